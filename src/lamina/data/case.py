@@ -1,0 +1,80 @@
+"""What belongs together: an image, its target, where it counts, and its group."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+from lamina.errors import DataError
+from lamina.geometry.region import Region
+from lamina.volume import Crop, Plane, Volume
+
+
+@dataclass(frozen=True)
+class Case:
+    """One image or volume with what is known of it; opened, not read.
+
+    ``image``, ``target`` and ``valid`` share shape and axes. ``target`` has the channels of the
+    task (see ``Task``); ``valid`` has one channel, 0 where a pixel must not count; None: all
+    count. ``files`` names the files behind the image, for digests. ``facts`` holds what a
+    sampler or a split may want to know without reading pixels, such as ``classes``: the
+    comma-joined indices of the classes present.
+    """
+
+    id: str
+    group: str
+    image: Volume
+    target: Volume | None = None
+    valid: Volume | None = None
+    files: tuple[str, ...] = ()
+    facts: Mapping[str, float | str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for role, other in (("target", self.target), ("valid area", self.valid)):
+            if other is not None and (other.shape, other.axes) != (
+                self.image.shape,
+                self.image.axes,
+            ):
+                raise DataError(
+                    f"case {self.id}: image is {self.image.axes} {self.image.shape}, {role} is "
+                    f"{other.axes} {other.shape}; they must be equal\n"
+                    f"  image {self.image.name}\n  {role} {other.name}"
+                )
+
+    def crop(self, box: Region, name: str) -> Case:
+        """Return the part of the case inside ``box`` as a case called ``name``."""
+        return replace(
+            self,
+            id=name,
+            image=Crop(self.image, box),
+            target=None if self.target is None else Crop(self.target, box),
+            valid=None if self.valid is None else Crop(self.valid, box),
+        )
+
+    def plane(self, axis: str, index: int, context: int = 0) -> Case:
+        """Return one slice as a two-axis case; ``context`` neighbours become image channels."""
+        return replace(
+            self,
+            id=f"{self.id}/{axis}{index:04d}",
+            image=Plane(self.image, axis, index, context),
+            target=None if self.target is None else Plane(self.target, axis, index),
+            valid=None if self.valid is None else Plane(self.valid, axis, index),
+        )
+
+    def planes(self, axes: str, context: int = 0) -> Iterator[Case]:
+        """Yield every slice along each of ``axes``; a two-axis case yields itself.
+
+        Raises:
+            DataError: the volume has no such axis.
+        """
+        if len(self.image.axes) == 2:
+            yield self
+            return
+        for axis in axes:
+            if axis not in self.image.axes:
+                raise DataError(
+                    f"case {self.id}: has axes '{self.image.axes}', and frame.slices names "
+                    f"'{axis}'; set frame.slices.axes to match"
+                )
+            for index in range(self.image.shape[self.image.axes.index(axis)]):
+                yield self.plane(axis, index, context)

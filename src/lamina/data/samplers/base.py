@@ -1,0 +1,36 @@
+"""What every sampler promises."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from lamina.data.case import Case
+from lamina.data.sample import Draw
+from lamina.spec import Spec
+
+
+class Sampler(Spec):
+    """What to look at in an epoch; without memory, so that training can resume anywhere."""
+
+    def draws(
+        self,
+        cases: Sequence[Case],
+        *,
+        size: tuple[int, int],
+        epoch: int,
+        rng: np.random.Generator,
+    ) -> list[Draw]:
+        """Return the regions of one epoch, in order.
+
+        Args:
+            cases: Two-axis cases; at least one.
+            size: Rows and columns of a region.
+            epoch: Counted from 0 within the stage.
+            rng: Made for this (seed, stage, epoch).
+
+        Returns:
+            Regions of exactly ``size``; they leave an image that is smaller than ``size``.
+        """
+        raise NotImplementedError

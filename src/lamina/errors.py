@@ -1,0 +1,65 @@
+"""Every error that lamina raises on purpose, and the exit code of each.
+
+    LaminaError            1    catch this one to catch them all
+    +-- RecipeError        2    the recipe or the command cannot be used as written
+    +-- DataError          3    a file is missing, broken or not what it claims
+    |   +-- LeakError      3    one group stands on both sides of a split
+    +-- BundleError        4    weights or a bundle are missing, damaged or do not belong together
+    +-- PartialError       5    some items failed; the others are whole
+    +-- ResourceError      6    the work does not fit the memory or disk allowed
+    +-- StoppedError     130    Ctrl-C, after a clean save (143 for SIGTERM)
+
+A message has three parts: where, what is wrong, what to do. The reader is a user at a
+terminal, so the first line must be enough; details follow on indented lines. Anything that is
+not a LaminaError is a bug in lamina and keeps its traceback.
+"""
+
+from __future__ import annotations
+
+
+class LaminaError(Exception):
+    """Base of all errors raised on purpose; ``exit_code`` is what the command line returns."""
+
+    exit_code = 1
+
+
+class RecipeError(LaminaError):
+    """The recipe or the command cannot be used as written."""
+
+    exit_code = 2
+
+
+class DataError(LaminaError):
+    """A file is missing, broken or not what it claims."""
+
+    exit_code = 3
+
+
+class LeakError(DataError):
+    """One group stands on both sides of a split."""
+
+
+class BundleError(LaminaError):
+    """Weights or a bundle are missing, damaged, or do not belong together."""
+
+    exit_code = 4
+
+
+class PartialError(LaminaError):
+    """Some items failed; the others are whole."""
+
+    exit_code = 5
+
+
+class ResourceError(LaminaError):
+    """The work does not fit the memory or disk allowed."""
+
+    exit_code = 6
+
+
+class StoppedError(LaminaError):
+    """A signal asked to stop, and everything was saved first."""
+
+    def __init__(self, message: str, signal_number: int) -> None:
+        super().__init__(message)
+        self.exit_code = 128 + signal_number

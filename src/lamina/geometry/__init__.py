@@ -1,0 +1,1 @@
+"""Arithmetic on pixel boxes and masks: no files, no torch."""

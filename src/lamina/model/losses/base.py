@@ -1,0 +1,28 @@
+"""What every loss promises."""
+
+from __future__ import annotations
+
+from pydantic import Field
+from torch import Tensor
+
+from lamina.spec import Spec
+
+
+class Loss(Spec):
+    """How far an answer is from its target: one number that can be differentiated."""
+
+    weight: float = Field(default=1.0, gt=0)
+    """Factor of this part in the sum of all parts."""
+
+    def __call__(
+        self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool
+    ) -> Tensor:
+        """Return the loss without ``weight``, a float32 scalar.
+
+        Args:
+            logits: (B, K, H, W), any floating type; computed in float32.
+            target: (B, K, H, W), 0/1 per output (one-hot where exclusive) or values.
+            valid: (B, 1, H, W), 1 where a pixel counts; None: all count.
+            exclusive: Whether outputs exclude each other (softmax) or not (sigmoid each).
+        """
+        raise NotImplementedError
