@@ -1,0 +1,42 @@
+"""Dense prediction on images and volumes, from one recipe to trained bundle, masks and report.
+
+The names below are loaded on first use, so that importing lamina costs nothing.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "Bundle": "lamina.bundle",
+    "Case": "lamina.data.case",
+    "LaminaError": "lamina.errors",
+    "Recipe": "lamina.recipe.recipe",
+    "Region": "lamina.geometry.region",
+    "Volume": "lamina.volume",
+    "load_recipe": "lamina.recipe.load",
+    "predict": "lamina.predict.run",
+    "report": "lamina.report.page",
+    "score": "lamina.predict.score",
+    "submit": "lamina.predict.submit",
+    "train": "lamina.train.stages",
+    "tune": "lamina.train.search",
+}
+_MODULES = {"rle": "lamina.geometry.rle"}
+
+__all__ = ["__version__", *sorted([*_HOMES, *_MODULES])]  # noqa: PLE0604
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return importlib.import_module(_MODULES[name])
+    if name in _HOMES:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'lamina' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -1,0 +1,181 @@
+"""Every write goes through here: whole or not at all, and with a digest.
+
+A file is written beside its target under a temporary name, flushed to the disk, renamed, and
+the folder is flushed too. After a crash at any moment the target is the old file or the new
+one, never a part. Names that come from data are joined to a folder only by ``safe_join``.
+"""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import shutil
+import signal
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+from lamina.errors import DataError, ResourceError
+
+_PARTIAL = ".partial"
+
+
+def fault(point: str) -> None:
+    """Die here, as by kill -9, when the environment asks for it: ``LAMINA_FAULT=point:n``.
+
+    The kill tests enumerate these points; n counts from 1 (the n-th passage dies).
+    """
+    wish = os.environ.get("LAMINA_FAULT")
+    if wish is None or wish.partition(":")[0] != point:
+        return
+    left = int(wish.partition(":")[2] or 1) - 1
+    if left == 0:
+        os.kill(os.getpid(), signal.SIGKILL)
+    os.environ["LAMINA_FAULT"] = f"{point}:{left}"
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """Open a stream whose content becomes ``path`` when the block ends without an error.
+
+    Raises:
+        ResourceError: the disk is full; an earlier file at ``path`` is untouched.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
+    try:
+        with beside.open("wb") as stream:
+            yield stream
+            stream.flush()
+            fault("file.after_write")
+            os.fsync(stream.fileno())
+        fault("file.before_rename")
+        beside.replace(path)
+        fault("file.after_rename")
+        _flush_folder(path.parent)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(path.parent).free
+            raise ResourceError(
+                f"{path}: the disk is full ({free / 2**20:.0f} MiB free); free some space and run "
+                "the same command again, it goes on where it stopped"
+            ) from error
+        raise
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+def write_bytes(path: Path, data: bytes) -> str:
+    """Write ``data`` to ``path`` whole or not at all; return its SHA-256 as hexadecimal."""
+    with replacing(path) as stream:
+        stream.write(data)
+    return hashlib.sha256(data).hexdigest()
+
+
+def write_text(path: Path, text: str) -> str:
+    """Write ``text`` as UTF-8 whole or not at all; return its SHA-256."""
+    return write_bytes(path, text.encode())
+
+
+def write_json(path: Path, value: Any) -> str:
+    """Write ``value`` as indented JSON whole or not at all; return its SHA-256."""
+    return write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
+
+
+def write_with(path: Path, write: Callable[[Path], None]) -> str:
+    """Let ``write`` fill a temporary path beside ``path``, then rename; return the SHA-256.
+
+    For libraries that want a name rather than a stream.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = path.with_name(f".{os.getpid()}{_PARTIAL}.{path.name}")
+    try:
+        write(beside)
+        with beside.open("rb") as stream:
+            os.fsync(stream.fileno())
+        found = digest(beside)
+        fault("file.before_rename")
+        beside.replace(path)
+        _flush_folder(path.parent)
+    finally:
+        beside.unlink(missing_ok=True)
+    return found
+
+
+def append_line(path: Path, line: str) -> None:
+    """Append one line to a log; a crash leaves at most one half line, which readers drop."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("ab") as stream:
+        stream.write(line.encode() + b"\n")
+
+
+def read_lines(path: Path) -> list[dict[str, Any]]:
+    """Return the JSON objects of a log, one a line; a half last line is dropped."""
+    if not path.exists():
+        return []
+    rows: list[dict[str, Any]] = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        try:
+            row = json.loads(line)
+        except json.JSONDecodeError:
+            continue
+        if isinstance(row, dict):
+            rows.append(row)
+    return rows
+
+
+def read_json(path: Path) -> Any:
+    """Return the JSON value of ``path``.
+
+    Raises:
+        DataError: the file is missing or not JSON.
+    """
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (json.JSONDecodeError, UnicodeDecodeError) as error:
+        raise DataError(f"{path}: not readable as JSON ({error})") from error
+
+
+def digest(path: Path) -> str:
+    """Return the SHA-256 of a file as hexadecimal."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def sweep(folder: Path) -> int:
+    """Delete what a killed process left under temporary names below ``folder``; return how many."""
+    left = [path for path in folder.rglob(f".*{_PARTIAL}*") if path.is_file()]
+    for path in left:
+        path.unlink(missing_ok=True)
+    return len(left)
+
+
+def safe_join(root: Path, name: str) -> Path:
+    """Join a name that comes from data to ``root``; refuse every way out of it.
+
+    Raises:
+        DataError: the name is absolute, climbs out, holds a NUL or a drive, or follows a link out.
+    """
+    text = unicodedata.normalize("NFC", name).replace("\\", "/")
+    parts = text.split("/")
+    if not text or "\0" in text or text.startswith("/") or ".." in parts or ":" in parts[0]:
+        raise DataError(f"{name!r}: this name leaves the folder {root}; rename the file or the row")
+    path = root / text
+    if not path.resolve().is_relative_to(root.resolve()):
+        raise DataError(f"{name!r}: a link leads out of the folder {root}; copy the file into it")
+    return path
+
+
+def _flush_folder(folder: Path) -> None:
+    if os.name == "posix":
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
