@@ -25,7 +25,7 @@ _HOMES = {
     "train": "lamina.train.stages",
     "tune": "lamina.train.search",
 }
-_MODULES = {"rle": "lamina.geometry.rle"}
+_MODULES = {"rle": "lamina.rle"}
 
 __all__ = ["__version__", *sorted([*_HOMES, *_MODULES])]  # noqa: PLE0604
 

@@ -1,0 +1,1 @@
+"""The waist: the only package that knows all families of components."""

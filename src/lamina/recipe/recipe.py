@@ -1,0 +1,231 @@
+"""Everything that decides a result, in one checked value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from lamina.data.catalogs import AnyCatalog
+from lamina.data.frame import Frame
+from lamina.data.samplers import AnySampler, RandomCrop
+from lamina.data.splits import AnySplit, Folds
+from lamina.data.transforms import AnyTransform
+from lamina.geometry.view import Views
+from lamina.geometry.window import Window
+from lamina.model.losses import AnyLoss
+from lamina.model.metrics import AnyMetric, DiceScore
+from lamina.model.networks import AnyNetwork
+from lamina.model.optimizers import AdamW, AnyOptimizer
+from lamina.model.schedules import AnySchedule, Constant
+from lamina.result.decisions import AnyDecision, Threshold
+from lamina.result.submissions import AnySubmission
+from lamina.spec import Spec
+from lamina.task import Task
+
+Level = Literal["logit", "probability"]
+
+
+class Ema(Spec):
+    """An exponential moving average of the weights; validation and the member use it."""
+
+    decay: float = Field(default=0.999, gt=0, lt=1)
+    """Share of the old average that stays at each optimiser step."""
+
+    warmup: bool = True
+    """Use min(decay, (1 + n) / (10 + n)) at step n (NOISE-13)."""
+
+
+class Stage(Spec):
+    """One stretch of training. Stages run in the order written; optimiser and schedule are new."""
+
+    name: str = Field(default="main", pattern=r"^[a-z][a-z0-9_]*$")
+    """What overrides and messages call it."""
+
+    start: str | None = None
+    """Begin from the best weights of this earlier stage; null: from the network's own."""
+
+    epochs: int = Field(ge=1)
+    """Number of passes over the sampler's draws."""
+
+    batch: int = Field(default=8, ge=1)
+    """Samples per forward pass."""
+
+    accumulate: int = Field(default=1, ge=1)
+    """Batches per optimiser step; a trailing incomplete group takes a step too (not FAULT-9)."""
+
+    sampler: AnySampler = RandomCrop()
+    """What is looked at in an epoch."""
+
+    optimizer: AnyOptimizer = AdamW()
+    """How weights change."""
+
+    schedule: AnySchedule = Constant()
+    """Factor of the learning rate over the stage."""
+
+    clip_norm: float | None = Field(default=None, gt=0)
+    """Largest norm of the gradient over all weights; null: not clipped."""
+
+    ema: Ema | None = None
+    """Average the weights over steps; null: do not."""
+
+    freeze_encoder: int = Field(default=0, ge=0)
+    """Keep the encoder as it is for this many first epochs."""
+
+    validate_every: int = Field(default=1, ge=1)
+    """Validate at every n-th epoch, and always at the last."""
+
+    validate_from: int = Field(default=0, ge=0)
+    """First epoch (counted from 0) that may be validated."""
+
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after this many validations in a row without a better score; null: never."""
+
+    keep: int = Field(default=1, ge=1)
+    """How many best checkpoints stay on disk."""
+
+    member: Literal["best", "last"] = "best"
+    """Which weights leave the stage."""
+
+
+class MeanOf(Spec):
+    """What is averaged at each level, from the innermost out."""
+
+    views: Level = "probability"
+    """Between the views of one tile."""
+
+    tiles: Level = "probability"
+    """Between overlapping tiles."""
+
+    members: Level = "probability"
+    """Between the members of an ensemble."""
+
+    @model_validator(mode="after")
+    def _probabilities_stay_probabilities(self) -> Self:
+        order = (self.views, self.tiles, self.members)
+        if list(order) != sorted(order):  # "logit" sorts before "probability"
+            raise ValueError(
+                f"means are taken views, tiles, members; {order} would turn probabilities back "
+                "into logits: once 'probability', the outer levels must be too"
+            )
+        return self
+
+
+class Predict(Spec):
+    """How a trained network is laid over an image of any size."""
+
+    tile: tuple[int, int] | None = None
+    """Rows and columns of a tile; null: the training size."""
+
+    overlap: float = Field(default=0.5, ge=0, lt=1)
+    """Share of a tile that its neighbour repeats."""
+
+    window: Window = "gaussian"
+    """How tiles fade into one another."""
+
+    views: Views = "as_is"
+    """Flips and quarter turns that are predicted and averaged."""
+
+    mean_of: MeanOf = MeanOf()
+    """Average logits or probabilities at each level."""
+
+    batch: int | None = Field(default=None, ge=1)
+    """Tiles per forward pass; null: as many as the memory allows, up to 8."""
+
+
+class Recipe(Spec):
+    """Everything that decides a result; a recipe says what, never where."""
+
+    name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
+    """What the job is called."""
+
+    seed: int = Field(default=42, ge=0)
+    """Every random draw follows from it."""
+
+    deterministic: bool = False
+    """Same inputs, same bytes on the same machine, at some cost of speed."""
+
+    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number type of the forward pass; auto: bfloat16 where the processor or GPU is fast at it."""
+
+    task: Task = Task()
+    """What is predicted for each pixel."""
+
+    data: AnyCatalog
+    """Where cases come from, below the folder given by --data."""
+
+    split: AnySplit = Folds()
+    """Which cases are held out in which fold."""
+
+    frame: Frame = Frame()
+    """How a region becomes what the network sees."""
+
+    transforms: tuple[AnyTransform, ...] = ()
+    """Random changes of training samples, in order."""
+
+    network: AnyNetwork
+    """The network of every member."""
+
+    loss: tuple[AnyLoss, ...] = Field(min_length=1)
+    """Parts of the loss; each has its weight."""
+
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    """The stretches of training, in order."""
+
+    monitor: AnyMetric = DiceScore(over="pooled")
+    """Chooses the best epoch, on whole held-out cases at a threshold of 0.5."""
+
+    predict: Predict = Predict()
+    """How members are laid over images."""
+
+    metric: AnyMetric = DiceScore()
+    """The score that is tuned and reported."""
+
+    decide: AnyDecision = Threshold()
+    """From probabilities to masks; `lamina tune` sets its numbers."""
+
+    submit: AnySubmission | None = None
+    """The file to hand in; null: named on the command line."""
+
+    @field_validator("stages")
+    @classmethod
+    def _stages_have_different_names(cls, stages: tuple[Stage, ...]) -> tuple[Stage, ...]:
+        names = [stage.name for stage in stages]
+        if len(set(names)) != len(names):
+            raise ValueError(f"stages need different names, not {names}")
+        return stages
+
+    @model_validator(mode="after")
+    def _stages_start_from_earlier_ones(self) -> Self:
+        done: list[str] = []
+        for stage in self.stages:
+            if stage.start is not None and stage.start not in done:
+                raise ValueError(
+                    f"stage '{stage.name}' starts from '{stage.start}', which is not an earlier "
+                    f"stage; earlier are: {', '.join(done) or 'none'}"
+                )
+            done.append(stage.name)
+        return self
+
+    @model_validator(mode="after")
+    def _sizes_suit_the_network(self) -> Self:
+        multiple = self.network.multiple
+        sizes = {"frame.size": self.frame.size, "predict.tile": self.predict.tile}
+        for key, size in sizes.items():
+            if size is not None and any(n % multiple for n in size):
+                raise ValueError(
+                    f"{key} is {list(size)}; {self.network.kind} needs multiples of {multiple}"
+                )
+        return self
+
+    @property
+    def tile(self) -> tuple[int, int]:
+        """Rows and columns of a tile in prediction, in pixels."""
+        return self.predict.tile or self.frame.size
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the recipe's canonical JSON; equal recipes have equal digests."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
