@@ -1,0 +1,22 @@
+"""Each pixel belongs to its most probable class."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.result.decisions.base import Decision
+
+
+class Argmax(Decision):
+    """The most probable class of each pixel; at a tie the lowest, so background wins (FAULT-14)."""
+
+    kind: Literal["argmax"] = "argmax"
+
+    def __call__(self, prob: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return (K, *S) masks of which exactly one is True at every pixel."""
+        best = prob.argmax(axis=0)
+        classes = np.arange(len(prob)).reshape(-1, *[1] * best.ndim)
+        return np.asarray(best == classes)

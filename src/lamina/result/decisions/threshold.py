@@ -1,0 +1,84 @@
+"""A mask is where the probability is above a threshold; what is too small goes."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import field_validator
+
+from lamina.errors import RecipeError
+from lamina.geometry.components import drop_small
+from lamina.result.decisions.base import Decision
+
+T = TypeVar("T", int, float)
+
+
+class Threshold(Decision):
+    """Above the threshold, without small parts, and empty where too little is left.
+
+    The order is that of STEEL-22: p > threshold, then parts below ``min_component`` go, then a
+    class with fewer pixels than ``min_area`` in the whole case is emptied. One number serves
+    all classes; a list has one number per class.
+    """
+
+    kind: Literal["threshold"] = "threshold"
+
+    threshold: float | tuple[float, ...] = 0.5
+    """A pixel belongs to the class where its probability is strictly above; 1 is always empty."""
+
+    min_area: int | tuple[int, ...] = 0
+    """A class with fewer pixels than this in a whole case is emptied."""
+
+    min_component: int | tuple[int, ...] = 0
+    """Connected parts (8 neighbours; 26 in volumes) with fewer pixels are dropped first."""
+
+    @field_validator("threshold")
+    @classmethod
+    def _thresholds_are_probabilities(
+        cls, threshold: float | tuple[float, ...]
+    ) -> float | tuple[float, ...]:
+        values = threshold if isinstance(threshold, tuple) else (threshold,)
+        if not values or not all(0 <= value <= 1 for value in values):
+            raise ValueError(f"thresholds lie in 0..1, one or one per class: {threshold}")
+        return threshold
+
+    @field_validator("min_area", "min_component")
+    @classmethod
+    def _areas_are_counts(cls, area: int | tuple[int, ...]) -> int | tuple[int, ...]:
+        values = area if isinstance(area, tuple) else (area,)
+        if not values or not all(value >= 0 for value in values):
+            raise ValueError(f"areas are pixels, at least 0, one or one per class: {area}")
+        return area
+
+    def __call__(self, prob: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return (K, *S) bool masks of one whole case.
+
+        Raises:
+            RecipeError: a list has another length than the case has classes.
+        """
+        classes = len(prob)
+        thresholds = _each(self.threshold, classes, "threshold")
+        areas = _each(self.min_area, classes, "min_area")
+        components = _each(self.min_component, classes, "min_component")
+        masks = np.empty(prob.shape, np.bool_)
+        for k in range(classes):
+            # a float32 threshold, else numpy would round it to the type of the map
+            np.greater(prob[k], np.float32(thresholds[k]), out=masks[k])
+            if components[k] > 1:
+                masks[k] = drop_small(masks[k], components[k])
+            if np.count_nonzero(masks[k]) < areas[k]:
+                masks[k] = False
+        return masks
+
+
+def _each(value: T | tuple[T, ...], classes: int, name: str) -> tuple[T, ...]:
+    if not isinstance(value, tuple):
+        return (value,) * classes
+    if len(value) != classes:
+        raise RecipeError(
+            f"decide.{name} lists {len(value)} numbers {list(value)} for {classes} classes; "
+            "give one number, or one for each class"
+        )
+    return value
