@@ -1,0 +1,61 @@
+"""The exponential moving average of a network's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from lamina.recipe.recipe import Ema
+
+
+class Average:
+    """Running average of the parameters (NOISE-13); batch statistics are the network's own.
+
+    ``tensors`` are float32 copies on the network's device, by parameter name.
+    """
+
+    def __init__(self, option: Ema, network: nn.Module) -> None:
+        self._option = option
+        self.steps = 0
+        self.tensors = {
+            name: value.detach().float().clone() for name, value in network.named_parameters()
+        }
+
+    def decay(self) -> float:
+        """Share of the old average at the coming step."""
+        if not self._option.warmup:
+            return self._option.decay
+        return min(self._option.decay, (1 + self.steps) / (10 + self.steps))
+
+    @torch.no_grad()
+    def update(self, network: nn.Module) -> None:
+        """Take one step towards the network's present weights."""
+        share = 1 - self.decay()
+        for name, value in network.named_parameters():
+            self.tensors[name].lerp_(value.detach().float(), share)
+        self.steps += 1
+
+    def load(self, tensors: Mapping[str, Tensor], steps: int) -> None:
+        """Go on from a saved average."""
+        for name, value in tensors.items():
+            self.tensors[name].copy_(value)
+        self.steps = steps
+
+    @contextmanager
+    def applied(self, network: nn.Module) -> Iterator[None]:
+        """Lend the averaged weights to ``network`` for the block, then give its own back."""
+        own = {name: value.detach().clone() for name, value in network.named_parameters()}
+        self._copy(self.tensors, network)
+        try:
+            yield
+        finally:
+            self._copy(own, network)
+
+    @staticmethod
+    @torch.no_grad()
+    def _copy(tensors: Mapping[str, Tensor], network: nn.Module) -> None:
+        for name, value in network.named_parameters():
+            value.copy_(tensors[name].to(value.dtype))

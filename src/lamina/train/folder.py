@@ -1,0 +1,169 @@
+"""The run folder: who works in it, what it was made from, and whether that is still so."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import socket
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from lamina import files
+from lamina.data.case import Case
+from lamina.data.splits import write_folds
+from lamina.errors import RecipeError
+from lamina.recipe.load import resolved_text
+from lamina.recipe.recipe import Recipe
+
+_FREE_TO_CHANGE = ("stages", "predict", "decide", "submit", "metric", "name")
+
+
+@contextmanager
+def locked(out: Path) -> Iterator[None]:
+    """Hold the run folder for this process (C11); a dead process's lock is taken over.
+
+    Raises:
+        RecipeError: another live process works in the folder.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    lock = out / "run.lock"
+    mine = {"pid": os.getpid(), "host": socket.gethostname()}
+    while True:
+        try:
+            handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
+            break
+        except FileExistsError:
+            _take_over(lock, mine["host"])
+    with os.fdopen(handle, "w") as stream:
+        json.dump(mine, stream)
+    try:
+        files.sweep(out)
+        yield
+    finally:
+        lock.unlink(missing_ok=True)
+
+
+def _take_over(lock: Path, host: str) -> None:
+    try:
+        other = json.loads(lock.read_text(encoding="utf-8"))
+        pid, where = int(other["pid"]), str(other["host"])
+    except FileNotFoundError:
+        return
+    except (ValueError, KeyError, TypeError):
+        pid, where = 0, host  # cut off while being written: its process is dead
+    if where != host or (pid > 0 and _alive(pid)):
+        raise RecipeError(
+            f"{lock.parent}: process {pid} on {where} is working in this folder; wait for it, or "
+            f"delete {lock} if it is gone"
+        )
+    lock.unlink(missing_ok=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def record_recipe(out: Path, recipe: Recipe, given: str, *, accept_changes: bool) -> None:
+    """Write the recipe as given and as used; refuse to go on with another one (C09).
+
+    Raises:
+        RecipeError: the folder holds a run of another recipe; the message lists what differs.
+    """
+    used = out / "recipe.resolved.yaml"
+    values = recipe.model_dump(mode="json")
+    known = out / "recipe.json"
+    if known.is_file():
+        changes = differences(files.read_json(known), values)
+        fixed = [line for line in changes if line.split(".")[0].split(":")[0] not in _FREE_TO_CHANGE]
+        if changes and (fixed or not accept_changes):
+            cure = (
+                "choose another --out"
+                if fixed
+                else "choose another --out, or go on with the new values by --accept-changes"
+            )
+            raise RecipeError(
+                f"{out}: holds a run of another recipe; {cure}\n  " + "\n  ".join(changes)
+            )
+    files.write_text(out / "recipe.yaml", given)
+    files.write_text(used, resolved_text(recipe))
+    files.write_json(known, values)
+
+
+def differences(before: Any, after: Any, path: str = "") -> list[str]:
+    """List what differs between two JSON values, one line each: ``path: before -> after``."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        lines: list[str] = []
+        for key in sorted({*before, *after}):
+            step = f"{path}.{key}" if path else key
+            lines += differences(before.get(key), after.get(key), step)
+        return lines
+    if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        pairs = enumerate(zip(before, after, strict=True))
+        return [line for i, (a, b) in pairs for line in differences(a, b, f"{path}.{i}")]
+    return [] if before == after else [f"{path}: {json.dumps(before)} -> {json.dumps(after)}"]
+
+
+def record_data(
+    out: Path, root: Path, names: Sequence[str], cases: Sequence[Case], folds: Sequence[int]
+) -> dict[str, dict[str, Any]]:
+    """Write data.json and folds.csv; return {case id: {"sha256", "fold"}}.
+
+    Raises:
+        DataError: a file cannot be read.
+    """
+    known: dict[str, dict[str, Any]] = {}
+    rows = []
+    digests: dict[str, str] = {}
+    for case, fold in zip(cases, folds, strict=True):
+        for name in case.files:
+            if name not in digests:
+                digests[name] = files.digest(Path(name))
+        known[case.id] = {"sha256": [digests[name] for name in case.files], "fold": fold}
+        rows.append(
+            {
+                "id": case.id,
+                "fold": fold,
+                "group": case.group,
+                "axes": case.image.axes,
+                "shape": list(case.image.shape),
+                "channels": case.image.channels,
+                "dtype": str(case.image.dtype),
+                "classes": case.facts.get("classes"),
+                "sha256": known[case.id]["sha256"],
+            }
+        )
+    files.write_json(
+        out / "data.json", {"root": str(root.resolve()), "names": list(names), "cases": rows}
+    )
+    write_folds(out / "folds.csv", cases, folds)
+    return known
+
+
+def environment(device: torch.device, precision: torch.dtype | None) -> dict[str, Any]:
+    """Return what the run ran on, for env.json and the report."""
+    libraries = (
+        "lamina", "torch", "torchvision", "timm", "segmentation-models-pytorch", "accelerate",
+        "numpy", "opencv-python-headless",
+    )
+    return {
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": platform.machine(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "device": str(device),
+        "precision": str(precision or torch.float32).removeprefix("torch."),
+        "versions": {name: version(name) for name in libraries},
+    }

@@ -1,0 +1,263 @@
+"""One stage of training, readable from top to bottom."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import Tensor, nn
+
+from lamina.chance import rng
+from lamina.data.case import Case
+from lamina.data.normalise import AnyNormalise
+from lamina.errors import LaminaError, StoppedError
+from lamina.files import append_line
+from lamina.model.losses import total
+from lamina.predict.engine import Member
+from lamina.progress import Bar, say
+from lamina.recipe.recipe import Recipe, Stage
+from lamina.task import Task
+from lamina.train.checkpoint import Checkpoints
+from lamina.train.ema import Average
+from lamina.train.loader import Batch, batches, epoch_of, groups_of
+from lamina.train.state import Position
+from lamina.train.stop import Stop
+from lamina.train.validate import validate
+
+_WORST_RUN = 20  # skipped steps in a row after which training is broken, not unlucky (N01)
+
+
+@dataclass(frozen=True)
+class Job:
+    """What stays the same while one fold is trained."""
+
+    recipe: Recipe
+    task: Task
+    folder: Path
+    title: str
+    cases: Sequence[Case]
+    """Two-axis training cases."""
+    held_out: Sequence[Case]
+    """Whole cases that validate."""
+    normalise: AnyNormalise
+    accelerator: Accelerator
+    precision: torch.dtype | None
+    workers: int
+    stop: Stop
+    track: Callable[[dict[str, float], int], None]
+    """Hands one row of numbers to the trackers."""
+
+
+@dataclass
+class Training:
+    """What changes while one stage is trained."""
+
+    stage: Stage
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    rates: list[float]
+    """Learning rate of each parameter group before the schedule."""
+    average: Average | None
+    position: Position
+    save: Callable[[], None]
+    """Writes the state to disk."""
+    save_seconds: float
+    saved: float = field(default_factory=time.monotonic)
+    bad_run: int = 0
+
+
+def run_stage(job: Job, now: Training) -> None:
+    """Train from the position to the end of the stage; the position says where it ended.
+
+    Raises:
+        StoppedError: a signal asked to stop; the state is saved.
+        LaminaError: the loss was not finite many times in a row.
+    """
+    stage, position = now.stage, now.position
+    checkpoints = Checkpoints(job.folder / stage.name, stage.keep, job.recipe.monitor)
+    while position.epoch < stage.epochs and not _tired(stage, position):
+        begun = time.monotonic()
+        _train_epoch(job, now)
+        row = _row(now, time.monotonic() - begun)
+        last = position.epoch + 1 == stage.epochs
+        due = (position.epoch + 1 - stage.validate_from) % stage.validate_every == 0
+        if last or (due and position.epoch >= stage.validate_from):
+            weights, score = _validate(job, now)
+            better = checkpoints.offer(position, score, weights)
+            row |= {"monitor": score, "best": better}
+        row["seconds"] = round(time.monotonic() - begun, 3)
+        _write_row(job, position, row)
+        position.epoch, position.batch, position.sums = position.epoch + 1, 0, {}
+        now.save()
+        checkpoints.drop_evicted(position)
+        _leave_if_asked(job, now, saved=True)
+    if stage.member == "last":
+        position.members[stage.name] = checkpoints.last(position, _weights(now))
+    else:
+        position.members[stage.name] = position.kept[0]
+    position.stage_done = True
+    now.save()
+
+
+def _tired(stage: Stage, position: Position) -> bool:
+    return stage.patience is not None and position.stale >= stage.patience
+
+
+def _train_epoch(job: Job, now: Training) -> None:
+    stage, position = now.stage, now.position
+    samples = epoch_of(job.recipe, job.task, job.cases, job.normalise, stage, position.epoch)
+    groups = groups_of(len(samples), stage.batch)
+    if position.batch == 0:
+        # Dropout draws from torch's own generator; it too follows from (seed, stage, epoch).
+        torch.manual_seed(int(rng(job.recipe.seed, stage.name, position.epoch, "torch").integers(2**31)))
+    now.network.train()
+    _freeze(now.network, frozen=position.epoch < stage.freeze_encoder)
+    title = f"{job.title} {stage.name} epoch {position.epoch + 1}/{stage.epochs}"
+    pending: list[Batch] = []
+    with Bar(title, len(groups), done=position.batch) as bar:
+        for batch in batches(samples, groups[position.batch :], workers=job.workers):
+            pending.append(batch)
+            position.batch += 1
+            if len(pending) < stage.accumulate and position.batch < len(groups):
+                continue
+            _set_rates(job, now, len(groups))
+            loss = _step(job, now, pending)
+            bar.advance(len(pending), f"loss {loss:.4f}")
+            pending = []
+            _leave_if_asked(job, now)
+            if time.monotonic() - now.saved > now.save_seconds:
+                now.save()
+                now.saved = time.monotonic()
+
+
+def _set_rates(job: Job, now: Training, batches_per_epoch: int) -> None:
+    stage, position, schedule = now.stage, now.position, now.stage.schedule
+    steps = math.ceil(batches_per_epoch / stage.accumulate)
+    at, end = (
+        (position.step, steps * stage.epochs)
+        if schedule.unit == "step"
+        else (position.epoch, stage.epochs)
+    )
+    factor = schedule.factor(at, end, position.history, job.recipe.monitor.higher_is_better)
+    for group, rate in zip(now.optimizer.param_groups, now.rates, strict=True):
+        group["lr"] = rate * factor
+
+
+def _step(job: Job, now: Training, pending: Sequence[Batch]) -> float:
+    """Take one optimiser step over the batches; return their mean loss. No sample is lost."""
+    recipe, position = job.recipe, now.position
+    count = sum(len(batch.image) for batch in pending)
+    sums: dict[str, float] = {}
+    for batch in pending:
+        device = job.accelerator.device
+        image = batch.image.to(device, memory_format=torch.channels_last, non_blocking=True)
+        target, valid = batch.target.to(device), batch.valid.to(device)
+        with job.accelerator.autocast():
+            logits = now.network(image)
+        loss, parts = total(recipe.loss, logits, target, valid, exclusive=job.task.exclusive)
+        share = len(batch.image) / count
+        job.accelerator.backward(loss * share)
+        for name, value in {"loss": loss.detach(), **parts}.items():
+            sums[name] = sums.get(name, 0.0) + float(value) * share
+    limit = now.stage.clip_norm or math.inf
+    norm = float(job.accelerator.clip_grad_norm_(now.network.parameters(), limit))
+    scaled = job.accelerator.scaler is not None  # the scaler itself skips and adapts
+    if math.isfinite(sums["loss"]) and (scaled or math.isfinite(norm)):
+        now.optimizer.step()
+        if now.average is not None:
+            now.average.update(now.network)
+        now.bad_run = 0
+        for name, value in sums.items():
+            position.sums[name] = position.sums.get(name, 0.0) + value * count
+        position.sums["samples"] = position.sums.get("samples", 0.0) + count
+    else:
+        _skip(now, sums["loss"], norm)
+    now.optimizer.zero_grad(set_to_none=True)
+    position.step += 1
+    return sums["loss"]
+
+
+def _skip(now: Training, loss: float, norm: float) -> None:
+    now.position.skipped += 1
+    now.bad_run += 1
+    if now.bad_run >= _WORST_RUN:
+        raise LaminaError(
+            f"stage {now.stage.name}, epoch {now.position.epoch + 1}: {now.bad_run} steps in a row "
+            f"were not finite (loss {loss}, gradient norm {norm}); lower the learning rate, set "
+            "clip_norm, or set precision: float32"
+        )
+
+
+def _freeze(network: nn.Module, *, frozen: bool) -> None:
+    encoder = getattr(network, "encoder", None)
+    if encoder is None:
+        return
+    for value in encoder.parameters():
+        value.requires_grad_(not frozen)
+    if frozen:
+        encoder.eval()  # batch statistics stay as they are, too
+
+
+def _weights(now: Training) -> dict[str, Tensor]:
+    weights = {name: value.detach() for name, value in now.network.state_dict().items()}
+    return weights | (now.average.tensors if now.average is not None else {})
+
+
+def _validate(job: Job, now: Training) -> tuple[dict[str, Tensor], float]:
+    member = Member(now.network, job.normalise)
+    options = {"device": job.accelerator.device, "precision": job.precision}
+    if now.average is None:
+        score = validate(job.recipe, job.task, job.held_out, member, **options)
+    else:
+        with now.average.applied(now.network):
+            score = validate(job.recipe, job.task, job.held_out, member, **options)
+    now.position.history.append(score.value)
+    return _weights(now), score.value
+
+
+def _row(now: Training, seconds: float) -> dict[str, float | int | str | bool]:
+    position = now.position
+    seen = position.sums.get("samples", 0.0)
+    means = {
+        name: value / seen for name, value in position.sums.items() if seen and name != "samples"
+    }
+    return {
+        "stage": now.stage.name,
+        "epoch": position.epoch,
+        "step": position.step,
+        **means,
+        "lr": max(group["lr"] for group in now.optimizer.param_groups),
+        "skipped": position.skipped,
+        "train_seconds": round(seconds, 3),
+    }
+
+
+def _write_row(job: Job, position: Position, row: dict[str, float | int | str | bool]) -> None:
+    append_line(job.folder / "metrics.jsonl", json.dumps(row))
+    position.rows += 1
+    words = [f"loss {row['loss']:.4f}" if "loss" in row else "no finite step"]
+    if "monitor" in row:
+        words.append(f"{job.recipe.monitor.kind} {row['monitor']:.4f}{' *' if row['best'] else ''}")
+    say(
+        f"{job.title} {row['stage']} epoch {int(row['epoch']) + 1:3d}  {'  '.join(words)}  "
+        f"lr {row['lr']:.2e}  {row['seconds']:.1f} s"
+    )
+    job.track({k: v for k, v in row.items() if isinstance(v, int | float)}, int(row["epoch"]))
+
+
+def _leave_if_asked(job: Job, now: Training, *, saved: bool = False) -> None:
+    if not job.stop.signal:
+        return
+    if not saved:
+        now.save()
+    raise StoppedError(
+        f"{job.folder}: stopped in stage {now.stage.name}, epoch {now.position.epoch + 1}, and "
+        "saved; the same command goes on from here",
+        job.stop.signal,
+    )

@@ -1,0 +1,157 @@
+"""Everything that resume needs, in one value, on disk without pickle.
+
+A save is a folder of its own: tensors as safetensors, the rest as JSON, and ``index.json``
+written last with the digests of both; a save without a sound index does not exist. The two
+newest saves are kept, so that a damaged one costs one interval, not the run.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from lamina import files
+from lamina.errors import BundleError, DataError
+from lamina.progress import say
+
+_KEPT_SAVES = 2
+
+
+@dataclass
+class Kept:
+    """A checkpoint that stays on disk: its monitored score, epoch, file name and digest."""
+
+    score: float
+    epoch: int
+    file: str
+    sha256: str
+
+
+@dataclass
+class Position:
+    """Where training stands, in numbers that JSON can hold."""
+
+    stage: int = 0
+    epoch: int = 0
+    """Epoch to go on with, counted from 0 within the stage."""
+    batch: int = 0
+    """Batch to go on with, within the epoch."""
+    step: int = 0
+    """Optimiser steps taken in the stage."""
+    rows: int = 0
+    """Lines of metrics.jsonl that are true; later ones belong to work that is done again."""
+    history: list[float] = field(default_factory=list)
+    """Monitored values of the stage, in order."""
+    kept: list[Kept] = field(default_factory=list)
+    """Checkpoints kept in the stage, best first."""
+    stale: int = 0
+    """Validations in a row without a better score."""
+    skipped: int = 0
+    """Steps skipped in the stage because something was not finite."""
+    sums: dict[str, float] = field(default_factory=dict)
+    """Running sums of the epoch's losses."""
+    stage_done: bool = False
+    members: dict[str, Kept] = field(default_factory=dict)
+    """What each finished stage leaves, by stage name."""
+    optimizer: dict[str, Any] = field(default_factory=dict)
+    """The numbers of the optimiser's state; its tensors are in ``TrainState.tensors``."""
+    averaged: int = 0
+    """Steps of the moving average."""
+
+
+@dataclass
+class TrainState:
+    """Position and tensors: network/…, optimizer/…, average/…, random/torch."""
+
+    position: Position
+    tensors: dict[str, Tensor]
+
+
+def save_state(folder: Path, state: TrainState, *, number: int) -> None:
+    """Write save ``number`` below ``folder``, then drop the saves before the last two."""
+    target = folder / f"{number:08d}"
+    shutil.rmtree(target, ignore_errors=True)  # a part of it, left by a crash
+    tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
+    digests = {
+        "tensors.safetensors": files.write_bytes(target / "tensors.safetensors", save(tensors)),
+        "position.json": files.write_json(target / "position.json", asdict(state.position)),
+    }
+    files.fault("state.before_index")
+    files.write_json(target / "index.json", digests)
+    for old in sorted(_saves(folder))[:-_KEPT_SAVES]:
+        shutil.rmtree(old)
+
+
+def load_state(folder: Path) -> tuple[TrainState, int] | None:
+    """Return the newest sound save and its number, or None where there is none.
+
+    A damaged save is passed over with one line that names it (C05, C06).
+
+    Raises:
+        BundleError: there are saves, and every one is damaged.
+    """
+    damaged: list[str] = []
+    for save_folder in sorted(_saves(folder), reverse=True):
+        try:
+            state = _read(save_folder)
+        except (DataError, KeyError, TypeError, ValueError) as error:
+            damaged.append(f"{save_folder.name} ({error})")
+            continue
+        if damaged:
+            say(f"{folder}: passed over damaged saves {'; '.join(damaged)}; from {save_folder.name}")
+        return state, int(save_folder.name)
+    if damaged:
+        raise BundleError(
+            f"{folder}: every save is damaged: {'; '.join(damaged)}; delete the fold's folder to "
+            "train it anew"
+        )
+    return None
+
+
+def _read(folder: Path) -> TrainState:
+    for name, wanted in files.read_json(folder / "index.json").items():
+        path = files.safe_join(folder, name)
+        if not path.is_file() or files.digest(path) != wanted:
+            raise DataError(f"{name} does not match its digest")
+    raw = files.read_json(folder / "position.json")
+    raw["kept"] = [Kept(**one) for one in raw["kept"]]
+    raw["members"] = {name: Kept(**one) for name, one in raw["members"].items()}
+    return TrainState(Position(**raw), load_file(folder / "tensors.safetensors"))
+
+
+def _saves(folder: Path) -> list[Path]:
+    # A save without its index was cut off while being written: it does not exist.
+    if not folder.is_dir():
+        return []
+    return [p for p in folder.iterdir() if p.name.isdigit() and (p / "index.json").is_file()]
+
+
+def optimizer_parts(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Split an optimiser's state into tensors by ``"parameter.key"`` and plain numbers."""
+    tensors: dict[str, Tensor] = {}
+    numbers: dict[str, Any] = {}
+    for index, slots in optimizer.state_dict()["state"].items():
+        for key, value in slots.items():
+            if isinstance(value, Tensor):
+                tensors[f"{index}.{key}"] = value
+            elif value is not None:
+                numbers[f"{index}.{key}"] = value
+    return tensors, numbers
+
+
+def load_optimizer(
+    optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], numbers: dict[str, Any]
+) -> None:
+    """Give an optimiser of the same parameters the state that ``optimizer_parts`` took."""
+    slots: dict[int, dict[str, Any]] = {}
+    for name, value in {**numbers, **tensors}.items():
+        index, _, key = name.partition(".")
+        slots.setdefault(int(index), {})[key] = value
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": slots, "param_groups": groups})
