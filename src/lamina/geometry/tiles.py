@@ -1,0 +1,77 @@
+"""One lattice of overlapping tiles over a whole volume.
+
+The lattice belongs to the volume, never to the part of it that happens to be worked on. Every
+part therefore sees the same tiles in the same order, and blending adds no difference of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from math import prod
+
+from lamina.geometry.region import Region
+
+
+@dataclass(frozen=True)
+class TileGrid:
+    """Tiles of one size at every ``step`` along each axis, the last moved back to the border.
+
+    Iteration gives the tiles as regions in row-major order of the lattice; every pixel of the
+    volume lies in at least one. A tile leaves the volume only along an axis that is shorter
+    than the tile; there is then one tile along it, at 0, which overhangs at the end.
+    """
+
+    shape: tuple[int, ...]
+    """Extent of the volume along each axis, in pixels; at least 1."""
+
+    tile: tuple[int, ...]
+    """Extent of a tile along each axis, in pixels; at least 1."""
+
+    step: tuple[int, ...]
+    """Pixels from one tile to the next along each axis: 1 to the extent of the tile."""
+
+    def __post_init__(self) -> None:
+        if not len(self.shape) == len(self.tile) == len(self.step) > 0:
+            raise ValueError(
+                f"shape {self.shape}, tile {self.tile} and step {self.step} need equal lengths"
+            )
+        if min(self.shape) < 1 or min(self.tile) < 1:
+            raise ValueError(f"shape {self.shape} and tile {self.tile} must be at least 1")
+        if any(not 1 <= s <= t for s, t in zip(self.step, self.tile, strict=True)):
+            raise ValueError(f"a step must be 1 to the tile {self.tile}, not {self.step}")
+
+    @cached_property
+    def starts(self) -> tuple[tuple[int, ...], ...]:
+        """First pixel of each tile along each axis, rising from 0."""
+        return tuple(map(_starts, self.shape, self.tile, self.step))
+
+    def __len__(self) -> int:
+        return prod(map(len, self.starts))
+
+    def __iter__(self) -> Iterator[Region]:
+        return self._regions(self.starts)
+
+    def touching(self, region: Region) -> Iterator[Region]:
+        """Return, in the order of the lattice, the tiles that share a pixel with ``region``."""
+        if 0 in region.shape:
+            return iter(())
+        near = (
+            starts[bisect_right(starts, a - t) : bisect_left(starts, b)]
+            for starts, t, a, b in zip(
+                self.starts, self.tile, region.start, region.stop, strict=True
+            )
+        )
+        return self._regions(tuple(near))
+
+    def _regions(self, starts: Sequence[Sequence[int]]) -> Iterator[Region]:
+        for start in itertools.product(*starts):
+            yield Region(start, tuple(a + t for a, t in zip(start, self.tile, strict=True)))
+
+
+def _starts(extent: int, tile: int, step: int) -> tuple[int, ...]:
+    last = max(extent - tile, 0)
+    return (*range(0, last, step), last)

@@ -1,0 +1,109 @@
+"""Ways to look at a plane: mirrored and turned by quarters, and the way back.
+
+The eight ways form the dihedral group of the square. Each is written in exactly one way, as a
+transposition followed by mirrors, so that equal values mean equal geometry and coinciding
+members of a group can be found by comparison.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Literal, TypeVar
+
+import numpy as np
+
+Views = Literal["as_is", "flip_x", "flip_y", "flips", "rotations", "dihedral", "ink12"]
+"""Groups of views whose answers are averaged.
+
+``as_is`` 1 view; ``flip_x`` and ``flip_y`` 2, mirrored along x (left and right swap) or along y;
+``flips`` 4; ``rotations`` 4; ``dihedral`` 8; ``ink12`` the 12 of the ink recipe (INK-25), of
+which 8 differ.
+"""
+
+Array = TypeVar("Array")
+"""A numpy array or a torch tensor."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Exchange rows and columns if ``transpose``, then mirror along the axes that are set.
+
+    A view that transposes turns (..., H, W) into (..., W, H): a network that needs a fixed size
+    then needs square tiles.
+    """
+
+    transpose: bool = False
+    flip_rows: bool = False
+    flip_columns: bool = False
+
+    def see(self, x: Array) -> Array:
+        """Return ``x`` (..., H, W) as this view shows it; a view of numpy memory, no copy.
+
+        The result of numpy may have negative strides, which torch refuses to share.
+        """
+        return self._mirror(x.swapaxes(-2, -1) if self.transpose else x)  # type: ignore[attr-defined]
+
+    def undo(self, y: Array) -> Array:
+        """Return what ``y`` was before ``see``: ``undo(see(x))`` is ``x``, exactly."""
+        y = self._mirror(y)
+        return y.swapaxes(-2, -1) if self.transpose else y  # type: ignore[attr-defined,no-any-return]
+
+    def then(self, after: View) -> View:
+        """Return the one view that equals this one followed by ``after``."""
+        rows, columns = self.flip_rows, self.flip_columns
+        if after.transpose:  # a mirror of rows becomes a mirror of columns
+            rows, columns = columns, rows
+        return View(
+            self.transpose != after.transpose,
+            rows != after.flip_rows,
+            columns != after.flip_columns,
+        )
+
+    def _mirror(self, x: Array) -> Array:
+        axes = (-2,) * self.flip_rows + (-1,) * self.flip_columns
+        if not axes:
+            return x
+        other: Any = x
+        return other.flip(axes) if hasattr(x, "flip") else np.flip(other, axes)  # torch or numpy
+
+
+AS_IS = View()
+FLIP_X = View(flip_columns=True)
+FLIP_Y = View(flip_rows=True)
+QUARTER = View(transpose=True, flip_rows=True)
+"""A quarter turn against the clock, as ``numpy.rot90``."""
+
+_FLIPS = (AS_IS, FLIP_X, FLIP_Y, FLIP_X.then(FLIP_Y))
+_TURNS = (AS_IS, QUARTER, QUARTER.then(QUARTER), QUARTER.then(QUARTER).then(QUARTER))
+
+
+def _each_then(first: Iterable[View], after: Iterable[View]) -> tuple[View, ...]:
+    later = tuple(after)
+    return tuple(one.then(other) for one in first for other in later)
+
+
+_GROUPS: dict[Views, tuple[View, ...]] = {
+    "as_is": (AS_IS,),
+    "flip_x": (AS_IS, FLIP_X),
+    "flip_y": (AS_IS, FLIP_Y),
+    "flips": _FLIPS,
+    "rotations": _TURNS,
+    "dihedral": _each_then((AS_IS, FLIP_X), _TURNS),
+    "ink12": _each_then((AS_IS, FLIP_X, FLIP_Y), _TURNS),
+}
+
+
+def members(views: Views) -> tuple[tuple[View, float], ...]:
+    """Return the different views of a group, each with its share of the mean.
+
+    Views that coincide are named once with the sum of their shares, which is the same mean for
+    less work: ``ink12`` has 8 members, four of weight 1/12 and four of weight 2/12 (INK-25).
+
+    Returns:
+        Pairs of view and weight in order of first appearance, ``View()`` first; the weights
+        sum to 1.
+    """
+    group = _GROUPS[views]
+    return tuple((view, count / len(group)) for view, count in Counter(group).items())
