@@ -1,0 +1,17 @@
+"""Catalogs. To add one: write its file here, then name it in the two lines below."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.catalogs.csv_rle import CsvRle
+from lamina.data.catalogs.folder import Folder
+from lamina.data.catalogs.synthetic import Synthetic
+from lamina.data.catalogs.volume_pairs import VolumePairs
+
+AnyCatalog = Annotated[CsvRle | Folder | VolumePairs | Synthetic, Field(discriminator="kind")]
+
+__all__ = ["AnyCatalog", "Catalog", "CsvRle", "Folder", "Listing", "Synthetic", "VolumePairs"]
