@@ -90,6 +90,7 @@ def batches(epoch: Epoch, groups: Sequence[list[int]], *, workers: int) -> Itera
         collate_fn=_stack,
         worker_init_fn=_one_thread,
         multiprocessing_context="spawn" if workers else None,
+        generator=torch.Generator(),  # its own, so that resuming draws nothing from the global one
     )
     yield from loader
 

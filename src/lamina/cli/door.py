@@ -1,0 +1,90 @@
+"""What every command does alike: turn errors into one line and an exit code, and print."""
+
+from __future__ import annotations
+
+import functools
+import json as json_module
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from lamina.errors import LaminaError, RecipeError
+
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+def door[**P](command: Callable[P, None]) -> Callable[P, None]:
+    """Print a LaminaError as one message and leave with its exit code; bugs keep their traceback."""
+
+    @functools.wraps(command)
+    def opened(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            command(*args, **kwargs)
+        except LaminaError as error:
+            typer.secho(f"error: {error}", fg="red", err=True)
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            typer.secho("stopped; the same command goes on where it stopped", fg="red", err=True)
+            raise typer.Exit(130) from None
+        except BrokenPipeError:
+            sys.stderr.close()
+            raise typer.Exit(0) from None
+
+    return opened
+
+
+def show(found: Mapping[str, Any], *, json: bool, text: str) -> None:
+    """Print ``found`` as one JSON object, or ``text`` for people."""
+    typer.echo(json_module.dumps(found, allow_nan=False) if json else text)
+
+
+def split_inputs(sources: Sequence[Path]) -> tuple[list[Path], list[Path]]:
+    """Split ``RUN|BUNDLE... INPUT...``: run folders and bundles come first, inputs follow.
+
+    Raises:
+        RecipeError: there is no bundle in front, or nothing to predict.
+    """
+    bundles: list[Path] = []
+    for path in sources:
+        if not is_bundle(path):
+            break
+        bundles.append(path)
+    inputs = list(sources[len(bundles) :])
+    if not bundles:
+        raise RecipeError(
+            f"{sources[0]}: neither a run folder (RUN/bundle/bundle.json), a bundle folder nor a "
+            "bundle .zip; name what `lamina train` wrote first, then the images"
+        )
+    if not inputs:
+        raise RecipeError("no images to predict: name files, a folder or a csv after the bundles")
+    return bundles, inputs
+
+
+def is_bundle(path: Path) -> bool:
+    """Whether ``path`` looks like a run folder, a bundle folder or a zipped bundle."""
+    return (
+        path.suffix == ".zip"
+        or (path / "bundle.json").is_file()
+        or (path / "bundle" / "bundle.json").is_file()
+        or (path / "recipe.resolved.yaml").is_file()
+    )
+
+
+def byte_count(text: str | None) -> int | None:
+    """Return the number of bytes in a text such as ``4G`` or ``500M``; None stays None.
+
+    Raises:
+        RecipeError: it is not a number with K, M, G or T.
+    """
+    if text is None:
+        return None
+    number, unit = text.rstrip("BbiI"), ""
+    if number and number[-1].upper() in _UNITS:
+        number, unit = number[:-1], number[-1].upper()
+    try:
+        return int(float(number) * _UNITS[unit])
+    except ValueError:
+        raise RecipeError(f"--memory is '{text}'; write a number with M or G, such as 4G") from None
