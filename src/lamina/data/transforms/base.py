@@ -9,7 +9,7 @@ integer images. A ``Touch`` needs the pixels themselves (blur, noise, holes) and
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,8 +17,16 @@ from pydantic import Field
 
 from lamina.spec import Spec
 
-Coordinates = NDArray[np.float32]
-"""(2, H, W): source row and source column of each output pixel, in pixels of the image."""
+
+class Where(NamedTuple):
+    """Where each pixel of a (H, W) region comes from, in pixels from the region's centre.
+
+    Each array broadcasts to (H, W): as long as rows and columns stay apart, ``rows`` is (H, 1)
+    and ``columns`` (1, W), which keeps flips, quarter turns and grids nearly free.
+    """
+
+    rows: NDArray[np.float32]
+    columns: NDArray[np.float32]
 
 
 class Transform(Spec):
@@ -27,18 +35,17 @@ class Transform(Spec):
     p: float = Field(default=0.5, ge=0, le=1)
     """Probability that it happens."""
 
+    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> Any:
+        """Return what will be done to a region of ``size`` (rows, columns); None: nothing."""
+        raise NotImplementedError
+
 
 class Warp(Transform):
     """A transform that moves pixels."""
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> Any:
-        """Return what this warp will do to a region of ``size`` (rows, columns), or None."""
-        raise NotImplementedError
+    def move(self, where: Where, picked: Any) -> Where:
+        """Return the positions before this warp that ``where``, after it, shows.
 
-    def move(self, where: Coordinates, picked: Any) -> Coordinates:
-        """Return new source positions: output pixel -> position in the frame before this warp.
-
-        ``where`` is relative to the region's centre, (2, H, W) float32, rows then columns.
         Warps are applied from last to first, so that they act on the image in recipe order.
         """
         raise NotImplementedError
@@ -47,12 +54,8 @@ class Warp(Transform):
 class Table(Transform):
     """A transform that maps values one by one, the same for every pixel and channel."""
 
-    def pick(self, rng: np.random.Generator) -> Any:
-        """Return what this table will do, or None."""
-        raise NotImplementedError
-
     def map(self, values: NDArray[np.float32], picked: Any) -> NDArray[np.float32]:
-        """Return new values; in and out are fractions of the type's range (0..1 for integers)."""
+        """Return new values; in and out are fractions of the range, 0 to 1 (see ``table.py``)."""
         raise NotImplementedError
 
 
@@ -60,21 +63,21 @@ class Table(Transform):
 class Patch:
     """Pixels between warp and normalisation.
 
-    ``image`` (C, H, W) in the stored type; ``target`` (K, H, W); ``valid`` (1, H, W) uint8.
+    ``image`` (C, H, W) in the stored type, its values between ``low`` and ``high`` (the type's
+    limits for uint8 and uint16, the patch's own for every other type); ``target`` (K, H, W);
+    ``valid`` (1, H, W) uint8.
     """
 
     image: NDArray[Any]
     target: NDArray[Any]
     valid: NDArray[np.uint8]
+    low: float
+    high: float
 
 
 class Touch(Transform):
     """A transform that needs the pixels; it returns a new patch."""
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> Any:
-        """Return what this transform will do to a patch of ``size``, or None."""
-        raise NotImplementedError
-
     def touch(self, patch: Patch, picked: Any) -> Patch:
-        """Return the changed patch."""
+        """Return the changed patch; the old one is untouched."""
         raise NotImplementedError

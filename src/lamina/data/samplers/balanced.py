@@ -1,0 +1,57 @@
+"""Epochs with a chosen share of cases that show a target."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from lamina.data.case import Case
+from lamina.data.sample import Draw
+from lamina.data.samplers.base import Sampler
+from lamina.data.samplers.place import crop, is_positive
+from lamina.errors import DataError
+
+
+class Balanced(Sampler):
+    """Every positive case once, and as many negative ones as the rate asks for (SIIM-11).
+
+    With n positive cases and rate p, trunc(n (1 - p) / p) negative cases are drawn with
+    replacement, new in each epoch; the union is shuffled. A case is positive where any pixel of
+    its target is set.
+    """
+
+    kind: Literal["balanced"] = "balanced"
+
+    positive_rate: float = Field(default=0.5, gt=0, le=1)
+    """Share of positive cases in an epoch."""
+
+    focus: float = Field(default=0.0, ge=0, le=1)
+    """Probability that a crop of a positive case is laid around a target pixel (STEEL-7)."""
+
+    def draws(
+        self,
+        cases: Sequence[Case],
+        *,
+        size: tuple[int, int],
+        epoch: int,
+        rng: np.random.Generator,
+    ) -> list[Draw]:
+        """Return the crops of one epoch.
+
+        Raises:
+            DataError: no case is positive.
+        """
+        positive = np.array([is_positive(case) for case in cases])
+        with_target, without = np.flatnonzero(positive), np.flatnonzero(~positive)
+        if not len(with_target):
+            raise DataError(
+                f"none of the {len(cases)} training cases shows a target, and the balanced sampler "
+                "needs one; use the sampler random_crop, or check the labels"
+            )
+        wanted = int(len(with_target) * (1 - self.positive_rate) / self.positive_rate)
+        chosen = rng.choice(without, wanted) if len(without) else without
+        order = rng.permutation(np.concatenate([with_target, chosen]))
+        return [crop(cases, int(number), size, self.focus, rng) for number in order]

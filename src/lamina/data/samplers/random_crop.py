@@ -1,0 +1,56 @@
+"""Random crops of all cases."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from pydantic import Field
+
+from lamina.data.case import Case
+from lamina.data.sample import Draw
+from lamina.data.samplers.base import Sampler
+from lamina.data.samplers.place import crop
+
+
+class RandomCrop(Sampler):
+    """Every case equally often, in a new order each epoch, each time at a random place."""
+
+    kind: Literal["random_crop"] = "random_crop"
+
+    per_image: float = Field(default=1.0, gt=0)
+    """Draws per case and epoch; of a broken number, chance decides which cases get one more."""
+
+    by_area: bool = False
+    """Count a case ceil(its area / the crop's area) times instead of once (INK-12)."""
+
+    count: int | None = Field(default=None, ge=1)
+    """Draws per epoch whatever the number of cases; null: as ``per_image`` says."""
+
+    focus: float = Field(default=0.0, ge=0, le=1)
+    """Probability that a crop is laid around a target pixel, where the case has any (STEEL-7)."""
+
+    def draws(
+        self,
+        cases: Sequence[Case],
+        *,
+        size: tuple[int, int],
+        epoch: int,
+        rng: np.random.Generator,
+    ) -> list[Draw]:
+        """Return the crops of one epoch."""
+        shares = [self._share(case, size) for case in cases]
+        once = np.repeat(np.arange(len(cases)), shares)
+        total = self.count or max(round(self.per_image * len(once)), 1)
+        rounds = [rng.permutation(once) for _ in range(-(-total // len(once)))]
+        return [
+            crop(cases, int(number), size, self.focus, rng)
+            for number in np.concatenate(rounds)[:total]
+        ]
+
+    def _share(self, case: Case, size: tuple[int, int]) -> int:
+        if not self.by_area:
+            return 1
+        return math.ceil(math.prod(case.image.shape) / math.prod(size))

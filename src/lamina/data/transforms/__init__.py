@@ -1,0 +1,53 @@
+"""Random changes of training samples. To add one: write its file, then name it below."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lamina.data.transforms.affine import Affine
+from lamina.data.transforms.base import Patch, Table, Touch, Transform, Warp, Where
+from lamina.data.transforms.blur import Blur
+from lamina.data.transforms.brightness_contrast import BrightnessContrast
+from lamina.data.transforms.cutout import Cutout
+from lamina.data.transforms.elastic import Elastic
+from lamina.data.transforms.flip import Flip
+from lamina.data.transforms.gamma import Gamma
+from lamina.data.transforms.grid_distort import GridDistort
+from lamina.data.transforms.noise import Noise
+from lamina.data.transforms.rot90 import Rot90
+
+AnyTransform = Annotated[
+    Flip
+    | Rot90
+    | Affine
+    | Elastic
+    | GridDistort
+    | BrightnessContrast
+    | Gamma
+    | Noise
+    | Blur
+    | Cutout,
+    Field(discriminator="kind"),
+]
+
+__all__ = [
+    "Affine",
+    "AnyTransform",
+    "Blur",
+    "BrightnessContrast",
+    "Cutout",
+    "Elastic",
+    "Flip",
+    "Gamma",
+    "GridDistort",
+    "Noise",
+    "Patch",
+    "Rot90",
+    "Table",
+    "Touch",
+    "Transform",
+    "Warp",
+    "Where",
+]

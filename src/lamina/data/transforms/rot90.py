@@ -1,0 +1,32 @@
+"""Quarter turns."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import numpy as np
+
+from lamina.data.transforms.base import Warp, Where
+
+
+class Rot90(Warp):
+    """Turn by one, two or three quarters, counter-clockwise, each equally likely.
+
+    A region that is not square is only turned by half, since its quarter turn would look far
+    beyond it.
+    """
+
+    kind: Literal["rot90"] = "rot90"
+
+    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> int | None:
+        """Return the number of quarter turns."""
+        if rng.random() >= self.p:
+            return None
+        return int(rng.integers(1, 4)) if size[0] == size[1] else 2
+
+    def move(self, where: Where, picked: int) -> Where:
+        """Turn about the region's centre; equals ``np.rot90(image, picked)``."""
+        rows, columns = where
+        for _ in range(picked):
+            rows, columns = columns, -rows
+        return Where(rows, columns)
