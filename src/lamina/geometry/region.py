@@ -47,9 +47,7 @@ class Region:
     def clip(self, shape: Sequence[int]) -> Region:
         """Return the part inside a volume of ``shape``; it may be empty."""
         start = tuple(min(max(a, 0), n) for a, n in zip(self.start, shape, strict=True))
-        stop = tuple(
-            max(min(b, n), a) for a, b, n in zip(start, self.stop, shape, strict=True)
-        )
+        stop = tuple(max(min(b, n), a) for a, b, n in zip(start, self.stop, shape, strict=True))
         return Region(start, stop)
 
     def shift(self, offset: Sequence[int]) -> Region:

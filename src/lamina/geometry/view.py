@@ -43,12 +43,13 @@ class View:
 
         The result of numpy may have negative strides, which torch refuses to share.
         """
-        return self._mirror(x.swapaxes(-2, -1) if self.transpose else x)  # type: ignore[attr-defined]
+        seen: Array = self._mirror(_swap(x) if self.transpose else x)
+        return seen
 
     def undo(self, y: Array) -> Array:
         """Return what ``y`` was before ``see``: ``undo(see(x))`` is ``x``, exactly."""
-        y = self._mirror(y)
-        return y.swapaxes(-2, -1) if self.transpose else y  # type: ignore[attr-defined,no-any-return]
+        mirrored: Array = self._mirror(y)
+        return _swap(mirrored) if self.transpose else mirrored
 
     def then(self, after: View) -> View:
         """Return the one view that equals this one followed by ``after``."""
@@ -61,12 +62,15 @@ class View:
             columns != after.flip_columns,
         )
 
-    def _mirror(self, x: Array) -> Array:
+    def _mirror(self, x: Any) -> Any:
         axes = (-2,) * self.flip_rows + (-1,) * self.flip_columns
         if not axes:
             return x
-        other: Any = x
-        return other.flip(axes) if hasattr(x, "flip") else np.flip(other, axes)  # torch or numpy
+        return x.flip(axes) if hasattr(x, "flip") else np.flip(x, axes)  # torch or numpy
+
+
+def _swap(x: Any) -> Any:
+    return x.swapaxes(-2, -1)
 
 
 AS_IS = View()

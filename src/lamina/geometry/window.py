@@ -44,7 +44,8 @@ def window(kind: Window, size: int) -> NDArray[np.float64]:
     if kind == "spline":
         return spline(size)
     weights = _form(kind, size)
-    return weights / weights.mean()
+    weights /= weights.mean()
+    return weights
 
 
 def spline(size: int) -> NDArray[np.float64]:
@@ -77,7 +78,8 @@ def spline(size: int) -> NDArray[np.float64]:
     weights: NDArray[np.float64] = 1 - (2 * (t - 1)) ** 2 / 2
     rim = (2 * t) ** 2 / 2
     weights[:quarter], weights[size - quarter :] = rim[:quarter], rim[size - quarter :]
-    return weights / weights.mean()
+    weights /= weights.mean()
+    return weights
 
 
 def normalised(kind: Window, grid: TileGrid) -> list[NDArray[np.float32]]:

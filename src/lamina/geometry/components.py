@@ -1,0 +1,79 @@
+"""Connected parts of a mask: their sizes, and a mask without the small ones."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import cc3d
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Connectivity = Literal[4, 8, 6, 18, 26]
+"""Neighbours of a pixel: 4 or 8 in two axes; 6 (faces), 18 or 26 in three."""
+
+_CHOICES: dict[int, tuple[Connectivity, ...]] = {2: (8, 4), 3: (26, 18, 6)}
+
+
+def drop_small(
+    mask: NDArray[np.bool_], minimum: int, connectivity: Connectivity | None = None
+) -> NDArray[np.bool_]:
+    """Return the mask without the connected parts of fewer than ``minimum`` pixels.
+
+    Args:
+        mask: (H, W) or (D, H, W), bool.
+        minimum: The smallest part that stays, in pixels; 0 and 1 keep everything.
+        connectivity: Which neighbours belong together; None: all (8, or 26).
+
+    Returns:
+        A new mask of the same shape.
+
+    Raises:
+        ValueError: the mask is not bool, has other than two or three axes, or the connectivity
+            does not fit them.
+    """
+    neighbours = _checked(mask, connectivity)
+    if minimum <= 1 or not mask.any():
+        return mask.copy()
+    labels, counts = _label(mask, neighbours)
+    large = counts >= minimum
+    large[0] = False  # the background
+    kept: NDArray[np.bool_] = large[labels]
+    return kept
+
+
+def sizes(mask: NDArray[np.bool_], connectivity: Connectivity | None = None) -> NDArray[np.int64]:
+    """Return the number of pixels of each connected part, (parts,), largest first.
+
+    Arguments and errors are those of ``drop_small``.
+    """
+    neighbours = _checked(mask, connectivity)
+    if not mask.any():
+        return np.zeros(0, np.int64)
+    _, counts = _label(mask, neighbours)
+    return np.sort(counts[1:])[::-1]
+
+
+def _checked(mask: NDArray[np.bool_], connectivity: Connectivity | None) -> Connectivity:
+    if mask.dtype != np.bool_:
+        raise ValueError(f"parts are found in a bool mask, not in {mask.dtype}")
+    choices = _CHOICES.get(mask.ndim)
+    if choices is None:
+        raise ValueError(f"a mask has two or three axes, not the shape {mask.shape}")
+    if connectivity is None:
+        return choices[0]
+    if connectivity not in choices:
+        raise ValueError(f"connectivity {connectivity} does not fit {mask.ndim} axes: {choices}")
+    return connectivity
+
+
+def _label(
+    mask: NDArray[np.bool_], connectivity: Connectivity
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return labels from 0 (background) and the pixels of each; cv2 and cc3d are the fastest."""
+    if mask.ndim == 2:
+        image = np.ascontiguousarray(mask).view(np.uint8)
+        _, flat, stats, _ = cv2.connectedComponentsWithStats(image, connectivity=connectivity)
+        return flat, stats[:, cv2.CC_STAT_AREA].astype(np.int64)
+    labels = cc3d.connected_components(np.ascontiguousarray(mask), connectivity=connectivity)
+    return labels, np.bincount(labels.ravel()).astype(np.int64)
