@@ -1,0 +1,30 @@
+"""Losses. To add one: write its file here, then name it in the lines below."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lamina.model.losses.base import Loss
+from lamina.model.losses.bce import Bce
+from lamina.model.losses.cross_entropy import CrossEntropy
+from lamina.model.losses.dice import Dice
+from lamina.model.losses.focal import Focal
+from lamina.model.losses.jaccard import Jaccard
+from lamina.model.losses.mse import Mse
+from lamina.model.losses.weighted import total
+
+AnyLoss = Annotated[Bce | CrossEntropy | Dice | Focal | Jaccard | Mse, Field(discriminator="kind")]
+
+__all__ = [
+    "AnyLoss",
+    "Bce",
+    "CrossEntropy",
+    "Dice",
+    "Focal",
+    "Jaccard",
+    "Loss",
+    "Mse",
+    "total",
+]

@@ -1,0 +1,53 @@
+"""Binary cross-entropy of each output on its own."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat
+from torch import Tensor
+from torch.nn import functional
+
+from lamina.errors import RecipeError
+from lamina.model.losses.base import Loss
+from lamina.model.losses.pixels import counted, refuse_exclusive
+
+
+class Bce(Loss):
+    """-(w t log p + (1 - t) log(1 - p)), the mean over all outputs and pixels that count.
+
+    Computed from logits in the stable form (SIIM-14). For a 0/1 target the positive weight is
+    the element weight of INK-18 and ``pos_weight`` of torch.
+    """
+
+    kind: Literal["bce"] = "bce"
+
+    positive_weight: PositiveFloat | tuple[PositiveFloat, ...] = 1.0
+    """Weight w of pixels of the class: one number, or one per output."""
+
+    smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """Share e by which targets leave 0 and 1: t becomes e + (1 - 2e) t (STEEL-12)."""
+
+    def __call__(
+        self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool
+    ) -> Tensor:
+        refuse_exclusive(self.kind, "cross_entropy", exclusive=exclusive)
+        pixels = counted(logits, target, valid)
+        truth = self.smoothing + (1 - 2 * self.smoothing) * pixels.target
+        weight = self._weight(pixels.logits)
+        loss = functional.binary_cross_entropy_with_logits(
+            pixels.logits, truth, pos_weight=weight, reduction="none"
+        )
+        return pixels.mean(loss)
+
+    def _weight(self, logits: Tensor) -> Tensor | None:
+        if self.positive_weight == 1:
+            return None
+        if not isinstance(self.positive_weight, tuple):
+            return logits.new_tensor(self.positive_weight)
+        if len(self.positive_weight) != logits.shape[1]:
+            raise RecipeError(
+                f"loss bce: positive_weight lists {len(self.positive_weight)} weights, but the "
+                f"task has {logits.shape[1]} outputs; write one for each, or a single number"
+            )
+        return logits.new_tensor(self.positive_weight).view(-1, 1, 1)

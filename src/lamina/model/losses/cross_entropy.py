@@ -1,0 +1,50 @@
+"""Cross-entropy of classes that exclude each other."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field, PositiveFloat
+from torch import Tensor
+
+from lamina.errors import RecipeError
+from lamina.model.losses.base import Loss
+from lamina.model.losses.pixels import counted
+
+
+class CrossEntropy(Loss):
+    """-sum over classes of w t log p, over the summed weight of the true classes.
+
+    Agrees with ``torch.nn.functional.cross_entropy`` on class ids, weights and smoothing
+    included.
+    """
+
+    kind: Literal["cross_entropy"] = "cross_entropy"
+
+    class_weights: tuple[PositiveFloat, ...] | None = None
+    """Weight w of each class, in the task's order; null: all the same."""
+
+    smoothing: float = Field(default=0.0, ge=0, lt=1)
+    """Share s of the target that is spread over all K classes: (1 - s) t + s / K."""
+
+    def __call__(
+        self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool
+    ) -> Tensor:
+        if not exclusive:
+            raise RecipeError(
+                "loss cross_entropy needs classes that exclude each other (task.kind: "
+                "multiclass); use bce where each output stands on its own"
+            )
+        pixels = counted(logits, target, valid)
+        outputs = logits.shape[1]
+        weights = self.class_weights or (1.0,) * outputs
+        if len(weights) != outputs:
+            raise RecipeError(
+                f"loss cross_entropy: class_weights lists {len(weights)} weights, but the task "
+                f"has {outputs} classes; write one for each"
+            )
+        weight = pixels.logits.new_tensor(weights).view(-1, 1, 1)
+        truth = (1 - self.smoothing) * pixels.target + self.smoothing / outputs
+        loss = -(weight * truth * pixels.logits.log_softmax(1)) * pixels.valid
+        total = (weight * pixels.target).sum()
+        return loss.sum() / total.clamp(min=min(weights))

@@ -1,0 +1,58 @@
+"""Losses of overlap, with the choices on which published versions differ as fields."""
+
+from __future__ import annotations
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+from torch import Tensor
+
+from lamina.model.losses.base import Loss
+from lamina.model.losses.pixels import counted
+
+_AXES = {"all": (0, 1, 2, 3), "batch": (0, 2, 3), "image": (1, 2, 3), "image_class": (2, 3)}
+
+
+class Overlap(Loss):
+    """1 - a ratio of overlap between probabilities P and truth T, the mean over its units."""
+
+    over: Literal["all", "batch", "image", "image_class"] = "batch"
+    """What one ratio is taken over: batch, classes and pixels at once (STEEL-11); the batch, one
+    ratio per class (SIIM-14); an image with all its classes; an image and class."""
+
+    smooth: float = Field(default=1e-6, ge=0)
+    """Added above and below, in pixels; with it, empty against empty scores a loss of 0."""
+
+    smooth_below: float = Field(default=0.0, ge=0)
+    """Added below only, in pixels; alone (``smooth: 0``), empty against empty scores 1."""
+
+    absent: Literal["count", "zero", "skip"] = "count"
+    """A unit without true pixels counts as it is; has a loss of 0 in the mean (FAULT-8); or is
+    left out of the mean."""
+
+    log: bool = False
+    """Take -log(ratio) in place of 1 - ratio."""
+
+    @model_validator(mode="after")
+    def _something_is_added_below(self) -> Self:
+        if self.smooth == 0 and self.smooth_below == 0:
+            raise ValueError("smooth and smooth_below are both 0: empty against empty is 0/0")
+        return self
+
+    def ratio(self, overlap: Tensor, answer: Tensor, truth: Tensor) -> Tensor:
+        """Return the ratio of each unit from sum(PT), sum(P) and sum(T)."""
+        raise NotImplementedError
+
+    def __call__(
+        self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool
+    ) -> Tensor:
+        pixels = counted(logits, target, valid)
+        answer, axes = pixels.probabilities(exclusive=exclusive), _AXES[self.over]
+        truth = pixels.target.sum(axes)
+        ratio = self.ratio((answer * pixels.target).sum(axes), answer.sum(axes), truth)
+        loss = -ratio.clamp(min=1e-7).log() if self.log else 1 - ratio
+        if self.absent == "count":
+            return loss.mean()
+        present = (truth > 0).float()
+        units = loss.numel() if self.absent == "zero" else present.sum().clamp(min=1)
+        return (loss * present).sum() / units

@@ -1,0 +1,48 @@
+"""The weighted sum of the parts of a loss."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from lamina.model.losses.base import Loss
+
+
+def total(
+    losses: Sequence[Loss],
+    logits: Tensor,
+    target: Tensor,
+    valid: Tensor | None = None,
+    *,
+    exclusive: bool,
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """Return the weighted sum of ``losses``, and each part without its weight.
+
+    Args:
+        losses: The parts, at least one.
+        logits: (B, K, H, W), any floating type.
+        target: (B, K, H, W), 0/1 per output (one-hot where exclusive) or values.
+        valid: (B, 1, H, W), 1 where a pixel counts; None: all count.
+        exclusive: Whether outputs exclude each other.
+
+    Returns:
+        A float32 scalar that can be differentiated; detached parts named by their kind, a second
+        part of one kind as ``kind_2``.
+
+    Raises:
+        ValueError: there are no losses.
+    """
+    if not losses:
+        raise ValueError("a loss needs at least one part")
+    values = [loss(logits, target, valid, exclusive=exclusive) for loss in losses]
+    parts: dict[str, Tensor] = {}
+    seen: dict[str, int] = {}
+    for loss, value in zip(losses, values, strict=True):
+        kind = str(getattr(loss, "kind", type(loss).__name__.lower()))
+        seen[kind] = seen.get(kind, 0) + 1
+        parts[kind if seen[kind] == 1 else f"{kind}_{seen[kind]}"] = value.detach()
+    whole = values[0] * losses[0].weight
+    for loss, value in zip(losses[1:], values[1:], strict=True):
+        whole = whole + value * loss.weight
+    return whole, parts
