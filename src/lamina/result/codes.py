@@ -1,0 +1,108 @@
+"""Every probability a float16 map can hold, counted.
+
+A float16 in 0..1 is one of 15,361 bit patterns, and their order as numbers is their order as
+integers. A histogram over the patterns therefore keeps every distinct value: all thresholds
+can be tried exactly without keeping a single pixel.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+CODES = 15361
+"""Number of float16 values in 0..1; the last, 15360, is 1.0."""
+
+_CHUNK = 1 << 20  # pixels counted at a time, so that a volume needs no copy of itself
+
+VALUES: NDArray[np.float64] = np.arange(CODES, dtype=np.uint16).view(np.float16).astype(np.float64)
+"""The probability of each code."""
+
+
+def code_of(threshold: float) -> int:
+    """Return the largest code whose value is at most ``threshold``.
+
+    For float16 maps, p > threshold and p > VALUES[code] select the same pixels.
+    """
+    return int(np.searchsorted(VALUES, threshold, side="right")) - 1
+
+
+@dataclass(frozen=True)
+class Counts:
+    """One class of one case: how many pixels have each probability, sparse and descending.
+
+    ``codes`` (n,) uint16 from high to low, without code 0, which no threshold selects. All
+    other arrays are (n,) unsigned: ``area`` counts all pixels, ``predicted`` the valid ones,
+    ``positives`` the valid ones that belong to the class. ``truth`` counts all valid pixels
+    that belong to the class.
+    """
+
+    codes: NDArray[np.uint16]
+    area: NDArray[Any]
+    predicted: NDArray[Any]
+    positives: NDArray[Any]
+    truth: int
+
+    @property
+    def highest(self) -> float:
+        """The largest probability of the case."""
+        return float(VALUES[self.codes[0]]) if self.codes.size else 0.0
+
+
+def count(
+    prob: NDArray[Any], target: NDArray[np.bool_], valid: NDArray[np.bool_] | None = None
+) -> Counts:
+    """Count one class of one case.
+
+    Args:
+        prob: (*S) probabilities; float32 is rounded to float16, as stored maps are.
+        target: (*S) True where the class is.
+        valid: (*S) True where a pixel counts; None: all count.
+
+    Raises:
+        ValueError: shapes differ, or a probability is not in 0..1.
+    """
+    if prob.shape != target.shape or (valid is not None and valid.shape != prob.shape):
+        raise ValueError(f"prob {prob.shape}, target {target.shape} and valid must be equal")
+    flat, truth = prob.reshape(-1), target.reshape(-1)
+    counts = valid is not None and valid.reshape(-1)
+    area = np.zeros(CODES, np.int64)
+    predicted = np.zeros(CODES, np.int64)
+    positives = np.zeros(CODES, np.int64)
+    for start in range(0, flat.size, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        codes = _codes(flat[part])
+        area += np.bincount(codes, minlength=CODES)
+        hit = truth[part]
+        if counts is not False:
+            predicted += np.bincount(codes[counts[part]], minlength=CODES)
+            hit = hit & counts[part]
+        positives += np.bincount(codes[hit], minlength=CODES)
+    if counts is False:
+        predicted = area
+    found = np.flatnonzero(area[1:])[::-1] + 1
+    lean = _lean(area[found])
+    return Counts(
+        codes=found.astype(np.uint16),
+        area=lean,
+        predicted=lean if counts is False else _lean(predicted[found]),
+        positives=_lean(positives[found]),
+        truth=int(positives.sum()),
+    )
+
+
+def _codes(prob: NDArray[Any]) -> NDArray[np.uint16]:
+    codes = np.ascontiguousarray(prob, np.float16).view(np.uint16)
+    if codes.size and codes.max() >= CODES:
+        codes = np.where(codes == 0x8000, 0, codes).astype(np.uint16)  # minus zero
+        if codes.max() >= CODES:
+            raise ValueError("probabilities must lie in 0..1")
+    return codes
+
+
+def _lean(counts: NDArray[np.int64]) -> NDArray[Any]:
+    # most counts fit two bytes, and these arrays are what a search over 50,000 maps keeps
+    return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))

@@ -1,0 +1,113 @@
+"""What a search hands over: the numbers of the decision, and how far to trust them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from lamina.result.decisions import Threshold
+from lamina.spec import Spec
+
+
+class Aim(Spec):
+    """What is searched for: the mean or the pooled value of hits / (hits + misses weighted).
+
+    The value is tp / (tp + a fp + b fn) (Tversky 1977): Dice and F1 have a = b = 1/2, F-beta
+    a = 1 / (1 + beta^2) and b = 1 - a, intersection over union a = b = 1.
+    """
+
+    over: Literal["case", "class", "foreground"] = "case"
+    """case: mean over cases of each class; class: all pixels of a class pooled; foreground: all
+    pixels of all classes pooled, any class counts."""
+
+    false_positive: float = Field(default=0.5, ge=0)
+    """Weight a of pixels predicted and not true."""
+
+    false_negative: float = Field(default=0.5, ge=0)
+    """Weight b of pixels true and not predicted."""
+
+    empty: Literal["one", "zero", "skip"] = "one"
+    """The value where neither prediction nor truth has a pixel; skip: such cases do not count."""
+
+
+class Curve(Spec):
+    """The score at thresholds from 0 to 1."""
+
+    threshold: tuple[float, ...]
+    """Thresholds, ascending."""
+
+    best: tuple[float, ...]
+    """Score with the best minimum area of each threshold."""
+
+    plain: tuple[float, ...]
+    """Score without a minimum area."""
+
+
+class ClassFound(Spec):
+    """The best numbers of one class, on the cases they were chosen on."""
+
+    threshold: float
+    """A pixel belongs to the class where p is above; 1: the class is always left empty."""
+
+    min_area: int
+    """A case with fewer pixels of the class is emptied."""
+
+    score: float
+    """The aim with these numbers."""
+
+    empty: float
+    """The aim when the class is never predicted; ``score`` is never below."""
+
+    default: float
+    """The aim at a threshold of 0.5 without a minimum area."""
+
+    cross: float | None
+    """The aim when each fold is judged with the numbers chosen on the others; None: one fold."""
+
+    auc: float | None
+    """How well the highest probability tells cases with the class from cases without."""
+
+    cases: int
+    """Number of cases."""
+
+    present: int
+    """Number of cases with the class."""
+
+    curve: Curve
+    """The aim over thresholds, for the report."""
+
+
+class Found(Spec):
+    """The best numbers of all classes."""
+
+    aim: Aim
+    """What was searched for."""
+
+    classes: tuple[ClassFound, ...]
+    """One for each output, in the task's order."""
+
+    foreground: ClassFound
+    """Any class against none: one threshold for all classes, on the highest of their maps."""
+
+    score: float
+    """Mean over classes of the aim; the pooled value where the aim is the foreground."""
+
+    empty: float
+    """The same when nothing is predicted."""
+
+    default: float
+    """The same at 0.5 without a minimum area."""
+
+    cross: float | None
+    """The same when each fold is judged with the numbers chosen on the others."""
+
+    def decision(self, min_component: int | tuple[int, ...] = 0) -> Threshold:
+        """Return the decision with these numbers."""
+        if self.aim.over == "foreground":
+            return Threshold(threshold=self.foreground.threshold, min_component=min_component)
+        return Threshold(
+            threshold=tuple(one.threshold for one in self.classes),
+            min_area=tuple(one.min_area for one in self.classes),
+            min_component=min_component,
+        )
