@@ -1,0 +1,35 @@
+"""Metrics. To add one: write its file here, then name it in the lines below."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from lamina.model.metrics.base import Metric, Score
+from lamina.model.metrics.counts import CountMetric
+from lamina.model.metrics.dice_score import DiceScore
+from lamina.model.metrics.f_beta import FBeta
+from lamina.model.metrics.iou import Iou
+from lamina.model.metrics.mse_score import MseScore
+from lamina.model.metrics.precision import Precision
+from lamina.model.metrics.psnr import Psnr
+from lamina.model.metrics.recall import Recall
+
+AnyMetric = Annotated[
+    DiceScore | FBeta | Iou | MseScore | Precision | Psnr | Recall, Field(discriminator="kind")
+]
+
+__all__ = [
+    "AnyMetric",
+    "CountMetric",
+    "DiceScore",
+    "FBeta",
+    "Iou",
+    "Metric",
+    "MseScore",
+    "Precision",
+    "Psnr",
+    "Recall",
+    "Score",
+]

@@ -1,0 +1,22 @@
+"""Precision of masks."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.model.metrics.counts import CountMetric, divide
+
+
+class Precision(CountMetric):
+    """|P and T| / |P|: which share of the prediction is right (STEEL-13: 1 when undefined)."""
+
+    kind: Literal["precision"] = "precision"
+    label: ClassVar[str] = "Precision"
+    undefined: ClassVar[str] = "nothing predicted"
+
+    def ratio(self, tally: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return precision of (..., 3) counts."""
+        return divide(tally[..., 0], tally[..., 1])

@@ -1,0 +1,22 @@
+"""Recall of masks."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.model.metrics.counts import CountMetric, divide
+
+
+class Recall(CountMetric):
+    """|P and T| / |T|: which share of the truth is found (STEEL-13: 1 when undefined)."""
+
+    kind: Literal["recall"] = "recall"
+    label: ClassVar[str] = "Recall"
+    undefined: ClassVar[str] = "nothing to find"
+
+    def ratio(self, tally: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return recall of (..., 3) counts."""
+        return divide(tally[..., 0], tally[..., 2])
