@@ -1,0 +1,263 @@
+"""What training leaves: recipe, members, decision, scores and the digests of all of them.
+
+On disk a bundle is a folder, or the same folder as one zip:
+
+    bundle.json               the index, written last: without it the bundle does not exist
+    members/NAME.safetensors  the weights of one member
+    recipe.yaml               the recipe for people to read; lamina reads the one in the index
+
+Everything in it is data. Names of files are joined safely, weights are safetensors, digests are
+checked on load, and nothing in a bundle can import, call or connect.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zipfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+import lamina
+from lamina.bundle.index import FORMAT, INDEX, Index, KnownCase, MemberFile, read_index, sealed
+from lamina.bundle.store import MemoryStore, Store, open_store
+from lamina.bundle.tensors import fill, read_tensors, write_tensors
+from lamina.data.normalise import AnyNormalise
+from lamina.errors import BundleError
+from lamina.files import digest, replacing, safe_join, write_bytes, write_json, write_text
+from lamina.recipe.load import resolved_text
+from lamina.recipe.recipe import Recipe
+from lamina.result.decisions import AnyDecision
+from lamina.task import Task
+
+RECIPE = "recipe.yaml"
+
+_LIBRARIES = ("torch", "segmentation-models-pytorch", "timm", "numpy")
+
+
+@dataclass(frozen=True)
+class MemberWeights:
+    """A member as it leaves training; ``weights`` is the state dict of its network."""
+
+    name: str
+    weights: Mapping[str, Tensor]
+    fold: int
+    stage: str
+    score: float | None
+    normalise: AnyNormalise
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """A trained recipe."""
+
+    index: Index
+    store: Store = field(repr=False)
+
+    @classmethod
+    def make(
+        cls,
+        recipe: Recipe,
+        members: Sequence[MemberWeights],
+        *,
+        cases: Mapping[str, KnownCase],
+        scores: Mapping[str, Any] | None = None,
+    ) -> Bundle:
+        """Return a bundle in memory.
+
+        Args:
+            recipe: As resolved; ``recipe.task.names`` is set.
+            members: At least one; names differ.
+            cases: What training saw, by id.
+            scores: Any JSON values.
+
+        Raises:
+            ValueError: names are missing or double.
+        """
+        if recipe.task.names is None or not members:
+            raise ValueError("a bundle needs the names of the task's outputs and a member")
+        if len({one.name for one in members}) != len(members):
+            raise ValueError(f"members need different names: {[one.name for one in members]}")
+        listed, files = [], {}
+        for one in members:
+            name = f"members/{one.name}.safetensors"
+            files[name] = write_tensors(one.weights)
+            listed.append(
+                MemberFile(
+                    name=one.name,
+                    file=name,
+                    sha256=hashlib.sha256(files[name]).hexdigest(),
+                    fold=one.fold,
+                    stage=one.stage,
+                    score=one.score,
+                    normalise=one.normalise,
+                )
+            )
+        index = Index(
+            format=FORMAT,
+            lamina=lamina.__version__,
+            recipe=recipe,
+            recipe_digest=recipe.digest(),
+            members=tuple(listed),
+            decision=recipe.decide,
+            scores=dict(scores or {}),
+            cases=dict(cases),
+            versions={name: version(name) for name in _LIBRARIES},
+        )
+        return cls(index, MemoryStore(files))
+
+    @classmethod
+    def load(cls, path: Path, *, verify: bool = True) -> Bundle:
+        """Open a folder or a zip.
+
+        Args:
+            path: The folder that holds ``bundle.json``, or a zip of it.
+            verify: Compare every member with its digest now; it is compared again when used.
+
+        Raises:
+            BundleError: it is missing, damaged, hostile or from a newer lamina.
+        """
+        store = open_store(path, INDEX)
+        bundle = cls(read_index(store), store)
+        if verify:
+            for number in range(len(bundle.members)):
+                bundle.weights(number)
+        return bundle
+
+    @property
+    def recipe(self) -> Recipe:
+        """The resolved recipe."""
+        return self.index.recipe
+
+    @property
+    def task(self) -> Task:
+        """The task with the names of its outputs."""
+        return self.recipe.task
+
+    @property
+    def members(self) -> tuple[MemberFile, ...]:
+        """The members, in order."""
+        return self.index.members
+
+    @property
+    def decision(self) -> AnyDecision:
+        """The decision as last tuned."""
+        return self.index.decision
+
+    @property
+    def scores(self) -> dict[str, Any]:
+        """What training and tuning measured."""
+        return self.index.scores
+
+    @property
+    def cases(self) -> dict[str, KnownCase]:
+        """The cases that training saw, by id."""
+        return self.index.cases
+
+    def digest(self) -> str:
+        """Return the SHA-256 of all that decides a probability; tuning does not change it."""
+        parts = [self.index.recipe_digest]
+        parts += [member.model_dump_json() for member in self.members]
+        parts += [f"{id}:{case.model_dump_json()}" for id, case in sorted(self.cases.items())]
+        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    def with_decision(self, decision: AnyDecision, scores: Mapping[str, Any]) -> Bundle:
+        """Return the bundle with another decision; ``scores`` are laid over those it has."""
+        changes = {"decision": decision, "scores": {**self.scores, **scores}}
+        return replace(self, index=self.index.model_copy(update=changes))
+
+    def weights(self, number: int) -> dict[str, Tensor]:
+        """Return the tensors of a member, checked against its digest.
+
+        Raises:
+            BundleError: the file is missing, changed, not safetensors, or holds NaN.
+        """
+        member = self.members[number]
+        data = self.store.read(member.file)
+        if hashlib.sha256(data).hexdigest() != member.sha256:
+            raise BundleError(
+                f"{self._place(number)}: does not match its digest; copy the bundle again"
+            )
+        return read_tensors(data, self._place(number))
+
+    def network(self, number: int) -> nn.Module:
+        """Return a member's network with its weights, in evaluation mode and channels_last.
+
+        Raises:
+            BundleError: weights and recipe do not belong together; every difference is listed.
+        """
+        recipe = self.recipe
+        blank = recipe.network.model_copy(update={"weights": "none"})
+        network = blank.build(recipe.frame.inputs, self.task.outputs)
+        fill(network, self.weights(number), self._place(number))
+        return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+
+    def save(self, path: Path) -> None:
+        """Write the folder; members that are there with the right content stay untouched."""
+        for member in self.members:
+            target = safe_join(path, member.file)
+            if not (target.is_file() and digest(target) == member.sha256):
+                write_bytes(target, self.store.read(member.file))
+        write_text(path / RECIPE, resolved_text(self.recipe))
+        write_json(path / INDEX, sealed(self.index))
+
+    def write_zip(self, path: Path) -> None:
+        """Write the bundle as one zip, whole or not at all; equal bundles give equal bytes."""
+        entries = [(member.file, self.store.read(member.file)) for member in self.members]
+        entries.append((RECIPE, resolved_text(self.recipe).encode()))
+        entries.append((INDEX, json.dumps(sealed(self.index), indent=1).encode()))
+        with replacing(path) as stream, zipfile.ZipFile(stream, "w") as archive:
+            for name, data in entries:
+                # A fixed date keeps equal bundles equal; weights do not compress.
+                info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
+                info.external_attr = 0o644 << 16
+                archive.writestr(info, data)
+
+    def _place(self, number: int) -> str:
+        return f"{self.store.where}: {self.members[number].file}"
+
+
+def load_bundles(paths: Sequence[Path], *, verify: bool = True) -> list[Bundle]:
+    """Open several bundles that are to answer together.
+
+    Args:
+        paths: Bundles (folders or zips), or run folders with a ``bundle`` in them.
+        verify: As in ``Bundle.load``.
+
+    Raises:
+        BundleError: one cannot be opened, or they do not see or answer alike.
+    """
+    bundles = []
+    for path in paths:
+        inside = path / "bundle"
+        if path.is_dir() and not (path / INDEX).is_file():
+            if not inside.is_dir():
+                raise BundleError(
+                    f"{path}: neither a bundle nor a run with one; has its training finished?"
+                )
+            path = inside
+        bundles.append(Bundle.load(path, verify=verify))
+    for other in bundles[1:]:
+        _must_agree(bundles[0], other)
+    return bundles
+
+
+def _must_agree(one: Bundle, other: Bundle) -> None:
+    pairs = {
+        "task": (one.task, other.task),
+        "frame.channels": (one.recipe.frame.channels, other.recipe.frame.channels),
+        "frame.slices": (one.recipe.frame.slices, other.recipe.frame.slices),
+        "tile": (one.recipe.tile, other.recipe.tile),
+    }
+    for name, (first, second) in pairs.items():
+        if first != second:
+            raise BundleError(
+                f"{one.store.where} and {other.store.where} cannot answer together: {name} is "
+                f"{first!r} and {second!r}; predict them apart"
+            )

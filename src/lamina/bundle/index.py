@@ -1,0 +1,141 @@
+"""The index of a bundle: what is in it, sealed with its own digest.
+
+The seal finds damage, not malice: whoever can change the index can change its seal.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+
+import lamina
+from lamina.bundle.store import Store
+from lamina.data.normalise import AnyNormalise
+from lamina.errors import BundleError
+from lamina.recipe.recipe import Recipe
+from lamina.result.decisions import AnyDecision
+from lamina.spec import Spec
+
+FORMAT = 1
+"""Version of the layout; a bundle with a higher one is refused."""
+
+INDEX = "bundle.json"
+LARGEST_INDEX = 256 * 2**20
+"""Bytes; a longer index is refused."""
+
+
+class MemberFile(Spec):
+    """One trained network: where its weights lie and where they come from."""
+
+    name: str
+    """What messages call it, such as ``fold0``."""
+
+    file: str
+    """Name below the bundle's folder."""
+
+    sha256: str
+    """Digest of the file."""
+
+    fold: int
+    """The fold that it did not see; -1: it saw every case."""
+
+    stage: str
+    """The stage that its weights left."""
+
+    score: float | None
+    """The monitored score on its own held-out cases."""
+
+    normalise: AnyNormalise
+    """Normalisation as resolved on its own training cases."""
+
+
+class KnownCase(Spec):
+    """A case that training saw."""
+
+    sha256: tuple[str, ...]
+    """Digests of the files behind the image."""
+
+    fold: int
+    """The fold that held it out; -1: every member trained on it."""
+
+
+class Index(Spec):
+    """The content of ``bundle.json``, without its seal."""
+
+    format: int
+    """Version of the layout."""
+
+    lamina: str
+    """Version that wrote it."""
+
+    recipe: Recipe
+    """The resolved recipe, with the names of the task's outputs."""
+
+    recipe_digest: str
+    """Digest of the recipe."""
+
+    members: tuple[MemberFile, ...]
+    """The trained networks, in order."""
+
+    decision: AnyDecision
+    """The decision as last tuned."""
+
+    scores: dict[str, Any]
+    """What training and tuning measured."""
+
+    cases: dict[str, KnownCase]
+    """The cases of training, by id."""
+
+    versions: dict[str, str]
+    """Versions of the libraries that trained it."""
+
+
+def sealed(index: Index) -> dict[str, Any]:
+    """Return the index as JSON with its own digest under ``seal``."""
+    values = index.model_dump(mode="json")
+    return {**values, "seal": _seal(values)}
+
+
+def _seal(values: Mapping[str, Any]) -> str:
+    text = json.dumps(values, sort_keys=True, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_index(store: Store) -> Index:
+    """Return the checked index of a store.
+
+    Raises:
+        BundleError: it is missing, too long, damaged, or not readable by this lamina.
+    """
+    place = f"{store.where}: {INDEX}"
+    data = store.read(INDEX)
+    if len(data) > LARGEST_INDEX:
+        raise BundleError(f"{place}: {len(data)} bytes; at most {LARGEST_INDEX} are read")
+    try:
+        values = json.loads(data)
+        seal = values.pop("seal")
+        made, by, right = int(values["format"]), str(values["lamina"]), _seal(values)
+    except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        raise BundleError(f"{place}: not the index of a bundle ({error}); copy it again") from error
+    if made > FORMAT:
+        raise BundleError(
+            f"{place}: written by lamina {by}; this is {lamina.__version__}, update it"
+        )
+    if seal != right:
+        raise BundleError(f"{place}: does not match its own digest; copy the bundle again")
+    try:
+        index = Index.model_validate(values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise BundleError(
+            f"{place}: written by lamina {by}, not readable by {lamina.__version__} "
+            f"({where}: {first['msg']})"
+        ) from error
+    if index.recipe.task.names is None or not index.members:
+        raise BundleError(f"{place}: names no outputs or no members; train it again")
+    return index

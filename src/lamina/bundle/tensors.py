@@ -1,0 +1,89 @@
+"""Weights as bytes: safetensors only, and looked at before they are trusted."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from lamina.errors import BundleError
+
+LARGEST_HEADER = 10 * 2**20
+"""Bytes; a header above it is refused, since reading it alone can take minutes."""
+
+MOST_TENSORS = 100_000
+"""A file that lists more tensors is refused."""
+
+_PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
+
+
+def write_tensors(tensors: Mapping[str, Tensor]) -> bytes:
+    """Return ``tensors`` as safetensors, on the CPU and contiguous; order does not matter."""
+    return save({key: tensors[key].detach().cpu().contiguous() for key in sorted(tensors)})
+
+
+def read_tensors(data: bytes, place: str) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file.
+
+    Args:
+        data: The whole file.
+        place: What messages call it.
+
+    Raises:
+        BundleError: it is a pickle, damaged, absurd, or holds a value that is not finite.
+    """
+    _look_at_header(data, place)
+    try:
+        tensors: dict[str, Tensor] = load(data)
+    except (SafetensorError, ValueError, KeyError, RuntimeError, OverflowError) as error:
+        raise BundleError(f"{place}: damaged safetensors ({error}); copy it again") from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise BundleError(f"{place}: '{name}' holds NaN or Inf; train or copy the member again")
+    return tensors
+
+
+def fill(network: nn.Module, tensors: Mapping[str, Tensor], place: str) -> None:
+    """Put ``tensors`` into ``network``; names and shapes must match exactly.
+
+    Raises:
+        BundleError: they do not; every difference is listed (at most ten).
+    """
+    wanted = network.state_dict()
+    missing, unknown = wanted.keys() - tensors.keys(), tensors.keys() - wanted.keys()
+    lines = [f"missing {name} {tuple(wanted[name].shape)}" for name in sorted(missing)]
+    lines += [f"unknown {name} {tuple(tensors[name].shape)}" for name in sorted(unknown)]
+    lines += [
+        f"shape   {name}: file {tuple(tensors[name].shape)}, network {tuple(wanted[name].shape)}"
+        for name in wanted
+        if name in tensors and tensors[name].shape != wanted[name].shape
+    ]
+    if lines:
+        more = [f"and {len(lines) - 10} more"] if len(lines) > 10 else []
+        raise BundleError(
+            f"{place}: these weights do not belong to the recipe's network; {len(lines)} tensors "
+            "differ\n  " + "\n  ".join(lines[:10] + more)
+        )
+    network.load_state_dict(dict(tensors))
+
+
+def _look_at_header(data: bytes, place: str) -> None:
+    if data[:4].startswith(_PICKLE):
+        raise BundleError(
+            f"{place}: these are pickled weights, which can run code; only safetensors are read"
+        )
+    length = int.from_bytes(data[:8], "little")
+    if len(data) < 8 or length > len(data) - 8:
+        raise BundleError(f"{place}: not safetensors, or cut off; copy it again")
+    if length > LARGEST_HEADER:
+        raise BundleError(f"{place}: a header of {length} bytes; at most {LARGEST_HEADER} are read")
+    try:
+        header = json.loads(data[8 : 8 + length])
+    except (ValueError, RecursionError) as error:
+        raise BundleError(f"{place}: not safetensors, its header is not JSON") from error
+    if not isinstance(header, dict) or len(header) > MOST_TENSORS:
+        raise BundleError(f"{place}: its header does not list at most {MOST_TENSORS} tensors")

@@ -1,0 +1,134 @@
+"""How predictions came about: enough to make them again."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Literal
+
+from pydantic import ValidationError
+
+from lamina.errors import DataError, RecipeError
+from lamina.files import read_json
+from lamina.recipe.recipe import Predict, Recipe
+from lamina.result.decisions import AnyDecision
+from lamina.spec import Spec
+
+HEADER = "prediction.json"
+
+
+class PredictedCase(Spec):
+    """A case, and who answers for it."""
+
+    id: str
+    """As the catalog calls it."""
+
+    source: str
+    """The image's path, as given."""
+
+    sha256: str
+    """Digest of the image's file, or of several in order."""
+
+    axes: str
+    """Names of the spatial axes."""
+
+    shape: tuple[int, ...]
+    """Length of each spatial axis, in pixels."""
+
+    members: tuple[str, ...]
+    """Members whose answers are averaged."""
+
+    known: Literal["new", "held_out", "seen", "partly_seen"]
+    """Whether these members trained on it; ``partly_seen``: on sections of the same file."""
+
+
+class Info(Spec):
+    """All that decides a prediction: enough to make it again."""
+
+    lamina: str
+    """Version that predicts."""
+
+    recipe: Recipe
+    """The recipe of the first bundle, resolved."""
+
+    recipe_digest: str
+    """Digest of that recipe."""
+
+    bundles: tuple[str, ...]
+    """Digests of the bundles, in order."""
+
+    members: Literal["auto", "all", "out_of_fold"]
+    """Who answers: those that did not train on a case, all, or each fold for what it held out."""
+
+    predict: Predict
+    """Views, overlap, window and means as used."""
+
+    tile: tuple[int, int]
+    """Rows and columns of a tile, in pixels."""
+
+    precision: str
+    """Number type of the forward pass."""
+
+    device: str
+    """Kind of device, such as cpu."""
+
+    versions: dict[str, str]
+    """Versions of the libraries used."""
+
+    decision: AnyDecision
+    """From probabilities to masks."""
+
+    cases: tuple[PredictedCase, ...] = ()
+    """The cases, in order."""
+
+    def plan(self) -> str:
+        """Return the SHA-256 of what must be equal for probabilities to stand side by side."""
+        values = self.model_dump(mode="json", exclude={"cases", "decision", "device"})
+        text = json.dumps(values, sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+def read_info(folder: Path) -> Info:
+    """Return the checked header of a folder of predictions.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    if not (folder / HEADER).is_file():
+        raise DataError(f"{folder}: no {HEADER}; is it a folder that lamina predict wrote?")
+    try:
+        return Info.model_validate(read_json(folder / HEADER))
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise DataError(
+            f"{folder / HEADER}: not readable by this lamina ({where}: {first['msg']}); "
+            "predict again with --overwrite"
+        ) from error
+
+
+def must_continue(folder: Path, before: Info, after: Info) -> None:
+    """Refuse to go on where probabilities could not stand side by side (B05).
+
+    Raises:
+        RecipeError: the plans differ, or cases of the earlier one are no longer asked for.
+    """
+    if before.plan() != after.plan():
+        raise RecipeError(
+            f"{folder}: holds predictions of another plan ({_difference(before, after)}); "
+            "choose another --out or pass --overwrite"
+        )
+    gone = {case.id for case in before.cases} - {case.id for case in after.cases}
+    if gone:
+        raise RecipeError(
+            f"{folder}: holds predictions of {len(gone)} other cases, such as '{min(gone)}'; "
+            "choose another --out or pass --overwrite"
+        )
+
+
+def _difference(before: Info, after: Info) -> str:
+    apart = {"cases", "decision", "device", "recipe"}
+    old = before.model_dump(mode="json", exclude=apart)
+    new = after.model_dump(mode="json", exclude=apart)
+    return ", ".join(key for key in old if old[key] != new[key]) or "recipe"

@@ -1,0 +1,79 @@
+"""Masks as files that any viewer opens.
+
+========== ================== ============================================
+task       image              volume
+========== ================== ============================================
+binary     PNG, 0 or 255      TIFF, a page per slice, 0 or 255
+multiclass PNG of class ids   TIFF of class ids, a page per slice
+multilabel TIFF, a page per class, 0 or 255; of a volume, the slices of each class in turn
+restore    TIFF of float32, a page per channel (and slice)
+========== ================== ============================================
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+
+from lamina.errors import DataError
+from lamina.files import write_bytes, write_with
+from lamina.task import Task
+
+
+def suffix(task: Task, axes: int) -> str:
+    """Return the suffix of a mask with that many spatial axes."""
+    return ".png" if axes == 2 and task.kind in ("binary", "multiclass") else ".tif"
+
+
+def write_mask(path: Path, answer: NDArray[Any], task: Task) -> str:
+    """Write masks (K, *S), bool or values for restore; return the file's SHA-256."""
+    pixels = _pixels(answer, task)
+    if path.suffix == ".png":
+        return write_bytes(path, cv2.imencode(".png", pixels)[1].tobytes())
+
+    def write(target: Path) -> None:
+        tifffile.imwrite(target, pixels, photometric="minisblack", compression="zlib")
+
+    return write_with(path, write)
+
+
+def read_mask(path: Path, task: Task, shape: tuple[int, ...]) -> NDArray[Any]:
+    """Return (K, *shape): bool, or float32 values for restore.
+
+    Raises:
+        DataError: the file is missing, damaged or of another shape.
+    """
+    try:
+        if path.suffix == ".png":
+            pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
+        else:
+            pixels = tifffile.imread(path)
+    except (OSError, ValueError, cv2.error, tifffile.TiffFileError) as error:
+        raise DataError(f"{path}: not readable ({error}); run the same predict again") from error
+    channels = 1 if task.kind in ("binary", "multiclass") else task.outputs
+    if pixels is None or pixels.size != channels * int(np.prod(shape)):
+        raise DataError(f"{path}: not a mask of {shape}; run the same predict again")
+    pixels = pixels.reshape(channels, *shape)
+    if task.kind == "restore":
+        return pixels
+    if task.kind == "multiclass":
+        return np.asarray(pixels == np.arange(task.outputs).reshape(-1, *[1] * len(shape)))
+    return np.asarray(pixels > 0)
+
+
+def _pixels(answer: NDArray[Any], task: Task) -> NDArray[Any]:
+    match task.kind:
+        case "restore":
+            return np.ascontiguousarray(answer, dtype=np.float32)
+        case "binary":
+            return answer[0].astype(np.uint8) * np.uint8(255)
+        case "multilabel":
+            return answer.astype(np.uint8) * np.uint8(255)
+        case "multiclass":
+            ids = answer.argmax(axis=0)
+            return ids.astype(np.uint8 if len(answer) <= 256 else np.uint16)
