@@ -248,7 +248,8 @@ def _write_row(job: Job, position: Position, row: dict[str, float | int | str | 
         f"{job.title} {row['stage']} epoch {int(row['epoch']) + 1:3d}  {'  '.join(words)}  "
         f"lr {row['lr']:.2e}  {row['seconds']:.1f} s"
     )
-    job.track({k: v for k, v in row.items() if isinstance(v, int | float)}, int(row["epoch"]))
+    numbers = {f"{job.folder.name}/{k}": v for k, v in row.items() if isinstance(v, int | float)}
+    job.track(numbers, position.rows)
 
 
 def _leave_if_asked(job: Job, now: Training, *, saved: bool = False) -> None:

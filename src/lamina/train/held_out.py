@@ -1,0 +1,97 @@
+"""What a fold's member answers on the cases it never saw, stored like any prediction."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+
+import lamina
+from lamina.bundle import versions
+from lamina.data.truth import truth
+from lamina.predict.engine import Member, predict_case
+from lamina.predict.predictions import HEADER, Info, PredictedCase, Predictions, source_digest
+from lamina.progress import Bar
+from lamina.train.fold import Trained
+from lamina.train.loop import Job
+from lamina.train.validate import plain_masks
+
+OUT_OF_FOLD = "oof"
+"""Name of the folder below each fold's."""
+
+
+def predict_held_out(job: Job, trained: Trained) -> float:
+    """Predict the held-out cases with all views into ``oof``; return the monitored metric.
+
+    Cases that an interrupted run finished with the same weights are not predicted again.
+
+    Raises:
+        DataError: a case cannot be read.
+    """
+    folder = job.folder / OUT_OF_FOLD
+    info = _info(job, trained)
+    before = _earlier(folder)
+    predictions = Predictions.create(
+        folder, info, overwrite=before is not None and before.plan() != info.plan()
+    )
+    member: Member | None = None
+    tallies = []
+    with Bar(f"{job.title} held-out cases", len(job.held_out)) as bar:
+        for case in job.held_out:
+            if not predictions.finished(case.id):
+                member = member or _member(job, trained)
+                answer = predict_case(
+                    case.image,
+                    [member],
+                    job.recipe,
+                    device=job.accelerator.device,
+                    precision=job.precision,
+                )
+                predictions.add(case.id, answer)
+            target, valid = truth(case, job.task)
+            masks = plain_masks(predictions.prob(case.id), job.task)
+            tallies.append(job.recipe.monitor.tally(masks, target, valid))
+            bar.advance()
+    return job.recipe.monitor.score(tallies).value
+
+
+def _earlier(folder: Path) -> Info | None:
+    return Predictions.open(folder).info if (folder / HEADER).is_file() else None
+
+
+def _member(job: Job, trained: Trained) -> Member:
+    option = job.recipe.network.model_copy(update={"weights": "none"})
+    network = option.build(job.recipe.frame.inputs, job.task.outputs)
+    network.load_state_dict(load_file(trained.path))
+    network.eval().to(job.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    return Member(network, job.normalise)
+
+
+def _info(job: Job, trained: Trained) -> Info:
+    recipe = job.recipe
+    return Info(
+        lamina=lamina.__version__,
+        recipe=recipe,
+        recipe_digest=recipe.digest(),
+        bundles=(trained.kept.sha256,),
+        members="out_of_fold",
+        predict=recipe.predict,
+        tile=recipe.tile,
+        precision=str(job.precision or torch.float32).removeprefix("torch."),
+        device=job.accelerator.device.type,
+        versions=versions(),
+        decision=recipe.decide,
+        cases=tuple(
+            PredictedCase(
+                id=case.id,
+                source=case.image.name,
+                sha256=source_digest(case.files),
+                axes=case.image.axes,
+                shape=case.image.shape,
+                members=(job.folder.name,),
+                known="held_out",
+            )
+            for case in job.held_out
+        ),
+    )

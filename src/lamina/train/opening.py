@@ -1,0 +1,88 @@
+"""What training begins with: the data opened and split, before anything is computed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lamina.data.case import Case
+from lamina.data.splits import warnings_of
+from lamina.errors import DataError
+from lamina.recipe.recipe import Recipe
+from lamina.task import Task
+
+
+@dataclass(frozen=True)
+class Opened:
+    """Cases with their folds; fold -1 is always training. ``recipe`` has its names filled in."""
+
+    recipe: Recipe
+    root: Path
+    cases: Sequence[Case]
+    folds: Sequence[int]
+
+    @property
+    def task(self) -> Task:
+        """The task with the names found."""
+        return self.recipe.task
+
+    @property
+    def numbers(self) -> list[int]:
+        """The folds that hold cases out, in order."""
+        return sorted({fold for fold in self.folds if fold >= 0})
+
+    def training(self, fold: int) -> list[Case]:
+        """Cases that fold ``fold`` learns from."""
+        return [c for c, f in zip(self.cases, self.folds, strict=True) if f != fold]
+
+    def held_out(self, fold: int) -> list[Case]:
+        """Cases that fold ``fold`` never sees."""
+        return [c for c, f in zip(self.cases, self.folds, strict=True) if f == fold]
+
+    def warnings(self) -> list[str]:
+        """What a person should know before training (L07)."""
+        return warnings_of(self.cases, self.folds)
+
+    def summary(self) -> dict[str, Any]:
+        """Figures for --json."""
+        return {
+            "cases": len(self.cases),
+            "names": list(self.task.names or ()),
+            "folds": {str(fold): self.folds.count(fold) for fold in sorted(set(self.folds))},
+            "warnings": self.warnings(),
+        }
+
+    def lines(self) -> list[str]:
+        """The same for people."""
+        names = ", ".join(self.task.names or ())
+        sizes = ", ".join(str(self.folds.count(fold)) for fold in self.numbers)
+        always = self.folds.count(-1)
+        said = f"{self.root}: {len(self.cases)} cases; classes {names}; held out per fold {sizes}"
+        return [
+            said + (f"; {always} always training" if always else ""),
+            *(f"warning: {line}" for line in self.warnings()),
+        ]
+
+
+def open_data(recipe: Recipe, root: Path) -> Opened:
+    """List and split the cases below ``root``.
+
+    Raises:
+        DataError: the folder or a file in it is missing, broken or not what it claims.
+        LeakError: one group stands on both sides of the split.
+        RecipeError: the recipe names another number of classes than the data hold.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; give the folder of the data by --data")
+    listing = recipe.data.open(root, recipe.task)
+    if not listing.cases:
+        raise DataError(f"{root}: no cases found by data.kind '{recipe.data.kind}'")
+    task = recipe.task.found(listing.names)
+    cases, folds = recipe.split.assign(listing.cases, root)
+    ids = [case.id for case in cases]
+    if len(set(ids)) != len(ids):
+        double = sorted({one for one in ids if ids.count(one) > 1})[:10]
+        raise DataError(f"{root}: ids stand for more than one case: {', '.join(double)}")
+    return Opened(recipe.model_copy(update={"task": task}), root, cases, list(folds))

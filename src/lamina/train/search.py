@@ -1,0 +1,156 @@
+"""The decision that scores best on out-of-fold predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from lamina import files
+from lamina.bundle import Bundle
+from lamina.data.case import Case
+from lamina.data.truth import truth
+from lamina.errors import DataError, RecipeError
+from lamina.model.metrics.base import Metric
+from lamina.predict.predictions import HEADER, Predictions
+from lamina.progress import Bar
+from lamina.recipe.recipe import Recipe
+from lamina.result.found import Aim, Found
+from lamina.result.search import Tables
+from lamina.train.held_out import OUT_OF_FOLD
+from lamina.train.opening import open_data
+from lamina.train.stages import BUNDLE
+
+TUNED = "tune.json"
+
+
+def tune(run: Path, *, data: Path | None = None) -> dict[str, Any]:
+    """Search the recipe's decision on the run's out-of-fold predictions; write it to the bundle.
+
+    The search is exact: all thresholds that make a difference and all minimum areas, in one pass
+    over the maps. Predicting nothing is one of the choices.
+
+    Args:
+        run: A run folder of ``lamina train``.
+        data: Where the training data lie now; None: where they lay in training.
+
+    Returns:
+        The content of ``tune.json``: decision, metric, scores, and per class the numbers found.
+
+    Raises:
+        DataError: no fold has finished, or the data changed since.
+        RecipeError: the recipe's decision has no numbers to tune.
+    """
+    if not (run / "data.json").is_file():
+        raise DataError(f"{run}: no data.json; name a run folder that lamina train wrote")
+    bundle = Bundle.load(run / BUNDLE)
+    recipe = bundle.recipe
+    aim = aim_of(recipe.metric)
+    root = data or Path(files.read_json(run / "data.json")["root"])
+    tables = Tables(recipe.task.outputs, exclusive=recipe.task.exclusive)
+    for case, predictions, fold in _held_out(run, recipe, root):
+        target, valid = truth(case, recipe.task)
+        tables.add(predictions.prob(case.id), target, valid=valid, fold=fold)
+    if not len(tables):
+        raise DataError(f"{run}: no fold has out-of-fold predictions; finish `lamina train` first")
+    found = tables.best(aim)
+    result = _result(recipe, found)
+    files.write_json(run / TUNED, result)
+    if recipe.decide.kind == "threshold":
+        small = recipe.decide.min_component
+        bundle.with_decision(found.decision(small), {"tune": result["scores"]}).save(run / BUNDLE)
+    return result
+
+
+def aim_of(metric: Metric) -> Aim:
+    """Return what the search maximises for a metric of counts.
+
+    Raises:
+        RecipeError: the metric is not one of counts that a threshold changes.
+    """
+    weights = {"dice": (0.5, 0.5), "iou": (1.0, 1.0)}
+    kind = str(getattr(metric, "kind", ""))
+    if kind == "f_beta":
+        square = float(getattr(metric, "beta", 1.0)) ** 2
+        weights[kind] = (1 / (1 + square), square / (1 + square))
+    if kind not in weights:
+        raise RecipeError(
+            f"metric.kind is '{kind}'; the search knows dice, iou and f_beta: set metric to one"
+        )
+    over = {"image": "case", "image_class": "case", "pooled": "class", "foreground": "foreground"}
+    plus, minus = weights[kind]
+    return Aim(
+        over=over[str(getattr(metric, "over", "image_class"))],  # type: ignore[arg-type]
+        false_positive=plus,
+        false_negative=minus,
+        empty=getattr(metric, "empty", "one"),
+    )
+
+
+def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[tuple[Case, Predictions, int]]:
+    opened = open_data(recipe, root)
+    with Bar("out-of-fold cases", len(opened.cases)) as bar:
+        for fold in opened.numbers:
+            folder = run / f"fold{fold}" / OUT_OF_FOLD
+            if not (folder / HEADER).is_file():
+                continue
+            predictions = Predictions.open(folder)
+            done = set(predictions.ids)
+            for case in opened.held_out(fold):
+                if case.id not in done:
+                    raise DataError(
+                        f"{folder}: no prediction of case {case.id}; finish `lamina train`, or "
+                        "give the data it trained on by --data"
+                    )
+                yield case, predictions, fold
+                bar.advance()
+
+
+def _result(recipe: Recipe, found: Found) -> dict[str, Any]:
+    names = recipe.task.names or ()
+    tuned = recipe.decide.kind == "threshold"
+    return {
+        "metric": recipe.metric.title,
+        "decision": (
+            found.decision(recipe.decide.min_component) if tuned else recipe.decide  # type: ignore[union-attr]
+        ).model_dump(mode="json"),
+        "scores": {
+            "tuned": found.score,
+            "nested": found.cross,
+            "at_half": found.default,
+            "baseline_empty": found.empty,
+            "foreground_dice": found.foreground.score,
+            "foreground_threshold": found.foreground.threshold,
+            "auc": found.foreground.auc,
+        },
+        "classes": {
+            name: one.model_dump(mode="json")
+            for name, one in zip(names, found.classes, strict=True)
+        },
+        "foreground": found.foreground.model_dump(mode="json"),
+        "aim": found.aim.model_dump(mode="json"),
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """Return what ``tune`` found as a table for people."""
+    scores = result["scores"]
+    lines = [
+        f"{result['metric']}: {scores['tuned']:.4f} tuned, {scores['at_half']:.4f} at 0.5, "
+        f"{scores['baseline_empty']:.4f} when nothing is predicted"
+    ]
+    if scores["nested"] is not None:
+        lines.append(f"each fold judged by numbers found on the others: {scores['nested']:.4f}")
+    auc = scores["auc"]
+    lines.append(
+        f"any class, all pixels pooled: Dice {scores['foreground_dice']:.4f} at "
+        f"{scores['foreground_threshold']:.3f}" + ("" if auc is None else f"; image AUC {auc:.4f}")
+    )
+    lines.append(f"{'class':20} {'threshold':>9} {'min area':>8} {'score':>7} {'empty':>7} {'AUC':>6}")
+    for name, one in result["classes"].items():
+        auc = "-" if one["auc"] is None else f"{one['auc']:.3f}"
+        lines.append(
+            f"{name:20} {one['threshold']:9.4f} {one['min_area']:8d} {one['score']:7.4f} "
+            f"{one['empty']:7.4f} {auc:>6}"
+        )
+    return "\n".join(lines)

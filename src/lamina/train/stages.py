@@ -1,0 +1,201 @@
+"""From a recipe and data to a bundle: fold after fold, stage after stage."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from pydantic import TypeAdapter
+from safetensors.torch import load_file
+
+from lamina import files
+from lamina.bundle import Bundle, KnownCase, MemberWeights
+from lamina.data.normalise import AnyNormalise
+from lamina.errors import RecipeError
+from lamina.predict.memory import keep_memory
+from lamina.predict.precision import choose, choose_device
+from lamina.progress import say
+from lamina.recipe.load import resolved_text
+from lamina.recipe.recipe import Recipe
+from lamina.train.fold import train_fold
+from lamina.train.folder import environment, locked, record_data, record_recipe
+from lamina.train.held_out import predict_held_out
+from lamina.train.loader import default_workers
+from lamina.train.loop import Job
+from lamina.train.opening import Opened, open_data
+from lamina.train.stop import Stop
+from lamina.train.trackers import tracker
+
+BUNDLE = "bundle"
+
+
+def train(
+    recipe: Recipe,
+    *,
+    data: Path,
+    out: Path,
+    folds: Sequence[int] | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    save_minutes: float = 10.0,
+    track: Sequence[str] = (),
+    accept_changes: bool = False,
+) -> dict[str, Any]:
+    """Train the recipe's folds on the data and write the run folder with its bundle.
+
+    A run folder that an interrupted run left goes on where it stopped. The bundle holds the
+    members of all folds finished so far.
+
+    Args:
+        recipe: What to do.
+        data: The folder that holds the data; only read.
+        out: The run folder.
+        folds: Only these folds; None: all of the split.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        workers: Loader processes; None: as suits the machine.
+        save_minutes: The state is saved every epoch and at least this often, in minutes.
+        track: Trackers of accelerate besides ``metrics.jsonl``: tensorboard, wandb, mlflow.
+        accept_changes: Go on although stages or decisions of the recipe changed.
+
+    Returns:
+        Run folder, bundle, and per fold the epoch, score and number of held-out cases.
+
+    Raises:
+        RecipeError, DataError, LeakError, BundleError: as their messages say.
+        StoppedError: a signal asked to stop; everything is saved.
+    """
+    begun = time.monotonic()
+    with locked(out):
+        where = choose_device(device)
+        precision = choose(recipe.precision, where)
+        opened = open_data(recipe, data)
+        record_recipe(out, opened.recipe, resolved_text(recipe), accept_changes=accept_changes)
+        files.write_json(out / "env.json", environment(where, precision))
+        for line in opened.lines():
+            say(line)
+        known = record_data(out, data, opened.task.names or (), opened.cases, opened.folds)
+        keep_memory()
+        torch.use_deterministic_algorithms(recipe.deterministic)
+        accelerator = _accelerator(where, precision)
+        say(f"device {where}, {str(precision or torch.float32).removeprefix('torch.')}")
+        wanted = _wanted(opened, folds)
+        stop = Stop()
+        with stop.listening(), tracker(accelerator, track, out, recipe) as report:
+            make = _job_maker(
+                opened, out, accelerator, precision, workers, stop, report
+            )
+            rows = [_one_fold(make(fold), fold, save_minutes) for fold in wanted]
+        bundle = _bundle(opened, out, known)
+        bundle.save(out / BUNDLE)
+        return {
+            "run": str(out),
+            "bundle": str(out / BUNDLE),
+            "recipe_digest": opened.recipe.digest(),
+            "folds": rows,
+            "seconds": round(time.monotonic() - begun, 1),
+        }
+
+
+def _accelerator(device: torch.device, precision: torch.dtype | None) -> Accelerator:
+    words = {torch.bfloat16: "bf16", torch.float16: "fp16", None: "no"}
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=words[precision])
+    if accelerator.num_processes > 1:
+        raise RecipeError(
+            "lamina trains with one process; start it without a multi-process launcher, one run "
+            "per device with --folds"
+        )
+    return accelerator
+
+
+def _wanted(opened: Opened, folds: Sequence[int] | None) -> list[int]:
+    if folds is None:
+        return opened.numbers
+    strange = sorted(set(folds) - set(opened.numbers))
+    if strange:
+        raise RecipeError(f"--folds names {strange}; the split has folds {opened.numbers}")
+    return sorted(set(folds))
+
+
+def _job_maker(
+    opened: Opened,
+    out: Path,
+    accelerator: Accelerator,
+    precision: torch.dtype | None,
+    workers: int | None,
+    stop: Stop,
+    track: Callable[[dict[str, float], int], None],
+) -> Callable[[int], Job]:
+    recipe = opened.recipe
+
+    def make(fold: int) -> Job:
+        training = recipe.frame.planes(opened.training(fold))
+        return Job(
+            recipe=recipe,
+            task=opened.task,
+            folder=out / f"fold{fold}",
+            title=f"fold {fold}",
+            cases=training,
+            held_out=opened.held_out(fold),
+            normalise=_normalise(opened, out / f"fold{fold}", fold),
+            accelerator=accelerator,
+            precision=precision,
+            workers=default_workers(accelerator.device) if workers is None else workers,
+            stop=stop,
+            track=track,
+        )
+
+    return make
+
+
+def _normalise(opened: Opened, folder: Path, fold: int) -> AnyNormalise:
+    """Fit the normalisation to the training cases of the fold, or read what an earlier run fitted."""
+    found = opened.recipe.frame.normalise.fit(opened.training(fold))
+    files.write_json(folder / "normalise.json", found.model_dump(mode="json"))
+    return found
+
+
+def _one_fold(job: Job, fold: int, save_minutes: float) -> dict[str, Any]:
+    done = job.folder / "member.json"
+    trained = train_fold(job, save_seconds=save_minutes * 60)
+    score = predict_held_out(job, trained)
+    row = {
+        "fold": fold,
+        "member": str(trained.path.relative_to(job.folder)),
+        "sha256": trained.kept.sha256,
+        "stage": trained.stage,
+        "epoch": trained.kept.epoch,
+        "score": trained.kept.score,
+        "out_of_fold": score,
+        "cases": len(job.held_out),
+        "skipped": trained.skipped,
+        "normalise": job.normalise.model_dump(mode="json"),
+    }
+    files.write_json(done, row)
+    return row
+
+
+def _bundle(opened: Opened, out: Path, known: dict[str, dict[str, Any]]) -> Bundle:
+    """Gather the members of every finished fold."""
+    members, scores = [], {}
+    for fold in opened.numbers:
+        record = out / f"fold{fold}" / "member.json"
+        if not record.is_file():
+            continue
+        row = files.read_json(record)
+        members.append(
+            MemberWeights(
+                name=f"fold{fold}",
+                weights=load_file(out / f"fold{fold}" / row["member"]),
+                fold=fold,
+                stage=row["stage"],
+                score=row["score"],
+                normalise=TypeAdapter(AnyNormalise).validate_python(row["normalise"]),
+            )
+        )
+        scores[f"fold{fold}"] = row["score"]
+    cases = {name: KnownCase.model_validate(one) for name, one in known.items()}
+    return Bundle.make(opened.recipe, members, cases=cases, scores={"monitor": scores})

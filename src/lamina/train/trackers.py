@@ -1,0 +1,53 @@
+"""Trackers besides the files: tensorboard, wandb, mlflow, through accelerate."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from accelerate import Accelerator
+from accelerate.tracking import GeneralTracker, filter_trackers
+
+from lamina.errors import RecipeError
+from lamina.progress import say
+from lamina.recipe.recipe import Recipe
+
+Report = Callable[[dict[str, float], int], None]
+
+
+@contextmanager
+def tracker(
+    accelerator: Accelerator, names: Sequence[str], out: Path, recipe: Recipe
+) -> Iterator[Report]:
+    """Yield a function that hands one row of numbers and its step to every tracker.
+
+    A tracker that fails is switched off with one line; training and the files go on (C14).
+
+    Raises:
+        RecipeError: a tracker's library is not installed.
+    """
+    if not names:
+        yield lambda row, step: None
+        return
+    try:
+        accelerator.log_with = filter_trackers(list(names), out)
+        accelerator.init_trackers(
+            "lamina", config={"recipe": recipe.name, "digest": recipe.digest()}
+        )
+    except (ImportError, ValueError) as error:
+        raise RecipeError(
+            f"--track {' '.join(names)}: {error}; install the tracker, or leave --track out"
+        ) from error
+    alive: list[GeneralTracker] = list(accelerator.trackers)
+
+    def report(row: dict[str, float], step: int) -> None:
+        for one in list(alive):
+            try:
+                one.log(row, step=step)
+            except Exception as error:  # noqa: BLE001 - whatever a tracker raises is not our loss
+                alive.remove(one)
+                say(f"tracker {one.name} failed and is switched off: {error}")
+
+    yield report
+    accelerator.end_training()
