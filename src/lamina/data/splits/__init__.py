@@ -6,10 +6,20 @@ from typing import Annotated
 
 from pydantic import Field
 
+from lamina.data.fold_table import check_groups, read_folds, warnings_of, write_folds
 from lamina.data.splits.base import Split
 from lamina.data.splits.folds import Folds
 from lamina.data.splits.sections import Sections
 
 AnySplit = Annotated[Folds | Sections, Field(discriminator="kind")]
 
-__all__ = ["AnySplit", "Folds", "Sections", "Split"]
+__all__ = [
+    "AnySplit",
+    "Folds",
+    "Sections",
+    "Split",
+    "check_groups",
+    "read_folds",
+    "warnings_of",
+    "write_folds",
+]

@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
+from lamina import chance
+from lamina.data.case import Case
+from lamina.data.fold_table import check_groups, read_folds
+from lamina.data.names import nfc
+from lamina.data.problems import listed
 from lamina.data.splits.base import Split
+from lamina.data.tables import read_table
+from lamina.errors import DataError
+from lamina.files import safe_join
 
 
 class Folds(Split):
-    """Each case is held out in exactly one of ``count`` folds."""
+    """Each case is held out in exactly one of ``count`` folds; a group stays in one fold."""
 
     kind: Literal["folds"] = "folds"
 
@@ -28,3 +42,127 @@ class Folds(Split):
 
     path: str | None = None
     """Existing folds.csv below the data folder to use as it is; null: folds are dealt."""
+
+    def assign(self, cases: Sequence[Case], root: Path) -> tuple[list[Case], list[int]]:
+        """Return the cases with their groups, and the fold of each.
+
+        Whole groups are dealt from the largest to the smallest, each to the fold that holds
+        least of what the group brings: of its strata, each in shares of the whole, and of cases.
+        For groups of one this makes folds whose sizes, in all and of each stratum, differ by at
+        most one.
+
+        Raises:
+            DataError: a table is missing, or lacks cases; there are fewer groups than folds; the
+                catalog does not know the classes that ``stratify`` needs.
+            LeakError: the folds of ``path`` put a group on both sides.
+        """
+        grouped = list(cases)
+        if self.groups is not None:
+            group_of = read_groups(safe_join(root, self.groups), cases)
+            grouped = [replace(case, group=group_of[case.id]) for case in cases]
+        if self.path is not None:
+            folds = self._given(grouped, safe_join(root, self.path))
+        else:
+            folds = self._dealt(grouped)
+        return grouped, folds
+
+    def _given(self, cases: Sequence[Case], path: Path) -> list[int]:
+        fold_of = read_folds(path)
+        lost = [case.id for case in cases if case.id not in fold_of]
+        if lost:
+            raise DataError(listed(f"{path}: {len(lost)} cases have no fold; add a row each", lost))
+        folds = [fold_of[case.id] for case in cases]
+        over = sorted({fold for fold in folds if not -1 <= fold < self.count})
+        if over:
+            raise DataError(
+                f"{path}: holds fold {over[0]}, but split.count is {self.count}; folds count from "
+                "0, and -1 is always trained on"
+            )
+        check_groups(cases, folds)
+        return folds
+
+    def _dealt(self, cases: Sequence[Case]) -> list[int]:
+        members: dict[str, list[int]] = defaultdict(list)
+        for index, case in enumerate(cases):
+            members[case.group].append(index)
+        if len(members) < self.count:
+            raise DataError(
+                f"split.count is {self.count}, but the {len(cases)} cases form only "
+                f"{len(members)} groups; set split.count to {len(members)} at most"
+            )
+        strata = [self._stratum(case) for case in cases]
+        loads = _loads(list(members.values()), strata)
+        folds = [0] * len(cases)
+        rng = chance.rng(self.seed, "folds")
+        for indices, fold in zip(members.values(), _deal(loads, self.count, rng), strict=True):
+            for index in indices:
+                folds[index] = fold
+        return folds
+
+    def _stratum(self, case: Case) -> str:
+        if self.stratify == "none":
+            return ""
+        if "classes" not in case.facts:
+            raise DataError(
+                f"case {case.id}: the catalog does not know its classes without reading pixels; "
+                "set split.stratify to none"
+            )
+        classes = str(case.facts["classes"])
+        if self.stratify == "classes" or not classes:
+            return classes
+        return str(1 + classes.count(","))
+
+
+def read_groups(path: Path, cases: Sequence[Case]) -> dict[str, str]:
+    """Return the group of each case from a table with the columns ImageId (or id) and Group.
+
+    Rows of other images are passed over.
+
+    Raises:
+        DataError: a column is missing, a case is missing or has two groups.
+    """
+    table = read_table(path)
+    name, group = table.column("ImageId", "case", "id"), table.column("Group")
+    if name is None or group is None:
+        raise DataError(
+            f"{path}: line 1: has the columns {', '.join(table.columns)}; needed are ImageId (or "
+            "case, or id) and Group"
+        )
+    found: dict[str, str] = {}
+    double = [
+        f"line {row.line}: '{row.cells[name]}' in '{row.cells[group]}', before in '{first}'"
+        for row in table.rows
+        if (first := found.setdefault(nfc(row.cells[name]), row.cells[group])) != row.cells[group]
+    ]
+    if double:
+        raise DataError(listed(f"{path}: a case stands in two groups; keep one row", double))
+    lost = [case.id for case in cases if not found.get(case.id)]
+    if lost:
+        raise DataError(listed(f"{path}: {len(lost)} cases have no group; add a row each", lost))
+    return {case.id: found[case.id] for case in cases}
+
+
+def _loads(groups: Sequence[Sequence[int]], strata: Sequence[str]) -> NDArray[np.float64]:
+    """Return what each group brings: (groups, 1 + strata); the first column counts cases."""
+    column = {stratum: 1 + i for i, stratum in enumerate(sorted(set(strata)))}
+    loads = np.zeros((len(groups), 1 + len(column)))
+    for load, indices in zip(loads, groups, strict=True):
+        load[0] = len(indices)
+        for stratum, number in Counter(strata[i] for i in indices).items():
+            load[column[stratum]] = number
+    return loads
+
+
+def _deal(loads: NDArray[np.float64], count: int, rng: np.random.Generator) -> list[int]:
+    """Return the fold of each row of ``loads`` (groups, quantities)."""
+    shares = loads / loads.sum(0)
+    rarest = shares[:, 1:].max(1)  # a case of a rare stratum is a large share of it
+    shuffled = rng.permutation(len(loads))
+    order = shuffled[np.lexsort((-rarest[shuffled], -loads[shuffled, 0]))]
+    held = np.zeros((count, loads.shape[1]))
+    folds = [0] * len(loads)
+    for group in order:
+        fold = int((held @ shares[group]).argmin())
+        held[fold] += shares[group]
+        folds[int(group)] = fold
+    return folds

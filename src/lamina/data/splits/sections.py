@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
+from lamina.data.case import Case
+from lamina.data.problems import listed
 from lamina.data.splits.base import Split
+from lamina.errors import DataError
+from lamina.geometry.region import Region
 
 
 class Sections(Split):
@@ -39,3 +46,41 @@ class Sections(Split):
                     "[0, 14] and [14, 20] would touch without a gap"
                 )
         return self
+
+    def assign(self, cases: Sequence[Case], root: Path) -> tuple[list[Case], list[int]]:
+        """Cut every case; parts to train on have fold -1, parts to validate on fold 0.
+
+        A part is called like ``raw[z0-14]`` and is a group of its own, since the recipe itself
+        says that one volume stands on both sides. Facts of the whole are dropped.
+
+        Raises:
+            DataError: a case has no such axis, or ends before a range does; all are listed.
+        """
+        short = [problem for case in cases if (problem := self._misfit(case))]
+        if short:
+            raise DataError(listed("split: the ranges do not fit the data; correct them", short))
+        spans = [(span, -1) for span in self.train] + [(span, 0) for span in self.validation]
+        parts = [(self._part(case, *span), fold) for case in cases for span, fold in spans]
+        return [part for part, _ in parts], [fold for _, fold in parts]
+
+    def _misfit(self, case: Case) -> str | None:
+        axes, shape = case.image.axes, case.image.shape
+        if self.axis not in axes:
+            return f"case {case.id}: no axis '{self.axis}' in '{axes}'"
+        length, last = (
+            shape[axes.index(self.axis)],
+            max(b for _, b in (*self.train, *self.validation)),
+        )
+        if last > length:
+            return f"case {case.id}: {length} long along '{self.axis}', but a range ends at {last}"
+        return None
+
+    def _part(self, case: Case, start: int, stop: int) -> Case:
+        at = case.image.axes.index(self.axis)
+        whole = Region.whole(case.image.shape)
+        box = Region(
+            (*whole.start[:at], start, *whole.start[at + 1 :]),
+            (*whole.stop[:at], stop, *whole.stop[at + 1 :]),
+        )
+        name = f"{case.id}[{self.axis}{start}-{stop}]"
+        return replace(case.crop(box, name), group=name, facts={})
