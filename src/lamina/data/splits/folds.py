@@ -162,7 +162,8 @@ def _deal(loads: NDArray[np.float64], count: int, rng: np.random.Generator) -> l
     held = np.zeros((count, loads.shape[1]))
     folds = [0] * len(loads)
     for group in order:
-        fold = int((held @ shares[group]).argmin())
+        # rounded, so that the order of additions in a matrix product cannot break a tie
+        fold = int((held @ shares[group]).round(12).argmin())
         held[fold] += shares[group]
         folds[int(group)] = fold
     return folds

@@ -1,0 +1,130 @@
+"""Folds: complete, level, grouped, and the same again."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lamina.data.case import Case
+from lamina.data.splits import Folds, check_groups, write_folds
+from lamina.errors import DataError, LeakError
+from lamina.volume import ArrayVolume
+
+IMAGE = ArrayVolume(np.zeros((1, 2, 2), np.uint8))
+HERE = Path()
+
+
+def case(name: str, group: str | None = None, classes: str | None = None) -> Case:
+    facts = {} if classes is None else {"classes": classes}
+    return Case(name, group or name, IMAGE, facts=facts)
+
+
+def spread(numbers: Counter[int], count: int) -> int:
+    held = [numbers[fold] for fold in range(count)]
+    return max(held) - min(held)
+
+
+class_sets = st.sampled_from(["", "0", "1", "2", "0,1", "1,2", "0,1,2"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    st.lists(class_sets, min_size=5, max_size=60),
+    st.integers(2, 5),
+    st.sampled_from(["none", "classes", "count"]),
+)
+def test_sizes_in_all_and_of_each_stratum_differ_by_one_at_most(
+    sets: list[str], count: int, stratify: str
+) -> None:
+    cases = [case(f"{i}", classes=classes) for i, classes in enumerate(sets)]
+    split = Folds.model_validate({"count": count, "stratify": stratify})
+    same, folds = split.assign(cases, HERE)
+    assert same == cases
+    assert spread(Counter(folds), count) <= 1
+    strata: dict[str | int, Counter[int]] = defaultdict(Counter)
+    for classes, fold in zip(sets, folds, strict=True):
+        number = len(classes.split(",")) if classes else 0
+        strata[{"none": "", "classes": classes, "count": number}[stratify]][fold] += 1
+    for numbers in strata.values():
+        assert spread(numbers, count) <= 1
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.integers(0, 9), min_size=30, max_size=80), st.integers(2, 4))
+def test_a_group_stays_in_one_fold_and_every_fold_holds_something(
+    groups: list[int], count: int
+) -> None:
+    cases = [case(f"{i}", f"{group}") for i, group in enumerate(groups)]
+    if len(set(groups)) < count:
+        return
+    _, folds = Folds(count=count).assign(cases, HERE)
+    check_groups(cases, folds)
+    assert set(folds) == set(range(count))
+    largest = max(Counter(groups).values())
+    assert spread(Counter(folds), count) <= largest
+
+
+def test_the_seed_decides_and_nothing_else() -> None:
+    cases = [case(f"{i}") for i in range(50)]
+    first = Folds(seed=1).assign(cases, HERE)[1]
+    assert Folds(seed=1).assign(cases, HERE)[1] == first
+    assert Folds(seed=2).assign(cases, HERE)[1] != first
+
+
+def test_too_few_groups_name_the_largest_possible_count() -> None:
+    cases = [case(f"{i}", f"{i % 3}") for i in range(20)]
+    with pytest.raises(DataError, match="only 3 groups; set split.count to 3 at most"):
+        Folds(count=5).assign(cases, HERE)
+
+
+def test_groups_come_from_a_table(tmp_path: Path) -> None:
+    (tmp_path / "groups.csv").write_text("Group;ImageId\nx;a\nx;b\ny;c\ny;d\nz;elsewhere\n")
+    cases, folds = Folds(count=2, groups="groups.csv").assign([case(n) for n in "abcd"], tmp_path)
+    assert [c.group for c in cases] == ["x", "x", "y", "y"]
+    assert folds[0] == folds[1] != folds[2] == folds[3]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ImageId,Group\na,x\n", ["1 cases have no group", "\n  b"]),
+        ("ImageId,Group\na,x\nb,\n", ["1 cases have no group", "\n  b"]),
+        ("ImageId,Group\na,x\nb,x\na,y\n", ["two groups", "line 4: 'a' in 'y', before in 'x'"]),
+        ("ImageId,Tile\na,x\n", ["line 1", "ImageId, Tile", "Group"]),
+    ],
+)
+def test_broken_groups_are_refused(tmp_path: Path, text: str, words: list[str]) -> None:
+    (tmp_path / "groups.csv").write_text(text)
+    with pytest.raises(DataError) as caught:
+        Folds(count=2, groups="groups.csv").assign([case("a"), case("b")], tmp_path)
+    for word in words:
+        assert word in str(caught.value)
+
+
+def test_given_folds_are_taken_as_they_are(tmp_path: Path) -> None:
+    cases = [case(name) for name in "abcd"]
+    write_folds(tmp_path / "folds.csv", cases, [1, 0, -1, 1])
+    split = Folds(count=2, path="folds.csv")
+    assert split.assign(cases[::-1], tmp_path)[1] == [1, -1, 0, 1]
+    with pytest.raises(DataError, match="1 cases have no fold"):
+        split.assign([*cases, case("e")], tmp_path)
+    write_folds(tmp_path / "folds.csv", cases, [1, 0, -1, 2])
+    with pytest.raises(DataError, match="fold 2, but split.count is 2"):
+        split.assign(cases, tmp_path)
+
+
+def test_given_folds_that_leak_are_refused(tmp_path: Path) -> None:
+    cases = [case("a", "x"), case("b", "x"), case("c", "y")]
+    write_folds(tmp_path / "folds.csv", cases, [0, 1, 1])
+    with pytest.raises(LeakError, match="group x"):
+        Folds(count=2, path="folds.csv").assign(cases, tmp_path)
+
+
+def test_strata_need_known_classes() -> None:
+    with pytest.raises(DataError, match=r"case a.*set split\.stratify to none"):
+        Folds(count=2, stratify="count").assign([case("a"), case("b")], HERE)
