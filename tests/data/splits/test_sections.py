@@ -20,7 +20,7 @@ CASE = Case(
 
 
 def test_cases_are_cut_into_parts_with_their_targets() -> None:
-    split = Sections(train=((0, 4), (8, 10)), validate=((5, 7),))
+    split = Sections(train=((0, 4), (8, 10)), validation=((5, 7),))
     cases, folds = split.assign([CASE], Path())
     assert [case.id for case in cases] == ["raw[z0-4]", "raw[z8-10]", "raw[z5-7]"]
     assert folds == [-1, -1, 0]
@@ -32,7 +32,7 @@ def test_cases_are_cut_into_parts_with_their_targets() -> None:
 
 
 def test_any_axis_may_be_cut() -> None:
-    cases, _ = Sections(axis="x", train=((0, 2),), validate=((3, 4),)).assign([CASE], Path())
+    cases, _ = Sections(axis="x", train=((0, 2),), validation=((3, 4),)).assign([CASE], Path())
     np.testing.assert_array_equal(read_all(cases[0].image), ARRAY[..., :2])
 
 
@@ -44,13 +44,13 @@ def test_overlapping_ranges_are_refused(
     train: list[tuple[int, int]], validate: list[tuple[int, int]]
 ) -> None:
     with pytest.raises(ValidationError, match="overlap"):
-        Sections(train=train, validate=validate)
+        Sections(train=train, validation=validate)
 
 
 @pytest.mark.parametrize("span", [(3, 3), (4, 2), (-1, 2)])
 def test_empty_and_negative_ranges_are_refused(span: tuple[int, int]) -> None:
     with pytest.raises(ValidationError, match="0 <= start < stop"):
-        Sections(train=[span], validate=[(8, 9)])
+        Sections(train=[span], validation=[(8, 9)])
 
 
 def test_ranges_that_touch_do_not_overlap_and_the_spec_survives_a_dump() -> None:
@@ -67,6 +67,6 @@ def test_ranges_that_touch_do_not_overlap_and_the_spec_survives_a_dump() -> None
 def test_a_range_beyond_the_volume_or_a_missing_axis_lists_every_case() -> None:
     flat = Case("flat", "flat", ArrayVolume(ARRAY[0, :1]))
     with pytest.raises(DataError) as caught:
-        Sections(train=((0, 4),), validate=((5, 20),)).assign([CASE, flat], Path())
+        Sections(train=((0, 4),), validation=((5, 20),)).assign([CASE, flat], Path())
     assert "case raw: 10 long along 'z', but a range ends at 20" in str(caught.value)
     assert "case flat: no axis 'z' in 'yx'" in str(caught.value)

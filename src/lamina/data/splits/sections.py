@@ -18,7 +18,11 @@ from lamina.geometry.region import Region
 
 
 class Sections(Split):
-    """One fold: half-open ranges along an axis; what lies in no range is left out as a gap."""
+    """One fold: half-open ranges along an axis; what lies in no range is left out as a gap.
+
+    A recipe writes ``validate``; in Python the field is ``validation``, since every pydantic
+    model has a method of that name.
+    """
 
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
 
