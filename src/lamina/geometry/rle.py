@@ -72,14 +72,15 @@ def decode(text: str, shape: tuple[int, int], code: Code) -> NDArray[np.bool_]:
 
     Raises:
         DataError: the text is malformed; the message names the token by its position, from 1.
-        ValueError: the text is not a string, or the shape is not one of an image.
+        TypeError: the text is not a string (an empty cell that was read as NaN or None).
+        ValueError: the shape is not one of an image.
 
     Example:
         >>> decode("2 3", (2, 2), "severstal").astype(int).tolist()
         [[0, 1], [1, 1]]
     """
     if not isinstance(text, str):
-        raise ValueError(f"run-length text is a string, not {text!r}; pass '' for an empty cell")
+        raise TypeError(f"run-length text is a string, not {text!r}; pass '' for an empty cell")
     if len(shape) != 2 or min(shape) < 0:
         raise ValueError(f"a mask has rows and columns, not the shape {shape}")
     flat = np.zeros(shape[0] * shape[1], np.bool_)
@@ -109,6 +110,8 @@ def _write_large(bits: NDArray[np.bool_], code: Code) -> str:
 def _memory(bits: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
     """Return the bytes of a mask in C order, and all whole words of the same memory."""
     flat = np.ascontiguousarray(bits).reshape(-1).view(np.uint8)
+    if flat.max() > 1:  # a bool that looks at bytes of 255, as cv2 writes them
+        flat = flat.clip(max=1)
     if flat.ctypes.data % 8:
         flat = flat.copy()
     return flat, flat[: flat.size // 8 * 8].view(np.uint64)
@@ -125,7 +128,7 @@ def _write_small(bits: NDArray[np.bool_], code: Code) -> str:
 def _fill(flat: NDArray[np.bool_], text: str, code: Code) -> None:
     """Set the runs of ``text`` in ``flat``, all off so far."""
     if len(text) >= _LARGE_TEXT and text.isascii():
-        letters = np.frombuffer(text.encode(), np.uint8)
+        letters = np.frombuffer(text.encode() + b" ", np.uint8)
         if _kernels().paint(letters, code == "siim", flat.view(np.uint8)):
             return
         # The text is not in order: the slow way finds out where.

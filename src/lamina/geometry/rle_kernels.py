@@ -32,99 +32,93 @@ def _word_before(words: Words, j: int, whole: int, left: np.uint64, right: np.ui
     return ((words[j - whole - 1] >> _ONE) >> right) | (words[j - whole] << left)
 
 
+def _differ(some: Bytes, others: Bytes) -> bool:
+    """Whether two stretches of 64 bytes differ; a plain loop, which becomes vector code."""
+    change = np.uint8(0)
+    for i in range(64):
+        change |= some[i] ^ others[i]
+    return bool(change != 0)
+
+
+def _changes(flat: Bytes, words: Words, distance: int) -> Edges:
+    """Return, rising, every place i >= distance whose byte differs from that of i - distance."""
+    places = np.empty(flat.size // 32 + 128, np.int64)  # enough at first for rare changes
+    found = 0
+    head = min((distance + 63) // 64 * 64, flat.size)
+    body = max(flat.size // 64 * 64, head)
+    whole = distance // 8
+    left, right = np.uint64(8 * (distance % 8)), np.uint64(63 - 8 * (distance % 8))
+    for i in range(distance, head):
+        if flat[i] != flat[i - distance]:
+            places[found] = i
+            found += 1
+    for start in range(head, body, 64):  # most stretches of 64 pixels hold no change
+        if not differ(flat[start : start + 64], flat[start - distance : start - distance + 64]):
+            continue
+        if found + 128 > places.size:  # for this stretch and the rest at the end
+            places = np.concatenate((places, np.empty(places.size, np.int64)))
+        for j in range(start // 8, start // 8 + 8):
+            change = words[j] ^ word_before(words, j, whole, left, right)
+            while change:
+                low = change & (~change + _ONE)
+                places[found] = 8 * j + np.int64((low * _FIRST) >> _TOP)
+                found += 1
+                change ^= low
+    for i in range(body, flat.size):
+        if flat[i] != flat[i - distance]:
+            places[found] = i
+            found += 1
+    return places[:found]
+
+
 def _row_edges(flat: Bytes, words: Words) -> Edges:
     """Return the edges of C order, the end of a last open run included."""
-    count = np.int64(flat[0])
-    for i in range(1, flat.size):
-        count += flat[i] ^ flat[i - 1]
-    edges = np.empty(count + flat[-1], np.int64)
-    found = 0
-    before = np.uint8(0)
-    for i in range(min(8, flat.size)):
-        if flat[i] != before:
-            edges[found] = i
-            found += 1
-        before = flat[i]
-    for j in range(1, words.size):
-        change = words[j] ^ word_before(words, j, 0, np.uint64(8), np.uint64(55))
-        while change:
-            low = change & (~change + _ONE)
-            edges[found] = 8 * j + np.int64((low * _FIRST) >> _TOP)
-            found += 1
-            change ^= low
-    for i in range(max(8 * words.size, 8), flat.size):
-        if flat[i] != flat[i - 1]:
-            edges[found] = i
-            found += 1
-    if flat[-1]:
-        edges[found] = flat.size
+    places = changes(flat, words, 1)
+    first, last = np.int64(flat[0]), np.int64(flat[-1])
+    edges = np.empty(first + places.size + last, np.int64)
+    edges[:first] = 0
+    edges[first : first + places.size] = places
+    edges[first + places.size :] = flat.size
     return edges
-
-
-def _column_counts(flat: Bytes, width: int) -> Edges:
-    """Return the number of edges of each column."""
-    height = flat.size // width
-    counts = np.zeros(width, np.int64)
-    lanes = np.zeros(width, np.uint8)
-    counts[0] = flat[0]
-    for c in range(1, width):
-        counts[c] = flat[c] ^ flat[(height - 1) * width + c - 1]
-    for top in range(1, height, 255):  # as many rows as a byte can count
-        lanes[:] = 0
-        for r in range(top, min(top + 255, height)):
-            this, above = flat[r * width : (r + 1) * width], flat[(r - 1) * width : r * width]
-            for c in range(width):
-                lanes[c] += this[c] ^ above[c]
-        for c in range(width):
-            counts[c] += lanes[c]
-    return counts
 
 
 def _column_edges(flat: Bytes, words: Words, width: int) -> Edges:
     """Return the edges of F order, the end of a last open run included."""
     height = flat.size // width
-    place = column_counts(flat, width)  # becomes: where the next edge of each column goes
+    rows, columns = split(changes(flat, words, width), width)
+    counts = np.bincount(columns, minlength=width)
+    tops = np.empty(width, np.uint8)  # whether a column begins with an edge:
+    tops[0] = flat[0]
+    for c in range(1, width):  # its first pixel follows the last one of the column before
+        tops[c] = flat[c] ^ flat[flat.size - width + c - 1]
+    edges = np.empty(rows.size + tops.sum() + flat[-1], np.int64)
+    free = np.empty(width, np.int64)  # where the next edge of each column goes
     total = 0
     for c in range(width):
-        count = place[c]
-        place[c] = total
-        total += count
-    edges = np.empty(total + flat[-1], np.int64)
-    for c in range(width):
-        before = flat[(height - 1) * width + c - 1] if c else np.uint8(0)
-        if flat[c] != before:
-            edges[place[c]] = c * height
-            place[c] += 1
-    first = min((width + 7) // 8 * 8, flat.size)
-    for i in range(width, first):
-        if flat[i] != flat[i - width]:
-            c = i % width
-            edges[place[c]] = c * height + i // width
-            place[c] += 1
-    whole = width // 8
-    left = np.uint64(8 * (width % 8))
-    right = np.uint64(63 - 8 * (width % 8))
-    row, row_end = 0, width
-    for j in range(first // 8, words.size):
-        change = words[j] ^ word_before(words, j, whole, left, right)
-        while change:
-            low = change & (~change + _ONE)
-            change ^= low
-            i = 8 * j + np.int64((low * _FIRST) >> _TOP)
-            while i >= row_end:
-                row += 1
-                row_end += width
-            c = i - row_end + width
-            edges[place[c]] = c * height + row
-            place[c] += 1
-    for i in range(max(8 * words.size, first), flat.size):
-        if flat[i] != flat[i - width]:
-            c = i % width
-            edges[place[c]] = c * height + i // width
-            place[c] += 1
+        if tops[c]:
+            edges[total] = c * height
+        free[c] = total + tops[c]
+        total = free[c] + counts[c]
+    for k in range(rows.size):
+        c = columns[k]
+        edges[free[c]] = c * height + rows[k]
+        free[c] += 1
     if flat[-1]:
-        edges[total] = flat.size
+        edges[-1] = flat.size
     return edges
+
+
+def _split(places: Edges, width: int) -> tuple[Edges, Edges]:
+    """Return row and column of rising places, without a division for each."""
+    rows, columns = places, np.empty(places.size, np.int64)  # rows take the memory of places
+    row, start = 0, 0
+    for k in range(places.size):
+        while places[k] >= start + width:
+            row += 1
+            start += width
+        columns[k] = places[k] - start
+        rows[k] = row
+    return rows, columns
 
 
 def _put(out: Bytes, at: int, value: int) -> int:
@@ -160,24 +154,21 @@ def _write(edges: Edges, relative: bool, digits: int) -> Bytes:
 
 
 def _paint(text: Bytes, relative: bool, out: Bytes) -> bool:
-    """Set the runs of ``text`` in zeroed ``out``; False: the text is not in order."""
-    limit = out.size
+    """Set the runs of ``text``, which ends in a blank, in ``out``; False: it is not in order."""
+    limit = np.int64(out.size)
     start = np.int64(-1)  # of the run whose length comes next
     end = np.int64(0)
-    at = 0
-    while True:
-        while at < text.size and (text[at] == 32 or 9 <= text[at] <= 13):
-            at += 1
-        if at == text.size:
-            return start < 0
-        value = np.int64(0)
-        while at < text.size and 48 <= text[at] <= 57:
-            value = value * 10 + (text[at] - 48)
-            at += 1
+    value = np.int64(-1)  # of the number being read; -1: between numbers
+    for letter in text:
+        if 48 <= letter <= 57:
+            value = (value if value > 0 else np.int64(0)) * 10 + (letter - 48)
             if value > limit:
                 return False
-        if at < text.size and not (text[at] == 32 or 9 <= text[at] <= 13):
+            continue
+        if letter != 32 and not 9 <= letter <= 13:
             return False
+        if value < 0:
+            continue
         if start < 0:
             start = end + value if relative else value - 1
             if start < end:
@@ -188,12 +179,16 @@ def _paint(text: Bytes, relative: bool, out: Bytes) -> bool:
                 return False
             out[start:end] = 1
             start = np.int64(-1)
+        value = np.int64(-1)
+    return bool(start < 0)
 
 
 word_before = _compile(_word_before)
-column_counts = _compile(_column_counts)
+differ = _compile(_differ)
+changes = _compile(_changes)
 put = _compile(_put)
 row_edges = _compile(_row_edges)
+split = _compile(_split)
 column_edges = _compile(_column_edges)
 write = _compile(_write)
 paint = _compile(_paint)
