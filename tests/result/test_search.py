@@ -129,6 +129,19 @@ def test_pooled_equals_the_loop_over_all_thresholds(cases: Maps, over: str) -> N
     assert search(cases, aim, classes=2).best(aim).score == pytest.approx(np.mean(slow), abs=1e-12)
 
 
+@settings(max_examples=30, deadline=None)
+@given(few_cases(classes=2))
+def test_any_class_per_case_equals_the_loop_over_all_thresholds(cases: Maps) -> None:
+    aim = Aim(over="case_foreground")
+    unions = [(prob.max(0)[None], truth.any(0)[None]) for prob, truth in cases]
+    slow = max(mean_over_cases(unions, t, 0, aim) for t in LEVELS)
+    found = search(cases, aim, classes=2).best(aim)
+    assert found.score == pytest.approx(slow, abs=1e-12)
+    masks = [found.decision()(prob).any(0) for prob, _ in cases]
+    decided = [value(m, t[0], aim) for m, (_, t) in zip(masks, unions, strict=True)]
+    assert np.mean(decided) == pytest.approx(found.score, abs=1e-12)  # type: ignore[arg-type]
+
+
 def test_cross_chooses_on_the_other_folds_and_judges_on_its_own() -> None:
     rng = np.random.default_rng(5)
     cases = [

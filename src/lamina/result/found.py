@@ -17,9 +17,9 @@ class Aim(Spec):
     a = 1 / (1 + beta^2) and b = 1 - a, intersection over union a = b = 1.
     """
 
-    over: Literal["case", "class", "foreground"] = "case"
-    """case: mean over cases of each class; class: all pixels of a class pooled; foreground: all
-    pixels of all classes pooled, any class counts."""
+    over: Literal["case", "class", "case_foreground", "foreground"] = "case"
+    """case: mean over cases, class by class; class: all cases pooled, class by class;
+    case_foreground and foreground: the same where any class counts, with one threshold for all."""
 
     false_positive: float = Field(default=0.5, ge=0)
     """Weight a of pixels predicted and not true."""
@@ -29,6 +29,16 @@ class Aim(Spec):
 
     empty: Literal["one", "zero", "skip"] = "one"
     """The value where neither prediction nor truth has a pixel; skip: such cases do not count."""
+
+    @property
+    def by_case(self) -> bool:
+        """Whether the value is a mean over cases."""
+        return self.over in ("case", "case_foreground")
+
+    @property
+    def any_class(self) -> bool:
+        """Whether any class counts."""
+        return self.over in ("case_foreground", "foreground")
 
 
 class Curve(Spec):
@@ -88,10 +98,11 @@ class Found(Spec):
     """One for each output, in the task's order."""
 
     foreground: ClassFound
-    """Any class against none: one threshold for all classes, on the highest of their maps."""
+    """Any class against none: one threshold for all classes, on the highest of their maps; pooled
+    unless the aim is case_foreground."""
 
     score: float
-    """Mean over classes of the aim; the pooled value where the aim is the foreground."""
+    """Mean over classes of the aim; the value of the foreground where that is the aim."""
 
     empty: float
     """The same when nothing is predicted."""
@@ -104,7 +115,7 @@ class Found(Spec):
 
     def decision(self, min_component: int | tuple[int, ...] = 0) -> Threshold:
         """Return the decision with these numbers."""
-        if self.aim.over == "foreground":
+        if self.aim.any_class:
             return Threshold(threshold=self.foreground.threshold, min_component=min_component)
         return Threshold(
             threshold=tuple(one.threshold for one in self.classes),

@@ -88,11 +88,13 @@ class Tables:
             raise ValueError("no case was added")
         aim = aim or Aim()
         folds = np.asarray(self._folds)
-        classes = tuple(_best(column, folds, aim) for column in self._columns[:-1])
-        pooled = aim if aim.over == "foreground" else aim.model_copy(update={"over": "class"})
-        foreground = _best(self._columns[-1], folds, pooled)
+        single = "case" if aim.by_case else "class"
+        union = aim.over if aim.any_class else "foreground"
+        each = aim.model_copy(update={"over": single})
+        classes = tuple(_best(column, folds, each) for column in self._columns[:-1])
+        foreground = _best(self._columns[-1], folds, aim.model_copy(update={"over": union}))
         counted: Sequence[ClassFound] = classes[self._background :]
-        if aim.over == "foreground":
+        if aim.any_class:
             counted = [foreground]
         crosses = [one.cross for one in counted if one.cross is not None]
         return Found(
@@ -118,13 +120,15 @@ class _Column:
         )
         self._truth = np.asarray([one.truth for one in counts], np.int64)
         self._rule = np.asarray([aim.false_positive, aim.false_negative, *_EMPTY[aim.empty]])
-        self._by_case = aim.over == "case"
+        self._by_case, self._no_area = aim.by_case, aim.any_class
 
     def curves(self, use: NDArray[np.int64]) -> Curves:
         """Judge all CODES thresholds on the cases ``use``."""
         if self._by_case:
             columns = (self._codes, self._area, self._predicted, self._positives, self._truth)
-            return scan(self._starts, *columns, use, self._rule)
+            best, plain, least = scan(self._starts, *columns, use, self._rule)
+            # a minimum area belongs to one class, and the foreground is several
+            return (plain, plain, np.zeros_like(least)) if self._no_area else (best, plain, least)
         predicted, hits, truth = self._pooled(use)
         scores = np.asarray(
             [self._value(p, h, truth) for p, h in zip(predicted, hits, strict=True)]

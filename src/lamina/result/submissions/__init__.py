@@ -1,4 +1,4 @@
-"""Submissions. To add one: write its file here, then add it to the union and the table below."""
+"""Submissions. To add one: write its file here, then name it in the lines below."""
 
 from __future__ import annotations
 
@@ -8,4 +8,7 @@ from lamina.result.submissions.severstal import Severstal
 # One member so far; with the second it becomes Annotated[A | B, Field(discriminator="kind")].
 AnySubmission = Severstal
 
-__all__ = ["AnySubmission", "Severstal", "Submission"]
+FORMATS: dict[str, type[Submission]] = {"severstal": Severstal}
+"""What the command line calls them."""
+
+__all__ = ["FORMATS", "AnySubmission", "Severstal", "Submission"]
