@@ -1,0 +1,48 @@
+"""Pretrained first convolutions for images that do not have three channels."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+Stem = Literal["sum", "mean", "r", "g", "b", "cyclic"]
+
+
+def adapt(weight: Tensor, inputs: int, stem: Stem) -> Tensor:
+    """Return a first convolution's weights for ``inputs`` channels in place of red, green, blue.
+
+    ====== ============================================================================
+    sum    the sum of the planes, shared among the inputs: n equal channels answer as grey
+           stored three times did (FAULT-7)
+    mean   the mean of the planes for every input
+    r g b  one plane as it is for every input, not rescaled (STEEL-10)
+    cyclic one input: the sum; else planes r, g, b, r, ... times 3 / inputs (INK-17)
+    ====== ============================================================================
+
+    Args:
+        weight: (K, 3, ...) weights for three channels.
+        inputs: Number of channels of the new image; three leave the weights as they are.
+        stem: Which rule.
+
+    Returns:
+        (K, inputs, ...), of the same type.
+
+    Raises:
+        ValueError: the weights are not for three channels, or ``inputs`` is below 1.
+    """
+    if weight.ndim < 2 or weight.shape[1] != 3 or inputs < 1:
+        raise ValueError(f"no stem of {inputs} inputs from weights {tuple(weight.shape)}")
+    if inputs == 3:
+        return weight
+    repeats = (1, inputs, *(1,) * (weight.ndim - 2))
+    if stem == "cyclic" and inputs > 1:
+        planes = torch.arange(inputs, device=weight.device) % 3
+        return weight[:, planes] * (3 / inputs)
+    if stem in ("sum", "cyclic"):
+        return weight.sum(1, keepdim=True).repeat(repeats) / inputs
+    if stem == "mean":
+        return weight.mean(1, keepdim=True).repeat(repeats)
+    plane = "rgb".index(stem)
+    return weight[:, plane : plane + 1].repeat(repeats)

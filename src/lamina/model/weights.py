@@ -1,0 +1,134 @@
+"""Starting weights from safetensors files; nothing that is read here can run.
+
+Files of torch.save are pickles, which run code when opened; they are known by their first bytes,
+whatever their name, and refused. The hub's files are looked for on this machine only, unless
+the environment says ``LAMINA_ONLINE=1``.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from lamina.errors import BundleError
+from lamina.model.stems import Stem, adapt
+
+_PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_SHOWN = 5  # names per line of the table
+
+
+def online() -> bool:
+    """Return whether missing files may be downloaded: ``LAMINA_ONLINE=1`` in the environment."""
+    return os.environ.get("LAMINA_ONLINE", "0") not in ("", "0")
+
+
+def read(path: Path) -> dict[str, Tensor]:
+    """Return the tensors of a safetensors file by name, on the CPU.
+
+    Raises:
+        BundleError: the file is missing, a pickle, damaged, or holds values that are not finite.
+    """
+    try:
+        with path.open("rb") as stream:
+            head = stream.read(9)
+    except OSError as error:
+        raise BundleError(
+            f"{path}: weights cannot be read ({error.strerror}); network.weights is none, "
+            "imagenet, or the path of a .safetensors file"
+        ) from error
+    if head.startswith(_PICKLES) and not head.endswith(b"{"):
+        raise BundleError(
+            f"{path}: is a pickle (torch.save), which can run code when opened, and was not "
+            "opened; where you trust its source, convert it once with safetensors.torch.save_file"
+        )
+    try:
+        tensors: dict[str, Tensor] = load_file(path)
+    except (SafetensorError, OSError, ValueError) as error:
+        raise BundleError(
+            f"{path}: not a whole safetensors file ({error}); fetch it again"
+        ) from error
+    for name, tensor in tensors.items():
+        if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+            raise BundleError(f"{path}: tensor '{name}' holds values that are not finite")
+    return tensors
+
+
+def from_hub(repo: str, *, revision: str | None, encoder: str) -> Path:
+    """Return the path of a repository's ``model.safetensors`` in the hub's cache.
+
+    Raises:
+        BundleError: it is not on this machine, or could not be downloaded where that is allowed.
+    """
+    # imported here since it takes 0.3 s, which `lamina check` must not pay
+    from huggingface_hub import hf_hub_download
+
+    allowed = online()
+    try:
+        found = hf_hub_download(
+            repo, "model.safetensors", revision=revision, local_files_only=not allowed
+        )
+    except (OSError, ValueError) as error:
+        where = f"{repo} (model.safetensors{f', revision {revision}' if revision else ''})"
+        if allowed:
+            raise BundleError(
+                f"imagenet weights of encoder '{encoder}' could not be fetched from {where}: "
+                f"{str(error).splitlines()[0]}"
+            ) from error
+        raise BundleError(
+            f"imagenet weights of encoder '{encoder}' are not on this machine: {where}; set "
+            "LAMINA_ONLINE=1 to download them once, or network.weights to a .safetensors file "
+            "you have, or to none"
+        ) from None
+    return Path(found)
+
+
+def fit(
+    module: nn.Module, tensors: Mapping[str, Tensor], *, inputs: int, stem: Stem, source: str
+) -> None:
+    """Load ``tensors`` into ``module``, all of them or none.
+
+    A first convolution for three channels is adapted by ``stem`` where the module has another
+    number of ``inputs``.
+
+    Raises:
+        BundleError: tensors are missing, left over or of another shape; the message counts them
+            and names the first of each kind. ``source`` names where they are from.
+    """
+    own = module.state_dict()
+    ready = {name: _adapted(own.get(name), tensors[name], inputs, stem) for name in tensors}
+    counted = "num_batches_tracked"  # older files do not have it, and torch fills it in
+    kinds = {
+        "missing": [n for n in own if n not in ready and not n.endswith(counted)],
+        "extra": [n for n in ready if n not in own],
+        "of another shape": [
+            f"{n} {tuple(ready[n].shape)} for {tuple(own[n].shape)}"
+            for n in ready
+            if n in own and ready[n].shape != own[n].shape
+        ],
+    }
+    if any(kinds.values()):
+        table = "".join(
+            f"\n  {kind:<16} {len(names):>5}  {', '.join(names[:_SHOWN])}"
+            f"{', ...' if len(names) > _SHOWN else ''}"
+            for kind, names in kinds.items()
+        )
+        raise BundleError(
+            f"{source}: these weights belong to another network; nothing was loaded of "
+            f"{len(ready)} tensors{table}"
+        )
+    module.load_state_dict(ready)
+
+
+def _adapted(own: Tensor | None, given: Tensor, inputs: int, stem: Stem) -> Tensor:
+    if own is None or own.ndim != given.ndim or own.ndim < 2 or own.shape == given.shape:
+        return given
+    apart = [axis for axis in range(own.ndim) if own.shape[axis] != given.shape[axis]]
+    if apart == [1] and given.shape[1] == 3 and own.shape[1] == inputs:
+        return adapt(given, inputs, stem)
+    return given
