@@ -1,0 +1,50 @@
+"""From a file or a built-in name to a checked recipe, or to an error with the line.
+
+strict YAML -> extends -> changes -> ``train`` under each stage -> Recipe. Nothing here looks at
+the data; no word of a recipe is ever imported or called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from lamina.recipe.explain import check
+from lamina.recipe.recipe import Recipe
+from lamina.recipe.resolve import resolve
+from lamina.recipe.sources import about, names, text_of
+from lamina.recipe.text import resolved_text
+from lamina.recipe.why import explain_value
+
+__all__ = ["about", "load_recipe", "names", "resolved_text", "text_of", "why"]
+
+
+def load_recipe(source: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+    """Return the recipe in a file, or the built-in one of that name.
+
+    Args:
+        source: A path, or a name out of ``names()``.
+        overrides: Changes such as ``stages.tune.optimizer.lr=1e-5``, made in order.
+
+    Raises:
+        RecipeError: all that is wrong, one problem a line, each with file and line (or the
+            change), the dotted name, and the nearest valid word.
+    """
+    found = resolve(source, overrides)
+    return check(Recipe, found.root, found.train, found.problems)
+
+
+def why(source: Path | str, overrides: Sequence[str], key: str) -> str:
+    """Return the value of one option, where it comes from, and what it means.
+
+    Args:
+        source: As for ``load_recipe``.
+        overrides: As for ``load_recipe``.
+        key: The dotted name; items of lists by name or kind, such as ``loss.dice.weight``.
+
+    Raises:
+        RecipeError: the recipe is not sound, or has no such option.
+    """
+    found = resolve(source, overrides)
+    recipe = check(Recipe, found.root, found.train, found.problems)
+    return explain_value(recipe, found.root, key)
