@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from huggingface_hub import hf_hub_download
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
@@ -65,9 +66,6 @@ def from_hub(repo: str, *, revision: str | None, encoder: str) -> Path:
     Raises:
         BundleError: it is not on this machine, or could not be downloaded where that is allowed.
     """
-    # imported here since it takes 0.3 s, which `lamina check` must not pay
-    from huggingface_hub import hf_hub_download
-
     allowed = online()
     try:
         found = hf_hub_download(

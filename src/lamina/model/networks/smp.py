@@ -76,7 +76,7 @@ class Smp(Network):
     @property
     def multiple(self) -> int:
         """2 to the depth of the encoder: 32, or less where ``encoder_depth`` is."""
-        return 2**self._depth
+        return 1 << self._depth
 
     @property
     def _depth(self) -> int:
@@ -111,7 +111,8 @@ class Smp(Network):
         elif self.weights != "none":
             self._load(network, name, Path(self.weights), inputs)
         if self.dropout:
-            network.segmentation_head = _DroppedHead(network.segmentation_head, self.dropout)
+            head = network.get_submodule("segmentation_head")
+            network.segmentation_head = _DroppedHead(head, self.dropout)
         return network
 
     def _options(self, make: type[nn.Module]) -> dict[str, Any]:
@@ -134,7 +135,7 @@ class Smp(Network):
         tensors = files.read(path)
         if any(key.startswith("encoder.") for key in tensors):
             files.fit(network, tensors, inputs=inputs, stem=self.stem, source=str(path))
-        elif tensors.keys() & network.encoder.state_dict().keys():
+        elif tensors.keys() & network.get_submodule("encoder").state_dict().keys():
             tensors = {key: tensors[key] for key in tensors if not key.startswith(_HEADS)}
             self._fit_encoder(network, tensors, inputs, str(path))
         else:
@@ -162,8 +163,9 @@ class _DroppedHead(nn.Sequential):
 
     def forward(self, features: Tensor) -> Tensor:
         dropped = functional.dropout2d(features, self.p, self.training)
-        answer: Tensor = super().forward(dropped)
-        return answer
+        for layer in self:
+            dropped = layer(dropped)
+        return dropped
 
 
 def _library(name: str) -> ModuleType:
@@ -179,7 +181,7 @@ def _encoder_name(encoder: str) -> str:
         return encoder
     bare = encoder.removeprefix("tu-")
     if not timm.is_model(bare):
-        names = [*known, *timm.list_models()]
+        names = sorted({*known, *timm.list_models()})
         near = difflib.get_close_matches(bare, names, 5, cutoff=0.5)
         raise RecipeError(
             f"network.encoder is '{encoder}', which neither segmentation_models_pytorch nor timm "
