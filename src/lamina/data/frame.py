@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
-from pydantic import Field
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator
 
-from lamina.data.normalise import AnyNormalise, DatasetStats
+from lamina.data.case import Case
+from lamina.data.normalise import AnyNormalise, DatasetStats, check_finite
+from lamina.data.table import normalised
+from lamina.errors import DataError, RecipeError
+from lamina.geometry.region import Region
 from lamina.spec import Spec
+from lamina.volume import Volume
+
+Border = Literal["reflect", "zero"]
 
 
 class Slices(Spec):
@@ -18,6 +28,13 @@ class Slices(Spec):
 
     context: int = Field(default=0, ge=0)
     """Neighbours on either side that become further channels."""
+
+    @field_validator("axes")
+    @classmethod
+    def _axes_are_different(cls, axes: str) -> str:
+        if not axes or len(set(axes)) != len(axes):
+            raise ValueError(f"axes is '{axes}'; it must be one or more different letters")
+        return axes
 
 
 class Frame(Spec):
@@ -32,13 +49,154 @@ class Frame(Spec):
     slices: Slices | None = None
     """How volumes of three axes are cut; null: images only."""
 
-    border: Literal["reflect", "zero"] = "reflect"
+    border: Border = "reflect"
     """What lies beyond the image: its mirror (without repeating the edge), or the value 0."""
 
     normalise: AnyNormalise = DatasetStats()
     """How stored values are shifted and scaled."""
 
+    @field_validator("size")
+    @classmethod
+    def _size_is_positive(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if min(size) < 1:
+            raise ValueError(f"size is {list(size)}; rows and columns must be at least 1")
+        return size
+
     @property
     def inputs(self) -> int:
         """Channels the network sees: those of the slice and of its neighbours."""
-        return self.channels * (2 * self.slices.context + 1 if self.slices else 1)
+        return self.channels * self._depth
+
+    @property
+    def _depth(self) -> int:
+        return 2 * self.slices.context + 1 if self.slices else 1
+
+    def planes(self, cases: Sequence[Case]) -> list[Case]:
+        """Return two-axis cases: images as they are, volumes cut as ``slices`` says.
+
+        Raises:
+            RecipeError: there is a volume, and ``slices`` is not set.
+            DataError: a volume lacks an axis, or its channels do not suit ``channels``.
+        """
+        found: list[Case] = []
+        for case in cases:
+            axes = case.image.axes
+            if self.slices is None and len(axes) != 2:
+                raise RecipeError(
+                    f"case {case.id}: has axes '{axes}', and the network sees two at a time; set "
+                    f"frame.slices, such as {{axes: {axes[0]}}}"
+                )
+            if self.slices is None:
+                found.append(case)
+            else:
+                found.extend(case.planes(self.slices.axes, self.slices.context))
+        for case in found:
+            self._stored(case.image)
+        return found
+
+    def read(self, volume: Volume, region: Region) -> NDArray[Any]:
+        """Return the pixels of ``region`` of a two-axis volume, padded beyond its border.
+
+        Returns:
+            (inputs, *region.shape) in the stored type.
+
+        Raises:
+            DataError: the channels do not suit ``channels``, or floats hold NaN or infinity.
+        """
+        stored = self._stored(volume)
+        pixels = read_padded(volume, region, self.border)
+        check_finite(pixels, volume.name)
+        if stored == self.channels:
+            return pixels
+        if stored == 1:
+            return np.repeat(pixels, self.channels, axis=0)
+        groups = pixels.reshape(self._depth, stored, *region.shape)
+        for other in range(1, stored):
+            if not np.array_equal(groups[:, other], groups[:, 0]):
+                raise DataError(
+                    f"{volume.name}: its {stored} channels differ, and frame.channels is 1, which "
+                    f"reads only grey images; set frame.channels to {stored}"
+                )
+        return groups[:, 0]
+
+    def look(self, volume: Volume, region: Region, normalise: AnyNormalise) -> NDArray[np.float32]:
+        """Return what the network sees of ``region``; the region may leave the volume.
+
+        Args:
+            volume: Two axes.
+            region: In pixels of the volume.
+            normalise: What ``fit`` returned.
+
+        Returns:
+            (inputs, *region.shape) float32, a new array.
+        """
+        shift, factor = self.factors(volume, normalise)
+        return normalised(self.read(volume, region), shift, factor)
+
+    def factors(
+        self, volume: Volume, normalise: AnyNormalise
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return shift and factor of each channel the network sees, (inputs,) float32.
+
+        Raises:
+            RecipeError: there are neither one number, nor one per channel.
+        """
+        shift, factor = normalise.factors(volume)
+        if len(shift) not in (1, self.channels, self.inputs):
+            raise RecipeError(
+                f"frame.normalise has {len(shift)} numbers, and frame.channels is "
+                f"{self.channels}; give one number, or one per channel"
+            )
+        times = self.inputs // len(shift)
+        return np.tile(shift, times), np.tile(factor, times)
+
+    def _stored(self, volume: Volume) -> int:
+        """Return the stored channels of a slice."""
+        stored, rest = divmod(volume.channels, self._depth)
+        if rest:
+            raise DataError(
+                f"{volume.name}: is no volume, and frame.slices.context is "
+                f"{self._depth // 2}; set it to 0 for images"
+            )
+        if stored != self.channels and stored != 1 and self.channels != 1:
+            raise DataError(
+                f"{volume.name}: has {stored} channels, and frame.channels is {self.channels}; "
+                f"set frame.channels to {stored}"
+            )
+        return stored
+
+
+def read_padded(volume: Volume, region: Region, border: Border) -> NDArray[Any]:
+    """Return the pixels of ``region``, (C, *region.shape) in the stored type, padded outside.
+
+    ``reflect`` mirrors without repeating the edge, as often as needed, so that an image of any
+    size fills any region; the only pixel of an axis of length 1 is repeated.
+    """
+    if region.within(volume.shape):
+        return volume.read(region)
+    if border == "zero":
+        inside = region.clip(volume.shape)
+        out = np.zeros((volume.channels, *region.shape), volume.dtype)
+        if min(inside.shape) > 0:
+            at = inside.shift(tuple(-a for a in region.start))
+            out[(slice(None), *at.slices)] = volume.read(inside)
+        return out
+    places = [
+        _mirror(np.arange(a, b), n)
+        for a, b, n in zip(region.start, region.stop, volume.shape, strict=True)
+    ]
+    needed = Region(
+        tuple(int(axis.min()) for axis in places),
+        tuple(int(axis.max()) + 1 for axis in places),
+    )
+    pixels = volume.read(needed)
+    for axis, (place, first) in enumerate(zip(places, needed.start, strict=True)):
+        pixels = pixels.take(place - first, axis=axis + 1)
+    return pixels
+
+
+def _mirror(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:
+    """Fold places onto 0..length-1 as 2 1 0 1 2 3 2 1 ..."""
+    period = max(2 * (length - 1), 1)
+    folded = places % period
+    return np.minimum(folded, period - folded) if length > 1 else folded

@@ -32,9 +32,8 @@ class Elastic(Warp):
         if rng.random() >= self.p:
             return None
         noise = rng.random((*size, 2), np.float32) * np.float32(2) - np.float32(1)
-        field: NDArray[np.float32] = cv2.GaussianBlur(noise, (0, 0), self.sigma)
-        field *= np.float32(self.alpha)
-        return field
+        blurred = cv2.GaussianBlur(noise, (0, 0), self.sigma)
+        return np.multiply(blurred, self.alpha, dtype=np.float32)
 
     def move(self, where: Where, picked: NDArray[np.float32]) -> Where:
         """Add the displacement found at ``where``."""
@@ -47,4 +46,5 @@ class Elastic(Warp):
             cv2.INTER_LINEAR,
             borderMode=cv2.BORDER_REFLECT_101,
         )
-        return Where(rows + at[..., 0], columns + at[..., 1])
+        step = np.asarray(at, np.float32)
+        return Where(rows + step[..., 0], columns + step[..., 1])

@@ -1,0 +1,123 @@
+"""From a draw to a sample: look, change at random, normalise.
+
+Chance comes first: every transform picks from the generator it is given, in recipe order,
+before a pixel is read. The generator belongs to the sample (seed, stage, epoch, index), so the
+number of workers changes nothing. OpenCV is used on one thread per worker: whoever starts
+workers calls ``cv2.setNumThreads(0)`` in them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.data.case import Case
+from lamina.data.frame import Frame, read_padded
+from lamina.data.normalise import AnyNormalise, check_finite
+from lamina.data.sample import Draw, Sample
+from lamina.data.table import changed, limits, normalised
+from lamina.data.transforms import AnyTransform, Patch, Table, Touch, Transform, Warp
+from lamina.data.warp import Look, look
+from lamina.errors import DataError
+from lamina.task import Task
+from lamina.volume import Volume
+
+
+def fetch(
+    case: Case,
+    draw: Draw,
+    frame: Frame,
+    normalise: AnyNormalise,
+    transforms: Sequence[AnyTransform],
+    task: Task,
+    rng: np.random.Generator,
+) -> Sample:
+    """Return one training sample.
+
+    Warps are applied first, as one; then tables, as one; then blur, noise and holes; within
+    each kind in recipe order. Outside the image the target is 0 and nothing counts.
+
+    Args:
+        case: Two axes, with a target.
+        draw: The region to look at; it may leave the image.
+        frame: How the image is read.
+        normalise: What ``fit`` returned.
+        transforms: In recipe order; none for a plain look.
+        task: What the target means. Targets to restore are divided by the greatest value of
+            their type where it is uint8 or uint16, and left as they are otherwise.
+        rng: Made for this sample.
+
+    Raises:
+        DataError: the case has no target, or its pixels cannot be read or used.
+    """
+    if case.target is None:
+        raise DataError(f"case {case.id}: has no target, and cannot be trained on")
+    region = draw.region
+    done = _picks(transforms, region.shape, rng)
+    tables = [(step, what) for step, what in done if isinstance(step, Table)]
+    touches = [(step, what) for step, what in done if isinstance(step, Touch)]
+    seen = look(region, [(step, what) for step, what in done if isinstance(step, Warp)])
+
+    image = seen.show(_simple(frame.read(case.image, seen.window)), smooth=True)
+    target = _target(case.target, seen, task)
+    valid = _valid(case, seen)
+    if touches:
+        image = changed(image, tables)
+        tables = []
+        patch = Patch(image, target, valid, *limits(image))
+        for step, what in touches:
+            patch = step.touch(patch, what)
+        image, target = patch.image, patch.target
+
+    shift, factor = frame.factors(case.image, normalise)
+    return Sample(
+        image=np.ascontiguousarray(normalised(image, shift, factor, tables)),
+        target=_encoded(target, task),
+        valid=np.ascontiguousarray(valid, np.float32),
+    )
+
+
+def _picks(
+    transforms: Sequence[Transform], size: tuple[int, ...], rng: np.random.Generator
+) -> list[tuple[Transform, Any]]:
+    rows, columns = size
+    picked = [(step, step.pick((rows, columns), rng)) for step in transforms]
+    return [(step, what) for step, what in picked if what is not None]
+
+
+def _target(target: Volume, seen: Look, task: Task) -> NDArray[Any]:
+    pixels = _simple(read_padded(target, seen.window, "zero"))
+    check_finite(pixels, target.name)
+    return seen.show(pixels, smooth=task.kind == "restore")
+
+
+def _valid(case: Case, seen: Look) -> NDArray[np.uint8]:
+    window, shape = seen.window, case.image.shape
+    if case.valid is not None:
+        inside = (read_padded(case.valid, window, "zero") != 0).astype(np.uint8)
+    else:
+        inside = np.zeros((1, *window.shape), np.uint8)
+        at = window.clip(shape).shift(tuple(-a for a in window.start))
+        inside[(slice(None), *at.slices)] = 1
+    return seen.show(inside, smooth=False)
+
+
+def _encoded(target: NDArray[Any], task: Task) -> NDArray[np.float32]:
+    if task.kind == "multiclass":
+        ids = np.arange(task.outputs, dtype=target.dtype)
+        return (target == ids[:, None, None]).astype(np.float32)
+    if task.kind == "restore" and target.dtype.kind == "u":
+        return np.multiply(target, 1 / np.iinfo(target.dtype).max, dtype=np.float32)
+    return np.ascontiguousarray(target, np.float32)
+
+
+def _simple(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return ``pixels`` in a type that can be resampled without loss; most already are."""
+    if pixels.dtype == np.bool_:
+        return pixels.view(np.uint8)
+    if pixels.dtype in (np.uint8, np.uint16, np.float32):
+        return pixels
+    return pixels.astype(np.float32)
