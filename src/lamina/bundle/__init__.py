@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.bundle.bundle import Bundle, MemberWeights, load_bundles
+from lamina.bundle.bundle import Bundle, MemberWeights, load_bundles, versions
 from lamina.bundle.index import KnownCase, MemberFile
 
-__all__ = ["Bundle", "KnownCase", "MemberFile", "MemberWeights", "load_bundles"]
+__all__ = ["Bundle", "KnownCase", "MemberFile", "MemberWeights", "load_bundles", "versions"]

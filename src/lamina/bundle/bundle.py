@@ -108,7 +108,7 @@ class Bundle:
             decision=recipe.decide,
             scores=dict(scores or {}),
             cases=dict(cases),
-            versions={name: version(name) for name in _LIBRARIES},
+            versions=versions(),
         )
         return cls(index, MemoryStore(files))
 
@@ -196,7 +196,7 @@ class Bundle:
         blank = recipe.network.model_copy(update={"weights": "none"})
         network = blank.build(recipe.frame.inputs, self.task.outputs)
         fill(network, self.weights(number), self._place(number))
-        return network.eval().to(memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+        return network.eval().to(memory_format=torch.channels_last)
 
     def save(self, path: Path) -> None:
         """Write the folder; members that are there with the right content stay untouched."""
@@ -221,6 +221,11 @@ class Bundle:
 
     def _place(self, number: int) -> str:
         return f"{self.store.where}: {self.members[number].file}"
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the libraries that decide a result."""
+    return {name: version(name) for name in _LIBRARIES}
 
 
 def load_bundles(paths: Sequence[Path], *, verify: bool = True) -> list[Bundle]:

@@ -71,9 +71,9 @@ def _pixels(answer: NDArray[Any], task: Task) -> NDArray[Any]:
         case "restore":
             return np.ascontiguousarray(answer, dtype=np.float32)
         case "binary":
-            return answer[0].astype(np.uint8) * np.uint8(255)
+            return np.asarray(answer[0], np.uint8) * np.uint8(255)
         case "multilabel":
-            return answer.astype(np.uint8) * np.uint8(255)
+            return np.asarray(answer, np.uint8) * np.uint8(255)
         case "multiclass":
             ids = answer.argmax(axis=0)
-            return ids.astype(np.uint8 if len(answer) <= 256 else np.uint16)
+            return np.asarray(ids, np.uint8 if len(answer) <= 256 else np.uint16)

@@ -30,6 +30,8 @@ from lamina.predict.names import check_ids, file_name
 from lamina.result.decisions import AnyDecision
 from lamina.task import Task
 
+__all__ = ["HEADER", "LEDGER", "Info", "PredictedCase", "Predictions", "source_digest"]
+
 LEDGER = "ledger.jsonl"
 
 
