@@ -33,6 +33,9 @@ _WORDS = {
 }
 """From the words of JSON to the words of a recipe."""
 
+_ONLY_IN_FILES = ("extends", "train")
+"""What a file may say at the top and a recipe does not have."""
+
 
 def check(model: type[M], root: Node, train: Node | None, problems: Sequence[Problem]) -> M:
     """Return the value that the nodes describe, if nothing is wrong with it.
@@ -69,10 +72,10 @@ def explain(
     become one sentence.
     """
     findings = [_finding(one, model, root) for one in error.errors(include_url=False)]
-    misspelt = {(one.place.path, near(one.last, one.place.fields)) for one in findings if one.extra}
+    misspelt = {(one.place.path, near(one.last, one.options)) for one in findings if one.extra}
     reasons: dict[tuple[Where, str], list[str]] = {}
     for one in findings:
-        if one.type == "missing" and (one.place.path, one.last) in misspelt:
+        if one.follows or (one.type == "missing" and (one.place.path, one.last) in misspelt):
             continue
         subject = _subject(one, train)
         reasons.setdefault((one.where, _start(one, subject)), []).append(_reason(one, subject))
@@ -112,6 +115,19 @@ class _Finding:
         return self.type == "extra_forbidden"
 
     @property
+    def follows(self) -> bool:
+        """Whether another problem, told elsewhere, is the reason for this one."""
+        node = self.node
+        short = self.type == "too_short" and isinstance(node.value, list)
+        return node.unreadable or (short and len(plain_value(node)) >= self.context["min_length"])
+
+    @property
+    def options(self) -> list[str]:
+        """What may be said at this place."""
+        top = () if self.place.path else _ONLY_IN_FILES
+        return [*dict.fromkeys((*self.place.fields, *top))]
+
+    @property
     def node(self) -> Node:
         """The value that the sentence quotes."""
         part = None if self.last is None else part_of(self.place.node, self.last)
@@ -127,7 +143,9 @@ class _Finding:
 def _finding(error: ErrorDetails, model: Model, root: Node) -> _Finding:
     kind, steps = error["type"], error["loc"]
     last: str | int | None = None
-    if kind in ("extra_forbidden", "missing"):
+    if steps[-1:] == ("[key]",):
+        kind, steps, last = "key", steps[:-2], steps[-2]
+    elif kind in ("extra_forbidden", "missing"):
         steps, last = steps[:-1], steps[-1]
     place = walk(model, root, steps)
     if kind == "union_tag_invalid":
@@ -142,7 +160,8 @@ def _finding(error: ErrorDetails, model: Model, root: Node) -> _Finding:
 def _subject(one: _Finding, train: Node | None) -> str:
     """Return the dotted name; what comes from ``train`` is named there, not in each stage."""
     path = one.place.path
-    if one.last is not None and not (one.type == "missing" and isinstance(one.last, int)):
+    quoted_alone = one.type == "key" or (one.type == "missing" and isinstance(one.last, int))
+    if one.last is not None and not quoted_alone:
         path = (*path, one.last)
     if train is not None and path[:1] == ("stages",) and len(path) > 2:
         below: Node | None = train
@@ -163,6 +182,8 @@ def _start(one: _Finding, subject: str) -> str:
             return f"{subject} is missing"
         case "union_tag_not_found":
             return f"{subject} has no kind; "
+        case "key":
+            return f"a key of {subject} is '{one.last}'; "
         case "value_error" if isinstance(one.node.value, (dict, list)):
             return "" if not subject or one.message.startswith(subject) else f"{subject}: "
         case _:
@@ -172,9 +193,8 @@ def _start(one: _Finding, subject: str) -> str:
 def _reason(one: _Finding, subject: str) -> str:
     match one.type:
         case "extra_forbidden":
-            options = [*dict.fromkeys(one.place.fields)]
-            hint = did_you_mean(one.last, options).removeprefix("; ")
-            return hint or f"options are {', '.join(options)}"
+            hint = did_you_mean(one.last, one.options).removeprefix("; ")
+            return hint or f"options are {', '.join(one.options)}"
         case "missing":
             return "it has too few items" if isinstance(one.last, int) else ""
         case "union_tag_not_found" | "union_tag_invalid":
@@ -182,6 +202,8 @@ def _reason(one: _Finding, subject: str) -> str:
         case "literal_error":
             allowed = re.split(r", | or ", str(one.context["expected"]))
             return _one_of(one.node.value, [word.strip("'") for word in allowed])
+        case "too_short":
+            return f"it needs {one.context['min_length']} or more items"
         case "value_error":
             return one.message
         case _:
@@ -197,7 +219,7 @@ def _one_of(word: object, words: Sequence[str]) -> str:
 def _plain(message: str) -> str:
     for theirs, ours in _WORDS.items():
         message = message.replace(theirs, ours)
-    return message[:1].lower() + message[1:]
+    return (message[:1].lower() + message[1:]).partition(", unable to parse")[0]
 
 
 def _mentioned(message: str, node: Node) -> Node:

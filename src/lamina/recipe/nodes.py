@@ -33,6 +33,11 @@ class Node:
     text: str | None = None
     """A number, truth value or null as the user wrote it."""
 
+    @property
+    def unreadable(self) -> bool:
+        """Whether this stands for a word that was no value; a problem was told on reading."""
+        return self.value is None and self.text is not None and self.text not in _WORDS
+
     def __str__(self) -> str:
         """Return the value as messages quote it, at most 60 characters."""
         shown = self.text if self.text is not None else repr(plain_value(self))

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
 from lamina.recipe.nodes import scalar
@@ -29,11 +30,21 @@ def resolved_text(recipe: BaseModel) -> str:
         size: [2, 3]
     """
     yaml = YAML(typ="rt", pure=True)
+    yaml.Representer = _Representer
     yaml.width = 4096  # a value stays on one line, whatever its length
     yaml.indent(mapping=2, sequence=4, offset=2)
     stream = StringIO()
     yaml.dump(_laid_out(recipe.model_dump(mode="json")), stream)
     return f"{_HINT}\n{stream.getvalue()}"
+
+
+class _Representer(RoundTripRepresenter):
+    """Writes nothing as ``null``, where ruamel leaves a gap."""
+
+
+_Representer.add_representer(
+    type(None), lambda self, _: self.represent_scalar("tag:yaml.org,2002:null", "null")
+)
 
 
 def _laid_out(value: Any) -> Any:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 
 from lamina.errors import RecipeError
 from lamina.recipe.explain import did_you_mean
@@ -71,14 +73,8 @@ def _unknown(path: tuple[str, ...], name: str, options: list[str]) -> str:
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, BaseModel):
-        return str(value.model_dump(mode="json"))
-    if isinstance(value, tuple):
-        return "[" + ", ".join(_shown(item) for item in value) + "]"
-    words = {True: "true", False: "false"}
-    if value is None or isinstance(value, bool):
-        return "null" if value is None else words[value]
-    return value if isinstance(value, str) else repr(value)
+    plain = to_jsonable_python(value)
+    return plain if isinstance(plain, str) else json.dumps(plain)
 
 
 def _indented(text: str) -> str:
