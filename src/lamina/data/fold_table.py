@@ -12,7 +12,7 @@ from lamina import files
 from lamina.data.case import Case
 from lamina.data.names import nfc
 from lamina.data.problems import listed
-from lamina.data.tables import read_table
+from lamina.data.csv_table import read_table
 from lamina.errors import DataError, LeakError
 
 

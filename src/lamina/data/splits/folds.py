@@ -14,13 +14,15 @@ from pydantic import Field
 
 from lamina import chance
 from lamina.data.case import Case
+from lamina.data.csv_table import read_table
 from lamina.data.fold_table import check_groups, read_folds
 from lamina.data.names import nfc
 from lamina.data.problems import listed
 from lamina.data.splits.base import Split
-from lamina.data.tables import read_table
 from lamina.errors import DataError
 from lamina.files import safe_join
+
+_PASSES = 10  # over all groups when folds are dealt; two or three usually do
 
 
 class Folds(Split):
@@ -46,8 +48,9 @@ class Folds(Split):
     def assign(self, cases: Sequence[Case], root: Path) -> tuple[list[Case], list[int]]:
         """Return the cases with their groups, and the fold of each.
 
-        Whole groups are dealt from the largest to the smallest, each to the fold that holds
-        least of what the group brings: of its strata, each in shares of the whole, and of cases.
+        Whole groups are dealt, those with much of a rare stratum and the large ones first, each
+        to the fold that holds least of what the group brings: of its strata, each in shares of
+        the whole, and of cases. Then each is taken up again as long as one fits better elsewhere.
         For groups of one this makes folds whose sizes, in all and of each stratum, differ by at
         most one.
 
@@ -158,12 +161,17 @@ def _deal(loads: NDArray[np.float64], count: int, rng: np.random.Generator) -> l
     shares = loads / loads.sum(0)
     rarest = shares[:, 1:].max(1)  # a case of a rare stratum is a large share of it
     shuffled = rng.permutation(len(loads))
-    order = shuffled[np.lexsort((-rarest[shuffled], -loads[shuffled, 0]))]
+    order = shuffled[np.lexsort((-loads[shuffled, 0], -rarest[shuffled]))]
     held = np.zeros((count, loads.shape[1]))
-    folds = [0] * len(loads)
-    for group in order:
-        # rounded, so that the order of additions in a matrix product cannot break a tie
-        fold = int((held @ shares[group]).round(12).argmin())
-        held[fold] += shares[group]
-        folds[int(group)] = fold
-    return folds
+    folds = np.full(len(loads), -1)
+    for _ in range(_PASSES):
+        before = folds.copy()
+        for group in order:
+            if folds[group] >= 0:  # on later passes a group may move to where it now fits better
+                held[folds[group]] -= shares[group]
+            # rounded, so that the order of additions in a matrix product cannot break a tie
+            folds[group] = (held @ shares[group]).round(12).argmin()
+            held[folds[group]] += shares[group]
+        if (folds == before).all():
+            break
+    return [int(fold) for fold in folds]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from lamina.data.tables import read_table
+from lamina.data.csv_table import read_table
 from lamina.errors import DataError
 
 CELLS = [("name", "number"), ("a.png", "1"), ("b.png", "")]
