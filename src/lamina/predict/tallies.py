@@ -40,8 +40,12 @@ class MaskTallies:
         masks: NDArray[np.bool_],
         target: NDArray[np.bool_],
         valid: NDArray[np.bool_] | None,
-    ) -> None:
-        """Count one case: probabilities, decided masks and truth (K, *S), valid (*S) or None."""
+    ) -> NDArray[np.float64]:
+        """Count one case: probabilities, decided masks and truth (K, *S), valid (*S) or None.
+
+        Returns:
+            The metric's tally of the case.
+        """
         tally = counts(masks, target, valid, ignore_first=self._task.exclusive)
         mine, metric = tally, self._metric
         if not isinstance(metric, CountMetric) or metric.ignore_first != self._task.exclusive:
@@ -58,6 +62,7 @@ class MaskTallies:
         self._predicted[found.codes] += found.predicted
         self._hits[found.codes] += found.positives
         self._truth += found.truth
+        return mine
 
     def summary(self) -> dict[str, Any]:
         """Return the scores over all cases as JSON values."""
@@ -130,9 +135,14 @@ class ValueTallies:
         answer: NDArray[Any],
         target: NDArray[Any],
         valid: NDArray[np.bool_] | None,
-    ) -> None:
-        """Count one case: the answer twice (nothing is decided) and the truth (C, *S)."""
+    ) -> NDArray[np.float64]:
+        """Count one case: the answer twice (nothing is decided) and the truth (C, *S).
+
+        Returns:
+            The metric's tally of the case.
+        """
         self._tallies.append(self._metric.tally(answer, target, valid))
+        return self._tallies[-1]
 
     def summary(self) -> dict[str, Any]:
         """Return the scores over all cases as JSON values."""

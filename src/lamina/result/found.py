@@ -98,8 +98,8 @@ class Found(Spec):
     """One for each output, in the task's order."""
 
     foreground: ClassFound
-    """Any class against none: one threshold for all classes, on the highest of their maps; pooled
-    unless the aim is case_foreground."""
+    """Any class against none: one threshold for all classes, on the highest of their maps. Its
+    score is the aim where any class counts there, else Dice with all cases pooled."""
 
     score: float
     """Mean over classes of the aim; the value of the foreground where that is the aim."""

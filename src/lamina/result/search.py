@@ -89,10 +89,10 @@ class Tables:
         aim = aim or Aim()
         folds = np.asarray(self._folds)
         single = "case" if aim.by_case else "class"
-        union = aim.over if aim.any_class else "foreground"
+        union = aim if aim.any_class else Aim(over="foreground")
         each = aim.model_copy(update={"over": single})
         classes = tuple(_best(column, folds, each) for column in self._columns[:-1])
-        foreground = _best(self._columns[-1], folds, aim.model_copy(update={"over": union}))
+        foreground = _best(self._columns[-1], folds, union)
         counted: Sequence[ClassFound] = classes[self._background :]
         if aim.any_class:
             counted = [foreground]
