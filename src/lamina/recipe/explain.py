@@ -5,10 +5,9 @@ Every sentence quotes what the user wrote, says why it cannot be, and lists what
 
 from __future__ import annotations
 
-import difflib
 import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -18,6 +17,7 @@ from pydantic_core import ErrorDetails
 from lamina.errors import RecipeError
 from lamina.recipe.fields import Model, Place, part_of, walk
 from lamina.recipe.nodes import Node, Problem, Where, item_label, plain_value
+from lamina.recipe.words import did_you_mean, near
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -83,18 +83,6 @@ def explain(
         Problem(where, start + " or ".join(dict.fromkeys(why)))
         for (where, start), why in reasons.items()
     ]
-
-
-def near(word: object, words: Iterable[str]) -> str | None:
-    """Return the word that was probably meant, or None."""
-    found = difflib.get_close_matches(str(word), list(words), n=1)
-    return found[0] if found else None
-
-
-def did_you_mean(word: object, words: Iterable[str]) -> str:
-    """Return the end of a message that proposes the nearest word, or nothing."""
-    found = near(word, words)
-    return "" if found is None else f"; did you mean '{found}'?"
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from types import UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic.fields import FieldInfo
 
 from lamina.recipe.nodes import Node
 
@@ -25,7 +26,7 @@ class Place:
     @property
     def fields(self) -> tuple[str, ...]:
         """Names that may stand here; empty: not a part with named options."""
-        return tuple(name for model in self.options for name in model.model_fields)
+        return tuple(name for model in self.options for name in options_of(model))
 
     @property
     def kinds(self) -> tuple[str, ...]:
@@ -73,6 +74,11 @@ def models_of(annotation: Any) -> list[Model]:
     ]
 
 
+def options_of(model: Model) -> dict[str, FieldInfo]:
+    """Return the fields of a model by the names that a recipe has for them."""
+    return {field.alias or name: field for name, field in model.model_fields.items()}
+
+
 def kinds_of(model: Model) -> tuple[str, ...]:
     """Return what ``kind`` of this model may be; empty: it has none."""
     field = model.model_fields.get("kind")
@@ -94,7 +100,7 @@ def _annotation_below(annotation: Any, step: str | int) -> Any:
     for part in _parts(annotation):
         arguments = get_args(part)
         if isinstance(part, type) and issubclass(part, BaseModel):
-            field = part.model_fields.get(str(step))
+            field = options_of(part).get(str(step))
             return None if field is None else field.annotation
         if get_origin(part) is tuple and isinstance(step, int):
             endless = arguments[-1] is Ellipsis

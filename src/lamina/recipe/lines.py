@@ -102,6 +102,11 @@ def _events(text: str) -> Iterator[Event]:
     return events
 
 
+def _refuse_odd_text(text: str) -> None:
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise ValueError(f"{text[:40]!r} holds characters that are no text")
+
+
 def _position(before: str) -> tuple[int, int]:
     lines = before.replace("\r\n", "\n").split("\n")
     return len(lines), len(lines[-1]) + 1
@@ -186,12 +191,10 @@ class _Builder:
             self._take_key(top, top.node.value, event.value)
             return
         try:
-            event.value.encode()
+            _refuse_odd_text(event.value)
             value = scalar(event.value) if event.implicit[0] else event.value
         except ValueError as error:
-            unicode = isinstance(error, UnicodeError)
-            reason = f"{event.value!r} is not text" if unicode else str(error)
-            self.problems.append(Problem(self.where, reason))
+            self.problems.append(Problem(self.where, str(error)))
             value = None
         text = None if isinstance(value, str) else event.value or "null"
         self._put(Node(value, self._spot(), text))

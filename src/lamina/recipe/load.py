@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from lamina.recipe.builtin import about, names, text_of
 from lamina.recipe.explain import check
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.resolve import resolve
-from lamina.recipe.sources import about, names, text_of
 from lamina.recipe.text import resolved_text
 from lamina.recipe.why import explain_value
 

@@ -12,8 +12,8 @@ import json
 from typing import Any
 
 from lamina.files import write_text
+from lamina.recipe.builtin import SCHEMA
 from lamina.recipe.recipe import Recipe
-from lamina.recipe.sources import SCHEMA
 
 
 def schema_text() -> str:

@@ -7,65 +7,28 @@ ordinary characters, and ``\\`` is read as ``/`` (G10).
 
 from __future__ import annotations
 
-import difflib
-from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.errors import RecipeError
+from lamina.recipe.builtin import Source, built_in, names, unknown
 from lamina.recipe.lines import read_file
 from lamina.recipe.merge import lay
 from lamina.recipe.nodes import Node, Problem
-
-_BUILT_IN = Path(__file__).parents[1] / "recipes"
-SCHEMA = Path(__file__).with_name("recipe.schema.json")
-_HINT = "# yaml-language-server: $schema="
-
-
-@dataclass(frozen=True)
-class Source:
-    """A recipe file and what messages call it."""
-
-    path: Path
-    shown: str
-
-
-def names() -> list[str]:
-    """Return the names of the built-in recipes, sorted."""
-    return sorted(path.stem for path in _BUILT_IN.glob("*.yaml"))
-
-
-def text_of(name: str) -> str:
-    """Return a built-in recipe as a person would start from it, comments and ``extends`` kept.
-
-    The first line points editors at the schema of the installed package.
-
-    Raises:
-        RecipeError: there is no such recipe.
-    """
-    text = _built_in(name).path.read_text(encoding="utf-8")
-    first, _, rest = text.partition("\n")
-    return f"{_HINT}{SCHEMA.as_uri()}\n{rest}" if first.startswith(_HINT) else text
-
-
-def about(name: str) -> str:
-    """Return the one line that a built-in recipe says of itself: its first comment.
-
-    Raises:
-        RecipeError: there is no such recipe.
-    """
-    lines = _built_in(name).path.read_text(encoding="utf-8").splitlines()
-    comments = (line for line in lines if line.startswith("# ") and not line.startswith(_HINT))
-    return next(comments, "#").removeprefix("#").strip()
+from lamina.recipe.words import did_you_mean
 
 
 def find(source: Path | str) -> Source:
-    """Return the file of a recipe given by path or built-in name."""
+    """Return the file of a recipe given by path or built-in name.
+
+    Raises:
+        RecipeError: it is a bare word, and neither a built-in name nor a file.
+    """
     if str(source) in names():
-        return _built_in(str(source))
+        return built_in(str(source))
     path = Path(source)
     bare = len(path.parts) == 1 and not path.suffix
-    if bare and not path.exists():
-        raise RecipeError(_unknown(str(source)))
+    if bare and not _exists(path):
+        raise RecipeError(unknown(str(source)))
     return Source(path, str(source))
 
 
@@ -97,18 +60,6 @@ def read_chain(source: Path | str) -> tuple[Node, list[Problem]]:
     return root, problems
 
 
-def _built_in(name: str) -> Source:
-    if name not in names():
-        raise RecipeError(_unknown(name))
-    return Source(_BUILT_IN / f"{name}.yaml", f"lamina/recipes/{name}.yaml")
-
-
-def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, names(), n=1)
-    hint = f"; did you mean '{near[0]}'?" if near else ""
-    return f"{name}: neither a file nor a built-in recipe ({', '.join(names())}){hint}"
-
-
 def _without_extends(node: Node) -> tuple[Node | None, Node]:
     parts = dict(node.value) if isinstance(node.value, dict) else {}
     return parts.pop("extends", None), Node(parts, node.where)
@@ -123,14 +74,19 @@ def _below(extends: Node, above: Source) -> Source:
         )
     name = extends.value
     if name in names():
-        return _built_in(name)
+        return built_in(name)
     beside = Path(above.shown).parent / name.replace("\\", "/")
     path = above.path.parent / name.replace("\\", "/")
-    if not path.exists():
-        near = difflib.get_close_matches(name, names(), n=1)
-        hint = f"; did you mean '{near[0]}'?" if near else ""
+    if not _exists(path):
         raise RecipeError(
             f"{extends.where}: extends is '{name}', which is neither a built-in recipe "
-            f"({', '.join(names())}) nor a file at {path.resolve()}{hint}"
+            f"({', '.join(names())}) nor a file at {path.resolve()}{did_you_mean(name, names())}"
         )
     return Source(path, str(beside))
+
+
+def _exists(path: Path) -> bool:
+    try:
+        return path.exists()
+    except OSError:  # such as a name that is too long
+        return False

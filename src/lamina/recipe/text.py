@@ -34,7 +34,7 @@ def resolved_text(recipe: BaseModel) -> str:
     yaml.width = 4096  # a value stays on one line, whatever its length
     yaml.indent(mapping=2, sequence=4, offset=2)
     stream = StringIO()
-    yaml.dump(_laid_out(recipe.model_dump(mode="json")), stream)
+    yaml.dump(_laid_out(recipe.model_dump(mode="json", by_alias=True)), stream)
     return f"{_HINT}\n{stream.getvalue()}"
 
 

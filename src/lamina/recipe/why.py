@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from lamina.errors import RecipeError
-from lamina.recipe.explain import did_you_mean
-from lamina.recipe.fields import part_of
+from lamina.recipe.fields import options_of, part_of
 from lamina.recipe.nodes import Node, Where
+from lamina.recipe.words import did_you_mean
 
 
 def explain_value(recipe: BaseModel, root: Node, key: str) -> str:
@@ -31,13 +31,13 @@ def explain_value(recipe: BaseModel, root: Node, key: str) -> str:
     document = type(recipe).__doc__
     path: tuple[str, ...] = ()
     for name in key.split("."):
-        options = _options(value)
+        options = _parts(value)
         if name not in options:
             raise RecipeError(_unknown(path, name, list(options)))
         step = options[name]
         if isinstance(value, BaseModel):
-            document = type(value).model_fields[name].description or document
-        below = None if node is None else part_of(node, step)
+            document = options_of(type(value))[name].description or document
+        below = None if node is None else part_of(node, step if isinstance(step, int) else name)
         if below is not None:
             origin = below.where
         elif node is not None:
@@ -49,10 +49,11 @@ def explain_value(recipe: BaseModel, root: Node, key: str) -> str:
     return f"{key} = {_shown(value)}\n  {place}\n{_indented(document or '')}".rstrip()
 
 
-def _options(value: Any) -> dict[str, Any]:
-    """Return what may follow a name, and the key or number behind it."""
+def _parts(value: Any) -> dict[str, Any]:
+    """Return what may follow a name, and the attribute, key or number behind it."""
     if isinstance(value, BaseModel):
-        return {name: name for name in type(value).model_fields}
+        fields = type(value).model_fields.items()
+        return {field.alias or name: name for name, field in fields}
     if isinstance(value, dict):
         return {str(key): key for key in value}
     if isinstance(value, (list, tuple)):
