@@ -10,12 +10,12 @@ from lamina import files
 from lamina.bundle import Bundle
 from lamina.data.case import Case
 from lamina.data.truth import truth
-from lamina.errors import DataError, RecipeError
-from lamina.model.metrics.base import Metric
+from lamina.errors import DataError
+from lamina.predict.aims import aim_of
 from lamina.predict.predictions import HEADER, Predictions
 from lamina.progress import Bar
 from lamina.recipe.recipe import Recipe
-from lamina.result.found import Aim, Found
+from lamina.result.found import Found
 from lamina.result.search import Tables
 from lamina.train.held_out import OUT_OF_FOLD
 from lamina.train.opening import open_data
@@ -45,7 +45,7 @@ def tune(run: Path, *, data: Path | None = None) -> dict[str, Any]:
         raise DataError(f"{run}: no data.json; name a run folder that lamina train wrote")
     bundle = Bundle.load(run / BUNDLE)
     recipe = bundle.recipe
-    aim = aim_of(recipe.metric)
+    aim = aim_of(recipe.metric, outputs=recipe.task.outputs)
     root = data or Path(files.read_json(run / "data.json")["root"])
     tables = Tables(recipe.task.outputs, exclusive=recipe.task.exclusive)
     for case, predictions, fold in _held_out(run, recipe, root):
@@ -60,31 +60,6 @@ def tune(run: Path, *, data: Path | None = None) -> dict[str, Any]:
         small = recipe.decide.min_component
         bundle.with_decision(found.decision(small), {"tune": result["scores"]}).save(run / BUNDLE)
     return result
-
-
-def aim_of(metric: Metric) -> Aim:
-    """Return what the search maximises for a metric of counts.
-
-    Raises:
-        RecipeError: the metric is not one of counts that a threshold changes.
-    """
-    weights = {"dice": (0.5, 0.5), "iou": (1.0, 1.0)}
-    kind = str(getattr(metric, "kind", ""))
-    if kind == "f_beta":
-        square = float(getattr(metric, "beta", 1.0)) ** 2
-        weights[kind] = (1 / (1 + square), square / (1 + square))
-    if kind not in weights:
-        raise RecipeError(
-            f"metric.kind is '{kind}'; the search knows dice, iou and f_beta: set metric to one"
-        )
-    over = {"image": "case", "image_class": "case", "pooled": "class", "foreground": "foreground"}
-    plus, minus = weights[kind]
-    return Aim(
-        over=over[str(getattr(metric, "over", "image_class"))],  # type: ignore[arg-type]
-        false_positive=plus,
-        false_negative=minus,
-        empty=getattr(metric, "empty", "one"),
-    )
 
 
 def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[tuple[Case, Predictions, int]]:

@@ -1,0 +1,169 @@
+"""Training from end to end on a tiny recipe: resume, kills, stages, frozen encoders, locks."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing as mp
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tiny import tiny
+
+from lamina.bundle import Bundle
+from lamina.errors import RecipeError, StoppedError
+from lamina.train.stages import train
+
+PROCESSES = mp.get_context("forkserver")
+PROCESSES.set_forkserver_preload(["lamina.train.stages", "segmentation_models_pytorch"])
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def run(folder: Path, out: Path, changes: tuple[str, ...] = (), folds: Any = (0,)) -> None:
+    """Train in a process of its own; its exit code says how it ended."""
+    torch.set_num_threads(1)
+    try:
+        train(tiny(folder, *changes), data=folder, out=out, folds=folds, save_minutes=0.001)
+    except StoppedError as error:
+        sys.exit(error.exit_code)
+
+
+def started(*args: Any) -> Any:
+    process = PROCESSES.Process(target=run, args=args)
+    process.start()
+    return process
+
+
+def member_of(out: Path) -> tuple[str, dict[str, Any]]:
+    row = json.loads((out / "fold0" / "member.json").read_text())
+    return row["sha256"], row
+
+
+def rows_of(out: Path) -> list[dict[str, Any]]:
+    lines = (out / "fold0" / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
+    """A run that nothing interrupted, and how long it took in seconds."""
+    folder = tmp_path_factory.mktemp("whole")
+    begun = time.monotonic()
+    process = started(folder, folder / "run")
+    process.join()
+    assert process.exitcode == 0
+    return folder / "run", time.monotonic() - begun
+
+
+def test_a_run_leaves_a_bundle_with_scores_and_held_out_answers(whole: tuple[Path, float]) -> None:
+    out, _ = whole
+    bundle = Bundle.load(out / "bundle")
+    assert [member.fold for member in bundle.members] == [0]
+    assert bundle.task.names == ("pits", "cracks", "scratches", "patches") or len(bundle.task.names or ()) == 4
+    assert len(bundle.cases) == 12
+    assert [row["epoch"] for row in rows_of(out)] == [0, 1, 2]
+    held_out = sum(case.fold == 0 for case in bundle.cases.values())
+    assert len(list((out / "fold0" / "oof" / "probabilities").glob("*.npy"))) == held_out
+    assert not (out / "run.lock").exists()
+
+
+def test_kill_9_at_random_moments_changes_nothing_in_the_end(
+    tmp_path: Path, whole: tuple[Path, float]
+) -> None:
+    """C01: killed again and again, then resumed: the very bytes of the uninterrupted run."""
+    wanted, seconds = whole
+    chance = __import__("random").Random(0)
+    for _ in range(4):
+        process = started(tmp_path, tmp_path / "run")
+        time.sleep(chance.uniform(0.3, 1.0) * seconds * 0.8)
+        os.kill(process.pid, signal.SIGKILL)
+        process.join()
+    process = started(tmp_path, tmp_path / "run")
+    process.join()
+    assert process.exitcode == 0
+    assert member_of(tmp_path / "run")[0] == member_of(wanted)[0]
+    without_time = [
+        [{k: v for k, v in row.items() if "seconds" not in k} for row in rows_of(out)]
+        for out in (tmp_path / "run", wanted)
+    ]
+    assert without_time[0] == without_time[1]  # C08: no epoch twice, none missing
+
+
+def test_sigterm_saves_leaves_with_143_and_goes_on(
+    tmp_path: Path, whole: tuple[Path, float]
+) -> None:
+    wanted, seconds = whole
+    process = started(tmp_path, tmp_path / "run")
+    log = tmp_path / "run" / "fold0" / "metrics.jsonl"
+    while not log.exists() and process.is_alive():
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGTERM)
+    process.join()
+    assert process.exitcode == 143
+    run(tmp_path, tmp_path / "run")
+    assert member_of(tmp_path / "run")[0] == member_of(wanted)[0]
+
+
+def test_a_finished_run_is_not_trained_again(whole: tuple[Path, float], tmp_path: Path) -> None:
+    out, _ = whole
+    before = member_of(out)
+    again = train(tiny(tmp_path), data=tmp_path, out=out, folds=(0,))
+    assert again["folds"][0]["sha256"] == before[0]
+    assert [row["epoch"] for row in rows_of(out)] == [0, 1, 2]
+
+
+def test_another_recipe_in_the_same_folder_is_refused_with_the_difference(
+    whole: tuple[Path, float], tmp_path: Path
+) -> None:
+    with pytest.raises(RecipeError, match=r"seed: 3 -> 4"):
+        train(tiny(tmp_path, "seed=4"), data=tmp_path, out=whole[0], folds=(0,))
+
+
+def test_a_second_process_in_the_folder_is_refused_and_a_dead_ones_lock_is_taken_over(
+    tmp_path: Path,
+) -> None:
+    from lamina.train.folder import locked
+
+    with locked(tmp_path), pytest.raises(RecipeError, match=f"process {os.getpid()}"):
+        with locked(tmp_path):
+            pass
+    dead = PROCESSES.Process(target=time.sleep, args=(0,))
+    dead.start()
+    dead.join()
+    lock = {"pid": dead.pid, "host": __import__("socket").gethostname()}
+    (tmp_path / "run.lock").write_text(json.dumps(lock))
+    with locked(tmp_path):
+        assert json.loads((tmp_path / "run.lock").read_text())["pid"] == os.getpid()
+
+
+def test_stages_follow_one_another_and_a_frozen_encoder_stays(tmp_path: Path) -> None:
+    recipe = tiny(
+        tmp_path,
+        "train.epochs=1",
+        "stages=[{name: first}, {name: second, start: first, freeze_encoder: 1, member: last}]",
+    )
+    train(recipe, data=tmp_path, out=tmp_path / "run", folds=(0,))
+    first = load_file(tmp_path / "run" / "fold0" / "first" / "epoch-0000.safetensors")
+    second = load_file(tmp_path / "run" / "fold0" / "second" / "last.safetensors")
+    for name, value in first.items():
+        if name.startswith("encoder."):
+            assert torch.equal(value, second[name]), name
+    assert any(
+        not torch.equal(value, second[name])
+        for name, value in first.items()
+        if name.startswith("decoder.")
+    )
+    assert [row["stage"] for row in rows_of(tmp_path / "run")] == ["first", "second"]
