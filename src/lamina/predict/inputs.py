@@ -1,0 +1,137 @@
+"""What the command line named, as images with ids.
+
+Ids follow the recipe's catalog, so that predictions and truth find each other: file names for
+csv_rle, paths below the folder without suffix for the others, and the pair's id for a volume
+that the catalog would list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from lamina.data.catalogs import CsvRle, Folder, VolumePairs
+from lamina.data.csv_table import read_table
+from lamina.data.names import nfc
+from lamina.data.readers import SUFFIXES, open_volume
+from lamina.errors import DataError
+from lamina.files import safe_join
+from lamina.recipe.recipe import Recipe
+from lamina.volume import Volume
+
+_IMAGE_FOLDERS = ("images", "train_images", "test_images")
+_ID_COLUMNS = ("image", "imageid", "imageid_classid", "path", "file", "filename", "id")
+
+
+@dataclass(frozen=True)
+class Input:
+    """An image to predict; nothing of it is read yet."""
+
+    id: str
+    path: Path
+
+
+def gather(inputs: Sequence[Path], recipe: Recipe) -> list[Input]:
+    """Return the images that ``inputs`` name, each file once, in order.
+
+    Args:
+        inputs: Files, folders (all readable images below; where a folder is laid out as the
+            recipe's data are, only its images) or csv tables that name images.
+        recipe: Its catalog says what ids look like.
+
+    Raises:
+        DataError: a path does not exist, or there is no image at all.
+    """
+    found: dict[Path, Input] = {}
+    for path in inputs:
+        for one in _expand(path, recipe):
+            found.setdefault(one.path.resolve(), one)
+    if not found:
+        raise DataError(
+            f"{', '.join(map(str, inputs))}: no image to predict; "
+            f"read are {', '.join(sorted(SUFFIXES))}"
+        )
+    return list(found.values())
+
+
+def open_input(path: Path, recipe: Recipe) -> Volume:
+    """Open an image as the recipe's catalog would.
+
+    Raises:
+        DataError: the file is missing, broken, of another kind, or its axes are not the recipe's.
+    """
+    stack = isinstance(recipe.data, VolumePairs) and path.suffix.lower() not in _FLAT
+    return open_volume(path, recipe.data.axes if stack else None)  # type: ignore[union-attr]
+
+
+_FLAT = (".png", ".jpg", ".jpeg")
+
+
+def _expand(path: Path, recipe: Recipe) -> Iterator[Input]:
+    if path.is_dir():
+        yield from _folder(path, recipe)
+    elif path.suffix.lower() in (".csv", ".tsv"):
+        yield from _table(path, recipe)
+    elif path.exists():
+        yield Input(_id(path, path.parent, recipe), path)
+    else:
+        raise DataError(f"{path}: no such file or folder")
+
+
+def _folder(folder: Path, recipe: Recipe) -> Iterator[Input]:
+    data = recipe.data
+    if isinstance(data, VolumePairs):
+        listed = [path for path in _visible(folder) if fnmatchcase(path.name, data.image)]
+        yield from (Input(_id(path, folder, recipe), path) for path in listed)
+        if listed:
+            return
+    inside = data.images if isinstance(data, CsvRle | Folder) else None
+    for name in (inside,) if inside else _IMAGE_FOLDERS:
+        if (folder / name).is_dir():
+            folder = folder / name
+            break
+    yield from (Input(_id(path, folder, recipe), path) for path in _visible(folder))
+
+
+def _table(path: Path, recipe: Recipe) -> Iterator[Input]:
+    table = read_table(path)
+    column = table.column(*_ID_COLUMNS) or 0
+    joint = table.columns[column].lower() == "imageid_classid"
+    for row in table.rows:
+        name = row.cells[column]
+        name = name.rpartition("_")[0] if joint else name
+        yield _named(path, name, row.line, recipe)
+
+
+def _named(table: Path, name: str, line: int, recipe: Recipe) -> Input:
+    """Find the image of a row: beside the table, or in a folder of images beside it."""
+    roots = [table.parent, *(table.parent / folder for folder in _IMAGE_FOLDERS)]
+    for root in roots:
+        for suffix in ("", *SUFFIXES):
+            path = safe_join(root, name + suffix) if root.is_dir() else None
+            if path is not None and path.is_file():
+                return Input(_id(path, root, recipe), path)
+    raise DataError(
+        f"{table}: line {line}: no image '{name}' beside the table or in "
+        f"{', '.join(_IMAGE_FOLDERS)} beside it; correct the name or add the file"
+    )
+
+
+def _id(path: Path, root: Path, recipe: Recipe) -> str:
+    if isinstance(recipe.data, CsvRle):
+        return nfc(path.name)
+    if isinstance(recipe.data, VolumePairs) and path.parent != root:
+        return nfc(path.parent.name)  # one folder per pair
+    return nfc(path.relative_to(root).with_suffix("").as_posix())
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and not path.is_symlink():  # a link may lead in a circle
+            yield from _visible(path)
+        elif path.is_file() and path.suffix.lower() in SUFFIXES:
+            yield path

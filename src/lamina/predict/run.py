@@ -1,0 +1,226 @@
+"""From bundles and images to predictions on disk; interrupted, it goes on where it stopped."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+import lamina
+from lamina.bundle import Bundle, load_bundles, versions
+from lamina.errors import DataError, PartialError, RecipeError
+from lamina.files import sweep
+from lamina.predict.crew import Crew
+from lamina.predict.engine import predict_case
+from lamina.predict.info import Info, PredictedCase
+from lamina.predict.inputs import Input, gather, open_input
+from lamina.predict.memory import keep_memory
+from lamina.predict.policy import Chosen, Policy
+from lamina.predict.precision import choose, choose_device, explain, name_of
+from lamina.predict.predictions import Predictions, source_digest
+from lamina.progress import Bar, say
+from lamina.volume import Volume
+
+
+def predict(
+    sources: Sequence[Path],
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    members: Literal["auto", "all"] = "auto",
+    device: str = "auto",
+    batch: int | None = None,
+    memory: int | None = None,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Predict images or volumes and write probabilities, masks and how they came about.
+
+    Args:
+        sources: Bundles (folders or zips) or run folders; their members answer together.
+        inputs: Files, folders or csv tables that name images.
+        out: The folder to write. Finished cases of the same plan are verified and kept.
+        members: ``auto``: an image that training saw is predicted only by the members that did
+            not; ``all``: every member answers for every image.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        batch: Tiles per forward pass; None: the recipe's, or as the memory allows, up to 8.
+        memory: Bytes that the process may hold on a CPU; None: half of what is free.
+        overwrite: Replace predictions of another plan.
+        progress: Show progress on standard error.
+
+    Returns:
+        JSON values: ``out``, counts of ``cases`` and of those ``predicted`` now, ``kept`` and
+        ``redecided``, ``known`` (count per kind of case), ``failed`` and how it was done.
+
+    Raises:
+        RecipeError: the folder holds something else, or an option is not valid.
+        DataError: nothing can be read, or the only image is bad.
+        BundleError: a bundle is missing, damaged, or does not fit the others.
+        ResourceError: the memory allowed does not hold one tile.
+        PartialError: some images are bad; all others are done.
+    """
+    begun = time.monotonic()
+    if members not in ("auto", "all"):
+        raise RecipeError(f"--members is '{members}'; it must be one of auto, all")
+    keep_memory()
+    bundles = load_bundles(sources)
+    where = choose_device(device)
+    precision = choose(bundles[0].recipe.precision, where)
+    crew = Crew(bundles, where, precision)
+    opened = _open(crew, inputs, members)
+    found = Predictions.create(
+        out, _info(bundles, opened, members, where, precision), overwrite=overwrite
+    )
+    sweep(out)
+    volumes = [volume for _, volume, _ in opened.cases.values()]
+    size = batch or bundles[0].recipe.predict.batch or crew.fit(volumes, memory)
+    if progress:
+        say(f"{explain(precision, where)}, {size} tiles per forward pass")
+    counts = _predict_all(found, opened, crew, size, progress=progress)
+    summary = {
+        "out": str(out),
+        "cases": len(found.ids),
+        **counts,
+        "known": dict(Counter(case.known for case in found.info.cases)),
+        "failed": opened.failed,
+        "members": crew.names,
+        "device": where.type,
+        "precision": name_of(precision),
+        "batch": size,
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+    _tell(summary, opened, progress=progress)
+    return summary
+
+
+@dataclass
+class _Opened:
+    """The cases that can be read, who answers for each, and the files that are bad."""
+
+    cases: dict[str, tuple[PredictedCase, Volume, Chosen]] = field(default_factory=dict)
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+    def refuse(self, path: str, error: DataError) -> None:
+        say(f"left out: {error}")
+        self.failed.append({"source": path, "why": str(error)})
+
+
+def _open(crew: Crew, inputs: Sequence[Path], members: Literal["auto", "all"]) -> _Opened:
+    recipe = crew.bundles[0].recipe
+    policy = Policy(crew.bundles, members)
+    opened = _Opened()
+    listed = gather(inputs, recipe)
+    for one in listed:
+        try:
+            volume = open_input(one.path, recipe)
+        except DataError as error:
+            if len(listed) == 1:
+                raise
+            opened.refuse(str(one.path), error)
+            continue
+        sha256 = source_digest([str(one.path)])
+        chosen = policy.choose(one.id, sha256)
+        if one.id in opened.cases:
+            raise DataError(_double(one, opened.cases[one.id][0].source))
+        case = PredictedCase(
+            id=one.id,
+            source=str(one.path),
+            sha256=sha256,
+            axes=volume.axes,
+            shape=volume.shape,
+            members=tuple(crew.name(*pair) for pair in chosen.members),
+            known=chosen.known,
+        )
+        opened.cases[one.id] = (case, volume, chosen)
+    if not opened.cases:
+        raise DataError(f"none of {len(listed)} images can be read: {opened.failed[0]['why']}")
+    return opened
+
+
+def _double(one: Input, other: str) -> str:
+    return f"{other} and {one.path} would both be called '{one.id}'; predict them apart"
+
+
+def _info(
+    bundles: Sequence[Bundle],
+    opened: _Opened,
+    members: Literal["auto", "all"],
+    device: torch.device,
+    precision: torch.dtype | None,
+) -> Info:
+    first = bundles[0]
+    return Info(
+        lamina=lamina.__version__,
+        recipe=first.recipe,
+        recipe_digest=first.index.recipe_digest,
+        bundles=tuple(bundle.digest() for bundle in bundles),
+        members=members,
+        predict=first.recipe.predict,
+        tile=first.recipe.tile,
+        precision=name_of(precision),
+        device=device.type,
+        versions=versions(),
+        decision=first.decision,
+        cases=tuple(case for case, _, _ in opened.cases.values()),
+    )
+
+
+def _predict_all(
+    found: Predictions, opened: _Opened, crew: Crew, size: int, *, progress: bool
+) -> dict[str, int]:
+    counts = {"predicted": 0, "kept": 0, "redecided": 0}
+    slices = crew.bundles[0].recipe.frame.slices
+    steps = {
+        id: 1
+        if slices is None or len(volume.axes) == 2
+        else sum(volume.shape[volume.axes.index(a)] for a in slices.axes if a in volume.axes)
+        for id, (_, volume, _) in opened.cases.items()
+    }
+    with Bar("predicting", sum(steps.values())) as bar:
+        for id, (_, volume, chosen) in opened.cases.items():
+            before = "kept" if found.finished(id) else "redecided"
+            if before == "kept" or found.redecide(id):
+                counts[before] += 1
+                bar.advance(steps[id])
+                continue
+            try:
+                prob = predict_case(
+                    volume,
+                    crew.members(chosen),
+                    crew.bundles[0].recipe,
+                    device=crew.device,
+                    precision=crew.precision,
+                    batch=size,
+                    progress=bar.advance if progress else None,
+                )
+            except DataError as error:
+                if len(opened.cases) == 1:
+                    raise
+                opened.refuse(volume.name, error)
+                continue
+            found.add(id, prob)
+            counts["predicted"] += 1
+    return counts
+
+
+def _tell(summary: dict[str, Any], opened: _Opened, *, progress: bool) -> None:
+    known = summary["known"]
+    if progress and known.get("held_out"):
+        say(f"{known['held_out']} images of the training data were predicted out of fold")
+    for word in ("seen", "partly_seen"):
+        if known.get(word):
+            say(
+                f"{known[word]} cases are {word.replace('_', ' ')}: members trained on them, so "
+                "their scores flatter"
+            )
+    if opened.failed:
+        raise PartialError(
+            f"{summary['out']}: {summary['cases']} cases are done, {len(opened.failed)} could not "
+            "be read; correct or remove them, then run the same command again\n  "
+            + "\n  ".join(row["why"].splitlines()[0] for row in opened.failed[:10])
+        )
