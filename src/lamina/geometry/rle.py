@@ -84,8 +84,11 @@ def decode(text: str, shape: tuple[int, int], code: Code) -> NDArray[np.bool_]:
     if len(shape) != 2 or min(shape) < 0:
         raise ValueError(f"a mask has rows and columns, not the shape {shape}")
     flat = np.zeros(shape[0] * shape[1], np.bool_)
-    if code != "siim" or text.strip() != "-1":
-        _fill(flat, text, code)
+    stripped = text.strip()
+    if code == "siim" and not stripped:
+        raise DataError("run-length text: no token; the siim code writes '-1' for an empty mask")
+    if code != "siim" or stripped != "-1":
+        _fill(flat, stripped, code)
     return flat.reshape(shape) if code == "vesuvius" else flat.reshape(shape[::-1]).T
 
 
@@ -140,8 +143,6 @@ def _fill(flat: NDArray[np.bool_], text: str, code: Code) -> None:
 def _runs(text: str, pixels: int, code: Code) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the checked starts and ends, half-open and counted from 0."""
     tokens = text.split()
-    if code == "siim" and not tokens:
-        raise DataError("run-length text: no token; the siim code writes '-1' for an empty mask")
     for place, token in enumerate(tokens, 1):
         if not (token.isascii() and token.isdigit()):
             raise _bad(place, token, "is not a whole number of digits 0-9")

@@ -24,46 +24,54 @@ _compile: Any = numba.njit(cache=True, nogil=True, error_model="numpy")
 
 _FIRST = np.uint64(0x0001020304050607)  # times 256**k, its top byte is k
 _TOP = np.uint64(56)
-_ONE = np.uint64(1)
+_LAST_BIT = np.uint64(63)
+_NONE, _ONE = np.uint64(0), np.uint64(1)
+_STRETCH = np.uint64(32)  # words
 
 
-def _word_before(words: Words, j: int, whole: int, left: np.uint64, right: np.uint64) -> Any:
-    """Return the eight bytes that stand ``distance`` bytes before word j, from aligned words."""
-    return ((words[j - whole - 1] >> _ONE) >> right) | (words[j - whole] << left)
+def _change(words: Words, at: np.uint64, before: np.uint64, left: np.uint64) -> Any:
+    """Return the exclusive or of word ``at`` and the eight bytes that stand a distance before it.
+
+    Those bytes lie in words ``before`` and the next; only aligned words are read. ``left`` is
+    8 bits for each byte of the distance beyond whole words.
+    """
+    low = (words[before] >> _ONE) >> (_LAST_BIT - left)  # in two shifts, since one by 64 is void
+    return words[at] ^ (low | words[before + _ONE] << left)
 
 
-def _differ(some: Bytes, others: Bytes) -> bool:
-    """Whether two stretches of 64 bytes differ; a plain loop, which becomes vector code."""
-    change = np.uint8(0)
-    for i in range(64):
-        change |= some[i] ^ others[i]
-    return bool(change != 0)
+def _differ(words: Words, at: np.uint64, before: np.uint64, left: np.uint64) -> bool:
+    """Whether any of the words of a stretch changes; without a branch, so it is vector code."""
+    found = _NONE
+    for k in range(_STRETCH):
+        found |= change_of(words, at + k, before + k, left)
+    return bool(found != _NONE)
 
 
 def _changes(flat: Bytes, words: Words, distance: int) -> Edges:
     """Return, rising, every place i >= distance whose byte differs from that of i - distance."""
-    places = np.empty(flat.size // 32 + 128, np.int64)  # enough at first for rare changes
+    places = np.empty(flat.size // 32 + 1024, np.int64)  # enough at first for rare changes
     found = 0
-    head = min((distance + 63) // 64 * 64, flat.size)
-    body = max(flat.size // 64 * 64, head)
-    whole = distance // 8
-    left, right = np.uint64(8 * (distance % 8)), np.uint64(63 - 8 * (distance % 8))
+    whole, left = distance // 8, np.uint64(8 * (distance % 8))
+    head = min(8 * (whole + 1), flat.size)
+    body = head
     for i in range(distance, head):
         if flat[i] != flat[i - distance]:
             places[found] = i
             found += 1
-    for start in range(head, body, 64):  # most stretches of 64 pixels hold no change
-        if not differ(flat[start : start + 64], flat[start - distance : start - distance + 64]):
+    for start in range(whole + 1, words.size - 31, 32):  # most stretches hold no change
+        at, before = np.uint64(start), np.uint64(start - whole - 1)
+        body = 8 * (start + 32)
+        if not differ(words, at, before, left):
             continue
-        if found + 128 > places.size:  # for this stretch and the rest at the end
+        if found + 1024 > places.size:  # more than a stretch and the rest at the end
             places = np.concatenate((places, np.empty(places.size, np.int64)))
-        for j in range(start // 8, start // 8 + 8):
-            change = words[j] ^ word_before(words, j, whole, left, right)
+        for k in range(_STRETCH):
+            change = change_of(words, at + k, before + k, left)
             while change:
-                low = change & (~change + _ONE)
-                places[found] = 8 * j + np.int64((low * _FIRST) >> _TOP)
+                lowest = change & (~change + _ONE)
+                places[found] = 8 * np.int64(at + k) + np.int64((lowest * _FIRST) >> _TOP)
                 found += 1
-                change ^= low
+                change ^= lowest
     for i in range(body, flat.size):
         if flat[i] != flat[i - distance]:
             places[found] = i
@@ -183,7 +191,7 @@ def _paint(text: Bytes, relative: bool, out: Bytes) -> bool:
     return bool(start < 0)
 
 
-word_before = _compile(_word_before)
+change_of = _compile(_change)
 differ = _compile(_differ)
 changes = _compile(_changes)
 put = _compile(_put)
