@@ -172,8 +172,10 @@ def _start(one: _Finding, subject: str) -> str:
             return f"{subject} has no kind; "
         case "key":
             return f"a key of {subject} is '{one.last}'; "
+        case "value_error" if not subject or _names_itself(one.message, subject):
+            return ""
         case "value_error" if isinstance(one.node.value, (dict, list)):
-            return "" if not subject or one.message.startswith(subject) else f"{subject}: "
+            return f"{subject}: "
         case _:
             return f"{subject} is {one.node}; " if subject else ""
 
@@ -192,6 +194,8 @@ def _reason(one: _Finding, subject: str) -> str:
             return _one_of(one.node.value, [word.strip("'") for word in allowed])
         case "too_short":
             return f"it needs {one.context['min_length']} or more items"
+        case "value_error" if subject and _names_itself(one.message, subject):
+            return subject + one.message[len(_first_word(one.message)) :]
         case "value_error":
             return one.message
         case _:
@@ -210,19 +214,40 @@ def _plain(message: str) -> str:
     return (message[:1].lower() + message[1:]).partition(", unable to parse")[0]
 
 
+def _first_word(message: str) -> str:
+    found = re.match(r"[\w.]+", message)
+    return found.group() if found else ""
+
+
+def _names_itself(message: str, subject: str) -> bool:
+    """Return whether a validator's message begins with the name of the option."""
+    word = _first_word(message)
+    return word in (subject, subject.rpartition(".")[2])
+
+
 def _mentioned(message: str, node: Node) -> Node:
     """Return the value that a validator's message speaks of, as near as its words tell.
 
-    Either the message begins with a dotted name below ``node``, or it quotes the name of an
-    item of one of its lists.
+    The message begins with a dotted name below ``node``, or quotes the name of an item of one
+    of its lists, or the command line has changed something there.
     """
-    first = re.match(r"[\w.]+", message)
     below: Node | None = node
-    for step in first.group().split(".") if first else ():
+    for step in _first_word(message).split("."):
         below = None if below is None else part_of(below, step)
-    if below is not None and below is not node:
+    if below is not None:
         return below
     quoted = re.findall(r"'([^']+)'", message)
     parts = node.value.values() if isinstance(node.value, dict) else ()
     items = [item for part in parts if isinstance(part.value, list) for item in part.value]
-    return next((item for name in quoted for item in items if item_label(item) == name), node)
+    named = (item for name in quoted for item in items if item_label(item) == name)
+    return next(named, _changed(node) or node)
+
+
+def _changed(node: Node) -> Node | None:
+    """Return the first value at or below ``node`` that was written on the command line."""
+    if not node.where.line:
+        return node
+    parts: Sequence[Node] = ()
+    if isinstance(node.value, (dict, list)):
+        parts = list(node.value.values()) if isinstance(node.value, dict) else node.value
+    return next((found for part in parts if (found := _changed(part))), None)

@@ -204,6 +204,11 @@ class _Builder:
             first = mapping[key].where.line
             since = f"; first on line {first}" if first else ""
             self.problems.append(Problem(self.where, f"'{key}' is set twice{since}"))
+        try:
+            _refuse_odd_text(key)
+        except ValueError as error:
+            self.problems.append(Problem(self.where, str(error)))
+            key = "?"
         top.key, top.key_where = key, self.where
 
     def _begin(self, empty: dict[str, Node] | list[Node]) -> None:

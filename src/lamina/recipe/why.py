@@ -43,7 +43,7 @@ def explain_value(recipe: BaseModel, root: Node, key: str) -> str:
         elif node is not None:
             origin = f"default of {type(value).__name__}.{name}"
         node = below
-        value = getattr(value, name) if isinstance(value, BaseModel) else value[step]
+        value = getattr(value, step) if isinstance(value, BaseModel) else value[step]
         path = (*path, name)
     place = origin if isinstance(origin, str) else f"from {origin}"
     return f"{key} = {_shown(value)}\n  {place}\n{_indented(document or '')}".rstrip()
