@@ -1,0 +1,98 @@
+"""Curves as SVG pictures: of training, and of the score over thresholds."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import matplotlib
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lamina.report.pictures import colour
+
+_NO_CURVE = ("epoch", "step", "best", "skipped", "seconds", "train_seconds")
+_INK, _FAINT = "#1c2733", "#c9d1d9"
+
+
+@dataclass(frozen=True)
+class Plot:
+    """A picture with its title, as a data URI."""
+
+    title: str
+    uri: str
+
+
+def training(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Plot]:
+    """Plot every number of metrics.jsonl over epochs, a line per fold.
+
+    Args:
+        rows: Of each fold, in the order written; stages follow one another.
+    """
+    keys: dict[str, None] = {}  # a set that keeps its order
+    for fold in rows.values():
+        for row in fold:
+            keys |= {key: None for key in row if key not in _NO_CURVE and _is_number(row[key])}
+    first = [key for key in ("monitor", "loss") if key in keys]
+    return [_curve(key, rows) for key in (*first, *(k for k in keys if k not in first))]
+
+
+def _curve(key: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Plot:
+    figure, axes = _axes()
+    for number, (name, fold) in enumerate(rows.items()):
+        points = [(at + 1, row[key]) for at, row in enumerate(fold) if _is_number(row.get(key))]
+        if points:
+            x, y = zip(*points, strict=True)
+            axes.plot(x, y, color=colour(number), lw=1.6, marker="." if len(x) < 40 else "")
+            axes.lines[-1].set_label(name)
+    longest = max(rows.values(), key=len)
+    for at in range(1, len(longest)):
+        if longest[at].get("stage") != longest[at - 1].get("stage"):
+            axes.axvline(at + 0.5, color=_FAINT, lw=1, ls="--")
+    axes.set_xlabel("epoch")
+    if key == "lr":
+        axes.set_yscale("log")
+    if len(rows) > 1:
+        axes.legend(frameon=False, fontsize=8, ncols=2)
+    return Plot(key, _uri(figure))
+
+
+def threshold(curve: Mapping[str, Sequence[float]], chosen: float, empty: float) -> str:
+    """Plot one class's score over thresholds: the best minimum area, none, and nothing at all."""
+    figure, axes = _axes()
+    axes.plot(curve["threshold"], curve["best"], color=PAINT[0], lw=1.8, label="best minimum area")
+    axes.plot(curve["threshold"], curve["plain"], color=PAINT[1], lw=1.2, label="no minimum area")
+    axes.axhline(empty, color=_INK, lw=1, ls=":", label="predicting nothing")
+    axes.axvline(chosen, color=PAINT[2], lw=1.4, ls="--", label="chosen")
+    axes.set_xlabel("threshold")
+    axes.set_xlim(0, 1.005)
+    axes.legend(frameon=False, fontsize=8)
+    return _uri(figure)
+
+
+PAINT = ("#0072B2", "#D55E00", "#009E73")
+"""Colours of the threshold curves."""
+
+
+def _axes() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(4.6, 2.7), layout="constrained")
+    axes = figure.add_subplot()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.tick_params(labelsize=8, colors=_INK)
+    axes.grid(color=_FAINT, lw=0.5, alpha=0.6)
+    return figure, axes
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _uri(figure: Figure) -> str:
+    text = io.StringIO()
+    # a fixed salt and no date: the same run gives the same page
+    with matplotlib.rc_context({"svg.hashsalt": "lamina", "svg.fonttype": "path"}):
+        figure.savefig(text, format="svg", metadata={"Date": None})
+    return "data:image/svg+xml;base64," + base64.b64encode(text.getvalue().encode()).decode()

@@ -1,0 +1,90 @@
+"""What a run folder holds, read once; a run that is not finished has less of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lamina.bundle import Bundle
+from lamina.data.case import Case
+from lamina.errors import DataError
+from lamina.files import read_json, read_lines
+from lamina.recipe.recipe import Recipe
+from lamina.result.decisions import AnyDecision
+
+_BUNDLE = "bundle"
+_FOLDS = "fold*"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder, opened."""
+
+    folder: Path
+    recipe: Recipe
+    """As resolved, with the names of the outputs."""
+    decision: AnyDecision
+    """As tuned; before that, the recipe's."""
+    text: str
+    """The resolved recipe as YAML."""
+    environment: Mapping[str, Any]
+    data: Mapping[str, Any]
+    tune: Mapping[str, Any] | None
+    rows: Mapping[str, list[dict[str, Any]]]
+    """Rows of metrics.jsonl of each fold."""
+
+    @classmethod
+    def open(cls, folder: Path) -> Run:
+        """Read everything but predictions and pixels.
+
+        Raises:
+            DataError: it is no run folder, or a file in it is damaged.
+            BundleError: its bundle is damaged.
+        """
+        if not (folder / "recipe.json").is_file():
+            raise DataError(f"{folder}: no recipe.json; name a run folder that lamina train wrote")
+        recipe = Recipe.model_validate(read_json(folder / "recipe.json"))
+        decision = recipe.decide
+        if (folder / _BUNDLE).is_dir():
+            decision = Bundle.load(folder / _BUNDLE, verify=False).decision
+        resolved = folder / "recipe.resolved.yaml"
+        return cls(
+            folder=folder,
+            recipe=recipe,
+            decision=decision,
+            text=resolved.read_text(encoding="utf-8") if resolved.is_file() else "",
+            environment=_maybe(folder / "env.json") or {},
+            data=_maybe(folder / "data.json") or {},
+            tune=_maybe(folder / "tune.json"),
+            rows={path.name: read_lines(path / "metrics.jsonl") for path in fold_folders(folder)},
+        )
+
+    def cases(self, root: Path | None = None) -> dict[str, Case]:
+        """Open the data of the run and return its cases by id; none where the folder is gone.
+
+        Raises:
+            DataError: the folder is there, and its data are not usable.
+        """
+        root = root or Path(str(self.data.get("root", "")))
+        if not self.data.get("root") or not root.is_dir():
+            return {}
+        listing = self.recipe.data.open(root, self.recipe.task)
+        cases, _ = self.recipe.split.assign(listing.cases, root)
+        return {case.id: case for case in cases}
+
+    @property
+    def seconds(self) -> float:
+        """Time spent in epochs of all folds, in seconds."""
+        return sum(float(row.get("seconds", 0.0)) for rows in self.rows.values() for row in rows)
+
+
+def fold_folders(run: Path) -> list[Path]:
+    """Return the folders of the folds, in order of their number."""
+    found = [path for path in run.glob(_FOLDS) if path.is_dir() and path.name[4:].isdigit()]
+    return sorted(found, key=lambda path: int(path.name[4:]))
+
+
+def _maybe(path: Path) -> Any:
+    return read_json(path) if path.is_file() else None
