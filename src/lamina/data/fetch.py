@@ -22,6 +22,7 @@ from lamina.data.table import changed, limits, normalised
 from lamina.data.transforms import AnyTransform, Patch, Table, Touch, Transform, Warp
 from lamina.data.warp import Look, look
 from lamina.errors import DataError
+from lamina.geometry.region import Region
 from lamina.task import Task
 from lamina.volume import Volume
 
@@ -63,7 +64,7 @@ def fetch(
 
     image = seen.show(_simple(frame.read(case.image, seen.window)), smooth=True)
     target = _target(case.target, seen, task)
-    valid = _valid(case, seen)
+    valid = _valid(case, region, seen)
     if touches:
         image = changed(image, tables)
         tables = []
@@ -94,8 +95,10 @@ def _target(target: Volume, seen: Look, task: Task) -> NDArray[Any]:
     return seen.show(pixels, smooth=task.kind == "restore")
 
 
-def _valid(case: Case, seen: Look) -> NDArray[np.uint8]:
+def _valid(case: Case, region: Region, seen: Look) -> NDArray[np.uint8]:
     window, shape = seen.window, case.image.shape
+    if case.valid is None and window.within(shape):
+        return np.ones((1, *region.shape), np.uint8)
     if case.valid is not None:
         inside = (read_padded(case.valid, window, "zero") != 0).astype(np.uint8)
     else:
@@ -108,9 +111,9 @@ def _valid(case: Case, seen: Look) -> NDArray[np.uint8]:
 def _encoded(target: NDArray[Any], task: Task) -> NDArray[np.float32]:
     if task.kind == "multiclass":
         ids = np.arange(task.outputs, dtype=target.dtype)
-        return (target == ids[:, None, None]).astype(np.float32)
+        return np.asarray(target == ids[:, None, None], np.float32)
     if task.kind == "restore" and target.dtype.kind == "u":
-        return np.multiply(target, 1 / np.iinfo(target.dtype).max, dtype=np.float32)
+        return np.asarray(target, np.float32) * np.float32(1 / np.iinfo(target.dtype).max)
     return np.ascontiguousarray(target, np.float32)
 
 

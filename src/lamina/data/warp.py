@@ -3,7 +3,7 @@
 The warps of a recipe compose into one map from output to source. The map says which window of
 the image is needed, so that a turned picture shows its real surroundings; image, target and
 valid area are then resampled by the same map, once. A map of whole steps (flips, quarter turns,
-or nothing at all) is a slice and copies nothing.
+or nothing at all) only reorders pixels and interpolates nothing.
 """
 
 from __future__ import annotations
@@ -56,8 +56,12 @@ class Slices:
     swap: bool
 
     def show(self, pixels: NDArray[Any], *, smooth: bool) -> NDArray[Any]:
-        """Return a view of ``pixels``."""
-        seen = pixels[:, :: self.steps[0], :: self.steps[1]]
+        """Return the pixels in their new order, a view of ``pixels`` where that is faster."""
+        if self.steps[1] < 0:  # numpy walks rows backwards four times slower than OpenCV
+            code = 1 if self.steps[0] > 0 else -1
+            seen = np.stack([np.asarray(cv2.flip(plane, code)) for plane in pixels])
+        else:
+            seen = pixels[:, :: self.steps[0]]
         return seen.swapaxes(1, 2) if self.swap else seen
 
 

@@ -1,0 +1,212 @@
+"""Samples: image and target move together, chance is reproducible, padding does not count."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lamina.chance import rng
+from lamina.data.case import Case
+from lamina.data.fetch import fetch
+from lamina.data.frame import Frame
+from lamina.data.normalise import Fixed
+from lamina.data.sample import Draw, Sample
+from lamina.data.transforms import (
+    Affine,
+    AnyTransform,
+    Blur,
+    BrightnessContrast,
+    Cutout,
+    Elastic,
+    Flip,
+    Gamma,
+    GridDistort,
+    Noise,
+    Rot90,
+)
+from lamina.errors import DataError
+from lamina.geometry.region import Region
+from lamina.task import Task
+from lamina.volume import ArrayVolume
+
+ALL: tuple[AnyTransform, ...] = (
+    Noise(p=1),
+    Affine(p=1),
+    Flip(),
+    BrightnessContrast(p=1),
+    Elastic(p=1, alpha=20, sigma=4),
+    Rot90(),
+    Gamma(p=1),
+    GridDistort(p=1),
+    Blur(p=1, kernel=3),
+    Cutout(p=1),
+)
+WARPS = tuple(step for step in ALL if isinstance(step, Affine | Flip | Elastic | Rot90 | GridDistort))
+FRAME = Frame(size=(32, 32), normalise=Fixed(scale=1.0))
+BINARY = Task(names=("defect",))
+
+
+def make(image: NDArray[Any], target: NDArray[Any], valid: NDArray[Any] | None = None) -> Case:
+    area = None if valid is None else ArrayVolume(valid)
+    return Case("a", "a", ArrayVolume(image), ArrayVolume(target), area)
+
+
+def get(
+    case: Case,
+    region: Region,
+    transforms: tuple[AnyTransform, ...] = (),
+    *,
+    seed: int = 0,
+    task: Task = BINARY,
+    frame: Frame = FRAME,
+) -> Sample:
+    return fetch(case, Draw(0, region), frame, frame.normalise, transforms, task, rng(seed, "x"))
+
+
+def picture(side: int = 64, channels: int = 1, dtype: type[np.generic] = np.uint8) -> Case:
+    chance = np.random.default_rng(0)
+    image = chance.integers(0, 255, (channels, side, side)).astype(dtype)
+    return make(image, chance.integers(0, 2, (1, side, side)).astype(np.uint8))
+
+
+INSIDE = Region((16, 16), (48, 48))
+
+
+def test_without_transforms_a_sample_is_a_plain_look() -> None:
+    case = picture()
+    sample = get(case, INSIDE)
+    np.testing.assert_array_equal(sample.image, FRAME.look(case.image, INSIDE, FRAME.normalise))
+    assert case.target is not None
+    np.testing.assert_array_equal(sample.target, case.target.read(INSIDE))
+    assert (sample.valid == 1).all()
+
+
+def test_nothing_picked_is_a_plain_look_too() -> None:
+    never = tuple(step.model_copy(update={"p": 0.0}) for step in ALL)
+    plain, same = get(picture(), INSIDE), get(picture(), INSIDE, never)
+    np.testing.assert_array_equal(plain.image, same.image)
+    np.testing.assert_array_equal(plain.target, same.target)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32, np.int16, np.float64])
+@pytest.mark.parametrize("transforms", [(), ALL])
+def test_samples_have_the_promised_shapes_and_types(
+    dtype: type[np.generic], transforms: tuple[AnyTransform, ...]
+) -> None:
+    frame = FRAME.model_copy(update={"channels": 6})
+    sample = get(picture(channels=6, dtype=dtype), INSIDE, transforms, frame=frame)
+    assert sample.image.shape == (6, 32, 32)
+    assert sample.target.shape == sample.valid.shape == (1, 32, 32)
+    for part in (sample.image, sample.target, sample.valid):
+        assert part.dtype == np.float32
+        assert part.flags.c_contiguous
+        assert part.flags.writeable
+        assert np.isfinite(part).all()
+    assert set(np.unique(sample.target)) <= {0, 1}
+
+
+def test_the_same_generator_gives_the_same_sample_and_another_does_not() -> None:
+    first, again, other = (get(picture(), INSIDE, ALL, seed=seed) for seed in (1, 1, 2))
+    np.testing.assert_array_equal(first.image, again.image)
+    np.testing.assert_array_equal(first.target, again.target)
+    assert (first.image != other.image).any()
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_image_target_and_valid_area_move_together(seed: int) -> None:
+    """The three show the same blob: wherever it goes, it goes in all of them."""
+    rows, columns = np.mgrid[:128, :128]
+    blob = ((rows - 60) ** 2 + (columns - 67) ** 2 < 18**2)[None].astype(np.uint8)
+    case = make(blob * 255, blob, 1 - blob)
+    sample = get(case, Region((32, 32), (96, 96)), WARPS, seed=seed)
+    shown = sample.image > 127.5
+    assert 100 < shown.sum() < 64 * 64
+    assert (shown != (sample.target == 1)).mean() < 0.01  # rounding at the rim
+    np.testing.assert_array_equal(sample.valid, 1 - sample.target)
+
+
+@pytest.mark.parametrize("border", ["reflect", "zero"])
+def test_beyond_the_image_the_target_is_zero_and_nothing_counts(border: Any) -> None:
+    case = make(np.full((1, 10, 12), 9, np.uint8), np.ones((1, 10, 12), np.uint8))
+    frame = FRAME.model_copy(update={"border": border})
+    sample = get(case, Region((-11, -10), (21, 22)), frame=frame)
+    inside = np.zeros((32, 32), bool)
+    inside[11:21, 10:22] = True
+    np.testing.assert_array_equal(sample.valid[0], inside)
+    np.testing.assert_array_equal(sample.target[0], inside)
+    np.testing.assert_array_equal(sample.image[0], np.where(inside | (border == "reflect"), 9, 0))
+
+
+def test_turned_padding_does_not_count_either() -> None:
+    case = make(np.full((1, 32, 32), 9, np.uint8), np.ones((1, 32, 32), np.uint8))
+    turned = (Affine(p=1, rotate=45, shift=0, scale=(0.5, 0.5)),)
+    sample = get(case, Region.whole((32, 32)), turned)
+    np.testing.assert_array_equal(sample.valid, sample.target)
+    assert 0.2 < sample.valid.mean() < 0.3  # a quarter of the area
+    assert (sample.image == 9).all()  # the mirror of a flat image is flat
+
+
+def test_classes_become_one_channel_each() -> None:
+    ids = np.array([[[0, 1], [2, 1]]], np.uint8)
+    case = make(np.zeros((1, 2, 2), np.uint8), ids)
+    task = Task(kind="multiclass", names=("none", "a", "b"))
+    sample = get(case, Region((0, 0), (2, 3)), task=task)
+    assert sample.target.argmax(0).tolist() == [[0, 1, 0], [2, 1, 0]]
+    assert sample.target.sum(0).tolist() == [[1, 1, 1], [1, 1, 1]]
+    assert sample.valid[0].tolist() == [[1, 1, 0], [1, 1, 0]]
+
+
+def test_overlapping_classes_stay_apart() -> None:
+    target = np.random.default_rng(0).integers(0, 2, (4, 64, 64)).astype(np.bool_)
+    case = make(np.zeros((1, 64, 64), np.uint8), target)
+    sample = get(case, INSIDE, task=Task(kind="multilabel", names=tuple("abcd")))
+    np.testing.assert_array_equal(sample.target, target[:, 16:48, 16:48])
+
+
+@pytest.mark.parametrize(("dtype", "top"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
+def test_values_to_restore_are_fractions_of_an_integer_types_range(
+    dtype: type[np.generic], top: int
+) -> None:
+    values = np.random.default_rng(0).integers(0, 255, (1, 64, 64)).astype(dtype)
+    sample = get(make(values, values), INSIDE, task=Task(kind="restore", names=("clean",)))
+    np.testing.assert_allclose(sample.target, values[:, 16:48, 16:48] / top, rtol=1e-6)
+
+
+def test_values_to_restore_are_interpolated_like_the_image() -> None:
+    values = np.random.default_rng(0).integers(0, 255, (1, 64, 64)).astype(np.float32)
+    task = Task(kind="restore", names=("clean",))
+    sample = get(make(values, values), INSIDE, WARPS, task=task)
+    np.testing.assert_allclose(sample.target, sample.image, atol=1e-3)
+
+
+def test_holes_clear_the_target_only_where_asked() -> None:
+    case = make(np.full((1, 64, 64), 9, np.uint8), np.ones((1, 64, 64), np.uint8))
+    kept = get(case, INSIDE, (Cutout(p=1, size=(0.5, 0.5)),))
+    cleared = get(case, INSIDE, (Cutout(p=1, size=(0.5, 0.5), clear_target=True),))
+    assert (kept.image == 0).sum() == 16 * 16
+    assert (kept.target == 1).all()
+    np.testing.assert_array_equal(cleared.target, cleared.image / 9)
+    assert (cleared.valid == 1).all()
+
+
+def test_the_case_is_untouched() -> None:
+    case = picture()
+    assert case.target is not None
+    before = case.image.read(INSIDE).copy(), case.target.read(INSIDE).copy()
+    for transforms in ((), ALL, (Cutout(p=1, clear_target=True),)):
+        sample = get(case, INSIDE, transforms)
+        sample.image[:], sample.target[:] = -1, -1
+    np.testing.assert_array_equal(case.image.read(INSIDE), before[0])
+    np.testing.assert_array_equal(case.target.read(INSIDE), before[1])
+
+
+def test_a_case_without_a_target_or_with_nan_in_it_is_refused() -> None:
+    with pytest.raises(DataError, match="case a: has no target"):
+        get(replace(picture(), target=None), INSIDE)
+    broken = make(np.zeros((1, 4, 4), np.uint8), np.full((1, 4, 4), np.nan, np.float32))
+    with pytest.raises(DataError, match="16 of 16"):
+        get(broken, Region.whole((4, 4)), task=Task(kind="restore", names=("clean",)))
