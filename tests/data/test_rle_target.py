@@ -52,7 +52,8 @@ def test_several_masks_of_a_channel_are_united() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["1", "1 2 3", "0 2", "12 2", "1 0", "3 1 1 1", "1 3 2 2", "a 1", "1 99999999999999999999"]
+    "text",
+    ["1", "1 2 3", "0 2", "12 2", "1 0", "3 1 1 1", "1 3 2 2", "a 1", "1 99999999999999999999"],
 )
 def test_what_is_no_code_is_refused_with_line_and_image_at_once_and_when_read(text: str) -> None:
     for use in (RleTarget.areas, read_all):

@@ -9,7 +9,7 @@ _SHOWN = 10
 
 def listed(headline: str, problems: Sequence[str]) -> str:
     """Return a message: ``headline``, then up to ten problems on indented lines."""
-    lines = [headline, *(f"  {problem}" for problem in problems[:_SHOWN])]
+    lines = [headline, *(problem.replace("\n", "\n  ") for problem in problems[:_SHOWN])]
     if len(problems) > _SHOWN:
-        lines.append(f"  ... and {len(problems) - _SHOWN} more")
-    return "\n".join(lines)
+        lines.append(f"... and {len(problems) - _SHOWN} more")
+    return "\n  ".join(lines)

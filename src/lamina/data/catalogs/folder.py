@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Literal
 
-from lamina.data.catalogs.base import Catalog
+from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.names import nfc
+from lamina.data.pairs import Meaning, Pair, read_pairs
+from lamina.data.problems import listed
+from lamina.data.readers import SUFFIXES
+from lamina.errors import DataError, RecipeError
+from lamina.files import safe_join
+from lamina.task import Task
 
 
 class Folder(Catalog):
-    """Pairs of an image and a mask with equal names, the suffix apart."""
+    """Pairs of an image and a mask with equal names, the suffix apart.
+
+    The id of a case is the image's path below the folder of images, without its suffix. Masks
+    are read once when the folder is opened, so that every odd value is known before training;
+    facts of a case: ``classes`` (without the background of a multiclass task) and, for each
+    class, ``area_<index>`` in pixels.
+    """
 
     kind: Literal["folder"] = "folder"
 
@@ -26,3 +41,72 @@ class Folder(Catalog):
 
     missing: Literal["error", "empty"] = "error"
     """An image without a mask is refused, or taken as free of every class."""
+
+    def open(self, root: Path, task: Task) -> Listing:
+        """List every image with its mask.
+
+        Raises:
+            RecipeError: ``missing: empty`` in a restore task, where nothing is empty.
+            DataError: a folder is missing; two files have one stem; a mask or an image is
+                missing; shapes differ; a mask holds a value that is no class.
+        """
+        if task.kind == "restore" and self.missing == "empty":
+            raise RecipeError("data.missing is 'empty', but a restore task needs every target")
+        images = _by_stem(safe_join(root, self.images), "data.images")
+        masks = _by_stem(safe_join(root, self.masks), "data.masks")
+        self._check(images, masks)
+        pairs = [Pair(stem, path, masks.get(stem)) for stem, path in images.items()]
+        cases, names = read_pairs(pairs, task, Meaning(self.labels, self.ignore))
+        return Listing(cases, names)
+
+    def _check(self, images: Mapping[str, Path], masks: Mapping[str, Path]) -> None:
+        lost = [f"{path}: no mask '{stem}.*'" for stem, path in images.items() if stem not in masks]
+        if lost and self.missing == "error":
+            raise DataError(
+                listed(
+                    f"{self.masks}: {len(lost)} of {len(images)} masks are missing; add them, or "
+                    "set data.missing to empty where no mask means no class",
+                    lost,
+                )
+            )
+        extra = [
+            f"{path}: no image '{stem}.*'" for stem, path in masks.items() if stem not in images
+        ]
+        if extra:
+            raise DataError(
+                listed(
+                    f"{self.images}: {len(extra)} masks have no image; add the images or take the "
+                    "masks away",
+                    extra,
+                )
+            )
+
+
+def _by_stem(folder: Path, option: str) -> dict[str, Path]:
+    """Return the readable files below ``folder`` by relative path without suffix, in order."""
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder; set {option}")
+    found: dict[str, Path] = {}
+    double: list[str] = []
+    for path in _visible(folder):
+        stem = nfc(path.relative_to(folder).with_suffix("").as_posix())
+        if stem in found:
+            double.append(f"{found[stem]} and {path}")
+        found.setdefault(stem, path)
+    if double:
+        raise DataError(
+            listed(f"{folder}: {len(double)} names are not clear; keep one of each", double)
+        )
+    if not found:
+        raise DataError(f"{folder}: no image in it; read are {', '.join(sorted(SUFFIXES))}")
+    return dict(sorted(found.items()))
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and not path.is_symlink():  # a link may lead in a circle
+            yield from _visible(path)
+        elif path.suffix.lower() in SUFFIXES:
+            yield path

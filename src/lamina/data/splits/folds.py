@@ -117,7 +117,7 @@ class Folds(Split):
 
 
 def read_groups(path: Path, cases: Sequence[Case]) -> dict[str, str]:
-    """Return the group of each case from a table with the columns ImageId (or id) and Group.
+    """Return the group of each case from a table with a column ImageId (or id) and one Group (or Patient).
 
     Rows of other images are passed over.
 
@@ -125,11 +125,11 @@ def read_groups(path: Path, cases: Sequence[Case]) -> dict[str, str]:
         DataError: a column is missing, a case is missing or has two groups.
     """
     table = read_table(path)
-    name, group = table.column("ImageId", "case", "id"), table.column("Group")
+    name, group = table.column("ImageId", "case", "id"), table.column("Group", "Patient")
     if name is None or group is None:
         raise DataError(
             f"{path}: line 1: has the columns {', '.join(table.columns)}; needed are ImageId (or "
-            "case, or id) and Group"
+            "case, or id) and Group (or Patient)"
         )
     found: dict[str, str] = {}
     double = [
