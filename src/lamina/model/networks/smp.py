@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +35,7 @@ _CLASSES = {
 }
 _OURS = {"self", "encoder_name", "encoder_weights", "in_channels", "classes", "activation"}
 _REFUSED = {"aux_params", "kwargs"}  # a second answer, and options that nobody checks
+_WRAPPERS = re.compile(r"^(model\.|body\.)+")
 _HEADS = ("fc.", "_fc.", "last_linear.", "classifier.", "linear.", "head.")
 
 
@@ -241,11 +243,11 @@ def _refuse_strange(plain: nn.Module, tensors: Mapping[str, Tensor], source: str
     """Raise BundleError where most of an encoder's weights are not in the file.
 
     timm leaves what it does not find as it is, without a word. Its encoders rename ``stages.0``
-    to ``stages_0`` and stand below ``model.``, so names are compared without dots.
+    to ``stages_0`` and stand below ``model.``, so names are compared without both.
     """
     given = {name.replace(".", "_") for name in tensors}
-    own = [name for name, _ in plain.named_parameters()]
-    found = [n for n in own if n.replace("model.", "", 1).replace(".", "_") in given]
+    own = [_WRAPPERS.sub("", name) for name, _ in plain.named_parameters()]
+    found = [name for name in own if name.replace(".", "_") in given]
     if 2 * len(found) < len(own):
         raise BundleError(
             f"{source}: these weights belong to another network; only {len(found)} of "

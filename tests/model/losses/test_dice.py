@@ -1,0 +1,87 @@
+"""Soft Dice by hand, against published formulas and against segmentation_models_pytorch."""
+
+from __future__ import annotations
+
+import math
+import warnings
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch import Tensor
+
+from lamina.model.losses.dice import Dice
+
+torch.set_num_threads(1)
+CHANCE = torch.Generator().manual_seed(4)
+LOGITS = torch.randn(2, 3, 6, 6, generator=CHANCE)
+TARGET = torch.randint(0, 2, (2, 3, 6, 6), generator=CHANCE).float()
+IDS = torch.randint(0, 2, (2, 6, 6), generator=CHANCE)  # the third class is absent
+
+
+def test_by_hand() -> None:
+    logits = torch.tensor([0.0, math.log(3.0)]).view(1, 1, 1, 2)  # p = 1/2, 3/4
+    target = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2)
+    found = Dice(smooth=0, smooth_below=1e-9)(logits, target, exclusive=False)
+    assert found.item() == pytest.approx(1 - 2 * 0.5 / (1.25 + 1))
+
+
+@pytest.mark.parametrize(
+    ("over", "axes"),
+    [("all", (0, 1, 2, 3)), ("batch", (0, 2, 3)), ("image", (1, 2, 3)), ("image_class", (2, 3))],
+)
+def test_a_ratio_is_taken_over_its_scope(over: str, axes: tuple[int, ...]) -> None:
+    p = LOGITS.sigmoid()
+    above = 2 * (p * TARGET).sum(axes) + 1e-6
+    below = p.sum(axes) + TARGET.sum(axes) + 1e-6
+    found = Dice.model_validate({"over": over})(LOGITS, TARGET, exclusive=False)
+    torch.testing.assert_close(found, 1 - (above / below).mean())
+
+
+def test_the_steel_setting_is_steel_11_and_scores_empty_against_empty_as_one() -> None:
+    steel = Dice(over="all", smooth=0, smooth_below=1e-7)
+    p = LOGITS.sigmoid()
+    expected = 1 - 2 * (p * TARGET).sum() / (p.sum() + TARGET.sum() + 1e-7)
+    torch.testing.assert_close(steel(LOGITS, TARGET, exclusive=False), expected)
+    nothing = torch.full((1, 1, 2, 2), -1e4), torch.zeros(1, 1, 2, 2)
+    assert steel(*nothing, exclusive=False).item() == 1
+    assert Dice()(*nothing, exclusive=False).item() == 0
+
+
+def test_the_fault_setting_is_fault_8() -> None:
+    target = one_hot(IDS)
+    p = LOGITS.softmax(1)
+    losses = []
+    for k in range(3):
+        above = 2 * (p[:, k] * target[:, k]).sum()
+        below = (p[:, k] + target[:, k]).sum().clamp(min=1e-7)
+        losses.append((1 - above / below) * (target[:, k].sum() > 0))
+    fault = Dice(smooth=0, smooth_below=1e-7, absent="zero")
+    expected = torch.stack(losses).mean()
+    torch.testing.assert_close(fault(LOGITS, target, exclusive=True), expected)
+    skip = Dice(smooth=0, smooth_below=1e-7, absent="skip")
+    torch.testing.assert_close(skip(LOGITS, target, exclusive=True), expected * 3 / 2)
+
+
+@pytest.mark.parametrize("log", [False, True])
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_agrees_with_segmentation_models_pytorch(exclusive: bool, log: bool) -> None:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        from segmentation_models_pytorch.losses import DiceLoss
+
+    mode = "multiclass" if exclusive else "multilabel"
+    reference = DiceLoss(mode, smooth=0.5, log_loss=log)  # added to half of each sum
+    mine = Dice(smooth=1.0, absent="zero", log=log)
+    target = one_hot(IDS) if exclusive else TARGET
+    expected = reference(LOGITS, IDS if exclusive else TARGET)
+    torch.testing.assert_close(mine(LOGITS, target, exclusive=exclusive), expected)
+
+
+def test_a_ratio_that_may_be_zero_by_zero_is_refused() -> None:
+    with pytest.raises(ValidationError, match="empty against empty is 0/0"):
+        Dice(smooth=0)
+
+
+def one_hot(ids: Tensor) -> Tensor:
+    return torch.nn.functional.one_hot(ids, 3).movedim(-1, 1).float()

@@ -1,0 +1,52 @@
+"""Focal loss against the published formulas."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional
+from torchvision.ops import sigmoid_focal_loss
+
+from lamina.model.losses.bce import Bce
+from lamina.model.losses.cross_entropy import CrossEntropy
+from lamina.model.losses.focal import Focal
+
+torch.set_num_threads(1)
+CHANCE = torch.Generator().manual_seed(7)
+LOGITS = torch.randn(2, 3, 6, 6, generator=CHANCE) * 4
+TARGET = torch.randint(0, 2, (2, 3, 6, 6), generator=CHANCE).float()
+ONE_HOT = functional.one_hot(torch.randint(0, 3, (2, 6, 6), generator=CHANCE), 3).movedim(-1, 1)
+
+
+def test_the_default_is_siim_14() -> None:
+    p = LOGITS.double().sigmoid().clamp(1e-8, 1 - 1e-8)
+    t = TARGET.double().clamp(1e-8, 1 - 1e-8)
+    q = (1 - t) * (1 - p) + t * p
+    expected = (-((1 - q) ** 2) * q.log()).mean()
+    found = Focal()(LOGITS, TARGET, exclusive=False)
+    torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-7)
+
+
+def test_alpha_agrees_with_torchvision() -> None:
+    expected = sigmoid_focal_loss(LOGITS, TARGET, alpha=0.25, gamma=1.5, reduction="mean")
+    found = Focal(alpha=0.25, gamma=1.5)(LOGITS, TARGET, exclusive=False)
+    torch.testing.assert_close(found, expected)
+
+
+def test_exclusive_classes_use_the_softmax_probability_of_the_true_class() -> None:
+    q = (LOGITS.softmax(1) * ONE_HOT).sum(1)
+    expected = ((1 - q) ** 2 * -q.log()).mean()
+    torch.testing.assert_close(Focal()(LOGITS, ONE_HOT, exclusive=True), expected)
+
+
+def test_without_gamma_it_is_cross_entropy() -> None:
+    single = Focal(gamma=0)(LOGITS, TARGET, exclusive=False)
+    torch.testing.assert_close(single, Bce()(LOGITS, TARGET, exclusive=False))
+    several = Focal(gamma=0)(LOGITS, ONE_HOT, exclusive=True)
+    torch.testing.assert_close(several, CrossEntropy()(LOGITS, ONE_HOT, exclusive=True))
+
+
+def test_a_hopeless_pixel_costs_no_more_than_the_clamp() -> None:
+    found = Focal(clamp=0.01)(
+        torch.full((1, 1, 1, 1), -50.0), torch.ones(1, 1, 1, 1), exclusive=False
+    )
+    torch.testing.assert_close(found, -torch.tensor(0.01).log())
