@@ -45,7 +45,9 @@ ALL: tuple[AnyTransform, ...] = (
     Blur(p=1, kernel=3),
     Cutout(p=1),
 )
-WARPS = tuple(step for step in ALL if isinstance(step, Affine | Flip | Elastic | Rot90 | GridDistort))
+WARPS = tuple(
+    step for step in ALL if isinstance(step, Affine | Flip | Elastic | Rot90 | GridDistort)
+)
 FRAME = Frame(size=(32, 32), normalise=Fixed(scale=1.0))
 BINARY = Task(names=("defect",))
 

@@ -41,7 +41,7 @@ def test_flips_and_turns_in_any_order_equal_numpy_and_interpolate_nothing(
     expected = CROP
     for warp, what in picked:
         if isinstance(warp, Flip):
-            expected = np.flip(expected, [{"y": 1, "x": 2}[axis] for axis in what])
+            expected = np.flip(expected, tuple({"y": 1, "x": 2}[axis] for axis in what))
         else:
             expected = np.rot90(expected, what, (1, 2))
     np.testing.assert_array_equal(seen(picked), expected)

@@ -38,11 +38,12 @@ class Blur(Touch):
 
     def touch(self, patch: Patch, picked: int) -> Patch:
         """Blur each channel; the border reflects."""
-        side, image = (picked, picked), np.empty_like(patch.image)
+        image = np.empty(patch.image.shape, patch.image.dtype)
+        side, sigma = (picked, picked), 0.3 * ((picked - 1) / 2 - 1) + 0.8
         for plane, out in zip(patch.image, image, strict=True):
             plane = np.ascontiguousarray(plane)
             if self.how == "gaussian":
-                cv2.GaussianBlur(plane, side, 0, dst=out)
+                cv2.GaussianBlur(plane, side, sigma, dst=out)
             else:
                 cv2.blur(plane, side, dst=out)
         return replace(patch, image=image)

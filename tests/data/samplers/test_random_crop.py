@@ -1,0 +1,83 @@
+"""How often each case is drawn, and where."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from lamina.chance import rng
+from lamina.data.case import Case
+from lamina.data.sample import Draw
+from lamina.data.samplers import RandomCrop
+from lamina.volume import ArrayVolume
+
+
+def cases(*shapes: tuple[int, int]) -> list[Case]:
+    found = []
+    for number, shape in enumerate(shapes):
+        target = np.zeros((1, *shape), np.uint8)
+        target[0, -1, -1] = number % 2
+        image = ArrayVolume(np.zeros((1, *shape), np.uint8))
+        found.append(Case(str(number), str(number), image, ArrayVolume(target)))
+    return found
+
+
+def draw(
+    sampler: RandomCrop, among: list[Case], *, epoch: int = 0, size: tuple[int, int] = (4, 4)
+) -> list[Draw]:
+    return sampler.draws(among, size=size, epoch=epoch, rng=rng(0, "main", epoch))
+
+
+def test_every_case_is_drawn_once_in_a_new_order_each_epoch() -> None:
+    among = cases(*[(9, 9)] * 20)
+    first, again, second = (draw(RandomCrop(), among, epoch=epoch) for epoch in (0, 0, 1))
+    assert first == again
+    assert sorted(d.case for d in first) == sorted(d.case for d in second) == list(range(20))
+    assert [d.case for d in first] != [d.case for d in second]
+    assert all(d.region.shape == (4, 4) and d.region.within((9, 9)) for d in first)
+
+
+def test_draws_per_image_may_be_a_broken_number() -> None:
+    counts = Counter(d.case for d in draw(RandomCrop(per_image=2.5), cases(*[(9, 9)] * 4)))
+    assert sorted(counts.values()) == [2, 2, 3, 3]
+    assert len(draw(RandomCrop(per_image=0.5), cases(*[(9, 9)] * 4))) == 2
+    assert len(draw(RandomCrop(per_image=0.01), cases((9, 9)))) == 1
+
+
+def test_a_fixed_number_goes_round_all_cases() -> None:
+    counts = Counter(d.case for d in draw(RandomCrop(count=7), cases(*[(9, 9)] * 3)))
+    assert sorted(counts.values()) == [2, 2, 3]
+
+
+def test_by_area_large_cases_are_drawn_more_often() -> None:
+    counts = Counter(
+        d.case for d in draw(RandomCrop(by_area=True), cases((4, 4), (8, 8), (9, 8), (2, 2)))
+    )
+    assert counts == {0: 1, 1: 4, 2: 5, 3: 1}
+    twice = draw(RandomCrop(by_area=True, per_image=2), cases((4, 4), (8, 8)))
+    assert Counter(d.case for d in twice) == {0: 2, 1: 8}
+
+
+def test_focus_shows_the_target_where_there_is_one() -> None:
+    draws = draw(RandomCrop(focus=1, per_image=10), cases((20, 20), (20, 20)))
+    for d in draws:
+        assert d.origin == ("target" if d.case == 1 else "random")
+        if d.case == 1:
+            assert d.region.stop == (20, 20)
+    half = draw(RandomCrop(focus=0.5, count=400), cases((20, 20), (20, 20))[1:] * 2)
+    assert sum(d.origin == "target" for d in half) == pytest.approx(200, abs=40)
+
+
+def test_a_crop_larger_than_the_image_is_centred() -> None:
+    (d,) = draw(RandomCrop(focus=1), cases((2, 9)))
+    assert (d.region.start[0], d.region.stop[0]) == (-1, 3)
+    assert d.region.shape == (4, 4)
+
+
+@pytest.mark.parametrize("options", [{"per_image": 0}, {"count": 0}, {"focus": 1.5}])
+def test_impossible_options_are_refused(options: dict[str, float]) -> None:
+    with pytest.raises(ValidationError):
+        RandomCrop.model_validate(options)

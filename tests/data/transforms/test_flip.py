@@ -1,0 +1,38 @@
+"""Mirroring by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from lamina.data.transforms import Flip, Where
+
+WHERE = Where(np.array([[-1], [1]], np.float32), np.array([[-2, 0, 2]], np.float32))
+
+
+def test_only_the_picked_axes_are_mirrored() -> None:
+    rows, columns = Flip().move(WHERE, "x")
+    assert rows.tolist() == [[-1], [1]]
+    assert columns.tolist() == [[2, 0, -2]]
+    rows, columns = Flip().move(WHERE, "yx")
+    assert rows.tolist() == [[1], [-1]]
+
+
+def test_each_axis_is_mirrored_with_probability_p() -> None:
+    rng = np.random.default_rng(0)
+    picks = [Flip(p=0.25).pick((8, 8), rng) or "" for _ in range(2000)]
+    for axis in "yx":
+        assert sum(axis in pick for pick in picks) == pytest.approx(500, abs=80)
+    assert sum(pick == "yx" for pick in picks) == pytest.approx(125, abs=50)
+
+
+def test_no_other_axis_is_picked() -> None:
+    assert {Flip(axes="x", p=1).pick((8, 8), np.random.default_rng(i)) for i in range(9)} == {"x"}
+    assert Flip(p=0).pick((8, 8), np.random.default_rng(0)) is None
+
+
+@pytest.mark.parametrize("axes", ["", "z", "xx"])
+def test_axes_other_than_x_and_y_are_refused(axes: str) -> None:
+    with pytest.raises(ValidationError, match="must be x, y or yx"):
+        Flip(axes=axes)
