@@ -22,4 +22,5 @@ def rng(seed: int, *what: int | str) -> np.random.Generator:
         A fresh generator; equal arguments give equal streams on every machine.
     """
     words = [zlib.crc32(part.encode()) if isinstance(part, str) else part for part in what]
-    return np.random.Generator(np.random.PCG64(np.random.SeedSequence([seed, *words])))
+    # As spawn key, since a plain list of numbers means the same with and without zeros at its end.
+    return np.random.Generator(np.random.PCG64(np.random.SeedSequence(seed, spawn_key=words)))

@@ -103,7 +103,8 @@ def slow_mean(x: Values, name: Views) -> NDArray[np.float64]:
     }
     turns = range(4) if name in ("rotations", "dihedral", "ink12") else range(1)
     seen = np.stack([np.rot90(flip(x), k) for flip in flips[name] for k in turns])
-    return seen.mean(0, dtype=np.float64)
+    mean: NDArray[np.float64] = seen.mean(0, dtype=np.float64)
+    return mean
 
 
 @pytest.mark.parametrize("name", GROUPS)

@@ -1,0 +1,304 @@
+"""Every write is whole or not at all: with errors, full disks and kills at every point."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from lamina import files
+from lamina.errors import DataError, ResourceError
+
+OLD, NEW = b"the old content", b"the new content, somewhat longer"
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def with_stream(path: Path) -> None:
+    with files.replacing(path) as stream:
+        stream.write(NEW)
+
+
+def new(beside: Path) -> None:
+    beside.write_bytes(NEW)
+
+
+def with_name(path: Path) -> None:
+    files.write_with(path, new)
+
+
+WRITERS = [with_stream, with_name]
+
+
+def test_what_is_written_is_read_back_with_its_digest(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "folder" / "file"
+    assert files.write_bytes(path, NEW) == hashlib.sha256(NEW).hexdigest() == files.digest(path)
+    assert path.read_bytes() == NEW
+    assert files.write_text(path, "Grüße\n") == hashlib.sha256("Grüße\n".encode()).hexdigest()
+    assert path.read_text(encoding="utf-8") == "Grüße\n"
+    assert files.write_with(path, new) == hashlib.sha256(NEW).hexdigest()
+    assert path.read_bytes() == NEW
+    assert names(path.parent) == ["file"]
+
+
+def test_json_comes_back_and_never_holds_nan(tmp_path: Path) -> None:
+    path = tmp_path / "value.json"
+    files.write_json(path, {"a": [1, 2.5, None], "b": "ü"})
+    assert files.read_json(path) == {"a": [1, 2.5, None], "b": "ü"}
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        files.write_json(path, float("nan"))
+    assert files.read_json(path) == {"a": [1, 2.5, None], "b": "ü"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"), [(b"{", "not readable as JSON"), (b"\xff", "JSON")]
+)
+def test_json_that_cannot_be_read_names_the_file(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
+    path = tmp_path / "value.json"
+    with pytest.raises(DataError, match=r"value\.json: no such file"):
+        files.read_json(path)
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"value\.json.*{message}"):
+        files.read_json(path)
+
+
+def half_a_stream(path: Path) -> None:
+    with files.replacing(path) as stream:
+        stream.write(NEW[:4])
+        raise RuntimeError("halfway")
+
+
+def half_a_name(path: Path) -> None:
+    def half(beside: Path) -> None:
+        beside.write_bytes(NEW[:4])
+        raise RuntimeError("halfway")
+
+    files.write_with(path, half)
+
+
+@pytest.mark.parametrize("writer", [half_a_stream, half_a_name])
+def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(
+    tmp_path: Path, writer: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(OLD)
+    with pytest.raises(RuntimeError, match="halfway"):
+        writer(path)
+    assert path.read_bytes() == OLD
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT])
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_full_disk_is_said_with_its_cure_and_the_old_file_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: Callable[[Path], None], number: int
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(OLD)
+
+    def full(handle: int) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(ResourceError, match=r"file: the disk is full \(\d+ MiB free\)"):
+        writer(path)
+    assert path.read_bytes() == OLD
+    assert names(tmp_path) == ["file"]
+
+
+def test_other_errors_of_the_system_pass_as_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(handle: int) -> None:
+        raise OSError(errno.EIO, "input/output error")
+
+    monkeypatch.setattr(os, "fsync", broken)
+    with pytest.raises(OSError, match="input/output error"):
+        files.write_bytes(tmp_path / "file", NEW)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs Linux's /dev/full")
+def test_a_disk_that_is_really_full_is_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    path.write_bytes(OLD)
+    opened = Path.open
+
+    def onto_full(self: Path, mode: str = "r") -> IO[Any]:
+        return opened(Path("/dev/full") if self != path else self, mode)
+
+    monkeypatch.setattr(Path, "open", onto_full)
+    with pytest.raises(ResourceError, match="the disk is full"), files.replacing(path) as stream:
+        stream.write(NEW * 10_000)
+    monkeypatch.undo()
+    assert path.read_bytes() == OLD
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from lamina import files
+path = Path(sys.argv[2])
+if sys.argv[1] == "stream":
+    files.write_bytes(path, b"the new content, somewhat longer")
+else:
+    files.write_with(path, lambda beside: beside.write_bytes(b"the new content, somewhat longer"))
+print("done")
+"""
+
+
+def killed(way: str, path: Path, wish: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-c", KILLED, way, str(path)],
+        env=os.environ | {"LAMINA_FAULT": wish},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(
+    ("way", "point", "content"),
+    [
+        ("stream", "file.after_write", OLD),
+        ("stream", "file.before_rename", OLD),
+        ("stream", "file.after_rename", NEW),
+        ("name", "file.after_write", OLD),
+        ("name", "file.before_rename", OLD),
+        ("name", "file.after_rename", NEW),
+    ],
+)
+def test_a_kill_leaves_the_old_file_or_the_new_one_and_the_next_run_tidies_up(
+    tmp_path: Path, way: str, point: str, content: bytes
+) -> None:
+    path = tmp_path / "run" / "file"
+    path.parent.mkdir()
+    path.write_bytes(OLD)
+    assert killed(way, path, f"{point}:1").returncode == -signal.SIGKILL
+    assert path.read_bytes() == content
+    left = [name for name in names(path.parent) if name != "file"]
+    assert all(".partial" in name and name.startswith(".") for name in left)
+
+    assert files.sweep(tmp_path) == len(left) == (content == OLD)
+    assert names(path.parent) == ["file"]
+    assert path.read_bytes() == content
+
+
+def test_a_fault_at_the_second_passage_lets_the_first_one_through(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "file"
+    assert killed("stream", path, "file.after_rename:2").stdout == "done\n"
+    assert killed("stream", path, "elsewhere:1").stdout == "done\n"
+    fallen: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda process, number: fallen.append(number))
+    monkeypatch.setenv("LAMINA_FAULT", "point:3")
+    for passage in (1, 2, 3):
+        assert fallen == []
+        files.fault("point")
+        files.fault("other")
+        assert passage == 3 or not fallen
+    assert fallen == [signal.SIGKILL]
+
+
+def test_sweep_takes_only_what_writers_left(tmp_path: Path) -> None:
+    kept = [tmp_path / "a.partial.txt", tmp_path / "deep" / ".hidden", tmp_path / "x.partial"]
+    swept = [tmp_path / ".a.12.partial", tmp_path / "deep" / ".12.partial.b.npy"]
+    (tmp_path / "deep").mkdir()
+    for path in kept + swept:
+        path.write_bytes(OLD)
+    assert files.sweep(tmp_path) == 2
+    assert all(path.exists() for path in kept)
+    assert not any(path.exists() for path in swept)
+    assert files.sweep(tmp_path / "missing") == 0
+
+
+def test_a_half_line_of_a_log_is_dropped_and_swallows_nothing(tmp_path: Path) -> None:
+    log = tmp_path / "new" / "metrics.jsonl"
+    assert files.read_lines(log) == []
+    for epoch in range(3):
+        files.append_line(log, json.dumps({"epoch": epoch}))
+    with log.open("ab") as stream:
+        stream.write('{"epoch": 3, "note": "ü'.encode()[:-1])
+    assert files.read_lines(log) == [{"epoch": 0}, {"epoch": 1}, {"epoch": 2}]
+    files.append_line(log, json.dumps({"epoch": 3}))  # the run goes on
+    assert [row["epoch"] for row in files.read_lines(log)] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["a.png", "deep/er/a.png", "ü.png", "a b.png", "..a", "a..b/c"])
+def test_plain_names_are_joined(tmp_path: Path, name: str) -> None:
+    assert files.safe_join(tmp_path, name) == tmp_path / name
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "",
+        "/etc/passwd",
+        "../secret",
+        "a/../../secret",
+        "a/..",
+        "..",
+        "..\\secret",
+        "a\\..\\..\\secret",
+        "\\\\server\\share",
+        "C:\\secret",
+        "C:secret",
+        "a\0.png",
+        "//etc/passwd",
+    ],
+)
+def test_ways_out_of_the_folder_are_refused(tmp_path: Path, name: str) -> None:
+    with pytest.raises(DataError, match="leaves the folder"):
+        files.safe_join(tmp_path, name)
+
+
+def test_links_out_of_the_folder_are_refused_and_links_within_are_not(tmp_path: Path) -> None:
+    root, outside = tmp_path / "root", tmp_path / "outside"
+    (root / "inner").mkdir(parents=True)
+    outside.mkdir()
+    (root / "out").symlink_to(outside)
+    (root / "in").symlink_to(root / "inner")
+    (root / "file").symlink_to(outside / "secret")
+    for name in ("out", "out/secret", "in/../out", "file"):
+        with pytest.raises(DataError, match=r"a link leads out|leaves the folder"):
+            files.safe_join(root, name)
+    assert files.safe_join(root, "in/a.png") == root / "in" / "a.png"
+
+
+def test_a_root_that_is_itself_a_link_is_fine(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    assert files.safe_join(tmp_path / "link", "a.png") == tmp_path / "link" / "a.png"
+
+
+def test_names_are_composed_so_that_one_name_is_one_file(tmp_path: Path) -> None:
+    assert files.safe_join(tmp_path, "u\u0308.png") == files.safe_join(tmp_path, "\u00fc.png")
+
+
+@settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.text(alphabet="ab./\\:~\0 \u2025\uff0e\u0308", max_size=12))
+def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
+    try:
+        path = files.safe_join(tmp_path, name)
+    except DataError:
+        return
+    assert Path(os.path.normpath(path)).is_relative_to(tmp_path)
+    assert path.resolve().is_relative_to(tmp_path.resolve())
