@@ -48,23 +48,13 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
     try:
-        with beside.open("wb") as stream:
-            yield stream
-            stream.flush()
-            fault("file.after_write")
-            os.fsync(stream.fileno())
-        fault("file.before_rename")
-        beside.replace(path)
-        fault("file.after_rename")
-        _flush_folder(path.parent)
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            free = shutil.disk_usage(path.parent).free
-            raise ResourceError(
-                f"{path}: the disk is full ({free / 2**20:.0f} MiB free); free some space and run "
-                "the same command again, it goes on where it stopped"
-            ) from error
-        raise
+        with _full_disk_said(path):
+            with beside.open("wb") as stream:
+                yield stream
+                stream.flush()
+                fault("file.after_write")
+                os.fsync(stream.fileno())
+            _put_in_place(beside, path)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -90,31 +80,42 @@ def write_with(path: Path, write: Callable[[Path], None]) -> str:
     """Let ``write`` fill a temporary path beside ``path``, then rename; return the SHA-256.
 
     For libraries that want a name rather than a stream.
+
+    Raises:
+        ResourceError: the disk is full; an earlier file at ``path`` is untouched.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{os.getpid()}{_PARTIAL}.{path.name}")
     try:
-        write(beside)
-        with beside.open("rb") as stream:
-            os.fsync(stream.fileno())
-        found = digest(beside)
-        fault("file.before_rename")
-        beside.replace(path)
-        _flush_folder(path.parent)
+        with _full_disk_said(path):
+            write(beside)
+            fault("file.after_write")
+            with beside.open("rb") as stream:
+                os.fsync(stream.fileno())
+            found = digest(beside)
+            _put_in_place(beside, path)
     finally:
         beside.unlink(missing_ok=True)
     return found
 
 
 def append_line(path: Path, line: str) -> None:
-    """Append one line to a log; a crash leaves at most one half line, which readers drop."""
+    """Append one line to a log; a crash leaves at most one half line, which readers drop.
+
+    Raises:
+        ResourceError: the disk is full.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("ab") as stream:
+    with _full_disk_said(path), path.open("a+b") as stream:
+        if stream.tell():
+            stream.seek(-1, os.SEEK_END)
+            if stream.read(1) != b"\n":  # a half line of an earlier run must not swallow this one
+                stream.write(b"\n")
         stream.write(line.encode() + b"\n")
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the JSON objects of a log, one a line; a half last line is dropped."""
+    """Return the JSON objects of a log, one a line; half lines are dropped."""
     if not path.exists():
         return []
     rows: list[dict[str, Any]] = []
@@ -170,6 +171,28 @@ def safe_join(root: Path, name: str) -> Path:
     if not path.resolve().is_relative_to(root.resolve()):
         raise DataError(f"{name!r}: a link leads out of the folder {root}; copy the file into it")
     return path
+
+
+@contextmanager
+def _full_disk_said(path: Path) -> Iterator[None]:
+    """Turn the system's error of a full disk into one that says what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            free = shutil.disk_usage(path.parent).free
+            raise ResourceError(
+                f"{path}: the disk is full ({free / 2**20:.0f} MiB free); free some space and run "
+                "the same command again, it goes on where it stopped"
+            ) from error
+        raise
+
+
+def _put_in_place(beside: Path, path: Path) -> None:
+    fault("file.before_rename")
+    beside.replace(path)
+    fault("file.after_rename")
+    _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:
