@@ -75,7 +75,8 @@ def explain(
     misspelt = {(one.place.path, near(one.last, one.options)) for one in findings if one.extra}
     reasons: dict[tuple[Where, str], list[str]] = {}
     for one in findings:
-        if one.follows or (one.type == "missing" and (one.place.path, one.last) in misspelt):
+        explained = one.type == "missing" and (one.place.path, one.last) in misspelt
+        if explained or one.node.unreadable or _is_told_below(one, findings):
             continue
         subject = _subject(one, train)
         reasons.setdefault((one.where, _start(one, subject)), []).append(_reason(one, subject))
@@ -103,13 +104,6 @@ class _Finding:
         return self.type == "extra_forbidden"
 
     @property
-    def follows(self) -> bool:
-        """Whether another problem, told elsewhere, is the reason for this one."""
-        node = self.node
-        short = self.type == "too_short" and isinstance(node.value, list)
-        return node.unreadable or (short and len(plain_value(node)) >= self.context["min_length"])
-
-    @property
     def options(self) -> list[str]:
         """What may be said at this place."""
         top = () if self.place.path else _ONLY_IN_FILES
@@ -126,6 +120,14 @@ class _Finding:
         if self.type == "value_error":
             return _mentioned(self.message, self.place.node).where
         return self.node.where
+
+
+def _is_told_below(one: _Finding, findings: Sequence[_Finding]) -> bool:
+    """Return whether a problem deeper inside the value says more than this one."""
+    path = one.place.path
+    deeper = (len(other.place.path) > len(path) for other in findings)
+    inside = (other.place.path[: len(path)] == path for other in findings)
+    return one.last is None and any(a and b for a, b in zip(deeper, inside, strict=True))
 
 
 def _finding(error: ErrorDetails, model: Model, root: Node) -> _Finding:
