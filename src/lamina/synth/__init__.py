@@ -1,0 +1,1 @@
+"""Synthetic data of the jobs: small, seeded, made with numpy alone."""
