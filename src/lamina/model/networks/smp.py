@@ -34,7 +34,12 @@ _CLASSES = {
     "segformer": "Segformer",
 }
 _OURS = {"self", "encoder_name", "encoder_weights", "in_channels", "classes", "activation"}
-_REFUSED = {"aux_params", "kwargs"}  # a second answer, and options that nobody checks
+_REFUSED = {
+    "aux_params",  # a second answer
+    "kwargs",  # options that nobody checks
+    "upsampling",  # follows from the depth, so that the answer is as big as the image
+}
+_UPSAMPLING = {"pspnet": 0, "fpn": 3}  # 2 to the encoder's depth less this
 _WRAPPERS = re.compile(r"^(model\.|body\.)+")
 _HEADS = ("fc.", "_fc.", "last_linear.", "classifier.", "linear.", "head.")
 
@@ -77,7 +82,13 @@ class Smp(Network):
 
     @property
     def multiple(self) -> int:
-        """2 to the depth of the encoder: 32, or less where ``encoder_depth`` is."""
+        """2 to the depth of the encoder: 32, or less where ``encoder_depth`` is.
+
+        pan halves the encoder's last map three times more, which must leave a pixel: 128, or
+        256 with an ``encoder_output_stride`` of 32.
+        """
+        if self.kind == "pan":
+            return 256 if self.decoder.get("encoder_output_stride", 16) == 32 else 128
         return 1 << self._depth
 
     @property
@@ -108,6 +119,7 @@ class Smp(Network):
             raise RecipeError(
                 f"network {self.kind} with encoder '{self.encoder}' cannot be built: {error}"
             ) from error
+        _forgive_single_values(network.get_submodule("decoder"))
         if self.weights == "imagenet":
             self._load_encoder(network, name, _hub_file(name, self.encoder), inputs)
         elif self.weights != "none":
@@ -129,8 +141,8 @@ class Smp(Network):
                     f"\n  options are {', '.join(known)}"
                 )
         options: dict[str, Any] = dict(self.decoder)
-        if self.kind == "pspnet":  # its head must undo the encoder's depth
-            options.setdefault("upsampling", 2**self._depth)
+        if self.kind in _UPSAMPLING:
+            options["upsampling"] = 1 << max(self._depth - _UPSAMPLING[self.kind], 0)
         return options
 
     def _load(self, network: nn.Module, name: str, path: Path, inputs: int) -> None:
@@ -168,6 +180,28 @@ class _DroppedHead(nn.Sequential):
         for layer in self:
             dropped = layer(dropped)
         return dropped
+
+
+class _BatchNorm(nn.BatchNorm2d):
+    """Batch norm that uses its running values where a channel has a single one to learn from.
+
+    Decoders that pool an image to one pixel would else fail on a last batch of one image.
+    """
+
+    def forward(self, features: Tensor) -> Tensor:
+        if self.training and features.numel() == features.shape[1]:
+            return functional.batch_norm(
+                features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
+            )
+        return super().forward(features)
+
+
+def _forgive_single_values(decoder: nn.Module) -> None:
+    for parent in list(decoder.modules()):
+        for name, child in parent.named_children():
+            if type(child) is nn.BatchNorm2d:
+                norm = _BatchNorm(child.num_features, child.eps, child.momentum, child.affine)
+                setattr(parent, name, norm)
 
 
 def _library(name: str) -> ModuleType:

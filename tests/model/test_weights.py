@@ -1,0 +1,222 @@
+"""Starting weights: exact or refused, never a pickle, never the network."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import socket
+from pathlib import Path
+from typing import get_args
+
+import pytest
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from lamina.errors import BundleError
+from lamina.model import weights
+from lamina.model.networks import Smp
+from lamina.model.stems import Stem, adapt
+
+torch.set_num_threads(1)
+
+
+class Canary:
+    """Writes a file when it is unpickled."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, (f"touch {self.path}",)
+
+
+def trained(network: nn.Module) -> dict[str, Tensor]:
+    """Weights unlike any starting ones."""
+    return {
+        name: torch.full_like(value, (i % 97) / 97) if value.is_floating_point() else value + 5
+        for i, (name, value) in enumerate(network.state_dict().items())
+    }
+
+
+def same(network: nn.Module, expected: dict[str, Tensor], prefix: str = "") -> bool:
+    state = network.state_dict()
+    return all(torch.equal(state[prefix + name], value) for name, value in expected.items())
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """An empty cache of the hub, and a machine on which every socket fails the test."""
+
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("a socket was opened")
+
+    monkeypatch.setattr(socket, "socket", refuse)
+    monkeypatch.setattr(socket, "create_connection", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.delenv("LAMINA_ONLINE", raising=False)
+    return tmp_path / "hub"
+
+
+def in_cache(hub: Path, repo: str, revision: str, tensors: dict[str, Tensor]) -> Path:
+    """Lay a file into the hub's cache as a download would."""
+    folder = hub / f"models--{repo.replace('/', '--')}"
+    (folder / "refs").mkdir(parents=True)
+    (folder / "refs" / "main").write_text(revision)
+    file = folder / "snapshots" / revision / "model.safetensors"
+    file.parent.mkdir(parents=True)
+    save_file(tensors, file)
+    return file
+
+
+def test_a_whole_network_comes_back_exactly(tmp_path: Path) -> None:
+    expected = trained(Smp().build(2, 3))
+    save_file(expected, tmp_path / "w.safetensors")
+    network = Smp(weights=str(tmp_path / "w.safetensors"), dropout=0.1).build(2, 3)
+    assert same(network, expected)
+
+
+def test_an_encoder_alone_is_taken_with_its_classifier_left_out(tmp_path: Path) -> None:
+    encoder = trained(Smp().build(3, 1).get_submodule("encoder"))
+    save_file(encoder | {"fc.weight": torch.zeros(5, 512)}, tmp_path / "w.safetensors")
+    network = Smp(weights=str(tmp_path / "w.safetensors")).build(3, 4)
+    assert same(network, encoder, "encoder.")
+
+
+@pytest.mark.parametrize("inputs", [1, 2, 5])
+@pytest.mark.parametrize("stem", get_args(Stem))
+def test_only_the_first_convolution_is_adapted_to_other_channels(inputs: int, stem: Stem) -> None:
+    def network(channels: int) -> nn.Module:
+        return nn.Sequential(nn.Conv2d(channels, 3, 3), nn.BatchNorm2d(3), nn.Conv2d(3, 3, 1))
+
+    expected = trained(network(3))
+    expected["0.weight"] += torch.tensor([0.0, 1.0, 5.0]).view(1, 3, 1, 1)
+    found = network(inputs)
+    weights.fit(found, expected, inputs=inputs, stem=stem, source="here")
+    expected["0.weight"] = adapt(expected["0.weight"], inputs, stem)
+    assert same(found, expected)
+
+
+def test_weights_that_do_not_fit_are_counted_and_named(tmp_path: Path) -> None:
+    tensors = trained(Smp().build(3, 1))
+    del tensors["decoder.blocks.0.conv1.0.weight"]
+    tensors["decoder.new"] = torch.zeros(1)
+    tensors["segmentation_head.0.weight"] = torch.zeros(7, 16, 3, 3)
+    save_file(tensors, tmp_path / "w.safetensors")
+    with pytest.raises(BundleError) as caught:
+        Smp(weights=str(tmp_path / "w.safetensors")).build(3, 1)
+    first, *table = str(caught.value).splitlines()
+    assert "w.safetensors: these weights belong to another network" in first
+    assert [line.split(maxsplit=2)[:2] for line in table[:2]] == [["missing", "1"], ["extra", "1"]]
+    assert "decoder.blocks.0.conv1.0.weight" in table[0]
+    assert "decoder.new" in table[1]
+    assert "segmentation_head.0.weight (7, 16, 3, 3) for (1, 16, 3, 3)" in table[2]
+
+
+@pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_pickle_is_refused_and_never_opened(tmp_path: Path, name: str, zipped: bool) -> None:
+    canary, path = tmp_path / "canary", tmp_path / name
+    if zipped:
+        torch.save(Canary(canary), path)
+    else:
+        path.write_bytes(pickle.dumps(Canary(canary)))
+    with pytest.raises(BundleError, match="pickle"):
+        Smp(weights=str(path)).build(3, 1)
+    assert not canary.exists()
+
+
+def test_a_pickle_inside_the_metadata_is_only_text(tmp_path: Path) -> None:
+    canary = tmp_path / "canary"
+    text = pickle.dumps(Canary(canary), protocol=0).decode("ascii")
+    save_file({"a": torch.ones(2)}, tmp_path / "w.safetensors", metadata={"note": text})
+    assert weights.read(tmp_path / "w.safetensors")["a"].tolist() == [1, 1]
+    assert not canary.exists()
+
+
+@pytest.mark.parametrize("cut", [0, 5, 30, 200, -1])
+def test_a_damaged_file_is_refused(tmp_path: Path, cut: int) -> None:
+    path = tmp_path / "w.safetensors"
+    save_file({"a": torch.ones(99), "b": torch.zeros(3)}, path)
+    path.write_bytes(path.read_bytes()[:cut])
+    with pytest.raises(BundleError, match="not a whole safetensors file"):
+        weights.read(path)
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    save_file({"a": torch.tensor([1.0, float("nan")])}, tmp_path / "w.safetensors")
+    with pytest.raises(BundleError, match="'a' holds values that are not finite"):
+        weights.read(tmp_path / "w.safetensors")
+
+
+def test_a_missing_file_or_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BundleError, match="cannot be read"):
+        Smp(weights=str(tmp_path / "none.safetensors")).build(3, 1)
+    with pytest.raises(BundleError, match="cannot be read"):
+        Smp(weights=str(tmp_path)).build(3, 1)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "repo"),
+    [("resnet18", "smp-hub/resnet18.imagenet"), ("mobilenetv3_small_050", "lamb_in1k")],
+)
+def test_offline_a_missing_file_is_one_clear_error(offline: Path, encoder: str, repo: str) -> None:
+    assert not offline.exists()
+    with pytest.raises(BundleError) as caught:
+        Smp(encoder=encoder, weights="imagenet").build(3, 1)
+    message = str(caught.value)
+    assert message.count("\n") == 0
+    for word in (encoder, repo, "model.safetensors", "LAMINA_ONLINE=1", "none"):
+        assert word in message
+
+
+def test_an_encoder_without_imagenet_weights_says_so(offline: Path) -> None:
+    with pytest.raises(BundleError, match="no published imagenet weights"):
+        Smp(encoder="dpn68b", weights="imagenet").build(3, 1)
+
+
+def test_offline_imagenet_weights_come_from_the_cache(offline: Path) -> None:
+    from segmentation_models_pytorch.encoders import encoders
+
+    settings = encoders["resnet18"]["pretrained_settings"]["imagenet"]
+    expected = trained(Smp().build(3, 1).get_submodule("encoder"))
+    published = expected | {"fc.weight": torch.zeros(1000, 512), "fc.bias": torch.zeros(1000)}
+    in_cache(offline, settings["repo_id"], settings["revision"], published)
+    network = Smp(weights="imagenet", stem="b").build(1, 2)
+    expected["conv1.weight"] = expected["conv1.weight"][:, 2:]
+    assert same(network, expected, "encoder.")
+
+
+def test_offline_timm_weights_come_from_the_cache_and_others_are_refused(offline: Path) -> None:
+    import timm
+
+    published = trained(timm.create_model("mobilenetv3_small_050"))
+    file = in_cache(offline, "timm/mobilenetv3_small_050.lamb_in1k", "0" * 40, published)
+    option = Smp(encoder="mobilenetv3_small_050", weights="imagenet")
+    network = option.build(1, 2)
+    stem = network.state_dict()["encoder.model.conv_stem.weight"]
+    assert torch.equal(stem, adapt(published["conv_stem.weight"], 1, "sum"))
+    deep = network.state_dict()["encoder.model.blocks.3.0.conv_pw.weight"]
+    assert torch.equal(deep, published["blocks.3.0.conv_pw.weight"])
+    by_path = option.model_copy(update={"weights": str(file)}).build(1, 2)
+    assert same(by_path.get_submodule("encoder"), network.get_submodule("encoder").state_dict())
+
+    save_file({"a": torch.zeros(1)}, file)
+    with pytest.raises(BundleError, match="only 0 of"):
+        option.build(1, 2)
+
+
+def test_a_pickle_in_the_cache_is_refused(offline: Path) -> None:
+    file = in_cache(offline, "timm/mobilenetv3_small_050.lamb_in1k", "0" * 40, {})
+    torch.save({"a": torch.zeros(1)}, file)
+    with pytest.raises(BundleError, match="pickle"):
+        Smp(encoder="mobilenetv3_small_050", weights="imagenet").build(1, 2)
+
+
+def test_only_the_environment_allows_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("LAMINA_ONLINE", raising=False)
+    assert not weights.online()
+    for value, expected in (("1", True), ("0", False), ("", False)):
+        monkeypatch.setenv("LAMINA_ONLINE", value)
+        assert weights.online() is expected
