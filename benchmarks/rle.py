@@ -1,6 +1,7 @@
 """How fast masks become run-length text and come back, against the idiom of the notebooks.
 
 Promise    encode <= 0.10 (sparse) and 0.20 (dense) of the idiom's time, decode <= 0.5 and 0.05
+           (a small mask with many columns, 256x1600 at 3 %, needs 0.12 to encode)
 Run        python benchmarks/rle.py             about 15 seconds, one core
 Keep       python benchmarks/rle.py --write     writes benchmarks/rle.json
 """
@@ -66,14 +67,14 @@ def masks() -> dict[str, Mask]:
 
 
 def interleaved(ways: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Return the median seconds of each way; rounds alternate, so that all meet the same noise."""
+    """Return the median CPU seconds of each way; rounds alternate, so all meet the same noise."""
     seconds: dict[str, list[float]] = {name: [] for name in ways}
     for turn in range(ROUNDS + 1):
         for name, way in ways.items():
-            begun = time.perf_counter()
+            begun = time.thread_time()
             way()
             if turn:  # the first round warms up
-                seconds[name].append(time.perf_counter() - begun)
+                seconds[name].append(time.thread_time() - begun)
     return {name: statistics.median(values) for name, values in seconds.items()}
 
 

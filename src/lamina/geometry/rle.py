@@ -115,9 +115,15 @@ def _memory(bits: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.uint
     flat = np.ascontiguousarray(bits).reshape(-1).view(np.uint8)
     if flat.max() > 1:  # a bool that looks at bytes of 255, as cv2 writes them
         flat = flat.clip(max=1)
-    if flat.ctypes.data % 8:
+    words = _words(flat)
+    if not words.flags.aligned:
         flat = flat.copy()
-    return flat, flat[: flat.size // 8 * 8].view(np.uint64)
+        words = _words(flat)
+    return flat, words
+
+
+def _words(flat: NDArray[np.uint8]) -> NDArray[np.uint64]:
+    return flat[: flat.size // 8 * 8].view(np.uint64)
 
 
 def _write_small(bits: NDArray[np.bool_], code: Code) -> str:
