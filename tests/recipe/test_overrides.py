@@ -102,5 +102,5 @@ def test_a_changed_value_is_placed_on_the_command_line() -> None:
     node: Node = after
     for step in ("loss", 1, "weight"):
         assert isinstance(node.value, (dict, list))
-        node = node.value[step]  # type: ignore[index,call-overload]
+        node = node.value[step]  # type: ignore[index]
     assert str(node.where) == "-s loss.dice.weight=2"

@@ -29,8 +29,8 @@ from ruamel.yaml.reader import ReaderError
 from lamina.errors import RecipeError
 from lamina.recipe.nodes import Node, Problem, Where, scalar
 
-LARGEST = 500_000
-"""Bytes of a recipe file; the biggest built-in one has about 4,000."""
+LARGEST = 250_000
+"""Bytes of a recipe file; the biggest built-in one has about 2,500."""
 
 DEEPEST = 64
 """Levels of nesting; a real recipe has about 6."""
