@@ -118,7 +118,7 @@ def _facts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> dict[st
             "there, not predicted": pictures.MISSED,
         },
         "masks": recipe.task.kind != "restore",
-        "decision": run.decision.model_dump(mode="json"),
+        "decision": _said(run.decision.model_dump(mode="json")),
         "summary": judgement.summary,
         "tune": run.tune,
         "thresholds": _thresholds(run),
@@ -127,6 +127,16 @@ def _facts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> dict[st
         "missing": _missing(run, judgement, cases),
         "training": plots.training(run.rows) if any(run.rows.values()) else [],
     }
+
+
+def _said(options: Mapping[str, Any]) -> str:
+    """Return a decision as words: its kind, then its numbers, shortened."""
+    words = []
+    for key, value in options.items():
+        values = value if isinstance(value, list) else [value]
+        short = ", ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
+        words.append(short if key == "kind" else f"{key} {short}")
+    return "; ".join(words)
 
 
 def _duration(seconds: float) -> str:

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 Pixels = NDArray[np.uint8]
 
-PALETTE = ("#0072B2", "#E69F00", "#CC79A7", "#009E73", "#D55E00", "#56B4E9", "#F0E442", "#7B3FF2")
-"""Colours of classes, told apart by colour-blind eyes too (Okabe and Ito 2008, and one more)."""
+PALETTE = ("#E69F00", "#56B4E9", "#F06BB5", "#F0E442", "#1FC48D", "#E8590C", "#9B7BFF", "#2F7FE0")
+"""Colours of classes, bright on grey and told apart by colour-blind eyes (after Okabe and Ito)."""
 
 HIT, FALSE, MISSED = "#1FA774", "#E4572E", "#3D5AFE"
 """Colours of the error picture: right, predicted and not true, true and not predicted."""

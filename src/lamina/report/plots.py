@@ -12,9 +12,10 @@ import matplotlib
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lamina.report.pictures import colour
-
 _NO_CURVE = ("epoch", "step", "best", "skipped", "seconds", "train_seconds")
+PAINT = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7B3FF2", "#8C6D1F")
+"""Colours of lines, dark enough for a white page (after Okabe and Ito 2008)."""
+
 _INK, _FAINT = "#1c2733", "#c9d1d9"
 
 
@@ -46,7 +47,9 @@ def _curve(key: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Plot:
         points = [(at + 1, row[key]) for at, row in enumerate(fold) if _is_number(row.get(key))]
         if points:
             x, y = zip(*points, strict=True)
-            axes.plot(x, y, color=colour(number), lw=1.6, marker="." if len(x) < 40 else "")
+            axes.plot(
+                x, y, color=PAINT[number % len(PAINT)], lw=1.6, marker="." if len(x) < 40 else ""
+            )
             axes.lines[-1].set_label(name)
     longest = max(rows.values(), key=len)
     for at in range(1, len(longest)):
@@ -69,12 +72,10 @@ def threshold(curve: Mapping[str, Sequence[float]], chosen: float, empty: float)
     axes.axvline(chosen, color=PAINT[2], lw=1.4, ls="--", label="chosen")
     axes.set_xlabel("threshold")
     axes.set_xlim(0, 1.005)
-    axes.legend(frameon=False, fontsize=8)
+    top = max(curve["best"])  # what lies far below predicting nothing would flatten the rest
+    axes.set_ylim(max(empty - 2 * (top - empty) - 0.02, -0.02), top + 0.2 * (top - empty) + 0.01)
+    axes.legend(frameon=False, fontsize=8, loc="lower right")
     return _uri(figure)
-
-
-PAINT = ("#0072B2", "#D55E00", "#009E73")
-"""Colours of the threshold curves."""
 
 
 def _axes() -> tuple[Figure, Axes]:
