@@ -84,7 +84,8 @@ def test_the_identity_gives_the_image_back_at_every_size(
     pixels = image(height, width)
     found = predict(pixels, nn.Identity(), window=window, overlap=overlap, views=views)
     assert found.shape == pixels.shape
-    assert np.abs(found - pixels).max() <= 5e-7 * np.abs(pixels).max()
+    bound = 5e-7 if overlap <= 0.5 else 1.5e-6  # up to 36 tiles then add up over a pixel
+    assert np.abs(found - pixels).max() <= bound * np.abs(pixels).max()
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float64])
@@ -186,7 +187,13 @@ def test_members_count_by_their_weights() -> None:
     one, two = conv(1), conv(2)
     alone = [predict(pixels, network) for network in (one, two)]
     found = predict_image(
-        volume, [member(one, 3), member(two, 1)], frame, RESTORE, Predict(), tile=(16, 16), device=CPU
+        volume,
+        [member(one, 3), member(two, 1)],
+        frame,
+        RESTORE,
+        Predict(),
+        tile=(16, 16),
+        device=CPU,
     )
     np.testing.assert_allclose(found, 0.75 * alone[0] + 0.25 * alone[1], atol=1e-6)
 
