@@ -26,10 +26,10 @@ def pits(shape: Shape, chance: np.random.Generator, metal: Mask) -> tuple[Grey, 
     depth = np.zeros(shape)
     for _ in range(chance.integers(1, 4)):
         row, column = _somewhere(metal, chance)
-        for _ in range(chance.integers(5, 16)):
+        for _ in range(chance.integers(8, 19)):
             y = row + chance.normal(0, 10 * unit)
             x = column + chance.normal(0, 14 * unit)
-            radius = chance.uniform(1.2, 3) * unit
+            radius = chance.uniform(1.6, 3.6) * unit
             near = _box(shape, (y, x), 3 * radius)
             far = np.hypot((rows[near] - y), (columns[near] - x) * chance.uniform(0.8, 1.2))
             pit = chance.uniform(24, 44) * fade((radius - far) / unit)

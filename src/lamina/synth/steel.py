@@ -8,7 +8,7 @@ drawn evenly, so that small samples hold every class; class 3 is by far the most
 ===== ============================ ===================== =============================
 class what                         size at 128 rows      contrast, in grey levels
 ===== ============================ ===================== =============================
-1     pits in groups               2 to 6 across         24 to 44 darker
+1     pits in groups               3 to 7 across         24 to 44 darker
 2     hairline cracks, upright     1.5 wide, marked 4    22 to 40 darker
 3     scratches along the strip    2 to 7 wide, to 300   16 to 36 brighter or darker
 4     big rough patches            30 to 70 across       rough, 14 to 24 (deviation)

@@ -39,7 +39,7 @@ def png(path: Path, array: Array) -> None:
     path.write_bytes(imagecodecs.png_encode(array))
 
 
-def tiff(**options: Any) -> Callable[[Path, Array], None]:
+def tiff(**options: Any) -> Callable[[Path, Array], Any]:
     return lambda path, array: tifffile.imwrite(path, array, **options)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
+import math
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,14 @@ from lamina.volume import check_within
 
 _KEEP_OPEN = 64 << 20
 """Files of at least this many bytes stay mapped between reads; each map holds a descriptor."""
+
+
+@dataclass(frozen=True)
+class _Header:
+    shape: tuple[int, ...]
+    fortran: bool
+    stored: np.dtype[Any]
+    offset: int
 
 
 class NpyVolume:
@@ -32,29 +43,19 @@ class NpyVolume:
                 or does not have the axes named.
         """
         self.path = Path(path)
-        array = self._map()
-        if array.dtype.kind not in "biuf":
-            raise DataError(
-                f"{path}: holds {array.dtype}, not numbers; save booleans, integers or floats"
-            )
-        size, said = self.path.stat().st_size, array.offset + array.nbytes
-        if size != said:
-            raise DataError(
-                f"{path}: has {size} bytes where its header says {said}; save one array per file"
-            )
-        default = {2: "yx", 3: "zyx"}.get(array.ndim)
+        self._header = head = _header(self.path)
+        default = {2: "yx", 3: "zyx"}.get(len(head.shape))
         named = axes or default
-        if named is None or len(named) != array.ndim:
+        if named is None or len(named) != len(head.shape):
             raise DataError(
-                f"{path}: has {array.ndim} axes {array.shape}, but "
+                f"{path}: has {len(head.shape)} axes {head.shape}, but "
                 + (f"'{axes}' names {len(axes)}" if axes else "only 2 or 3 are named by default")
                 + "; set data.axes to match, with 'c' for channels"
             )
         self.axes, self._channel = name_axes(self.path, named)
-        lengths = list(array.shape)
+        lengths = list(head.shape)
         self._channels = 1 if self._channel is None else lengths.pop(self._channel)
         self._shape = tuple(lengths)
-        self._dtype: np.dtype[Any] = array.dtype.newbyteorder("=")
         self._kept: NDArray[Any] | None = None
 
     @property
@@ -75,7 +76,8 @@ class NpyVolume:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The stored type, in the machine's byte order."""
-        return self._dtype
+        native: np.dtype[Any] = self._header.stored.newbyteorder("=")
+        return native
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return a copy, ``(channels, *region.shape)``.
@@ -88,24 +90,46 @@ class NpyVolume:
         array = self._kept
         if array is None:
             array = self._map()
-            if array.ndim != len(self._shape) + (self._channel is not None):
-                raise DataError(f"{self.path}: changed while it was in use; run again")
             if array.nbytes >= _KEEP_OPEN:
                 self._kept = array
         array = array[None] if self._channel is None else np.moveaxis(array, self._channel, 0)
-        if array.shape != (self._channels, *self._shape):
-            raise DataError(f"{self.path}: changed while it was in use; run again")
-        return np.array(array[(slice(None), *region.slices)], dtype=self._dtype, order="C")
+        return np.array(array[(slice(None), *region.slices)], dtype=self.dtype, order="C")
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": None}
 
-    def _map(self) -> np.memmap[Any, Any]:
-        try:
-            return np.lib.format.open_memmap(self.path, mode="r")
-        except FileNotFoundError:
-            raise DataError(f"{self.path}: no such file") from None
-        except (OSError, ValueError, OverflowError, EOFError) as error:
-            raise DataError(
-                f"{self.path}: not a whole .npy file of numbers ({error}); save it again"
-            ) from error
+    def _map(self) -> NDArray[Any]:
+        if _header(self.path) != self._header:
+            raise DataError(f"{self.path}: changed while it was in use; run again")
+        head = self._header
+        order: Literal["C", "F"] = "F" if head.fortran else "C"
+        return np.memmap(self.path, head.stored, "r", head.offset, head.shape, order)
+
+
+def _header(path: Path) -> _Header:
+    """Read the header and compare it with the size of the file, before any memory is taken."""
+    try:
+        with path.open("rb") as stream:
+            version = np.lib.format.read_magic(stream)
+            if version not in ((1, 0), (2, 0)):
+                raise ValueError(f"format version {version}")  # 3 holds names of fields
+            read = (
+                np.lib.format.read_array_header_1_0
+                if version == (1, 0)
+                else np.lib.format.read_array_header_2_0
+            )
+            shape, fortran, dtype = read(stream)
+            offset, size = stream.tell(), stream.seek(0, io.SEEK_END)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (OSError, ValueError, OverflowError, EOFError) as error:
+        raise DataError(f"{path}: its .npy header cannot be read ({error})") from error
+    if dtype.kind not in "biuf":
+        raise DataError(f"{path}: holds {dtype}, not numbers; save booleans, integers or floats")
+    said = offset + math.prod(shape) * dtype.itemsize
+    if size != said:
+        remedy = "copy it again" if size < said else "save one array per file"
+        raise DataError(f"{path}: has {size} bytes where its header says {said}; {remedy}")
+    if 0 in shape:
+        raise DataError(f"{path}: holds no pixels, its shape is {shape}")
+    return _Header(tuple(shape), bool(fortran), dtype, offset)

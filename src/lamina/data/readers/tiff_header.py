@@ -153,9 +153,6 @@ def _whole(
     """Refuse a file that holds fewer pages, or fewer bytes, than it claims."""
     page: Any = tif.pages.first
     size, parts = path.stat().st_size, list(tif.series[0].pages)
-    stop = 0 if mapped is None else mapped + covered * page.size * page.dtype.itemsize
-    if stop > size:
-        raise DataError(f"{path}: is cut off at byte {size} of {stop}; copy it again")
     # One directory may stand for a whole stack of uncoded pages (ImageJ, tifffile).
     held = covered if mapped is not None and chain == 1 else chain
     claimed = max(_claimed(tif), covered)
@@ -164,6 +161,9 @@ def _whole(
             f"{path}: claims {claimed} pages and holds {held}; the file is not whole, copy or "
             "export it again"
         )
+    stop = 0 if mapped is None else mapped + covered * page.size * page.dtype.itemsize
+    if stop > size:
+        raise DataError(f"{path}: is cut off at byte {size} of {stop}; copy it again")
 
 
 def _lead(series: tifffile.TiffPageSeries) -> tuple[tuple[int, ...], str]:
