@@ -14,4 +14,5 @@ class Spec(BaseModel):
         allow_inf_nan=False,
         use_attribute_docstrings=True,
         validate_default=True,
+        serialize_by_alias=True,  # what is written down reads again
     )

@@ -7,16 +7,18 @@ import json as json_module
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec
 
 import typer
 
 from lamina.errors import LaminaError, RecipeError
 
+P = ParamSpec("P")
+
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
-def door[**P](command: Callable[P, None]) -> Callable[P, None]:
+def door(command: Callable[P, None]) -> Callable[P, None]:
     """Print a LaminaError as one message and leave with its exit code; bugs keep their traceback."""
 
     @functools.wraps(command)

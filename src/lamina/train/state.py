@@ -148,10 +148,17 @@ def optimizer_parts(optimizer: torch.optim.Optimizer) -> tuple[dict[str, Tensor]
 def load_optimizer(
     optimizer: torch.optim.Optimizer, tensors: dict[str, Tensor], numbers: dict[str, Any]
 ) -> None:
-    """Give an optimiser of the same parameters the state that ``optimizer_parts`` took."""
+    """Give an optimiser of the same parameters the state that ``optimizer_parts`` took.
+
+    Tensors take the memory layout of their parameter, without which fused steps are wrong.
+    """
+    parameters = [one for group in optimizer.param_groups for one in group["params"]]
     slots: dict[int, dict[str, Any]] = {}
     for name, value in {**numbers, **tensors}.items():
         index, _, key = name.partition(".")
+        like = parameters[int(index)]
+        if isinstance(value, Tensor) and value.shape == like.shape:
+            value = torch.empty_like(like).copy_(value)  # noqa: PLW2901
         slots.setdefault(int(index), {})[key] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": slots, "param_groups": groups})
