@@ -75,6 +75,13 @@ def test_without_data_or_tuning_the_page_says_what_is_missing(run_folder: Path) 
     assert "The worst cases" in read(report(run_folder, data=run_folder.parent / "moved")).text
 
 
+def test_a_volume_shows_its_most_telling_slice(volume_run: Path) -> None:
+    found = read(report(volume_run))
+    assert "raw[z3-6]" in found.text
+    assert "3 × 20 × 24, slice z = 4 · mitochondria · 100 pixels wrong" in found.text
+    assert "always trained on" in found.text
+
+
 def test_pictures_shrink_until_the_page_fits(
     run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

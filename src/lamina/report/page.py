@@ -21,7 +21,7 @@ from lamina.progress import say
 from lamina.report import pictures, plots
 from lamina.report.judge import Judged, Judgement, drawn, judge, worst
 from lamina.report.run import Run
-from lamina.volume import read_all
+from lamina.volume import Crop, read_all
 
 LARGEST = 10_000_000
 """Bytes; the page is smaller."""
@@ -228,7 +228,8 @@ def _shown(run: Run, one: Judged, side: int) -> Shown:
     note = ""
     if len(case.image.shape) == 3:
         axis, index = case.image.axes[0], _telling_slice(answer, target)
-        note = f", slice {axis} = {index}"
+        begin = case.image.box.start[0] if isinstance(case.image, Crop) else 0
+        note = f", slice {axis} = {begin + index}"
         answer, target = answer[:, index], target[:, index]
         rows, columns = case.image.shape[1:]
         image = case.image.read(Region((index, 0, 0), (index + 1, rows, columns)))[:, 0]
