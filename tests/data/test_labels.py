@@ -219,15 +219,6 @@ def test_the_table_does_what_a_loop_over_pixels_does(
         assert read_all(valid)[0].tolist() == (stored != ignore).astype(int).tolist()
 
 
-def test_counts_are_those_of_numpy_whatever_the_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
-    stored = np.random.default_rng(0).integers(-4, 4, (7, 11, 5), np.int16)
-    wanted = dict(zip(*(part.tolist() for part in np.unique(stored, return_counts=True)),
-                      strict=True))  # fmt: skip
-    for piece in (1, 100, 10**6):
-        monkeypatch.setattr("lamina.data.label_values._PIECE", piece)
-        assert values_in(ArrayVolume(stored[None], "zyx")) == wanted
-
-
 def test_targets_pickle_and_compare() -> None:
     found = target(labels([[0, 1]]))
     assert isinstance(found, Classes)

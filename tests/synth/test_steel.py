@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from scipy import ndimage  # type: ignore[import-untyped]
+from scipy import ndimage
 
 from lamina.geometry.rle import decode
 from lamina.synth.steel import CLASSES, strip, write_severstal
