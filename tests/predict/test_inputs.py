@@ -1,0 +1,109 @@
+"""What the command line names becomes images, with the ids of the recipe's catalog."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from lamina.errors import DataError
+from lamina.predict.inputs import gather, open_input
+from lamina.recipe.recipe import Recipe
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for name in ("images/b.png", "images/sub/a.png", "masks/b.png", "images/.hidden.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.zeros((4, 5), np.uint8)).save(tmp_path / name)
+    (tmp_path / "images/readme.txt").write_text("x")
+    return tmp_path
+
+
+@pytest.fixture
+def folder(make: Any) -> Recipe:
+    return make.recipe()  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def csv_rle(make: Any) -> Recipe:
+    return make.recipe(data={"kind": "csv_rle"})  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def pairs(make: Any) -> Recipe:
+    return make.recipe(  # type: ignore[no-any-return]
+        data={"kind": "volume_pairs", "image": "raw*.tif"}, frame={"slices": {"axes": "z"}}
+    )
+
+
+def ids(recipe: Recipe, *paths: Path) -> list[str]:
+    return [one.id for one in gather(paths, recipe)]
+
+
+def test_a_folder_laid_out_as_the_data_gives_only_its_images(root: Path, folder: Recipe) -> None:
+    assert ids(folder, root) == ids(folder, root / "images") == ["b", "sub/a"]
+
+
+def test_names_keep_their_suffix_for_csv_rle(root: Path, csv_rle: Recipe) -> None:
+    assert ids(csv_rle, root) == ["b.png", "a.png"]
+
+
+def test_files_and_folders_mix_and_each_file_counts_once(root: Path, folder: Recipe) -> None:
+    assert ids(folder, root / "images/sub/a.png", root / "images") == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ImageId\nb.png\na.png\n",
+        "ImageId,ClassId,EncodedPixels\nb.png,1,1 2\nb.png,2,3 4\na.png,1,\n",
+        "ImageId_ClassId,EncodedPixels\nb.png_1,\nb.png_2,\na.png_1,\n",
+        "group;path\n1;b.png\n2;a.png\n",
+        "name\nb\na\n",
+    ],
+)
+def test_a_table_names_images_beside_it(root: Path, csv_rle: Recipe, text: str) -> None:
+    (root / "images/sub/a.png").rename(root / "images/a.png")
+    (root / "list.csv").write_text(text)
+    assert ids(csv_rle, root / "list.csv") == ["b.png", "a.png"]
+
+
+def test_a_row_without_an_image_is_named_with_its_line(root: Path, csv_rle: Recipe) -> None:
+    (root / "list.csv").write_text("ImageId\nb.png\nmissing.png\n")
+    with pytest.raises(DataError, match=r"list\.csv: line 3: no image 'missing\.png'"):
+        gather([root / "list.csv"], csv_rle)
+
+
+@pytest.mark.parametrize("name", ["../secret.png", "/etc/passwd"])
+def test_a_row_does_not_leave_the_folder(root: Path, csv_rle: Recipe, name: str) -> None:
+    (root / "list.csv").write_text(f"ImageId\n{name}\n")
+    with pytest.raises(DataError, match="leaves the folder"):
+        gather([root / "list.csv"], csv_rle)
+
+
+def test_what_is_not_there_is_said(root: Path, folder: Recipe) -> None:
+    with pytest.raises(DataError, match="no such file or folder"):
+        gather([root / "nothing"], folder)
+    (root / "empty").mkdir()
+    with pytest.raises(DataError, match="no image to predict"):
+        gather([root / "empty"], folder)
+
+
+def test_volumes_have_the_ids_of_their_pairs(tmp_path: Path, pairs: Recipe) -> None:
+    for name in ("raw.tif", "mitochondria.tif"):
+        tifffile.imwrite(tmp_path / name, np.zeros((3, 4, 5), np.uint8))
+    assert ids(pairs, tmp_path) == ids(pairs, tmp_path / "raw.tif") == ["raw"]
+    assert open_input(tmp_path / "raw.tif", pairs).axes == "zyx"
+    for pair in ("one", "two"):
+        (tmp_path / "apart" / pair).mkdir(parents=True)
+        tifffile.imwrite(tmp_path / "apart" / pair / "raw.tif", np.zeros((3, 4, 5), np.uint8))
+    assert ids(pairs, tmp_path / "apart") == ["one", "two"]
+
+
+def test_a_recipe_for_volumes_still_opens_images(root: Path, pairs: Recipe) -> None:
+    assert open_input(root / "images/b.png", pairs).axes == "yx"
