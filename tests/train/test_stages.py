@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import multiprocessing as mp
 import os
+import random
 import signal
+import socket
 import sys
 import time
 from pathlib import Path
@@ -61,6 +63,9 @@ def rows_of(out: Path) -> list[dict[str, Any]]:
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
     """A run that nothing interrupted, and how long it took in seconds."""
     folder = tmp_path_factory.mktemp("whole")
+    warm = PROCESSES.Process(target=time.sleep, args=(0,))  # the server imports everything once
+    warm.start()
+    warm.join()
     begun = time.monotonic()
     process = started(folder, folder / "run")
     process.join()
@@ -72,7 +77,7 @@ def test_a_run_leaves_a_bundle_with_scores_and_held_out_answers(whole: tuple[Pat
     out, _ = whole
     bundle = Bundle.load(out / "bundle")
     assert [member.fold for member in bundle.members] == [0]
-    assert bundle.task.names == ("pits", "cracks", "scratches", "patches") or len(bundle.task.names or ()) == 4
+    assert len(bundle.task.names or ()) == 4
     assert len(bundle.cases) == 12
     assert [row["epoch"] for row in rows_of(out)] == [0, 1, 2]
     held_out = sum(case.fold == 0 for case in bundle.cases.values())
@@ -85,11 +90,11 @@ def test_kill_9_at_random_moments_changes_nothing_in_the_end(
 ) -> None:
     """C01: killed again and again, then resumed: the very bytes of the uninterrupted run."""
     wanted, seconds = whole
-    chance = __import__("random").Random(0)
+    chance = random.Random(0)
     for _ in range(4):
         process = started(tmp_path, tmp_path / "run")
-        time.sleep(chance.uniform(0.3, 1.0) * seconds * 0.8)
-        os.kill(process.pid, signal.SIGKILL)
+        time.sleep(chance.uniform(0.2, 0.9) * seconds)
+        process.kill()
         process.join()
     process = started(tmp_path, tmp_path / "run")
     process.join()
@@ -143,7 +148,7 @@ def test_a_second_process_in_the_folder_is_refused_and_a_dead_ones_lock_is_taken
     dead = PROCESSES.Process(target=time.sleep, args=(0,))
     dead.start()
     dead.join()
-    lock = {"pid": dead.pid, "host": __import__("socket").gethostname()}
+    lock = {"pid": dead.pid, "host": socket.gethostname()}
     (tmp_path / "run.lock").write_text(json.dumps(lock))
     with locked(tmp_path):
         assert json.loads((tmp_path / "run.lock").read_text())["pid"] == os.getpid()

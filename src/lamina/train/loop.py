@@ -147,6 +147,7 @@ def _set_rates(job: Job, now: Training, batches_per_epoch: int) -> None:
     factor = schedule.factor(at, end, position.history, job.recipe.monitor.higher_is_better)
     for group, rate in zip(now.optimizer.param_groups, now.rates, strict=True):
         group["lr"] = rate * factor
+    position.rate = max(now.rates) * factor
 
 
 def _step(job: Job, now: Training, pending: Sequence[Batch]) -> float:
@@ -232,7 +233,7 @@ def _row(now: Training, seconds: float) -> dict[str, float | int | str | bool]:
         "epoch": position.epoch,
         "step": position.step,
         **means,
-        "lr": max(group["lr"] for group in now.optimizer.param_groups),
+        "lr": position.rate,
         "skipped": position.skipped,
         "train_seconds": round(seconds, 3),
     }

@@ -52,6 +52,8 @@ class Position:
     """Checkpoints kept in the stage, best first."""
     stale: int = 0
     """Validations in a row without a better score."""
+    rate: float = 0.0
+    """Largest learning rate of the last step."""
     skipped: int = 0
     """Steps skipped in the stage because something was not finite."""
     sums: dict[str, float] = field(default_factory=dict)
