@@ -37,10 +37,13 @@ class Sum:
         values = torch.from_numpy(self._out)
         self.values = values if device.type == "cpu" else torch.empty(shape, device=device)
         self.values.zero_()
-        weights = [torch.from_numpy(axis).to(device) for axis in normalised(window, grid)]
-        self._rows, self._columns = weights
+        weights = normalised(window, grid)
+        self._rows, self._columns = (torch.from_numpy(axis).to(device) for axis in weights)
+        # Most tiles of a lattice have the same weights; they are named alike here.
+        self._alike = [np.unique(axis, axis=0, return_inverse=True)[1] for axis in weights]
         self._regions = tuple(grid)
-        self._scratch = torch.empty((outputs, *grid.tile), device=device)
+        self._window = torch.empty(grid.tile, device=device)
+        self._made: tuple[int, int, float] | None = None
 
     def add(self, number: int, answer: Tensor, share: float = 1.0) -> None:
         """Add the answer (K, h, w) of the tile with that number in the lattice, times ``share``.
@@ -48,14 +51,16 @@ class Sum:
         What overhangs the image is left out. ``answer`` is not changed.
         """
         row, column = divmod(number, len(self._columns))
+        wanted = (int(self._alike[0][row]), int(self._alike[1][column]), share)
+        if self._made != wanted:
+            rows = self._rows[row] if share == 1 else self._rows[row] * share
+            torch.outer(rows, self._columns[column], out=self._window)
+            self._made = wanted
         inside = self._regions[number].clip(tuple(self.values.shape[1:]))
         height, width = inside.shape
-        weighted = self._scratch[:, :height, :width]
-        rows = self._rows[row, :height, None]
-        torch.mul(answer[:, :height, :width], rows if share == 1 else rows * share, out=weighted)
         top, left = inside.start
         place = self.values[:, top : top + height, left : left + width]
-        place.addcmul_(weighted, self._columns[column, :width])
+        place.addcmul_(answer[:, :height, :width], self._window[:height, :width])
 
     def result(self) -> NDArray[np.float32]:
         """Return the array, (K, H, W) float32."""

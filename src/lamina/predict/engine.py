@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import torch
@@ -33,6 +33,7 @@ from lamina.recipe.recipe import Predict, Recipe
 from lamina.task import Task
 from lamina.volume import Plane, Volume
 
+Array = NDArray[np.float32]
 Kind = Literal["binary", "multilabel", "multiclass", "restore"]
 
 
@@ -201,19 +202,27 @@ def _answers(job: _Job, member: Member, volume: Volume, grid: TileGrid) -> Itera
     """Yield the mean over views (K, h, w) of each tile, float32, in the order of the lattice."""
     count = len(grid)
     size = -(-count // -(-count // job.batch))  # equal batches: as little padding as can be
-    stack: Tensor | None = None
-    filled = 0
+    shift, factor = job.frame.factors(volume, member.normalise)
+    shape = (size, job.frame.inputs, *grid.tile)
+    stack = torch.zeros(shape).to(memory_format=torch.channels_last)
+    places, filled = stack.numpy(), 0
     for number, region in enumerate(grid):
-        seen = job.frame.look(volume, region, member.normalise)
-        if stack is None:
-            shape = (size, *seen.shape)
-            stack = torch.zeros(shape).to(memory_format=torch.channels_last)
-        stack[filled].copy_(torch.from_numpy(seen))
+        _lay(places[filled], job.frame.read(volume, region), shift, factor)
         filled += 1
         if filled == size or number == count - 1:
             stack[filled:].zero_()
             yield from _forward(job, member.network, stack.to(job.device))[:filled]
             filled = 0
+
+
+def _lay(place: Array, pixels: NDArray[Any], shift: Array, factor: Array) -> None:
+    """Put (x - shift) * factor into the batch: what ``Frame.look`` returns, without the copy."""
+    if shift.any():
+        np.subtract(pixels, shift[:, None, None], out=place, dtype=np.float32)
+    else:
+        np.copyto(place, pixels, casting="same_kind")
+    if (factor != 1).any():
+        place *= factor[:, None, None]
 
 
 def _forward(job: _Job, network: nn.Module, tiles: Tensor) -> Tensor:
