@@ -213,7 +213,8 @@ def check_finite(values: NDArray[Any], name: str) -> None:
     if values.dtype.kind != "f":
         return
     with np.errstate(over="ignore", invalid="ignore"):
-        total = values.sum()  # finite only if every value is, and cheaper than to ask each
+        # Finite only if every value is, and cheaper than to ask each.
+        total = np.einsum(values, list(range(values.ndim)), [])
     if np.isfinite(total) or np.isfinite(values).all():
         return
     nan, bad = int(np.isnan(values).sum()), int((~np.isfinite(values)).sum())

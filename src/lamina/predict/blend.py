@@ -10,6 +10,8 @@ from torch import Tensor
 from lamina.geometry.tiles import TileGrid
 from lamina.geometry.window import Window, normalised
 
+_KEPT = 8  # windows of a tile's size
+
 
 class Sum:
     """A weighted sum of tiles over one image.
@@ -40,10 +42,11 @@ class Sum:
         weights = normalised(window, grid)
         self._rows, self._columns = (torch.from_numpy(axis).to(device) for axis in weights)
         # Most tiles of a lattice have the same weights; they are named alike here.
-        self._alike = [np.unique(axis, axis=0, return_inverse=True)[1] for axis in weights]
-        self._regions = tuple(grid)
-        self._window = torch.empty(grid.tile, device=device)
-        self._made: tuple[int, int, float] | None = None
+        self._alike = [np.unique(axis, axis=0, return_inverse=True)[1].tolist() for axis in weights]
+        self._tops, self._lefts = grid.starts
+        self._size = tuple(min(a, b) for a, b in zip(grid.tile, grid.shape, strict=True))
+        self._whole = self._size == grid.tile
+        self._windows: dict[tuple[int, int, float], Tensor] = {}
 
     def add(self, number: int, answer: Tensor, share: float = 1.0) -> None:
         """Add the answer (K, h, w) of the tile with that number in the lattice, times ``share``.
@@ -51,16 +54,23 @@ class Sum:
         What overhangs the image is left out. ``answer`` is not changed.
         """
         row, column = divmod(number, len(self._columns))
-        wanted = (int(self._alike[0][row]), int(self._alike[1][column]), share)
-        if self._made != wanted:
+        window = self._weights(row, column, share)
+        height, width = self._size
+        if not self._whole:  # the tile overhangs
+            answer, window = answer[:, :height, :width], window[:height, :width]
+        top, left = self._tops[row], self._lefts[column]
+        self.values[:, top : top + height, left : left + width].addcmul_(answer, window)
+
+    def _weights(self, row: int, column: int, share: float) -> Tensor:
+        """Return the weights (h, w) of a tile; a row of the lattice needs few that differ."""
+        name = (self._alike[0][row], self._alike[1][column], share)
+        found = self._windows.get(name)
+        if found is None:
+            if len(self._windows) == _KEPT:
+                self._windows.clear()
             rows = self._rows[row] if share == 1 else self._rows[row] * share
-            torch.outer(rows, self._columns[column], out=self._window)
-            self._made = wanted
-        inside = self._regions[number].clip(tuple(self.values.shape[1:]))
-        height, width = inside.shape
-        top, left = inside.start
-        place = self.values[:, top : top + height, left : left + width]
-        place.addcmul_(answer[:, :height, :width], self._window[:height, :width])
+            found = self._windows[name] = torch.outer(rows, self._columns[column])
+        return found
 
     def result(self) -> NDArray[np.float32]:
         """Return the array, (K, H, W) float32."""
