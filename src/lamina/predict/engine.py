@@ -201,7 +201,7 @@ def _image(job: _Job, volume: Volume, out: NDArray[np.float32] | None) -> NDArra
 def _answers(job: _Job, member: Member, volume: Volume, grid: TileGrid) -> Iterator[Tensor]:
     """Yield the mean over views (K, h, w) of each tile, float32, in the order of the lattice."""
     count = len(grid)
-    size = -(-count // -(-count // job.batch))  # equal batches: as little padding as can be
+    size = _batch_size(count, job.batch)
     shift, factor = job.frame.factors(volume, member.normalise)
     shape = (size, job.frame.inputs, *grid.tile)
     stack = torch.zeros(shape).to(memory_format=torch.channels_last)
@@ -213,6 +213,12 @@ def _answers(job: _Job, member: Member, volume: Volume, grid: TileGrid) -> Itera
             stack[filled:].zero_()
             yield from _forward(job, member.network, stack.to(job.device))[:filled]
             filled = 0
+
+
+def _batch_size(tiles: int, most: int) -> int:
+    """Return the one size of all batches: above half of ``most``, with the least padding."""
+    most = min(most, tiles)
+    return min(range(most // 2 + 1, most + 1), key=lambda size: (-(-tiles // size) * size, -size))
 
 
 def _lay(place: Array, pixels: NDArray[Any], shift: Array, factor: Array) -> None:
