@@ -14,6 +14,7 @@ from lamina.errors import ResourceError
 from lamina.predict.memory import (
     activations,
     available_memory,
+    batch_size,
     fit_batch,
     is_out_of_memory,
     keep_memory,
@@ -68,6 +69,13 @@ def test_batches_fit_the_limit() -> None:
     assert fit_batch(100, 1000, 1350) == 3
     assert fit_batch(100, 1000, 10**9) == 8
     assert fit_batch(100, 1000, 10**9, most=2) == 2
+
+
+@pytest.mark.parametrize(
+    ("tiles", "most", "size"), [(1, 8, 1), (3, 8, 3), (9, 8, 5), (49, 8, 7), (25, 8, 5), (7, 1, 1)]
+)
+def test_one_size_of_batch_leaves_little_padding(tiles: int, most: int, size: int) -> None:
+    assert batch_size(tiles, most) == size
 
 
 def test_M04_too_little_memory_names_the_smallest_that_works() -> None:

@@ -27,7 +27,7 @@ from lamina.errors import DataError, RecipeError, ResourceError
 from lamina.geometry.tiles import TileGrid
 from lamina.geometry.view import members as views_of
 from lamina.predict.blend import Sum
-from lamina.predict.memory import LARGEST_BATCH, is_out_of_memory, release
+from lamina.predict.memory import LARGEST_BATCH, batch_size, is_out_of_memory, release
 from lamina.progress import say
 from lamina.recipe.recipe import Predict, Recipe
 from lamina.task import Task
@@ -201,7 +201,7 @@ def _image(job: _Job, volume: Volume, out: NDArray[np.float32] | None) -> NDArra
 def _answers(job: _Job, member: Member, volume: Volume, grid: TileGrid) -> Iterator[Tensor]:
     """Yield the mean over views (K, h, w) of each tile, float32, in the order of the lattice."""
     count = len(grid)
-    size = _batch_size(count, job.batch)
+    size = batch_size(count, job.batch)
     shift, factor = job.frame.factors(volume, member.normalise)
     shape = (size, job.frame.inputs, *grid.tile)
     stack = torch.zeros(shape).to(memory_format=torch.channels_last)
@@ -213,12 +213,6 @@ def _answers(job: _Job, member: Member, volume: Volume, grid: TileGrid) -> Itera
             stack[filled:].zero_()
             yield from _forward(job, member.network, stack.to(job.device))[:filled]
             filled = 0
-
-
-def _batch_size(tiles: int, most: int) -> int:
-    """Return the one size of all batches: above half of ``most``, with the least padding."""
-    most = min(most, tiles)
-    return min(range(most // 2 + 1, most + 1), key=lambda size: (-(-tiles // size) * size, -size))
 
 
 def _lay(place: Array, pixels: NDArray[Any], shift: Array, factor: Array) -> None:

@@ -121,6 +121,17 @@ def fit_batch(each: int, fixed: int, limit: int, *, most: int = LARGEST_BATCH) -
     return min(batch, most)
 
 
+def batch_size(tiles: int, most: int) -> int:
+    """Return the one size of all batches: above half of ``most``, with the least padding.
+
+    Example:
+        >>> [batch_size(tiles, 8) for tiles in (3, 8, 9, 25, 100)]
+        [3, 8, 5, 5, 5]
+    """
+    most = min(most, tiles)
+    return min(range(most // 2 + 1, most + 1), key=lambda size: (-(-tiles // size) * size, -size))
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, on a device or on the host."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
