@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
+import math
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -80,6 +81,12 @@ class Smp(Network):
     dropout: float = Field(default=0.0, ge=0, lt=1)
     """Probability to drop a channel before the last convolution."""
 
+    prior: float | None = Field(default=None, gt=0, lt=1)
+    """Probability that every output starts at, by the last bias (Lin et al. 2017, RetinaNet).
+
+    A small one saves a network from scratch the steps in which it learns that most pixels are
+    background; null: the library's start, about one half."""
+
     @property
     def multiple(self) -> int:
         """2 to the depth of the encoder: 32, or less where ``encoder_depth`` is.
@@ -120,6 +127,8 @@ class Smp(Network):
                 f"network {self.kind} with encoder '{self.encoder}' cannot be built: {error}"
             ) from error
         _forgive_single_values(network.get_submodule("decoder"))
+        if self.prior is not None:
+            _start_at(network.get_submodule("segmentation_head"), self.prior)
         if self.weights == "imagenet":
             self._load_encoder(network, name, _hub_file(name, self.encoder), inputs)
         elif self.weights != "none":
@@ -194,6 +203,13 @@ class _BatchNorm(nn.BatchNorm2d):
                 features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
             )
         return super().forward(features)
+
+
+def _start_at(head: nn.Module, prior: float) -> None:
+    convolutions = [one for one in head.modules() if isinstance(one, nn.Conv2d)]
+    last = convolutions[-1]
+    if last.bias is not None:
+        nn.init.constant_(last.bias, math.log(prior / (1 - prior)))
 
 
 def _forgive_single_values(decoder: nn.Module) -> None:
