@@ -85,8 +85,8 @@ def _picks(
     transforms: Sequence[Transform], size: tuple[int, ...], rng: np.random.Generator
 ) -> list[tuple[Transform, Any]]:
     rows, columns = size
-    picked = [(step, step.pick((rows, columns), rng)) for step in transforms]
-    return [(step, what) for step, what in picked if what is not None]
+    drawn = [step.draw((rows, columns), rng) for step in transforms]
+    return [one for one in drawn if one is not None]
 
 
 def _target(target: Volume, seen: Look, task: Task) -> NDArray[Any]:

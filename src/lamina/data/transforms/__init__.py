@@ -1,4 +1,4 @@
-"""Random changes of training samples. To add one: write its file, then name it below."""
+"""Random changes of samples. To add one: write its file, name it in ``single`` and below."""
 
 from __future__ import annotations
 
@@ -10,41 +10,36 @@ from lamina.data.transforms.affine import Affine
 from lamina.data.transforms.base import Patch, Table, Touch, Transform, Warp, Where
 from lamina.data.transforms.blur import Blur
 from lamina.data.transforms.brightness_contrast import BrightnessContrast
+from lamina.data.transforms.clahe import Clahe
 from lamina.data.transforms.cutout import Cutout
 from lamina.data.transforms.elastic import Elastic
 from lamina.data.transforms.flip import Flip
 from lamina.data.transforms.gamma import Gamma
 from lamina.data.transforms.grid_distort import GridDistort
 from lamina.data.transforms.noise import Noise
+from lamina.data.transforms.one_of import OneOf
 from lamina.data.transforms.rot90 import Rot90
+from lamina.data.transforms.sharpen import Sharpen
+from lamina.data.transforms.single import Single
 
-AnyTransform = Annotated[
-    Flip
-    | Rot90
-    | Affine
-    | Elastic
-    | GridDistort
-    | BrightnessContrast
-    | Gamma
-    | Noise
-    | Blur
-    | Cutout,
-    Field(discriminator="kind"),
-]
+AnyTransform = Annotated[Single | OneOf, Field(discriminator="kind")]
 
 __all__ = [
     "Affine",
     "AnyTransform",
     "Blur",
     "BrightnessContrast",
+    "Clahe",
     "Cutout",
     "Elastic",
     "Flip",
     "Gamma",
     "GridDistort",
     "Noise",
+    "OneOf",
     "Patch",
     "Rot90",
+    "Sharpen",
     "Table",
     "Touch",
     "Transform",

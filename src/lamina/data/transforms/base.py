@@ -39,6 +39,11 @@ class Transform(Spec):
         """Return what will be done to a region of ``size`` (rows, columns); None: nothing."""
         raise NotImplementedError
 
+    def draw(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Transform, Any] | None:
+        """Return the transform that will act and what it picked; None: nothing happens."""
+        picked = self.pick(size, rng)
+        return None if picked is None else (self, picked)
+
 
 class Warp(Transform):
     """A transform that moves pixels."""

@@ -1,0 +1,44 @@
+"""A choice between transforms."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+import numpy as np
+from pydantic import Field, field_validator
+
+from lamina.data.transforms.base import Transform
+from lamina.data.transforms.single import Single
+
+Member = Annotated[Single, Field(discriminator="kind")]
+
+
+class OneOf(Transform):
+    """Exactly one of several transforms, of any kinds.
+
+    A member's ``p`` is its weight: it is chosen with p over the sum of all, and then happens for
+    certain. What was chosen takes part in the one warp or table like any transform (STEEL-7).
+    """
+
+    kind: Literal["one_of"] = "one_of"
+
+    p: float = Field(default=1.0, ge=0, le=1)
+    """Probability that a member is chosen at all."""
+
+    of: tuple[Member, ...] = Field(min_length=1)
+    """The members."""
+
+    @field_validator("of")
+    @classmethod
+    def _one_can_be_chosen(cls, of: tuple[Member, ...]) -> tuple[Member, ...]:
+        if not any(member.p for member in of):
+            raise ValueError("every p of its members is 0; one of them must be above")
+        return of
+
+    def draw(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Transform, Any] | None:
+        """Return the chosen member and what it will do."""
+        if rng.random() >= self.p:
+            return None
+        weights = np.array([member.p for member in self.of])
+        chosen = self.of[int(rng.choice(len(weights), p=weights / weights.sum()))]
+        return chosen.model_copy(update={"p": 1.0}).draw(size, rng)
