@@ -68,19 +68,11 @@ def epoch_of(
     draws = stage.sampler.draws(
         cases,
         size=recipe.frame.size,
+        batch=stage.batch,
         epoch=epoch,
         rng=rng(recipe.seed, stage.name, epoch, "draws"),
     )
     return Epoch(recipe, task, cases, normalise, stage.name, epoch, draws)
-
-
-def groups_of(count: int, batch: int) -> list[list[int]]:
-    """Cut ``count`` samples into batches of nearly equal size, none above ``batch``.
-
-    Nearly equal rather than full and a rest: a rest of one sample has no batch statistics.
-    """
-    pieces = np.array_split(np.arange(count), max(-(-count // batch), 1))
-    return [piece.tolist() for piece in pieces if len(piece)]
 
 
 def batches(epoch: Epoch, groups: Sequence[list[int]], *, workers: int) -> Iterator[Batch]:

@@ -25,7 +25,7 @@ from lamina.recipe.recipe import Recipe, Stage
 from lamina.task import Task
 from lamina.train.checkpoint import Checkpoints
 from lamina.train.ema import Average
-from lamina.train.loader import Batch, batches, epoch_of, groups_of
+from lamina.train.loader import Batch, batches, epoch_of
 from lamina.train.state import Position
 from lamina.train.stop import Stop
 from lamina.train.validate import validate
@@ -112,7 +112,7 @@ def _tired(stage: Stage, position: Position) -> bool:
 def _train_epoch(job: Job, now: Training) -> None:
     stage, position = now.stage, now.position
     samples = epoch_of(job.recipe, job.task, job.cases, job.normalise, stage, position.epoch)
-    groups = groups_of(len(samples), stage.batch)
+    groups = stage.sampler.groups(len(samples), stage.batch)
     if position.batch == 0:
         # Dropout draws from torch's own generator; it too follows from (seed, stage, epoch).
         torch.manual_seed(int(rng(job.recipe.seed, stage.name, position.epoch, "torch").integers(2**31)))

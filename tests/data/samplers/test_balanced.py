@@ -23,7 +23,7 @@ def cases(positive: int, negative: int) -> list[Case]:
 
 
 def draw(sampler: Balanced, among: list[Case], epoch: int = 0) -> list[Draw]:
-    return sampler.draws(among, size=(4, 4), epoch=epoch, rng=rng(0, "main", epoch))
+    return sampler.draws(among, size=(4, 4), batch=4, epoch=epoch, rng=rng(0, "main", epoch))
 
 
 @pytest.mark.parametrize(("rate", "epoch_size"), [(0.8, 2387), (0.6, 3183), (0.4, 4775)])

@@ -28,7 +28,7 @@ def cases(*shapes: tuple[int, int]) -> list[Case]:
 def draw(
     sampler: RandomCrop, among: list[Case], *, epoch: int = 0, size: tuple[int, int] = (4, 4)
 ) -> list[Draw]:
-    return sampler.draws(among, size=size, epoch=epoch, rng=rng(0, "main", epoch))
+    return sampler.draws(among, size=size, batch=4, epoch=epoch, rng=rng(0, "main", epoch))
 
 
 def test_every_case_is_drawn_once_in_a_new_order_each_epoch() -> None:

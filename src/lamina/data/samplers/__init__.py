@@ -8,8 +8,9 @@ from pydantic import Field
 
 from lamina.data.samplers.balanced import Balanced
 from lamina.data.samplers.base import Sampler
+from lamina.data.samplers.mixed import Mixed
 from lamina.data.samplers.random_crop import RandomCrop
 
-AnySampler = Annotated[RandomCrop | Balanced, Field(discriminator="kind")]
+AnySampler = Annotated[RandomCrop | Balanced | Mixed, Field(discriminator="kind")]
 
-__all__ = ["AnySampler", "Balanced", "RandomCrop", "Sampler"]
+__all__ = ["AnySampler", "Balanced", "Mixed", "RandomCrop", "Sampler"]

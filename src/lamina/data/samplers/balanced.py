@@ -36,6 +36,7 @@ class Balanced(Sampler):
         cases: Sequence[Case],
         *,
         size: tuple[int, int],
+        batch: int,
         epoch: int,
         rng: np.random.Generator,
     ) -> list[Draw]:

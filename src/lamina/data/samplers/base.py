@@ -19,6 +19,7 @@ class Sampler(Spec):
         cases: Sequence[Case],
         *,
         size: tuple[int, int],
+        batch: int,
         epoch: int,
         rng: np.random.Generator,
     ) -> list[Draw]:
@@ -27,6 +28,7 @@ class Sampler(Spec):
         Args:
             cases: Two-axis cases; at least one.
             size: Rows and columns of a region.
+            batch: Samples per batch, for those that compose batches.
             epoch: Counted from 0 within the stage.
             rng: Made for this (seed, stage, epoch).
 
@@ -34,3 +36,11 @@ class Sampler(Spec):
             Regions of exactly ``size``; they leave an image that is smaller than ``size``.
         """
         raise NotImplementedError
+
+    def groups(self, count: int, batch: int) -> list[list[int]]:
+        """Cut ``count`` draws into batches, each a list of their numbers, none above ``batch``.
+
+        Nearly equal rather than full and a rest: a rest of one sample has no batch statistics.
+        """
+        pieces = np.array_split(np.arange(count), max(-(-count // batch), 1))
+        return [piece.tolist() for piece in pieces if len(piece)]

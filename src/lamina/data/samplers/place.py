@@ -57,6 +57,21 @@ def is_positive(case: Case) -> bool:
     return case.target is not None and bool(read_all(case.target).any())
 
 
+def classes_of(case: Case) -> tuple[int, ...]:
+    """Return the classes whose target is set, ascending; class ids where these exclude each other.
+
+    Told by ``facts["classes"]`` where it is known, else the target is read.
+    """
+    if "classes" in case.facts:
+        return tuple(int(k) for k in str(case.facts["classes"]).split(",") if k)
+    if case.target is None:
+        return ()
+    target = read_all(case.target)
+    if len(target) == 1 and target.dtype.kind in "iu":  # class ids, or 0 and 1
+        return tuple(int(value) for value in np.unique(target) if value)
+    return tuple(k for k, plane in enumerate(target) if plane.any())
+
+
 def crop(
     cases: Sequence[Case],
     number: int,

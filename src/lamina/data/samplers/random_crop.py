@@ -37,6 +37,7 @@ class RandomCrop(Sampler):
         cases: Sequence[Case],
         *,
         size: tuple[int, int],
+        batch: int,
         epoch: int,
         rng: np.random.Generator,
     ) -> list[Draw]:

@@ -1,0 +1,129 @@
+"""Batches mixed from classes of cases in shares of one's own."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import cycle
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lamina.data.case import Case
+from lamina.data.sample import Draw
+from lamina.data.samplers.base import Sampler
+from lamina.data.samplers.place import classes_of, crop
+from lamina.errors import RecipeError
+
+
+class Mixed(Sampler):
+    """Every batch holds each class of cases in a share between its own and an even one.
+
+    With n_c of n cases in class c of K, its share is alpha / K + (1 - alpha) n_c / n (STEEL-19):
+    at alpha 0 as the data are, at 1 the same for all, below 0 less than its own for a rare class.
+    An epoch has n // batch full batches, at least one.
+    """
+
+    kind: Literal["mixed"] = "mixed"
+
+    by: Literal["source", "rarest"] = "source"
+    """The class of a case: where it comes from (its fact ``source``, else ``train``; STEEL-20),
+    or the rarest class of its target among all cases, those without any a class too (STEEL-21)."""
+
+    alpha: float = 0.0
+    """Move from the shares of the data (0) to equal ones (1), or beyond either."""
+
+    how: Literal["fixed", "random"] = "fixed"
+    """fixed: every batch holds the same number of each class, its cases taken in turn from a
+    shuffled list that goes round; random: each case is drawn with replacement."""
+
+    focus: float = Field(default=0.0, ge=0, le=1)
+    """Probability that a crop is laid around a target pixel, where the case has any (STEEL-7)."""
+
+    def draws(
+        self,
+        cases: Sequence[Case],
+        *,
+        size: tuple[int, int],
+        batch: int,
+        epoch: int,
+        rng: np.random.Generator,
+    ) -> list[Draw]:
+        """Return the crops of one epoch, batch after batch.
+
+        Raises:
+            RecipeError: ``alpha`` gives a class less than nothing of a batch.
+        """
+        labels = self._labels(cases)
+        batches = max(len(cases) // batch, 1)
+        if self.how == "random":
+            chances = shares(labels, self.alpha)
+            self._check(labels, chances)
+            each = np.array([chances[name] / labels.count(name) for name in labels])
+            numbers = rng.choice(len(cases), batches * batch, p=each / each.sum())
+        else:
+            counts = composition(labels, self.alpha, batch)
+            self._check(labels, counts)
+            numbers = _rounds(labels, counts, batches, rng)
+        return [crop(cases, int(number), size, self.focus, rng) for number in numbers]
+
+    def groups(self, count: int, batch: int) -> list[list[int]]:
+        """Cut the draws into the full batches they were composed for."""
+        return [list(range(start, start + batch)) for start in range(0, count, batch)]
+
+    def _labels(self, cases: Sequence[Case]) -> list[str]:
+        if self.by == "source":
+            return [str(case.facts.get("source", "train")) for case in cases]
+        present = [classes_of(case) for case in cases]
+        images = Counter(k for classes in present for k in classes)
+        rarest = [min(classes, key=lambda k: (images[k], k), default=-1) for classes in present]
+        return [str(k) for k in rarest]
+
+    def _check(self, labels: Sequence[str], parts: dict[str, float] | dict[str, int]) -> None:
+        for name, part in parts.items():
+            if part < 0:
+                raise RecipeError(
+                    f"sampler.alpha is {self.alpha}, which gives {labels.count(name)} of "
+                    f"{len(labels)} training cases ('{name}') a share of {part:g} in a batch; "
+                    "bring alpha nearer to 0"
+                )
+
+
+def shares(labels: Sequence[str], alpha: float) -> dict[str, float]:
+    """Return the share of each class present: alpha / K + (1 - alpha) n_c / n (STEEL-19).
+
+    The classes are in the order of their names. Shares sum to 1; outside 0..1 of alpha some may
+    be negative.
+    """
+    found = Counter(labels)
+    return {
+        name: alpha / len(found) + (1 - alpha) * found[name] / len(labels) for name in sorted(found)
+    }
+
+
+def composition(labels: Sequence[str], alpha: float, batch: int) -> dict[str, int]:
+    """Return how many samples of each class a batch of ``batch`` holds (STEEL-19).
+
+    Shares of a batch are rounded, halves to even; what is missing or too many is given to or
+    taken from the class with most samples in the batch.
+    """
+    parts = shares(labels, alpha)
+    counts = {name: round(share * batch) for name, share in parts.items()}
+    largest = max(counts, key=lambda name: counts[name])
+    counts[largest] += batch - sum(counts.values())
+    return counts
+
+
+def _rounds(
+    labels: Sequence[str], counts: dict[str, int], batches: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Return the numbers of cases, batch after batch, each batch shuffled."""
+    names = np.asarray(labels)
+    rounds = {name: cycle(rng.permutation(np.flatnonzero(names == name))) for name in counts}
+    found = []
+    for _ in range(batches):
+        one = [next(rounds[name]) for name, count in counts.items() for _ in range(count)]
+        found.append(rng.permutation(np.asarray(one, np.int64)))
+    return np.concatenate(found)
