@@ -185,7 +185,6 @@ def _highest(targets: Sequence[Volume], ignore: int | None) -> int:
 
 
 def _case(pair: Pair, image: Volume, stored: Volume | None, task: Task, meaning: Meaning) -> Case:
-    files = tuple(str(path) for path in (pair.image, pair.target) if path is not None)
     if stored is None:
         channels = task.outputs if task.kind == "multilabel" else 1
         target: Volume = Blank(f"no mask of {pair.id}", image.axes, image.shape, channels)
@@ -199,7 +198,7 @@ def _case(pair: Pair, image: Volume, stored: Volume | None, task: Task, meaning:
             ignore=meaning.ignore,
             axes=image.axes,
         )
-    case = Case(pair.id, pair.id, image, target, valid, files)
+    case = Case(pair.id, pair.id, image, target, valid, (str(pair.image),))
     if task.kind != "restore" and len(image.axes) == 2:
         return replace(case, facts=_facts(target, task))
     return case

@@ -45,11 +45,15 @@ def test_several_pairs_in_the_folder_itself_belong_by_what_the_star_stands_for(
 ) -> None:
     for name in ("b", "a"):
         put(tmp_path / f"seismic_{name}.npy", RAW)
-        put(tmp_path / f"fault_{name}.npy", LABELS)
+        put(tmp_path / f"fault_{name}.npy", LABELS if name == "b" else np.zeros_like(LABELS))
     catalog = VolumePairs(image="seismic*.npy", target="fault*.npy")
     cases = catalog.open(tmp_path, BINARY).cases
     assert [case.id for case in cases] == ["seismic_a", "seismic_b"]
-    assert [Path(case.files[1]).name for case in cases] == ["fault_a.npy", "fault_b.npy"]
+    assert [Path(file).name for case in cases for file in case.files] == [
+        "seismic_a.npy",
+        "seismic_b.npy",
+    ]
+    assert [bool(read_all(case.target).any()) for case in cases if case.target] == [False, True]
     (tmp_path / "fault_b.npy").rename(tmp_path / "fault_c.npy")
     with pytest.raises(DataError) as caught:
         catalog.open(tmp_path, BINARY)
