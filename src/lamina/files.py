@@ -19,7 +19,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from lamina.errors import DataError, ResourceError
+from lamina.errors import DataError, RecipeError, ResourceError
 
 _PARTIAL = ".partial"
 
@@ -44,11 +44,12 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
 
     Raises:
         ResourceError: the disk is full; an earlier file at ``path`` is untouched.
+        RecipeError: nothing can be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     beside = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
     try:
-        with _full_disk_said(path):
+        with _refusal_said(path):
             with beside.open("wb") as stream:
                 yield stream
                 stream.flush()
@@ -57,6 +58,17 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
             _put_in_place(beside, path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and those above it, unless they are there.
+
+    Raises:
+        RecipeError: a file stands in the way, or the place is read-only.
+        ResourceError: the disk is full.
+    """
+    with _refusal_said(path):
+        path.mkdir(parents=True, exist_ok=True)
 
 
 def write_bytes(path: Path, data: bytes) -> str:
@@ -83,11 +95,12 @@ def write_with(path: Path, write: Callable[[Path], None]) -> str:
 
     Raises:
         ResourceError: the disk is full; an earlier file at ``path`` is untouched.
+        RecipeError: nothing can be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     beside = path.with_name(f".{os.getpid()}{_PARTIAL}.{path.name}")
     try:
-        with _full_disk_said(path):
+        with _refusal_said(path):
             write(beside)
             fault("file.after_write")
             with beside.open("rb") as stream:
@@ -104,9 +117,10 @@ def append_line(path: Path, line: str) -> None:
 
     Raises:
         ResourceError: the disk is full.
+        RecipeError: nothing can be written there.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with _full_disk_said(path), path.open("a+b") as stream:
+    make_folder(path.parent)
+    with _refusal_said(path), path.open("a+b") as stream:
         if stream.tell():
             stream.seek(-1, os.SEEK_END)
             if stream.read(1) != b"\n":  # a half line of an earlier run must not swallow this one
@@ -174,8 +188,11 @@ def safe_join(root: Path, name: str) -> Path:
 
 
 @contextmanager
-def _full_disk_said(path: Path) -> Iterator[None]:
-    """Turn the system's error of a full disk into one that says what to do."""
+def _refusal_said(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write ``path`` into an error that says what to do.
+
+    Errors about other files, such as one that the block reads, pass as they are.
+    """
     try:
         yield
     except OSError as error:
@@ -184,6 +201,13 @@ def _full_disk_said(path: Path) -> Iterator[None]:
             raise ResourceError(
                 f"{path}: the disk is full ({free / 2**20:.0f} MiB free); free some space and run "
                 "the same command again, it goes on where it stopped"
+            ) from error
+        named = Path(os.fsdecode(error.filename or ""))
+        above = named in path.parents
+        if above or named == path or _PARTIAL in named.name:
+            what = f"{error.strerror}: {named}" if above else error.strerror
+            raise RecipeError(
+                f"{path}: cannot be written ({what}); choose another place"
             ) from error
         raise
 
