@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import socket
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -29,19 +29,23 @@ def locked(out: Path) -> Iterator[None]:
     """Hold the run folder for this process (C11); a dead process's lock is taken over.
 
     Raises:
-        RecipeError: another live process works in the folder.
+        RecipeError: another live process works in the folder, or it cannot be written.
     """
-    out.mkdir(parents=True, exist_ok=True)
+    files.make_folder(out)
     lock = out / "run.lock"
-    mine = {"pid": os.getpid(), "host": socket.gethostname()}
+    host = socket.gethostname()
     while True:
         try:
             handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
             break
         except FileExistsError:
-            _take_over(lock, mine["host"])
+            _take_over(lock, host)
+        except OSError as error:
+            raise RecipeError(
+                f"{out}: cannot be written ({error.strerror}); choose another --out"
+            ) from error
     with os.fdopen(handle, "w") as stream:
-        json.dump(mine, stream)
+        json.dump({"pid": os.getpid(), "host": host}, stream)
     try:
         files.sweep(out)
         yield
@@ -75,8 +79,15 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def _begun(out: Path) -> bool:
+    """Whether any fold has saved a state: from then on recipe and data are settled."""
+    return any(out.glob("fold*/state/*/index.json"))
+
+
 def record_recipe(out: Path, recipe: Recipe, given: str, *, accept_changes: bool) -> None:
     """Write the recipe as given and as used; refuse to go on with another one (C09).
+
+    Until a fold has saved something, another recipe simply takes the place of the first.
 
     Raises:
         RecipeError: the folder holds a run of another recipe; the message lists what differs.
@@ -84,9 +95,11 @@ def record_recipe(out: Path, recipe: Recipe, given: str, *, accept_changes: bool
     used = out / "recipe.resolved.yaml"
     values = recipe.model_dump(mode="json")
     known = out / "recipe.json"
-    if known.is_file():
+    if known.is_file() and _begun(out):
         changes = differences(files.read_json(known), values)
-        fixed = [line for line in changes if line.split(".")[0].split(":")[0] not in _FREE_TO_CHANGE]
+        fixed = [
+            line for line in changes if line.split(".")[0].split(":")[0] not in _FREE_TO_CHANGE
+        ]
         if changes and (fixed or not accept_changes):
             cure = (
                 "choose another --out"
@@ -122,6 +135,8 @@ def record_data(
 
     Raises:
         DataError: a file cannot be read.
+        RecipeError: the run began with other images or other folds, so that what a fold holds
+            out now may have trained it before.
     """
     known: dict[str, dict[str, Any]] = {}
     rows = []
@@ -144,6 +159,8 @@ def record_data(
                 "sha256": known[case.id]["sha256"],
             }
         )
+    if _begun(out):
+        _must_be_same(out, {row["id"]: (row["sha256"], row["fold"]) for row in rows})
     files.write_json(
         out / "data.json", {"root": str(root.resolve()), "names": list(names), "cases": rows}
     )
@@ -151,11 +168,35 @@ def record_data(
     return known
 
 
+def _must_be_same(out: Path, now: Mapping[str, tuple[list[str], int]]) -> None:
+    rows = files.read_json(out / "data.json")["cases"]
+    before = {row["id"]: (row["sha256"], row["fold"]) for row in rows}
+    both = before.keys() & now.keys()
+    apart = {
+        "new": sorted(now.keys() - before.keys()),
+        "gone": sorted(before.keys() - now.keys()),
+        "with another image": sorted(id for id in both if before[id][0] != now[id][0]),
+        "in another fold": sorted(id for id in both if before[id][1] != now[id][1]),
+    }
+    lines = [f"{len(ids)} {what}, such as {ids[0]}" for what, ids in apart.items() if ids]
+    if lines:
+        raise RecipeError(
+            f"{out}: holds a run on other data; choose another --out, or give the data it began "
+            "with\n  " + "\n  ".join(lines)
+        )
+
+
 def environment(device: torch.device, precision: torch.dtype | None) -> dict[str, Any]:
     """Return what the run ran on, for env.json and the report."""
     libraries = (
-        "lamina", "torch", "torchvision", "timm", "segmentation-models-pytorch", "accelerate",
-        "numpy", "opencv-python-headless",
+        "lamina",
+        "torch",
+        "torchvision",
+        "timm",
+        "segmentation-models-pytorch",
+        "accelerate",
+        "numpy",
+        "opencv-python-headless",
     )
     return {
         "python": platform.python_version(),

@@ -73,6 +73,7 @@ def train(
         where = choose_device(device)
         precision = choose(recipe.precision, where)
         opened = open_data(recipe, data)
+        wanted = _wanted(opened, folds)
         record_recipe(out, opened.recipe, resolved_text(recipe), accept_changes=accept_changes)
         files.write_json(out / "env.json", environment(where, precision))
         for line in opened.lines():
@@ -82,7 +83,6 @@ def train(
         torch.use_deterministic_algorithms(recipe.deterministic)
         accelerator = _accelerator(where, precision)
         say(f"device {where}, {str(precision or torch.float32).removeprefix('torch.')}")
-        wanted = _wanted(opened, folds)
         stop = Stop()
         with stop.listening(), tracker(accelerator, track, out, recipe) as report:
             make = _job_maker(
