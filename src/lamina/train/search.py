@@ -43,6 +43,11 @@ def tune(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     """
     if not (run / "data.json").is_file():
         raise DataError(f"{run}: no data.json; name a run folder that lamina train wrote")
+    if not (run / BUNDLE).is_dir():
+        raise DataError(
+            f"{run}: its training has not finished; run the same `lamina train` again, it goes on "
+            "where it stopped"
+        )
     bundle = Bundle.load(run / BUNDLE)
     recipe = bundle.recipe
     aim = aim_of(recipe.metric, outputs=recipe.task.outputs)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from accelerate import Accelerator
-from accelerate.tracking import GeneralTracker, filter_trackers
+from accelerate.tracking import GeneralTracker, filter_trackers, get_available_trackers
+from accelerate.utils import LoggerType
 
 from lamina.errors import RecipeError
 from lamina.progress import say
@@ -30,6 +31,7 @@ def tracker(
     if not names:
         yield lambda row, step: None
         return
+    _must_be_there(names)
     try:
         accelerator.log_with = filter_trackers(list(names), out)
         accelerator.init_trackers(
@@ -51,3 +53,16 @@ def tracker(
 
     yield report
     accelerator.end_training()
+
+
+def _must_be_there(names: Sequence[str]) -> None:
+    # accelerate itself drops a tracker that is not installed without a word
+    known = {one.value for one in LoggerType} - {"all"}
+    here = {one.value for one in get_available_trackers()}
+    for name in names:
+        if name not in known:
+            raise RecipeError(f"--track is '{name}'; it must be one of {', '.join(sorted(known))}")
+        if name not in here:
+            raise RecipeError(
+                f"--track {name}: {name} is not installed here; install it, or leave --track out"
+            )
