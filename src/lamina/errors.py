@@ -16,6 +16,9 @@ not a LaminaError is a bug in lamina and keeps its traceback.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 
 class LaminaError(Exception):
     """Base of all errors raised on purpose; ``exit_code`` is what the command line returns."""
@@ -46,9 +49,13 @@ class BundleError(LaminaError):
 
 
 class PartialError(LaminaError):
-    """Some items failed; the others are whole."""
+    """Some items failed; the others are whole. ``found`` is what would have been returned."""
 
     exit_code = 5
+
+    def __init__(self, message: str, found: Mapping[str, Any] | None = None) -> None:
+        super().__init__(message)
+        self.found = found
 
 
 class ResourceError(LaminaError):

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec
 
 import typer
 
-from lamina.errors import LaminaError, RecipeError
+from lamina.errors import LaminaError, PartialError, RecipeError
 
 P = ParamSpec("P")
 
@@ -19,13 +19,18 @@ _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
 def door(command: Callable[P, None]) -> Callable[P, None]:
-    """Print a LaminaError as one message and leave with its exit code; bugs keep their traceback."""
+    """Print a LaminaError as one message and leave with its exit code; bugs keep their traceback.
+
+    Where only some items failed, ``--json`` still prints its object: it lists them.
+    """
 
     @functools.wraps(command)
     def opened(*args: P.args, **kwargs: P.kwargs) -> None:
         try:
             command(*args, **kwargs)
         except LaminaError as error:
+            if isinstance(error, PartialError) and error.found is not None and kwargs.get("json"):
+                show(error.found, json=True, text="")
             typer.secho(f"error: {error}", fg="red", err=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
@@ -73,6 +78,22 @@ def is_bundle(path: Path) -> bool:
         or (path / "bundle" / "bundle.json").is_file()
         or (path / "recipe.resolved.yaml").is_file()
     )
+
+
+def whole_numbers(text: str | None, option: str) -> list[int] | None:
+    """Return the numbers of a text such as ``0,2``; None stays None.
+
+    Raises:
+        RecipeError: a word is not a whole number.
+    """
+    if text is None:
+        return None
+    try:
+        return [int(word) for word in text.split(",")]
+    except ValueError:
+        raise RecipeError(
+            f"{option} is '{text}'; write whole numbers with commas between, such as 0,2"
+        ) from None
 
 
 def byte_count(text: str | None) -> int | None:

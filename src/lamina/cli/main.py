@@ -32,9 +32,7 @@ Changes = Annotated[
 ]
 Data = Annotated[Path, typer.Option("--data", help="The folder that holds the data.")]
 Run = Annotated[Path, typer.Argument(help="A run folder of `lamina train`.", show_default=False)]
-Pred = Annotated[
-    Path, typer.Argument(help="A folder of `lamina predict`.", show_default=False)
-]
+Pred = Annotated[Path, typer.Argument(help="A folder of `lamina predict`.", show_default=False)]
 RecipeName = Annotated[
     str,
     typer.Argument(help="A recipe: a YAML file, or the name of a built-in.", show_default=False),
@@ -85,6 +83,7 @@ def check(
         "digest": sound.digest(),
         "stages": [stage.name for stage in sound.stages],
     }
+    sound.network.model_copy(update={"weights": "none"}).build(sound.frame.inputs, 1)
     lines = [f"{recipe}: sound; stages: {', '.join(stage.name for stage in sound.stages)}"]
     if data is not None:
         from lamina.train.opening import open_data
@@ -102,7 +101,8 @@ def check(
 
 
 @app.command(
-    epilog="Example: lamina train tiles.yaml --data tiles -s split.groups=groups.csv --out runs/tiles"
+    epilog="Example: lamina train tiles.yaml --data tiles --out runs/tiles "
+    "-s split.groups=groups.csv"
 )
 @door
 def train(
@@ -115,13 +115,15 @@ def train(
     ] = None,
     device: Device = "auto",
     workers: Annotated[
-        int | None, typer.Option("--workers", help="Loader processes.", show_default="by machine")
+        int | None,
+        typer.Option("--workers", min=0, help="Loader processes.", show_default="by machine"),
     ] = None,
     save_minutes: Annotated[
-        float, typer.Option("--save-minutes", help="Save the state at least this often.")
+        float, typer.Option("--save-minutes", min=0, help="Save the state at least this often.")
     ] = 10.0,
     track: Annotated[
-        list[str] | None, typer.Option("--track", help="tensorboard, wandb or mlflow, besides files.")
+        list[str] | None,
+        typer.Option("--track", help="Also report to tensorboard, wandb, mlflow ..."),
     ] = None,
     *,
     accept_changes: Annotated[
@@ -130,6 +132,7 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a recipe on data; the same command goes on where an interrupted run stopped."""
+    from lamina.cli.door import whole_numbers
     from lamina.recipe.load import load_recipe
     from lamina.train.stages import train as run_training
 
@@ -137,7 +140,7 @@ def train(
         load_recipe(recipe, changes or ()),
         data=data,
         out=out,
-        folds=None if folds is None else [int(word) for word in folds.split(",")],
+        folds=whole_numbers(folds, "--folds"),
         device=device,
         workers=workers,
         save_minutes=save_minutes,
@@ -186,7 +189,9 @@ def predict(
         ),
     ] = "auto",
     device: Device = "auto",
-    batch: Annotated[int | None, typer.Option("--batch", help="Tiles per forward pass.")] = None,
+    batch: Annotated[
+        int | None, typer.Option("--batch", min=1, help="Tiles per forward pass.")
+    ] = None,
     memory: Annotated[
         str | None, typer.Option("--memory", metavar="4G", help="Largest memory to use.")
     ] = None,
@@ -259,13 +264,16 @@ def report(
     out: Annotated[
         Path | None, typer.Option("--out", help="The page; default: RUN/report.html.")
     ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Where the training data lie now.")
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
     """Write one offline HTML page about a run: curves, scores, worst cases."""
     from lamina.report.page import report as write_report
 
-    page = write_report(run, out)
+    page = write_report(run, out, data=data)
     show({"report": str(page), "bytes": page.stat().st_size}, json=json, text=f"wrote {page}")
 
 
@@ -273,7 +281,9 @@ def report(
 @door
 def demo(
     job: Annotated[str, typer.Argument(help="Which job: steel.")] = "steel",
-    out: Annotated[Path, typer.Option("--out", help="The folder to work in.")] = Path("lamina-demo"),
+    out: Annotated[Path, typer.Option("--out", help="The folder to work in.")] = Path(
+        "lamina-demo"
+    ),
     *,
     quick: Annotated[bool, typer.Option("--quick", help="Under a minute, and less exact.")] = False,
     json: Json = False,

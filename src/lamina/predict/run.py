@@ -62,7 +62,7 @@ def predict(
         DataError: nothing can be read, or the only image is bad.
         BundleError: a bundle is missing, damaged, or does not fit the others.
         ResourceError: the memory allowed does not hold one tile.
-        PartialError: some images are bad; all others are done.
+        PartialError: some images are bad; all others are done. It carries what else is returned.
     """
     begun = time.monotonic()
     if members not in ("auto", "all"):
@@ -222,5 +222,6 @@ def _tell(summary: dict[str, Any], opened: _Opened, *, progress: bool) -> None:
         raise PartialError(
             f"{summary['out']}: {summary['cases']} cases are done, {len(opened.failed)} could not "
             "be read; correct or remove them, then run the same command again\n  "
-            + "\n  ".join(row["why"].splitlines()[0] for row in opened.failed[:10])
+            + "\n  ".join(row["why"].splitlines()[0] for row in opened.failed[:10]),
+            summary,
         )

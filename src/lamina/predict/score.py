@@ -50,6 +50,8 @@ def score(pred: Path, truth: Path, *, part: Part = "all") -> dict[str, Any]:
     predictions = Predictions.open(pred)
     recipe, task = predictions.info.recipe, predictions.task
     _check_part(part, predictions)
+    if not truth.is_dir():
+        raise DataError(f"{truth}: no such folder; give the data folder that holds the truth")
     listing = recipe.data.open(truth, task)
     matched = match(predictions.ids, {case.id: case for case in listing.cases})
     if not matched.pairs:
