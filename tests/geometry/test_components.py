@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lamina.geometry.components import Connectivity, drop_small, sizes
+from lamina.geometry.components import Connectivity, drop_small, part_sizes, sizes
 
 Mask = NDArray[np.bool_]
 ORDER: dict[int, int] = {4: 1, 8: 2, 6: 1, 18: 2, 26: 3}  # scipy's name of each neighbourhood
@@ -57,6 +57,7 @@ def test_agrees_with_scipy(
     assert sizes(mask, connectivity).tolist() == sorted(counts[1:].tolist(), reverse=True)
     kept = mask & (counts[labels] >= minimum)
     np.testing.assert_array_equal(drop_small(mask, minimum, connectivity), kept)
+    np.testing.assert_array_equal(part_sizes(mask, connectivity), np.where(mask, counts[labels], 0))
 
 
 def test_all_neighbours_count_by_default() -> None:

@@ -54,6 +54,22 @@ def sizes(mask: NDArray[np.bool_], connectivity: Connectivity | None = None) -> 
     return np.sort(counts[1:])[::-1]
 
 
+def part_sizes(
+    mask: NDArray[np.bool_], connectivity: Connectivity | None = None
+) -> NDArray[np.int64]:
+    """Return for each pixel the number of pixels of its connected part, 0 outside the mask.
+
+    Arguments and errors are those of ``drop_small``; the shape is that of the mask.
+    """
+    neighbours = _checked(mask, connectivity)
+    if not mask.any():
+        return np.zeros(mask.shape, np.int64)
+    labels, counts = _label(mask, neighbours)
+    counts[0] = 0  # the background
+    found: NDArray[np.int64] = counts[labels]
+    return found
+
+
 def _checked(mask: NDArray[np.bool_], connectivity: Connectivity | None) -> Connectivity:
     if mask.dtype != np.bool_:
         raise ValueError(f"parts are found in a bool mask, not in {mask.dtype}")

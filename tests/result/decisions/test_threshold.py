@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import cv2
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from lamina.errors import RecipeError
@@ -43,6 +48,50 @@ def test_a_volume_is_decided_as_a_whole() -> None:
     prob[0, 0, 0, 0] = prob[0, 1, 1, 1] = 1  # neighbours across the slices
     assert Threshold(min_component=2)(prob).sum() == 2
     assert Threshold(min_area=3)(prob).sum() == 0
+
+
+def rows(*lines: str) -> NDArray[np.float32]:
+    return np.array([[[letter == "#" for letter in line] for line in lines]], np.float32)
+
+
+def test_a_larger_part_clears_other_classes_beneath_it() -> None:
+    """STEEL-22: parts of all classes are painted from small to large."""
+    prob = np.concatenate([rows("####..", "####..", "......"), rows("...###", "...#..", "......")])
+    masks = Threshold(overlap="largest")(prob)
+    assert masks[0].astype(int).tolist() == [[1, 1, 1, 1, 0, 0], [1, 1, 1, 1, 0, 0], [0] * 6]
+    assert masks[1].astype(int).tolist() == [[0, 0, 0, 0, 1, 1], [0] * 6, [0] * 6]
+    assert Threshold()(prob).sum() == 12  # by default both keep their pixels
+
+
+def test_a_class_loses_its_area_to_paint_before_it_is_emptied() -> None:
+    prob = np.concatenate([rows("####", "####"), rows("..##", "....")])
+    kept = Threshold(overlap="largest", min_area=2)(prob)
+    assert kept.sum(axis=(1, 2)).tolist() == [8, 0]
+    assert Threshold(min_area=2)(prob).sum(axis=(1, 2)).tolist() == [8, 2]
+
+
+def slow_paint(prob: NDArray[np.float32], minimum: int, areas: list[int]) -> NDArray[np.bool_]:
+    """STEEL-22 word by word."""
+    parts = []
+    for k, plane in enumerate(prob):
+        count, labels = cv2.connectedComponents((plane > 0.5).astype(np.uint8), connectivity=8)
+        parts += [(int((labels == i).sum()), k, labels == i) for i in range(1, count)]
+    canvas = np.zeros(prob.shape, np.bool_)
+    for size, k, part in sorted(parts, key=lambda one: one[:2]):
+        if size >= minimum:
+            canvas[:, part] = False
+            canvas[k, part] = True
+    for k, area in enumerate(areas):
+        if canvas[k].sum() < area:
+            canvas[k] = False
+    return canvas
+
+
+@settings(max_examples=60)
+@given(arrays(np.float32, (3, 7, 9), elements=st.sampled_from([0.0, 0.5, 0.75])), st.integers(1, 6))
+def test_agrees_with_painting_part_by_part(prob: NDArray[np.float32], minimum: int) -> None:
+    decide = Threshold(min_component=minimum, min_area=(0, 5, 12), overlap="largest")
+    np.testing.assert_array_equal(decide(prob), slow_paint(prob, minimum, [0, 5, 12]))
 
 
 def test_a_list_of_the_wrong_length_is_refused_with_both_lengths() -> None:

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import field_validator
 
 from lamina.errors import RecipeError
-from lamina.geometry.components import drop_small
+from lamina.geometry.components import drop_small, part_sizes
 from lamina.result.decisions.base import Decision
 
 T = TypeVar("T", int, float)
@@ -18,9 +18,10 @@ T = TypeVar("T", int, float)
 class Threshold(Decision):
     """Above the threshold, without small parts, and empty where too little is left.
 
-    The order is that of STEEL-22: p > threshold, then parts below ``min_component`` go, then a
-    class with fewer pixels than ``min_area`` in the whole case is emptied. One number serves
-    all classes; a list has one number per class.
+    The order is that of STEEL-22: p > threshold, then parts below ``min_component`` go, then
+    classes that share pixels are told apart if ``overlap`` says so, then a class with fewer
+    pixels than ``min_area`` in the whole case is emptied. One number serves all classes; a list
+    has one number per class.
     """
 
     kind: Literal["threshold"] = "threshold"
@@ -33,6 +34,10 @@ class Threshold(Decision):
 
     min_component: int | tuple[int, ...] = 0
     """Connected parts (8 neighbours; 26 in volumes) with fewer pixels are dropped first."""
+
+    overlap: Literal["keep", "largest"] = "keep"
+    """keep: classes may share pixels; largest: the connected parts of all classes are painted
+    from small to large, each clearing the other classes under it (STEEL-22)."""
 
     @field_validator("threshold")
     @classmethod
@@ -68,9 +73,23 @@ class Threshold(Decision):
             np.greater(prob[k], np.float32(thresholds[k]), out=masks[k])
             if components[k] > 1:
                 masks[k] = drop_small(masks[k], components[k])
+        if self.overlap == "largest":
+            _paint(masks)
+        for k in range(classes):
             if np.count_nonzero(masks[k]) < areas[k]:
                 masks[k] = False
         return masks
+
+
+def _paint(masks: NDArray[np.bool_]) -> None:
+    """Leave each pixel to the largest of the parts that hold it; of equals, to the last class."""
+    shared = np.count_nonzero(masks, axis=0) > 1
+    if not shared.any():
+        return
+    # what is painted last stays, and parts of one class do not touch: no need to paint in turn
+    sizes = np.stack([part_sizes(mask)[shared] for mask in masks])
+    last = len(masks) - 1 - sizes[::-1].argmax(axis=0)
+    masks[:, shared] = last == np.arange(len(masks))[:, None]
 
 
 def _each(value: T | tuple[T, ...], classes: int, name: str) -> tuple[T, ...]:
