@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -21,7 +21,8 @@ from lamina.geometry.tiles import TileGrid
 from lamina.geometry.view import Views, members
 from lamina.geometry.window import Window, normalised
 from lamina.predict.engine import Member, activate, predict_case, predict_image
-from lamina.recipe.recipe import MeanOf, Predict, Recipe
+from lamina.predict.means import combine
+from lamina.recipe.recipe import MeanOf, Pool, Predict, Recipe
 from lamina.task import Task
 from lamina.volume import ArrayVolume
 
@@ -140,20 +141,27 @@ def slow(
             total = np.zeros((len(weighted), *pixels.shape[1:])) if total is None else total
             total[(slice(None), *region.slices)] += weighted
         assert total is not None
-        if (options.mean_of.tiles, options.mean_of.members) == ("logit", "probability"):
+        if options.mean_of.tiles == "logit" and options.mean_of.members != "logit":
             total = activate(kind.kind, torch.from_numpy(total)[None])[0].numpy()
         by_member.append(total)
-    mean = np.mean(by_member, 0)
+    power = {"root_mean_square": 2, "cubic": 3}.get(options.mean_of.members, 1)
+    mean = np.mean([one**power for one in by_member], 0) ** (1 / power)
+    if power > 1 and kind.exclusive:
+        mean = mean / mean.sum(0)
     if options.mean_of.members == "logit":
         mean = activate(kind.kind, torch.from_numpy(mean)[None])[0].numpy()
     return mean.astype(np.float32)
 
 
-LEVELS: list[tuple[Literal["logit", "probability"], ...]] = [
+LEVELS: list[tuple[Any, ...]] = [
     ("logit", "logit", "logit"),
     ("logit", "logit", "probability"),
     ("logit", "probability", "probability"),
     ("probability", "probability", "probability"),
+    ("logit", "logit", "cubic"),  # STEEL-24
+    ("logit", "probability", "root_mean_square"),
+    ("probability", "probability", "root_mean_square"),
+    ("probability", "probability", "cubic"),
 ]
 
 
@@ -164,7 +172,7 @@ LEVELS: list[tuple[Literal["logit", "probability"], ...]] = [
     ),
 )
 def test_means_of_views_tiles_and_members_agree_with_brute_force(
-    levels: tuple[Literal["logit", "probability"], ...],
+    levels: tuple[Any, ...],
     kind: Literal["binary", "multiclass"],
     views: Views,
 ) -> None:
@@ -179,6 +187,30 @@ def test_means_of_views_tiles_and_members_agree_with_brute_force(
     np.testing.assert_allclose(found, slow(pixels, networks, task, options, 16), atol=2e-6)
     assert found.min() >= 0
     assert found.max() <= 1 + 1e-6
+
+
+@pytest.mark.parametrize("pool", ["logit", "probability", "root_mean_square", "cubic"])
+def test_members_with_other_tiles_and_frames_are_averaged_as_whole_answers(pool: Pool) -> None:
+    level: Any = "logit" if pool == "logit" else "probability"
+    options = Predict(overlap=0.4, mean_of=MeanOf(views=level, tiles=level, members=pool))
+    pixels, networks = image(37, 29) * 4, [conv(1), conv(2)]
+    frames = [Frame(), Frame(border="zero")]
+    tiles = [(16, 16), (32, 24)]
+    together = [
+        Member(network, AS_STORED, weight, frame, tile)
+        for network, weight, frame, tile in zip(networks, (2, 1), frames, tiles, strict=True)
+    ]
+    volume = ArrayVolume(pixels)
+
+    def ask(members: list[Member], tile: tuple[int, int]) -> Array:
+        return predict_image(volume, members, Frame(), BINARY, options, tile=tile, device=CPU)
+
+    found = ask(together, (8, 8))
+    each = [
+        predict_image(volume, [member(n)], frame, BINARY, options, tile=tile, device=CPU)
+        for n, frame, tile in zip(networks, frames, tiles, strict=True)
+    ]
+    np.testing.assert_allclose(found, combine(each, [2, 1], "binary", pool), atol=2e-6)
 
 
 def test_members_count_by_their_weights() -> None:

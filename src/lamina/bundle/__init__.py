@@ -2,7 +2,20 @@
 
 from __future__ import annotations
 
-from lamina.bundle.bundle import Bundle, MemberWeights, load_bundles, versions
-from lamina.bundle.index import KnownCase, MemberFile
+from lamina.bundle.bundle import Bundle, MemberWeights, Training, versions
+from lamina.bundle.index import KnownCase, MemberFile, Source
+from lamina.bundle.together import Part, join, load_bundles, must_agree
 
-__all__ = ["Bundle", "KnownCase", "MemberFile", "MemberWeights", "load_bundles", "versions"]
+__all__ = [
+    "Bundle",
+    "KnownCase",
+    "MemberFile",
+    "MemberWeights",
+    "Part",
+    "Source",
+    "Training",
+    "join",
+    "load_bundles",
+    "must_agree",
+    "versions",
+]

@@ -54,8 +54,22 @@ class MemberWeights:
 
 
 @dataclass(frozen=True)
+class Training:
+    """One training behind a bundle: its members by number, and the cases it saw.
+
+    A bundle of ``lamina train`` has one; an ensemble has one for each run it was made of.
+    """
+
+    name: str
+    weight: float
+    members: tuple[int, ...]
+    recipe: Recipe
+    cases: Mapping[str, KnownCase]
+
+
+@dataclass(frozen=True)
 class Bundle:
-    """A trained recipe."""
+    """A trained recipe, or several that answer together."""
 
     index: Index
     store: Store = field(repr=False)
@@ -157,14 +171,42 @@ class Bundle:
 
     @property
     def cases(self) -> dict[str, KnownCase]:
-        """The cases that training saw, by id."""
+        """The cases that its own training saw, by id; see ``trainings`` for an ensemble."""
         return self.index.cases
+
+    @property
+    def trainings(self) -> tuple[Training, ...]:
+        """The trainings behind its members, in order."""
+        if not self.index.sources:
+            every = tuple(range(len(self.members)))
+            return (Training("", 1.0, every, self.recipe, self.cases),)
+        return tuple(
+            Training(
+                name,
+                one.weight,
+                tuple(n for n, member in enumerate(self.members) if member.source == name),
+                one.recipe,
+                one.cases,
+            )
+            for name, one in self.index.sources.items()
+        )
+
+    def recipe_of(self, number: int) -> Recipe:
+        """Return the recipe that a member was trained by: its network, frame and tile."""
+        source = self.members[number].source
+        return self.recipe if source is None else self.index.sources[source].recipe
 
     def digest(self) -> str:
         """Return the SHA-256 of all that decides a probability; tuning does not change it."""
+        # What format 1 did not know is left out where it is not used: old digests stay.
         parts = [self.index.recipe_digest]
-        parts += [member.model_dump_json() for member in self.members]
-        parts += [f"{id}:{case.model_dump_json()}" for id, case in sorted(self.cases.items())]
+        parts += [member.model_dump_json(exclude=_unused(member)) for member in self.members]
+        parts += [
+            f"{id}:{case.model_dump_json(exclude=_unused(case))}"
+            for id, case in sorted(self.cases.items())
+        ]
+        for name, one in self.index.sources.items():
+            parts.append(f"{name}:{one.bundle}:{one.weight!r}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def with_decision(self, decision: AnyDecision, scores: Mapping[str, Any]) -> Bundle:
@@ -192,7 +234,7 @@ class Bundle:
         Raises:
             BundleError: weights and recipe do not belong together; every difference is listed.
         """
-        recipe = self.recipe
+        recipe = self.recipe_of(number)
         blank = recipe.network.model_copy(update={"weights": "none"})
         network = blank.build(recipe.frame.inputs, self.task.outputs)
         fill(network, self.weights(number), self._place(number))
@@ -223,46 +265,12 @@ class Bundle:
         return f"{self.store.where}: {self.members[number].file}"
 
 
+def _unused(one: MemberFile | KnownCase) -> set[str]:
+    """Return the options that are as before they existed."""
+    before = {"source": None, "labels": "given"}
+    return {name for name, value in before.items() if getattr(one, name, ...) == value}
+
+
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that decide a result."""
     return {name: version(name) for name in _LIBRARIES}
-
-
-def load_bundles(paths: Sequence[Path], *, verify: bool = True) -> list[Bundle]:
-    """Open several bundles that are to answer together.
-
-    Args:
-        paths: Bundles (folders or zips), or run folders with a ``bundle`` in them.
-        verify: As in ``Bundle.load``.
-
-    Raises:
-        BundleError: one cannot be opened, or they do not see or answer alike.
-    """
-    bundles = []
-    for path in paths:
-        inside = path / "bundle"
-        if path.is_dir() and not (path / INDEX).is_file():
-            if not inside.is_dir():
-                raise BundleError(
-                    f"{path}: neither a bundle nor a run with one; has its training finished?"
-                )
-            path = inside
-        bundles.append(Bundle.load(path, verify=verify))
-    for other in bundles[1:]:
-        _must_agree(bundles[0], other)
-    return bundles
-
-
-def _must_agree(one: Bundle, other: Bundle) -> None:
-    pairs = {
-        "task": (one.task, other.task),
-        "frame.channels": (one.recipe.frame.channels, other.recipe.frame.channels),
-        "frame.slices": (one.recipe.frame.slices, other.recipe.frame.slices),
-        "tile": (one.recipe.tile, other.recipe.tile),
-    }
-    for name, (first, second) in pairs.items():
-        if first != second:
-            raise BundleError(
-                f"{one.store.where} and {other.store.where} cannot answer together: {name} is "
-                f"{first!r} and {second!r}; predict them apart"
-            )

@@ -8,9 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Literal
 
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 import lamina
 from lamina.bundle.store import Store
@@ -20,8 +20,8 @@ from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision
 from lamina.spec import Spec
 
-FORMAT = 1
-"""Version of the layout; a bundle with a higher one is refused."""
+FORMAT = 2
+"""Version of the layout; a higher one is refused. 1 knew one training only, no sources."""
 
 INDEX = "bundle.json"
 LARGEST_INDEX = 256 * 2**20
@@ -52,6 +52,9 @@ class MemberFile(Spec):
     normalise: AnyNormalise
     """Normalisation as resolved on its own training cases."""
 
+    source: str | None = None
+    """The training it comes from, by its name in ``sources``; null: the bundle's own."""
+
 
 class KnownCase(Spec):
     """A case that training saw."""
@@ -61,6 +64,25 @@ class KnownCase(Spec):
 
     fold: int
     """The fold that held it out; -1: every member trained on it."""
+
+    labels: Literal["given", "pseudo"] = "given"
+    """Whether its labels came with the data, or from members that had never seen it."""
+
+
+class Source(Spec):
+    """One training of an ensemble: what its members are, and what they saw."""
+
+    recipe: Recipe
+    """Says how its members are built, what they look at, and in which tiles."""
+
+    bundle: str
+    """Digest of the bundle it was."""
+
+    weight: float = Field(gt=0)
+    """Share of its members together in an answer, relative to the other sources."""
+
+    cases: dict[str, KnownCase]
+    """The cases of its training, by id."""
 
 
 class Index(Spec):
@@ -88,10 +110,13 @@ class Index(Spec):
     """What training and tuning measured."""
 
     cases: dict[str, KnownCase]
-    """The cases of training, by id."""
+    """The cases of the bundle's own training, by id; an ensemble has none."""
 
     versions: dict[str, str]
     """Versions of the libraries that trained it."""
+
+    sources: dict[str, Source] = Field(default_factory=dict)
+    """The trainings that an ensemble was made of, by name."""
 
 
 def sealed(index: Index) -> dict[str, Any]:
@@ -138,4 +163,6 @@ def read_index(store: Store) -> Index:
         ) from error
     if index.recipe.task.names is None or not index.members:
         raise BundleError(f"{place}: names no outputs or no members; train it again")
+    if any(one.source not in (None, *index.sources) for one in index.members):
+        raise BundleError(f"{place}: a member names a source that is not there; make it again")
     return index

@@ -1,9 +1,10 @@
 """The one engine of validation, out-of-fold and final prediction.
 
-An image gets one lattice of tiles. Every tile is looked at in every view by every member, and
-its answer is added into one array with weights that already sum to 1: there is no map of
-weights and no final division. Tiles are added in the order of the lattice, and batches have
-one size (the last is padded), so that an answer does not depend on its neighbours.
+An image gets one lattice of tiles; members with tiles of another size get their own. Every tile
+is looked at in every view by every member, and its answer is added into one array with weights
+that already sum to 1: there is no map of weights and no final division. Tiles are added in the
+order of the lattice, and batches have one size (the last is padded), so that an answer does not
+depend on its neighbours.
 
 Letters: B tiles of a batch, C channels in, K outputs, H and W rows and columns.
 """
@@ -12,46 +13,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import Any, Literal
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
 
 from lamina.data.case import Case
 from lamina.data.frame import Frame
-from lamina.data.normalise import AnyNormalise
-from lamina.errors import DataError, RecipeError, ResourceError
-from lamina.geometry.tiles import TileGrid
-from lamina.geometry.view import members as views_of
-from lamina.predict.blend import Sum
-from lamina.predict.memory import LARGEST_BATCH, batch_size, is_out_of_memory, release
-from lamina.progress import say
+from lamina.errors import DataError, RecipeError
+from lamina.predict.job import Job, Member
+from lamina.predict.means import activate
+from lamina.predict.memory import LARGEST_BATCH
 from lamina.recipe.recipe import Predict, Recipe
 from lamina.task import Task
 from lamina.volume import Plane, Volume
 
 Array = NDArray[np.float32]
-Kind = Literal["binary", "multilabel", "multiclass", "restore"]
 
-
-@dataclass(frozen=True)
-class Member:
-    """A trained network with the normalisation it was trained with."""
-
-    network: nn.Module
-    normalise: AnyNormalise
-    weight: float = 1.0
-    """Share in the mean over members, relative to the others; above 0."""
-
-
-def activate(kind: Kind, logits: Tensor) -> Tensor:
-    """Return probabilities of logits (B, K, H, W): sigmoid, softmax over K; values of restore."""
-    if kind == "restore":
-        return logits
-    return logits.softmax(1) if kind == "multiclass" else logits.sigmoid()
+__all__ = ["Member", "activate", "predict_case", "predict_image"]
 
 
 def predict_image(
@@ -87,7 +66,7 @@ def predict_image(
     Raises:
         ResourceError: a single tile does not fit the memory.
     """
-    job = _Job(tuple(members), frame, task.kind, options, tile, device, precision, batch)
+    job = Job(tuple(members), frame, task.kind, options, tile, device, precision, batch)
     with _answering(job):
         return job.image(volume, out)
 
@@ -129,7 +108,7 @@ def predict_case(
     volume = case.image if isinstance(case, Case) else case
     size = batch or recipe.predict.batch or LARGEST_BATCH
     kind, tile = recipe.task.kind, recipe.tile
-    job = _Job(tuple(members), recipe.frame, kind, recipe.predict, tile, device, precision, size)
+    job = Job(tuple(members), recipe.frame, kind, recipe.predict, tile, device, precision, size)
     tick = progress or _nothing
     with _answering(job):
         if len(volume.axes) == 2:
@@ -139,119 +118,8 @@ def predict_case(
         return _slices(job, volume, out, tick)
 
 
-@dataclass
-class _Job:
-    members: tuple[Member, ...]
-    frame: Frame
-    kind: Kind
-    options: Predict
-    tile: tuple[int, int]
-    device: torch.device
-    precision: torch.dtype | None
-    batch: int
-
-    def sum(self, grid: TileGrid, outputs: int, out: NDArray[np.float32] | None) -> Sum:
-        return Sum(grid, self.options.window, outputs, device=self.device, out=out)
-
-    def image(self, volume: Volume, out: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        """Predict, with ever smaller batches where memory runs out (M05)."""
-        while True:
-            try:
-                return _image(self, volume, out)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                if self.batch == 1:
-                    raise ResourceError(
-                        f"{volume.name}: one tile of {self.tile[0]} x {self.tile[1]} pixels does "
-                        f"not fit the memory of {self.device}; set a smaller predict.tile\n"
-                        f"  {error}"
-                    ) from error
-            self.batch //= 2
-            release()
-            say(f"{volume.name}: out of memory, going on with {self.batch} tiles per forward pass")
-
-
-def _image(job: _Job, volume: Volume, out: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    mean = job.options.mean_of
-    late = mean.tiles == "logit"  # the sum over tiles is one of logits
-    apart = late and mean.members == "probability" and len(job.members) > 1
-    steps = tuple(max(1, round(n * (1 - job.options.overlap))) for n in job.tile)
-    grid = TileGrid(tuple(volume.shape), job.tile, steps)
-    whole = sum(member.weight for member in job.members)
-    total: Sum | None = None
-    for member in job.members:
-        share = member.weight / whole
-        own: Sum | None = None
-        for number, answer in enumerate(_answers(job, member, volume, grid)):
-            if total is None:
-                total = job.sum(grid, len(answer), out)
-            if own is None:
-                own = job.sum(grid, len(answer), None) if apart else total
-            own.add(number, answer, 1.0 if apart else share)
-        if apart and own is not None and total is not None:
-            total.values.add_(activate(job.kind, own.values[None])[0], alpha=share)
-    if total is None:
-        raise ValueError("an answer needs at least one member")
-    if late and not apart:
-        total.values.copy_(activate(job.kind, total.values[None])[0])
-    return total.result()
-
-
-def _answers(job: _Job, member: Member, volume: Volume, grid: TileGrid) -> Iterator[Tensor]:
-    """Yield the mean over views (K, h, w) of each tile, float32, in the order of the lattice."""
-    count = len(grid)
-    size = batch_size(count, job.batch)
-    shift, factor = job.frame.factors(volume, member.normalise)
-    shape = (size, job.frame.inputs, *grid.tile)
-    stack = torch.zeros(shape).to(memory_format=torch.channels_last)
-    places, filled = stack.numpy(), 0
-    for number, region in enumerate(grid):
-        _lay(places[filled], job.frame.read(volume, region), shift, factor)
-        filled += 1
-        if filled == size or number == count - 1:
-            stack[filled:].zero_()
-            yield from _forward(job, member.network, stack.to(job.device))[:filled]
-            filled = 0
-
-
-def _lay(place: Array, pixels: NDArray[Any], shift: Array, factor: Array) -> None:
-    """Put (x - shift) * factor into the batch: what ``Frame.look`` returns, without the copy."""
-    if shift.any():
-        np.subtract(pixels, shift[:, None, None], out=place, dtype=np.float32)
-    else:
-        np.copyto(place, pixels, casting="same_kind")
-    if (factor != 1).any():
-        place *= factor[:, None, None]
-
-
-def _forward(job: _Job, network: nn.Module, tiles: Tensor) -> Tensor:
-    """Return the mean over views (B, K, h, w) of a batch: float32, probabilities where due."""
-    mean = job.options.mean_of
-    total: Tensor | None = None
-    for view, share in views_of(job.options.views):
-        seen = view.see(tiles).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(
-            job.device.type, dtype=job.precision, enabled=job.precision is not None
-        ):
-            logits = network(seen)
-        answer = logits.float()
-        if mean.views == "probability":
-            answer = activate(job.kind, answer)
-        answer = view.undo(answer)
-        if share == 1:
-            total = answer
-        else:
-            total = answer * share if total is None else total.add_(answer, alpha=share)
-    if total is None:
-        raise ValueError("a group of views is never empty")
-    if mean.views == "logit" and mean.tiles == "probability":
-        return activate(job.kind, total)
-    return total
-
-
 def _slices(
-    job: _Job, volume: Volume, out: NDArray[np.float32] | None, tick: Callable[[], None]
+    job: Job, volume: Volume, out: NDArray[np.float32] | None, tick: Callable[[], None]
 ) -> NDArray[np.float32]:
     slices = job.frame.slices
     if slices is None:
@@ -284,7 +152,7 @@ def _slices(
 
 
 @contextmanager
-def _answering(job: _Job) -> Iterator[None]:
+def _answering(job: Job) -> Iterator[None]:
     """Put the networks into evaluation mode without gradients, and back as they were."""
     before = []
     for member in job.members:

@@ -27,6 +27,8 @@ from lamina.task import Task
 
 Level = Literal["logit", "probability"]
 
+Pool = Literal["logit", "probability", "root_mean_square", "cubic"]
+
 
 class Ema(Spec):
     """An exponential moving average of the weights; validation and the member use it."""
@@ -99,12 +101,14 @@ class MeanOf(Spec):
     tiles: Level = "probability"
     """Between overlapping tiles."""
 
-    members: Level = "probability"
-    """Between the members of an ensemble."""
+    members: Pool = "probability"
+    """Between the members of an ensemble: logits, probabilities, or the root of the mean square
+    or third power of probabilities, which leans to the surest member (STEEL-24)."""
 
     @model_validator(mode="after")
     def _probabilities_stay_probabilities(self) -> Self:
-        order = (self.views, self.tiles, self.members)
+        members = "logit" if self.members == "logit" else "probability"
+        order = (self.views, self.tiles, members)
         if list(order) != sorted(order):  # "logit" sorts before "probability"
             raise ValueError(
                 f"means are taken views, tiles, members; {order} would turn probabilities back "
@@ -218,6 +222,16 @@ class Recipe(Spec):
                 raise ValueError(
                     f"{key} is {list(size)}; {self.network.kind} needs multiples of {multiple}"
                 )
+        return self
+
+    @model_validator(mode="after")
+    def _powers_are_for_probabilities(self) -> Self:
+        members = self.predict.mean_of.members
+        if self.task.kind == "restore" and members in ("root_mean_square", "cubic"):
+            raise ValueError(
+                f"predict.mean_of.members is {members}, which is for probabilities; a restore "
+                "task has values, set it to probability"
+            )
         return self
 
     @property

@@ -1,0 +1,177 @@
+"""How one image is answered: a lattice of tiles for each member, added into one array.
+
+Letters: B tiles of a batch, C channels in, K outputs, H and W rows and columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lamina.data.frame import Frame
+from lamina.data.normalise import AnyNormalise
+from lamina.errors import ResourceError
+from lamina.geometry.tiles import TileGrid
+from lamina.geometry.view import members as views_of
+from lamina.predict.blend import Sum
+from lamina.predict.means import POWERS, Kind, activate, rooted
+from lamina.predict.memory import batch_size, is_out_of_memory, release
+from lamina.progress import say
+from lamina.recipe.recipe import Predict
+from lamina.volume import Volume
+
+Array = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Member:
+    """A trained network with the normalisation it was trained with."""
+
+    network: nn.Module
+    normalise: AnyNormalise
+    weight: float = 1.0
+    """Share in the mean over members, relative to the others; above 0."""
+
+    frame: Frame | None = None
+    """How it looks at a region, with the inputs of the others; None: as the job says."""
+
+    tile: tuple[int, int] | None = None
+    """Rows and columns of its tiles; None: as the job says."""
+
+
+@dataclass
+class Job:
+    """Who answers, and how; ``batch`` shrinks where memory runs out."""
+
+    members: tuple[Member, ...]
+    frame: Frame
+    kind: Kind
+    options: Predict
+    tile: tuple[int, int]
+    device: torch.device
+    precision: torch.dtype | None
+    batch: int
+
+    def grid(self, member: Member, volume: Volume) -> TileGrid:
+        """Return the lattice of a member's tiles over an image."""
+        tile = member.tile or self.tile
+        steps = tuple(max(1, round(n * (1 - self.options.overlap))) for n in tile)
+        return TileGrid(tuple(volume.shape), tile, steps)
+
+    def apart(self) -> bool:
+        """Whether each member needs an array of its own before it joins the others."""
+        if len(self.members) == 1:
+            return False
+        mean = self.options.mean_of
+        late = mean.tiles == "logit" and mean.members != "logit"
+        tiles = {member.tile or self.tile for member in self.members}
+        return late or len(tiles) > 1 or POWERS.get(mean.members, 1) > 1
+
+    def sum(self, grid: TileGrid, outputs: int, out: NDArray[np.float32] | None) -> Sum:
+        """Return an empty sum over a lattice."""
+        return Sum(grid, self.options.window, outputs, device=self.device, out=out)
+
+    def image(self, volume: Volume, out: NDArray[np.float32] | None) -> NDArray[np.float32]:
+        """Predict, with ever smaller batches where memory runs out (M05)."""
+        while True:
+            try:
+                return _image(self, volume, out)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                if self.batch == 1:
+                    raise ResourceError(
+                        f"{volume.name}: one tile of {self.tile[0]} x {self.tile[1]} pixels does "
+                        f"not fit the memory of {self.device}; set a smaller predict.tile\n"
+                        f"  {error}"
+                    ) from error
+            self.batch //= 2
+            release()
+            say(f"{volume.name}: out of memory, going on with {self.batch} tiles per forward pass")
+
+
+def _image(job: Job, volume: Volume, out: NDArray[np.float32] | None) -> NDArray[np.float32]:
+    mean, apart = job.options.mean_of, job.apart()
+    late = mean.tiles == "logit"  # the sum over tiles is one of logits
+    pooled = mean.members == "logit"  # and so is that over members
+    whole = sum(member.weight for member in job.members)
+    total: Sum | None = None
+    for member in job.members:
+        share, grid = member.weight / whole, job.grid(member, volume)
+        own: Sum | None = None
+        for number, answer in enumerate(_answers(job, member, volume, grid)):
+            if total is None:
+                total = job.sum(grid, len(answer), out)
+            if own is None:
+                own = job.sum(grid, len(answer), None) if apart else total
+            own.add(number, answer, 1.0 if apart else share)
+        if apart and own is not None and total is not None:
+            values = own.values
+            if late and not pooled:
+                values = activate(job.kind, values[None])[0]
+            total.values.add_(values.pow(POWERS.get(mean.members, 1)), alpha=share)
+    if total is None:
+        raise ValueError("an answer needs at least one member")
+    if late and (pooled or not apart):
+        total.values.copy_(activate(job.kind, total.values[None])[0])
+    elif apart and not pooled:
+        rooted(job.kind, total.values, mean.members)
+    return total.result()
+
+
+def _answers(job: Job, member: Member, volume: Volume, grid: TileGrid) -> Iterator[Tensor]:
+    """Yield the mean over views (K, h, w) of each tile, float32, in the order of the lattice."""
+    count = len(grid)
+    size, frame = batch_size(count, job.batch), member.frame or job.frame
+    shift, factor = frame.factors(volume, member.normalise)
+    shape = (size, frame.inputs, *grid.tile)
+    stack = torch.zeros(shape).to(memory_format=torch.channels_last)
+    places, filled = stack.numpy(), 0
+    for number, region in enumerate(grid):
+        _lay(places[filled], frame.read(volume, region), shift, factor)
+        filled += 1
+        if filled == size or number == count - 1:
+            stack[filled:].zero_()
+            yield from _forward(job, member.network, stack.to(job.device))[:filled]
+            filled = 0
+
+
+def _lay(place: Array, pixels: NDArray[Any], shift: Array, factor: Array) -> None:
+    """Put (x - shift) * factor into the batch: what ``Frame.look`` returns, without the copy."""
+    if shift.any():
+        np.subtract(pixels, shift[:, None, None], out=place, dtype=np.float32)
+    else:
+        np.copyto(place, pixels, casting="same_kind")
+    if (factor != 1).any():
+        place *= factor[:, None, None]
+
+
+def _forward(job: Job, network: nn.Module, tiles: Tensor) -> Tensor:
+    """Return the mean over views (B, K, h, w) of a batch: float32, probabilities where due."""
+    mean = job.options.mean_of
+    total: Tensor | None = None
+    for view, share in views_of(job.options.views):
+        seen = view.see(tiles).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(
+            job.device.type, dtype=job.precision, enabled=job.precision is not None
+        ):
+            logits = network(seen)
+        answer = logits.float()
+        if mean.views == "probability":
+            answer = activate(job.kind, answer)
+        answer = view.undo(answer)
+        if share == 1:
+            total = answer
+        else:
+            total = answer * share if total is None else total.add_(answer, alpha=share)
+    if total is None:
+        raise ValueError("a group of views is never empty")
+    if mean.views == "logit" and mean.tiles == "probability":
+        return activate(job.kind, total)
+    return total

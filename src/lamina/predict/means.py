@@ -1,0 +1,80 @@
+"""Means over members: of logits, of probabilities, or of their powers (STEEL-24).
+
+With weights w that sum to 1, p = 1 is the arithmetic mean, 2 the root mean square, 3 the cubic
+mean (sum of w a^p)^(1/p). Of exclusive classes the higher means are divided by their sum, so that
+they stay probabilities.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lamina.recipe.recipe import Pool
+
+Kind = Literal["binary", "multilabel", "multiclass", "restore"]
+
+POWERS: dict[Pool, int] = {"probability": 1, "root_mean_square": 2, "cubic": 3}
+
+_LEAST = 2.0**-12  # probabilities nearer to 0 or 1 are not told apart in float16 near 1
+
+
+def activate(kind: Kind, logits: Tensor) -> Tensor:
+    """Return probabilities of logits (B, K, H, W): sigmoid, softmax over K; values of restore."""
+    if kind == "restore":
+        return logits
+    return logits.softmax(1) if kind == "multiclass" else logits.sigmoid()
+
+
+def rooted(kind: Kind, total: Tensor, pool: Pool) -> Tensor:
+    """Return the mean (K, *S) of a weighted sum of powers; ``total`` is changed in place."""
+    power = POWERS[pool]
+    if power == 1:
+        return total
+    total.clamp_(min=0).pow_(1 / power)
+    if kind == "multiclass":
+        total.div_(total.sum(0, keepdim=True))
+    return total
+
+
+def combine(
+    answers: Sequence[NDArray[Any]], weights: Sequence[float], kind: Kind, pool: Pool
+) -> NDArray[np.float32]:
+    """Return the mean of whole answers, as the engine takes it between members.
+
+    Args:
+        answers: (K, *S) probabilities of any floating type, or values; at least one.
+        weights: One each, above 0; only their ratios count.
+        kind: Of the task.
+        pool: ``logit`` takes logits of the probabilities, which are held 2^-12 away from 0 and 1.
+
+    Returns:
+        (K, *S) float32.
+    """
+    whole = sum(weights)
+    total: Tensor | None = None
+    for answer, weight in zip(answers, weights, strict=True):
+        one = torch.from_numpy(np.array(answer, np.float32))
+        if pool == "logit":
+            one = _logits(kind, one)
+        elif POWERS[pool] > 1:
+            one.pow_(POWERS[pool])
+        one *= weight / whole
+        total = one if total is None else total.add_(one)
+    if total is None:
+        raise ValueError("a mean needs at least one answer")
+    found = activate(kind, total[None])[0] if pool == "logit" else rooted(kind, total, pool)
+    return np.asarray(found.numpy(), np.float32)
+
+
+def _logits(kind: Kind, prob: Tensor) -> Tensor:
+    if kind == "restore":
+        return prob
+    if kind == "multiclass":
+        return prob.clamp_(min=_LEAST).log_()
+    return prob.clamp_(_LEAST, 1 - _LEAST).logit_()
