@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 import torch
 
+from lamina.bundle import Part, join
 from lamina.errors import ResourceError
 from lamina.predict.crew import Crew
 from lamina.predict.policy import Chosen
+from lamina.recipe.recipe import MeanOf
 from lamina.volume import ArrayVolume
 
 CPU = torch.device("cpu")
@@ -19,7 +21,7 @@ CPU = torch.device("cpu")
 def test_a_member_is_built_once_with_its_own_normalisation(make: Any) -> None:
     crew = Crew([make.bundle()], CPU, None)
     both = crew.members(Chosen(((0, 0), (0, 1)), "new"))
-    assert crew.members(Chosen(((0, 1),), "new"))[0] is both[1]
+    assert crew.members(Chosen(((0, 1),), "new"))[0].network is both[1].network
     assert both[0].normalise != both[1].normalise
     assert crew.names == ["fold0", "fold1"]
 
@@ -35,3 +37,15 @@ def test_a_smaller_limit_makes_smaller_batches_until_none_fits(make: Any) -> Non
     assert crew.fit([image], None) == 8
     with pytest.raises(ResourceError, match="pass --memory"):
         crew.fit([image], 2**20)
+
+
+def test_the_weight_of_a_source_is_shared_by_those_of_its_members_that_answer(make: Any) -> None:
+    one, two = make.bundle(), make.bundle(seed=5)
+    crew = Crew([join([Part("one", one, 2.0), Part("two", two, 1.0)], MeanOf())], CPU, None)
+    assert crew.names == ["one-fold0", "one-fold1", "two-fold0", "two-fold1"]
+    every = Chosen(((0, 0), (0, 1), (0, 2), (0, 3)), "new")
+    assert crew.weights(every) == pytest.approx([4 / 3, 4 / 3, 2 / 3, 2 / 3])
+    held_out = Chosen(((0, 0), (0, 2), (0, 3)), "held_out")  # 2 to 1, however many answer
+    assert crew.weights(held_out) == pytest.approx([2, 0.5, 0.5])
+    assert [one.weight for one in crew.members(held_out)] == crew.weights(held_out)
+    assert Crew([one, two], CPU, None).weights(Chosen(((0, 1), (1, 0)), "new")) == [1, 1]

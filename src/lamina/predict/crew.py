@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from math import prod
 
 import torch
@@ -36,17 +37,46 @@ class Crew:
         return name if len(self.bundles) == 1 else f"{bundle}:{name}"
 
     def members(self, chosen: Chosen) -> list[Member]:
-        """Return the members that answer.
+        """Return the members that answer, with their weights.
+
+        Members of a bundle count 1 each; in an ensemble the weight of a source is shared evenly
+        by those of its members that answer, and all of them together count 1 each.
 
         Raises:
             BundleError: weights are missing, damaged or do not fit.
         """
-        for pair in chosen.members:
-            if pair not in self._built:
-                bundle, number = self.bundles[pair[0]], pair[1]
-                network = bundle.network(number).to(self.device)
-                self._built[pair] = Member(network, bundle.members[number].normalise)
-        return [self._built[pair] for pair in chosen.members]
+        weights = self.weights(chosen)
+        return [
+            replace(self._member(*pair), weight=weight)
+            for pair, weight in zip(chosen.members, weights, strict=True)
+        ]
+
+    def weights(self, chosen: Chosen) -> list[float]:
+        """Return the weight of each member that answers."""
+        found: dict[tuple[int, int], float] = {}
+        for number, bundle in enumerate(self.bundles):
+            answering = {member for at, member in chosen.members if at == number}
+            shares = [
+                (training.weight, answering.intersection(training.members))
+                for training in bundle.trainings
+            ]
+            whole = sum(weight for weight, members in shares if members)
+            for weight, members in shares:
+                each = weight / whole * len(answering) / len(members) if members else 0.0
+                found |= {(number, member): each for member in members}
+        return [found[pair] for pair in chosen.members]
+
+    def _member(self, number: int, member: int) -> Member:
+        if (number, member) not in self._built:
+            bundle = self.bundles[number]
+            recipe = bundle.recipe_of(member)
+            self._built[number, member] = Member(
+                bundle.network(member).to(self.device),
+                bundle.members[member].normalise,
+                frame=recipe.frame,
+                tile=recipe.tile,
+            )
+        return self._built[number, member]
 
     def fit(self, volumes: Iterable[Volume], memory: int | None) -> int:
         """Return the tiles per forward pass that the memory allows.
@@ -58,13 +88,14 @@ class Crew:
         Raises:
             ResourceError: not even one tile fits.
         """
-        recipe = self.bundles[0].recipe
         used = used_memory()
-        sample = torch.zeros((1, recipe.frame.inputs, *recipe.tile), device=self.device)
-        network = self.members(Chosen(((0, 0),), "new"))[0].network
-        each = activations(network, sample, self.precision)
+        each = max(
+            self._activations(number, training.members[0])
+            for number, bundle in enumerate(self.bundles)
+            for training in bundle.trainings
+        )
         # The answer in float32, its stored copy in float16, and the image as it is stored.
-        answer = 6 * recipe.task.outputs
+        answer = 6 * self.bundles[0].recipe.task.outputs
         largest = max(
             prod(volume.shape) * (answer + volume.channels * volume.dtype.itemsize)
             for volume in volumes
@@ -74,3 +105,8 @@ class Crew:
             return fit_batch(each, largest, free)
         allowed = used + largest + available_memory() // 2 if memory is None else memory
         return fit_batch(each, used + largest, allowed)
+
+    def _activations(self, number: int, member: int) -> int:
+        recipe = self.bundles[number].recipe_of(member)
+        sample = torch.zeros((1, recipe.frame.inputs, *recipe.tile), device=self.device)
+        return activations(self._member(number, member).network, sample, self.precision)

@@ -39,8 +39,9 @@ class PredictedCase(Spec):
     members: tuple[str, ...]
     """Members whose answers are averaged."""
 
-    known: Literal["new", "held_out", "seen", "partly_seen"]
-    """Whether these members trained on it; ``partly_seen``: on sections of the same file."""
+    known: Literal["new", "held_out", "pseudo", "seen", "partly_seen"]
+    """Whether these members trained on it; ``pseudo``: with labels that members had made of it;
+    ``partly_seen``: on sections of the same file."""
 
 
 class Info(Spec):

@@ -68,6 +68,7 @@ def _known(result: dict[str, Any]) -> str:
     words = {
         "new": "new to every member",
         "held_out": "answered by members that never saw them",
+        "pseudo": "seen in training with labels that members had made",
         "partly_seen": "from files that members saw parts of",
         "seen": "SEEN IN TRAINING: these scores flatter",
     }
