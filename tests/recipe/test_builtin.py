@@ -12,7 +12,8 @@ from lamina.recipe.load import load_recipe, resolved_text
 
 
 def test_these_recipes_are_shipped() -> None:
-    assert {"folder-laptop", "steel", "steel-laptop", "volume-laptop"} <= set(names())
+    steel = {"steel", "steel-laptop", "steel-released"}
+    assert steel | {"folder-laptop", "volume-laptop"} <= set(names())
 
 
 @pytest.mark.parametrize("name", names())
@@ -69,6 +70,7 @@ def test_steel_is_the_published_pipeline_as_its_author_meant_it() -> None:
     assert (optimizer["weight_decay"], optimizer["encoder_weight_decay"]) == (3e-4, 3e-5)
     assert steel["decide"] == {
         "kind": "threshold", "threshold": 0.5, "min_area": 3500, "min_component": 20,
+        "overlap": "largest",
     }  # fmt: skip
 
 

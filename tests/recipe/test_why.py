@@ -45,7 +45,7 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
                                    "default of Predict.mean_of"]),
         ("frame.size", ["frame.size = [224, 224]", "from lamina/recipes/steel-laptop.yaml:11",
                         "Rows and columns of a training sample, in pixels."]),
-        ("split.stratify", ["split.stratify = count", "from lamina/recipes/steel.yaml:13"]),
+        ("split.stratify", ["split.stratify = count", "from lamina/recipes/steel.yaml:11"]),
         ("deterministic", ["deterministic = false", "default of Recipe.deterministic"]),
     ],
 )  # fmt: skip

@@ -175,6 +175,9 @@ class Recipe(Spec):
     loss: tuple[AnyLoss, ...] = Field(min_length=1)
     """Parts of the loss; each has its weight."""
 
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
+    """Share e by which targets leave 0 and 1 in every part: t becomes e + (1 - 2e) t (STEEL-12)."""
+
     stages: tuple[Stage, ...] = Field(min_length=1)
     """The stretches of training, in order."""
 
@@ -211,6 +214,23 @@ class Recipe(Spec):
                     f"stage; earlier are: {', '.join(done) or 'none'}"
                 )
             done.append(stage.name)
+        return self
+
+    @model_validator(mode="after")
+    def _smoothing_suits_task_and_losses(self) -> Self:
+        if not self.label_smoothing:
+            return self
+        if self.task.kind not in ("binary", "multilabel"):
+            raise ValueError(
+                f"label_smoothing is {self.label_smoothing}, for targets of 0 and 1, and task.kind "
+                f"is {self.task.kind}; set it to 0 (cross_entropy has a smoothing of its own)"
+            )
+        for loss in self.loss:
+            if getattr(loss, "absent", "count") != "count":
+                raise ValueError(
+                    f"label_smoothing is {self.label_smoothing}, which leaves no class absent, but "
+                    f"the loss {loss.kind} has a rule for absent ones; set one of the two aside"
+                )
         return self
 
     @model_validator(mode="after")

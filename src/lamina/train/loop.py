@@ -161,7 +161,14 @@ def _step(job: Job, now: Training, pending: Sequence[Batch]) -> float:
         target, valid = batch.target.to(device), batch.valid.to(device)
         with job.accelerator.autocast():
             logits = now.network(image)
-        loss, parts = total(recipe.loss, logits, target, valid, exclusive=job.task.exclusive)
+        loss, parts = total(
+            recipe.loss,
+            logits,
+            target,
+            valid,
+            exclusive=job.task.exclusive,
+            smoothing=recipe.label_smoothing,
+        )
         share = len(batch.image) / count
         job.accelerator.backward(loss * share)
         for name, value in {"loss": loss.detach(), **parts}.items():

@@ -45,13 +45,6 @@ def test_a_positive_weight_is_the_element_weight_of_ink_18() -> None:
     torch.testing.assert_close(found, expected)
 
 
-def test_smoothing_moves_targets_off_zero_and_one_as_in_steel_12() -> None:
-    e = 0.05
-    expected = functional.binary_cross_entropy_with_logits(LOGITS, e + (1 - 2 * e) * TARGET)
-    found = Bce(smoothing=e)(LOGITS, TARGET, exclusive=False)
-    torch.testing.assert_close(found, expected)
-
-
 def test_the_mean_is_over_pixels_that_count() -> None:
     valid = torch.zeros(2, 1, 4, 4)
     valid[0, 0, :2] = 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import Field, PositiveFloat
+from pydantic import PositiveFloat
 from torch import Tensor
 from torch.nn import functional
 
@@ -25,18 +25,14 @@ class Bce(Loss):
     positive_weight: PositiveFloat | tuple[PositiveFloat, ...] = 1.0
     """Weight w of pixels of the class: one number, or one per output."""
 
-    smoothing: float = Field(default=0.0, ge=0, lt=0.5)
-    """Share e by which targets leave 0 and 1: t becomes e + (1 - 2e) t (STEEL-12)."""
-
     def __call__(
         self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool
     ) -> Tensor:
         refuse_exclusive(self.kind, "cross_entropy", exclusive=exclusive)
         pixels = counted(logits, target, valid)
-        truth = self.smoothing + (1 - 2 * self.smoothing) * pixels.target
         weight = self._weight(pixels.logits)
         loss = functional.binary_cross_entropy_with_logits(
-            pixels.logits, truth, pos_weight=weight, reduction="none"
+            pixels.logits, pixels.target, pos_weight=weight, reduction="none"
         )
         return pixels.mean(loss)
 

@@ -16,6 +16,7 @@ def total(
     valid: Tensor | None = None,
     *,
     exclusive: bool,
+    smoothing: float = 0.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the weighted sum of ``losses``, and each part without its weight.
 
@@ -25,6 +26,8 @@ def total(
         target: (B, K, H, W), 0/1 per output (one-hot where exclusive) or values.
         valid: (B, 1, H, W), 1 where a pixel counts; None: all count.
         exclusive: Whether outputs exclude each other.
+        smoothing: Share e by which the target of every part leaves 0 and 1: t becomes
+            e + (1 - 2e) t (STEEL-12); for targets of 0 and 1.
 
     Returns:
         A float32 scalar that can be differentiated; detached parts named by their kind, a second
@@ -35,6 +38,8 @@ def total(
     """
     if not losses:
         raise ValueError("a loss needs at least one part")
+    if smoothing:
+        target = smoothing + (1 - 2 * smoothing) * target.float()
     values = [loss(logits, target, valid, exclusive=exclusive) for loss in losses]
     parts: dict[str, Tensor] = {}
     seen: dict[str, int] = {}
