@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pydantic import ValidationError
 from torch.nn import functional
 
+from lamina.errors import RecipeError
+from lamina.model.networks import Smp
 from lamina.model.stems import Stem, adapt
 
 torch.set_num_threads(1)
@@ -22,6 +25,9 @@ RGB = torch.tensor([1.0, 2.0, 6.0]).view(1, 3, 1, 1)
         ("r", 1, [1.0]),
         ("g", 1, [2.0]),
         ("b", 2, [6.0, 6.0]),
+        ("rg", 2, [1.0, 2.0]),
+        ("bgr", 3, [1.0, 2.0, 6.0]),  # three channels take the planes as they are
+        ("bbrg", 4, [6.0, 6.0, 1.0, 2.0]),
         ("cyclic", 1, [9.0]),
         ("cyclic", 2, [1.5, 3.0]),
         ("cyclic", 4, [0.75, 1.5, 4.5, 0.75]),
@@ -52,6 +58,14 @@ def test_cyclic_agrees_with_the_model_library(inputs: int) -> None:
     expected[0].weight.data = conv.weight.data.clone()
     patch_first_conv(expected, inputs, pretrained=True)
     torch.testing.assert_close(adapt(conv.weight, inputs, "cyclic"), expected[0].weight)
+
+
+def test_letters_are_as_many_as_channels_and_no_others() -> None:
+    with pytest.raises(RecipeError, match=r"network\.stem is 'rg', 2 planes .* of 4 channels"):
+        adapt(RGB, 4, "rg")
+    for stem in ("x", "", "rgx", "sums"):
+        with pytest.raises(ValidationError, match="it must be sum, mean, cyclic"):
+            Smp(stem=stem)
 
 
 def test_weights_for_other_than_three_channels_are_refused() -> None:

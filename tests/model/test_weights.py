@@ -6,7 +6,6 @@ import os
 import pickle
 import socket
 from pathlib import Path
-from typing import get_args
 
 import pytest
 import torch
@@ -85,7 +84,7 @@ def test_an_encoder_alone_is_taken_with_its_classifier_left_out(tmp_path: Path) 
 
 
 @pytest.mark.parametrize("inputs", [1, 2, 5])
-@pytest.mark.parametrize("stem", get_args(Stem))
+@pytest.mark.parametrize("stem", ["sum", "mean", "r", "g", "b", "cyclic"])
 def test_only_the_first_convolution_is_adapted_to_other_channels(inputs: int, stem: Stem) -> None:
     def network(channels: int) -> nn.Module:
         return nn.Sequential(nn.Conv2d(channels, 3, 3), nn.BatchNorm2d(3), nn.Conv2d(3, 3, 1))

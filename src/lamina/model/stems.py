@@ -2,12 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import re
+from typing import Annotated
 
 import torch
+from pydantic import AfterValidator, Field
 from torch import Tensor
 
-Stem = Literal["sum", "mean", "r", "g", "b", "cyclic"]
+from lamina.errors import RecipeError
+
+_PATTERN = "sum|mean|cyclic|[rgb]+"
+
+
+def _known(stem: str) -> str:
+    if not re.fullmatch(_PATTERN, stem):
+        raise ValueError(
+            "it must be sum, mean, cyclic, or letters of r, g and b: one plane for every channel, "
+            "or one letter for each"
+        )
+    return stem
+
+
+Stem = Annotated[
+    str,
+    AfterValidator(_known),
+    Field(json_schema_extra={"pattern": f"^({_PATTERN})$"}),
+]
+"""How planes become channels: see ``adapt``."""
 
 
 def adapt(weight: Tensor, inputs: int, stem: Stem) -> Tensor:
@@ -17,7 +38,8 @@ def adapt(weight: Tensor, inputs: int, stem: Stem) -> Tensor:
     sum    the sum of the planes, shared among the inputs: n equal channels answer as grey
            stored three times did (FAULT-7)
     mean   the mean of the planes for every input
-    r g b  one plane as it is for every input, not rescaled (STEEL-10)
+    r g b  one plane as it is for every input, not rescaled (STEEL-10); several letters, such as
+           ``rg``, are the planes of as many inputs
     cyclic one input: the sum; else planes r, g, b, r, ... times 3 / inputs (INK-17)
     ====== ============================================================================
 
@@ -30,6 +52,7 @@ def adapt(weight: Tensor, inputs: int, stem: Stem) -> Tensor:
         (K, inputs, ...), of the same type.
 
     Raises:
+        RecipeError: several letters are not as many as ``inputs``.
         ValueError: the weights are not for three channels, or ``inputs`` is below 1.
     """
     if weight.ndim < 2 or weight.shape[1] != 3 or inputs < 1:
@@ -44,5 +67,10 @@ def adapt(weight: Tensor, inputs: int, stem: Stem) -> Tensor:
         return weight.sum(1, keepdim=True).repeat(repeats) / inputs
     if stem == "mean":
         return weight.mean(1, keepdim=True).repeat(repeats)
-    plane = "rgb".index(stem)
-    return weight[:, plane : plane + 1].repeat(repeats)
+    letters = stem * inputs if len(stem) == 1 else stem
+    if len(letters) != inputs:
+        raise RecipeError(
+            f"network.stem is '{stem}', {len(stem)} planes for an image of {inputs} channels; "
+            f"write one letter, or {inputs}"
+        )
+    return weight[:, ["rgb".index(letter) for letter in letters]]
