@@ -19,6 +19,7 @@ from torch.nn import functional
 from lamina.errors import BundleError, RecipeError
 from lamina.model import weights as files
 from lamina.model.networks.base import Network
+from lamina.model.shrink import shrink
 from lamina.model.stems import Stem
 
 _CLASSES = {
@@ -87,16 +88,23 @@ class Smp(Network):
     A small one saves a network from scratch the steps in which it learns that most pixels are
     background; null: the library's start, about one half."""
 
+    shrink: int = Field(default=1, ge=1, le=16)
+    """The network sees means over squares of this many pixels; its logits are interpolated back.
+
+    2 costs a quarter and sees twice as far; details finer than the squares are lost.
+    """
+
     @property
     def multiple(self) -> int:
-        """2 to the depth of the encoder: 32, or less where ``encoder_depth`` is.
+        """2 to the depth of the encoder: 32, or less where ``encoder_depth`` is; times ``shrink``.
 
         pan halves the encoder's last map three times more, which must leave a pixel: 128, or
         256 with an ``encoder_output_stride`` of 32.
         """
         if self.kind == "pan":
-            return 256 if self.decoder.get("encoder_output_stride", 16) == 32 else 128
-        return 1 << self._depth
+            wide = self.decoder.get("encoder_output_stride", 16) == 32
+            return self.shrink * (256 if wide else 128)
+        return self.shrink << self._depth
 
     @property
     def _depth(self) -> int:
@@ -136,6 +144,7 @@ class Smp(Network):
         if self.dropout:
             head = network.get_submodule("segmentation_head")
             network.segmentation_head = _DroppedHead(head, self.dropout)
+        shrink(network, self.shrink)
         return network
 
     def _options(self, make: type[nn.Module]) -> dict[str, Any]:
