@@ -14,6 +14,9 @@ from lamina.errors import RecipeError
 from lamina.progress import say
 from lamina.recipe.recipe import Recipe
 
+LOGS = "track"
+"""Folder below the run's for trackers that write files."""
+
 Report = Callable[[dict[str, float], int], None]
 
 
@@ -32,8 +35,9 @@ def tracker(
         yield lambda row, step: None
         return
     _must_be_there(names)
+    accelerator.project_configuration.logging_dir = str(out / LOGS)
     try:
-        accelerator.log_with = filter_trackers(list(names), out)
+        accelerator.log_with = filter_trackers(list(names), out / LOGS)
         accelerator.init_trackers(
             "lamina", config={"recipe": recipe.name, "digest": recipe.digest()}
         )
@@ -51,8 +55,10 @@ def tracker(
                 alive.remove(one)
                 say(f"tracker {one.name} failed and is switched off: {error}")
 
-    yield report
-    accelerator.end_training()
+    try:
+        yield report
+    finally:  # a stopped run too has its last rows written
+        accelerator.end_training()
 
 
 def _must_be_there(names: Sequence[str]) -> None:
