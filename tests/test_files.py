@@ -18,7 +18,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lamina import files
-from lamina.errors import DataError, ResourceError
+from lamina.errors import DataError, RecipeError, ResourceError
 
 OLD, NEW = b"the old content", b"the new content, somewhat longer"
 
@@ -119,6 +119,28 @@ def test_a_full_disk_is_said_with_its_cure_and_the_old_file_stays(
         writer(path)
     assert path.read_bytes() == OLD
     assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_a_place_that_cannot_be_written_is_said_as_the_users_choice(
+    tmp_path: Path, writer: Callable[[Path], None]
+) -> None:
+    (tmp_path / "folder" / "in").mkdir(parents=True)
+    (tmp_path / "file").write_bytes(OLD)
+    with pytest.raises(RecipeError, match=r"folder: cannot be written \(Is a directory\)"):
+        writer(tmp_path / "folder")
+    with pytest.raises(RecipeError, match=r"file: cannot be written \(File exists\)"):
+        writer(tmp_path / "file" / "below")
+    assert names(tmp_path) == ["file", "folder"]
+    assert (tmp_path / "file").read_bytes() == OLD
+
+
+def test_a_file_that_the_writer_cannot_read_is_not_called_unwritable(tmp_path: Path) -> None:
+    def copy(path: Path) -> None:
+        path.write_bytes((tmp_path / "gone").read_bytes())
+
+    with pytest.raises(FileNotFoundError):
+        files.write_with(tmp_path / "file", copy)
 
 
 def test_other_errors_of_the_system_pass_as_they_are(
