@@ -30,7 +30,15 @@ from lamina.predict.names import check_ids, file_name
 from lamina.result.decisions import AnyDecision
 from lamina.task import Task
 
-__all__ = ["HEADER", "LEDGER", "Info", "PredictedCase", "Predictions", "source_digest"]
+__all__ = [
+    "HEADER",
+    "LEDGER",
+    "Info",
+    "PredictedCase",
+    "Predictions",
+    "one_digest",
+    "source_digest",
+]
 
 LEDGER = "ledger.jsonl"
 
@@ -219,7 +227,11 @@ def _clear(folder: Path) -> None:
 
 def source_digest(files: Sequence[str]) -> str:
     """Return the digest of a case's files: that of the one file, or of all digests in order."""
-    digests = [digest(Path(name)) for name in files]
+    return one_digest([digest(Path(name)) for name in files])
+
+
+def one_digest(digests: Sequence[str]) -> str:
+    """Return the digest that stands for those of a case's files."""
     if len(digests) == 1:
         return digests[0]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
