@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 from torch import Tensor
 
+from lamina.model.losses.pixels import Pixels, counted
 from lamina.spec import Spec
 
 
@@ -25,4 +26,8 @@ class Loss(Spec):
             valid: (B, 1, H, W), 1 where a pixel counts; None: all count.
             exclusive: Whether outputs exclude each other (softmax) or not (sigmoid each).
         """
+        return self.judge(counted(logits, target, valid), exclusive=exclusive)
+
+    def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
+        """Return the loss of what counts, without ``weight``; the parts of a loss share it."""
         raise NotImplementedError

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from lamina.errors import RecipeError
 from lamina.model.losses.base import Loss
-from lamina.model.losses.pixels import counted, refuse_exclusive
+from lamina.model.losses.pixels import Pixels, refuse_exclusive
 
 
 class Bce(Loss):
@@ -25,11 +25,9 @@ class Bce(Loss):
     positive_weight: PositiveFloat | tuple[PositiveFloat, ...] = 1.0
     """Weight w of pixels of the class: one number, or one per output."""
 
-    def __call__(
-        self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool
-    ) -> Tensor:
+    def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
+        """Return the loss of what counts, a scalar."""
         refuse_exclusive(self.kind, "cross_entropy", exclusive=exclusive)
-        pixels = counted(logits, target, valid)
         weight = self._weight(pixels.logits)
         loss = functional.binary_cross_entropy_with_logits(
             pixels.logits, pixels.target, pos_weight=weight, reduction="none"

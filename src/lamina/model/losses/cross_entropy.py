@@ -9,7 +9,7 @@ from torch import Tensor
 
 from lamina.errors import RecipeError
 from lamina.model.losses.base import Loss
-from lamina.model.losses.pixels import counted
+from lamina.model.losses.pixels import Pixels
 
 
 class CrossEntropy(Loss):
@@ -27,16 +27,14 @@ class CrossEntropy(Loss):
     smoothing: float = Field(default=0.0, ge=0, lt=1)
     """Share s of the target that is spread over all K classes: (1 - s) t + s / K."""
 
-    def __call__(
-        self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool
-    ) -> Tensor:
+    def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
+        """Return the loss of what counts, a scalar."""
         if not exclusive:
             raise RecipeError(
                 "loss cross_entropy needs classes that exclude each other (task.kind: "
                 "multiclass); use bce where each output stands on its own"
             )
-        pixels = counted(logits, target, valid)
-        outputs = logits.shape[1]
+        outputs = pixels.logits.shape[1]
         weights = self.class_weights or (1.0,) * outputs
         if len(weights) != outputs:
             raise RecipeError(

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from lamina.model.losses.base import Loss
-from lamina.model.losses.pixels import Pixels, counted, refuse_exclusive
+from lamina.model.losses.pixels import Pixels, refuse_exclusive
 
 
 class Focal(Loss):
@@ -31,10 +31,8 @@ class Focal(Loss):
     clamp: float = Field(default=1e-8, gt=0, lt=0.5)
     """Least probability q that is told apart: -log q is at most -log(clamp)."""
 
-    def __call__(
-        self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool
-    ) -> Tensor:
-        pixels = counted(logits, target, valid)
+    def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
+        """Return the loss of what counts, a scalar."""
         surprise, wrong = self._exclusive(pixels) if exclusive else _single(pixels)
         surprise = surprise.clamp(max=-math.log(self.clamp))
         # the lower bound keeps the derivative finite for gamma below 1

@@ -7,7 +7,7 @@ from typing import Literal
 from torch import Tensor
 
 from lamina.model.losses.base import Loss
-from lamina.model.losses.pixels import counted, refuse_exclusive
+from lamina.model.losses.pixels import Pixels, refuse_exclusive
 
 
 class Mse(Loss):
@@ -18,10 +18,8 @@ class Mse(Loss):
     reduction: Literal["mean", "sum"] = "mean"
     """Mean over what counts, or sum over the whole batch (NOISE-11)."""
 
-    def __call__(
-        self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool
-    ) -> Tensor:
+    def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
+        """Return the loss of what counts, a scalar."""
         refuse_exclusive(self.kind, "cross_entropy or dice", exclusive=exclusive)
-        pixels = counted(logits, target, valid)
         error = (pixels.logits - pixels.target) ** 2
         return error.sum() if self.reduction == "sum" else pixels.mean(error)

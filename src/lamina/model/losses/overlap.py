@@ -8,7 +8,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from lamina.model.losses.base import Loss
-from lamina.model.losses.pixels import counted
+from lamina.model.losses.pixels import Pixels
 
 _AXES = {"all": (0, 1, 2, 3), "batch": (0, 2, 3), "image": (1, 2, 3), "image_class": (2, 3)}
 
@@ -43,10 +43,8 @@ class Overlap(Loss):
         """Return the ratio of each unit from sum(PT), sum(P) and sum(T)."""
         raise NotImplementedError
 
-    def __call__(
-        self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool
-    ) -> Tensor:
-        pixels = counted(logits, target, valid)
+    def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
+        """Return the loss of what counts, a scalar."""
         answer, axes = pixels.probabilities(exclusive=exclusive), _AXES[self.over]
         truth = pixels.target.sum(axes)
         ratio = self.ratio((answer * pixels.target).sum(axes), answer.sum(axes), truth)

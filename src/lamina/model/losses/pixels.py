@@ -45,7 +45,7 @@ def counted(logits: Tensor, target: Tensor, valid: Tensor | None) -> Pixels:
     """
     if logits.shape != target.shape:
         raise ValueError(f"logits are {tuple(logits.shape)}, target is {tuple(target.shape)}")
-    if valid is None:
+    if valid is None or bool((valid != 0).all()):
         return Pixels(logits.float(), target.float(), torch.ones_like(logits[:, :1]).float())
     counts = valid != 0
     return Pixels(

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from torch import Tensor
 
 from lamina.model.losses.base import Loss
+from lamina.model.losses.pixels import counted
 
 
 def total(
@@ -40,7 +41,8 @@ def total(
         raise ValueError("a loss needs at least one part")
     if smoothing:
         target = smoothing + (1 - 2 * smoothing) * target.float()
-    values = [loss(logits, target, valid, exclusive=exclusive) for loss in losses]
+    pixels = counted(logits, target, valid)
+    values = [loss.judge(pixels, exclusive=exclusive) for loss in losses]
     parts: dict[str, Tensor] = {}
     seen: dict[str, int] = {}
     for loss, value in zip(losses, values, strict=True):
