@@ -124,8 +124,8 @@ def _slices(
     slices = job.frame.slices
     if slices is None:
         raise RecipeError(
-            f"{volume.name}: has axes '{volume.axes}', and the recipe is for images; set "
-            "frame.slices, such as -s frame.slices.axes=z"
+            f"{volume.name}: has axes '{volume.axes}', and the recipe is for images; train "
+            "it with -s frame.slices.axes=z, or predict its slices as images"
         )
     share = np.float32(1 / len(slices.axes))
     for axis in slices.axes:
