@@ -172,3 +172,26 @@ def test_stages_follow_one_another_and_a_frozen_encoder_stays(tmp_path: Path) ->
         if name.startswith("decoder.")
     )
     assert [row["stage"] for row in rows_of(tmp_path / "run")] == ["first", "second"]
+
+
+def test_epochs_without_validation_disturb_neither_the_best_checkpoint_nor_early_stop(
+    tmp_path: Path,
+) -> None:
+    """STEEL-16 and STEEL-17: nothing is ever found, so the first validation stays the best."""
+    recipe = tiny(
+        tmp_path,
+        "train.epochs=20",
+        "train.validate_every=2",
+        "train.validate_from=2",
+        "train.patience=2",
+        "train.ema=null",
+        "train.optimizer.lr=1e-9",
+        "network.prior=1e-6",
+        "data.count=4",
+    )
+    train(recipe, data=tmp_path, out=tmp_path / "run", folds=(0,))
+    rows = rows_of(tmp_path / "run")
+    assert [row["epoch"] for row in rows] == list(range(8))
+    judged = [(row["epoch"], row["best"]) for row in rows if "monitor" in row]
+    assert judged == [(3, True), (5, False), (7, False)]
+    assert member_of(tmp_path / "run")[1]["epoch"] == 3
