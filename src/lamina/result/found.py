@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from pydantic import Field
 
 from lamina.result.decisions import Threshold
 from lamina.spec import Spec
+
+
+class Choice(NamedTuple):
+    """What one class is decided by: the code of a threshold (``codes``) and two minimum sizes."""
+
+    code: int
+    min_area: int
+    min_component: int = 0
 
 
 class Aim(Spec):
@@ -63,6 +71,9 @@ class ClassFound(Spec):
     min_area: int
     """A case with fewer pixels of the class is emptied."""
 
+    min_component: int = 0
+    """Connected parts with fewer pixels are dropped first; 0 where parts were not searched."""
+
     score: float
     """The aim with these numbers."""
 
@@ -94,6 +105,9 @@ class Found(Spec):
     aim: Aim
     """What was searched for."""
 
+    parts: bool = False
+    """Whether the least connected part was searched as well."""
+
     classes: tuple[ClassFound, ...]
     """One for each output, in the task's order."""
 
@@ -113,12 +127,15 @@ class Found(Spec):
     cross: float | None
     """The same when each fold is judged with the numbers chosen on the others."""
 
-    def decision(self, min_component: int | tuple[int, ...] = 0) -> Threshold:
-        """Return the decision with these numbers."""
+    def decision(self, start: Threshold | None = None) -> Threshold:
+        """Return the decision with these numbers; what was not searched is as in ``start``."""
+        start = start or Threshold()
         if self.aim.any_class:
-            return Threshold(threshold=self.foreground.threshold, min_component=min_component)
-        return Threshold(
-            threshold=tuple(one.threshold for one in self.classes),
-            min_area=tuple(one.min_area for one in self.classes),
-            min_component=min_component,
-        )
+            return start.model_copy(update={"threshold": self.foreground.threshold, "min_area": 0})
+        changes: dict[str, object] = {
+            "threshold": tuple(one.threshold for one in self.classes),
+            "min_area": tuple(one.min_area for one in self.classes),
+        }
+        if self.parts:
+            changes["min_component"] = tuple(one.min_component for one in self.classes)
+        return start.model_copy(update=changes)

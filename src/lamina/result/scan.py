@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lamina.result.codes import CODES
 
-_BETTER = 1e-9  # less is the rounding of a long sum, not a better score
+BETTER = 1e-9  # less is the rounding of a long sum, not a better score
 
 
 @numba.njit(cache=True)
@@ -96,13 +96,14 @@ def scan(
         if not changed:
             best[t], plain[t], least[t] = best[t + 1], plain[t + 1], least[t + 1]
             continue
-        _sort_by_area(order, counts)
-        best[t], plain[t], least[t] = _cut(order, counts, gain, sum_empty, cases_empty)
+        sort_by_area(order, counts)
+        best[t], plain[t], least[t] = cut(order, counts, gain, sum_empty, cases_empty)
     return best, plain, least
 
 
 @numba.njit(cache=True)
-def _sort_by_area(order: NDArray[np.int64], counts: NDArray[np.float64]) -> None:
+def sort_by_area(order: NDArray[np.int64], counts: NDArray[np.float64]) -> None:
+    """Put cases in the order of their areas, ``counts`` (N, 3) column 0, largest first."""
     for j in range(1, order.size):  # insertion sort: one step hardly changes the order
         i = order[j]
         k = j - 1
@@ -113,13 +114,25 @@ def _sort_by_area(order: NDArray[np.int64], counts: NDArray[np.float64]) -> None
 
 
 @numba.njit(cache=True)
-def _cut(
+def cut(
     order: NDArray[np.int64],
     counts: NDArray[np.float64],
     gain: NDArray[np.float64],
     sum_empty: float,
     cases_empty: float,
 ) -> tuple[float, float, int]:
+    """Return the best score over minimum areas, that without one, and the best minimum area.
+
+    Args:
+        order: (N,) cases by area, largest first.
+        counts: (N, 3) area, predicted, hits.
+        gain: (N, 2) what a case that is kept adds to the sum of values and to the number of cases.
+        sum_empty: Sum of values where every case is emptied.
+        cases_empty: Number of cases that count then.
+
+    Returns:
+        A minimum area of -1 says: better no case at all.
+    """
     total, cases = sum_empty, cases_empty
     score = total / cases if cases else 1.0
     best, least = score, -1
@@ -133,7 +146,7 @@ def _cut(
         if below == here:
             continue  # equal areas stay or go together
         score = total / cases if cases else 1.0
-        if score > best + _BETTER:
+        if score > best + BETTER:
             best = score
             # any area in (below, here] cuts here; the middle is farthest from both
             least = int(below + here + 1) // 2 if below else 0

@@ -2,7 +2,9 @@
 
 Every case leaves a sparse histogram of its float16 probabilities; from these, every threshold
 that makes a difference and every minimum area are tried. Nothing is sampled, and predicting
-nothing is one of the choices, so that the result is never below it.
+nothing is one of the choices, so that the result is never below it. Where connected parts are
+searched as well, every case leaves its parts at 256 thresholds, and every minimum part is tried
+with every minimum area at each; the better of both searches is taken.
 """
 
 from __future__ import annotations
@@ -15,15 +17,14 @@ from numpy.typing import NDArray
 
 from lamina.result.codes import CODES, VALUES, Counts, code_of, count
 from lamina.result.detection import auc
-from lamina.result.found import Aim, ClassFound, Curve, Found
+from lamina.result.found import Aim, Choice, ClassFound, Curve, Found
+from lamina.result.part_search import PartColumn
+from lamina.result.parts import Parts, find_parts
 from lamina.result.scan import part, scan
 
 _EMPTY = {"one": (1.0, 1.0), "zero": (0.0, 1.0), "skip": (0.0, 0.0)}
 _SAME = 1e-9  # scores that differ by less differ by rounding
 _NEVER = CODES - 1  # the code of 1.0: no probability is above
-
-Choice = tuple[int, int]
-"""Code of the threshold, minimum area."""
 
 Curves = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]
 """Best score, score without minimum area, best minimum area (-1: none) of each threshold."""
@@ -32,9 +33,13 @@ Curves = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]
 class Tables:
     """What is kept of the maps: one sparse histogram for each case and class."""
 
-    def __init__(self, classes: int, *, exclusive: bool = False) -> None:
-        """Where classes are ``exclusive``, class 0 is background and no part of the foreground."""
+    def __init__(self, classes: int, *, exclusive: bool = False, parts: bool = False) -> None:
+        """Where classes are ``exclusive``, class 0 is background and no part of the foreground.
+
+        With ``parts`` the least connected part is searched too, where a class stands for itself.
+        """
         self._classes, self._background = classes, int(exclusive)
+        self._parts: list[list[Parts]] | None = [[] for _ in range(classes)] if parts else None
         self._columns: list[list[Counts]] = [[] for _ in range(classes + 1)]
         self._folds: list[int] = []
 
@@ -67,6 +72,8 @@ class Tables:
             )
         for k in range(self._classes):
             self._columns[k].append(count(prob[k], target[k], valid))
+            if self._parts is not None:
+                self._parts[k].append(find_parts(prob[k], target[k], valid))
         if self._classes - self._background == 1:
             self._columns[-1].append(self._columns[self._background][-1])
         else:
@@ -91,7 +98,11 @@ class Tables:
         single = "case" if aim.by_case else "class"
         union = aim if aim.any_class else Aim(over="foreground")
         each = aim.model_copy(update={"over": single})
-        classes = tuple(_best(column, folds, each) for column in self._columns[:-1])
+        parts = self._parts is not None and not aim.any_class
+        classes = tuple(
+            _best(column, folds, each, self._parts[k] if self._parts and parts else None)
+            for k, column in enumerate(self._columns[:-1])
+        )
         foreground = _best(self._columns[-1], folds, union)
         counted: Sequence[ClassFound] = classes[self._background :]
         if aim.any_class:
@@ -99,6 +110,7 @@ class Tables:
         crosses = [one.cross for one in counted if one.cross is not None]
         return Found(
             aim=aim,
+            parts=parts,
             classes=classes,
             foreground=foreground,
             score=_mean([one.score for one in counted]),
@@ -111,7 +123,9 @@ class Tables:
 class _Column:
     """The histograms of one class as flat arrays, and the two ways to judge them."""
 
-    def __init__(self, counts: Sequence[Counts], aim: Aim) -> None:
+    def __init__(
+        self, counts: Sequence[Counts], aim: Aim, parts: Sequence[Parts] | None = None
+    ) -> None:
         self._starts = np.cumsum([0, *(one.codes.size for one in counts)]).astype(np.int64)
         self._codes = np.concatenate([one.codes for one in counts])
         self._area, self._predicted, self._positives = (
@@ -121,6 +135,18 @@ class _Column:
         self._truth = np.asarray([one.truth for one in counts], np.int64)
         self._rule = np.asarray([aim.false_positive, aim.false_negative, *_EMPTY[aim.empty]])
         self._by_case, self._no_area = aim.by_case, aim.any_class
+        self._parts: PartColumn | None = None
+        if parts is not None:
+            self._parts = PartColumn(parts, self._rule, by_case=aim.by_case)
+
+    def choose(self, use: NDArray[np.int64], curves: Curves | None = None) -> Choice:
+        """Return what is best on the cases ``use``, whose curves may be known already."""
+        plain = _choose(curves or self.curves(use))
+        if self._parts is None:
+            return plain
+        score, choice = self._parts.best(use)
+        # a minimum part is one more number to be wrong about: it must gain something
+        return choice if score > self.score([(use, plain)]) + _SAME else plain
 
     def curves(self, use: NDArray[np.int64]) -> Curves:
         """Judge all CODES thresholds on the cases ``use``."""
@@ -142,9 +168,13 @@ class _Column:
             cases = sum(one[1] for one in parts)
             return float(np.sum([one[0] for one in parts]) / cases) if cases else 1.0
         totals = np.zeros(3)
-        for use, (code, _) in choices:
+        for use, choice in choices:
+            if self._parts is not None and choice.min_component:
+                sums = [self._parts.counts(i, choice)[1:] for i in use]
+                totals += (*np.sum(sums, axis=0), self._truth[use].sum())
+                continue
             predicted, hits, truth = self._pooled(use)
-            totals += (predicted[code], hits[code], truth)
+            totals += (predicted[choice.code], hits[choice.code], truth)
         return self._value(*totals)
 
     def _value(self, predicted: float, hits: float, truth: float) -> float:
@@ -152,12 +182,17 @@ class _Column:
         return value if cases else 1.0
 
     def _part(self, case: int, choice: Choice) -> tuple[float, float]:
-        code, least = choice
-        first, stop = self._starts[case], self._starts[case + 1]
-        above = slice(first, first + np.count_nonzero(self._codes[first:stop] > code))
-        predicted, hits = self._predicted[above].sum(), self._positives[above].sum()
-        if self._area[above].sum() < least:
-            predicted = hits = np.uint64(0)
+        if self._parts is not None and choice.min_component:
+            area, predicted, hits = self._parts.counts(case, choice)
+        else:
+            first, stop = self._starts[case], self._starts[case + 1]
+            above = slice(first, first + np.count_nonzero(self._codes[first:stop] > choice.code))
+            area, predicted, hits = (
+                column[above].sum(dtype=np.int64)
+                for column in (self._area, self._predicted, self._positives)
+            )
+        if area < choice.min_area:
+            predicted = hits = np.int64(0)
         return part(float(predicted), float(hits), float(self._truth[case]), self._rule)
 
     def _pooled(
@@ -175,18 +210,24 @@ class _Column:
         return found[0], found[1], float(self._truth[use].sum())
 
 
-def _best(counts: Sequence[Counts], folds: NDArray[Any], aim: Aim) -> ClassFound:
-    column = _Column(counts, aim)
+def _best(
+    counts: Sequence[Counts],
+    folds: NDArray[Any],
+    aim: Aim,
+    parts: Sequence[Parts] | None = None,
+) -> ClassFound:
+    column = _Column(counts, aim, parts)
     everything = np.arange(len(counts))
     curves = column.curves(everything)
-    code, least = _choose(curves)
+    choice = column.choose(everything, curves)
     present = [one.truth > 0 for one in counts]
     return ClassFound(
-        threshold=float(VALUES[code]),
-        min_area=least,
-        score=column.score([(everything, (code, least))]),
-        empty=column.score([(everything, (_NEVER, 0))]),
-        default=column.score([(everything, (code_of(0.5), 0))]),
+        threshold=float(VALUES[choice.code]),
+        min_area=choice.min_area,
+        min_component=choice.min_component,
+        score=column.score([(everything, choice)]),
+        empty=column.score([(everything, Choice(_NEVER, 0))]),
+        default=column.score([(everything, Choice(code_of(0.5), 0))]),
         cross=_cross(column, folds),
         auc=auc([one.highest for one in counts], present),
         cases=len(counts),
@@ -199,13 +240,13 @@ def _choose(curves: Curves) -> Choice:
     best, _, least = curves
     good = best >= best.max() - _SAME
     if good[_NEVER]:
-        return _NEVER, 0
+        return Choice(_NEVER, 0)
     edges = np.flatnonzero(np.diff(np.concatenate([[False], good, [False]]).astype(np.int8)))
     runs = [(int(a), int(b) - 1) for a, b in edges.reshape(-1, 2)]
     # a run reaches from its first threshold up to the one after its last
     first, last = max(runs, key=lambda run: VALUES[run[1] + 1] - VALUES[run[0]])
     middle = code_of((VALUES[first] + VALUES[last + 1]) / 2)
-    return middle, max(int(least[middle]), 0)
+    return Choice(middle, max(int(least[middle]), 0))
 
 
 def _cross(column: _Column, folds: NDArray[Any]) -> float | None:
@@ -214,7 +255,7 @@ def _cross(column: _Column, folds: NDArray[Any]) -> float | None:
         return None
     choices = []
     for name in names:
-        choice = _choose(column.curves(np.flatnonzero(folds != name)))
+        choice = column.choose(np.flatnonzero(folds != name))
         choices.append((np.flatnonzero(folds == name), choice))
     return column.score(choices)
 

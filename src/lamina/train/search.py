@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from lamina import files
 from lamina.bundle import Bundle
 from lamina.data.case import Case
@@ -28,7 +30,9 @@ def tune(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     """Search the recipe's decision on the run's out-of-fold predictions; write it to the bundle.
 
     The search is exact: all thresholds that make a difference and all minimum areas, in one pass
-    over the maps. Predicting nothing is one of the choices.
+    over the maps. Where the recipe's ``min_component`` is above 0, all minimum parts are tried as
+    well, at 256 thresholds. Predicting nothing is one of the choices. Classes are searched one by
+    one, before ``overlap`` tells them apart.
 
     Args:
         run: A run folder of ``lamina train``.
@@ -52,7 +56,9 @@ def tune(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     recipe = bundle.recipe
     aim = aim_of(recipe.metric, outputs=recipe.task.outputs)
     root = data or Path(files.read_json(run / "data.json")["root"])
-    tables = Tables(recipe.task.outputs, exclusive=recipe.task.exclusive)
+    tables = Tables(
+        recipe.task.outputs, exclusive=recipe.task.exclusive, parts=_drops_parts(recipe)
+    )
     for case, predictions, fold in _held_out(run, recipe, root):
         target, valid = truth(case, recipe.task)
         tables.add(predictions.prob(case.id), target, valid=valid, fold=fold)
@@ -62,9 +68,15 @@ def tune(run: Path, *, data: Path | None = None) -> dict[str, Any]:
     result = _result(recipe, found)
     files.write_json(run / TUNED, result)
     if recipe.decide.kind == "threshold":
-        small = recipe.decide.min_component
-        bundle.with_decision(found.decision(small), {"tune": result["scores"]}).save(run / BUNDLE)
+        decision = found.decision(recipe.decide)
+        bundle.with_decision(decision, {"tune": result["scores"]}).save(run / BUNDLE)
     return result
+
+
+def _drops_parts(recipe: Recipe) -> bool:
+    if recipe.decide.kind != "threshold":
+        return False
+    return bool(np.any(np.asarray(recipe.decide.min_component)))
 
 
 def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[tuple[Case, Predictions, int]]:
@@ -88,12 +100,12 @@ def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[tuple[Case, Pre
 
 def _result(recipe: Recipe, found: Found) -> dict[str, Any]:
     names = recipe.task.names or ()
-    tuned = recipe.decide.kind == "threshold"
+    decision = recipe.decide
+    if decision.kind == "threshold":
+        decision = found.decision(decision)
     return {
         "metric": recipe.metric.title,
-        "decision": (
-            found.decision(recipe.decide.min_component) if tuned else recipe.decide  # type: ignore[union-attr]
-        ).model_dump(mode="json"),
+        "decision": decision.model_dump(mode="json"),
         "scores": {
             "tuned": found.score,
             "nested": found.cross,
@@ -126,11 +138,13 @@ def table(result: dict[str, Any]) -> str:
         f"any class, all pixels pooled: Dice {scores['foreground_dice']:.4f} at "
         f"{scores['foreground_threshold']:.3f}" + ("" if auc is None else f"; image AUC {auc:.4f}")
     )
-    lines.append(f"{'class':20} {'threshold':>9} {'min area':>8} {'score':>7} {'empty':>7} {'AUC':>6}")
+    heads = ("threshold", "min area", "min part", "  score", "  empty", "   AUC")
+    lines.append(" ".join([f"{'class':20}", *heads]))
     for name, one in result["classes"].items():
         auc = "-" if one["auc"] is None else f"{one['auc']:.3f}"
         lines.append(
-            f"{name:20} {one['threshold']:9.4f} {one['min_area']:8d} {one['score']:7.4f} "
+            f"{name:20} {one['threshold']:9.4f} {one['min_area']:8d} "
+            f"{one['min_component']:8d} {one['score']:7.4f} "
             f"{one['empty']:7.4f} {auc:>6}"
         )
     return "\n".join(lines)

@@ -33,7 +33,9 @@ class Threshold(Decision):
     """A class with fewer pixels than this in a whole case is emptied."""
 
     min_component: int | tuple[int, ...] = 0
-    """Connected parts (8 neighbours; 26 in volumes) with fewer pixels are dropped first."""
+    """Connected parts (8 neighbours; 26 in volumes) with fewer pixels are dropped first.
+
+    `lamina tune` searches this number too where it is above 0; 1 drops nothing and asks for it."""
 
     overlap: Literal["keep", "largest"] = "keep"
     """keep: classes may share pixels; largest: the connected parts of all classes are painted
