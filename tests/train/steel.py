@@ -11,7 +11,10 @@ from lamina.synth.steel import write_severstal
 
 SHAPE = (64, 96)
 
-SMALL = "network={kind: unet, encoder: mobilenetv3_small_050, weights: none, decoder: {encoder_depth: 3, decoder_channels: [8, 8, 8]}}"
+SMALL = (
+    "network={kind: unet, encoder: mobilenetv3_small_050, weights: none, "
+    "decoder: {encoder_depth: 3, decoder_channels: [8, 8, 8]}}"
+)
 """Another network than the tiny recipe's."""
 
 

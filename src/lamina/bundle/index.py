@@ -65,8 +65,9 @@ class KnownCase(Spec):
     fold: int
     """The fold that held it out; -1: every member trained on it."""
 
-    labels: Literal["given", "pseudo"] = "given"
-    """Whether its labels came with the data, or from members that had never seen it."""
+    labels: Literal["given", "pseudo", "behind"] = "given"
+    """``given`` with the data; ``pseudo``: made by members that had no label of it; ``behind``: not
+    trained on, but by the members that made pseudo labels."""
 
 
 class Source(Spec):

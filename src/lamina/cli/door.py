@@ -7,13 +7,14 @@ import json as json_module
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, TypeVar
 
 import typer
 
 from lamina.errors import LaminaError, PartialError, RecipeError
 
 P = ParamSpec("P")
+S = TypeVar("S")
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
@@ -111,3 +112,34 @@ def byte_count(text: str | None) -> int | None:
         return int(float(number) * _UNITS[unit])
     except ValueError:
         raise RecipeError(f"--memory is '{text}'; write a number with M or G, such as 4G") from None
+
+
+def numbers(option: str, text: str | None) -> list[float] | None:
+    """Return the numbers in a text such as ``2,1``; None stays None.
+
+    Raises:
+        RecipeError: a word between commas is no number.
+    """
+    if text is None:
+        return None
+    try:
+        return [float(word) for word in text.split(",")]
+    except ValueError:
+        raise RecipeError(f"{option} is '{text}'; write numbers with commas, such as 2,1") from None
+
+
+def options(spec: type[S], **values: Any) -> S:
+    """Return a spec of options named as on the command line.
+
+    Raises:
+        RecipeError: a value is not valid.
+    """
+    from pydantic import ValidationError
+
+    try:
+        return spec(**values)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = str(first["loc"][0]).replace("_", "-")
+        said = first["msg"][:1].lower() + first["msg"][1:]
+        raise RecipeError(f"--{name} is {first['input']}; {said}") from None

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from lamina.cli import several
 from lamina.cli.door import door, show
 
 app = typer.Typer(
@@ -125,6 +126,9 @@ def train(
         list[str] | None,
         typer.Option("--track", help="Also report to tensorboard, wandb, mlflow ..."),
     ] = None,
+    pseudo: Annotated[
+        Path | None, typer.Option("--pseudo", help="Labels of `lamina pseudo` to mix in.")
+    ] = None,
     *,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Go on though stages or decisions changed.")
@@ -146,6 +150,7 @@ def train(
         save_minutes=save_minutes,
         track=tuple(track or ()),
         accept_changes=accept_changes,
+        pseudo=pseudo,
     )
     show(found, json=json, text=f"trained {out}\nnext: lamina tune {out}")
 
@@ -217,6 +222,14 @@ def predict(
         overwrite=overwrite,
     )
     show(found, json=json, text=f"predicted {found['cases']} cases into {out}")
+
+
+app.command(epilog="Example: lamina ensemble runs/fpn runs/unet --weights 2,1 --out runs/both")(
+    several.ensemble
+)
+app.command(epilog="Example: lamina pseudo runs/both --data new_images --out pseudo")(
+    several.pseudo
+)
 
 
 @app.command(epilog="Example: lamina score pred tiles")

@@ -92,7 +92,8 @@ def _picks(
 def _target(target: Volume, seen: Look, task: Task) -> NDArray[Any]:
     pixels = _simple(read_padded(target, seen.window, "zero"))
     check_finite(pixels, target.name)
-    return seen.show(pixels, smooth=task.kind == "restore")
+    # Values and probabilities lie between their neighbours; classes do not.
+    return seen.show(pixels, smooth=task.kind == "restore" or pixels.dtype.kind == "f")
 
 
 def _valid(case: Case, region: Region, seen: Look) -> NDArray[np.uint8]:

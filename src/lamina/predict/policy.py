@@ -72,7 +72,7 @@ class _Memory:
     def ask(self, id: str, sha256: str) -> Chosen:
         """Return the members that held the case out, where there are any, else all."""
         same = self._cases.get(sha256, [])
-        given = [(name, case) for name, case in same if case.labels == "given"]
+        given = [(name, case) for name, case in same if case.labels != "pseudo"]
         if not given:
             return Chosen(self.every, "pseudo" if same else "new")
         folds = {case.fold for name, case in given if name == id}

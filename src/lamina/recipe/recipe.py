@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from lamina.data.catalogs import AnyCatalog
 from lamina.data.frame import Frame
-from lamina.data.samplers import AnySampler, RandomCrop
+from lamina.data.samplers import AnySampler, Balanced, Mixed, RandomCrop
 from lamina.data.splits import AnySplit, Folds
 from lamina.data.transforms import AnyTransform
 from lamina.geometry.view import Views
@@ -20,6 +20,7 @@ from lamina.model.metrics import AnyMetric, DiceScore
 from lamina.model.networks import AnyNetwork
 from lamina.model.optimizers import AdamW, AnyOptimizer
 from lamina.model.schedules import AnySchedule, Constant
+from lamina.recipe.pseudo import Pseudo
 from lamina.result.decisions import AnyDecision, Threshold
 from lamina.result.submissions import AnySubmission
 from lamina.spec import Spec
@@ -61,6 +62,9 @@ class Stage(Spec):
     sampler: AnySampler = RandomCrop()
     """What is looked at in an epoch."""
 
+    pseudo: Pseudo | None = None
+    """Mix in images with labels of `lamina pseudo`; null: only those with labels of their own."""
+
     optimizer: AnyOptimizer = AdamW()
     """How weights change."""
 
@@ -90,6 +94,17 @@ class Stage(Spec):
 
     member: Literal["best", "last"] = "best"
     """Which weights leave the stage."""
+
+
+    @model_validator(mode="after")
+    def _pseudo_images_are_mixed_by_source(self) -> Self:
+        by = self.sampler.by if isinstance(self.sampler, Mixed) else "source"
+        if self.pseudo is not None and (by != "source" or isinstance(self.sampler, Balanced)):
+            raise ValueError(
+                "pseudo mixes batches by source; set sampler.kind to random_crop, or to mixed with "
+                "by: source"
+            )
+        return self
 
 
 class MeanOf(Spec):

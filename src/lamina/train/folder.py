@@ -79,7 +79,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _begun(out: Path) -> bool:
+def has_begun(out: Path) -> bool:
     """Whether any fold has saved a state: from then on recipe and data are settled."""
     return any(out.glob("fold*/state/*/index.json"))
 
@@ -95,7 +95,7 @@ def record_recipe(out: Path, recipe: Recipe, given: str, *, accept_changes: bool
     used = out / "recipe.resolved.yaml"
     values = recipe.model_dump(mode="json")
     known = out / "recipe.json"
-    if known.is_file() and _begun(out):
+    if known.is_file() and has_begun(out):
         changes = differences(files.read_json(known), values)
         fixed = [
             line for line in changes if line.split(".")[0].split(":")[0] not in _FREE_TO_CHANGE
@@ -159,7 +159,7 @@ def record_data(
                 "sha256": known[case.id]["sha256"],
             }
         )
-    if _begun(out):
+    if has_begun(out):
         _must_be_same(out, {row["id"]: (row["sha256"], row["fold"]) for row in rows})
     files.write_json(
         out / "data.json", {"root": str(root.resolve()), "names": list(names), "cases": rows}

@@ -26,6 +26,7 @@ from lamina.task import Task
 from lamina.train.checkpoint import Checkpoints
 from lamina.train.ema import Average
 from lamina.train.loader import Batch, batches, epoch_of
+from lamina.train.pseudo import Made
 from lamina.train.state import Position
 from lamina.train.stop import Stop
 from lamina.train.validate import validate
@@ -52,6 +53,8 @@ class Job:
     stop: Stop
     track: Callable[[dict[str, float], int], None]
     """Hands one row of numbers to the trackers."""
+    made: Made = field(default_factory=Made)
+    """Cases with made labels that stages may mix in."""
 
 
 @dataclass
@@ -110,8 +113,9 @@ def _tired(stage: Stage, position: Position) -> bool:
 
 
 def _train_epoch(job: Job, now: Training) -> None:
-    stage, position = now.stage, now.position
-    samples = epoch_of(job.recipe, job.task, job.cases, job.normalise, stage, position.epoch)
+    position = now.position
+    stage, cases = job.made.mixed(now.stage, job.cases)
+    samples = epoch_of(job.recipe, job.task, cases, job.normalise, stage, position.epoch)
     groups = stage.sampler.groups(len(samples), stage.batch)
     if position.batch == 0:
         # Dropout draws from torch's own generator; it too follows from (seed, stage, epoch).

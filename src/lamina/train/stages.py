@@ -27,6 +27,7 @@ from lamina.train.held_out import predict_held_out
 from lamina.train.loader import default_workers
 from lamina.train.loop import Job
 from lamina.train.opening import Opened, open_data
+from lamina.train.pseudo import Labels, open_labels, record_labels
 from lamina.train.stop import Stop
 from lamina.train.trackers import tracker
 
@@ -44,6 +45,7 @@ def train(
     save_minutes: float = 10.0,
     track: Sequence[str] = (),
     accept_changes: bool = False,
+    pseudo: Path | None = None,
 ) -> dict[str, Any]:
     """Train the recipe's folds on the data and write the run folder with its bundle.
 
@@ -60,6 +62,7 @@ def train(
         save_minutes: The state is saved every epoch and at least this often, in minutes.
         track: Trackers of accelerate besides ``metrics.jsonl``: tensorboard, wandb, mlflow.
         accept_changes: Go on although stages or decisions of the recipe changed.
+        pseudo: A folder of ``lamina pseudo`` for the stages that mix its labels in.
 
     Returns:
         Run folder, bundle, and per fold the epoch, score and number of held-out cases.
@@ -79,6 +82,8 @@ def train(
         for line in opened.lines():
             say(line)
         known = record_data(out, data, opened.task.names or (), opened.cases, opened.folds)
+        labels = open_labels(opened.recipe, pseudo, opened, known, wanted)
+        record_labels(out, labels)
         keep_memory()
         torch.use_deterministic_algorithms(recipe.deterministic)
         accelerator = _accelerator(where, precision)
@@ -86,10 +91,10 @@ def train(
         stop = Stop()
         with stop.listening(), tracker(accelerator, track, out, recipe) as report:
             make = _job_maker(
-                opened, out, accelerator, precision, workers, stop, report
+                opened, labels, out, accelerator, precision, workers, stop, report
             )
             rows = [_one_fold(make(fold), fold, save_minutes) for fold in wanted]
-        bundle = _bundle(opened, out, known)
+        bundle = _bundle(opened, out, {**known, **labels.known(known)})
         bundle.save(out / BUNDLE)
         return {
             "run": str(out),
@@ -122,6 +127,7 @@ def _wanted(opened: Opened, folds: Sequence[int] | None) -> list[int]:
 
 def _job_maker(
     opened: Opened,
+    labels: Labels,
     out: Path,
     accelerator: Accelerator,
     precision: torch.dtype | None,
@@ -146,6 +152,7 @@ def _job_maker(
             workers=default_workers(accelerator.device) if workers is None else workers,
             stop=stop,
             track=track,
+            made=labels.of(fold),
         )
 
     return make

@@ -146,3 +146,27 @@ def test_other_samplers_cut_an_epoch_into_nearly_equal_batches() -> None:
     assert [len(group) for group in groups] == [6, 6, 5]
     assert [i for group in groups for i in group] == list(range(17))
     assert RandomCrop().groups(16, 8) == [list(range(8)), list(range(8, 16))]
+
+
+@pytest.mark.parametrize(
+    ("names", "share", "expected"),
+    [
+        ("tttttttp", {"pseudo": 0.25}, {"pseudo": 0.25, "train": 0.75}),
+        ("tp", {"pseudo": 0.12}, {"pseudo": 0.12, "train": 0.88}),
+        ("tttooop", {"pseudo": 0.5}, {"other": 0.25, "pseudo": 0.5, "train": 0.25}),
+        ("ttt", {"pseudo": 0.5}, {"train": 1.0}),  # none of that name
+        ("tp", {"pseudo": 0.2, "train": 0.2}, {"pseudo": 0.5, "train": 0.5}),
+    ],
+)
+def test_shares_by_name_stand_in_place_of_alpha(
+    names: str, share: dict[str, float], expected: dict[str, float]
+) -> None:
+    words = {"t": "train", "p": "pseudo", "o": "other"}
+    found = Mixed(share=share).parts([words[one] for one in names])
+    assert found == pytest.approx(expected)
+
+
+@pytest.mark.parametrize("share", [{"pseudo": 1.1}, {"pseudo": -0.1}, {"a": 0.6, "b": 0.6}, {}])
+def test_shares_that_cannot_be_are_refused(share: dict[str, float]) -> None:
+    with pytest.raises(ValueError, match="shares must be"):
+        Mixed(share=share)

@@ -9,7 +9,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from lamina.data.case import Case
 from lamina.data.sample import Draw
@@ -35,12 +35,26 @@ class Mixed(Sampler):
     alpha: float = 0.0
     """Move from the shares of the data (0) to equal ones (1), or beyond either."""
 
+    share: dict[str, float] | None = None
+    """Shares of classes by name, such as {pseudo: 0.12}, in place of ``alpha``; what is left goes
+    to the other classes by their numbers. Names that no case has do not count. null: by alpha."""
+
     how: Literal["fixed", "random"] = "fixed"
     """fixed: every batch holds the same number of each class, its cases taken in turn from a
     shuffled list that goes round; random: each case is drawn with replacement."""
 
     focus: float = Field(default=0.0, ge=0, le=1)
     """Probability that a crop is laid around a target pixel, where the case has any (STEEL-7)."""
+
+    @field_validator("share")
+    @classmethod
+    def _shares_are_parts_of_one(cls, share: dict[str, float] | None) -> dict[str, float] | None:
+        values = share.values() if share is not None else ()
+        if min(values, default=0) < 0 or sum(values) > 1 or (share is not None and not sum(values)):
+            raise ValueError(
+                f"shares must be at least 0, and together above 0 and at most 1, not {share}"
+            )
+        return share
 
     def draws(
         self,
@@ -59,12 +73,12 @@ class Mixed(Sampler):
         labels = self._labels(cases)
         batches = max(len(cases) // batch, 1)
         if self.how == "random":
-            chances = shares(labels, self.alpha)
+            chances = self.parts(labels)
             self._check(labels, chances)
             each = np.array([chances[name] / labels.count(name) for name in labels])
             numbers = rng.choice(len(cases), batches * batch, p=each / each.sum())
         else:
-            counts = composition(labels, self.alpha, batch)
+            counts = rounded(self.parts(labels), batch)
             self._check(labels, counts)
             numbers = _rounds(labels, counts, batches, rng)
         return [crop(cases, int(number), size, self.focus, rng) for number in numbers]
@@ -72,6 +86,18 @@ class Mixed(Sampler):
     def groups(self, count: int, batch: int) -> list[list[int]]:
         """Cut the draws into the full batches they were composed for."""
         return [list(range(start, start + batch)) for start in range(0, count, batch)]
+
+    def parts(self, labels: Sequence[str]) -> dict[str, float]:
+        """Return the share of each class present in a batch, before rounding."""
+        if self.share is None:
+            return shares(labels, self.alpha)
+        found = Counter(labels)
+        named = {name: part for name, part in self.share.items() if name in found}
+        others = sum(number for name, number in found.items() if name not in named)
+        if not others:
+            return {name: part / sum(named.values()) for name, part in sorted(named.items())}
+        left = 1 - sum(named.values())
+        return {name: named.get(name, left * found[name] / others) for name in sorted(found)}
 
     def _labels(self, cases: Sequence[Case]) -> list[str]:
         if self.by == "source":
@@ -104,12 +130,16 @@ def shares(labels: Sequence[str], alpha: float) -> dict[str, float]:
 
 
 def composition(labels: Sequence[str], alpha: float, batch: int) -> dict[str, int]:
-    """Return how many samples of each class a batch of ``batch`` holds (STEEL-19).
+    """Return how many samples of each class a batch of ``batch`` holds (STEEL-19)."""
+    return rounded(shares(labels, alpha), batch)
+
+
+def rounded(parts: dict[str, float], batch: int) -> dict[str, int]:
+    """Return the samples of each class in a batch whose shares are ``parts`` (STEEL-19).
 
     Shares of a batch are rounded, halves to even; what is missing or too many is given to or
     taken from the class with most samples in the batch.
     """
-    parts = shares(labels, alpha)
     counts = {name: round(share * batch) for name, share in parts.items()}
     largest = max(counts, key=lambda name: counts[name])
     counts[largest] += batch - sum(counts.values())

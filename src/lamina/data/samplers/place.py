@@ -47,7 +47,10 @@ def target_pixel(case: Case, rng: np.random.Generator) -> tuple[int, int] | None
     """
     if case.target is None or case.facts.get("classes") == "":
         return None
-    return _pixel(read_all(case.target), rng)
+    target = read_all(case.target)
+    if case.facts.get("labels") == "soft":  # probabilities: half sure is set
+        target = target >= 0.5
+    return _pixel(target, rng)
 
 
 def is_positive(case: Case) -> bool:
