@@ -37,6 +37,7 @@ from lamina.model.schedules import FlatThenAnneal
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe, Stage
 from lamina.result.decisions import Threshold
+from lamina.result.search import Tables
 from lamina.task import Task
 from lamina.train.validate import plain_masks
 from lamina.volume import ArrayVolume, read_all
@@ -421,6 +422,21 @@ def test_steel_22_the_published_decision(steel: Recipe) -> None:
     prob[2, 150:153, 300:306] = 0.9  # 18: dropped
     masks = steel.decide(prob)
     assert masks.sum(axis=(1, 2)).tolist() == [10_000, 0, 3528, 0]
+
+
+def test_steel_22_tuned_a_spot_is_told_from_a_defect_by_its_parts(steel: Recipe) -> None:
+    """Published minimum parts are above 0, so that ``lamina tune`` searches them too."""
+    assert isinstance(steel.decide, Threshold)
+    prob = np.zeros((4, 32, 64), np.float32)
+    prob[:, :10, :10] = prob[:, 20:, 20:30] = 0.75  # the defect: two parts of 100 and 120
+    truth = prob > 0
+    prob[:, ::2, 40::2] = 0.75  # 192 single pixels
+    tables = Tables(4, parts=True)
+    tables.add(prob, truth)
+    decide = tables.best().decision(steel.decide)
+    assert decide.min_component == (51, 51, 51, 51)
+    assert decide.overlap == "largest"
+    assert tables.best().score == 1.0
 
 
 def test_steel_23_the_published_quantiles_can_be_minimum_areas() -> None:
