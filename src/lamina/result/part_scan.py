@@ -1,4 +1,4 @@
-"""The best minimum part and minimum area at each of 256 thresholds, all of them tried.
+"""The best minimum part and minimum area at each of 255 thresholds, all of them tried.
 
 At one threshold a minimum part removes parts from the smallest up, so that each size that occurs
 is one step; at every step every minimum area is one prefix of the cases by area (``scan``).
@@ -36,14 +36,14 @@ def scan_parts(
         by_case: The score is the mean over cases; else all cases are pooled.
 
     Returns:
-        For each of the LEVELS thresholds: the best score, its minimum area (-1: better nothing at
-        all) and its minimum part.
+        For each of the LEVELS thresholds: the best score (-1 for threshold 0, which has no parts),
+        its minimum area (-1: better nothing at all) and its minimum part.
     """
-    best, least = np.ones(LEVELS), np.full(LEVELS, -1, np.int64)
+    best, least = np.full(LEVELS, -1.0), np.full(LEVELS, -1, np.int64)
     smallest = np.zeros(LEVELS, np.int64)
     alive = np.empty(high.size, np.int64)
     many = taken = 0
-    for level in range(LEVELS - 1, -1, -1):
+    for level in range(LEVELS - 1, 0, -1):
         kept = 0
         for k in range(many):
             if low[alive[k]] <= level:

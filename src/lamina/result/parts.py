@@ -1,4 +1,4 @@
-"""Every connected part that a map has at any of 256 thresholds, from one walk down its levels.
+"""Every connected part that a map has at any of 255 thresholds, from one walk down its levels.
 
 As the threshold falls, parts appear, grow and merge; between two changes a part stays as it is.
 Joining pixels from the highest level down (a union-find; Tarjan 1975, and the max-tree of Salembier
@@ -16,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 LEVELS = 256
-"""Thresholds i / 256 for i from 0; each is a float16 exactly."""
+"""Thresholds are i / 256 for i from 1 to 255, each a float16 exactly. At 0 nearly every pixel would
+belong to a single part, at many times the cost."""
 
 
 @dataclass(frozen=True)
@@ -52,13 +53,13 @@ def find_parts(
     if prob.shape != target.shape or (valid is not None and valid.shape != prob.shape):
         raise ValueError(f"prob {prob.shape}, target {target.shape} and valid must be equal")
     counts = np.ones(prob.shape, np.bool_) if valid is None else valid
-    # a rim of level 0 all round, so that no neighbour lies outside
+    # above threshold i are the levels above i; a rim all round, so that no neighbour is outside
     level = np.pad(np.ceil(prob.astype(np.float16).astype(np.float32) * LEVELS).astype(np.int16), 1)
     kind = np.pad(counts.astype(np.uint8) * (1 + target.astype(np.uint8)), 1)
     steps = np.array(level.strides) // level.itemsize
     around = [np.dot(move, steps) for move in product((-1, 0, 1), repeat=prob.ndim) if any(move)]
     flat = level.ravel()
-    shown = np.flatnonzero(flat)
+    shown = np.flatnonzero(flat > 1)
     order = shown[np.argsort(flat[shown], kind="stable")[::-1]]
     found = _walk(flat, kind.ravel(), order, np.array(around, np.int64))
     high, low, area, predicted, positives = found.T
@@ -104,7 +105,7 @@ def _walk(
         for pixel in order[start:stop]:
             root = _root(pixel, parent)
             if row[root] < 0:  # new, or changed at this level
-                found[n, 0] = now - 1
+                found[n, 0], found[n, 1] = now - 1, 1
                 found[n, 2:] = sums[root]
                 row[root] = n
                 n += 1

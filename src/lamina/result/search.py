@@ -3,7 +3,7 @@
 Every case leaves a sparse histogram of its float16 probabilities; from these, every threshold
 that makes a difference and every minimum area are tried. Nothing is sampled, and predicting
 nothing is one of the choices, so that the result is never below it. Where connected parts are
-searched as well, every case leaves its parts at 256 thresholds, and every minimum part is tried
+searched as well, every case leaves its parts at 255 thresholds, and every minimum part is tried
 with every minimum area at each; the better of both searches is taken.
 """
 

@@ -31,7 +31,7 @@ def tune(run: Path, *, data: Path | None = None) -> dict[str, Any]:
 
     The search is exact: all thresholds that make a difference and all minimum areas, in one pass
     over the maps. Where the recipe's ``min_component`` is above 0, all minimum parts are tried as
-    well, at 256 thresholds. Predicting nothing is one of the choices. Classes are searched one by
+    well, at 255 thresholds. Predicting nothing is one of the choices. Classes are searched one by
     one, before ``overlap`` tells them apart.
 
     Args:
