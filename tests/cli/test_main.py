@@ -169,6 +169,7 @@ def test_steel_from_a_recipe_to_a_report() -> None:
 
     predicted = answer("predict run steel --out pred")
     assert (predicted["predicted"], predicted["known"]) == (6, {"held_out": 6})
+    lamina("train my.yaml --data steel --out run --workers 0")  # nothing to do, nothing lost
     assert answer("predict run steel --out pred")["kept"] == 6
     found = answer("score pred steel")
     keys = {"metric", "value", "baseline_empty", "foreground_dice", "pooled_dice", "classes"}
@@ -205,6 +206,15 @@ def test_a_folder_is_predicted_out_of_fold_and_a_bad_image_does_not_stop_the_oth
     assert {path.stem for path in Path("some/masks").iterdir()} == {"0", "1", "2", "4", "5"}
 
     other = "holds predictions of another plan"
+    lamina("train my.yaml --data data --out run --workers 0 -s train.epochs=2 --accept-changes")
+    assert len(Path("run/fold0/metrics.jsonl").read_text(encoding="utf-8").splitlines()) == 2
+    assert not Path("run/tune.json").exists()  # it was tuned for other members
+    Path("my.yaml").write_text(
+        (FOLDER + TAIL).replace("train: {", "stages: [{name: fine}]\ntrain: {"), encoding="utf-8"
+    )
+    renamed = "train my.yaml --data data --out run --accept-changes"
+    assert "has trained the stages main" in lamina(renamed, code=2).stderr
+
     Path("other.yaml").write_text(FOLDER.replace("tiny-folder", "other") + TAIL, encoding="utf-8")
     lamina("train other.yaml --data data --out run2 --folds 0 --workers 0")
     assert other in lamina("predict run2 data --out pred", code=2).stderr

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lamina import files
 from lamina.chance import rng
-from lamina.errors import BundleError
+from lamina.errors import BundleError, RecipeError
 from lamina.recipe.recipe import Stage
 from lamina.train.ema import Average
 from lamina.train.loop import Job, Training, run_stage
@@ -43,6 +43,7 @@ def train_fold(job: Job, *, save_seconds: float) -> Trained:
     Raises:
         StoppedError: a signal asked to stop; the state is saved.
         BundleError: every save of an earlier run is damaged.
+        RecipeError: stages that were trained are no longer the first ones of the recipe.
     """
     saves = job.folder / "state"
     found = load_state(saves)
@@ -50,6 +51,14 @@ def train_fold(job: Job, *, save_seconds: float) -> Trained:
     position, tensors = state.position, state.tensors
     _forget_later_rows(job.folder / "metrics.jsonl", position.rows)
     stages = job.recipe.stages
+    names, trained = [stage.name for stage in stages], list(position.members)
+    if names[: len(trained)] != trained or position.stage >= len(names):
+        raise RecipeError(
+            f"{job.folder}: has trained the stages {', '.join(trained)}, and the recipe now begins "
+            f"with {', '.join(names)}; choose another --out"
+        )
+    if position.epoch < stages[position.stage].epochs:
+        position.stage_done = False  # the recipe now asks for more epochs; a tired stage stays so
     while not (position.stage_done and position.stage == len(stages) - 1):
         if position.stage_done:
             position, tensors = _next(position), {}

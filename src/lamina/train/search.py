@@ -21,9 +21,7 @@ from lamina.result.found import Found
 from lamina.result.search import Tables
 from lamina.train.held_out import OUT_OF_FOLD
 from lamina.train.opening import open_data
-from lamina.train.stages import BUNDLE
-
-TUNED = "tune.json"
+from lamina.train.stages import BUNDLE, TUNED
 
 
 def tune(run: Path, *, data: Path | None = None) -> dict[str, Any]:

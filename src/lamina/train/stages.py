@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 from lamina import files
 from lamina.bundle import Bundle, KnownCase, MemberWeights
 from lamina.data.normalise import AnyNormalise
-from lamina.errors import RecipeError
+from lamina.errors import BundleError, RecipeError
 from lamina.predict.memory import keep_memory
 from lamina.predict.precision import choose, choose_device
 from lamina.progress import say
@@ -32,6 +32,7 @@ from lamina.train.stop import Stop
 from lamina.train.trackers import tracker
 
 BUNDLE = "bundle"
+TUNED = "tune.json"
 
 
 def train(
@@ -95,7 +96,7 @@ def train(
             )
             rows = [_one_fold(make(fold), fold, save_minutes) for fold in wanted]
         bundle = _bundle(opened, out, {**known, **labels.known(known)})
-        bundle.save(out / BUNDLE)
+        _keep_tuned(out, bundle).save(out / BUNDLE)
         return {
             "run": str(out),
             "bundle": str(out / BUNDLE),
@@ -183,6 +184,20 @@ def _one_fold(job: Job, fold: int, save_minutes: float) -> dict[str, Any]:
     }
     files.write_json(done, row)
     return row
+
+
+def _keep_tuned(out: Path, bundle: Bundle) -> Bundle:
+    """Return the bundle with what ``lamina tune`` found for these very members, or forget it."""
+    try:
+        earlier = Bundle.load(out / BUNDLE, verify=False)
+    except BundleError:  # none yet, or damaged and about to be written anew
+        earlier = None
+    if earlier is not None and earlier.digest() == bundle.digest():
+        return bundle.with_decision(earlier.decision, earlier.scores)
+    if (out / TUNED).is_file():
+        (out / TUNED).unlink()
+        say(f"{out}: was tuned for other members; run `lamina tune {out}` again")
+    return bundle
 
 
 def _bundle(opened: Opened, out: Path, known: dict[str, dict[str, Any]]) -> Bundle:
