@@ -66,7 +66,8 @@ class Predictions:
             _clear(folder)
         elif (folder / HEADER).exists():
             must_continue(folder, read_info(folder), info)
-        elif folder.is_dir() and any(folder.iterdir()):
+        elif folder.is_dir() and any(path.name[0] != "." for path in folder.iterdir()):
+            # What begins with a dot is no content: a process that was killed leaves such files.
             raise RecipeError(
                 f"{folder}: is not empty and holds no predictions; choose another --out"
             )
