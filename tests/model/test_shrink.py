@@ -7,7 +7,7 @@ from torch import nn
 from torch.nn import functional
 
 from lamina.model.networks import Smp
-from lamina.model.shrink import shrink
+from lamina.model.shrink import at_size, shrink
 
 
 def test_a_network_sees_means_and_answers_at_full_size() -> None:
@@ -15,8 +15,9 @@ def test_a_network_sees_means_and_answers_at_full_size() -> None:
     x = torch.rand(1, 1, 8, 12)
     small = network(functional.avg_pool2d(x, 2))
     wanted = functional.interpolate(small, (8, 12), mode="bilinear", align_corners=False)
-    shrink(network, 2)
+    shrink(network.eval(), 2)
     torch.testing.assert_close(network(x), wanted)
+    torch.testing.assert_close(network.train()(x), small)  # it learns at the small size
 
 
 def test_names_of_weights_stay_and_sizes_are_kept() -> None:
@@ -27,3 +28,11 @@ def test_names_of_weights_stay_and_sizes_are_kept() -> None:
     assert network.state_dict().keys() == plain.build(1, 3).state_dict().keys()
     with torch.inference_mode():
         assert network(torch.zeros(1, 1, 64, 128)).shape == (1, 3, 64, 128)
+
+
+def test_targets_become_shares_and_half_counted_squares_do_not_count() -> None:
+    target = torch.tensor([[1.0, 0, 1, 1], [0, 0, 1, 1]])[None, None]
+    valid = torch.tensor([[1.0, 1, 1, 0], [1, 1, 1, 1]])[None, None]
+    small, counts = at_size(torch.zeros(1, 1, 1, 2), target, valid)
+    assert small.flatten().tolist() == [0.25, 1.0]
+    assert counts.flatten().tolist() == [1.0, 0.0]

@@ -19,6 +19,7 @@ from lamina.data.normalise import AnyNormalise
 from lamina.errors import LaminaError, StoppedError
 from lamina.files import append_line
 from lamina.model.losses import total
+from lamina.model.shrink import at_size
 from lamina.predict.engine import Member
 from lamina.progress import Bar, say
 from lamina.recipe.recipe import Recipe, Stage
@@ -167,6 +168,7 @@ def _step(job: Job, now: Training, pending: Sequence[Batch]) -> float:
         valid = batch.valid.to(device, non_blocking=True)
         with job.accelerator.autocast():
             logits = now.network(image)
+        target, valid = at_size(logits, target, valid)
         loss, parts = total(
             recipe.loss,
             logits,
