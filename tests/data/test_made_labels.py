@@ -19,7 +19,6 @@ VALUES: dict[str, Any] = {
     "lamina": "0",
     "names": ["a", "b"],
     "bundles": ["00"],
-    "decision": {},
     "filters": {},
     "seen": [
         {"id": "t0", "sha256": ["c0"], "sets": ["all", "fold1"]},
@@ -41,7 +40,7 @@ def labels(tmp_path: Path) -> MadeLabels:
     for id in ("x.png", "y.png"):
         np.save(folder / f"{id}.npy", np.full((2, 2, 3), 0.25, np.float16))
         soft[id] = [f"{id}.npy", digest(folder / f"{id}.npy")]
-    sets = {"fold0": {"members": ["fold0"], "table": table, "soft": soft}}
+    sets = {"fold0": {"members": ["fold0"], "decision": {}, "table": table, "soft": soft}}
     write_json(tmp_path / "made" / INDEX, VALUES | {"images": images, "sets": sets})
     return MadeLabels.open(tmp_path / "made")
 

@@ -25,6 +25,7 @@ from lamina.predict.predictions import Predictions
 from lamina.predict.pseudo import pseudo
 from lamina.predict.run import predict
 from lamina.recipe.recipe import MeanOf
+from lamina.result.decisions import Threshold
 
 ANY = Filters(unsure=1e9, unsure_empty=1)
 
@@ -108,6 +109,20 @@ def test_the_table_of_masks_opens_like_any_of_the_competition(
         masks = stored.mask(case.id.removeprefix("pseudo/"))
         areas = [case.facts[f"area_{k}"] for k in range(2)]
         assert areas == masks.sum(axis=(1, 2)).tolist()
+
+
+def test_a_tuned_decision_draws_only_the_masks_that_no_fold_learns_from(
+    bundle: Bundle, images: Path, tmp_path: Path
+) -> None:
+    """Held-out cases helped to tune it, and their fold must not learn from them."""
+    bundle.with_decision(Threshold(threshold=0.3), {}).save(tmp_path / "bundle")
+    pseudo([tmp_path / "bundle"], [images], tmp_path / "out", device="cpu", filters=ANY)
+    sets = MadeLabels.open(tmp_path / "out").index.sets
+    assert {name: made.decision["threshold"] for name, made in sets.items()} == {
+        "all": 0.3,
+        "fold0": 0.5,
+        "fold1": 0.5,
+    }
 
 
 @pytest.mark.parametrize("passage", [2, 7, 20])

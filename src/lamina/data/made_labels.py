@@ -53,6 +53,8 @@ class MadeSet(Spec):
 
     members: tuple[str, ...]
     """Who made them."""
+    decision: dict[str, Any]
+    """From probabilities to the masks of train.csv."""
     table: str
     """Digest of its train.csv."""
     soft: dict[str, tuple[str, str]]
@@ -81,8 +83,6 @@ class MadeIndex(Spec):
     """Names of the classes."""
     bundles: tuple[str, ...]
     """Digests of the bundles that made the labels."""
-    decision: dict[str, Any]
-    """From probabilities to the masks of train.csv."""
     filters: dict[str, Any]
     """What was kept."""
     images: tuple[MadeImage, ...]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import csv
+import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -85,3 +88,29 @@ def _class(prob: NDArray[Any], mask: NDArray[np.bool_], filters: Filters) -> Fig
         elif unsure > filters.unsure * area:
             why = f"{unsure} of its pixels are unsure, and {area} predicted"
     return Figures(area, unsure, mean, why)
+
+
+class FigureTable:
+    """Rows for a csv; text is quoted, so that no id is taken for a formula or a number."""
+
+    def __init__(self, columns: Sequence[str]) -> None:
+        """Begin with the header."""
+        self._stream = io.StringIO(newline="")
+        self._writer = csv.writer(self._stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+        self._writer.writerow(columns)
+
+    def add(self, *cells: str | float) -> None:
+        """Add a row."""
+        self._writer.writerow(cells)
+
+    def add_image(self, id: str, names: Sequence[str], rows: Sequence[Figures], why: str) -> None:
+        """Add a row for each class; where the image is left out each row says why."""
+        single = any(row.why for row in rows)
+        for name, row in zip(names, rows, strict=True):
+            mean = "" if row.mean is None else round(row.mean, 4)
+            reason = row.why or ("another class does not pass" if why and single else why)
+            self.add(id, name, row.area, row.unsure, mean, int(not why), reason)
+
+    def text(self) -> str:
+        """Return the table."""
+        return self._stream.getvalue()

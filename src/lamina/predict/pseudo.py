@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -17,9 +15,9 @@ from numpy.typing import NDArray
 import lamina
 from lamina import files
 from lamina.bundle import Bundle, load_bundles, versions
-from lamina.data.made_labels import INDEX, MadeImage, MadeIndex, MadeSet
+from lamina.data.made_labels import ALL, INDEX, MadeImage, MadeIndex, MadeSet
 from lamina.errors import DataError, LeakError, RecipeError
-from lamina.predict.confidence import Figures, Filters, figures
+from lamina.predict.confidence import FigureTable, Filters, figures
 from lamina.predict.crew import Crew
 from lamina.predict.engine import predict_case
 from lamina.predict.info import Info, PredictedCase
@@ -53,7 +51,8 @@ def pseudo(
 
     For each fold of the first training there is a set of labels made only by members that never
     saw what the fold holds out; the set ``all`` is by every member (see
-    ``lamina.data.made_labels``). Masks follow the decision of the first bundle.
+    ``lamina.data.made_labels``). Masks of ``all`` follow the decision of the first bundle as
+    tuned; those of a fold the decision of its recipe, since held-out cases helped to tune.
 
     Args:
         sources: Run folders, ensembles or bundles, at least one.
@@ -87,7 +86,9 @@ def pseudo(
     sets = makers(bundles)
     labels = {
         name: Predictions.create(
-            out / "labels" / name, _info(crew, pairs, images, where, precision), overwrite=overwrite
+            out / "labels" / name,
+            _info(crew, pairs, images, name=name, device=where, precision=precision),
+            overwrite=overwrite,
         )
         for name, pairs in sets.items()
     }
@@ -156,6 +157,8 @@ def _info(
     crew: Crew,
     pairs: Sequence[Pair],
     images: Sequence[_Image],
+    *,
+    name: str,
     device: torch.device,
     precision: torch.dtype | None,
 ) -> Info:
@@ -171,7 +174,7 @@ def _info(
         precision=name_of(precision),
         device=device.type,
         versions=versions(),
-        decision=first.decision,
+        decision=first.decision if name == ALL else first.recipe.decide,
         cases=tuple(
             PredictedCase(
                 id=one.made.id,
@@ -225,7 +228,7 @@ def _write_set(found: Predictions, filters: Filters) -> _Written:
     kept: list[str] = []
     soft: dict[str, tuple[str, str]] = {}
     shown = dict.fromkeys(names, 0)
-    table = _Table(("ImageId", "class", "area", "unsure", "mean", "kept", "why"))
+    table = FigureTable(("ImageId", "class", "area", "unsure", "mean", "kept", "why"))
     for id in found.ids:
         masks = found.mask(id)
         rows, why = figures(found.prob(id), masks, filters)
@@ -240,7 +243,12 @@ def _write_set(found: Predictions, filters: Filters) -> _Written:
     files.write_text(found.folder / "figures.csv", table.text())
     Severstal().write(_masks(found, kept), found.folder / "train.csv")
     members = found.info.cases[0].members
-    made = MadeSet(members=members, table=files.digest(found.folder / "train.csv"), soft=soft)
+    made = MadeSet(
+        members=members,
+        decision=found.decision.model_dump(mode="json"),
+        table=files.digest(found.folder / "train.csv"),
+        soft=soft,
+    )
     return _Written(made, {"classes": shown})
 
 
@@ -256,7 +264,7 @@ def _write_index(
     sets: dict[str, tuple[Pair, ...]],
     filters: Filters,
 ) -> None:
-    table = _Table(("ImageId", "path", "sha256"))
+    table = FigureTable(("ImageId", "path", "sha256"))
     for one in images:
         table.add(one.made.id, one.made.path, one.made.sha256)
     files.write_text(out / "images.csv", table.text())
@@ -265,33 +273,9 @@ def _write_index(
         lamina=lamina.__version__,
         names=bundles[0].task.names or (),
         bundles=tuple(bundle.digest() for bundle in bundles),
-        decision=bundles[0].decision.model_dump(mode="json"),
         filters=filters.model_dump(mode="json"),
         images=tuple(one.made for one in images),
         sets={name: one.made for name, one in made.items()},
         seen=seen_by(bundles, sets),
     )
     files.write_json(out / INDEX, index.model_dump(mode="json"))
-
-
-class _Table:
-    """Rows for a csv; text is quoted, so that no id is taken for a formula or a number."""
-
-    def __init__(self, columns: Sequence[str]) -> None:
-        self._stream = io.StringIO(newline="")
-        self._writer = csv.writer(self._stream, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
-        self._writer.writerow(columns)
-
-    def add(self, *cells: str | float) -> None:
-        self._writer.writerow(cells)
-
-    def add_image(self, id: str, names: Sequence[str], rows: Sequence[Figures], why: str) -> None:
-        """Add a row for each class; all say whether the image was kept."""
-        for name, row in zip(names, rows, strict=True):
-            mean = "" if row.mean is None else round(row.mean, 4)
-            own = row.why or ("" if not why else "another class does not pass")
-            reason = own if why and any(one.why for one in rows) else why
-            self.add(id, name, row.area, row.unsure, mean, int(not why), reason)
-
-    def text(self) -> str:
-        return self._stream.getvalue()

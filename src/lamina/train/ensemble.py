@@ -136,7 +136,7 @@ def _must_be_free(out: Path, plan: dict[str, Any]) -> None:
     if (out / PLAN).is_file():
         if files.read_json(out / PLAN)["digest"] != plan["digest"]:
             raise RecipeError(f"{out}: holds another ensemble; choose another --out")
-    elif out.is_dir() and any(out.iterdir()):
+    elif out.is_dir() and any(path.name != "run.lock" for path in out.glob("[!.]*")):
         raise RecipeError(f"{out}: is not empty and holds no ensemble; choose another --out")
 
 
