@@ -9,6 +9,7 @@ from pydantic import model_validator
 from lamina.errors import RecipeError
 from lamina.spec import Spec
 
+
 class Task(Spec):
     """What is predicted for each pixel.
 

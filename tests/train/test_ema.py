@@ -32,7 +32,14 @@ def test_weights_are_lent_and_given_back_even_after_an_error() -> None:
     average = Average(Ema(decay=0.5, warmup=False), network)
     torch.nn.init.constant_(network.weight, 3.0)
     average.update(network)
-    with pytest.raises(RuntimeError), average.applied(network):
-        assert weight_of(network) == 2.0
-        raise RuntimeError
+    seen = []
+
+    def fail() -> None:
+        with average.applied(network):
+            seen.append(weight_of(network))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert seen == [2.0]
     assert weight_of(network) == 3.0

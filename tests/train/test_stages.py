@@ -110,7 +110,7 @@ def test_kill_9_at_random_moments_changes_nothing_in_the_end(
 def test_sigterm_saves_leaves_with_143_and_goes_on(
     tmp_path: Path, whole: tuple[Path, float]
 ) -> None:
-    wanted, seconds = whole
+    wanted, _ = whole
     process = started(tmp_path, tmp_path / "run")
     log = tmp_path / "run" / "fold0" / "metrics.jsonl"
     while not log.exists() and process.is_alive():
@@ -142,9 +142,10 @@ def test_a_second_process_in_the_folder_is_refused_and_a_dead_ones_lock_is_taken
 ) -> None:
     from lamina.train.folder import locked
 
-    with locked(tmp_path), pytest.raises(RecipeError, match=f"process {os.getpid()}"):
-        with locked(tmp_path):
-            pass
+    with locked(tmp_path):
+        second = locked(tmp_path)
+        with pytest.raises(RecipeError, match=f"process {os.getpid()}"):
+            second.__enter__()
     dead = PROCESSES.Process(target=time.sleep, args=(0,))
     dead.start()
     dead.join()

@@ -10,9 +10,9 @@ from pathlib import Path
 
 from lamina import files
 from lamina.data.case import Case
+from lamina.data.csv_table import read_table
 from lamina.data.names import nfc
 from lamina.data.problems import listed
-from lamina.data.csv_table import read_table
 from lamina.errors import DataError, LeakError
 
 

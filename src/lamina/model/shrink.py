@@ -15,8 +15,9 @@ from torch.nn import functional
 def shrink(network: nn.Module, factor: int) -> None:
     """Make ``network`` see means over factor x factor pixels and enlarge its logits bilinearly.
 
-    In training mode the logits stay small; ``at_size`` brings targets to them. Names of weights stay as they are. Rows and columns of an input must be multiples of
-    ``factor`` times what the network itself needs.
+    In training mode the logits stay small; ``at_size`` brings targets to them. Names of weights
+    stay as they are. Rows and columns of an input must be multiples of ``factor`` times what the
+    network itself needs.
     """
     if factor == 1:
         return

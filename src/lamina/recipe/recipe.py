@@ -95,7 +95,6 @@ class Stage(Spec):
     member: Literal["best", "last"] = "best"
     """Which weights leave the stage."""
 
-
     @model_validator(mode="after")
     def _pseudo_images_are_mixed_by_source(self) -> Self:
         by = self.sampler.by if isinstance(self.sampler, Mixed) else "source"

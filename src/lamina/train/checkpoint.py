@@ -50,9 +50,7 @@ class Checkpoints:
             if path.name not in named:
                 path.unlink()
 
-    def _write(
-        self, name: str, score: float, epoch: int, weights: Mapping[str, Tensor]
-    ) -> Kept:
+    def _write(self, name: str, score: float, epoch: int, weights: Mapping[str, Tensor]) -> Kept:
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         path = self._folder / f"{name}.safetensors"
         return Kept(score, epoch, path.name, files.write_bytes(path, save(tensors)))

@@ -78,7 +78,8 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
     lines = [
         table(found),
         "",
-        f"score on unseen strips {found['value']:.4f}; predicting nothing {found['baseline_empty']:.4f}",
+        f"score on unseen strips {found['value']:.4f}; "
+        f"predicting nothing {found['baseline_empty']:.4f}",
         f"submission {csv} ({rows} rows)",
         f"report {page}",
         f"{seconds:.0f} s",

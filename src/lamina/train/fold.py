@@ -134,9 +134,7 @@ def _network(
 
 def _next(position: Position) -> Position:
     fresh = Position()
-    return replace(
-        fresh, stage=position.stage + 1, rows=position.rows, members=position.members
-    )
+    return replace(fresh, stage=position.stage + 1, rows=position.rows, members=position.members)
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
+from typing import Any
 
 import cv2
 import numpy as np
@@ -33,7 +34,7 @@ class Batch:
 
 
 @dataclass(frozen=True)
-class Epoch(Dataset[Sample]):
+class Epoch(Dataset[Any]):
     """The samples of one epoch by number; made anew for each, so workers hold no state."""
 
     recipe: Recipe
@@ -61,7 +62,11 @@ class Epoch(Dataset[Sample]):
 
 
 def epoch_of(
-    recipe: Recipe, task: Task, cases: Sequence[Case], normalise: AnyNormalise, stage: Stage,
+    recipe: Recipe,
+    task: Task,
+    cases: Sequence[Case],
+    normalise: AnyNormalise,
+    stage: Stage,
     epoch: int,
 ) -> Epoch:
     """Return the samples of epoch ``epoch`` (from 0) of ``stage``; ``cases`` have two axes."""
@@ -79,7 +84,7 @@ def batches(epoch: Epoch, groups: Sequence[list[int]], *, workers: int) -> Itera
     """Yield the batches of ``groups`` in order, made by ``workers`` processes (0: in this one)."""
     loader: DataLoader[Batch] = DataLoader(
         epoch,
-        batch_sampler=groups,  # type: ignore[arg-type]  # any sized iterable of index lists works
+        batch_sampler=groups,
         num_workers=workers,
         collate_fn=_stack,
         worker_init_fn=_one_thread,

@@ -120,7 +120,9 @@ def _train_epoch(job: Job, now: Training) -> None:
     groups = stage.sampler.groups(len(samples), stage.batch)
     if position.batch == 0:
         # Dropout draws from torch's own generator; it too follows from (seed, stage, epoch).
-        torch.manual_seed(int(rng(job.recipe.seed, stage.name, position.epoch, "torch").integers(2**31)))
+        torch.manual_seed(
+            int(rng(job.recipe.seed, stage.name, position.epoch, "torch").integers(2**31))
+        )
     now.network.train()
     _freeze(now.network, frozen=position.epoch < stage.freeze_encoder)
     title = f"{job.title} {stage.name} epoch {position.epoch + 1}/{stage.epochs}"
@@ -189,8 +191,8 @@ def _step(job: Job, now: Training, pending: Sequence[Batch]) -> float:
         if now.average is not None:
             now.average.update(now.network)
         now.bad_run = 0
-        for name, value in sums.items():
-            position.sums[name] = position.sums.get(name, 0.0) + value * count
+        for name, mean in sums.items():
+            position.sums[name] = position.sums.get(name, 0.0) + mean * count
         position.sums["samples"] = position.sums.get("samples", 0.0) + count
     else:
         _skip(now, sums["loss"], norm)

@@ -91,9 +91,7 @@ def train(
         say(f"device {where}, {str(precision or torch.float32).removeprefix('torch.')}")
         stop = Stop()
         with stop.listening(), tracker(accelerator, track, out, recipe) as report:
-            make = _job_maker(
-                opened, labels, out, accelerator, precision, workers, stop, report
-            )
+            make = _job_maker(opened, labels, out, accelerator, precision, workers, stop, report)
             rows = [_one_fold(make(fold), fold, save_minutes) for fold in wanted]
         bundle = _bundle(opened, out, {**known, **labels.known(known)})
         _keep_tuned(out, bundle).save(out / BUNDLE)
@@ -160,7 +158,7 @@ def _job_maker(
 
 
 def _normalise(opened: Opened, folder: Path, fold: int) -> AnyNormalise:
-    """Fit the normalisation to the training cases of the fold, or read what an earlier run fitted."""
+    """Fit the normalisation to the training cases of the fold and write it down."""
     found = opened.recipe.frame.normalise.fit(opened.training(fold))
     files.write_json(folder / "normalise.json", found.model_dump(mode="json"))
     return found

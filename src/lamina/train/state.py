@@ -106,7 +106,9 @@ def load_state(folder: Path) -> tuple[TrainState, int] | None:
             damaged.append(f"{save_folder.name} ({error})")
             continue
         if damaged:
-            say(f"{folder}: passed over damaged saves {'; '.join(damaged)}; from {save_folder.name}")
+            say(
+                f"{folder}: passed over damaged saves {'; '.join(damaged)}; from {save_folder.name}"
+            )
         return state, int(save_folder.name)
     if damaged:
         raise BundleError(
@@ -160,7 +162,7 @@ def load_optimizer(
         index, _, key = name.partition(".")
         like = parameters[int(index)]
         if isinstance(value, Tensor) and value.shape == like.shape:
-            value = torch.empty_like(like).copy_(value)  # noqa: PLW2901
+            value = torch.empty_like(like).copy_(value)
         slots.setdefault(int(index), {})[key] = value
     groups = optimizer.state_dict()["param_groups"]
     optimizer.load_state_dict({"state": slots, "param_groups": groups})

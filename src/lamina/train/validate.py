@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -16,13 +17,13 @@ from lamina.recipe.recipe import Recipe
 from lamina.task import Task
 
 
-def plain_masks(prob: NDArray[np.float32], task: Task) -> NDArray[np.generic]:
+def plain_masks(prob: NDArray[np.float32], task: Task) -> NDArray[Any]:
     """Return (K, *S) masks at 0.5, the most probable class, or the values of restore."""
     if task.kind == "restore":
         return prob
     if task.exclusive:
         best = prob.argmax(0)
-        return best == np.arange(len(prob)).reshape(-1, *([1] * best.ndim))
+        return np.asarray(best == np.arange(len(prob)).reshape(-1, *([1] * best.ndim)))
     return prob > 0.5
 
 

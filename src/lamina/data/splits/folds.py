@@ -117,8 +117,9 @@ class Folds(Split):
 
 
 def read_groups(path: Path, cases: Sequence[Case]) -> dict[str, str]:
-    """Return the group of each case from a table with a column ImageId (or id) and one Group (or Patient).
+    """Return the group of each case from a table with columns ImageId (or id) and Group.
 
+    The second may be called Patient.
     Rows of other images are passed over.
 
     Raises:
