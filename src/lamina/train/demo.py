@@ -34,8 +34,9 @@ class Size:
     """What the demo changes in the recipe."""
 
 
-FULL = Size(160, 80, (128, 800), ("split.count=2", "stages.main.epochs=24"))
-QUICK = Size(48, 24, (128, 400), ("split.count=2", "stages.main.epochs=5"))
+SMALL = ("split.count=2", "frame.size=[128, 192]", "stages.main.optimizer.lr=1e-3")
+FULL = Size(240, 120, (128, 800), (*SMALL, "stages.main.epochs=40"))
+QUICK = Size(90, 45, (128, 400), (*SMALL, "stages.main.epochs=14", "predict.views=as_is"))
 SEED = 7
 
 
