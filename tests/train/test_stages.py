@@ -85,13 +85,14 @@ def test_a_run_leaves_a_bundle_with_scores_and_held_out_answers(whole: tuple[Pat
     assert not (out / "run.lock").exists()
 
 
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.slow)])
 def test_kill_9_at_random_moments_changes_nothing_in_the_end(
-    tmp_path: Path, whole: tuple[Path, float]
+    tmp_path: Path, whole: tuple[Path, float], kills: int
 ) -> None:
     """C01: killed again and again, then resumed: the very bytes of the uninterrupted run."""
     wanted, seconds = whole
     chance = random.Random(0)
-    for _ in range(4):
+    for _ in range(kills):
         process = started(tmp_path, tmp_path / "run")
         time.sleep(chance.uniform(0.2, 0.9) * seconds)
         process.kill()

@@ -34,9 +34,13 @@ class Size:
     """What the demo changes in the recipe."""
 
 
+def _length(epochs: int, validate_every: int) -> tuple[str, str]:
+    return f"stages.main.epochs={epochs}", f"stages.main.validate_every={validate_every}"
+
+
 SMALL = ("split.count=2", "frame.size=[128, 192]", "stages.main.optimizer.lr=1e-3")
-FULL = Size(240, 120, (128, 800), (*SMALL, "stages.main.epochs=40"))
-QUICK = Size(90, 45, (128, 400), (*SMALL, "stages.main.epochs=14", "predict.views=as_is"))
+FULL = Size(240, 120, (128, 800), (*SMALL, *_length(150, 30)))
+QUICK = Size(90, 45, (128, 400), (*SMALL, *_length(30, 15), "predict.views=as_is"))
 SEED = 7
 
 
