@@ -39,7 +39,9 @@ def score(pred: Path, truth: Path, *, part: Part = "all") -> dict[str, Any]:
     Returns:
         JSON values: ``metric`` (its title), ``value``, ``baseline_empty`` (the same for
         predicting nothing), ``empty_rule``, ``foreground_dice`` and ``pooled_dice``,
-        ``foreground_dice_best`` with the threshold that reaches it, ``auc``, ``classes``,
+        (any class, all pixels pooled: by the decision's ``foreground`` threshold where it has
+        one, and ``foreground_dice_of_masks`` by the union of its masks), ``foreground_dice_best``
+        with the threshold that reaches it on these cases, ``auc``, ``classes``,
         ``cases``, ``policy`` and ``known`` (who answered, and whether they had seen the case),
         ``truth_only`` and ``prediction_only``. For restore: metric, value and channels.
 
@@ -63,7 +65,8 @@ def score(pred: Path, truth: Path, *, part: Part = "all") -> dict[str, Any]:
     if task.kind == "restore":
         tallies = ValueTallies(recipe.metric, task)
     else:
-        tallies = MaskTallies(recipe.metric, task)
+        foreground = getattr(predictions.decision, "foreground", None)
+        tallies = MaskTallies(recipe.metric, task, foreground=foreground)
     with Bar("scoring", len(matched.pairs)) as bar:
         for id, case in matched.pairs:
             for prob, answer, box in _parts(predictions, id, case, truth, part):

@@ -34,6 +34,7 @@ def _masks(result: dict[str, Any]) -> list[str]:
     at = f"at most {best['value']:.4f} with one threshold for all classes, {best['threshold']:.3f}"
     return [
         _pair("any class, pixels pooled (Dice)", result["foreground_dice"]) + f"   {at}",
+        _pair("  the same, union of the masks", result["foreground_dice_of_masks"]),
         _pair("mean of pooled Dice per class", result["pooled_dice"]),
         _pair("any class in the image (AUC)", result["auc"])
         + f"   {result['cases_with_any']} of {result['cases']} cases have one",

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from lamina.model.metrics import AnyMetric, CountMetric, DiceScore, Precision, Recall
 from lamina.model.metrics.counts import counts
-from lamina.result.codes import CODES, VALUES, count
+from lamina.result.codes import CODES, VALUES, code_of, count
 from lamina.result.detection import auc
 from lamina.task import Task
 
@@ -23,8 +23,9 @@ _EMPTY_RULES = {
 class MaskTallies:
     """Counts of masks, highest probabilities, and one histogram of the foreground."""
 
-    def __init__(self, metric: AnyMetric, task: Task) -> None:
-        self._metric, self._task = metric, task
+    def __init__(self, metric: AnyMetric, task: Task, *, foreground: float | None = None) -> None:
+        """``foreground``: threshold for any class on the highest map; None: union of the masks."""
+        self._metric, self._task, self._threshold = metric, task, foreground
         self._first = int(task.exclusive)  # background is no foreground
         self._tallies: list[NDArray[np.float64]] = []
         self._metric_tallies: list[NDArray[np.float64]] = []
@@ -77,7 +78,13 @@ class MaskTallies:
             "value": found.value,
             "baseline_empty": nothing.value,
             "empty_rule": None if rule is None else _EMPTY_RULES[rule],
-            "foreground_dice": foreground.value,
+            "foreground_dice": (
+                foreground.value
+                if self._threshold is None
+                else float(self._foreground()[code_of(self._threshold)])
+            ),
+            "foreground_threshold": self._threshold,
+            "foreground_dice_of_masks": foreground.value,
             "foreground_dice_best": {"value": best, "threshold": threshold},
             "pooled_dice": pooled.value,
             "auc": self._auc(-1),
@@ -115,11 +122,15 @@ class MaskTallies:
 
     def _best_foreground(self) -> tuple[float, float]:
         """Return the highest Dice of the pooled foreground over all thresholds, and where."""
-        above = [np.append(np.cumsum(a[::-1])[::-1][1:], 0) for a in (self._predicted, self._hits)]
-        total = above[0] + self._truth
-        dice = np.divide(2 * above[1], total, out=np.ones(CODES), where=total > 0)
+        dice = self._foreground()
         best = int(dice.argmax())
         return float(dice[best]), float(VALUES[best])
+
+    def _foreground(self) -> NDArray[np.float64]:
+        """Return Dice of the pooled foreground at every threshold, (CODES,)."""
+        above = [np.append(np.cumsum(a[::-1])[::-1][1:], 0) for a in (self._predicted, self._hits)]
+        total = above[0] + self._truth
+        return np.divide(2 * above[1], total, out=np.ones(CODES), where=total > 0)
 
 
 class ValueTallies:

@@ -136,6 +136,8 @@ class Found(Spec):
             "threshold": tuple(one.threshold for one in self.classes),
             "min_area": tuple(one.min_area for one in self.classes),
         }
+        if len(self.classes) > 1:
+            changes["foreground"] = self.foreground.threshold
         if self.parts:
             changes["min_component"] = tuple(one.min_component for one in self.classes)
         return start.model_copy(update=changes)

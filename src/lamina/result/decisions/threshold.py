@@ -6,7 +6,7 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from lamina.errors import RecipeError
 from lamina.geometry.components import drop_small, part_sizes
@@ -40,6 +40,10 @@ class Threshold(Decision):
     overlap: Literal["keep", "largest"] = "keep"
     """keep: classes may share pixels; largest: the connected parts of all classes are painted
     from small to large, each clearing the other classes under it (STEEL-22)."""
+
+    foreground: float | None = Field(default=None, ge=0, le=1)
+    """Answers "any class here?" apart from the masks: a pixel does where its highest probability
+    is above. null: where any mask is. `lamina tune` sets it; scores of the foreground use it."""
 
     @field_validator("threshold")
     @classmethod
