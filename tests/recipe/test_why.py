@@ -43,9 +43,9 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
         ("loss.dice.smooth", ["loss.dice.smooth = 1e-06", "default of Dice.smooth"]),
         ("predict.mean_of.tiles", ["predict.mean_of.tiles = probability",
                                    "default of Predict.mean_of"]),
-        ("frame.size", ["frame.size = [224, 224]", "from lamina/recipes/steel-laptop.yaml:11",
+        ("frame.size", ["frame.size = [256, 256]", "from lamina/recipes/steel-laptop.yaml:12",
                         "Rows and columns of a training sample, in pixels."]),
-        ("split.stratify", ["split.stratify = count", "from lamina/recipes/steel.yaml:11"]),
+        ("split.stratify", ["split.stratify = classes", "from lamina/recipes/steel-laptop.yaml:10"]),
         ("deterministic", ["deterministic = false", "default of Recipe.deterministic"]),
     ],
 )  # fmt: skip
