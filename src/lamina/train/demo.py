@@ -38,7 +38,7 @@ def _length(epochs: int, validate_every: int) -> tuple[str, str]:
     return f"stages.main.epochs={epochs}", f"stages.main.validate_every={validate_every}"
 
 
-SMALL = ("split.count=2", "frame.size=[128, 192]", "stages.main.optimizer.lr=1e-3")
+SMALL = ("split.count=2", "frame.size=[128,192]", "stages.main.optimizer.lr=1e-3")
 FULL = Size(240, 120, (128, 800), (*SMALL, *_length(70, 35)))
 QUICK = Size(90, 45, (128, 400), (*SMALL, *_length(30, 15), "predict.views=as_is"))
 SEED = 7
