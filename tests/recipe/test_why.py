@@ -45,7 +45,8 @@ def mine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
                                    "default of Predict.mean_of"]),
         ("frame.size", ["frame.size = [256, 256]", "from lamina/recipes/steel-laptop.yaml:12",
                         "Rows and columns of a training sample, in pixels."]),
-        ("split.stratify", ["split.stratify = classes", "from lamina/recipes/steel-laptop.yaml:10"]),
+        ("split.stratify", ["split.stratify = classes",
+                            "from lamina/recipes/steel-laptop.yaml:10"]),
         ("deterministic", ["deterministic = false", "default of Recipe.deterministic"]),
     ],
 )  # fmt: skip
