@@ -130,7 +130,9 @@ class MaskTallies:
         """Return Dice of the pooled foreground at every threshold, (CODES,)."""
         above = [np.append(np.cumsum(a[::-1])[::-1][1:], 0) for a in (self._predicted, self._hits)]
         total = above[0] + self._truth
-        return np.divide(2 * above[1], total, out=np.ones(CODES), where=total > 0)
+        dice = np.ones(CODES)
+        np.divide(2 * above[1], total, out=dice, where=total > 0)
+        return dice
 
 
 class ValueTallies:
