@@ -22,7 +22,7 @@ from lamina.geometry.view import Views, members
 from lamina.geometry.window import Window, normalised
 from lamina.predict.engine import Member, activate, predict_case, predict_image
 from lamina.predict.means import combine
-from lamina.recipe.recipe import MeanOf, Pool, Predict, Recipe
+from lamina.recipe.recipe import Level, MeanOf, Pool, Predict, Recipe
 from lamina.task import Task
 from lamina.volume import ArrayVolume
 
@@ -211,6 +211,43 @@ def test_members_with_other_tiles_and_frames_are_averaged_as_whole_answers(pool:
         for n, frame, tile in zip(networks, frames, tiles, strict=True)
     ]
     np.testing.assert_allclose(found, combine(each, [2, 1], "binary", pool), atol=2e-6)
+
+
+@pytest.mark.parametrize("tiles", ["probability", "logit"])
+def test_members_that_see_other_sizes_answer_at_the_size_of_the_image(tiles: Level) -> None:
+    pixels, networks = image(20, 28), [conv(1), conv(2)]
+    frames = [Frame(resize=(10, 14)), Frame(resize=(20, 28))]
+    mean_of = MeanOf(tiles=tiles, views=tiles)
+    found = predict_image(
+        ArrayVolume(pixels),
+        [Member(net, AS_STORED, 1.0, frame) for net, frame in zip(networks, frames, strict=True)],
+        Frame(),
+        BINARY,
+        Predict(mean_of=mean_of, views="flip_x"),
+        tile=(8, 8),
+        device=CPU,
+    )
+    small = np.ascontiguousarray(pixels.reshape(1, 10, 2, 14, 2).mean((2, 4)))
+    options = {"task": BINARY, "tile": (8, 8), "mean_of": mean_of, "views": "flip_x"}
+    low = torch.from_numpy(predict(small, networks[0], **options))[None]  # type: ignore[arg-type]
+    up = nn.functional.interpolate(low, (20, 28), mode="bilinear", align_corners=False)[0]
+    high = predict(pixels, networks[1], **options)  # type: ignore[arg-type]
+    assert np.allclose(found, (up.numpy() + high) / 2, atol=1e-5)
+
+
+def test_slices_are_resized_one_by_one() -> None:
+    volume = ArrayVolume(image(10, 12, channels=3)[None], "zyx")
+    found = predict_case(
+        volume,
+        [member(nn.Identity())],
+        recipe(None, frame={"size": [32, 32], "resize": [5, 6], "slices": {}}),
+        device=CPU,
+    )
+    small = volume.array[0].reshape(3, 5, 2, 6, 2).mean((2, 4))
+    up = nn.functional.interpolate(
+        torch.from_numpy(small)[None], (10, 12), mode="bilinear", align_corners=False
+    )[0]
+    assert np.allclose(found[0], up.numpy(), atol=1e-5)
 
 
 def test_members_count_by_their_weights() -> None:

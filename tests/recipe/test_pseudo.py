@@ -7,7 +7,7 @@ from pydantic import ValidationError
 
 from lamina.data.samplers import Balanced, Mixed, RandomCrop
 from lamina.recipe.pseudo import Pseudo
-from lamina.recipe.recipe import Stage
+from lamina.recipe.stage import Stage
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,8 @@ from lamina.model.networks import Smp
 from lamina.model.optimizers import RAdam
 from lamina.model.schedules import FlatThenAnneal
 from lamina.recipe.load import load_recipe
-from lamina.recipe.recipe import Recipe, Stage
+from lamina.recipe.recipe import Recipe
+from lamina.recipe.stage import Stage
 from lamina.result.decisions import Threshold
 from lamina.result.search import Tables
 from lamina.task import Task

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from lamina.recipe.recipe import Ema
+from lamina.recipe.stage import Ema
 from lamina.train.ema import Average
 
 

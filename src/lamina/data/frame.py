@@ -49,6 +49,11 @@ class Frame(Spec):
     slices: Slices | None = None
     """How volumes of three axes are cut; null: images only."""
 
+    resize: tuple[int, int] | None = None
+    """Rows and columns that whole images (or slices) are resized to before all else; answers are
+    resized back, so that masks and scores are at the size of the image. Whole images are held in
+    memory for it. null: images as they are stored."""
+
     border: Border = "reflect"
     """What lies beyond the image: its mirror (without repeating the edge), or the value 0."""
 
@@ -61,6 +66,13 @@ class Frame(Spec):
         if min(size) < 1:
             raise ValueError(f"size is {list(size)}; rows and columns must be at least 1")
         return size
+
+    @field_validator("resize")
+    @classmethod
+    def _resize_is_positive(cls, resize: tuple[int, int] | None) -> tuple[int, int] | None:
+        if resize is not None and min(resize) < 1:
+            raise ValueError(f"resize is {list(resize)}; rows and columns must be at least 1")
+        return resize
 
     @property
     def inputs(self) -> int:

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from lamina.data.frame import Frame
 from lamina.data.normalise import AnyNormalise
+from lamina.data.resized import Resized, resample
 from lamina.errors import ResourceError
 from lamina.geometry.tiles import TileGrid
 from lamina.geometry.view import members as views_of
@@ -24,7 +25,7 @@ from lamina.predict.means import POWERS, Kind, activate, rooted
 from lamina.predict.memory import batch_size, is_out_of_memory, release
 from lamina.progress import say
 from lamina.recipe.recipe import Predict
-from lamina.volume import Volume
+from lamina.volume import ArrayVolume, Volume, read_all
 
 Array = NDArray[np.float32]
 
@@ -64,8 +65,22 @@ class Job:
         steps = tuple(max(1, round(n * (1 - self.options.overlap))) for n in tile)
         return TileGrid(tuple(volume.shape), tile, steps)
 
-    def apart(self) -> bool:
+    def resize(self, member: Member, volume: Volume) -> tuple[int, int] | None:
+        """Return the size that a member sees an image at; None: as it is stored."""
+        shape = (member.frame or self.frame).resize
+        return None if shape == tuple(volume.shape) else shape
+
+    def seen(self, member: Member, volume: Volume) -> Volume:
+        """Return an image as a member sees it; resized, it is held in memory as a whole."""
+        shape = self.resize(member, volume)
+        if shape is None:
+            return volume
+        return ArrayVolume(read_all(Resized(volume, shape, smooth=True)), volume.axes, volume.name)
+
+    def apart(self, volume: Volume) -> bool:
         """Whether each member needs an array of its own before it joins the others."""
+        if any(self.resize(member, volume) for member in self.members):
+            return True
         if len(self.members) == 1:
             return False
         mean = self.options.mean_of
@@ -97,17 +112,18 @@ class Job:
 
 
 def _image(job: Job, volume: Volume, out: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    mean, apart = job.options.mean_of, job.apart()
+    mean, apart = job.options.mean_of, job.apart(volume)
     late = mean.tiles == "logit"  # the sum over tiles is one of logits
     pooled = mean.members == "logit"  # and so is that over members
     whole = sum(member.weight for member in job.members)
     total: Sum | None = None
     for member in job.members:
-        share, grid = member.weight / whole, job.grid(member, volume)
+        share, seen = member.weight / whole, job.seen(member, volume)
+        grid = job.grid(member, seen)
         own: Sum | None = None
-        for number, answer in enumerate(_answers(job, member, volume, grid)):
+        for number, answer in enumerate(_answers(job, member, seen, grid)):
             if total is None:
-                total = job.sum(grid, len(answer), out)
+                total = job.sum(job.grid(member, volume), len(answer), out)
             if own is None:
                 own = job.sum(grid, len(answer), None) if apart else total
             own.add(number, answer, 1.0 if apart else share)
@@ -115,6 +131,7 @@ def _image(job: Job, volume: Volume, out: NDArray[np.float32] | None) -> NDArray
             values = own.values
             if late and not pooled:
                 values = activate(job.kind, values[None])[0]
+            values = _at_shape(values, total.values.shape[1:])
             total.values.add_(values.pow(POWERS.get(mean.members, 1)), alpha=share)
     if total is None:
         raise ValueError("an answer needs at least one member")
@@ -123,6 +140,14 @@ def _image(job: Job, volume: Volume, out: NDArray[np.float32] | None) -> NDArray
     elif apart and not pooled:
         rooted(job.kind, total.values, mean.members)
     return total.result()
+
+
+def _at_shape(values: Tensor, shape: torch.Size) -> Tensor:
+    """Return a map (K, h, w) at the size of the image, bilinear; an equal one as it is."""
+    if values.shape[1:] == shape:
+        return values
+    there = torch.from_numpy(resample(values.cpu().numpy(), shape))
+    return there.to(values.device)
 
 
 def _answers(job: Job, member: Member, volume: Volume, grid: TileGrid) -> Iterator[Tensor]:

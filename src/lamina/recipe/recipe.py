@@ -10,7 +10,6 @@ from pydantic import Field, field_validator, model_validator
 
 from lamina.data.catalogs import AnyCatalog
 from lamina.data.frame import Frame
-from lamina.data.samplers import AnySampler, Balanced, Mixed, RandomCrop
 from lamina.data.splits import AnySplit, Folds
 from lamina.data.transforms import AnyTransform
 from lamina.geometry.view import Views
@@ -18,9 +17,7 @@ from lamina.geometry.window import Window
 from lamina.model.losses import AnyLoss
 from lamina.model.metrics import AnyMetric, DiceScore
 from lamina.model.networks import AnyNetwork
-from lamina.model.optimizers import AdamW, AnyOptimizer
-from lamina.model.schedules import AnySchedule, Constant
-from lamina.recipe.pseudo import Pseudo
+from lamina.recipe.stage import Stage
 from lamina.result.decisions import AnyDecision, Threshold
 from lamina.result.submissions import AnySubmission
 from lamina.spec import Spec
@@ -29,81 +26,6 @@ from lamina.task import Task
 Level = Literal["logit", "probability"]
 
 Pool = Literal["logit", "probability", "root_mean_square", "cubic"]
-
-
-class Ema(Spec):
-    """An exponential moving average of the weights; validation and the member use it."""
-
-    decay: float = Field(default=0.999, gt=0, lt=1)
-    """Share of the old average that stays at each optimiser step."""
-
-    warmup: bool = True
-    """Use min(decay, (1 + n) / (10 + n)) at step n (NOISE-13)."""
-
-
-class Stage(Spec):
-    """One stretch of training. Stages run in the order written; optimiser and schedule are new."""
-
-    name: str = Field(default="main", pattern=r"^[a-z][a-z0-9_]*$")
-    """What overrides and messages call it."""
-
-    start: str | None = None
-    """Begin from the best weights of this earlier stage; null: from the network's own."""
-
-    epochs: int = Field(ge=1)
-    """Number of passes over the sampler's draws."""
-
-    batch: int = Field(default=8, ge=1)
-    """Samples per forward pass."""
-
-    accumulate: int = Field(default=1, ge=1)
-    """Batches per optimiser step; a trailing incomplete group takes a step too (not FAULT-9)."""
-
-    sampler: AnySampler = RandomCrop()
-    """What is looked at in an epoch."""
-
-    pseudo: Pseudo | None = None
-    """Mix in images with labels of `lamina pseudo`; null: only those with labels of their own."""
-
-    optimizer: AnyOptimizer = AdamW()
-    """How weights change."""
-
-    schedule: AnySchedule = Constant()
-    """Factor of the learning rate over the stage."""
-
-    clip_norm: float | None = Field(default=None, gt=0)
-    """Largest norm of the gradient over all weights; null: not clipped."""
-
-    ema: Ema | None = None
-    """Average the weights over steps; null: do not."""
-
-    freeze_encoder: int = Field(default=0, ge=0)
-    """Keep the encoder as it is for this many first epochs."""
-
-    validate_every: int = Field(default=1, ge=1)
-    """Validate at every n-th epoch, and always at the last."""
-
-    validate_from: int = Field(default=0, ge=0)
-    """First epoch (counted from 0) that may be validated."""
-
-    patience: int | None = Field(default=None, ge=1)
-    """Stop after this many validations in a row without a better score; null: never."""
-
-    keep: int = Field(default=1, ge=1)
-    """How many best checkpoints stay on disk."""
-
-    member: Literal["best", "last"] = "best"
-    """Which weights leave the stage."""
-
-    @model_validator(mode="after")
-    def _pseudo_images_are_mixed_by_source(self) -> Self:
-        by = self.sampler.by if isinstance(self.sampler, Mixed) else "source"
-        if self.pseudo is not None and (by != "source" or isinstance(self.sampler, Balanced)):
-            raise ValueError(
-                "pseudo mixes batches by source; set sampler.kind to random_crop, or to mixed with "
-                "by: source"
-            )
-        return self
 
 
 class MeanOf(Spec):
@@ -222,10 +144,16 @@ class Recipe(Spec):
     def _stages_start_from_earlier_ones(self) -> Self:
         done: list[str] = []
         for stage in self.stages:
-            if stage.start is not None and stage.start not in done:
+            known = [*done, "bundle", *(["best"] if done else [])]
+            if stage.start is not None and stage.start not in known:
                 raise ValueError(
                     f"stage '{stage.name}' starts from '{stage.start}', which is not an earlier "
                     f"stage; earlier are: {', '.join(done) or 'none'}"
+                )
+            if stage.carry_best and not done:
+                raise ValueError(
+                    f"stage '{stage.name}' is the first and has no best to carry; leave carry_best "
+                    "out"
                 )
             done.append(stage.name)
         return self
@@ -251,6 +179,7 @@ class Recipe(Spec):
     def _sizes_suit_the_network(self) -> Self:
         multiple = self.network.multiple
         sizes = {"frame.size": self.frame.size, "predict.tile": self.predict.tile}
+        sizes |= {f"stages.{stage.name}.size": stage.size for stage in self.stages}
         for key, size in sizes.items():
             if size is not None and any(n % multiple for n in size):
                 raise ValueError(
@@ -272,6 +201,18 @@ class Recipe(Spec):
     def tile(self) -> tuple[int, int]:
         """Rows and columns of a tile in prediction, in pixels."""
         return self.predict.tile or self.frame.size
+
+    def at(self, stage: str) -> Recipe:
+        """Return the recipe as it is in the stage of that name: ``resize`` and ``size`` are its.
+
+        A name that no stage has leaves the recipe as it is.
+        """
+        for one in self.stages:
+            if one.name == stage:
+                changes = {"resize": one.resize, "size": one.size}
+                update = {key: value for key, value in changes.items() if value is not None}
+                return self.model_copy(update={"frame": self.frame.model_copy(update=update)})
+        return self
 
     def digest(self) -> str:
         """Return the SHA-256 of the recipe's canonical JSON; equal recipes have equal digests."""

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
-from lamina.recipe.recipe import Ema
+from lamina.recipe.stage import Ema
 
 
 class Average:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from lamina import files
 from lamina.chance import rng
 from lamina.errors import BundleError, RecipeError
-from lamina.recipe.recipe import Stage
+from lamina.recipe.stage import Stage
 from lamina.train.ema import Average
 from lamina.train.loop import Job, Training, run_stage
 from lamina.train.state import (

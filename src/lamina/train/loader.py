@@ -20,7 +20,8 @@ from lamina.data.case import Case
 from lamina.data.fetch import fetch
 from lamina.data.normalise import AnyNormalise
 from lamina.data.sample import Draw, Sample
-from lamina.recipe.recipe import Recipe, Stage
+from lamina.recipe.recipe import Recipe
+from lamina.recipe.stage import Stage
 from lamina.task import Task
 
 

@@ -22,7 +22,8 @@ from lamina.model.losses import total
 from lamina.model.shrink import at_size
 from lamina.predict.engine import Member
 from lamina.progress import Bar, say
-from lamina.recipe.recipe import Recipe, Stage
+from lamina.recipe.recipe import Recipe
+from lamina.recipe.stage import Stage
 from lamina.task import Task
 from lamina.train.checkpoint import Checkpoints
 from lamina.train.ema import Average

@@ -12,7 +12,8 @@ from lamina.data.case import Case
 from lamina.data.made_labels import INDEX, MadeLabels
 from lamina.data.samplers.mixed import rounded
 from lamina.errors import DataError, RecipeError
-from lamina.recipe.recipe import Recipe, Stage
+from lamina.recipe.recipe import Recipe
+from lamina.recipe.stage import Stage
 from lamina.train.folder import has_begun
 from lamina.train.opening import Opened
 

@@ -1,0 +1,134 @@
+"""One stretch of training: what it starts from, learns from, and leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from lamina.data.case import Case
+from lamina.data.samplers import AnySampler, Balanced, Mixed, RandomCrop
+from lamina.model.optimizers import AdamW, AnyOptimizer
+from lamina.model.schedules import AnySchedule, Constant
+from lamina.recipe.pseudo import Pseudo
+from lamina.spec import Spec
+
+STARTS = ("best", "bundle")
+"""Words that ``start`` understands besides the names of earlier stages."""
+
+MAIN = "main"
+"""The part of the data that a case belongs to where its facts name none."""
+
+
+class Ema(Spec):
+    """An exponential moving average of the weights; validation and the member use it."""
+
+    decay: float = Field(default=0.999, gt=0, lt=1)
+    """Share of the old average that stays at each optimiser step."""
+
+    warmup: bool = True
+    """Use min(decay, (1 + n) / (10 + n)) at step n (NOISE-13)."""
+
+
+class Stage(Spec):
+    """One stretch of training. Stages run in the order written; optimiser and schedule are new."""
+
+    name: str = Field(default="main", pattern=r"^[a-z][a-z0-9_]*$")
+    """What overrides and messages call it."""
+
+    start: str | None = None
+    """Weights to begin from: an earlier stage by name; ``best``: the best that any earlier stage of
+    the fold left (SIIM-18); ``bundle``: a member named by ``lamina train --start``; null: the
+    network's own."""
+
+    carry_best: bool = False
+    """Begin with the best score of the earlier stages as the one to beat: only a strictly better
+    epoch takes its place, else that earlier member stays (SIIM-19)."""
+
+    parts: tuple[str, ...] | None = Field(default=None, min_length=1)
+    """Learn only from these parts of the data, such as [main]; second-stage images are the part
+    stage_2 (SIIM-5); null: from all."""
+
+    resize: tuple[int, int] | None = None
+    """Rows and columns that whole images are resized to in this stage; null: as the frame says."""
+
+    size: tuple[int, int] | None = None
+    """Rows and columns of a training sample in this stage; null: as the frame says."""
+
+    epochs: int = Field(ge=1)
+    """Number of passes over the sampler's draws."""
+
+    batch: int = Field(default=8, ge=1)
+    """Samples per forward pass."""
+
+    accumulate: int = Field(default=1, ge=1)
+    """Batches per optimiser step; a trailing incomplete group takes a step too (not FAULT-9)."""
+
+    sampler: AnySampler = RandomCrop()
+    """What is looked at in an epoch."""
+
+    pseudo: Pseudo | None = None
+    """Mix in images with labels of `lamina pseudo`; null: only those with labels of their own."""
+
+    optimizer: AnyOptimizer = AdamW()
+    """How weights change."""
+
+    schedule: AnySchedule = Constant()
+    """Factor of the learning rate over the stage."""
+
+    clip_norm: float | None = Field(default=None, gt=0)
+    """Largest norm of the gradient over all weights; null: not clipped."""
+
+    ema: Ema | None = None
+    """Average the weights over steps; null: do not."""
+
+    freeze_encoder: int = Field(default=0, ge=0)
+    """Keep the encoder as it is for this many first epochs."""
+
+    validate_every: int = Field(default=1, ge=1)
+    """Validate at every n-th epoch, and always at the last."""
+
+    validate_from: int = Field(default=0, ge=0)
+    """First epoch (counted from 0) that may be validated."""
+
+    patience: int | None = Field(default=None, ge=1)
+    """Stop after this many validations in a row without a better score; null: never."""
+
+    keep: int = Field(default=1, ge=1)
+    """How many best checkpoints stay on disk."""
+
+    member: Literal["best", "last", "top", "soup"] = "best"
+    """Which weights leave the stage. top: every one of the ``keep`` best is a member, and their
+    answers are averaged (SIIM-20, SIIM-27); soup: the mean of their weights is one member, its
+    batch statistics taken anew from one pass over training batches."""
+
+    @model_validator(mode="after")
+    def _pseudo_images_are_mixed_by_source(self) -> Self:
+        by = self.sampler.by if isinstance(self.sampler, Mixed) else "source"
+        if self.pseudo is not None and (by != "source" or isinstance(self.sampler, Balanced)):
+            raise ValueError(
+                "pseudo mixes batches by source; set sampler.kind to random_crop, or to mixed with "
+                "by: source"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _names_and_members_make_sense(self) -> Self:
+        if self.name in STARTS:
+            raise ValueError(f"a stage cannot be called '{self.name}', which start understands")
+        if self.carry_best and self.member == "last":
+            raise ValueError(
+                "carry_best keeps the best weights, and member is last; set it to best"
+            )
+        for key in ("resize", "size"):
+            value = getattr(self, key)
+            if value is not None and min(value) < 1:
+                raise ValueError(f"{key} is {list(value)}; rows and columns must be at least 1")
+        return self
+
+    def learns(self, cases: Sequence[Case]) -> list[Case]:
+        """Return those cases that belong to ``parts``; a case that says no part is of ``main``."""
+        if self.parts is None:
+            return list(cases)
+        return [case for case in cases if case.facts.get("part", MAIN) in self.parts]
