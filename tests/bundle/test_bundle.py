@@ -164,7 +164,7 @@ def test_a_link_out_of_the_folder_is_not_followed(saved: Path, tmp_path: Path) -
 
 
 def test_a_newer_layout_says_so(saved: Path) -> None:
-    reseal(saved, format=3, lamina="9.9")
+    reseal(saved, format=4, lamina="9.9")
     with pytest.raises(BundleError, match=r"written by lamina 9\.9"):
         Bundle.load(saved)
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
+from lamina import files
 from lamina.errors import BundleError
 from lamina.train.state import (
     Kept,
@@ -21,9 +24,9 @@ from lamina.train.state import (
 
 
 def some_state(step: int) -> TrainState:
-    kept = Kept(0.5, 1, "epoch-0001.safetensors", "ab" * 32)
+    kept = Kept(0.5, 1, "epoch-0001.safetensors", "ab" * 32, "first")
     position = Position(stage=1, epoch=2, batch=3, step=step, history=[0.1, 0.5], kept=[kept])
-    position.members["first"] = kept
+    position.members["first"] = [kept, replace(kept, score=0.25)]
     return TrainState(position, {"network/w": torch.full((2, 3), float(step))})
 
 
@@ -35,6 +38,21 @@ def test_a_state_comes_back_as_it_was_saved(tmp_path: Path) -> None:
     assert number == 1
     assert state.position == some_state(7).position
     assert torch.equal(state.tensors["network/w"], torch.full((2, 3), 7.0))
+
+
+def test_a_save_from_before_stages_left_several_members_is_read(tmp_path: Path) -> None:
+    save_state(tmp_path, some_state(7), number=1)
+    path = tmp_path / "00000001" / "position.json"
+    raw = json.loads(path.read_text())
+    for one in (*raw["kept"], *raw["members"]["first"]):
+        del one["stage"]
+    raw["members"]["first"] = raw["members"]["first"][0]
+    index = {"position.json": files.write_json(path, raw)}
+    files.write_json(tmp_path / "00000001" / "index.json", index)
+    found = load_state(tmp_path)
+    assert found is not None
+    assert found[0].position.members == {"first": some_state(7).position.kept}
+    assert found[0].position.kept == [replace(some_state(7).position.kept[0], stage="")]
 
 
 def test_no_saves_is_no_state(tmp_path: Path) -> None:

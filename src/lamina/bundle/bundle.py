@@ -192,9 +192,12 @@ class Bundle:
         )
 
     def recipe_of(self, number: int) -> Recipe:
-        """Return the recipe that a member was trained by: its network, frame and tile."""
-        source = self.members[number].source
-        return self.recipe if source is None else self.index.sources[source].recipe
+        """Return the recipe that a member was trained by: its network, and frame and tile as they
+        were in the stage that its weights left.
+        """
+        member = self.members[number]
+        recipe = self.recipe if member.source is None else self.index.sources[member.source].recipe
+        return recipe.at(member.stage)
 
     def digest(self) -> str:
         """Return the SHA-256 of all that decides a probability; tuning does not change it."""

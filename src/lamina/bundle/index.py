@@ -20,8 +20,9 @@ from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision
 from lamina.spec import Spec
 
-FORMAT = 2
-"""Version of the layout; a higher one is refused. 1 knew one training only, no sources."""
+FORMAT = 3
+"""Version of the layout; a higher one is refused. 1 knew one training only, no sources; 2 one
+member of a fold, and one size of images for all stages."""
 
 INDEX = "bundle.json"
 LARGEST_INDEX = 256 * 2**20
@@ -44,7 +45,7 @@ class MemberFile(Spec):
     """The fold that it did not see; -1: it saw every case."""
 
     stage: str
-    """The stage that its weights left."""
+    """The stage that its weights left; it sees images at that stage's size."""
 
     score: float | None
     """The monitored score on its own held-out cases."""
@@ -67,7 +68,7 @@ class KnownCase(Spec):
 
     labels: Literal["given", "pseudo", "behind"] = "given"
     """``given`` with the data; ``pseudo``: made by members that had no label of it; ``behind``: not
-    trained on, but by the members that made pseudo labels."""
+    trained on, but by members that made pseudo labels or that training started from."""
 
 
 class Source(Spec):

@@ -129,6 +129,9 @@ def train(
     pseudo: Annotated[
         Path | None, typer.Option("--pseudo", help="Labels of `lamina pseudo` to mix in.")
     ] = None,
+    start: Annotated[
+        Path | None, typer.Option("--start", help="A bundle or run whose weights to start from.")
+    ] = None,
     *,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Go on though stages or decisions changed.")
@@ -151,6 +154,7 @@ def train(
         track=tuple(track or ()),
         accept_changes=accept_changes,
         pseudo=pseudo,
+        start=start,
     )
     show(found, json=json, text=f"trained {out}\nnext: lamina tune {out}")
 

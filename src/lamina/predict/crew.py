@@ -8,7 +8,7 @@ from math import prod
 
 import torch
 
-from lamina.bundle import Bundle
+from lamina.bundle import Bundle, Training
 from lamina.predict.engine import Member
 from lamina.predict.memory import activations, available_memory, fit_batch, used_memory
 from lamina.predict.policy import Chosen
@@ -90,14 +90,16 @@ class Crew:
         """
         used = used_memory()
         each = max(
-            self._activations(number, training.members[0])
+            self._activations(number, member)
             for number, bundle in enumerate(self.bundles)
             for training in bundle.trainings
+            for member in _one_of_each_tile(bundle, training)
         )
         # The answer in float32, its stored copy in float16, and the image as it is stored.
         answer = 6 * self.bundles[0].recipe.task.outputs
         largest = max(
-            prod(volume.shape) * (answer + volume.channels * volume.dtype.itemsize)
+            (prod(volume.shape) + self._resized)
+            * (answer + volume.channels * volume.dtype.itemsize)
             for volume in volumes
         )
         if self.device.type == "cuda":
@@ -106,7 +108,19 @@ class Crew:
         allowed = used + largest + available_memory() // 2 if memory is None else memory
         return fit_batch(each, used + largest, allowed)
 
+    @property
+    def _resized(self) -> int:
+        """Pixels of the largest size that a member sees a whole image at; 0: none does."""
+        frames = [one.recipe_of(m).frame for one in self.bundles for m in range(len(one.members))]
+        return max(prod(frame.resize) if frame.resize else 0 for frame in frames)
+
     def _activations(self, number: int, member: int) -> int:
         recipe = self.bundles[number].recipe_of(member)
         sample = torch.zeros((1, recipe.frame.inputs, *recipe.tile), device=self.device)
         return activations(self._member(number, member).network, sample, self.precision)
+
+
+def _one_of_each_tile(bundle: Bundle, training: Training) -> list[int]:
+    """Return members of a training whose tiles differ in size; their networks are alike."""
+    tiles = {bundle.recipe_of(number).tile: number for number in reversed(training.members)}
+    return sorted(tiles.values())

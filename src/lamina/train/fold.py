@@ -14,8 +14,10 @@ from lamina import files
 from lamina.chance import rng
 from lamina.errors import BundleError, RecipeError
 from lamina.recipe.stage import Stage
+from lamina.train.checkpoint import best_of
 from lamina.train.ema import Average
-from lamina.train.loop import Job, Training, run_stage
+from lamina.train.job import Job, Training
+from lamina.train.loop import run_stage
 from lamina.train.state import (
     Kept,
     Position,
@@ -29,16 +31,20 @@ from lamina.train.state import (
 
 @dataclass(frozen=True)
 class Trained:
-    """What a fold leaves: the file of its member, with the epoch and score it was chosen by."""
+    """What a fold leaves: its members with the epoch and score they were chosen by."""
 
-    path: Path
-    stage: str
-    kept: Kept
+    folder: Path
+    members: tuple[tuple[str, Kept], ...]
+    """Names and weights, best first."""
     skipped: int
+
+    def path(self, kept: Kept) -> Path:
+        """Return where weights lie."""
+        return self.folder / kept.stage / kept.file
 
 
 def train_fold(job: Job, *, save_seconds: float) -> Trained:
-    """Run every stage of the fold from where an earlier run stopped; return its member.
+    """Run every stage of the fold from where an earlier run stopped; return its members.
 
     Raises:
         StoppedError: a signal asked to stop; the state is saved.
@@ -57,21 +63,37 @@ def train_fold(job: Job, *, save_seconds: float) -> Trained:
             f"{job.folder}: has trained the stages {', '.join(trained)}, and the recipe now begins "
             f"with {', '.join(names)}; choose another --out"
         )
+    for one in position.kept:
+        one.stage = one.stage or names[position.stage]
     if position.epoch < stages[position.stage].epochs:
         position.stage_done = False  # the recipe now asks for more epochs; a tired stage stays so
     while not (position.stage_done and position.stage == len(stages) - 1):
         if position.stage_done:
-            position, tensors = _next(position), {}
+            position, tensors = _next(job, position), {}
         stage = stages[position.stage]
-        now = _training(job, stage, position, tensors, number, save_seconds)
-        run_stage(job, now)
+        staged = job.at(stage)
+        now = _training(staged, stage, position, tensors, number, save_seconds)
+        run_stage(staged, now)
         number = _newest(saves)
-    last = stages[-1].name
-    kept = position.members[last]
-    path = job.folder / last / kept.file
-    if not path.is_file() or files.digest(path) != kept.sha256:
-        raise BundleError(f"{path}: missing or damaged; delete {job.folder} to train the fold anew")
-    return Trained(path, last, kept, position.skipped)
+    return _checked(job, position)
+
+
+def _checked(job: Job, position: Position) -> Trained:
+    """Return what the last stage left, once every file is as it was written."""
+    last = job.recipe.stages[-1]
+    left = position.members[last.name]
+    several = last.member == "top"
+    names = [
+        f"{job.folder.name}-{n}" if several else job.folder.name for n in range(1, 1 + len(left))
+    ]
+    trained = Trained(job.folder, tuple(zip(names, left, strict=True)), position.skipped)
+    for kept in left:
+        path = trained.path(kept)
+        if not path.is_file() or files.digest(path) != kept.sha256:
+            raise BundleError(
+                f"{path}: missing or damaged; delete {job.folder} to train the fold anew"
+            )
+    return trained
 
 
 def _training(
@@ -117,7 +139,7 @@ def _training(
 def _network(
     job: Job, stage: Stage, position: Position, *, saved: Mapping[str, Tensor]
 ) -> nn.Module:
-    """Build the network: as saved, from an earlier stage's member, or from its own start."""
+    """Build the network: as saved, from earlier weights, or from its own start."""
     recipe = job.recipe
     option = recipe.network
     if saved or stage.start is not None:
@@ -126,15 +148,23 @@ def _network(
     network = option.build(recipe.frame.inputs, job.task.outputs)
     if saved:
         network.load_state_dict(saved)
+    elif stage.start == "bundle":
+        if job.origin is None:
+            raise ValueError("a stage starts from a bundle, and the job has none")
+        job.origin.fill(network)
     elif stage.start is not None:
-        kept = position.members[stage.start]
-        network.load_state_dict(load_file(job.folder / stage.start / kept.file))
+        best = stage.start == "best"
+        kept = best_of(position, recipe.monitor) if best else position.members[stage.start][0]
+        network.load_state_dict(load_file(job.folder / kept.stage / kept.file))
     return network.to(job.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
 
 
-def _next(position: Position) -> Position:
+def _next(job: Job, position: Position) -> Position:
+    """Return the beginning of the next stage, with the best so far where it is carried in."""
+    number = position.stage + 1
+    kept = [best_of(position, job.recipe.monitor)] if job.recipe.stages[number].carry_best else []
     fresh = Position()
-    return replace(fresh, stage=position.stage + 1, rows=position.rows, members=position.members)
+    return replace(fresh, stage=number, rows=position.rows, members=position.members, kept=kept)
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import ValidationError
 
 from lamina import files
 from lamina.data.case import Case
@@ -79,6 +80,12 @@ def _alive(pid: int) -> bool:
     return True
 
 
+def members_of(fold: Path) -> list[dict[str, Any]]:
+    """Return the rows of member.json, one for each member of the fold, best first."""
+    row = files.read_json(fold / "member.json")
+    return list(row.get("members", [{**row, "name": fold.name}]))  # once there was only one
+
+
 def has_begun(out: Path) -> bool:
     """Whether any fold has saved a state: from then on recipe and data are settled."""
     return any(out.glob("fold*/state/*/index.json"))
@@ -96,10 +103,12 @@ def record_recipe(out: Path, recipe: Recipe, given: str, *, accept_changes: bool
     values = recipe.model_dump(mode="json")
     known = out / "recipe.json"
     if known.is_file() and has_begun(out):
-        changes = differences(files.read_json(known), values)
+        before = _completed(files.read_json(known))
+        changes = differences(before, values)
         fixed = [
             line for line in changes if line.split(".")[0].split(":")[0] not in _FREE_TO_CHANGE
         ]
+        fixed += _other_sizes(before, values)
         if changes and (fixed or not accept_changes):
             cure = (
                 "choose another --out"
@@ -112,6 +121,25 @@ def record_recipe(out: Path, recipe: Recipe, given: str, *, accept_changes: bool
     files.write_text(out / "recipe.yaml", given)
     files.write_text(used, resolved_text(recipe))
     files.write_json(known, values)
+
+
+def _completed(values: dict[str, Any]) -> dict[str, Any]:
+    """Return a stored recipe with the options that lamina has learnt since, at their defaults."""
+    try:
+        return Recipe.model_validate(values).model_dump(mode="json")
+    except ValidationError:  # options that are no longer there; the differences will say so
+        return values
+
+
+def _other_sizes(before: dict[str, Any], after: dict[str, Any]) -> list[str]:
+    """List stages whose members would see images at another size than they learnt from."""
+    now = {stage["name"]: stage for stage in after["stages"]}
+    return [
+        f"stages.{stage['name']}.{key}"
+        for stage in before["stages"]
+        for key in ("resize", "size")
+        if stage["name"] in now and stage.get(key) != now[stage["name"]][key]
+    ]
 
 
 def differences(before: Any, after: Any, path: str = "") -> list[str]:

@@ -1,4 +1,4 @@
-"""What a fold's member answers on the cases it never saw, stored like any prediction."""
+"""What a fold's members answer on the cases it never saw, stored like any prediction."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ from lamina.predict.engine import Member, predict_case
 from lamina.predict.predictions import HEADER, Info, PredictedCase, Predictions, source_digest
 from lamina.progress import Bar
 from lamina.train.fold import Trained
-from lamina.train.loop import Job
+from lamina.train.job import Job
+from lamina.train.state import Kept
 from lamina.train.validate import plain_masks
 
 OUT_OF_FOLD = "oof"
@@ -35,15 +36,15 @@ def predict_held_out(job: Job, trained: Trained) -> float:
     predictions = Predictions.create(
         folder, info, overwrite=before is not None and before.plan() != info.plan()
     )
-    member: Member | None = None
+    members: list[Member] = []
     tallies = []
     with Bar(f"{job.title} held-out cases", len(job.held_out)) as bar:
         for case in job.held_out:
             if not predictions.finished(case.id):
-                member = member or _member(job, trained)
+                members = members or [_member(job, trained, kept) for _, kept in trained.members]
                 answer = predict_case(
                     case.image,
-                    [member],
+                    members,
                     job.recipe,
                     device=job.accelerator.device,
                     precision=job.precision,
@@ -60,12 +61,13 @@ def _earlier(folder: Path) -> Info | None:
     return Predictions.open(folder).info if (folder / HEADER).is_file() else None
 
 
-def _member(job: Job, trained: Trained) -> Member:
-    option = job.recipe.network.model_copy(update={"weights": "none"})
-    network = option.build(job.recipe.frame.inputs, job.task.outputs)
-    network.load_state_dict(load_file(trained.path))
+def _member(job: Job, trained: Trained, kept: Kept) -> Member:
+    recipe = job.recipe.at(kept.stage)
+    option = recipe.network.model_copy(update={"weights": "none"})
+    network = option.build(recipe.frame.inputs, job.task.outputs)
+    network.load_state_dict(load_file(trained.path(kept)))
     network.eval().to(job.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    return Member(network, job.normalise)
+    return Member(network, job.normalise, frame=recipe.frame, tile=recipe.tile)
 
 
 def _info(job: Job, trained: Trained) -> Info:
@@ -74,7 +76,7 @@ def _info(job: Job, trained: Trained) -> Info:
         lamina=lamina.__version__,
         recipe=recipe,
         recipe_digest=recipe.digest(),
-        bundles=(trained.kept.sha256,),
+        bundles=tuple(kept.sha256 for _, kept in trained.members),
         members="out_of_fold",
         predict=recipe.predict,
         tile=recipe.tile,
@@ -89,7 +91,7 @@ def _info(job: Job, trained: Trained) -> Info:
                 sha256=source_digest(case.files),
                 axes=case.image.axes,
                 shape=case.image.shape,
-                members=(job.folder.name,),
+                members=tuple(name for name, _ in trained.members),
                 known="held_out",
             )
             for case in job.held_out

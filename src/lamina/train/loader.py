@@ -19,6 +19,7 @@ from lamina.chance import rng
 from lamina.data.case import Case
 from lamina.data.fetch import fetch
 from lamina.data.normalise import AnyNormalise
+from lamina.data.resized import resized
 from lamina.data.sample import Draw, Sample
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
@@ -71,6 +72,8 @@ def epoch_of(
     epoch: int,
 ) -> Epoch:
     """Return the samples of epoch ``epoch`` (from 0) of ``stage``; ``cases`` have two axes."""
+    restore = task.kind == "restore"
+    cases = [resized(case, recipe.frame.resize, restore=restore) for case in cases]
     draws = stage.sampler.draws(
         cases,
         size=recipe.frame.size,

@@ -5,76 +5,27 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 
 import torch
-from accelerate import Accelerator
 from torch import Tensor, nn
 
 from lamina.chance import rng
-from lamina.data.case import Case
-from lamina.data.normalise import AnyNormalise
 from lamina.errors import LaminaError, StoppedError
 from lamina.files import append_line
 from lamina.model.losses import total
 from lamina.model.shrink import at_size
 from lamina.predict.engine import Member
 from lamina.progress import Bar, say
-from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
-from lamina.task import Task
 from lamina.train.checkpoint import Checkpoints
-from lamina.train.ema import Average
+from lamina.train.job import Job, Training
 from lamina.train.loader import Batch, batches, epoch_of
-from lamina.train.pseudo import Made
-from lamina.train.state import Position
-from lamina.train.stop import Stop
+from lamina.train.soup import soup
+from lamina.train.state import Kept, Position
 from lamina.train.validate import validate
 
 _WORST_RUN = 20  # skipped steps in a row after which training is broken, not unlucky (N01)
-
-
-@dataclass(frozen=True)
-class Job:
-    """What stays the same while one fold is trained."""
-
-    recipe: Recipe
-    task: Task
-    folder: Path
-    title: str
-    cases: Sequence[Case]
-    """Two-axis training cases."""
-    held_out: Sequence[Case]
-    """Whole cases that validate."""
-    normalise: AnyNormalise
-    accelerator: Accelerator
-    precision: torch.dtype | None
-    workers: int
-    stop: Stop
-    track: Callable[[dict[str, float], int], None]
-    """Hands one row of numbers to the trackers."""
-    made: Made = field(default_factory=Made)
-    """Cases with made labels that stages may mix in."""
-
-
-@dataclass
-class Training:
-    """What changes while one stage is trained."""
-
-    stage: Stage
-    network: nn.Module
-    optimizer: torch.optim.Optimizer
-    rates: list[float]
-    """Learning rate of each parameter group before the schedule."""
-    average: Average | None
-    position: Position
-    save: Callable[[], None]
-    """Writes the state to disk."""
-    save_seconds: float
-    saved: float = field(default_factory=time.monotonic)
-    bad_run: int = 0
 
 
 def run_stage(job: Job, now: Training) -> None:
@@ -102,12 +53,19 @@ def run_stage(job: Job, now: Training) -> None:
         now.save()
         checkpoints.drop_evicted(position)
         _leave_if_asked(job, now, saved=True)
-    if stage.member == "last":
-        position.members[stage.name] = checkpoints.last(position, _weights(now))
-    else:
-        position.members[stage.name] = position.kept[0]
+    position.members[stage.name] = _left(job, now, checkpoints)
     position.stage_done = True
     now.save()
+
+
+def _left(job: Job, now: Training, checkpoints: Checkpoints) -> list[Kept]:
+    """Return what leaves the stage, best first."""
+    position, member = now.position, now.stage.member
+    if member == "last":
+        return [checkpoints.last(position, _weights(now))]
+    if member == "soup":
+        return [soup(job, now, checkpoints)]
+    return position.kept if member == "top" else position.kept[:1]
 
 
 def _tired(stage: Stage, position: Position) -> bool:

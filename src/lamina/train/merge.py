@@ -16,6 +16,7 @@ from lamina.predict.info import Info, PredictedCase
 from lamina.predict.means import combine
 from lamina.predict.predictions import HEADER, Predictions, one_digest
 from lamina.progress import Bar
+from lamina.train.folder import members_of
 from lamina.train.held_out import OUT_OF_FOLD
 
 
@@ -33,7 +34,7 @@ class _Stored:
 
     predictions: Predictions
     weight: float
-    member: str
+    members: tuple[str, ...]
 
 
 def merge(runs: Sequence[Path], parts: Sequence[Part], bundle: Bundle, out: Path) -> Merged:
@@ -77,22 +78,23 @@ def _stored(run: Path, part: Part) -> list[tuple[tuple[str, str], _Stored]]:
     """Return the finished answers of a run, only those that its bundle's members gave."""
     found = []
     folds = read_folds(run / "folds.csv")
-    for member in part.bundle.members:
-        folder = run / member.name / OUT_OF_FOLD
+    for fold in sorted({member.fold for member in part.bundle.members}):
+        here = run / f"fold{fold}"
+        folder = here / OUT_OF_FOLD
         if not (folder / HEADER).is_file():
             continue
         predictions = Predictions.open(folder)
-        trained = files.read_json(run / member.name / "member.json")["sha256"]
-        if predictions.info.bundles != (trained,):
+        trained = members_of(here)
+        if predictions.info.bundles != tuple(one["sha256"] for one in trained):
             raise DataError(
-                f"{folder}: its answers are not by the member in the bundle; run the same "
+                f"{folder}: its answers are not by the members in the bundle; run the same "
                 "`lamina train` again"
             )
+        names = tuple(f"{part.name}-{one['name']}" for one in trained)
         for id in predictions.ids:
-            if folds.get(id) == member.fold:
+            if folds.get(id) == fold:
                 key = (id, predictions.case(id).sha256)
-                one = _Stored(predictions, part.weight, f"{part.name}-{member.name}")
-                found.append((key, one))
+                found.append((key, _Stored(predictions, part.weight, names)))
     return found
 
 
@@ -103,7 +105,8 @@ def _merge_fold(
     listed = []
     for (id, _), answers in cases.items():
         case = answers[0].predictions.case(id)
-        listed.append(case.model_copy(update={"members": tuple(one.member for one in answers)}))
+        names = tuple(name for one in answers for name in one.members)
+        listed.append(case.model_copy(update={"members": names}))
     merged = Predictions.create(folder / OUT_OF_FOLD, _info(bundle, listed, cases))
     for (id, _), answers in cases.items():
         if not merged.finished(id):

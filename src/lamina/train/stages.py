@@ -22,12 +22,13 @@ from lamina.progress import say
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.train.fold import train_fold
-from lamina.train.folder import environment, locked, record_data, record_recipe
+from lamina.train.folder import environment, locked, members_of, record_data, record_recipe
 from lamina.train.held_out import predict_held_out
+from lamina.train.job import Job
 from lamina.train.loader import default_workers
-from lamina.train.loop import Job
 from lamina.train.opening import Opened, open_data
 from lamina.train.pseudo import Labels, open_labels, record_labels
+from lamina.train.start import Start, open_start, record_start
 from lamina.train.stop import Stop
 from lamina.train.trackers import tracker
 
@@ -47,6 +48,7 @@ def train(
     track: Sequence[str] = (),
     accept_changes: bool = False,
     pseudo: Path | None = None,
+    start: Path | None = None,
 ) -> dict[str, Any]:
     """Train the recipe's folds on the data and write the run folder with its bundle.
 
@@ -64,6 +66,7 @@ def train(
         track: Trackers of accelerate besides ``metrics.jsonl``: tensorboard, wandb, mlflow.
         accept_changes: Go on although stages or decisions of the recipe changed.
         pseudo: A folder of ``lamina pseudo`` for the stages that mix its labels in.
+        start: A bundle or run folder for the stages whose start is ``bundle``.
 
     Returns:
         Run folder, bundle, and per fold the epoch, score and number of held-out cases.
@@ -85,15 +88,19 @@ def train(
         known = record_data(out, data, opened.task.names or (), opened.cases, opened.folds)
         labels = open_labels(opened.recipe, pseudo, opened, known, wanted)
         record_labels(out, labels)
+        begin = open_start(opened.recipe, start, opened, known, wanted)
+        record_start(out, begin)
         keep_memory()
         torch.use_deterministic_algorithms(recipe.deterministic)
         accelerator = _accelerator(where, precision)
         say(f"device {where}, {str(precision or torch.float32).removeprefix('torch.')}")
         stop = Stop()
         with stop.listening(), tracker(accelerator, track, out, recipe) as report:
-            make = _job_maker(opened, labels, out, accelerator, precision, workers, stop, report)
+            make = _job_maker(
+                opened, labels, begin, out, accelerator, precision, workers, stop, report
+            )
             rows = [_one_fold(make(fold), fold, save_minutes) for fold in wanted]
-        bundle = _bundle(opened, out, {**known, **labels.known(known)})
+        bundle = _bundle(opened, out, {**known, **labels.known(known), **begin.known(known)})
         _keep_tuned(out, bundle).save(out / BUNDLE)
         return {
             "run": str(out),
@@ -127,6 +134,7 @@ def _wanted(opened: Opened, folds: Sequence[int] | None) -> list[int]:
 def _job_maker(
     opened: Opened,
     labels: Labels,
+    start: Start,
     out: Path,
     accelerator: Accelerator,
     precision: torch.dtype | None,
@@ -152,6 +160,7 @@ def _job_maker(
             stop=stop,
             track=track,
             made=labels.of(fold),
+            origin=start.of(fold),
         )
 
     return make
@@ -168,13 +177,21 @@ def _one_fold(job: Job, fold: int, save_minutes: float) -> dict[str, Any]:
     done = job.folder / "member.json"
     trained = train_fold(job, save_seconds=save_minutes * 60)
     score = predict_held_out(job, trained)
+    members = [
+        {
+            "name": name,
+            "member": f"{kept.stage}/{kept.file}",
+            "sha256": kept.sha256,
+            "stage": kept.stage,
+            "epoch": kept.epoch,
+            "score": kept.score,
+        }
+        for name, kept in trained.members
+    ]
     row = {
         "fold": fold,
-        "member": str(trained.path.relative_to(job.folder)),
-        "sha256": trained.kept.sha256,
-        "stage": trained.stage,
-        "epoch": trained.kept.epoch,
-        "score": trained.kept.score,
+        **members[0],
+        "members": members,
         "out_of_fold": score,
         "cases": len(job.held_out),
         "skipped": trained.skipped,
@@ -206,16 +223,18 @@ def _bundle(opened: Opened, out: Path, known: dict[str, dict[str, Any]]) -> Bund
         if not record.is_file():
             continue
         row = files.read_json(record)
-        members.append(
-            MemberWeights(
-                name=f"fold{fold}",
-                weights=load_file(out / f"fold{fold}" / row["member"]),
-                fold=fold,
-                stage=row["stage"],
-                score=row["score"],
-                normalise=TypeAdapter(AnyNormalise).validate_python(row["normalise"]),
+        normalise = TypeAdapter(AnyNormalise).validate_python(row["normalise"])
+        for one in members_of(out / f"fold{fold}"):
+            members.append(
+                MemberWeights(
+                    name=one["name"],
+                    weights=load_file(out / f"fold{fold}" / one["member"]),
+                    fold=fold,
+                    stage=one["stage"],
+                    score=one["score"],
+                    normalise=normalise,
+                )
             )
-        )
-        scores[f"fold{fold}"] = row["score"]
+            scores[one["name"]] = one["score"]
     cases = {name: KnownCase.model_validate(one) for name, one in known.items()}
     return Bundle.make(opened.recipe, members, cases=cases, scores={"monitor": scores})

@@ -25,12 +25,14 @@ _KEPT_SAVES = 2
 
 @dataclass
 class Kept:
-    """A checkpoint that stays on disk: its monitored score, epoch, file name and digest."""
+    """A checkpoint that stays on disk: its score and epoch, and the file in its stage's folder."""
 
     score: float
     epoch: int
     file: str
     sha256: str
+    stage: str = ""
+    """The stage that made it; empty in saves of a lamina that did not say: the present one."""
 
 
 @dataclass
@@ -49,7 +51,7 @@ class Position:
     history: list[float] = field(default_factory=list)
     """Monitored values of the stage, in order."""
     kept: list[Kept] = field(default_factory=list)
-    """Checkpoints kept in the stage, best first."""
+    """Checkpoints kept in the stage, best first; one may be carried in from an earlier stage."""
     stale: int = 0
     """Validations in a row without a better score."""
     rate: float = 0.0
@@ -59,8 +61,8 @@ class Position:
     sums: dict[str, float] = field(default_factory=dict)
     """Running sums of the epoch's losses."""
     stage_done: bool = False
-    members: dict[str, Kept] = field(default_factory=dict)
-    """What each finished stage leaves, by stage name."""
+    members: dict[str, list[Kept]] = field(default_factory=dict)
+    """What each finished stage leaves, best first, by stage name."""
     optimizer: dict[str, Any] = field(default_factory=dict)
     """The numbers of the optimiser's state; its tensors are in ``TrainState.tensors``."""
     averaged: int = 0
@@ -125,7 +127,9 @@ def _read(folder: Path) -> TrainState:
             raise DataError(f"{name} does not match its digest")
     raw = files.read_json(folder / "position.json")
     raw["kept"] = [Kept(**one) for one in raw["kept"]]
-    raw["members"] = {name: Kept(**one) for name, one in raw["members"].items()}
+    for name, left in raw["members"].items():
+        each = left if isinstance(left, list) else [left]  # once a stage left one only
+        raw["members"][name] = [Kept(**{"stage": name, **one}) for one in each]
     return TrainState(Position(**raw), load_file(folder / "tensors.safetensors"))
 
 
