@@ -45,7 +45,7 @@ _DARK_END = 0.25
 
 
 def strip(
-    index: int, *, seed: int = 0, shape: tuple[int, int] = (128, 800)
+    index: int, *, seed: int = 0, shape: tuple[int, int] = (128, 800), contrast: float = 1.0
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """Return one strip and its defects; the same for equal arguments.
 
@@ -53,6 +53,7 @@ def strip(
         index: Which strip, counted from 0.
         seed: Which endless series of strips.
         shape: Rows and columns, in pixels; at least 32 each.
+        contrast: Factor on how far defects stand out from the metal; their masks stay.
 
     Returns:
         Image (H, W) uint8 and masks (4, H, W), True where class 1, 2, 3, 4 is; they may overlap
@@ -69,7 +70,7 @@ def strip(
     masks = np.zeros((CLASSES, *shape), np.bool_)
     for number in _classes(chance):
         change, mask = DEFECTS[number](shape, chance, dark < 0.5)
-        steel += change
+        steel += contrast * change
         masks[number] = mask & (dark < 0.5)
     unit = shape[0] / 128
     steel = steel * (1 - dark) + dark * (5 + smooth_noise(shape, (unit, unit), chance))
@@ -78,7 +79,13 @@ def strip(
 
 
 def write_severstal(
-    folder: Path, *, count: int, seed: int = 0, shape: tuple[int, int] = (128, 800), first: int = 0
+    folder: Path,
+    *,
+    count: int,
+    seed: int = 0,
+    shape: tuple[int, int] = (128, 800),
+    first: int = 0,
+    contrast: float = 1.0,
 ) -> Path:
     """Write strips in the layout of the competition, with the csv it has had since (STEEL-2).
 
@@ -92,13 +99,14 @@ def write_severstal(
         seed: As for ``strip``.
         shape: Rows and columns, in pixels.
         first: Index of the first strip; strips from another first are unseen ones.
+        contrast: As for ``strip``.
 
     Returns:
         ``folder``.
     """
     rows = ["ImageId,ClassId,EncodedPixels"]
     for index in range(first, first + count):
-        image, masks = strip(index, seed=seed, shape=shape)
+        image, masks = strip(index, seed=seed, shape=shape, contrast=contrast)
         name = f"steel_{index:05d}.png"
         write_bytes(folder / "train_images" / name, encode_grey(image))
         rows += [
