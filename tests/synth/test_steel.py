@@ -106,8 +106,8 @@ def test_contrast_scales_what_defects_change_and_leaves_their_masks() -> None:
     index = next(i for i in range(100) if strip(i, seed=1)[1].any())
     clean, plain, strong = (strip(index, seed=1, contrast=contrast) for contrast in (0.0, 1.0, 2.0))
     np.testing.assert_array_equal(plain[1], strong[1])
-    inside = plain[1].any(axis=0) & (clean[0] > 90) & (clean[0] < 160)  # nothing is cut to 0..255
+    inside = plain[1].any(axis=0) & (strong[0] > 0) & (strong[0] < 255)  # not cut to the range
     once = plain[0][inside].astype(int) - clean[0][inside]
     twice = strong[0][inside].astype(int) - clean[0][inside]
     assert abs(once).max() > 10
-    np.testing.assert_allclose(twice, 2 * once, atol=2)
+    np.testing.assert_allclose(twice, 2 * once, atol=3)
