@@ -25,6 +25,9 @@ from lamina.train.ensemble import ensemble
 from lamina.train.search import tune
 from lamina.train.stages import train
 
+SEVERAL = ("train.epochs=2", "train.keep=2", "train.member=top", "stages.main.resize=[48, 64]")
+"""Two members of each fold, at another size."""
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> None:
@@ -33,12 +36,12 @@ def one_thread() -> None:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Data and two runs on them: other networks, other folds, other tiles."""
+    """Data and two runs: other networks, folds, tiles, sizes, and numbers of members."""
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("ensemble")
     data = known(folder)
     train(recipe(folder), data=data, out=folder / "one")
-    changes = (SMALL, "split.seed=2", "predict.tile=[64, 96]")
+    changes = (SMALL, "split.seed=2", "predict.tile=[64, 96]", *SEVERAL)
     train(recipe(folder, *changes), data=data, out=folder / "two")
     return folder
 
@@ -50,7 +53,8 @@ def test_steel_24_out_of_fold_answers_are_merged_by_weight_and_fold_of_each_run(
     folds = [read_folds(run / "folds.csv") for run in runs]
     assert folds[0] != folds[1]
     found = ensemble(runs, tmp_path / "both", weights=[2, 1], mean="cubic")
-    assert found["members"] == ["one-fold0", "one-fold1", "two-fold0", "two-fold1"]
+    twos = [f"two-fold{fold}-{number}" for fold in (0, 1) for number in (1, 2)]
+    assert found["members"] == ["one-fold0", "one-fold1", *twos]
     assert (found["out_of_fold"], found["answers"]) == (8, {"2": 8})
     json.dumps(found, allow_nan=False)
     for fold in (0, 1):
@@ -63,7 +67,8 @@ def test_steel_24_out_of_fold_answers_are_merged_by_weight_and_fold_of_each_run(
             )
             wanted = ((2 * one**3 + two**3) / 3) ** (1 / 3)
             np.testing.assert_allclose(merged.prob(id), wanted, atol=5e-4)  # float16
-            members = (f"one-fold{folds[0][id]}", f"two-fold{folds[1][id]}")
+            twos = [f"two-fold{folds[1][id]}-{number}" for number in (1, 2)]
+            members = (f"one-fold{folds[0][id]}", *twos)
             assert merged.case(id).members == members
 
 

@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -22,8 +23,14 @@ sys.path.insert(0, str(Path(__file__).parent))
 from tiny import tiny
 
 from lamina.bundle import Bundle
+from lamina.data.case import Case
 from lamina.errors import RecipeError, StoppedError
+from lamina.predict.engine import Member, predict_case
+from lamina.predict.predictions import Predictions
+from lamina.recipe.stage import Stage
+from lamina.train.opening import open_data
 from lamina.train.stages import train
+from lamina.volume import ArrayVolume
 
 PROCESSES = mp.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["lamina.train.stages", "segmentation_models_pytorch"])
@@ -108,6 +115,37 @@ def test_kill_9_at_random_moments_changes_nothing_in_the_end(
     assert without_time[0] == without_time[1]  # C08: no epoch twice, none missing
 
 
+STAGED = (
+    "train.epochs=2",
+    "train.keep=2",
+    "stages=[{name: small, resize: [32, 48], size: [32, 32], member: soup},"
+    " {name: large, start: best, carry_best: true, member: top}]",
+)
+
+
+def test_kills_in_any_stage_change_no_member_of_a_recipe_with_several(tmp_path: Path) -> None:
+    """C01 with stages: other sizes, a mean of weights, a best carried over, several members."""
+    begun = time.monotonic()
+    process = started(tmp_path, tmp_path / "whole", STAGED)
+    process.join()
+    assert process.exitcode == 0
+    seconds, chance = time.monotonic() - begun, random.Random(1)
+    for _ in range(3):
+        process = started(tmp_path, tmp_path / "run", STAGED)
+        time.sleep(chance.uniform(0.3, 0.8) * seconds)
+        process.kill()
+        process.join()
+    process = started(tmp_path, tmp_path / "run", STAGED)
+    process.join()
+    assert process.exitcode == 0
+    wanted = member_of(tmp_path / "whole")[1]
+    assert member_of(tmp_path / "run")[1] == wanted
+    assert [one["name"] for one in wanted["members"]] == ["fold0-1", "fold0-2"]
+    rows = [rows_of(tmp_path / name) for name in ("whole", "run")]
+    assert [row["stage"] for row in rows[0]] == ["small", "small", "large", "large"]
+    assert [row["monitor"] for row in rows[0]] == [row["monitor"] for row in rows[1]]
+
+
 def test_sigterm_saves_leaves_with_143_and_goes_on(
     tmp_path: Path, whole: tuple[Path, float]
 ) -> None:
@@ -174,6 +212,57 @@ def test_stages_follow_one_another_and_a_frozen_encoder_stays(tmp_path: Path) ->
         if name.startswith("decoder.")
     )
     assert [row["stage"] for row in rows_of(tmp_path / "run")] == ["first", "second"]
+
+
+def test_every_member_answers_at_the_size_of_its_stage_and_held_out_answers_are_their_mean(
+    tmp_path: Path,
+) -> None:
+    """SIIM-19, SIIM-20, SIIM-27: the best of a small first stage stays beside a later epoch."""
+    recipe = tiny(tmp_path, *STAGED, "stages.large.optimizer.lr=1e-9", "train.ema=null")
+    train(recipe, data=tmp_path, out=tmp_path / "run", folds=(0,))
+    bundle = Bundle.load(tmp_path / "run" / "bundle")
+    stages = [member.stage for member in bundle.members]
+    assert sorted(stages) == ["large", "small"]
+    frames = {m.stage: bundle.recipe_of(n).frame for n, m in enumerate(bundle.members)}
+    assert (frames["small"].resize, frames["large"].resize) == ((32, 48), None)
+    assert (frames["small"].size, frames["large"].size) == ((32, 32), (64, 64))
+    predictions = Predictions.open(tmp_path / "run" / "fold0" / "oof")
+    members = [
+        Member(
+            bundle.network(number),
+            one.normalise,
+            frame=bundle.recipe_of(number).frame,
+            tile=bundle.recipe_of(number).tile,
+        )
+        for number, one in enumerate(bundle.members)
+    ]
+    case = open_data(recipe, tmp_path).held_out(0)[0]
+    each = [predict_case(case, [one], bundle.recipe, device=torch.device("cpu")) for one in members]
+    assert each[0].shape == (4, *case.image.shape)
+    np.testing.assert_allclose(predictions.prob(case.id), (each[0] + each[1]) / 2, atol=1e-3)
+    assert predictions.case(case.id).members == ("fold0-1", "fold0-2")
+
+
+def test_a_stage_learns_only_from_its_parts(tmp_path: Path) -> None:
+    recipe = tiny(tmp_path, "train.epochs=1", "train.parts=[stage_2]")
+    with pytest.raises(RecipeError, match=r"no training case is of stage_2.*may name main"):
+        train(recipe, data=tmp_path, out=tmp_path / "run", folds=(0,))
+    image = ArrayVolume(np.zeros((1, 4, 4), np.uint8))
+    cases = [Case("a", "a", image), Case("b", "b", image, facts={"part": "stage_2"})]
+    learnt = {
+        parts: [case.id for case in Stage(epochs=1, parts=parts).learns(cases)]
+        for parts in (None, ("main",), ("stage_2",), ("main", "stage_2"))
+    }
+    assert list(learnt.values()) == [["a", "b"], ["a"], ["b"], ["a", "b"]]
+
+
+def test_a_trained_stage_keeps_its_size(tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    train(tiny(tmp_path, "train.epochs=1"), data=tmp_path, out=out, folds=(0,))
+    for change in ("stages.main.resize=[32, 48]", "stages.main.size=[32, 32]"):
+        other = tiny(tmp_path, "train.epochs=1", change)
+        with pytest.raises(RecipeError, match="choose another --out\n"):
+            train(other, data=tmp_path, out=out, folds=(0,), accept_changes=True)
 
 
 def test_epochs_without_validation_disturb_neither_the_best_checkpoint_nor_early_stop(
