@@ -42,6 +42,35 @@ def drop_small(
     return kept
 
 
+def keep_seeded(
+    mask: NDArray[np.bool_],
+    seeds: NDArray[np.bool_],
+    minimum: int,
+    connectivity: Connectivity | None = None,
+) -> NDArray[np.bool_]:
+    """Return the mask without the connected parts that hold fewer than ``minimum`` seeds.
+
+    Args:
+        mask: (H, W) or (D, H, W), bool.
+        seeds: The same shape, bool; seeds outside the mask do not count.
+        minimum: The least number of seeds of a part that stays; 0 keeps everything.
+        connectivity: Which neighbours belong together; None: all (8, or 26).
+
+    Raises:
+        ValueError: as ``drop_small``, or the shapes differ.
+    """
+    neighbours = _checked(mask, connectivity)
+    if seeds.shape != mask.shape:
+        raise ValueError(f"seeds {seeds.shape} for a mask {mask.shape}")
+    if minimum <= 0 or not mask.any():
+        return mask.copy()
+    labels, counts = _label(mask, neighbours)
+    large = np.bincount(labels[seeds], minlength=counts.size) >= minimum
+    large[0] = False  # the background
+    kept: NDArray[np.bool_] = large[labels]
+    return kept
+
+
 def sizes(mask: NDArray[np.bool_], connectivity: Connectivity | None = None) -> NDArray[np.int64]:
     """Return the number of pixels of each connected part, (parts,), largest first.
 

@@ -61,8 +61,8 @@ def find_parts(
     flat = level.ravel()
     shown = np.flatnonzero(flat > 1)
     order = shown[np.argsort(flat[shown], kind="stable")[::-1]]
-    found = _walk(flat, kind.ravel(), order, np.array(around, np.int64))
-    high, low, area, predicted, positives = found.T
+    found = walk(flat, kind.ravel(), order, np.array(around, np.int64), 1)
+    high, low, area, predicted, positives, _ = found.T
     return Parts(
         high=high.astype(np.uint8),
         low=low.astype(np.uint8),
@@ -74,24 +74,37 @@ def find_parts(
 
 
 @numba.njit(cache=True)
-def _walk(
-    level: NDArray[np.int16],
+def walk(
+    level: NDArray[Any],
     kind: NDArray[np.uint8],
     order: NDArray[np.int64],
     around: NDArray[np.int64],
+    lowest: int,
 ) -> NDArray[np.int64]:
-    """Return high, low, area, predicted and positives of each part, (n, 5).
+    """Join pixels level by level; above threshold i are the levels above i.
 
-    ``kind`` is 0 where a pixel does not count, 1 where it does, 2 where the class is as well.
+    Args:
+        level: (pixels,) flat, with a rim that is never in ``order``.
+        kind: (pixels,) 0 where a pixel does not count, 1 where it does, 2 where the class is too.
+        order: Pixels of the levels above ``lowest``, from the highest level down.
+        around: Distances in ``level`` to the neighbours.
+        lowest: The lowest threshold.
+
+    Returns:
+        (n, 6): high, low, area, predicted, positives of each part, and the row of the part that
+        it is in below ``low`` (-1: none).
     """
     parent = np.full(level.size, -1, np.int64)
     sums = np.zeros((level.size, 3), np.int64)  # of the part that a root stands for
     row = np.full(level.size, -1, np.int64)  # of ``found`` that is the root's part as it is now
-    found = np.zeros((order.size, 5), np.int64)
+    found = np.zeros((order.size, 6), np.int64)
+    seat = np.empty(order.size, np.int64)  # a pixel of each part
+    ended = np.zeros(order.size + 1, np.int64)  # parts that this level ends; last: how many
     n = start = 0
     while start < order.size:
         now = level[order[start]]
         stop = start
+        ended[-1] = 0
         while stop < order.size and level[order[stop]] == now:
             pixel = order[stop]
             parent[pixel] = pixel
@@ -100,15 +113,17 @@ def _walk(
             sums[pixel, 2] = kind[pixel] == 2
             for step in around:
                 if parent[pixel + step] >= 0:
-                    _join(pixel, pixel + step, now, parent, sums, row, found)
+                    _join(pixel, pixel + step, now, parent, sums, row, found, ended)
             stop += 1
         for pixel in order[start:stop]:
             root = _root(pixel, parent)
             if row[root] < 0:  # new, or changed at this level
-                found[n, 0], found[n, 1] = now - 1, 1
-                found[n, 2:] = sums[root]
-                row[root] = n
+                found[n, 0], found[n, 1], found[n, 5] = now - 1, lowest, -1
+                found[n, 2:5] = sums[root]
+                row[root], seat[n] = n, root
                 n += 1
+        for part in ended[: ended[-1]]:
+            found[part, 5] = row[_root(seat[part], parent)]
         start = stop
     return found[:n]
 
@@ -130,6 +145,7 @@ def _join(
     sums: NDArray[np.int64],
     row: NDArray[np.int64],
     found: NDArray[np.int64],
+    ended: NDArray[np.int64],
 ) -> None:
     large, small = _root(one, parent), _root(two, parent)
     if large == small:
@@ -139,6 +155,8 @@ def _join(
     for root in (large, small):
         if row[root] >= 0:  # its part ends above this level
             found[row[root], 1] = now
+            ended[ended[-1]] = row[root]
+            ended[-1] += 1
             row[root] = -1
     parent[small] = large
     sums[large] += sums[small]

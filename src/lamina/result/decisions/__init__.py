@@ -10,7 +10,8 @@ from lamina.result.decisions.argmax import Argmax
 from lamina.result.decisions.as_is import AsIs
 from lamina.result.decisions.base import Decision
 from lamina.result.decisions.threshold import Threshold
+from lamina.result.decisions.triplet import Triplet, TripletSearch
 
-AnyDecision = Annotated[Threshold | Argmax | AsIs, Field(discriminator="kind")]
+AnyDecision = Annotated[Threshold | Triplet | Argmax | AsIs, Field(discriminator="kind")]
 
-__all__ = ["AnyDecision", "Argmax", "AsIs", "Decision", "Threshold"]
+__all__ = ["AnyDecision", "Argmax", "AsIs", "Decision", "Threshold", "Triplet", "TripletSearch"]

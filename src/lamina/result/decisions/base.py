@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.errors import RecipeError
 from lamina.spec import Spec
+
+T = TypeVar("T", int, float)
 
 
 class Decision(Spec):
@@ -23,3 +26,19 @@ class Decision(Spec):
             (K, *S): True where the class is decided on.
         """
         raise NotImplementedError
+
+
+def per_class(value: T | tuple[T, ...], classes: int, name: str) -> tuple[T, ...]:
+    """Return one number for each class, from one for all or a list of them.
+
+    Raises:
+        RecipeError: the list has another length; ``name`` is the option it is from.
+    """
+    if not isinstance(value, tuple):
+        return (value,) * classes
+    if len(value) != classes:
+        raise RecipeError(
+            f"decide.{name} lists {len(value)} numbers {list(value)} for {classes} classes; "
+            "give one number, or one for each class"
+        )
+    return value

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from lamina.errors import RecipeError
 from lamina.geometry.components import drop_small, part_sizes
-from lamina.result.decisions.base import Decision
-
-T = TypeVar("T", int, float)
+from lamina.result.decisions.base import Decision, per_class
 
 
 class Threshold(Decision):
@@ -70,9 +67,9 @@ class Threshold(Decision):
             RecipeError: a list has another length than the case has classes.
         """
         classes = len(prob)
-        thresholds = _each(self.threshold, classes, "threshold")
-        areas = _each(self.min_area, classes, "min_area")
-        components = _each(self.min_component, classes, "min_component")
+        thresholds = per_class(self.threshold, classes, "threshold")
+        areas = per_class(self.min_area, classes, "min_area")
+        components = per_class(self.min_component, classes, "min_component")
         masks = np.empty(prob.shape, np.bool_)
         for k in range(classes):
             # a float32 threshold, else numpy would round it to the type of the map
@@ -96,14 +93,3 @@ def _paint(masks: NDArray[np.bool_]) -> None:
     sizes = np.stack([part_sizes(mask)[shared] for mask in masks])
     last = len(masks) - 1 - sizes[::-1].argmax(axis=0)
     masks[:, shared] = last == np.arange(len(masks))[:, None]
-
-
-def _each(value: T | tuple[T, ...], classes: int, name: str) -> tuple[T, ...]:
-    if not isinstance(value, tuple):
-        return (value,) * classes
-    if len(value) != classes:
-        raise RecipeError(
-            f"decide.{name} lists {len(value)} numbers {list(value)} for {classes} classes; "
-            "give one number, or one for each class"
-        )
-    return value

@@ -1,0 +1,118 @@
+"""Two thresholds and an area: a high one says whether there is anything, a low one says where."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
+
+from lamina.errors import RecipeError
+from lamina.geometry.components import keep_seeded
+from lamina.geometry.contours import drop_contours
+from lamina.result.decisions.base import Decision, per_class
+from lamina.spec import Spec
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+Area = Annotated[int, Field(ge=0)]
+
+
+class TripletSearch(Spec):
+    """What `lamina tune` tries, and which of it is taken."""
+
+    choice: Literal["best", "flat"] = "flat"
+    """best: the highest score. flat: of the triplets within 0.01 of it, the one whose neighbours
+    (both thresholds within 0.05, half to double the area) score highest on average."""
+
+    levels: Literal[64, 128, 256, 512] = 256
+    """Thresholds tried are i / levels, for top and bottom alike."""
+
+    top: tuple[Probability, ...] | None = Field(default=None, min_length=1)
+    """Only these upper thresholds; null: all levels."""
+
+    area: tuple[Area, ...] | None = Field(default=None, min_length=1)
+    """Only these areas, in pixels; null: all."""
+
+    bottom: tuple[Probability, ...] | None = Field(default=None, min_length=1)
+    """Only these lower thresholds; null: all levels."""
+
+    pairs: tuple[tuple[Probability, Area], ...] | None = Field(default=None, min_length=1)
+    """Only these pairs of upper threshold and area, in place of ``top`` and ``area`` (SIIM-24)."""
+
+    @model_validator(mode="after")
+    def _pairs_stand_alone(self) -> Self:
+        if self.pairs is not None and (self.top is not None or self.area is not None):
+            raise ValueError("pairs lists top and area together; leave out top and area beside it")
+        return self
+
+
+class Triplet(Decision):
+    """Empty unless enough pixels lie above ``top``; then the mask is what lies above ``bottom``.
+
+    All comparisons are strict (SIIM-23): a class is empty where count(p > top) < area, at the
+    resolution of the map, and p > bottom elsewhere. One number serves all classes; a list has one
+    number per class. ``bottom`` may lie above ``top``.
+    """
+
+    kind: Literal["triplet"] = "triplet"
+
+    top: Probability | tuple[Probability, ...] = 0.75
+    """Pixels above are sure; 1: the class is empty wherever ``area`` is above 0."""
+
+    area: Area | tuple[Area, ...] = 2000
+    """The least number of sure pixels; 0 never empties."""
+
+    bottom: Probability | tuple[Probability, ...] = 0.3
+    """A pixel belongs to the class where its probability is above."""
+
+    unit: Literal["image", "component"] = "image"
+    """image: sure pixels are counted over the whole case; component: in each connected part of
+    p > bottom (8 neighbours; 26 in volumes), and a part with too few goes."""
+
+    contour: int = Field(default=0, ge=0)
+    """Afterwards, parts and holes whose outline encloses no more than this many pixels are gone;
+    0: off (SIIM-30). `lamina tune` does not know of it."""
+
+    search: TripletSearch = TripletSearch()
+    """What `lamina tune` tries."""
+
+    @field_validator("top", "area", "bottom")
+    @classmethod
+    def _a_list_has_a_number(cls, value: Any) -> Any:
+        if value == ():
+            raise ValueError("give one number, or one for each class")
+        return value
+
+    def __call__(self, prob: NDArray[Any]) -> NDArray[np.bool_]:
+        """Return (K, *S) bool masks of one whole case.
+
+        Raises:
+            RecipeError: a list has another length than the case has classes, or ``contour`` is
+                set and the case is no image.
+        """
+        classes = len(prob)
+        tops = per_class(self.top, classes, "top")
+        areas = per_class(self.area, classes, "area")
+        bottoms = per_class(self.bottom, classes, "bottom")
+        if self.contour and prob.ndim != 3:
+            raise RecipeError(
+                f"decide.contour is {self.contour}, for images, and the case has the shape "
+                f"{prob.shape[1:]}; set it to 0"
+            )
+        masks = np.empty(prob.shape, np.bool_)
+        for k in range(classes):
+            masks[k] = self._decide(prob[k], tops[k], areas[k], bottoms[k])
+        return masks
+
+    def _decide(
+        self, prob: NDArray[Any], top: float, area: int, bottom: float
+    ) -> NDArray[np.bool_]:
+        # float32 thresholds, else numpy would round them to the type of the map
+        sure = prob > np.float32(top)
+        mask: NDArray[np.bool_] = np.asarray(prob > np.float32(bottom))
+        if self.unit == "component":
+            mask = keep_seeded(mask, sure, area)
+        elif np.count_nonzero(sure) < area:
+            return np.zeros(mask.shape, np.bool_)
+        return drop_contours(mask, self.contour) if self.contour else mask
