@@ -118,7 +118,11 @@ class Recipe(Spec):
     """The stretches of training, in order."""
 
     monitor: AnyMetric = DiceScore(over="pooled")
-    """Chooses the best epoch, on whole held-out cases at a threshold of 0.5."""
+    """Chooses the best epoch, on whole held-out cases."""
+
+    judge: tuple[AnyDecision, ...] = ()
+    """Decisions that the monitor is tried with; the best of their scores counts (SIIM-24,
+    SIIM-25). None: a threshold of 0.5, the most probable class, or the values of restore."""
 
     predict: Predict = Predict()
     """How members are laid over images."""

@@ -9,14 +9,13 @@ from safetensors.torch import load_file
 
 import lamina
 from lamina.bundle import versions
-from lamina.data.truth import truth
 from lamina.predict.engine import Member, predict_case
 from lamina.predict.predictions import HEADER, Info, PredictedCase, Predictions, source_digest
 from lamina.progress import Bar
 from lamina.train.fold import Trained
 from lamina.train.job import Job
 from lamina.train.state import Kept
-from lamina.train.validate import plain_masks
+from lamina.train.validate import Trial
 
 OUT_OF_FOLD = "oof"
 """Name of the folder below each fold's."""
@@ -37,7 +36,7 @@ def predict_held_out(job: Job, trained: Trained) -> float:
         folder, info, overwrite=before is not None and before.plan() != info.plan()
     )
     members: list[Member] = []
-    tallies = []
+    trial = Trial(job.recipe, job.task)
     with Bar(f"{job.title} held-out cases", len(job.held_out)) as bar:
         for case in job.held_out:
             if not predictions.finished(case.id):
@@ -50,11 +49,9 @@ def predict_held_out(job: Job, trained: Trained) -> float:
                     precision=job.precision,
                 )
                 predictions.add(case.id, answer)
-            target, valid = truth(case, job.task)
-            masks = plain_masks(predictions.prob(case.id), job.task)
-            tallies.append(job.recipe.monitor.tally(masks, target, valid))
+            trial.add(case, predictions.prob(case.id))
             bar.advance()
-    return job.recipe.monitor.score(tallies).value
+    return trial.result().value
 
 
 def _earlier(folder: Path) -> Info | None:

@@ -6,6 +6,7 @@ import json
 import math
 import time
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +24,7 @@ from lamina.train.job import Job, Training
 from lamina.train.loader import Batch, batches, epoch_of
 from lamina.train.soup import soup
 from lamina.train.state import Kept, Position
-from lamina.train.validate import validate
+from lamina.train.validate import Judged, validate
 
 _WORST_RUN = 20  # skipped steps in a row after which training is broken, not unlucky (N01)
 
@@ -44,9 +45,11 @@ def run_stage(job: Job, now: Training) -> None:
         last = position.epoch + 1 == stage.epochs
         due = (position.epoch + 1 - stage.validate_from) % stage.validate_every == 0
         if last or (due and position.epoch >= stage.validate_from):
-            weights, score = _validate(job, now)
-            better = checkpoints.offer(position, score, weights)
-            row |= {"monitor": score, "best": better}
+            weights, judged = _validate(job, now)
+            better = checkpoints.offer(position, judged.value, weights)
+            row |= {"monitor": judged.value, "best": better}
+            if judged.each:
+                row["judged"] = list(judged.each)
         row["seconds"] = round(time.monotonic() - begun, 3)
         _write_row(job, position, row)
         position.epoch, position.batch, position.sums = position.epoch + 1, 0, {}
@@ -186,19 +189,19 @@ def _weights(now: Training) -> dict[str, Tensor]:
     return weights | (now.average.tensors if now.average is not None else {})
 
 
-def _validate(job: Job, now: Training) -> tuple[dict[str, Tensor], float]:
+def _validate(job: Job, now: Training) -> tuple[dict[str, Tensor], Judged]:
     member = Member(now.network, job.normalise)
     options = {"device": job.accelerator.device, "precision": job.precision}
     if now.average is None:
-        score = validate(job.recipe, job.task, job.held_out, member, **options)
+        judged = validate(job.recipe, job.task, job.held_out, member, **options)
     else:
         with now.average.applied(now.network):
-            score = validate(job.recipe, job.task, job.held_out, member, **options)
-    now.position.history.append(score.value)
-    return _weights(now), score.value
+            judged = validate(job.recipe, job.task, job.held_out, member, **options)
+    now.position.history.append(judged.value)
+    return _weights(now), judged
 
 
-def _row(now: Training, seconds: float) -> dict[str, float | int | str | bool]:
+def _row(now: Training, seconds: float) -> dict[str, Any]:
     position = now.position
     seen = position.sums.get("samples", 0.0)
     means = {
@@ -215,7 +218,7 @@ def _row(now: Training, seconds: float) -> dict[str, float | int | str | bool]:
     }
 
 
-def _write_row(job: Job, position: Position, row: dict[str, float | int | str | bool]) -> None:
+def _write_row(job: Job, position: Position, row: dict[str, Any]) -> None:
     append_line(job.folder / "metrics.jsonl", json.dumps(row))
     position.rows += 1
     words = [f"loss {row['loss']:.4f}" if "loss" in row else "no finite step"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -11,7 +12,6 @@ from numpy.typing import NDArray
 
 from lamina.data.case import Case
 from lamina.data.truth import truth
-from lamina.model.metrics.base import Score
 from lamina.predict.engine import Member, predict_case
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
@@ -27,6 +27,44 @@ def plain_masks(prob: NDArray[np.float32], task: Task) -> NDArray[Any]:
     return prob > 0.5
 
 
+@dataclass(frozen=True)
+class Judged:
+    """The monitored score, and that of each decision of ``judge`` in order (SIIM-21)."""
+
+    value: float
+    each: tuple[float, ...]
+
+
+class Trial:
+    """Answers of held-out cases judged one by one; none is kept.
+
+    With several decisions the best score counts, chosen over all cases together (SIIM-25).
+    """
+
+    def __init__(self, recipe: Recipe, task: Task) -> None:
+        self._recipe, self._task = recipe, task
+        self._tallies: list[list[NDArray[np.float64]]] = [[] for _ in recipe.judge or (None,)]
+
+    def add(self, case: Case, prob: NDArray[Any]) -> None:
+        """Judge one answer, (K, *S) probabilities or values.
+
+        Raises:
+            DataError: the case has no target.
+        """
+        target, valid = truth(case, self._task)
+        decided = (decide(prob) for decide in self._recipe.judge)
+        masks = decided if self._recipe.judge else (plain_masks(prob, self._task),)
+        for tallies, mask in zip(self._tallies, masks, strict=True):
+            tallies.append(self._recipe.monitor.tally(mask, target, valid))
+
+    def result(self) -> Judged:
+        """Return the scores over all cases."""
+        monitor = self._recipe.monitor
+        each = [monitor.score(tallies).value for tallies in self._tallies]
+        best = max(each) if monitor.higher_is_better else min(each)
+        return Judged(best, tuple(each) if self._recipe.judge else ())
+
+
 def validate(
     recipe: Recipe,
     task: Task,
@@ -35,7 +73,7 @@ def validate(
     *,
     device: torch.device,
     precision: torch.dtype | None,
-) -> Score:
+) -> Judged:
     """Return the monitored metric over ``cases``, predicted as they are, without other views.
 
     Extra views cost a multiple and rank epochs no better; the out-of-fold predictions that
@@ -44,9 +82,8 @@ def validate(
     plain = recipe.model_copy(
         update={"predict": recipe.predict.model_copy(update={"views": "as_is"})}
     )
-    tallies = []
+    trial = Trial(recipe, task)
     for case in cases:
         answer = predict_case(case.image, [member], plain, device=device, precision=precision)
-        target, valid = truth(case, task)
-        tallies.append(recipe.monitor.tally(plain_masks(answer, task), target, valid))
-    return recipe.monitor.score(tallies)
+        trial.add(case, answer)
+    return trial.result()

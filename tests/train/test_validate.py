@@ -1,0 +1,69 @@
+"""Scores of held-out answers against Dice by hand, over one decision and over several."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tiny import tiny
+
+from lamina.chance import rng
+from lamina.data.case import Case
+from lamina.task import Task
+from lamina.train.validate import Judged, Trial
+from lamina.volume import ArrayVolume
+
+TASK = Task(kind="binary", names=("air",))
+BINARY = ("task={kind: binary}", "monitor={kind: dice, over: image, empty: one}")
+
+
+def dice(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    whole = int(mask.sum()) + int(truth.sum())
+    return 1.0 if whole == 0 else 2 * int((mask & truth).sum()) / whole
+
+
+def some(count: int) -> list[tuple[Case, NDArray[np.float32]]]:
+    found = []
+    for number in range(count):
+        chance = rng(0, "validate", number)
+        truth = chance.random((1, 12, 12)) < (0.3 if number % 2 else 0.0)
+        prob = np.clip(truth * 0.4 + chance.random((1, 12, 12)) * 0.6, 0, 1).astype(np.float32)
+        image = ArrayVolume(np.zeros((1, 12, 12), np.uint8))
+        found.append((Case(str(number), str(number), image, ArrayVolume(truth)), prob))
+    return found
+
+
+def judged(folder: Path, answers: list[tuple[Case, NDArray[np.float32]]], *changes: str) -> Judged:
+    trial = Trial(tiny(folder, *BINARY, *changes), TASK)
+    for case, prob in answers:
+        trial.add(case, prob)
+    return trial.result()
+
+
+def test_without_decisions_the_threshold_is_one_half(tmp_path: Path) -> None:
+    answers = some(5)
+    found = judged(tmp_path, answers)
+    wanted = [dice(prob > 0.5, case.target.array) for case, prob in answers]  # type: ignore[union-attr]
+    assert (found.value, found.each) == (pytest.approx(np.mean(wanted)), ())
+
+
+def test_siim_17_21_25_the_best_of_several_decisions_counts_and_each_is_noted(
+    tmp_path: Path,
+) -> None:
+    """Best over all images together, not image by image; the mean is over images, not batches."""
+    answers, levels = some(7), (0.3, 0.5, 0.7, 0.9)
+    listed = ", ".join(f"{{kind: threshold, threshold: {level}}}" for level in levels)
+    found = judged(tmp_path, answers, f"judge=[{listed}]")
+    wanted = [
+        np.mean([dice(prob > level, case.target.array) for case, prob in answers])  # type: ignore[union-attr]
+        for level in levels
+    ]
+    assert found.each == pytest.approx(wanted)
+    assert found.value == pytest.approx(max(wanted))
+    assert len({round(float(one), 6) for one in wanted}) == len(levels)
