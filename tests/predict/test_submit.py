@@ -15,7 +15,7 @@ from lamina.predict.submit import submit
 from lamina.recipe.load import load_recipe
 
 
-def predicted(folder: Path, *changes: str, finished: int = 2) -> Path:
+def predicted(folder: Path, *changes: str, finished: int = 2, classes: int = 2) -> Path:
     recipe = load_recipe("steel-laptop", ["task.names=[one,two]", *changes])
     cases = [
         PredictedCase(
@@ -46,7 +46,7 @@ def predicted(folder: Path, *changes: str, finished: int = 2) -> Path:
     predictions = Predictions.create(folder, info)
     prob = np.array([[[0.9, 0.2], [0.6, 0.2]], [[0.1, 0.1], [0.1, 0.1]]], np.float32)
     for case in cases[:finished]:
-        predictions.add(case.id, prob)
+        predictions.add(case.id, prob[:classes])
     return folder
 
 
@@ -85,3 +85,23 @@ def test_an_unfinished_prediction_is_not_submitted(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="1 of 2 cases are not predicted yet"):
         submit(pred, tmp_path / "s.csv")
     assert not (tmp_path / "s.csv").exists()
+
+
+def test_siim_32_images_of_the_sample_are_written_in_its_order_and_no_others(
+    tmp_path: Path,
+) -> None:
+    pred = predicted(tmp_path / "pred", "task={kind: binary, names: [one]}", classes=1)
+    sample = tmp_path / "sample.csv"
+    sample.write_text("ImageId,EncodedPixels\nb,-1\na,-1\nb,-1\n", encoding="utf-8")
+    out = tmp_path / "s.csv"
+    found = submit(pred, out, format="siim", sample=sample)
+    assert (found["rows"], found["skipped"]) == (2, 0)
+    sample.write_text("ImageId,EncodedPixels\nb,-1\nb,-1\n", encoding="utf-8")
+    found = submit(pred, out, format="siim", sample=sample)
+    assert (found["rows"], found["skipped"]) == (1, 1)
+    assert out.read_text() == "ImageId,EncodedPixels\nb,0 2\n"
+    sample.write_text("ImageId,EncodedPixels\nc,-1\na,-1\n", encoding="utf-8")
+    with pytest.raises(DataError, match="1 of its 2 images are not in the prediction, such as 'c'"):
+        submit(pred, out, format="siim", sample=sample)
+    with pytest.raises(RecipeError, match="--sample is for the siim format, not for severstal"):
+        submit(pred, out, format="severstal", sample=sample)

@@ -166,6 +166,12 @@ def tune(
     data: Annotated[
         Path | None, typer.Option("--data", help="Where the training data lie now.")
     ] = None,
+    decision: Annotated[
+        str | None,
+        typer.Option(
+            "--decision", help="triplet or threshold; default: the recipe's.", show_default=False
+        ),
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
@@ -173,7 +179,7 @@ def tune(
     from lamina.train.search import table
     from lamina.train.search import tune as run_tuning
 
-    found = run_tuning(run, data=data)
+    found = run_tuning(run, data=data, decision=decision)
     show(found, json=json, text=table(found))
 
 
@@ -262,7 +268,13 @@ def submit(
     out: Annotated[Path, typer.Option("--out", help="The file to write.")],
     form: Annotated[
         str | None,
-        typer.Option("--format", help="severstal, ...; default: the recipe's.", show_default=False),
+        typer.Option(
+            "--format", help="severstal or siim; default: the recipe's.", show_default=False
+        ),
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option("--sample", help="siim: write the images of this csv, in its order."),
     ] = None,
     *,
     json: Json = False,
@@ -270,7 +282,7 @@ def submit(
     """Write decided masks as a competition's file."""
     from lamina.predict.submit import submit as run_submission
 
-    found = run_submission(pred, out, format=form)
+    found = run_submission(pred, out, format=form, sample=sample)
     show(found, json=json, text=f"wrote {found['rows']} rows to {out}")
 
 

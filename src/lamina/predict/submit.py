@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lamina.errors import DataError, RecipeError
 from lamina.predict.predictions import Predictions
-from lamina.result.submissions import FORMATS, Submission
+from lamina.result.submissions import FORMATS, AnySubmission, Siim, sample_ids
+
+_IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm"}
 
 
-def submit(pred: Path, out: Path, *, format: str | None = None) -> dict[str, Any]:
+def submit(
+    pred: Path, out: Path, *, format: str | None = None, sample: Path | None = None
+) -> dict[str, Any]:
     """Decide on every case and write the masks down, one case in memory at a time.
 
     Args:
         pred: A folder of ``lamina predict``, finished.
         out: The file to write; it appears whole or not at all.
         format: Name of a submission format; None: the one of the recipe.
+        sample: A sample submission of the siim format: its images are written, in its order, and
+            no others (SIIM-32). An id of the prediction may end in the suffix of an image file.
 
     Returns:
-        ``format``, ``out``, and the numbers of ``rows`` and ``cases``.
+        ``format``, ``out``, and the numbers of ``rows`` and ``cases``; with a sample also
+        ``skipped``, the number of cases that are not in it.
 
     Raises:
         RecipeError: there is no such format, the recipe names none, or there are no masks.
@@ -36,15 +43,39 @@ def submit(pred: Path, out: Path, *, format: str | None = None) -> dict[str, Any
             f"{pred}: {missing} of {len(predictions.info.cases)} cases are not predicted yet; run "
             "the same `lamina predict` again, it goes on where it stopped"
         )
-    rows = form.write(((id, predictions.mask(id)) for id in ids), out)
-    return {"format": _name(form), "out": str(out), "rows": rows, "cases": len(ids)}
+    rows = {id: id for id in ids}
+    if sample is not None:
+        rows = _as_in_sample(form, ids, sample)
+    written = form.write(((row, predictions.mask(id)) for row, id in rows.items()), out)
+    found = {"format": _name(form), "out": str(out), "rows": written, "cases": len(rows)}
+    return found if sample is None else {**found, "skipped": len(ids) - len(rows)}
 
 
-def _name(form: Submission) -> str:
+def _as_in_sample(form: AnySubmission, ids: list[str], sample: Path) -> dict[str, str]:
+    """Return the case of each row, in the order of the sample."""
+    if not isinstance(form, Siim):
+        raise RecipeError(f"--sample is for the siim format, not for {_name(form)}; leave it out")
+    wanted = sample_ids(sample)
+    known = {_bare(id): id for id in ids} | {id: id for id in ids}
+    missing = [id for id in wanted if id not in known]
+    if missing or not wanted:
+        raise DataError(
+            f"{sample}: {len(missing)} of its {len(wanted)} images are not in the prediction, such "
+            f"as {', '.join(map(repr, missing[:3])) or 'none'}; predict them as well"
+        )
+    return {id: known[id] for id in wanted}
+
+
+def _bare(id: str) -> str:
+    path = PurePosixPath(id)
+    return path.stem if path.suffix.lower() in _IMAGES else path.name
+
+
+def _name(form: AnySubmission) -> str:
     return next(name for name, kind in FORMATS.items() if type(form) is kind)
 
 
-def _format(predictions: Predictions, name: str | None) -> Submission:
+def _format(predictions: Predictions, name: str | None) -> AnySubmission:
     own = predictions.info.recipe.submit
     known = ", ".join(FORMATS)
     if name is None:

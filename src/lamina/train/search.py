@@ -12,36 +12,46 @@ from lamina import files
 from lamina.bundle import Bundle
 from lamina.data.case import Case
 from lamina.data.truth import truth
-from lamina.errors import DataError
+from lamina.errors import DataError, RecipeError
 from lamina.predict.aims import aim_of
 from lamina.predict.predictions import HEADER, Predictions
 from lamina.progress import Bar
 from lamina.recipe.recipe import Recipe
-from lamina.result.found import Found
+from lamina.result.decisions import AnyDecision, Threshold, Triplet
+from lamina.result.found import Aim
 from lamina.result.search import Tables
+from lamina.result.triplet_search import TripletTables
 from lamina.train.held_out import OUT_OF_FOLD
 from lamina.train.opening import open_data
+from lamina.train.searched import result_of, table
 from lamina.train.stages import BUNDLE, TUNED
 
+__all__ = ["table", "tune"]
 
-def tune(run: Path, *, data: Path | None = None) -> dict[str, Any]:
+_KINDS: dict[str, AnyDecision] = {"threshold": Threshold(), "triplet": Triplet()}
+
+
+def tune(run: Path, *, data: Path | None = None, decision: str | None = None) -> dict[str, Any]:
     """Search the recipe's decision on the run's out-of-fold predictions; write it to the bundle.
 
     The search is exact: all thresholds that make a difference and all minimum areas, in one pass
     over the maps. Where the recipe's ``min_component`` is above 0, all minimum parts are tried as
     well, at 255 thresholds. Predicting nothing is one of the choices. Classes are searched one by
-    one, before ``overlap`` tells them apart.
+    one, before ``overlap`` tells them apart. Of triplets all thresholds of a grid and all areas
+    are tried, and which one is taken follows ``decide.search.choice``.
 
     Args:
         run: A run folder of ``lamina train``.
         data: Where the training data lie now; None: where they lay in training.
+        decision: ``threshold`` or ``triplet``, in place of the recipe's kind; None: the recipe's.
 
     Returns:
         The content of ``tune.json``: decision, metric, scores, and per class the numbers found.
 
     Raises:
         DataError: no fold has finished, or the data changed since.
-        RecipeError: the recipe's decision has no numbers to tune.
+        RecipeError: the recipe's decision has no numbers to tune, or the task or the metric does
+            not suit a triplet.
     """
     if not (run / "data.json").is_file():
         raise DataError(f"{run}: no data.json; name a run folder that lamina train wrote")
@@ -52,29 +62,49 @@ def tune(run: Path, *, data: Path | None = None) -> dict[str, Any]:
         )
     bundle = Bundle.load(run / BUNDLE)
     recipe = bundle.recipe
+    decide = _wanted(recipe, decision)
     aim = aim_of(recipe.metric, outputs=recipe.task.outputs)
     root = data or Path(files.read_json(run / "data.json")["root"])
-    tables = Tables(
-        recipe.task.outputs, exclusive=recipe.task.exclusive, parts=_drops_parts(recipe)
-    )
+    tables = _tables(recipe, decide, aim)
     for case, predictions, fold in _held_out(run, recipe, root):
         target, valid = truth(case, recipe.task)
         tables.add(predictions.prob(case.id), target, valid=valid, fold=fold)
     if not len(tables):
         raise DataError(f"{run}: no fold has out-of-fold predictions; finish `lamina train` first")
     found = tables.best(aim)
-    result = _result(recipe, found)
+    result = result_of(recipe, decide, found)
     files.write_json(run / TUNED, result)
-    if recipe.decide.kind == "threshold":
-        decision = found.decision(recipe.decide)
-        bundle.with_decision(decision, {"tune": result["scores"]}).save(run / BUNDLE)
+    if isinstance(decide, Threshold | Triplet):
+        chosen = type(decide).model_validate(result["decision"])
+        bundle.with_decision(chosen, {"tune": result["scores"]}).save(run / BUNDLE)
     return result
 
 
-def _drops_parts(recipe: Recipe) -> bool:
-    if recipe.decide.kind != "threshold":
-        return False
-    return bool(np.any(np.asarray(recipe.decide.min_component)))
+def _wanted(recipe: Recipe, name: str | None) -> AnyDecision:
+    """Return the recipe's decision, or one of another kind with its defaults."""
+    if name is None or name == recipe.decide.kind:
+        return recipe.decide
+    if name not in _KINDS:
+        raise RecipeError(f"--decision is '{name}'; it must be one of {', '.join(_KINDS)}")
+    return _KINDS[name]
+
+
+def _tables(recipe: Recipe, decide: AnyDecision, aim: Aim) -> Tables | TripletTables:
+    task = recipe.task
+    if not isinstance(decide, Triplet):
+        parts = isinstance(decide, Threshold) and bool(np.any(np.asarray(decide.min_component)))
+        return Tables(task.outputs, exclusive=task.exclusive, parts=parts)
+    if task.exclusive:
+        raise RecipeError(
+            f"decide.kind is triplet, for classes that may be empty, and task.kind is {task.kind}; "
+            "use argmax"
+        )
+    if aim.any_class:
+        raise RecipeError(
+            "metric.over lets any class count, and triplets are found class by class; set it to "
+            "image_class or pooled, or tune with --decision threshold"
+        )
+    return TripletTables(task.outputs, decide)
 
 
 def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[tuple[Case, Predictions, int]]:
@@ -94,55 +124,3 @@ def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[tuple[Case, Pre
                     )
                 yield case, predictions, fold
                 bar.advance()
-
-
-def _result(recipe: Recipe, found: Found) -> dict[str, Any]:
-    names = recipe.task.names or ()
-    decision = recipe.decide
-    if decision.kind == "threshold":
-        decision = found.decision(decision)
-    return {
-        "metric": recipe.metric.title,
-        "decision": decision.model_dump(mode="json"),
-        "scores": {
-            "tuned": found.score,
-            "nested": found.cross,
-            "at_half": found.default,
-            "baseline_empty": found.empty,
-            "foreground_dice": found.foreground.score,
-            "foreground_threshold": found.foreground.threshold,
-            "auc": found.foreground.auc,
-        },
-        "classes": {
-            name: one.model_dump(mode="json")
-            for name, one in zip(names, found.classes, strict=True)
-        },
-        "foreground": found.foreground.model_dump(mode="json"),
-        "aim": found.aim.model_dump(mode="json"),
-    }
-
-
-def table(result: dict[str, Any]) -> str:
-    """Return what ``tune`` found as a table for people."""
-    scores = result["scores"]
-    lines = [
-        f"{result['metric']}: {scores['tuned']:.4f} tuned, {scores['at_half']:.4f} at 0.5, "
-        f"{scores['baseline_empty']:.4f} when nothing is predicted"
-    ]
-    if scores["nested"] is not None:
-        lines.append(f"each fold judged by numbers found on the others: {scores['nested']:.4f}")
-    auc = scores["auc"]
-    lines.append(
-        f"any class, all pixels pooled: Dice {scores['foreground_dice']:.4f} at "
-        f"{scores['foreground_threshold']:.3f}" + ("" if auc is None else f"; image AUC {auc:.4f}")
-    )
-    heads = ("threshold", "min area", "min part", "  score", "  empty", "   AUC")
-    lines.append(" ".join([f"{'class':20}", *heads]))
-    for name, one in result["classes"].items():
-        auc = "-" if one["auc"] is None else f"{one['auc']:.3f}"
-        lines.append(
-            f"{name:20} {one['threshold']:9.4f} {one['min_area']:8d} "
-            f"{one['min_component']:8d} {one['score']:7.4f} "
-            f"{one['empty']:7.4f} {auc:>6}"
-        )
-    return "\n".join(lines)

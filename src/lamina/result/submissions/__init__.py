@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
+from pydantic import Field
+
 from lamina.result.submissions.base import Submission
 from lamina.result.submissions.severstal import Severstal
+from lamina.result.submissions.siim import Siim, sample_ids
 
-# One member so far; with the second it becomes Annotated[A | B, Field(discriminator="kind")].
-AnySubmission = Severstal
+AnySubmission = Annotated[Severstal | Siim, Field(discriminator="kind")]
 
-FORMATS: dict[str, type[Submission]] = {"severstal": Severstal}
+FORMATS: dict[str, type[Severstal] | type[Siim]] = {"severstal": Severstal, "siim": Siim}
 """What the command line calls them."""
 
-__all__ = ["FORMATS", "AnySubmission", "Severstal", "Submission"]
+__all__ = ["FORMATS", "AnySubmission", "Severstal", "Siim", "Submission", "sample_ids"]

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.errors import DataError
 from lamina.spec import Spec
+
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
 class Submission(Spec):
@@ -28,3 +33,30 @@ class Submission(Spec):
             DataError: an id or a mask cannot be written in this format.
         """
         raise NotImplementedError
+
+
+def check_row(name: str, masks: NDArray[np.bool_], seen: set[str], format: str) -> None:
+    """Note a case as written, unless it cannot be a row of a csv of images.
+
+    Raises:
+        DataError: it has more than two axes, its id stands twice, or a spreadsheet would run it.
+    """
+    if masks.ndim != 3:
+        raise DataError(
+            f"case {name}: has {masks.ndim - 1} axes {masks.shape[1:]}, and the {format} csv "
+            "holds images; submit its slices one by one"
+        )
+    if name in seen:
+        raise DataError(f"case {name}: stands twice in the prediction; rename one of the images")
+    if not name or name.startswith(_FORMULA):
+        raise DataError(
+            f"case {name!r}: a spreadsheet would run this id as a formula; rename the image"
+        )
+    seen.add(name)
+
+
+def csv_line(cells: Iterable[str]) -> bytes:
+    """Return one row of a csv, with quotes where they are needed."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerow(cells)
+    return text.getvalue().encode()
