@@ -68,7 +68,7 @@ def _left(job: Job, now: Training, checkpoints: Checkpoints) -> list[Kept]:
         return [checkpoints.last(position, _weights(now))]
     if member == "soup":
         return [soup(job, now, checkpoints)]
-    return position.kept if member == "top" else position.kept[:1]
+    return list(position.kept) if member == "top" else position.kept[:1]
 
 
 def _tired(stage: Stage, position: Position) -> bool:
