@@ -35,6 +35,17 @@ def test_epochs_are_as_long_as_published(rate: float, epoch_size: int) -> None:
     assert all(counts[case] == 1 for case in range(1910))
 
 
+def test_the_rate_may_fall_along_a_line_from_epoch_to_epoch() -> None:
+    """SIIM-12: as its text describes it, from 0.8 to 0.4; then it stays."""
+    sampler = Balanced(positive_rate=0.8, last_rate=0.4, over=5)
+    wanted = [0.8, 0.7, 0.6, 0.5, 0.4, 0.4, 0.4]
+    assert [sampler.rate(epoch) for epoch in range(7)] == pytest.approx(wanted)
+    for epoch, rate in enumerate(wanted):
+        size = len(draw(sampler, cases(85, 400), epoch))
+        assert size == 85 + int(85 * (1 - rate) / rate)
+    assert {Balanced(positive_rate=0.3).rate(epoch) for epoch in range(99)} == {0.3}
+
+
 def test_negative_cases_are_drawn_with_replacement_and_anew_each_epoch() -> None:
     among = cases(30, 5)
     first, again, second = (draw(Balanced(), among, epoch) for epoch in (0, 0, 1))

@@ -28,6 +28,13 @@ class Balanced(Sampler):
     positive_rate: float = Field(default=0.5, gt=0, le=1)
     """Share of positive cases in an epoch."""
 
+    last_rate: float | None = Field(default=None, gt=0, le=1)
+    """Their share in the last of ``over`` epochs and in all after it, reached along a line; null:
+    ``positive_rate`` throughout (SIIM-12)."""
+
+    over: int = Field(default=10, ge=2)
+    """Epochs of the way to ``last_rate``, the first and the last counted."""
+
     focus: float = Field(default=0.0, ge=0, le=1)
     """Probability that a crop of a positive case is laid around a target pixel (STEEL-7)."""
 
@@ -52,7 +59,15 @@ class Balanced(Sampler):
                 f"none of the {len(cases)} training cases shows a target, and the balanced sampler "
                 "needs one; use the sampler random_crop, or check the labels"
             )
-        wanted = int(len(with_target) * (1 - self.positive_rate) / self.positive_rate)
+        rate = self.rate(epoch)
+        wanted = int(len(with_target) * (1 - rate) / rate)
         chosen = rng.choice(without, wanted) if len(without) else without
         order = rng.permutation(np.concatenate([with_target, chosen]))
         return [crop(cases, int(number), size, self.focus, rng) for number in order]
+
+    def rate(self, epoch: int) -> float:
+        """Return the share of positive cases in an epoch, counted from 0."""
+        if self.last_rate is None:
+            return self.positive_rate
+        way = min(epoch / (self.over - 1), 1.0)
+        return self.positive_rate + (self.last_rate - self.positive_rate) * way
