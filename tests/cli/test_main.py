@@ -190,10 +190,15 @@ def test_a_folder_is_predicted_out_of_fold_and_a_bad_image_does_not_stop_the_oth
     folder_data(Path("data"), 6)
     Path("my.yaml").write_text(FOLDER + TAIL, encoding="utf-8")
     lamina("train my.yaml --data data --out run --workers 0")
-    lamina("tune run")
+    lamina("tune run --decision argmax", code=2)
+    tuned = answer("tune run --decision triplet")
+    assert tuned["decision"]["kind"] == "triplet"
     assert answer("predict run data --out pred")["known"] == {"held_out": 6}
-    assert answer("score pred data")["known"] == {"held_out": 6}
+    found = answer("score pred data")
+    assert found["known"] == {"held_out": 6}
+    assert found["value"] == pytest.approx(tuned["scores"]["tuned"])
     assert "pass --format" in lamina("submit pred --out sub.csv", code=2).stderr
+    assert answer("submit pred --format siim --out sub.csv")["rows"] == 6
 
     shutil.copytree("data/images", "mixed")
     cut = Path("mixed/3.png")

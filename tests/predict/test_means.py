@@ -59,3 +59,17 @@ def test_the_answers_are_not_changed() -> None:
     before = [answer.copy() for answer in answers]
     combine(answers, [1, 2], "binary", "cubic")
     np.testing.assert_array_equal(answers, before)
+
+
+def test_siim_27_and_28_a_mean_is_a_running_mean_and_a_blend_a_weighted_sum() -> None:
+    """15 checkpoints one by one are their mean; weights that sum to 1 give the weighted sum."""
+    answers = [RNG.uniform(0, 1, (1, 4, 6)) for _ in range(15)]
+    running = np.zeros((1, 4, 6))
+    for number, answer in enumerate(answers, start=1):
+        running += (answer - running) / number
+    found = combine(answers, [1.0] * 15, "binary", "probability")
+    np.testing.assert_allclose(found, running, rtol=1e-5)
+    for weights in ([0.4, 0.2, 0.2, 0.2], [0.2, 0.15, 0.4, 0.25]):
+        blend = sum(w * a for w, a in zip(weights, answers, strict=False))
+        found = combine(answers[:4], weights, "binary", "probability")
+        np.testing.assert_allclose(found, blend, rtol=1e-5)

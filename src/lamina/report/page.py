@@ -122,6 +122,7 @@ def _facts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> dict[st
         "summary": judgement.summary,
         "tune": run.tune,
         "thresholds": _thresholds(run),
+        "triplets": _triplets(run),
         "folds": _folds(run, judgement),
         "data": _data(run),
         "missing": _missing(run, judgement, cases),
@@ -133,6 +134,8 @@ def _said(options: Mapping[str, Any]) -> str:
     """Return a decision as words: its kind, then its numbers, shortened."""
     words = []
     for key, value in options.items():
+        if isinstance(value, Mapping):
+            continue  # what a search tries is no part of the decision
         values = value if isinstance(value, list) else [value]
         short = ", ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
         words.append(short if key == "kind" else f"{key} {short}")
@@ -167,7 +170,21 @@ def _thresholds(run: Run) -> list[dict[str, Any]]:
             "plot": plots.threshold(one["curve"], one["threshold"], one["empty"]),
         }
         for name, one in classes.items()
+        if "curve" in one
     ]
+
+
+def _triplets(run: Run) -> list[dict[str, Any]]:
+    """Return both peaks and a picture for each class that was searched for triplets."""
+    classes = (run.tune or {}).get("classes", {})
+    found = []
+    for name, one in classes.items():
+        if "surface" not in one:
+            continue
+        chosen, other = one[one["choice"]], one["flat" if one["choice"] == "best" else "best"]
+        plot = plots.surface(one["surface"], chosen, other)
+        found.append({"name": name, **one, "chosen": chosen, "plot": plot})
+    return found
 
 
 def _folds(run: Run, judgement: Judgement) -> list[dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""Curves as SVG pictures: of training, and of the score over thresholds."""
+"""Pictures as SVG: curves of training, and the score over thresholds and over triplets."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import matplotlib
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -76,6 +77,41 @@ def threshold(curve: Mapping[str, Sequence[float]], chosen: float, empty: float)
     axes.set_ylim(max(empty - 2 * (top - empty) - 0.02, -0.02), top + 0.2 * (top - empty) + 0.01)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     return _uri(figure)
+
+
+def surface(
+    surface: Mapping[str, Any], chosen: Mapping[str, float], other: Mapping[str, float]
+) -> str:
+    """Plot the score over upper thresholds and areas; the chosen triplet and the other peak.
+
+    Args:
+        surface: ``top``, ``area`` and rows of ``score`` of ``triplet_found.Surface``.
+        chosen: ``top`` and ``area`` of the triplet that is taken.
+        other: The same of the one that is not.
+    """
+    figure, axes = _axes()
+    top, area = surface["top"], [_shown_area(one) for one in surface["area"]]
+    score = np.asarray(surface["score"])
+    # far below the best there is nothing to tell apart
+    low = max(score.min(), score.max() - max(0.1, 2 * (score.max() - np.median(score))))
+    drawn = axes.pcolormesh(
+        top, area, score.T, cmap="viridis", vmin=low, vmax=score.max(), rasterized=True
+    )
+    figure.colorbar(drawn, ax=axes).ax.tick_params(labelsize=8, colors=_INK)
+    axes.set_yscale("log", base=10)
+    for place, mark, name in ((other, "x", "the other"), (chosen, "o", "chosen")):
+        axes.plot(
+            [place["top"]], [_shown_area(place["area"])], mark, ms=7, mfc="none", mec="white", mew=2
+        )
+        axes.lines[-1].set_label(name)
+    axes.set_xlabel("top")
+    axes.set_ylabel("area, pixels", fontsize=8)
+    axes.legend(fontsize=7, facecolor="#444444", labelcolor="white", framealpha=0.6)
+    return _uri(figure)
+
+
+def _shown_area(area: float) -> float:
+    return max(area, 0.5)  # 0 has no place on a logarithmic axis
 
 
 def _axes() -> tuple[Figure, Axes]:

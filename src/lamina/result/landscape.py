@@ -135,5 +135,5 @@ def _window(values: NDArray[np.float64], near: float) -> Window:
 
 
 def _doublings(areas: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return how often 1 was doubled to give each area; 0 stands half a step below 1."""
-    return np.asarray(np.log2(np.maximum(areas, 0.5**0.5)))
+    """Return how often 1 was doubled to give each area; 0, which asks nothing, is nobody's half."""
+    return np.asarray(np.log2(np.maximum(areas, 0.25)))
