@@ -1,10 +1,23 @@
-"""Networks. To add one: write its file here, then name it in the line below."""
+"""Networks. To add one: write its file here, then name it in the lines below."""
 
 from __future__ import annotations
 
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
+
+from lamina.model.networks.albunet import AlbuNet
 from lamina.model.networks.base import Network
 from lamina.model.networks.smp import Smp
+from lamina.model.networks.upconv_unet import UpconvUnet
 
-AnyNetwork = Smp
 
-__all__ = ["AnyNetwork", "Network", "Smp"]
+def _unet_unless_told(value: Any) -> Any:
+    return {"kind": "unet", **value} if isinstance(value, dict) else value
+
+
+AnyNetwork = Annotated[
+    Smp | AlbuNet | UpconvUnet, Field(discriminator="kind"), BeforeValidator(_unet_unless_told)
+]
+
+__all__ = ["AlbuNet", "AnyNetwork", "Network", "Smp", "UpconvUnet"]
