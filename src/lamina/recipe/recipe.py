@@ -114,6 +114,10 @@ class Recipe(Spec):
     label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
     """Share e by which targets leave 0 and 1 in every part: t becomes e + (1 - 2e) t (STEEL-12)."""
 
+    loss_floor: float = Field(default=0.0, ge=0)
+    """Least value of the weighted sum of all parts; a batch below it teaches nothing (SIIM-13:
+    1e-5). 0: none."""
+
     stages: tuple[Stage, ...] = Field(min_length=1)
     """The stretches of training, in order."""
 

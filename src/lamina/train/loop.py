@@ -140,6 +140,7 @@ def _step(job: Job, now: Training, pending: Sequence[Batch]) -> float:
             valid,
             exclusive=job.task.exclusive,
             smoothing=recipe.label_smoothing,
+            floor=recipe.loss_floor,
         )
         share = len(batch.image) / count
         job.accelerator.backward(loss * share)

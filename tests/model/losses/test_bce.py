@@ -55,3 +55,10 @@ def test_the_mean_is_over_pixels_that_count() -> None:
 def test_a_wrong_number_of_weights_is_refused() -> None:
     with pytest.raises(RecipeError, match="2 weights, but the task has 3 outputs"):
         Bce(positive_weight=(1.0, 2.0))(LOGITS, TARGET, exclusive=False)
+
+
+def test_it_is_the_mean_of_the_stable_form_of_siim_14() -> None:
+    """SIIM-14: max(x, 0) - x t + log(1 + exp(-|x|)), finite however sure the answer."""
+    x, t = LOGITS.double() * 100, TARGET.double()
+    expected = (x.clamp(min=0) - x * t + (-x.abs()).exp().log1p()).mean()
+    torch.testing.assert_close(Bce()(LOGITS * 100, TARGET, exclusive=False).double(), expected)

@@ -10,6 +10,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
+from lamina.errors import RecipeError
 from lamina.model.losses.dice import Dice
 
 torch.set_num_threads(1)
@@ -76,6 +77,27 @@ def test_agrees_with_segmentation_models_pytorch(exclusive: bool, log: bool) -> 
     target = one_hot(IDS) if exclusive else TARGET
     expected = reference(LOGITS, IDS if exclusive else TARGET)
     torch.testing.assert_close(mine(LOGITS, target, exclusive=exclusive), expected)
+
+
+def test_the_default_is_siim_14_and_classes_may_be_weighted_in_a_sum() -> None:
+    """SIIM-14: one ratio over the whole batch per channel; weights 1, 0.5, 0.5, summed."""
+    expected = 0.0
+    for k, weight in enumerate((1, 0.5, 0.5)):
+        p, t = LOGITS[:, k].double().sigmoid(), TARGET[:, k].double()
+        expected += weight * float(1 - (2 * (p * t).sum() + 1e-6) / (p.sum() + t.sum() + 1e-6))
+    found = Dice(class_weights=(1, 0.5, 0.5))(LOGITS, TARGET, exclusive=False)
+    assert found.item() == pytest.approx(expected, rel=1e-6)
+    even = Dice(class_weights=(1 / 3, 1 / 3, 1 / 3), over="image_class")
+    plain = Dice(over="image_class")(LOGITS, TARGET, exclusive=False)
+    torch.testing.assert_close(even(LOGITS, TARGET, exclusive=False), plain)
+
+
+def test_class_weights_must_fit() -> None:
+    with pytest.raises(RecipeError, match=r"dice: class_weights lists 2 weights, but .* 3 outputs"):
+        Dice(class_weights=(1, 2))(LOGITS, TARGET, exclusive=False)
+    for options in ({"over": "all"}, {"over": "image"}, {"absent": "skip"}):
+        with pytest.raises(ValidationError, match="one ratio per class"):
+            Dice.model_validate({"class_weights": (1, 2)} | options)
 
 
 def test_a_ratio_that_may_be_zero_by_zero_is_refused() -> None:

@@ -21,6 +21,7 @@ from lamina.model.losses import (
     Focal,
     Jaccard,
     Loss,
+    Lovasz,
     Mse,
 )
 
@@ -40,6 +41,10 @@ CASES = [
     (Focal(alpha=0.25, gamma=0.5), False),
     (Focal(), True),
     (Jaccard(), False),
+    (Lovasz(symmetric=True), False),
+    (Lovasz(over="batch", errors="probability"), False),
+    (Lovasz(errors="probability"), True),
+    (Dice(class_weights=(1.0, 0.5, 0.5)), False),
     (Mse(), False),
     (Mse(reduction="sum"), False),
 ]

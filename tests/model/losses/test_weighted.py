@@ -40,6 +40,32 @@ def test_smoothing_moves_the_target_of_every_part_as_in_steel_12() -> None:
         assert parts[name] != loss(logits, target, valid, exclusive=False)
 
 
+@pytest.mark.parametrize("weights", [(3, 1, 4), (1, 1, 1), (2, 1, 2)])
+def test_the_combination_of_siim_13_is_clamped_from_below(weights: tuple[int, int, int]) -> None:
+    """SIIM-13: w_bce BCE + w_dice Dice + w_focal Focal, then at least 1e-5, as torch clamps."""
+    losses = [kind(weight=weight) for kind, weight in zip((Bce, Dice, Focal), weights, strict=True)]
+    target = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2)
+    for size in (0.5, 50.0):  # unsure, and as good as right
+        logits = (target * 2 - 1).mul(size).requires_grad_()
+        reference = logits.detach().clone().requires_grad_()
+        found, parts = total(losses, logits, target, exclusive=False, floor=1e-5)
+        bce = torch.nn.functional.binary_cross_entropy_with_logits(reference, target)
+        p = reference.sigmoid()
+        dice = 1 - (2 * (p * target).sum() + 1e-6) / (p.sum() + target.sum() + 1e-6)
+        q = (p * target + (1 - p) * (1 - target)).clamp(1e-8, 1 - 1e-8)
+        focal = (-((1 - q) ** 2) * q.log()).mean()
+        expected = weights[0] * bce + weights[1] * dice + weights[2] * focal
+        expected = torch.clamp(expected, min=1e-5)
+        torch.testing.assert_close(found, expected)
+        found.backward()
+        expected.backward()
+        torch.testing.assert_close(logits.grad, reference.grad)
+        assert logits.grad is not None
+        assert logits.grad.any() == (size < 1)
+        assert (found.item() == pytest.approx(1e-5)) == (size > 1)
+        assert parts["bce"].item() == pytest.approx(float(bce.detach()))
+
+
 def test_no_parts_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         total((), torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1), exclusive=False)

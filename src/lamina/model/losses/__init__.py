@@ -12,10 +12,13 @@ from lamina.model.losses.cross_entropy import CrossEntropy
 from lamina.model.losses.dice import Dice
 from lamina.model.losses.focal import Focal
 from lamina.model.losses.jaccard import Jaccard
+from lamina.model.losses.lovasz import Lovasz
 from lamina.model.losses.mse import Mse
 from lamina.model.losses.weighted import total
 
-AnyLoss = Annotated[Bce | CrossEntropy | Dice | Focal | Jaccard | Mse, Field(discriminator="kind")]
+AnyLoss = Annotated[
+    Bce | CrossEntropy | Dice | Focal | Jaccard | Lovasz | Mse, Field(discriminator="kind")
+]
 
 __all__ = [
     "AnyLoss",
@@ -25,6 +28,7 @@ __all__ = [
     "Focal",
     "Jaccard",
     "Loss",
+    "Lovasz",
     "Mse",
     "total",
 ]

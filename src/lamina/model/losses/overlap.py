@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, PositiveFloat, model_validator
 from torch import Tensor
 
+from lamina.errors import RecipeError
 from lamina.model.losses.base import Loss
 from lamina.model.losses.pixels import Pixels
 
@@ -30,6 +31,10 @@ class Overlap(Loss):
     """A unit without true pixels counts as it is; has a loss of 0 in the mean (FAULT-8); or is
     left out of the mean."""
 
+    class_weights: tuple[PositiveFloat, ...] | None = None
+    """Weights of the classes' losses in their sum, such as 1, 0.5, 0.5 (SIIM-14); for ``over``
+    batch or image_class. null: their mean."""
+
     log: bool = False
     """Take -log(ratio) in place of 1 - ratio."""
 
@@ -37,6 +42,17 @@ class Overlap(Loss):
     def _something_is_added_below(self) -> Self:
         if self.smooth == 0 and self.smooth_below == 0:
             raise ValueError("smooth and smooth_below are both 0: empty against empty is 0/0")
+        return self
+
+    @model_validator(mode="after")
+    def _classes_that_are_weighted_stand_apart(self) -> Self:
+        if self.class_weights is None:
+            return self
+        if self.over not in ("batch", "image_class") or self.absent == "skip":
+            raise ValueError(
+                "class_weights needs one ratio per class, none left out: over batch or "
+                "image_class, absent count or zero"
+            )
         return self
 
     def ratio(self, overlap: Tensor, answer: Tensor, truth: Tensor) -> Tensor:
@@ -49,8 +65,20 @@ class Overlap(Loss):
         truth = pixels.target.sum(axes)
         ratio = self.ratio((answer * pixels.target).sum(axes), answer.sum(axes), truth)
         loss = -ratio.clamp(min=1e-7).log() if self.log else 1 - ratio
+        if self.class_weights is not None:
+            loss = loss * self._factors(loss)
         if self.absent == "count":
             return loss.mean()
         present = (truth > 0).float()
         units = loss.numel() if self.absent == "zero" else present.sum().clamp(min=1)
         return (loss * present).sum() / units
+
+    def _factors(self, loss: Tensor) -> Tensor:
+        """Return (K,) factors with which the mean over classes becomes their weighted sum."""
+        weights, outputs = self.class_weights or (), loss.shape[-1]
+        if len(weights) != outputs:
+            raise RecipeError(
+                f"loss {getattr(self, 'kind', 'overlap')}: class_weights lists {len(weights)} "
+                f"weights, but the task has {outputs} outputs; write one for each"
+            )
+        return loss.new_tensor(weights) * outputs

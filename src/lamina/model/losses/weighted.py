@@ -18,6 +18,7 @@ def total(
     *,
     exclusive: bool,
     smoothing: float = 0.0,
+    floor: float = 0.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the weighted sum of ``losses``, and each part without its weight.
 
@@ -29,6 +30,7 @@ def total(
         exclusive: Whether outputs exclude each other.
         smoothing: Share e by which the target of every part leaves 0 and 1: t becomes
             e + (1 - 2e) t (STEEL-12); for targets of 0 and 1.
+        floor: Least value of the sum; below it nothing is learnt (SIIM-13). 0: none.
 
     Returns:
         A float32 scalar that can be differentiated; detached parts named by their kind, a second
@@ -52,4 +54,4 @@ def total(
     whole = values[0] * losses[0].weight
     for loss, value in zip(losses[1:], values[1:], strict=True):
         whole = whole + value * loss.weight
-    return whole, parts
+    return whole.clamp(min=floor) if floor else whole, parts
