@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 
 import numpy as np
@@ -22,17 +23,46 @@ def cases(positive: int, negative: int) -> list[Case]:
     return [Case(str(i), str(i), IMAGE, facts={"classes": kind}) for i, kind in enumerate(kinds)]
 
 
-def draw(sampler: Balanced, among: list[Case], epoch: int = 0) -> list[Draw]:
-    return sampler.draws(among, size=(4, 4), batch=4, epoch=epoch, rng=rng(0, "main", epoch))
+def draw(sampler: Balanced, among: list[Case], epoch: int = 0, side: int = 4) -> list[Draw]:
+    size, chance = (side, side), rng(0, "main", epoch)
+    return sampler.draws(among, size=size, batch=4, epoch=epoch, rng=chance)
 
 
-@pytest.mark.parametrize(("rate", "epoch_size"), [(0.8, 2387), (0.6, 3183), (0.4, 4775)])
+PUBLISHED = {0.8: 2387, 0.6: 3183, 0.4: 4775}  # images per epoch by rate (SIIM-12)
+
+
+def test_the_published_epochs_tell_how_many_positive_images_there_were() -> None:
+    """SIIM-5, SIIM-11, SIIM-12: 10,679 images in 5 folds, 22.3 % positive, fold 0 held out."""
+    fitting = [
+        n
+        for n in range(1, 10_679)
+        if all(n + math.trunc(n * (1 - p) / p) == images for p, images in PUBLISHED.items())
+    ]
+    assert fitting == [1910]
+    assert fitting[0] == pytest.approx(0.223 * 10_679 * 4 / 5, rel=0.01)
+
+
+@pytest.mark.parametrize(("rate", "epoch_size"), PUBLISHED.items())
 def test_epochs_are_as_long_as_published(rate: float, epoch_size: int) -> None:
-    """SIIM-12: 1910 positive cases remain with fold 0 held out."""
-    draws = draw(Balanced(positive_rate=rate), cases(1910, 6000))
+    """SIIM-11: all positive images once, trunc(1910 (1 - p) / p) others; SIIM-12: the lengths."""
+    among = cases(1910, 10_679 * 4 // 5 - 1910)
+    draws = draw(Balanced(positive_rate=rate), among)
     assert len(draws) == epoch_size
     counts = Counter(d.case for d in draws)
     assert all(counts[case] == 1 for case in range(1910))
+    repeated = [case for case, count in counts.items() if case >= 1910 and count > 1]
+    assert repeated  # with replacement
+    first = sum(d.case < 1910 for d in draws[: epoch_size // 2])
+    assert first == pytest.approx(1910 / 2, rel=0.1)  # shuffled
+
+
+@pytest.mark.parametrize("focus", [0.0, 1.0])
+def test_a_crop_of_the_size_of_the_image_is_the_image(focus: float) -> None:
+    """SIIM-7: whole images are resized, never cropped."""
+    target = ArrayVolume(np.eye(8, dtype=np.uint8)[None])
+    among = [Case(str(i), str(i), IMAGE, target if i % 2 else None) for i in range(6)]
+    draws = draw(Balanced(focus=focus), among, side=8)
+    assert {(d.region.start, d.region.stop) for d in draws} == {((0, 0), (8, 8))}
 
 
 def test_the_rate_may_fall_along_a_line_from_epoch_to_epoch() -> None:
