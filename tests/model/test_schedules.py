@@ -37,15 +37,23 @@ def sgd(lr: float) -> optim.SGD:
     return optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=lr)
 
 
-def test_cosine_agrees_with_torch_and_swings_as_in_siim_16() -> None:
+@pytest.mark.parametrize("eta_min", [1e-7, 1e-8])
+def test_cosine_agrees_with_torch_and_swings_as_in_siim_16(eta_min: float) -> None:
+    """SIIM-15, SIIM-16: T_max 8 and never stopped; 1e-7 in stages, 1e-8 in the second stage.
+
+    The floor is a share of the rate: eta_min / lr.
+    """
     optimizer = sgd(1e-5)
-    reference = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=8, eta_min=1e-7)
-    mine = Cosine(period=8, floor=0.01, after="swing")
+    reference = optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=8, eta_min=eta_min)
+    mine = Cosine(period=8, floor=eta_min / 1e-5, after="swing")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         for epoch in range(50):
             lr = 1e-5 * mine.factor(epoch, 50)
-            assert lr == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-6)
+            formula = eta_min + (1e-5 - eta_min) * (1 + math.cos(math.pi * epoch / 8)) / 2
+            assert lr == pytest.approx(formula, rel=1e-15)
+            assert lr == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-13)
+            assert lr == pytest.approx(1e-5 * mine.factor(epoch + 16, 50), rel=1e-12)
             reference.step()
 
 
@@ -129,6 +137,26 @@ def test_plateau_agrees_with_torch(
         reference.step(value)
         found = mine.factor(n, 30, values[:n], higher)
         assert found == pytest.approx(optimizer.param_groups[0]["lr"])
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_the_plateau_of_siim_15_agrees_with_torch_step_for_step(seed: int) -> None:
+    """SIIM-15: mode max, factor 0.1, patience 2, threshold 1e-7, least rate 1e-7 of 1e-4."""
+    optimizer = sgd(1e-4)
+    reference = optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode="max", factor=0.1, patience=2, threshold=1e-7, min_lr=1e-7
+    )
+    mine = Plateau(drop=0.1, patience=2, threshold=1e-7, floor=1e-7 / 1e-4)
+    chance = torch.Generator().manual_seed(seed)
+    climb = 0.8 + 0.03 * torch.arange(50).div(10).floor() * (seed > 1)
+    scores = (climb + 0.02 * torch.rand(50, generator=chance)).double()
+    scores[7:9] = scores[6] * (1 + 5e-8)  # better, but by less than the threshold
+    rates = []
+    for epoch in range(50):
+        rates.append(1e-4 * mine.factor(epoch, 50, scores[:epoch].tolist(), True))
+        assert rates[-1] == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-13)
+        reference.step(float(scores[epoch]))
+    assert rates[-1] == pytest.approx(1e-7, rel=1e-13)
 
 
 def test_plateau_counts_the_size_of_negative_values() -> None:

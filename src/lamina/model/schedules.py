@@ -79,7 +79,7 @@ class Plateau(Schedule):
     """A value is better if it is so by this share of the best one."""
 
     floor: float = Field(default=0.0, ge=0, lt=1)
-    """Least factor."""
+    """Least factor: the least rate over the first, such as 1e-3 for 1e-7 of 1e-4 (SIIM-15)."""
 
     def factor(
         self,
@@ -111,7 +111,8 @@ class Cosine(Schedule):
     """Units from top to bottom; null: the whole stage."""
 
     floor: float = Field(default=0.0, ge=0, lt=1)
-    """Factor at the bottom."""
+    """Factor at the bottom: the least rate over the first, such as 0.01 for 1e-7 of 1e-5
+    (SIIM-15)."""
 
     after: Literal["hold", "swing"] = "hold"
     """Beyond the period stay at the bottom, or swing up and down again (SIIM-16)."""
