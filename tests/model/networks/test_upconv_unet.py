@@ -161,4 +161,5 @@ def test_options_that_make_no_network_are_refused() -> None:
 def test_an_option_survives_json_and_a_network_without_kind_is_a_unet() -> None:
     adapter = TypeAdapter(AnyNetwork)
     assert adapter.validate_json(adapter.dump_json(SIIM_10)) == SIIM_10
+    assert adapter.validate_json(adapter.dump_json(SIIM_10), strict=True) == SIIM_10  # as recipes
     assert adapter.validate_python({"encoder": "resnet34"}).kind == "unet"

@@ -13,7 +13,11 @@ from lamina.model.networks.upconv_unet import UpconvUnet
 
 
 def _unet_unless_told(value: Any) -> Any:
-    return {"kind": "unet", **value} if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    # Whatever passes here is no longer JSON, where a list is what a tuple is checked by.
+    told = {key: tuple(one) if isinstance(one, list) else one for key, one in value.items()}
+    return {"kind": "unet", **told}
 
 
 AnyNetwork = Annotated[
