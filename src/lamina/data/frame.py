@@ -160,6 +160,8 @@ class Frame(Spec):
                 f"{self.channels}; give one number, or one per channel"
             )
         times = self.inputs // len(shift)
+        if times == 1:
+            return shift, factor
         return np.tile(shift, times), np.tile(factor, times)
 
     def _stored(self, volume: Volume) -> int:

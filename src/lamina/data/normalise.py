@@ -6,6 +6,7 @@ import math
 import weakref
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Annotated, Any, Literal
 
 import cv2
@@ -68,6 +69,10 @@ class Fixed(Normalise):
 
     def factors(self, volume: Volume) -> tuple[Vector, Vector]:
         """Return scale * mean and 1 / (scale * std)."""
+        return self._factors
+
+    @cached_property
+    def _factors(self) -> tuple[Vector, Vector]:
         mean, std = np.broadcast_arrays(np.atleast_1d(self.mean), np.atleast_1d(self.std))
         return (mean * self.scale).astype(np.float32), _inverse(std * self.scale)
 

@@ -9,6 +9,7 @@ changes are computed for every pixel.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import cv2
@@ -20,11 +21,13 @@ from lamina.data.transforms import Table
 Picked = Sequence[tuple[Table, Any]]
 Values = NDArray[np.float32]
 
+_LISTED = {np.dtype(np.uint8): 255.0, np.dtype(np.uint16): 65535.0}  # types with a table
+
 
 def limits(image: NDArray[Any]) -> tuple[float, float]:
     """Return what 0 and 1 stand for in ``image``."""
-    if _listed(image.dtype):
-        return 0.0, float(np.iinfo(image.dtype).max)
+    if image.dtype in _LISTED:
+        return 0.0, _LISTED[image.dtype]
     return float(image.min()), float(image.max())
 
 
@@ -32,7 +35,7 @@ def changed(image: NDArray[Any], picked: Picked) -> NDArray[Any]:
     """Return ``image`` after the tables, in its own type; integers are rounded."""
     if not picked:
         return image
-    if _listed(image.dtype):
+    if image.dtype in _LISTED:
         values = np.rint(_mapped(_all_values(image.dtype), limits(image), picked, clip=True))
         return _look_up(image, values.astype(image.dtype))
     return _mapped(image.astype(np.float32), limits(image), picked, clip=False)
@@ -50,7 +53,7 @@ def normalised(image: NDArray[Any], shift: Values, factor: Values, picked: Picke
     Returns:
         (C, H, W) float32, a new array.
     """
-    if not _listed(image.dtype) or (image.dtype == np.uint16 and not picked):
+    if image.dtype not in _LISTED or (image.dtype == np.uint16 and not picked):
         return _scaled(changed(image, picked), shift[:, None, None], factor[:, None, None])
     values = _mapped(_all_values(image.dtype), limits(image), picked, clip=True)
     if (shift == shift[0]).all() and (factor == factor[0]).all():
@@ -61,12 +64,11 @@ def normalised(image: NDArray[Any], shift: Values, factor: Values, picked: Picke
     return out
 
 
-def _listed(dtype: np.dtype[Any]) -> bool:
-    return dtype in (np.uint8, np.uint16)
-
-
+@lru_cache(maxsize=2)
 def _all_values(dtype: np.dtype[Any]) -> Values:
-    return np.arange(np.iinfo(dtype).max + 1, dtype=np.float32)
+    values = np.arange(_LISTED[dtype] + 1, dtype=np.float32)
+    values.flags.writeable = False
+    return values
 
 
 def _mapped(values: Values, ends: tuple[float, float], picked: Picked, *, clip: bool) -> Values:

@@ -59,7 +59,9 @@ class Slices:
         """Return the pixels in their new order, a view of ``pixels`` where that is faster."""
         if self.steps[1] < 0:  # numpy walks rows backwards four times slower than OpenCV
             code = 1 if self.steps[0] > 0 else -1
-            seen = np.stack([np.asarray(cv2.flip(plane, code)) for plane in pixels])
+            seen = np.empty(pixels.shape, pixels.dtype)
+            for plane, into in zip(pixels, seen, strict=True):
+                cv2.flip(plane, code, dst=into)
         else:
             seen = pixels[:, :: self.steps[0]]
         return seen.swapaxes(1, 2) if self.swap else seen

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
+from functools import cached_property
+from itertools import accumulate
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -39,6 +42,15 @@ class OneOf(Transform):
         """Return the chosen member and what it will do."""
         if rng.random() >= self.p:
             return None
-        weights = np.array([member.p for member in self.of])
-        chosen = self.of[int(rng.choice(len(weights), p=weights / weights.sum()))]
-        return chosen.model_copy(update={"p": 1.0}).draw(size, rng)
+        edges, certain = self._choice
+        return certain[bisect_right(edges, rng.random())].draw(size, rng)
+
+    @cached_property
+    def _choice(self) -> tuple[list[float], list[Transform]]:
+        """Upper edges of the members' shares of 0..1, and members that happen for certain."""
+        weights = [member.p for member in self.of]
+        shares = [weight / sum(weights) for weight in weights]
+        edges = [*accumulate(shares[:-1]), 1.0]
+        last = max(k for k, weight in enumerate(weights) if weight)
+        edges[last:] = [1.0] * (len(edges) - last)  # rounding never chooses what weighs nothing
+        return edges, [member.model_copy(update={"p": 1.0}) for member in self.of]
