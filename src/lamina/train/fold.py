@@ -114,7 +114,9 @@ def _training(
         if average is not None:
             average.load(_below(tensors, "average/"), position.averaged)
         torch.set_rng_state(tensors["random/torch"])
-    network, optimizer = job.accelerator.prepare(network, optimizer)
+    network = job.accelerator.prepare(network)
+    if job.accelerator.scaler is not None:  # else its wrapper of optimisers only costs time
+        optimizer = job.accelerator.prepare(optimizer)
 
     def save() -> None:
         nonlocal number

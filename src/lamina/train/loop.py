@@ -143,12 +143,14 @@ def _step(job: Job, now: Training, pending: Sequence[Batch]) -> float:
             floor=recipe.loss_floor,
         )
         share = len(batch.image) / count
-        job.accelerator.backward(loss * share)
+        _backward(job, loss * share)
         for name, value in {"loss": loss.detach(), **parts}.items():
             sums[name] = sums.get(name, 0.0) + float(value) * share
-    limit = now.stage.clip_norm or math.inf
-    norm = float(job.accelerator.clip_grad_norm_(now.network.parameters(), limit))
     scaled = job.accelerator.scaler is not None  # the scaler itself skips and adapts
+    if scaled:
+        job.accelerator.unscale_gradients()
+    limit = now.stage.clip_norm or math.inf
+    norm = float(nn.utils.clip_grad_norm_(now.network.parameters(), limit))
     if math.isfinite(sums["loss"]) and (scaled or math.isfinite(norm)):
         now.optimizer.step()
         if now.average is not None:
@@ -162,6 +164,15 @@ def _step(job: Job, now: Training, pending: Sequence[Batch]) -> float:
     now.optimizer.zero_grad(set_to_none=True)
     position.step += 1
     return sums["loss"]
+
+
+def _backward(job: Job, loss: Tensor) -> None:
+    # accelerate's own looks for uninstalled packages on the disk at every step, a tenth of a
+    # millisecond; with one process and no scaler there is nothing for it to do.
+    if job.accelerator.scaler is None:
+        torch.autograd.backward(loss)
+    else:
+        job.accelerator.backward(loss)
 
 
 def _skip(now: Training, loss: float, norm: float) -> None:
