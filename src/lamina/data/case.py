@@ -9,6 +9,9 @@ from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import Crop, Plane, Volume
 
+MAIN = "main"
+"""The part of the data that cases belong to that say no other."""
+
 
 @dataclass(frozen=True)
 class Case:
@@ -18,7 +21,8 @@ class Case:
     task (see ``Task``); ``valid`` has one channel, 0 where a pixel must not count; None: all
     count. ``files`` names the files behind the image, for digests. ``facts`` holds what a
     sampler or a split may want to know without reading pixels, such as ``classes``: the
-    comma-joined indices of the classes present.
+    comma-joined indices of the classes present, and ``part``: cases of another part than main are
+    learnt from and never held out.
     """
 
     id: str
@@ -40,6 +44,11 @@ class Case:
                     f"{other.axes} {other.shape}; they must be equal\n"
                     f"  image {self.image.name}\n  {role} {other.name}"
                 )
+
+    @property
+    def part(self) -> str:
+        """The part of the data it belongs to."""
+        return str(self.facts.get("part", MAIN))
 
     def crop(self, box: Region, name: str) -> Case:
         """Return the part of the case inside ``box`` as a case called ``name``."""

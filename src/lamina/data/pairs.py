@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from lamina.data.case import Case
 from lamina.data.labels import target_of, values_in
 from lamina.data.problems import listed
-from lamina.data.readers import open_volume
+from lamina.data.readers import Dicom, open_volume
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.progress import Bar
@@ -69,7 +69,12 @@ class Blank:
 
 
 def read_pairs(
-    pairs: Sequence[Pair], task: Task, meaning: Meaning, *, axes: str | None = None
+    pairs: Sequence[Pair],
+    task: Task,
+    meaning: Meaning,
+    *,
+    axes: str | None = None,
+    dicom: Dicom | None = None,
 ) -> tuple[tuple[Case, ...], tuple[str, ...]]:
     """Return the cases of all pairs and the names of the task's outputs.
 
@@ -82,12 +87,13 @@ def read_pairs(
         task: What targets mean.
         meaning: What stored values mean.
         axes: Names of the stored axes of both files; None: as the files say.
+        dicom: How the values of DICOM images are meant.
 
     Raises:
         RecipeError: the task names fewer classes than there are, or labels map to other classes.
         DataError: files cannot be read, do not fit each other or hold what is no class.
     """
-    opened = _all(lambda pair: _opened(pair, axes), pairs, "files cannot be read")
+    opened = _all(lambda pair: _opened(pair, axes, dicom), pairs, "files cannot be read")
     names = _names(
         [(image, target) for image, target in opened if target is not None], task, meaning
     )
@@ -118,8 +124,8 @@ def _all(work: Callable[[T], R], items: Sequence[T], what: str) -> list[R]:
     return done
 
 
-def _opened(pair: Pair, axes: str | None) -> tuple[Volume, Volume | None]:
-    image = open_volume(pair.image, axes)
+def _opened(pair: Pair, axes: str | None, dicom: Dicom | None) -> tuple[Volume, Volume | None]:
+    image = open_volume(pair.image, axes, dicom=dicom)
     return image, None if pair.target is None else open_volume(pair.target, axes)
 
 

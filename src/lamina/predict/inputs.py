@@ -1,8 +1,8 @@
 """What the command line named, as images with ids.
 
 Ids follow the recipe's catalog, so that predictions and truth find each other: file names for
-csv_rle, paths below the folder without suffix for the others, and the pair's id for a volume
-that the catalog would list.
+csv_rle (without suffix in its siim dialect), paths below the folder without suffix for the
+others, and the pair's id for a volume that the catalog would list.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from lamina.files import safe_join
 from lamina.recipe.recipe import Recipe
 from lamina.volume import Volume
 
-_IMAGE_FOLDERS = ("images", "train_images", "test_images")
+_IMAGE_FOLDERS = ("images", "train_images", "test_images", "test")
 _ID_COLUMNS = ("image", "imageid", "imageid_classid", "path", "file", "filename", "id")
 
 
@@ -62,8 +62,11 @@ def open_input(path: Path, recipe: Recipe) -> Volume:
     Raises:
         DataError: the file is missing, broken, of another kind, or its axes are not the recipe's.
     """
-    stack = isinstance(recipe.data, VolumePairs) and path.suffix.lower() not in _FLAT
-    return open_volume(path, recipe.data.axes if stack else None)  # type: ignore[union-attr]
+    data = recipe.data
+    if isinstance(data, CsvRle | Folder):
+        return open_volume(path, dicom=data.dicom)
+    stack = isinstance(data, VolumePairs) and path.suffix.lower() not in _FLAT
+    return open_volume(path, data.axes if stack else None)  # type: ignore[union-attr]
 
 
 _FLAT = (".png", ".jpg", ".jpeg")
@@ -121,7 +124,7 @@ def _named(table: Path, name: str, line: int, recipe: Recipe) -> Input:
 
 def _id(path: Path, root: Path, recipe: Recipe) -> str:
     if isinstance(recipe.data, CsvRle):
-        return nfc(path.name)
+        return recipe.data.id_of(path)
     if isinstance(recipe.data, VolumePairs) and path.parent != root:
         return nfc(path.parent.name)  # one folder per pair
     return nfc(path.relative_to(root).with_suffix("").as_posix())

@@ -17,9 +17,6 @@ from lamina.spec import Spec
 STARTS = ("best", "bundle")
 """Words that ``start`` understands besides the names of earlier stages."""
 
-MAIN = "main"
-"""The part of the data that a case belongs to where its facts name none."""
-
 
 class Ema(Spec):
     """An exponential moving average of the weights; validation and the member use it."""
@@ -131,4 +128,4 @@ class Stage(Spec):
         """Return those cases that belong to ``parts``; a case that says no part is of ``main``."""
         if self.parts is None:
             return list(cases)
-        return [case for case in cases if case.facts.get("part", MAIN) in self.parts]
+        return [case for case in cases if case.part in self.parts]

@@ -15,7 +15,7 @@ from lamina.data.case import Case
 from lamina.data.normalise import AnyNormalise
 from lamina.errors import RecipeError
 from lamina.recipe.recipe import Recipe
-from lamina.recipe.stage import MAIN, Stage
+from lamina.recipe.stage import Stage
 from lamina.task import Task
 from lamina.train.ema import Average
 from lamina.train.pseudo import Made
@@ -56,7 +56,7 @@ class Job:
         """
         cases = stage.learns(self.cases)
         if not cases:
-            known = sorted({str(case.facts.get("part", MAIN)) for case in self.cases})
+            known = sorted({case.part for case in self.cases})
             raise RecipeError(
                 f"stage {stage.name}: no training case is of {' or '.join(stage.parts or ())}; "
                 f"stages.{stage.name}.parts may name {', '.join(known)}"

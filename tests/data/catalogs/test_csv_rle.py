@@ -11,6 +11,7 @@ import pytest
 from PIL import Image
 
 from lamina.data.catalogs import CsvRle, Listing
+from lamina.data.catalogs.csv_rle import Second
 from lamina.data.splits import Folds, check_groups, warnings_of
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.rle import encode
@@ -216,3 +217,64 @@ def test_groups_of_the_magnetic_tiles_stay_together_and_folds_are_level(
     if stratify == "count":
         clean = Counter(f for c, f in zip(cases, folds, strict=True) if not c.facts["classes"])
         assert max(clean.values()) - min(clean.values()) <= 1
+
+
+SIIM = "ImageId, EncodedPixels\na, -1\nb, {first}\nb, {second}\nc,{first}\n"
+
+
+def siim(root: Path, table: str, names: str = "abcd", folder: str = "train") -> Path:
+    for number, name in enumerate(names):
+        place = root / folder / f"study{number % 2}" / f"series{number}"
+        place.mkdir(parents=True)
+        Image.fromarray(np.full((3, 4), number, np.uint8)).save(place / f"{name}.png")
+    codes = {"first": encode(FIRST, "siim"), "second": encode(THIRD, "siim")}
+    (root / f"{folder}.csv").write_text(table.format(**codes))
+    return root
+
+
+@pytest.mark.parametrize("table", [SIIM, SIIM.replace(", ", ",")])
+def test_siim_1_2_nested_images_leading_blanks_and_several_rows_that_unite(
+    tmp_path: Path, table: str
+) -> None:
+    listing = CsvRle(dialect="siim").open(siim(tmp_path, table), BINARY)
+    none = np.zeros((3, 4), int).tolist()
+    assert masks(listing) == {
+        "a": [none],
+        "b": [(FIRST | THIRD).astype(int).tolist()],  # where both are, it is 1, not 2
+        "c": [FIRST.astype(int).tolist()],
+        "d": [none],  # has no row
+    }
+    assert [case.facts["classes"] for case in listing.cases] == ["", "0", "0", ""]
+
+
+def test_siim_5_images_of_the_second_stage_are_always_trained_on(tmp_path: Path) -> None:
+    siim(tmp_path, SIIM)
+    siim(tmp_path, "ImageId,EncodedPixels\nx,-1\ny,{first}\n", "xy", "later")
+    catalog = CsvRle(
+        dialect="siim", images="train", second=Second(images="later", table="later.csv")
+    )
+    listing = catalog.open(tmp_path, BINARY)
+    assert [case.part for case in listing.cases] == ["main"] * 4 + ["stage_2"] * 2
+    cases, folds = Folds(count=2).assign(listing.cases, tmp_path)
+    assert sorted(folds[:4]) == [0, 0, 1, 1]
+    assert folds[4:] == [-1, -1]
+    assert [case.id for case in cases] == list("abcdxy")
+
+
+def test_an_image_of_both_parts_is_refused(tmp_path: Path) -> None:
+    siim(tmp_path, SIIM)
+    siim(tmp_path, "ImageId,EncodedPixels\n", "d", "later")
+    catalog = CsvRle(
+        dialect="siim", images="train", second=Second(images="later", table="later.csv")
+    )
+    with pytest.raises(DataError, match="1 images are in both parts"):
+        catalog.open(tmp_path, BINARY)
+
+
+def test_siim_tables_without_their_columns_or_with_lost_images_are_refused(tmp_path: Path) -> None:
+    root = siim(tmp_path, "ImageId,Mask\na,-1\n")
+    with pytest.raises(DataError, match="needed are ImageId, EncodedPixels"):
+        CsvRle(dialect="siim").open(root, BINARY)
+    (root / "train.csv").write_text("ImageId,EncodedPixels\na.png,-1\n")
+    with pytest.raises(DataError, match=r"names count without their suffix"):
+        CsvRle(dialect="siim").open(root, BINARY)

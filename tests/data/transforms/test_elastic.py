@@ -7,6 +7,7 @@ import pytest
 from scipy.ndimage import gaussian_filter
 
 from lamina.data.transforms import Elastic, Where
+from lamina.data.transforms.elastic import Bend
 
 
 def test_the_field_is_blurred_uniform_noise() -> None:
@@ -47,3 +48,18 @@ def test_after_a_later_warp_the_field_is_read_where_that_warp_points() -> None:
 
 def test_it_may_not_happen() -> None:
     assert Elastic(p=0).pick((8, 8), np.random.default_rng(0)) is None
+
+
+def test_siim_7_the_region_first_follows_three_corners_of_its_middle() -> None:
+    elastic = Elastic(p=1, alpha=0, affine=5)
+    bend = elastic.pick((60, 90), np.random.default_rng(3))
+    assert isinstance(bend, Bend)
+    assert not bend.field.any()
+    corners = np.array([[20, 20], [20, -20], [-20, -20]], np.float32)
+    forward = np.linalg.inv(np.vstack([bend.turn, [0, 0, 1]]))
+    moved = corners @ forward[:2, :2].T + forward[:2, 2]
+    assert 0 < abs(moved - corners).max() <= 5
+    for corner, place in zip(corners, moved, strict=True):  # what stood at the corner is seen there
+        where = Where(np.array([[place[0]]], np.float32), np.array([[place[1]]], np.float32))
+        seen = elastic.move(where, bend)
+        np.testing.assert_allclose([seen.rows.item(), seen.columns.item()], corner, atol=1e-3)

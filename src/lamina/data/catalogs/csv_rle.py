@@ -3,47 +3,65 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
-from lamina.data.csv_table import Row, Table, read_table
+from lamina.data.csv_table import read_table
 from lamina.data.names import nfc
 from lamina.data.problems import listed
-from lamina.data.readers import SUFFIXES, open_volume
+from lamina.data.readers import SUFFIXES, Dicom, open_volume
+from lamina.data.rle_table import (
+    Entry,
+    refuse_double,
+    refuse_lost,
+    severstal_entries,
+    siim_entries,
+)
 from lamina.data.rle_target import CodedMask, RleTarget
 from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join
+from lamina.spec import Spec
 from lamina.task import Task
 
+SECOND_STAGE = "stage_2"
+"""The part that images of ``second`` belong to."""
+
 _FOLDERS = ("train_images", "images", "train")
-_MOST_CLASSES = 256
 
 
-@dataclass(frozen=True)
-class _Entry:
-    line: int
-    image: str
-    index: int  # of the class, from 0
-    text: str  # empty: no such defect
+class Second(Spec):
+    """Images that came later, such as the test set of a competition's first stage (SIIM-5)."""
+
+    images: str
+    """Their folder below the data folder."""
+
+    table: str
+    """Their table below the data folder."""
 
 
 class CsvRle(Catalog):
-    """The layout of the steel competition, in both generations of its table (STEEL-2).
+    """One folder of images and one table of run-length codes, as competitions publish them.
 
-    The older table has the columns ``ImageId_ClassId`` ("name.jpg_3") and ``EncodedPixels``, a
-    row for each class of each image and an empty cell for none; the newer has ``ImageId``,
-    ``ClassId`` and ``EncodedPixels`` in any order, and rows only for defects. Every image of the
-    folder is a case, whether it has a row or not; its file name is its id. Facts of a case:
-    ``classes`` and, for each class, ``area_<index>`` in pixels.
+    ``severstal``, the steel competition in both generations of its table (STEEL-2): the older has
+    the columns ``ImageId_ClassId`` ("name.jpg_3") and ``EncodedPixels``, a row for each class of
+    each image and an empty cell for none; the newer has ``ImageId``, ``ClassId`` and
+    ``EncodedPixels`` in any order, and rows only for defects. The file name is the id.
+
+    ``siim``, the X-ray competition (SIIM-1, SIIM-2): one class, columns ``ImageId`` and
+    ``EncodedPixels``, any number of rows for an image, whose masks unite, and -1 for none. Images
+    (DICOM, PNG …) may lie in folders within the folder; the file name without suffix is the id.
+
+    Every image of the folder is a case, whether it has a row or not. Facts of a case: ``classes``
+    and, for each class, ``area_<index>`` in pixels; ``part`` is stage_2 for images of ``second``.
     """
 
     kind: Literal["csv_rle"] = "csv_rle"
 
-    dialect: Literal["severstal"] = "severstal"
+    dialect: Literal["severstal", "siim"] = "severstal"
     """How the table and its run-length code are written."""
 
     table: str = "train.csv"
@@ -52,26 +70,58 @@ class CsvRle(Catalog):
     images: str | None = None
     """Folder of the images below the data folder; null: train_images, images or train."""
 
+    second: Second | None = None
+    """More images, of the part stage_2, that every fold learns from and none holds out; null:
+    there are none. Stages name the parts they learn from."""
+
+    dicom: Dicom = Dicom()
+    """How the values of DICOM images are meant."""
+
     def open(self, root: Path, task: Task) -> Listing:
         """List every image of the folder with its masks; classes are 1 to the largest ClassId.
 
         Raises:
             RecipeError: the task is neither binary (any class) nor multilabel, or names fewer
                 classes than the table holds.
-            DataError: folder or table are missing; rows name no image, stand twice, or hold what
-                is no class or no run-length code; images are not readable.
+            DataError: folder or table are missing; rows name no image, stand twice (severstal
+                only), or hold what is no class or no run-length code; images are not readable.
         """
         if task.kind not in ("binary", "multilabel"):
             raise RecipeError(
                 f"task.kind is '{task.kind}', but masks of a csv_rle table may overlap; "
                 "set task.kind to multilabel, or to binary for any defect"
             )
-        images = _images(self._folder(root))
-        table = read_table(safe_join(root, self.table))
-        entries = _entries(table)
-        _check(entries, images, table.path)
-        names = _names(entries, task, table.path)
-        return Listing(_cases(images, entries, len(names), table.path), names)
+        found = self._read(self._folder(root), safe_join(root, self.table))
+        names = _names(found.entries, task, found.table)
+        cases = _cases(found, len(names), self)
+        if self.second is not None:
+            later = self._read(
+                safe_join(root, self.second.images), safe_join(root, self.second.table)
+            )
+            both = sorted(found.images.keys() & later.images.keys())
+            if both:
+                raise DataError(
+                    listed(f"{root}: {len(both)} images are in both parts; keep them in one", both)
+                )
+            cases += tuple(
+                replace(case, facts={**case.facts, "part": SECOND_STAGE})
+                for case in _cases(later, len(names), self)
+            )
+        return Listing(cases, names)
+
+    def id_of(self, path: Path) -> str:
+        """Return the id of the case of an image file."""
+        return nfc(path.stem if self.dialect == "siim" else path.name)
+
+    def _read(self, folder: Path, path: Path) -> _Found:
+        images, table = self._images(folder), read_table(path)
+        if self.dialect == "siim":
+            entries = siim_entries(table)
+        else:
+            entries = severstal_entries(table)
+            refuse_double(entries, table.path)
+        refuse_lost(entries, images, table.path)
+        return _Found(images, entries, table.path)
 
     def _folder(self, root: Path) -> Path:
         if self.images is not None:
@@ -84,79 +134,32 @@ class CsvRle(Catalog):
             )
         return root / found[0]
 
-
-def _images(folder: Path) -> dict[str, Path]:
-    """Return the images of a folder by name (in Unicode's composed form), in order."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder of images; set data.images")
-    found: dict[str, Path] = {}
-    for path in sorted(folder.iterdir()):
-        if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-            continue
-        name = nfc(path.name)
-        if name in found:
-            raise DataError(f"{path}: the same name as {found[name]}; rename one of them")
-        found[name] = path
-    if not found:
-        raise DataError(f"{folder}: no image in it; read are {', '.join(sorted(SUFFIXES))}")
-    return dict(sorted(found.items()))
-
-
-def _entries(table: Table) -> list[_Entry]:
-    """Return the rows of a table of either generation."""
-    joint, pixels = table.column("ImageId_ClassId"), table.column("EncodedPixels")
-    image, number = table.column("ImageId"), table.column("ClassId")
-    if pixels is None or (joint is None and (image is None or number is None)):
-        raise DataError(
-            f"{table.path}: line 1: has the columns {', '.join(table.columns)}; needed are "
-            "ImageId, ClassId, EncodedPixels, or ImageId_ClassId, EncodedPixels"
-        )
-
-    def parts(row: Row) -> tuple[str, str]:
-        if image is not None and number is not None:
-            return row.cells[image], row.cells[number]
-        name, _, last = row.cells[joint or 0].rpartition("_")
-        return name, last
-
-    entries, odd = [], []
-    for row in table.rows:
-        name, text = parts(row)
-        if not (text.isascii() and text.isdigit() and 1 <= int(text) <= _MOST_CLASSES):
-            odd.append(f"line {row.line}: class '{text}' of image '{name}'")
-            continue
-        name = nfc(name)
-        entries.append(_Entry(row.line, name, int(text) - 1, row.cells[pixels]))
-    if odd:
-        raise DataError(
-            listed(f"{table.path}: classes must be numbers from 1 to {_MOST_CLASSES}", odd)
-        )
-    return entries
+    def _images(self, folder: Path) -> dict[str, Path]:
+        """Return the images of a folder by id (in Unicode's composed form), in order."""
+        if not folder.is_dir():
+            raise DataError(f"{folder}: no such folder of images; set data.images")
+        found: dict[str, Path] = {}
+        below = folder.rglob("*") if self.dialect == "siim" else folder.iterdir()
+        for path in sorted(below):
+            if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
+                continue
+            name = self.id_of(path)
+            if name in found:
+                raise DataError(f"{path}: the same name as {found[name]}; rename one of them")
+            found[name] = path
+        if not found:
+            raise DataError(f"{folder}: no image in it; read are {', '.join(sorted(SUFFIXES))}")
+        return dict(sorted(found.items()))
 
 
-def _check(entries: Sequence[_Entry], images: Mapping[str, Path], table: Path) -> None:
-    lost = [f"line {e.line}: '{e.image}'" for e in entries if e.image not in images]
-    if lost:
-        folder = next(iter(images.values())).parent
-        raise DataError(
-            listed(
-                f"{table}: {len(lost)} rows name images that are not in {folder}; "
-                "add the images (names count with their suffix) or delete the rows",
-                lost,
-            )
-        )
-    first: dict[tuple[str, int], int] = {}
-    double = [
-        f"line {entry.line}: '{entry.image}' class {entry.index + 1}, first on line {before}"
-        for entry in entries
-        if (before := first.setdefault((entry.image, entry.index), entry.line)) != entry.line
-    ]
-    if double:
-        raise DataError(
-            listed(f"{table}: {len(double)} rows repeat an image and class; keep one", double)
-        )
+@dataclass(frozen=True)
+class _Found:
+    images: dict[str, Path]
+    entries: list[Entry]
+    table: Path
 
 
-def _names(entries: Sequence[_Entry], task: Task, table: Path) -> tuple[str, ...]:
+def _names(entries: Sequence[Entry], task: Task, table: Path) -> tuple[str, ...]:
     if task.kind == "binary":
         return task.names or ("defect",)
     found = tuple(f"class_{k + 1}" for k in range(1 + max((e.index for e in entries), default=-1)))
@@ -169,21 +172,19 @@ def _names(entries: Sequence[_Entry], task: Task, table: Path) -> tuple[str, ...
     return found
 
 
-def _cases(
-    images: Mapping[str, Path], entries: Sequence[_Entry], outputs: int, table: Path
-) -> tuple[Case, ...]:
-    binary = outputs == 1
+def _cases(read: _Found, outputs: int, catalog: CsvRle) -> tuple[Case, ...]:
+    binary, table = outputs == 1, read.table
     masks: dict[str, dict[int, list[CodedMask]]] = defaultdict(lambda: defaultdict(list))
-    for entry in entries:
+    for entry in read.entries:
         if entry.text:
             channel = 0 if binary else entry.index
             place = f"{table}: line {entry.line}"
             masks[entry.image][channel].append(CodedMask(entry.text, place))
     cases, broken = [], []
-    for name, path in images.items():
+    for name, path in read.images.items():
         held = tuple(tuple(masks[name][k]) for k in range(outputs))
         try:
-            cases.append(_case(name, path, held))
+            cases.append(_case(name, path, held, catalog))
         except DataError as error:
             broken.append(str(error))
     if len(broken) == 1:
@@ -193,11 +194,11 @@ def _cases(
     return tuple(cases)
 
 
-def _case(name: str, path: Path, masks: tuple[tuple[CodedMask, ...], ...]) -> Case:
-    image = open_volume(path)
+def _case(name: str, path: Path, masks: tuple[tuple[CodedMask, ...], ...], catalog: CsvRle) -> Case:
+    image = open_volume(path, dicom=catalog.dicom)
     if len(image.shape) != 2:
         raise DataError(f"{path}: has axes '{image.axes}' {image.shape}; needed is one plane")
-    target = RleTarget(name, (image.shape[0], image.shape[1]), masks)
+    target = RleTarget(name, (image.shape[0], image.shape[1]), masks, catalog.dialect)
     areas = target.areas()
     facts: dict[str, float | str] = {f"area_{k}": area for k, area in enumerate(areas)}
     facts["classes"] = ",".join(str(k) for k, area in enumerate(areas) if area)

@@ -10,7 +10,7 @@ from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.names import nfc
 from lamina.data.pairs import Meaning, Pair, read_pairs
 from lamina.data.problems import listed
-from lamina.data.readers import SUFFIXES
+from lamina.data.readers import SUFFIXES, Dicom
 from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join
 from lamina.task import Task
@@ -42,6 +42,9 @@ class Folder(Catalog):
     missing: Literal["error", "empty"] = "error"
     """An image without a mask is refused, or taken as free of every class."""
 
+    dicom: Dicom = Dicom()
+    """How the values of DICOM images are meant."""
+
     def open(self, root: Path, task: Task) -> Listing:
         """List every image with its mask.
 
@@ -56,7 +59,7 @@ class Folder(Catalog):
         masks = _by_stem(safe_join(root, self.masks), "data.masks")
         self._check(images, masks)
         pairs = [Pair(stem, path, masks.get(stem)) for stem, path in images.items()]
-        cases, names = read_pairs(pairs, task, Meaning(self.labels, self.ignore))
+        cases, names = read_pairs(pairs, task, Meaning(self.labels, self.ignore), dicom=self.dicom)
         return Listing(cases, names)
 
     def _check(self, images: Mapping[str, Path], masks: Mapping[str, Path]) -> None:

@@ -7,17 +7,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from lamina.data.readers.dicom import Dicom, DicomFile
 from lamina.data.readers.image import PIXEL_LIMIT, ImageFile
 from lamina.data.readers.npy import NpyVolume
 from lamina.data.readers.sniff import SUFFIXES, sniff
 from lamina.data.readers.tiff import TiffVolume
 from lamina.volume import Volume
 
-__all__ = ["PIXEL_LIMIT", "SUFFIXES", "ImageFile", "NpyVolume", "TiffVolume", "open_volume"]
+__all__ = [
+    "PIXEL_LIMIT",
+    "SUFFIXES",
+    "Dicom",
+    "DicomFile",
+    "ImageFile",
+    "NpyVolume",
+    "TiffVolume",
+    "open_volume",
+]
 
 
-def open_volume(path: Path | str, axes: str | None = None, *, limit: int = PIXEL_LIMIT) -> Volume:
-    """Open a PNG, JPEG, TIFF or NPY file; its content decides which, not its suffix.
+def open_volume(
+    path: Path | str,
+    axes: str | None = None,
+    *,
+    limit: int = PIXEL_LIMIT,
+    dicom: Dicom | None = None,
+) -> Volume:
+    """Open a PNG, JPEG, TIFF, NPY or DICOM file; its content decides which, not its suffix.
 
     Args:
         path: The file.
@@ -26,6 +42,7 @@ def open_volume(path: Path | str, axes: str | None = None, *, limit: int = PIXEL
             stacks of pages and three-axis arrays, or what the file says of itself.
         limit: Largest number of pixels of one image or page; larger ones are refused before
             memory is taken. Files that are mapped rather than decoded have no limit.
+        dicom: How the values of DICOM files are meant; None: as ``Dicom()``.
 
     Returns:
         A volume that pickles and holds no open file.
@@ -40,4 +57,6 @@ def open_volume(path: Path | str, axes: str | None = None, *, limit: int = PIXEL
         return NpyVolume(path, axes)
     if kind == "tiff":
         return TiffVolume(path, axes, limit=limit)
+    if kind == "dicom":
+        return DicomFile(path, dicom or Dicom(), limit=limit)
     return ImageFile(path, axes, limit=limit)

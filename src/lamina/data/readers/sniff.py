@@ -7,7 +7,7 @@ from typing import Literal
 
 from lamina.errors import DataError
 
-Kind = Literal["png", "jpeg", "tiff", "npy"]
+Kind = Literal["png", "jpeg", "tiff", "npy", "dicom"]
 
 _READ: dict[bytes, Kind] = {
     b"\x89PNG\r\n\x1a\n": "png",
@@ -25,6 +25,8 @@ _BY_SUFFIX: dict[str, Kind] = {
     ".tif": "tiff",
     ".tiff": "tiff",
     ".npy": "npy",
+    ".dcm": "dicom",
+    ".dicom": "dicom",
 }
 _OTHERS = {
     b"GIF8": "a GIF image",
@@ -60,6 +62,8 @@ def sniff(path: Path) -> Kind:
         raise DataError(f"{path}: cannot be opened ({error.strerror})") from error
     if not head:
         raise DataError(f"{path}: is empty (0 bytes); copy it again")
+    if head[128:132] == b"DICM":  # before the others: any bytes may stand in its preamble
+        return "dicom"
     for magic, kind in _READ.items():
         if head.startswith(magic):
             return kind
@@ -67,14 +71,12 @@ def sniff(path: Path) -> Kind:
     if wanted is not None and any(magic.startswith(head) for magic in _READ):
         raise DataError(f"{path}: is cut off after {len(head)} bytes; copy it again")
     raise DataError(
-        f"{path}: is not a PNG, JPEG, TIFF or NPY file; it looks like {_guess(head)}; "
+        f"{path}: is not a PNG, JPEG, TIFF, NPY or DICOM file; it looks like {_guess(head)}; "
         "convert it or leave it out"
     )
 
 
 def _guess(head: bytes) -> str:
-    if head[128:] == b"DICM":
-        return "a DICOM file"
     for magic, what in _OTHERS.items():
         if head.lower().startswith(magic.lower()):
             return what

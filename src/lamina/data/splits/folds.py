@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lamina import chance
-from lamina.data.case import Case
+from lamina.data.case import MAIN, Case
 from lamina.data.csv_table import read_table
 from lamina.data.fold_table import check_groups, read_folds
 from lamina.data.names import nfc
@@ -52,7 +52,7 @@ class Folds(Split):
         to the fold that holds least of what the group brings: of its strata, each in shares of
         the whole, and of cases. Then each is taken up again as long as one fits better elsewhere.
         For groups of one this makes folds whose sizes, in all and of each stratum, differ by at
-        most one.
+        most one. Cases of another part than main are always trained on: fold -1 (SIIM-5).
 
         Raises:
             DataError: a table is missing, or lacks cases; there are fewer groups than folds; the
@@ -66,7 +66,9 @@ class Folds(Split):
         if self.path is not None:
             folds = self._given(grouped, safe_join(root, self.path))
         else:
-            folds = self._dealt(grouped)
+            dealt = iter(self._dealt([case for case in grouped if case.part == MAIN]))
+            folds = [next(dealt) if case.part == MAIN else -1 for case in grouped]
+            check_groups(grouped, folds)
         return grouped, folds
 
     def _given(self, cases: Sequence[Case], path: Path) -> list[int]:

@@ -18,6 +18,7 @@ from lamina.data.transforms.gamma import Gamma
 from lamina.data.transforms.grid_distort import GridDistort
 from lamina.data.transforms.noise import Noise
 from lamina.data.transforms.one_of import OneOf
+from lamina.data.transforms.optical_distort import OpticalDistort
 from lamina.data.transforms.rot90 import Rot90
 from lamina.data.transforms.sharpen import Sharpen
 from lamina.data.transforms.single import Single
@@ -37,6 +38,7 @@ __all__ = [
     "GridDistort",
     "Noise",
     "OneOf",
+    "OpticalDistort",
     "Patch",
     "Rot90",
     "Sharpen",

@@ -12,6 +12,7 @@ from lamina.data.transforms.flip import Flip
 from lamina.data.transforms.gamma import Gamma
 from lamina.data.transforms.grid_distort import GridDistort
 from lamina.data.transforms.noise import Noise
+from lamina.data.transforms.optical_distort import OpticalDistort
 from lamina.data.transforms.rot90 import Rot90
 from lamina.data.transforms.sharpen import Sharpen
 
@@ -21,6 +22,7 @@ Single = (
     | Affine
     | Elastic
     | GridDistort
+    | OpticalDistort
     | BrightnessContrast
     | Gamma
     | Noise

@@ -1,0 +1,210 @@
+"""Real files of every kind that is common, against figures taken with pydicom; and damaged ones."""
+
+from __future__ import annotations
+
+import csv
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydicom
+import pytest
+from numpy.typing import NDArray
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
+
+from lamina.data.readers import Dicom, DicomFile, open_volume
+from lamina.errors import DataError
+from lamina.geometry.region import Region
+from lamina.volume import read_all
+
+SAMPLES = "dicom-samples"
+PLAIN = Dicom(rescale=False)
+PADDED = ("MR_small_RLE.dcm", "MR_small_jpeg_ls_lossless.dcm")
+"""End in bytes that belong to no pixel."""
+
+
+def made(path: Path, pixels: NDArray[Any], **tags: Any) -> Path:
+    """Write a DICOM image of one frame, or of several where ``pixels`` has three axes."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.Rows, data.Columns = pixels.shape[-2:]
+    if pixels.ndim == 3:
+        data.NumberOfFrames = len(pixels)
+    data.BitsAllocated = data.BitsStored = 8 * pixels.itemsize
+    data.HighBit, data.PixelRepresentation = data.BitsStored - 1, int(pixels.dtype.kind == "i")
+    data.PixelData = pixels.tobytes()
+    for name, value in tags.items():
+        setattr(data, name, value)
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.fixture
+def ramp() -> NDArray[np.uint16]:
+    return np.arange(24, dtype=np.uint16).reshape(4, 6) * 100
+
+
+def index(folder: Path) -> list[dict[str, str]]:
+    with (folder / "index.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+@pytest.mark.data
+def test_every_sample_decodes_to_its_figures(shared_data: Path) -> None:
+    for row in index(shared_data / SAMPLES):
+        path, frames = shared_data / SAMPLES / row["File"], int(row["Frames"])
+        low, high = float(row["Min"]), float(row["Max"])
+        found = [
+            read_all(open_volume(path, dicom=Dicom(rescale=False, frame=k if frames > 1 else None)))
+            for k in range(frames)
+        ]
+        pixels = np.stack(found)
+        shape = [int(n) for n in row["DecodedShape"].split("x")]
+        colours = int(row["SamplesPerPixel"])
+        rows, columns = shape[-2:] if colours == 1 else shape[:2]
+        assert pixels.shape == (frames, colours, rows, columns), path.name
+        assert pixels.dtype == row["DecodedDtype"], path.name
+        mean = float(row["Mean"])
+        if row["Photometric"] == "MONOCHROME1":  # the figures are those before inversion
+            top = 2 ** int(row["BitsStored"]) - 1
+            low, high, mean = top - high, top - low, top - mean
+        assert (pixels.min(), pixels.max()) == (low, high), path.name
+        # the lossy 12-bit JPEG may differ by the rounding of its cosine transform
+        assert pixels.mean(dtype=np.float64) == pytest.approx(mean, abs=0.02), path.name
+
+
+@pytest.mark.data
+def test_one_image_packed_four_ways_is_one_image(shared_data: Path) -> None:
+    names = ("implicit", "RLE", "bigendian", "jpeg_ls_lossless")
+    first, *others = (
+        read_all(open_volume(shared_data / SAMPLES / f"MR_small_{name}.dcm")) for name in names
+    )
+    for other in others:
+        np.testing.assert_array_equal(first, other)
+
+
+@pytest.mark.data
+def test_slope_and_intercept_are_applied_once(shared_data: Path) -> None:
+    path = shared_data / SAMPLES / "CT_small.dcm"
+    volume = open_volume(path)
+    assert volume.dtype == np.float32
+    np.testing.assert_array_equal(
+        read_all(volume), read_all(open_volume(path, dicom=PLAIN)) - 1024.0
+    )
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("share", [0.01, 0.5, 0.99])
+def test_fault_I02_a_file_that_is_cut_off_is_refused_or_has_lost_no_pixel(
+    shared_data: Path, tmp_path: Path, share: float
+) -> None:
+    for row in index(shared_data / SAMPLES):
+        data = (shared_data / SAMPLES / row["File"]).read_bytes()
+        path = tmp_path / row["File"]
+        path.write_bytes(data[: int(len(data) * share)])
+        options = Dicom(frame=0 if int(row["Frames"]) > 1 else None)
+        if row["File"] in PADDED and share == 0.99:
+            whole = read_all(open_volume(shared_data / SAMPLES / row["File"]))
+            np.testing.assert_array_equal(read_all(open_volume(path)), whole)
+            continue
+        with pytest.raises(DataError, match=row["File"]):
+            read_all(open_volume(path, dicom=options))
+
+
+def test_monochrome1_is_turned_once_within_its_bits(
+    tmp_path: Path, ramp: NDArray[np.uint16]
+) -> None:
+    path = made(tmp_path / "a.dcm", ramp, PhotometricInterpretation="MONOCHROME1", BitsStored=12)
+    np.testing.assert_array_equal(read_all(open_volume(path))[0], 4095 - ramp)
+    signed = made(
+        tmp_path / "b.dcm", ramp.astype(np.int16), PhotometricInterpretation="MONOCHROME1"
+    )
+    np.testing.assert_array_equal(read_all(open_volume(signed))[0], -1 - ramp.astype(np.int16))
+
+
+def test_a_window_makes_0_to_255_by_the_formula_of_the_standard(
+    tmp_path: Path, ramp: NDArray[np.uint16]
+) -> None:
+    tags = {
+        "WindowCenter": [900, 5],
+        "WindowWidth": [800, 5],
+        "RescaleSlope": 2,
+        "RescaleIntercept": 7,
+    }
+    path = made(tmp_path / "a.dcm", ramp, **tags)
+    wanted = np.array(
+        [
+            0.0
+            if x <= 900 - 0.5 - 799 / 2
+            else 255.0
+            if x > 900 - 0.5 + 799 / 2
+            else ((x - (900 - 0.5)) / 799 + 0.5) * 255
+            for x in (2.0 * ramp + 7).ravel()
+        ]
+    )
+    found = read_all(open_volume(path, dicom=Dicom(window="first")))[0]
+    np.testing.assert_allclose(found.ravel(), wanted, atol=1e-3)
+    given = read_all(open_volume(path, dicom=Dicom(window=(900, 800))))[0]
+    np.testing.assert_array_equal(found, given)
+    turned = made(tmp_path / "b.dcm", ramp, PhotometricInterpretation="MONOCHROME1", **tags)
+    again = read_all(open_volume(turned, dicom=Dicom(window="first")))[0]
+    np.testing.assert_allclose(again, 255 - found, atol=1e-3)
+
+
+def test_a_file_of_several_frames_needs_a_choice(tmp_path: Path) -> None:
+    pixels = np.arange(60, dtype=np.uint8).reshape(3, 4, 5)
+    path = made(tmp_path / "a.dcm", pixels)
+    with pytest.raises(DataError, match=r"holds 3 frames; choose one with data.dicom.frame"):
+        open_volume(path)
+    with pytest.raises(DataError, match="no frame 3"):
+        open_volume(path, dicom=Dicom(frame=3))
+    np.testing.assert_array_equal(read_all(open_volume(path, dicom=Dicom(frame=2)))[0], pixels[2])
+
+
+def test_what_is_not_there_or_not_known_is_named(tmp_path: Path, ramp: NDArray[np.uint16]) -> None:
+    path = made(tmp_path / "a.dcm", ramp)
+    with pytest.raises(DataError, match="its header has no window"):
+        open_volume(path, dicom=Dicom(window="first"))
+    with pytest.raises(DataError, match="more than 10 pixels"):
+        open_volume(path, limit=10)
+    data = pydicom.dcmread(path)
+    del data.PixelData
+    data.save_as(tmp_path / "b.dcm")
+    with pytest.raises(DataError, match="has no pixels"):
+        open_volume(tmp_path / "b.dcm")
+    odd = made(tmp_path / "c.dcm", ramp, PhotometricInterpretation="HSV")
+    with pytest.raises(DataError, match="its colours are HSV"):
+        open_volume(odd)
+
+
+def test_a_part_is_read_and_the_file_is_known_without_its_suffix(
+    tmp_path: Path, ramp: NDArray[np.uint16]
+) -> None:
+    path = made(tmp_path / "IM0001", ramp)
+    volume = open_volume(path)
+    assert isinstance(volume, DicomFile)
+    part = volume.read(Region((1, 2), (3, 6)))
+    np.testing.assert_array_equal(part, ramp[None, 1:3, 2:6])
+
+
+def test_without_pydicom_one_line_says_what_to_install(tmp_path: Path) -> None:
+    path = made(tmp_path / "a.dcm", np.zeros((4, 4), np.uint8))
+    code = (
+        "import sys; sys.modules['pydicom'] = None\n"
+        "from lamina.data.readers import open_volume\n"
+        f"open_volume({str(path)!r})"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert "pip install 'lamina[dicom]'" in done.stderr.splitlines()[-1]
+
+
+def test_reading_other_files_imports_no_pydicom() -> None:
+    code = "import lamina.data.readers, sys; raise SystemExit('pydicom' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

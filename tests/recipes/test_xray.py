@@ -1,0 +1,255 @@
+"""The X-ray pipeline item by item, as it was meant (``xray``) and as it ran (``xray-released``).
+
+Each test cites the number of the fact it holds. What a component promises in general is tested
+beside that component; here stand the published settings and formulas.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from lamina.chance import rng
+from lamina.data.case import Case
+from lamina.data.normalise import Fixed
+from lamina.data.transforms import Affine, BrightnessContrast, Flip, Gamma, GridDistort, OneOf
+from lamina.model.optimizers import Adam
+from lamina.model.schedules import Cosine, Plateau
+from lamina.recipe.load import load_recipe
+from lamina.recipe.recipe import Recipe
+from lamina.recipe.stage import Stage
+from lamina.result.decisions import Triplet
+from lamina.volume import ArrayVolume, read_all
+
+torch.set_num_threads(1)
+POSITIVE, NEGATIVE = 1910, 6633
+"""Training images with and without a finding when fold 0 is held out (SIIM-5, SIIM-12)."""
+DEVIATIONS = (Path(__file__).parents[2] / "docs" / "deviations.md").read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def xray() -> Recipe:
+    return load_recipe("xray")
+
+
+@pytest.fixture(scope="module")
+def released() -> Recipe:
+    return load_recipe("xray-released")
+
+
+def stages_of(recipe: Recipe) -> dict[str, Stage]:
+    return {stage.name: stage for stage in recipe.stages}
+
+
+def cases_of(positive: int, negative: int, part: str = "main") -> list[Case]:
+    image = ArrayVolume(np.zeros((1, 8, 8), np.uint8))
+    flags = ["0"] * positive + [""] * negative
+    return [
+        Case(f"{part}{i}", f"{part}{i}", image, facts={"classes": one, "part": part})
+        for i, one in enumerate(flags)
+    ]
+
+
+def difference(one: Any, two: Any, path: str = "") -> dict[str, tuple[Any, Any]]:
+    if isinstance(one, dict) and isinstance(two, dict):
+        found: dict[str, tuple[Any, Any]] = {}
+        for key in one.keys() | two.keys():
+            found |= difference(one.get(key), two.get(key), f"{path}.{key}")
+        return found
+    if isinstance(one, list) and isinstance(two, list) and len(one) == len(two):
+        found = {}
+        for number, pair in enumerate(zip(one, two, strict=True)):
+            found |= difference(*pair, f"{path}.{number}")
+        return found
+    return {} if one == two else {path.removeprefix("."): (one, two)}
+
+
+def test_released_differs_from_xray_in_these_settings_and_no_others(
+    xray: Recipe, released: Recipe
+) -> None:
+    """SIIM-22: the text trains up from 512 to 1024 behind a frozen encoder; the code does not."""
+    found = difference(xray.model_dump(mode="json"), released.model_dump(mode="json"))
+    assert found == {
+        "name": ("xray", "xray-released"),
+        "stages.0.resize": ([512, 512], None),
+        "stages.0.size": ([512, 512], None),
+        "stages.1.freeze_encoder": (2, 0),
+        "decide.area": (2000, 800),  # SIIM-24 against SIIM-29
+        "decide.bottom": (0.3, 0.4),
+    }
+
+
+def test_siim_4_one_grey_image_three_times_at_the_chosen_size(xray: Recipe) -> None:
+    image = ArrayVolume(rng(0, "grey").integers(0, 256, (1, 16, 16)).astype(np.uint8))
+    seen = xray.frame.look(image, region_of(image), xray.frame.normalise)
+    assert seen.shape == (3, 16, 16)
+    assert (xray.frame.resize, xray.frame.size) == ((1024, 1024), (1024, 1024))
+
+
+def region_of(image: ArrayVolume) -> Any:
+    from lamina.geometry.region import Region
+
+    return Region.whole(image.shape)
+
+
+def test_siim_5_folds_are_level_in_the_label_and_the_second_stage_joins_at_last(
+    xray: Recipe, tmp_path: Path
+) -> None:
+    cases = cases_of(45, 155)
+    _, folds = xray.split.assign(cases, tmp_path)
+    for fold in range(5):
+        held = [case for case, f in zip(cases, folds, strict=True) if f == fold]
+        assert (len(held), sum(case.facts["classes"] == "0" for case in held)) == (40, 9)
+    every = [*cases, *cases_of(3, 4, "stage_2")]
+    learnt = {name: len(stage.learns(every)) for name, stage in stages_of(xray).items()}
+    assert learnt == {"part0": 200, "part1": 200, "part2": 200, "second": 207}
+
+
+def test_siim_6_values_are_divided_by_255_and_no_more(xray: Recipe) -> None:
+    assert isinstance(xray.frame.normalise, Fixed)
+    image = ArrayVolume(np.arange(256, dtype=np.uint8).reshape(1, 16, 16))
+    shift, factor = xray.frame.normalise.factors(image)
+    np.testing.assert_allclose((read_all(image) - shift) * factor, read_all(image) / 255, rtol=1e-6)
+    assert "| SIIM-6 |" in DEVIATIONS
+
+
+def test_siim_7_the_published_transforms_in_their_order(xray: Recipe) -> None:
+    flip, light, shape, affine = xray.transforms
+    assert flip == Flip(axes="x", p=0.5)
+    assert isinstance(light, OneOf)
+    assert light.p == 0.3
+    assert light.of == (
+        BrightnessContrast(brightness=0, contrast=0.2),
+        Gamma(low=0.8, high=1.2),
+        BrightnessContrast(brightness=0.2, contrast=0),
+    )
+    assert isinstance(shape, OneOf)
+    assert (shape.p, [one.kind for one in shape.of]) == (
+        0.3,
+        ["elastic", "grid_distort", "optical_distort"],
+    )
+    elastic, grid, optical = (one.model_dump() for one in shape.of)
+    assert (elastic["alpha"], elastic["sigma"], elastic["affine"]) == (120, 6, 3.6)
+    assert grid == GridDistort(steps=5, limit=0.3).model_dump()
+    assert (optical["limit"], optical["shift"]) == (2, 0.5)
+    assert affine == Affine(shift=0.0625, scale=(0.9, 1.1), rotate=45, p=0.5)
+    assert xray.frame.border == "reflect"
+
+
+@pytest.mark.parametrize(
+    ("stage", "draws"), [("part0", 2387), ("part1", 3183), ("part2", 4775), ("second", 4775)]
+)
+def test_siim_11_12_images_of_an_epoch_by_the_rate_of_the_stage(
+    xray: Recipe, stage: str, draws: int
+) -> None:
+    cases, one = cases_of(POSITIVE, NEGATIVE), stages_of(xray)[stage]
+    found = one.sampler.draws(cases, size=(8, 8), batch=2, epoch=0, rng=rng(0, stage))
+    assert len(found) == draws
+    assert sorted(draw.case for draw in found)[:POSITIVE] == list(range(POSITIVE))
+    other = one.sampler.draws(cases, size=(8, 8), batch=2, epoch=1, rng=rng(1, stage))
+    negative = [{draw.case for draw in epoch} - set(range(POSITIVE)) for epoch in (found, other)]
+    assert negative[0] != negative[1]
+
+
+def test_siim_13_14_parts_of_the_loss_with_their_weights(xray: Recipe) -> None:
+    assert [(one.kind, one.weight) for one in xray.loss] == [("bce", 3), ("dice", 1), ("focal", 4)]
+    assert xray.loss_floor == 1e-5
+    dice, focal = xray.loss[1].model_dump(), xray.loss[2].model_dump()
+    assert (dice["over"], dice["smooth"]) == ("batch", 1e-6)
+    assert (focal["gamma"], focal["alpha"], focal["clamp"]) == (2, None, 1e-8)
+
+
+def test_siim_15_how_every_stage_is_trained(xray: Recipe) -> None:
+    assert xray.seed == 42
+    first, *others = xray.stages
+    for stage in xray.stages:
+        assert isinstance(stage.optimizer, Adam)
+        assert (stage.batch, stage.accumulate, stage.clip_norm) == (2, 1, 0.1)
+        assert stage.optimizer.weight_decay == 5e-6
+    assert [stage.optimizer.lr for stage in xray.stages] == [1e-4, 1e-5, 1e-5, 1e-5]
+    assert [stage.epochs for stage in xray.stages] == [50, 50, 50, 40]
+    assert [stage.patience for stage in xray.stages] == [10, 12, 12, 12]
+    assert [stage.keep for stage in xray.stages] == [5, 3, 3, 3]
+    assert isinstance(first.schedule, Plateau)
+    assert (first.schedule.drop, first.schedule.patience) == (0.1, 2)
+    assert first.schedule.threshold == 1e-7
+    assert first.optimizer.lr * first.schedule.floor == pytest.approx(1e-7)
+    assert all(isinstance(stage.schedule, Cosine) for stage in others)
+
+
+def test_siim_16_the_cosine_swings_with_a_period_of_sixteen_epochs(xray: Recipe) -> None:
+    stage = stages_of(xray)["part1"]
+    rates = [stage.optimizer.lr * stage.schedule.factor(epoch, 50) for epoch in range(50)]
+    wanted = [1e-7 + (1e-5 - 1e-7) * (1 + np.cos(np.pi * epoch / 8)) / 2 for epoch in range(50)]
+    np.testing.assert_allclose(rates, wanted)
+    assert rates[16] == pytest.approx(rates[32]) == pytest.approx(1e-5)
+    assert stage.schedule.unit == "epoch"
+
+
+def test_siim_17_every_epoch_is_validated(xray: Recipe) -> None:
+    assert {(one.validate_every, one.validate_from) for one in xray.stages} == {(1, 0)}
+
+
+def test_siim_18_19_stages_start_from_the_best_and_have_to_beat_it(xray: Recipe) -> None:
+    first, *others = xray.stages
+    assert (first.start, first.carry_best) == (None, False)
+    assert {(one.start, one.carry_best) for one in others} == {("best", True)}
+    assert "| SIIM-18 |" in DEVIATIONS
+
+
+def test_siim_20_27_three_checkpoints_of_every_fold_answer_together(xray: Recipe) -> None:
+    last = xray.stages[-1]
+    assert (last.member, last.keep) == ("top", 3)
+    assert xray.predict.mean_of.members == "probability"
+    assert load_recipe("xray", ["stages.second.member=best"]).stages[-1].member == "best"
+    assert "| SIIM-20 |" in DEVIATIONS
+
+
+def test_siim_22_small_images_first_then_large_ones_behind_a_frozen_encoder(
+    xray: Recipe, released: Recipe
+) -> None:
+    seen = {name: xray.at(name).frame.resize for name in stages_of(xray)}
+    assert seen == {"part0": (512, 512)} | dict.fromkeys(["part1", "part2", "second"], (1024, 1024))
+    assert all(xray.at(name).tile == resize for name, resize in seen.items())
+    assert stages_of(xray)["part1"].freeze_encoder > 0
+    assert {released.at(one.name).frame.resize for one in released.stages} == {(1024, 1024)}
+    assert not any(one.freeze_encoder for one in released.stages)
+    assert "| SIIM-22 |" in DEVIATIONS
+
+
+def test_siim_23_24_the_triplets_of_validation_and_the_one_that_decides(xray: Recipe) -> None:
+    pairs = [(0.75, 1000), (0.75, 2000), (0.6, 2000), (0.6, 3000)]
+    wanted = [(top, area, bottom) for top, area in pairs for bottom in (0.3, 0.4)]
+    assert [(one.top, one.area, one.bottom) for one in xray.judge] == wanted  # type: ignore[union-attr]
+    assert isinstance(xray.decide, Triplet)
+    assert (xray.decide.top, xray.decide.area, xray.decide.bottom) == (0.75, 2000, 0.3)
+
+
+def test_siim_25_the_score_is_the_mean_dice_of_images_and_empty_on_empty_is_one(
+    xray: Recipe,
+) -> None:
+    nothing, something = np.zeros((1, 8, 8), bool), np.ones((1, 8, 8), bool)
+    for metric in (xray.monitor, xray.metric):
+        pairs = [(nothing, nothing), (something, something), (something, nothing)]
+        found = metric.score([metric.tally(answer, truth) for answer, truth in pairs])
+        assert found.value == pytest.approx(2 / 3)
+    assert "| SIIM-25 |" in DEVIATIONS
+
+
+def test_siim_26_an_image_and_its_mirror_are_averaged_as_probabilities(xray: Recipe) -> None:
+    assert xray.predict.views == "flip_x"
+    assert xray.predict.mean_of.views == "probability"
+
+
+def test_siim_29_what_single_models_were_handed_in_with(released: Recipe) -> None:
+    assert isinstance(released.decide, Triplet)
+    assert (released.decide.top, released.decide.area, released.decide.bottom) == (0.75, 800, 0.4)
+
+
+def test_siim_32_the_file_to_hand_in(xray: Recipe) -> None:
+    assert xray.submit is not None
+    assert xray.submit.kind == "siim"
