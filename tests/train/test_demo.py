@@ -1,4 +1,4 @@
-"""The demo, as a new user runs it."""
+"""The demos, as a new user runs them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,28 @@ from pathlib import Path
 
 import pytest
 
-from lamina.train.demo import demo
+from lamina.errors import RecipeError
+from lamina.train.demo import JOBS, demo
 
 
 @pytest.mark.slow
 def test_the_quick_demo_finds_defects_that_predicting_nothing_misses(tmp_path: Path) -> None:
     found = demo("steel", tmp_path / "demo", quick=True)
     score = found["score"]
-    assert score["value"] >= score["baseline_empty"]
-    assert score["foreground_dice"] > 0.3  # predicting nothing: 0
+    assert score["value"] > score["baseline_empty"]
+    assert score["foreground_dice"] > 0.4  # predicting nothing: 0
     assert Path(found["submission"]).read_text().startswith("ImageId_ClassId,EncodedPixels\n")
     assert Path(found["report"]).stat().st_size < 10 * 2**20
+
+
+@pytest.mark.slow
+def test_the_triplet_is_no_worse_than_a_single_threshold_on_unseen_xrays(tmp_path: Path) -> None:
+    found = demo("xray", tmp_path / "demo")
+    assert found["decisions"]["triplet"] >= found["decisions"]["threshold"]
+    assert Path(found["submission"]).read_text().startswith("ImageId,EncodedPixels\n")
+
+
+def test_a_job_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match=f"there are: {', '.join(JOBS)}"):
+        demo("bread", tmp_path)
+    assert not list(tmp_path.iterdir())

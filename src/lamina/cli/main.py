@@ -309,7 +309,7 @@ def report(
 @app.command(epilog="Example: lamina demo --quick")
 @door
 def demo(
-    job: Annotated[str, typer.Argument(help="Which job: steel.")] = "steel",
+    job: Annotated[str, typer.Argument(help="Which job: steel or xray.")] = "steel",
     out: Annotated[Path, typer.Option("--out", help="The folder to work in.")] = Path(
         "lamina-demo"
     ),

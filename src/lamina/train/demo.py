@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from lamina.progress import say
 from lamina.recipe.load import load_recipe
 from lamina.report.page import report
 from lamina.synth.steel import write_severstal
+from lamina.synth.xray import write_siim
 from lamina.train.search import tune
 from lamina.train.stages import BUNDLE, train
 
@@ -25,32 +27,87 @@ class Size:
     """How much a demo does."""
 
     training: int
-    """Strips to train and tune on."""
+    """Images to train and tune on."""
     unseen: int
-    """Strips to predict."""
+    """Images to predict."""
     shape: tuple[int, int]
-    """Rows and columns of a strip."""
+    """Rows and columns of an image."""
     changes: tuple[str, ...]
     """What the demo changes in the recipe."""
+    made: Mapping[str, float] = field(default_factory=dict)
+    """Further options of what makes the images."""
 
 
-def _length(epochs: int, validate_every: int) -> tuple[str, str]:
-    return f"stages.main.epochs={epochs}", f"stages.main.validate_every={validate_every}"
+@dataclass(frozen=True)
+class Job:
+    """A demo: what makes its data, the recipe, and what it shows."""
+
+    what: str
+    recipe: str
+    write: Callable[..., Path]
+    images: str
+    """Folder of the images that ``write`` makes."""
+    format: str
+    """Of the submission."""
+    full: Size
+    quick: Size
+    decisions: tuple[str, ...] = ()
+    """Kinds of decision to compare on the unseen images; the last is kept. None: the recipe's."""
 
 
-SMALL = ("split.count=2", "frame.size=[128,192]", "stages.main.optimizer.lr=1e-3")
-FULL = Size(240, 120, (128, 800), (*SMALL, *_length(70, 35)))
-QUICK = Size(90, 45, (128, 400), (*SMALL, *_length(30, 15), "predict.views=as_is"))
+def _length(epochs: int, validate_every: int) -> tuple[str, ...]:
+    return (
+        f"stages.main.epochs={epochs}",
+        f"stages.main.validate_every={validate_every}",
+        "stages.main.validate_from=0",
+    )
+
+
+_STEEL = ("split.count=2", "frame.size=[128,192]", "stages.main.optimizer.lr=1e-3")
+_XRAY = ("split.count=2", "data={kind:csv_rle,dialect:siim}", "submit.kind=siim")
+
+JOBS = {
+    "steel": Job(
+        what="steel-like strips",
+        recipe="steel-laptop",
+        write=write_severstal,
+        images="train_images",
+        format="severstal",
+        full=Size(240, 120, (128, 800), (*_STEEL, *_length(70, 35))),
+        quick=Size(
+            90,
+            45,
+            (128, 400),
+            (*_STEEL, *_length(30, 30), "predict.views=as_is"),
+            {"contrast": 2.0},
+        ),
+    ),
+    "xray": Job(
+        what="chest X-rays",
+        recipe="xray-laptop",
+        write=write_siim,
+        images="train",
+        format="siim",
+        full=Size(240, 160, (256, 256), (*_XRAY, "stages.full.epochs=10")),
+        quick=Size(
+            80,
+            80,
+            (128, 128),
+            (*_XRAY, "frame.resize=[128,128]", "frame.size=[128,128]", "stages.full.epochs=2"),
+        ),
+        decisions=("threshold", "triplet"),
+    ),
+}
 SEED = 7
 
 
 def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
-    """Make data, train two folds, tune, predict unseen strips, score, submit and report.
+    """Make data, train two folds, tune, predict unseen images, score, submit and report.
 
     An interrupted demo goes on where it stopped.
 
     Args:
-        job: ``steel``.
+        job: ``steel``, or ``xray``, which also compares two decisions on the unseen images.
         out: The folder to work in.
         quick: Less data and fewer epochs.
 
@@ -58,32 +115,29 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
         Score of the unseen part beside predicting nothing, the files written, and seconds.
 
     Raises:
-        RecipeError: there is no such job, or ``out`` holds a demo of the other size.
+        RecipeError: there is no such job, or ``out`` holds another demo.
     """
-    if job != "steel":
-        raise RecipeError(f"there is no demo '{job}'; there is: steel")
-    begun = time.monotonic()
-    size = QUICK if quick else FULL
-    known, unseen, run, pred = (out / name for name in ("known", "unseen", "run", "pred"))
-    _make_data(out, size, quick=quick)
-    _say("train", f"steel-laptop --data {known} --out {run} -s {' -s '.join(size.changes)}")
-    train(load_recipe("steel-laptop", size.changes), data=known, out=run)
-    _say("tune", f"{run}")
-    tune(run)
-    _say("predict", f"{run / BUNDLE} {unseen / 'train_images'} --out {pred}")
-    predict([run / BUNDLE], [unseen / "train_images"], pred)
-    _say("score", f"{pred} {unseen}")
-    found = score(pred, unseen)
+    if job not in JOBS:
+        raise RecipeError(f"there is no demo '{job}'; there are: {', '.join(JOBS)}")
+    begun, one = time.monotonic(), JOBS[job]
+    size = one.quick if quick else one.full
+    known, run = out / "known", out / "run"
+    _make_data(out, job, size, quick=quick)
+    _say("train", f"{one.recipe} --data {known} --out {run} -s {' -s '.join(size.changes)}")
+    train(load_recipe(one.recipe, size.changes), data=known, out=run)
+    scores = {kind: _judge(one, out, kind) for kind in one.decisions or (None,)}
+    found = list(scores.values())[-1]
     csv = out / "submission.csv"
-    _say("submit", f"{pred} --format severstal --out {csv}")
-    rows = submit(pred, csv, format="severstal")["rows"]
+    _say("submit", f"{out / 'pred'} --format {one.format} --out {csv}")
+    rows = submit(out / "pred", csv, format=one.format)["rows"]
     _say("report", f"{run}")
     page = report(run)
     seconds = time.monotonic() - begun
     lines = [
         table(found),
         "",
-        f"score on unseen strips {found['value']:.4f}; "
+        *(f"decided by {kind}: {one['value']:.4f}" for kind, one in scores.items() if kind),
+        f"score on unseen images {found['value']:.4f}; "
         f"predicting nothing {found['baseline_empty']:.4f}",
         f"submission {csv} ({rows} rows)",
         f"report {page}",
@@ -92,6 +146,7 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
     return {
         "job": job,
         "score": found,
+        "decisions": {kind: one["value"] for kind, one in scores.items() if kind},
         "submission": str(csv),
         "report": str(page),
         "seconds": round(seconds, 1),
@@ -99,18 +154,29 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
     }
 
 
-def _make_data(out: Path, size: Size, *, quick: bool) -> None:
+def _judge(job: Job, out: Path, decision: str | None) -> dict[str, Any]:
+    """Tune on the known images, predict the unseen ones, and return their score."""
+    run, unseen, pred = out / "run", out / "unseen", out / "pred"
+    _say("tune", f"{run}" + (f" --decision {decision}" if decision else ""))
+    tune(run, decision=decision)
+    _say("predict", f"{run / BUNDLE} {unseen / job.images} --out {pred}")
+    predict([run / BUNDLE], [unseen / job.images], pred, overwrite=True)
+    _say("score", f"{pred} {unseen}")
+    return score(pred, unseen)
+
+
+def _make_data(out: Path, job: str, size: Size, *, quick: bool) -> None:
     mark = out / "demo.json"
-    wish = {"job": "steel", "quick": quick}
+    wish = {"job": job, "quick": quick}
     if mark.is_file():
         if files.read_json(mark) != wish:
-            raise RecipeError(f"{out}: holds a demo of another size; choose another --out")
+            raise RecipeError(f"{out}: holds another demo; choose another --out")
         return
-    say(f"making {size.training} + {size.unseen} steel-like strips of {size.shape} in {out}")
-    write_severstal(out / "known", count=size.training, seed=SEED, shape=size.shape)
-    write_severstal(
-        out / "unseen", count=size.unseen, seed=SEED, shape=size.shape, first=size.training
-    )
+    what, write = JOBS[job].what, JOBS[job].write
+    say(f"making {size.training} + {size.unseen} {what} of {size.shape} in {out}")
+    options = {"seed": SEED, "shape": size.shape, **size.made}
+    write(out / "known", count=size.training, **options)
+    write(out / "unseen", count=size.unseen, first=size.training, **options)
     files.write_json(mark, wish)
 
 
