@@ -128,7 +128,7 @@ class _Chest:
         y, x = self._y + 0.03, (self._x - side * self._apart) * side
         wide = self._wide * (1 + 0.25 * y - 0.12 * (side < 0))  # the heart takes from one
         away = np.hypot(y / self._tall, x / wide)
-        return (1 - away) * wide * self.shape[1]
+        return np.asarray((1 - away) * wide * self.shape[1])
 
     def shrunk(self, lung: Grey, side: int) -> Grey:
         """Return the same for a lung that has moved away from its upper outer rim."""

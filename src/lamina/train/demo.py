@@ -64,7 +64,7 @@ def _length(epochs: int, validate_every: int) -> tuple[str, ...]:
 
 
 _STEEL = ("split.count=2", "frame.size=[128,192]", "stages.main.optimizer.lr=1e-3")
-_XRAY = ("split.count=2", "data={kind:csv_rle,dialect:siim}", "submit.kind=siim")
+_XRAY = ("split.count=2", 'data={"kind":"csv_rle","dialect":"siim"}', "submit.kind=siim")
 
 JOBS = {
     "steel": Job(
