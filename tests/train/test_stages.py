@@ -286,3 +286,11 @@ def test_epochs_without_validation_disturb_neither_the_best_checkpoint_nor_early
     judged = [(row["epoch"], row["best"]) for row in rows if "monitor" in row]
     assert judged == [(3, True), (5, False), (7, False)]
     assert member_of(tmp_path / "run")[1]["epoch"] == 3
+
+
+def test_one_process_trains_with_one_precision_after_another(tmp_path: Path) -> None:
+    for precision in ("float32", "bfloat16", "float32"):
+        recipe = tiny(tmp_path, "train.epochs=1", f"precision={precision}", "data.count=4")
+        out = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
+        train(recipe, data=tmp_path, out=out, folds=(0,))
+        assert json.loads((out / "env.json").read_text())["precision"] == precision

@@ -73,7 +73,7 @@ JOBS = {
         write=write_severstal,
         images="train_images",
         format="severstal",
-        full=Size(240, 120, (128, 800), (*_STEEL, *_length(70, 35))),
+        full=Size(240, 120, (128, 800), (*_STEEL, *_length(70, 35)), {"contrast": 1.5}),
         quick=Size(
             90,
             45,

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
+from accelerate.state import AcceleratorState
 from pydantic import TypeAdapter
 from safetensors.torch import load_file
 
@@ -113,6 +114,8 @@ def train(
 
 def _accelerator(device: torch.device, precision: torch.dtype | None) -> Accelerator:
     words = {torch.bfloat16: "bf16", torch.float16: "fp16", None: "no"}
+    # Its state is one per process and remembers the precision; a second training may differ.
+    AcceleratorState._reset_state(reset_partial_state=True)
     accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=words[precision])
     if accelerator.num_processes > 1:
         raise RecipeError(
