@@ -39,8 +39,11 @@ def fault(point: str) -> None:
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[IO[bytes]]:
+def replacing(path: Path, *, flush: bool = True) -> Iterator[IO[bytes]]:
     """Open a stream whose content becomes ``path`` when the block ends without an error.
+
+    Without ``flush`` nobody waits for the disk: whole after a kill, but not after a power cut.
+    This is for files whose digest is compared before they are used again.
 
     Raises:
         ResourceError: the disk is full; an earlier file at ``path`` is untouched.
@@ -49,13 +52,14 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
     make_folder(path.parent)
     beside = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
     try:
-        with _refusal_said(path):
+        with refusal_said(path):
             with beside.open("wb") as stream:
                 yield stream
                 stream.flush()
                 fault("file.after_write")
-                os.fsync(stream.fileno())
-            _put_in_place(beside, path)
+                if flush:
+                    os.fsync(stream.fileno())
+            _put_in_place(beside, path, flush=flush)
     finally:
         beside.unlink(missing_ok=True)
 
@@ -67,7 +71,7 @@ def make_folder(path: Path) -> None:
         RecipeError: a file stands in the way, or the place is read-only.
         ResourceError: the disk is full.
     """
-    with _refusal_said(path):
+    with refusal_said(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
@@ -100,7 +104,7 @@ def write_with(path: Path, write: Callable[[Path], None]) -> str:
     make_folder(path.parent)
     beside = path.with_name(f".{os.getpid()}{_PARTIAL}.{path.name}")
     try:
-        with _refusal_said(path):
+        with refusal_said(path):
             write(beside)
             fault("file.after_write")
             with beside.open("rb") as stream:
@@ -120,7 +124,7 @@ def append_line(path: Path, line: str) -> None:
         RecipeError: nothing can be written there.
     """
     make_folder(path.parent)
-    with _refusal_said(path), path.open("a+b") as stream:
+    with refusal_said(path), path.open("a+b") as stream:
         if stream.tell():
             stream.seek(-1, os.SEEK_END)
             if stream.read(1) != b"\n":  # a half line of an earlier run must not swallow this one
@@ -158,7 +162,13 @@ def read_json(path: Path) -> Any:
 
 
 def digest(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal."""
+    """Return the SHA-256 of a file as hexadecimal; of a folder, that of all names and contents."""
+    if path.is_dir():
+        whole = hashlib.sha256()
+        for one in sorted(path.rglob("*")):
+            if one.is_file():
+                whole.update(f"{one.relative_to(path).as_posix()}\0{digest(one)}\n".encode())
+        return whole.hexdigest()
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
@@ -188,7 +198,7 @@ def safe_join(root: Path, name: str) -> Path:
 
 
 @contextmanager
-def _refusal_said(path: Path) -> Iterator[None]:
+def refusal_said(path: Path) -> Iterator[None]:
     """Turn the system's refusal to write ``path`` into an error that says what to do.
 
     Errors about other files, such as one that the block reads, pass as they are.
@@ -212,11 +222,12 @@ def _refusal_said(path: Path) -> Iterator[None]:
         raise
 
 
-def _put_in_place(beside: Path, path: Path) -> None:
+def _put_in_place(beside: Path, path: Path, *, flush: bool = True) -> None:
     fault("file.before_rename")
     beside.replace(path)
     fault("file.after_rename")
-    _flush_folder(path.parent)
+    if flush:
+        _flush_folder(path.parent)
 
 
 def _flush_folder(folder: Path) -> None:

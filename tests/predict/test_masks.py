@@ -11,7 +11,7 @@ import tifffile
 
 from lamina.errors import DataError
 from lamina.files import digest
-from lamina.predict.masks import read_mask, suffix, write_mask
+from lamina.predict.masks import read_mask, suffix, write_mask, write_slabs
 from lamina.task import Task
 
 TASKS = {
@@ -31,6 +31,20 @@ def test_there_and_back(tmp_path: Path, kind: str, shape: tuple[int, ...]) -> No
     path = tmp_path / f"m{suffix(task, len(shape))}"
     assert write_mask(path, answer, task) == digest(path)
     np.testing.assert_array_equal(read_mask(path, task, shape), answer)
+
+
+@pytest.mark.parametrize("kind", [*TASKS, "restore"])
+def test_slabs_give_the_same_file_as_the_whole_volume(tmp_path: Path, kind: str) -> None:
+    task = TASKS.get(kind, Task(kind="restore", names=("a", "b")))
+    answer = np.random.default_rng(0).normal(size=(task.outputs, 7, 5, 6)).astype(np.float32)
+    if kind != "restore":
+        answer = answer > 0
+    slabs = [answer[:, :3], answer[:, 3:6], answer[:, 6:]]
+    sha256 = write_slabs(tmp_path / "s.tif", lambda: slabs, task, answer.shape)
+    assert sha256 == write_mask(tmp_path / "m.tif", answer, task)
+    pages = {"binary": 7, "multiclass": 7, "multilabel": 21, "restore": 14}
+    with tifffile.TiffFile(tmp_path / "s.tif") as opened:
+        assert len(opened.pages) == pages[kind]
 
 
 def test_a_binary_image_is_black_and_white_for_every_viewer(tmp_path: Path) -> None:

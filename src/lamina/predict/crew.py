@@ -12,6 +12,7 @@ from lamina.bundle import Bundle, Training
 from lamina.predict.engine import Member
 from lamina.predict.memory import activations, available_memory, fit_batch, used_memory
 from lamina.predict.policy import Chosen
+from lamina.predict.slabs import held_bytes
 from lamina.volume import Volume
 
 
@@ -95,18 +96,26 @@ class Crew:
             for training in bundle.trainings
             for member in _one_of_each_tile(bundle, training)
         )
-        # The answer in float32, its stored copy in float16, and the image as it is stored.
-        answer = 6 * self.bundles[0].recipe.task.outputs
-        largest = max(
-            (prod(volume.shape) + self._resized)
-            * (answer + volume.channels * volume.dtype.itemsize)
-            for volume in volumes
-        )
+        largest = max(self._held(volume) for volume in volumes)
         if self.device.type == "cuda":
             free = int(torch.cuda.mem_get_info(self.device)[0] * 0.8)
             return fit_batch(each, largest, free)
         allowed = used + largest + available_memory() // 2 if memory is None else memory
         return fit_batch(each, used + largest, allowed)
+
+    def _held(self, volume: Volume) -> int:
+        """Return the bytes that an image and its answer need, whatever the batch."""
+        first = self.bundles[0]
+        slices, outputs = first.recipe.frame.slices, first.recipe.task.outputs
+        # The answer in float32, its stored copy in float16, and the image as it is stored.
+        each = 6 * outputs + volume.channels * volume.dtype.itemsize
+        if len(volume.axes) == 2 or slices is None:
+            return (prod(volume.shape) + self._resized) * each
+        axes = "".join(axis for axis in slices.axes if axis in volume.axes)
+        slabs = held_bytes(volume, axes, outputs) if axes else 0
+        # Where parts or areas decide, all probabilities are held with their masks.
+        whole = 0 if first.decision.pixelwise else 4 * outputs * prod(volume.shape)
+        return max(slabs + self._resized * each, whole)
 
     @property
     def _resized(self) -> int:

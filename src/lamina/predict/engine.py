@@ -11,8 +11,10 @@ Letters: B tiles of a batch, C channels in, K outputs, H and W rows and columns.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -20,17 +22,30 @@ from numpy.typing import NDArray
 
 from lamina.data.case import Case
 from lamina.data.frame import Frame
-from lamina.errors import DataError, RecipeError
+from lamina.errors import DataError
+from lamina.geometry.region import Region
 from lamina.predict.job import Job, Member
 from lamina.predict.means import activate
 from lamina.predict.memory import LARGEST_BATCH
+from lamina.predict.plan import Plan, plan
+from lamina.predict.slabs import Answers, as_stored, check_axes, parts
+from lamina.predict.stream import Place, Walk, activate_in_place
 from lamina.recipe.recipe import Predict, Recipe
 from lamina.task import Task
 from lamina.volume import Plane, Volume
 
 Array = NDArray[np.float32]
 
-__all__ = ["Member", "activate", "predict_case", "predict_image"]
+__all__ = [
+    "Member",
+    "Place",
+    "Plan",
+    "activate",
+    "plan_case",
+    "predict_case",
+    "predict_image",
+    "stream_case",
+]
 
 
 def predict_image(
@@ -85,7 +100,8 @@ def predict_case(
     """Return the mean answer of all members for a whole case.
 
     A volume of three axes is predicted slice by slice along each of ``recipe.frame.slices.axes``;
-    the answers of the axes are averaged as probabilities.
+    the answers of the axes are averaged as ``mean_of.axes`` says. The whole answer is in memory;
+    ``stream_case`` writes the same to disk.
 
     Args:
         case: A case, or its image alone.
@@ -106,9 +122,7 @@ def predict_case(
         ResourceError: a single tile does not fit the memory.
     """
     volume = case.image if isinstance(case, Case) else case
-    size = batch or recipe.predict.batch or LARGEST_BATCH
-    kind, tile = recipe.task.kind, recipe.tile
-    job = Job(tuple(members), recipe.frame, kind, recipe.predict, tile, device, precision, size)
+    job = _job(members, recipe, device, precision, batch, volume=len(volume.axes) != 2)
     tick = progress or _nothing
     with _answering(job):
         if len(volume.axes) == 2:
@@ -118,36 +132,106 @@ def predict_case(
         return _slices(job, volume, out, tick)
 
 
+def stream_case(
+    volume: Volume,
+    members: Sequence[Member],
+    recipe: Recipe,
+    *,
+    place: Place,
+    device: torch.device,
+    precision: torch.dtype | None = None,
+    batch: int | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Write the answer of ``predict_case`` for a volume of three axes to disk, slab by slab.
+
+    The memory it takes does not depend on the depth of the volume. What an earlier run that was
+    killed has finished is verified and kept.
+
+    Args:
+        volume: Three axes.
+        members: As for ``predict_image``.
+        recipe: As for ``predict_case``; the names of its task are known.
+        place: Where the answer and what leads to it are written.
+        device: Where the networks run.
+        precision: Type for autocast, or None.
+        batch: Tiles per forward pass; None: the recipe's, or up to 8.
+        progress: Called with a number of slices that are done.
+
+    Raises:
+        RecipeError: the recipe does not say how to cut volumes.
+        DataError: the volume lacks an axis that the recipe cuts, or cannot be read.
+        ResourceError: a single tile does not fit the memory, or the disk is full.
+    """
+    job = _job(members, recipe, device, precision, batch, volume=True)
+    slices = check_axes(volume, recipe.frame.slices)
+    walk = Walk(job, volume, slices, recipe.task.outputs, place, progress or _nothing)
+    with _answering(job):
+        walk.finish()
+
+
+def plan_case(
+    volume: Volume,
+    members: Sequence[Member],
+    recipe: Recipe,
+    *,
+    device: torch.device,
+    precision: torch.dtype | None = None,
+    batch: int | None = None,
+) -> Plan:
+    """Return what ``stream_case`` will take; one slice is predicted to tell how long.
+
+    Raises:
+        RecipeError: the recipe does not say how to cut volumes.
+        DataError: the volume lacks an axis that the recipe cuts, or cannot be read.
+    """
+    job = _job(members, recipe, device, precision, batch, volume=True)
+    slices = check_axes(volume, recipe.frame.slices)
+    axis = slices.axes[0]
+    middle = volume.shape[volume.axes.index(axis)] // 2
+    found = plan(job, volume, slices, recipe.task.outputs)
+    begun = time.perf_counter()
+    with _answering(job):
+        job.image(Plane(volume, axis, middle, slices.context), None)
+    return replace(found, seconds=(time.perf_counter() - begun) * found.slices)
+
+
+def _job(
+    members: Sequence[Member],
+    recipe: Recipe,
+    device: torch.device,
+    precision: torch.dtype | None,
+    batch: int | None,
+    *,
+    volume: bool = False,
+) -> Job:
+    size = batch or recipe.predict.batch or LARGEST_BATCH
+    kind, tile, options = recipe.task.kind, recipe.tile, recipe.predict
+    job = Job(tuple(members), recipe.frame, kind, options, tile, device, precision, size)
+    job.logits = volume and options.mean_of.axes == "logit"
+    return job
+
+
 def _slices(
-    job: Job, volume: Volume, out: NDArray[np.float32] | None, tick: Callable[[], None]
+    job: Job, volume: Volume, out: NDArray[np.float32] | None, tick: Callable[[], object]
 ) -> NDArray[np.float32]:
-    slices = job.frame.slices
-    if slices is None:
-        raise RecipeError(
-            f"{volume.name}: has axes '{volume.axes}', and the recipe is for images; train "
-            "it with -s frame.slices.axes=z, or predict its slices as images"
-        )
+    slices = check_axes(volume, job.frame.slices)
     share = np.float32(1 / len(slices.axes))
-    for axis in slices.axes:
-        if axis not in volume.axes:
-            raise DataError(
-                f"{volume.name}: has axes '{volume.axes}', and frame.slices names '{axis}'; "
-                "set frame.slices.axes to match"
-            )
-        at = volume.axes.index(axis)
-        plane: NDArray[np.float32] | None = None  # slices of another axis have another shape
-        for index in range(volume.shape[at]):
-            plane = job.image(Plane(volume, axis, index, slices.context), plane)
-            if out is None:
-                out = np.empty((len(plane), *volume.shape), np.float32)
-            place = out[(slice(None),) * (at + 1) + (index,)]
-            if axis == slices.axes[0]:
-                np.multiply(plane, share, out=place)
-            else:
-                place += plane * share
-            tick()
+    answers = Answers(job, volume, slices.context, tick)
+    for number, slab in parts(volume, slices.axes, 1):
+        answer = as_stored(answers.of(slab), slab)
+        if out is None:
+            out = np.empty((len(answer), *volume.shape), np.float32)
+        place = out[(slice(None), *slab.within(Region.whole(volume.shape)).slices)]
+        if number == 0:
+            np.multiply(answer, share, out=place)
+        else:
+            answer *= share
+            place += answer
     if out is None:
-        raise RecipeError("frame.slices.axes is empty; name at least one axis, such as z")
+        raise DataError(f"{volume.name}: holds no pixels")
+    for index in range(volume.shape[0] if job.logits else 0):
+        activate_in_place(job.kind, out[:, index])
     return out
 
 
@@ -166,5 +250,5 @@ def _answering(job: Job) -> Iterator[None]:
             module.training = training
 
 
-def _nothing() -> None:
+def _nothing(_slices: int = 1) -> None:
     pass

@@ -58,6 +58,8 @@ class Job:
     device: torch.device
     precision: torch.dtype | None
     batch: int
+    logits: bool = False
+    """Whether the mean over members, one of logits, is returned as it is; else activated."""
 
     def grid(self, member: Member, volume: Volume) -> TileGrid:
         """Return the lattice of a member's tiles over an image."""
@@ -135,11 +137,18 @@ def _image(job: Job, volume: Volume, out: NDArray[np.float32] | None) -> NDArray
             total.values.add_(values.pow(POWERS.get(mean.members, 1)), alpha=share)
     if total is None:
         raise ValueError("an answer needs at least one member")
-    if late and (pooled or not apart):
-        total.values.copy_(activate(job.kind, total.values[None])[0])
-    elif apart and not pooled:
-        rooted(job.kind, total.values, mean.members)
+    _close(job, total.values, apart=apart)
     return total.result()
+
+
+def _close(job: Job, values: Tensor, *, apart: bool) -> None:
+    """Turn the sum over members into the answer, in place."""
+    mean = job.options.mean_of
+    if mean.tiles == "logit" and (mean.members == "logit" or not apart):
+        if not job.logits:
+            values.copy_(activate(job.kind, values[None])[0])
+    elif apart and mean.members != "logit":
+        rooted(job.kind, values, mean.members)
 
 
 def _at_shape(values: Tensor, shape: torch.Size) -> Tensor:

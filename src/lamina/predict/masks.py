@@ -12,6 +12,8 @@ restore    TIFF of float32, a page per channel (and slice)
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +26,8 @@ from lamina.errors import DataError
 from lamina.files import write_bytes, write_with
 from lamina.task import Task
 
+_TIFF = 2**32 - 2**25  # bytes; beyond them offsets need 64 bits
+
 
 def suffix(task: Task, axes: int) -> str:
     """Return the suffix of a mask with that many spatial axes."""
@@ -32,12 +36,53 @@ def suffix(task: Task, axes: int) -> str:
 
 def write_mask(path: Path, answer: NDArray[Any], task: Task) -> str:
     """Write masks (K, *S), bool or values for restore; return the file's SHA-256."""
+    if answer.ndim == 4:
+        return write_slabs(path, lambda: (answer,), task, answer.shape)
     pixels = _pixels(answer, task)
     if path.suffix == ".png":
         return write_bytes(path, cv2.imencode(".png", pixels)[1].tobytes())
 
     def write(target: Path) -> None:
         tifffile.imwrite(target, pixels, photometric="minisblack", compression="zlib")
+
+    return write_with(path, write)
+
+
+def write_slabs(
+    path: Path,
+    slabs: Callable[[], Iterable[NDArray[Any]]],
+    task: Task,
+    shape: tuple[int, ...],
+) -> str:
+    """Write the masks of a volume slab by slab; return the file's SHA-256.
+
+    Args:
+        path: A TIFF file.
+        slabs: Returns masks (K, t, H, W), as for ``write_mask``, in the order of the first axis;
+            it is called once, or once for each class of multilabel and channel of restore.
+        task: What the outputs mean.
+        shape: (K, Z, H, W) of all slabs together.
+    """
+    layered = task.kind in ("multilabel", "restore")
+    size = shape if layered else shape[1:]
+    dtype = _pixels(np.zeros((shape[0], 1, 1, 1), np.bool_), task).dtype
+
+    def pages() -> Iterator[NDArray[Any]]:
+        for k in range(shape[0] if layered else 1):
+            for slab in slabs():
+                pixels = _pixels(slab[k : k + 1] if layered else slab, task)
+                yield from pixels[0] if layered else pixels
+
+    def write(target: Path) -> None:
+        tifffile.imwrite(
+            target,
+            pages(),
+            shape=size,
+            dtype=dtype,
+            photometric="minisblack",
+            compression="zlib",
+            bigtiff=math.prod(size) * dtype.itemsize > _TIFF,
+        )
 
     return write_with(path, write)
 

@@ -1,9 +1,11 @@
 """Predictions on disk: probabilities, masks, and how they came about.
 
     prediction.json            what was asked of whom, and the list of cases
-    probabilities/NAME.npy     (K, *S) float16; float32 values for restore
+    probabilities/NAME.npy     (K, *S) float16 of an image; float32 values for restore
+    probabilities/NAME.zarr    the same of a volume, in chunks
     masks/NAME.png|tif         after the decision
     ledger.jsonl               one line per finished case, with the digests of its files
+    work/NAME                  a volume that is being predicted
 
 A case counts as finished only when the ledger says so and its files still have the digests
 written there; a file that merely exists means nothing.
@@ -14,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -24,9 +26,12 @@ from numpy.typing import NDArray
 
 from lamina.errors import DataError, RecipeError
 from lamina.files import append_line, digest, read_lines, write_json, write_with
+from lamina.geometry.region import Region
 from lamina.predict.info import HEADER, Info, PredictedCase, must_continue, read_info
-from lamina.predict.masks import read_mask, suffix, write_mask
+from lamina.predict.masks import read_mask, suffix, write_mask, write_slabs
 from lamina.predict.names import check_ids, file_name
+from lamina.predict.store import Store
+from lamina.predict.stream import Place
 from lamina.result.decisions import AnyDecision
 from lamina.task import Task
 
@@ -111,24 +116,53 @@ class Predictions:
         raise DataError(f"{self.folder}: no case '{id}'; it has {len(self.info.cases)} others")
 
     def prob(self, id: str) -> NDArray[Any]:
-        """Return (K, *S) float16 probabilities (float32 values for restore), memory-mapped.
+        """Return (K, *S) float16 probabilities (float32 values for restore).
+
+        Those of an image are memory-mapped; those of a volume are read into memory as a whole:
+        ``slabs`` does not.
 
         Raises:
             DataError: the case is not finished, or its file is missing or damaged.
         """
-        case = self.case(id)
-        if self._row(case) is None:
-            raise DataError(f"{self.folder}: '{id}' is not finished; run the same predict again")
+        case = self._finished(id)
         path = self.prob_path(id)
+        if len(case.shape) != 2:
+            return self._store(case).read()
         try:
             prob = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
             raise DataError(f"{path}: not readable ({error}); predict again") from error
-        if prob.shape[1:] != case.shape:
-            raise DataError(
-                f"{path}: has shape {prob.shape}, the case {case.shape}; run the same predict again"
-            )
+        self._check_shape(case, prob.shape)
         return np.asarray(prob) if prob.size == 0 else prob
+
+    def slabs(self, id: str) -> Iterator[tuple[Region, NDArray[Any]]]:
+        """Yield what ``prob`` returns in parts (K, *region), in order along the first axis.
+
+        An image is one part; a part of a volume takes up to 64 MiB.
+
+        Raises:
+            DataError: as ``prob``.
+        """
+        case = self._finished(id)
+        if len(case.shape) == 2:
+            yield Region.whole(case.shape), self.prob(id)
+            return
+        store = self._store(case)
+        for region in store.slabs():
+            yield region, store.read(region)
+
+    def decided(self, id: str) -> Iterator[tuple[Region, NDArray[Any], NDArray[Any]]]:
+        """Yield parts with their probabilities and decided masks; values of restore twice.
+
+        A volume comes in slabs where each pixel is decided by itself, and else as a whole.
+        """
+        values = self.task.kind == "restore"
+        if values or self.decision.pixelwise:
+            parts = self.slabs(id)
+        else:
+            parts = iter([(Region.whole(self.case(id).shape), self.prob(id))])
+        for region, prob in parts:
+            yield region, prob, prob if values else self.decision(prob)
 
     def mask(self, id: str) -> NDArray[np.bool_]:
         """Return (K, *S) masks: the current decision on the stored probabilities."""
@@ -140,7 +174,8 @@ class Predictions:
 
     def prob_path(self, id: str) -> Path:
         """Where the probabilities of a case lie."""
-        return self.folder / "probabilities" / f"{file_name(id)}.npy"
+        ending = ".npy" if len(self.case(id).shape) == 2 else ".zarr"
+        return self.folder / "probabilities" / f"{file_name(id)}{ending}"
 
     def mask_path(self, id: str) -> Path:
         """Where the mask of a case lies."""
@@ -165,14 +200,60 @@ class Predictions:
         case = self.case(id)
         if prob.shape[1:] != case.shape:
             raise ValueError(f"{id}: an answer {prob.shape} for a case {case.shape}")
-        kind = np.float32 if self.task.kind == "restore" else np.float16
+        if len(case.shape) != 2:
+            place = self.place(id)
+            kind, about = place.dtype, {**place.about, "plan": place.plan}
+            store = Store.begin(place.store, case.axes, prob.shape, kind, about=about)
+            for region in store.slabs():
+                store.write(region, prob[(slice(None), *region.slices)].astype(kind))
+            self.finish(id)
+            return
 
         def write(path: Path) -> None:
-            stored = np.lib.format.open_memmap(path, mode="w+", dtype=kind, shape=prob.shape)
+            stored = np.lib.format.open_memmap(path, mode="w+", dtype=self._kind, shape=prob.shape)
             stored[...] = prob
             stored.flush()
 
         self._note(case, write_with(self.prob_path(id), write))
+
+    def place(self, id: str) -> Place:
+        """Return where the answer of a volume is streamed to; ``finish`` notes it."""
+        case, info = self.case(id), self.info
+        decides = [info.plan(), case.sha256, case.axes, *case.shape, *case.members]
+        return Place(
+            work=self.folder / "work" / file_name(id),
+            store=self.prob_path(id),
+            plan=hashlib.sha256(json.dumps(decides).encode()).hexdigest(),
+            dtype=self._kind,
+            about={
+                "version": info.lamina,
+                "recipe": info.recipe_digest,
+                "bundles": list(info.bundles),
+                "members": list(case.members),
+            },
+        )
+
+    def finish(self, id: str) -> None:
+        """Write the mask of a volume whose answer is stored, and note the case as finished.
+
+        Raises:
+            ResourceError: the disk is full; nothing is noted.
+        """
+        self._note(self.case(id), digest(self.prob_path(id)))
+        self.drop_work(id)
+
+    def written(self, id: str) -> int:
+        """Return the bytes on disk of a volume that is being predicted."""
+        place = self.place(id)
+        files = [one for folder in (place.work, place.store) for one in folder.rglob("*")]
+        return sum(one.stat().st_size for one in files if one.is_file())
+
+    def drop_work(self, id: str) -> None:
+        """Remove what a case needed until it was finished."""
+        work = self.folder / "work"
+        shutil.rmtree(work / file_name(id), ignore_errors=True)
+        if work.is_dir() and not any(work.iterdir()):
+            work.rmdir()
 
     def redecide(self, id: str) -> bool:
         """Write the mask anew if the decision changed since; return whether the case is finished.
@@ -195,11 +276,39 @@ class Predictions:
         row = {"id": case.id, "source": case.sha256, "members": list(case.members)}
         row["probability"] = probability
         self._done[case.id] = row
-        prob = self.prob(case.id)
-        answer = prob if self.task.kind == "restore" else self.decision(prob)
-        row["mask"] = write_mask(self.mask_path(case.id), answer, self.task)
+        row["mask"] = self._write_mask(case)
         row["decision"] = _digest_of(self.decision)
         append_line(self.folder / LEDGER, json.dumps(row))
+
+    def _write_mask(self, case: PredictedCase) -> str:
+        path, task = self.mask_path(case.id), self.task
+        if len(case.shape) == 2 or not (task.kind == "restore" or self.decision.pixelwise):
+            ((_, _, answer),) = self.decided(case.id)
+            return write_mask(path, answer, task)
+        shape = (task.outputs, *case.shape)
+        return write_slabs(path, lambda: (one for *_, one in self.decided(case.id)), task, shape)
+
+    @property
+    def _kind(self) -> type[np.floating[Any]]:
+        return np.float32 if self.task.kind == "restore" else np.float16
+
+    def _finished(self, id: str) -> PredictedCase:
+        case = self.case(id)
+        if self._row(case) is None:
+            raise DataError(f"{self.folder}: '{id}' is not finished; run the same predict again")
+        return case
+
+    def _store(self, case: PredictedCase) -> Store:
+        store = Store.open(self.prob_path(case.id))
+        self._check_shape(case, store.shape)
+        return store
+
+    def _check_shape(self, case: PredictedCase, shape: tuple[int, ...]) -> None:
+        if shape[1:] != case.shape:
+            raise DataError(
+                f"{self.prob_path(case.id)}: has shape {shape}, the case {case.shape}; run the "
+                "same predict again"
+            )
 
     def _row(self, case: PredictedCase) -> dict[str, Any] | None:
         row = self._done.get(case.id)
@@ -209,7 +318,7 @@ class Predictions:
 
     @staticmethod
     def _has(row: dict[str, Any], key: str, path: Path) -> bool:
-        return path.is_file() and digest(path) == row.get(key)
+        return path.exists() and digest(path) == row.get(key)
 
 
 def _digest_of(decision: AnyDecision) -> str:
@@ -222,7 +331,7 @@ def _clear(folder: Path) -> None:
         raise RecipeError(f"{folder}: holds no predictions to overwrite; choose another --out")
     for name in (HEADER, LEDGER):
         (folder / name).unlink(missing_ok=True)
-    for name in ("probabilities", "masks"):
+    for name in ("probabilities", "masks", "work"):
         shutil.rmtree(folder / name, ignore_errors=True)
 
 

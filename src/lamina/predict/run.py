@@ -16,7 +16,7 @@ from lamina.bundle import Bundle, load_bundles, versions
 from lamina.errors import DataError, PartialError, RecipeError
 from lamina.files import sweep
 from lamina.predict.crew import Crew
-from lamina.predict.engine import predict_case
+from lamina.predict.engine import Member, plan_case, predict_case, stream_case
 from lamina.predict.info import Info, PredictedCase
 from lamina.predict.inputs import Input, gather, open_input
 from lamina.predict.memory import keep_memory
@@ -185,27 +185,56 @@ def _predict_all(
         for id, (_, volume, chosen) in opened.cases.items():
             before = "kept" if found.finished(id) else "redecided"
             if before == "kept" or found.redecide(id):
+                found.drop_work(id)  # of a run that was killed at the last moment
                 counts[before] += 1
                 bar.advance(steps[id])
                 continue
             try:
-                prob = predict_case(
-                    volume,
-                    crew.members(chosen),
-                    crew.bundles[0].recipe,
-                    device=crew.device,
-                    precision=crew.precision,
-                    batch=size,
-                    progress=bar.advance if progress else None,
+                _predict(
+                    found, id, volume, crew.members(chosen), crew, size, bar, progress=progress
                 )
             except DataError as error:
                 if len(opened.cases) == 1:
                     raise
                 opened.refuse(volume.name, error)
                 continue
-            found.add(id, prob)
             counts["predicted"] += 1
     return counts
+
+
+def _predict(
+    found: Predictions,
+    id: str,
+    volume: Volume,
+    members: Sequence[Member],
+    crew: Crew,
+    size: int,
+    bar: Bar,
+    *,
+    progress: bool,
+) -> None:
+    """Predict one case into the folder: an image in memory, a volume slab by slab."""
+    recipe, device, precision = crew.bundles[0].recipe, crew.device, crew.precision
+    if len(volume.axes) == 2:
+        prob = predict_case(volume, members, recipe, device=device, precision=precision, batch=size)
+        bar.advance()
+        found.add(id, prob)
+        return
+    ahead = plan_case(volume, members, recipe, device=device, precision=precision, batch=size)
+    ahead.check_disk(found.folder, found.written(id))
+    for line in ahead.lines() if progress else ():
+        say(line)
+    stream_case(
+        volume,
+        members,
+        recipe,
+        place=found.place(id),
+        device=device,
+        precision=precision,
+        batch=size,
+        progress=bar.advance,
+    )
+    found.finish(id)
 
 
 def _tell(summary: dict[str, Any], opened: _Opened, *, progress: bool) -> None:

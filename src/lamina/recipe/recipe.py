@@ -41,14 +41,18 @@ class MeanOf(Spec):
     """Between the members of an ensemble: logits, probabilities, or the root of the mean square
     or third power of probabilities, which leans to the surest member (STEEL-24)."""
 
+    axes: Level = "probability"
+    """Between the axes that a volume is cut across; with logit everywhere the answer is the one
+    mean of all logits (FAULT-14)."""
+
     @model_validator(mode="after")
     def _probabilities_stay_probabilities(self) -> Self:
         members = "logit" if self.members == "logit" else "probability"
-        order = (self.views, self.tiles, members)
+        order = (self.views, self.tiles, members, self.axes)
         if list(order) != sorted(order):  # "logit" sorts before "probability"
             raise ValueError(
-                f"means are taken views, tiles, members; {order} would turn probabilities back "
-                "into logits: once 'probability', the outer levels must be too"
+                f"means are taken views, tiles, members, axes; {order} would turn probabilities "
+                "back into logits: once 'probability', the outer levels must be too"
             )
         return self
 

@@ -126,9 +126,9 @@ def _parts(runs: Sequence[Path], weights: Sequence[float] | None, mean: str) -> 
 
 
 def _mean_of(first: Bundle, pool: Pool) -> MeanOf:
-    if pool == "logit":  # logits reach the members only if nothing within them was activated
-        return MeanOf(views="logit", tiles="logit", members="logit")
     mean_of = first.recipe.predict.mean_of
+    if pool == "logit":  # logits reach the members only if nothing within them was activated
+        return MeanOf(views="logit", tiles="logit", members="logit", axes=mean_of.axes)
     return MeanOf(views=mean_of.views, tiles=mean_of.tiles, members=pool)
 
 

@@ -20,3 +20,8 @@ class Argmax(Decision):
         best = prob.argmax(axis=0)
         classes = np.arange(len(prob)).reshape(-1, *[1] * best.ndim)
         return np.asarray(best == classes)
+
+    @property
+    def pixelwise(self) -> bool:
+        """Each pixel is decided by itself."""
+        return True

@@ -18,3 +18,8 @@ class AsIs(Decision):
     def __call__(self, prob: NDArray[Any]) -> NDArray[np.bool_]:
         """Return (K, *S): True where the value is above zero."""
         return np.asarray(prob > 0)
+
+    @property
+    def pixelwise(self) -> bool:
+        """Each pixel is decided by itself."""
+        return True

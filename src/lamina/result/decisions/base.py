@@ -27,6 +27,11 @@ class Decision(Spec):
         """
         raise NotImplementedError
 
+    @property
+    def pixelwise(self) -> bool:
+        """Whether each pixel is decided by itself, so that a volume may be decided in parts."""
+        return False
+
 
 def per_class(value: T | tuple[T, ...], classes: int, name: str) -> tuple[T, ...]:
     """Return one number for each class, from one for all or a list of them.

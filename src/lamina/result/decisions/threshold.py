@@ -83,6 +83,12 @@ class Threshold(Decision):
                 masks[k] = False
         return masks
 
+    @property
+    def pixelwise(self) -> bool:
+        """Whether neither parts nor areas nor other classes matter."""
+        areas, parts = np.max(self.min_area), np.max(self.min_component)
+        return bool(areas <= 0 and parts <= 1 and self.overlap == "keep")
+
 
 def _paint(masks: NDArray[np.bool_]) -> None:
     """Leave each pixel to the largest of the parts that hold it; of equals, to the last class."""

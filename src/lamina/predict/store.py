@@ -1,0 +1,207 @@
+"""Answers of volumes on disk: a Zarr v3 array (K, *S) that is written and read a box at a time.
+
+Every chunk is written, and a missing one is refused: Zarr itself would read it as a constant.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import math
+import shutil
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import zarr
+from numpy.typing import NDArray
+from zarr.codecs import BloscCodec
+
+from lamina.errors import DataError
+from lamina.files import make_folder, refusal_said
+from lamina.geometry.region import Region
+
+_CHUNK = 2**18  # voxels: 64 x 64 x 64
+_THICKEST = 64
+_PART = 64 * 2**20  # bytes of the slices that are read together
+
+
+@dataclass(frozen=True)
+class Store:
+    """A Zarr array that is complete or being written."""
+
+    path: Path
+    array: zarr.Array[Any]
+
+    @classmethod
+    def begin(
+        cls,
+        path: Path,
+        axes: str,
+        shape: tuple[int, ...],
+        dtype: type[np.floating[Any]],
+        *,
+        slab: Mapping[int, int] | None = None,
+        about: Mapping[str, Any] | None = None,
+    ) -> Store:
+        """Make a store of NaN, or go on with one that was begun with the same values.
+
+        Args:
+            path: A folder whose name ends in ``.zarr``.
+            axes: Names of the spatial axes.
+            shape: (K, *S).
+            dtype: float16 or float32.
+            slab: Thickness along the stored axis that the writer walks along.
+            about: JSON values that the store carries.
+
+        Raises:
+            ResourceError: the disk is full.
+            RecipeError: nothing can be written there.
+        """
+        thick = {0: _depth(shape, np.dtype(dtype).itemsize)} | dict(slab or {})
+        chunks = (1, *_chunks(shape[1:], thick))
+        about = {"lamina": dict(about or {})}
+        if path.is_dir():
+            before = _opened(path)
+            if before is not None and _same(before, shape, dtype, chunks, about):
+                for left in path.rglob("*.partial"):  # of a process that was killed
+                    left.unlink()
+                return cls(path, before)
+            shutil.rmtree(path)
+        make_folder(path.parent)
+        with refusal_said(path):
+            made = zarr.create_array(
+                path,
+                shape=shape,
+                chunks=chunks,
+                dtype=dtype,
+                fill_value=math.nan,
+                compressors=BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"),
+                dimension_names=["channel", *axes],
+                attributes=about,
+                config={"write_empty_chunks": True},
+            )
+        return cls(path, made)
+
+    @classmethod
+    def open(cls, path: Path) -> Store:
+        """Open a store to read.
+
+        Raises:
+            DataError: it is missing or damaged, or chunks are missing.
+        """
+        array = _opened(path)
+        if array is None:
+            raise DataError(f"{path}: not readable as a Zarr array; run the same predict again")
+        there = sum(one.is_file() for one in (path / "c").rglob("*"))
+        if there < array.nchunks:
+            raise DataError(
+                f"{path}: has {there} of {array.nchunks} chunks; run the same predict again"
+            )
+        return cls(path, array)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """(K, *S)."""
+        return tuple(self.array.shape)
+
+    def boxes(self, region: Region) -> Iterator[Region]:
+        """Yield the parts of a spatial region that are one chunk each, in order."""
+        spans = []
+        for start, stop, side in zip(region.start, region.stop, self.array.chunks[1:], strict=True):
+            cuts = [start, *range((start // side + 1) * side, stop, side), stop]
+            spans.append(list(itertools.pairwise(cuts)))
+        for box in itertools.product(*spans):
+            yield Region(tuple(a for a, _ in box), tuple(b for _, b in box))
+
+    def write(self, box: Region, values: NDArray[Any]) -> None:
+        """Write (K, *box.shape); whole chunks, where several may write.
+
+        Raises:
+            ResourceError: the disk is full.
+        """
+        with refusal_said(self.path):
+            self.array[(slice(None), *box.slices)] = values
+
+    def read(self, box: Region | None = None) -> NDArray[Any]:
+        """Return (K, *box.shape) as it is stored; None: all of it.
+
+        Raises:
+            DataError: a chunk is damaged.
+        """
+        box = box or Region.whole(self.shape[1:])
+        try:
+            return np.asarray(self.array[(slice(None), *box.slices)])
+        except (OSError, ValueError, RuntimeError) as error:
+            raise DataError(
+                f"{self.path}: {box} is not readable ({error}); run the same predict again"
+            ) from error
+
+    def digest(self, region: Region) -> str | None:
+        """Return the SHA-256 of the chunks that hold a region; None: one of them is missing.
+
+        Of the files and not of their values: a file that lacks its end may still be decoded.
+        """
+        whole = hashlib.sha256()
+        for box in self.boxes(region):
+            for k in range(self.shape[0]):
+                path = self._file(k, box)
+                if not path.is_file():
+                    return None
+                whole.update(path.read_bytes())
+        return whole.hexdigest()
+
+    def _file(self, k: int, box: Region) -> Path:
+        sides = self.array.chunks[1:]
+        at = (str(a // side) for a, side in zip(box.start, sides, strict=True))
+        return self.path.joinpath("c", str(k), *at)
+
+    def slabs(self) -> Iterator[Region]:
+        """Yield the regions that together are all slices along the first axis, in order.
+
+        One is read in no more than 64 MiB, unless a single slice is larger.
+        """
+        whole, thick = Region.whole(self.shape[1:]), self.array.chunks[1]
+        for start in range(0, whole.stop[0], thick):
+            stop = min(start + thick, whole.stop[0])
+            yield Region((start, *whole.start[1:]), (stop, *whole.stop[1:]))
+
+
+def _depth(shape: tuple[int, ...], itemsize: int) -> int:
+    """Return how many slices along the first axis are read together."""
+    thick, each = _THICKEST, math.prod(shape) // max(shape[1], 1) * itemsize
+    while thick > 1 and thick * each > _PART:
+        thick //= 2
+    return thick
+
+
+def _chunks(shape: tuple[int, ...], thick: Mapping[int, int]) -> tuple[int, ...]:
+    """Return the sides of a chunk: as thick as the slabs, and about 2^18 voxels in all."""
+    free = len(shape) - len(thick)
+    left = max(_CHUNK // math.prod(thick.values()), 1)
+    side = 2 ** round(math.log2(left) / max(free, 1))
+    return tuple(min(thick.get(at, side), n) for at, n in enumerate(shape))
+
+
+def _opened(path: Path) -> zarr.Array[Any] | None:
+    try:
+        return zarr.open_array(path, mode="r+", zarr_format=3)
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _same(
+    array: zarr.Array[Any],
+    shape: tuple[int, ...],
+    dtype: type[np.floating[Any]],
+    chunks: tuple[int, ...],
+    about: Mapping[str, Any],
+) -> bool:
+    return (
+        array.shape == shape
+        and array.dtype == np.dtype(dtype)
+        and array.chunks == chunks
+        and dict(array.attrs) == about
+    )
