@@ -13,6 +13,32 @@ from lamina.geometry.window import Window, normalised
 _KEPT = 8  # windows of a tile's size
 
 
+class Weights:
+    """The windows of a lattice's tiles, which sum to 1 at every pixel.
+
+    Images of one shape share them, such as the slices of a volume.
+    """
+
+    def __init__(self, grid: TileGrid, window: Window, device: torch.device) -> None:
+        """Divide the windows of all tiles by their sum."""
+        weights = normalised(window, grid)
+        self._rows, self._columns = (torch.from_numpy(axis).to(device) for axis in weights)
+        # Most tiles of a lattice have the same weights; they are named alike here.
+        self._alike = [np.unique(axis, axis=0, return_inverse=True)[1].tolist() for axis in weights]
+        self._windows: dict[tuple[int, int, float], Tensor] = {}
+
+    def of(self, row: int, column: int, share: float) -> Tensor:
+        """Return the weights (h, w) of a tile; a row of the lattice needs few that differ."""
+        name = (self._alike[0][row], self._alike[1][column], share)
+        found = self._windows.get(name)
+        if found is None:
+            if len(self._windows) == _KEPT:
+                self._windows.clear()
+            rows = self._rows[row] if share == 1 else self._rows[row] * share
+            found = self._windows[name] = torch.outer(rows, self._columns[column])
+        return found
+
+
 class Sum:
     """A weighted sum of tiles over one image.
 
@@ -28,8 +54,18 @@ class Sum:
         *,
         device: torch.device,
         out: NDArray[np.float32] | None = None,
+        weights: Weights | None = None,
     ) -> None:
-        """Begin at 0; ``out`` is a float32 array (outputs, *grid.shape), None: a new one."""
+        """Begin at 0.
+
+        Args:
+            grid: The lattice of tiles.
+            window: How tiles fade into one another.
+            outputs: K of the answer.
+            device: Where tiles come from.
+            out: A float32 array (K, *grid.shape); None: a new one.
+            weights: Of the same lattice, window and device; None: they are made.
+        """
         shape = (outputs, *grid.shape)
         self._out = np.empty(shape, np.float32) if out is None else out
         if self._out.shape != shape or self._out.dtype != np.float32:
@@ -39,38 +75,23 @@ class Sum:
         values = torch.from_numpy(self._out)
         self.values = values if device.type == "cpu" else torch.empty(shape, device=device)
         self.values.zero_()
-        weights = normalised(window, grid)
-        self._rows, self._columns = (torch.from_numpy(axis).to(device) for axis in weights)
-        # Most tiles of a lattice have the same weights; they are named alike here.
-        self._alike = [np.unique(axis, axis=0, return_inverse=True)[1].tolist() for axis in weights]
+        self._weights = Weights(grid, window, device) if weights is None else weights
         self._tops, self._lefts = grid.starts
         self._size = tuple(min(a, b) for a, b in zip(grid.tile, grid.shape, strict=True))
         self._whole = self._size == grid.tile
-        self._windows: dict[tuple[int, int, float], Tensor] = {}
 
     def add(self, number: int, answer: Tensor, share: float = 1.0) -> None:
         """Add the answer (K, h, w) of the tile with that number in the lattice, times ``share``.
 
         What overhangs the image is left out. ``answer`` is not changed.
         """
-        row, column = divmod(number, len(self._columns))
-        window = self._weights(row, column, share)
+        row, column = divmod(number, len(self._lefts))
+        window = self._weights.of(row, column, share)
         height, width = self._size
         if not self._whole:  # the tile overhangs
             answer, window = answer[:, :height, :width], window[:height, :width]
         top, left = self._tops[row], self._lefts[column]
         self.values[:, top : top + height, left : left + width].addcmul_(answer, window)
-
-    def _weights(self, row: int, column: int, share: float) -> Tensor:
-        """Return the weights (h, w) of a tile; a row of the lattice needs few that differ."""
-        name = (self._alike[0][row], self._alike[1][column], share)
-        found = self._windows.get(name)
-        if found is None:
-            if len(self._windows) == _KEPT:
-                self._windows.clear()
-            rows = self._rows[row] if share == 1 else self._rows[row] * share
-            found = self._windows[name] = torch.outer(rows, self._columns[column])
-        return found
 
     def result(self) -> NDArray[np.float32]:
         """Return the array, (K, H, W) float32."""

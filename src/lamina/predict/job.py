@@ -6,7 +6,7 @@ Letters: B tiles of a batch, C channels in, K outputs, H and W rows and columns.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -20,7 +20,7 @@ from lamina.data.resized import Resized, resample
 from lamina.errors import ResourceError
 from lamina.geometry.tiles import TileGrid
 from lamina.geometry.view import members as views_of
-from lamina.predict.blend import Sum
+from lamina.predict.blend import Sum, Weights
 from lamina.predict.means import POWERS, Kind, activate, rooted
 from lamina.predict.memory import batch_size, is_out_of_memory, release
 from lamina.progress import say
@@ -28,6 +28,8 @@ from lamina.recipe.recipe import Predict
 from lamina.volume import ArrayVolume, Volume, read_all
 
 Array = NDArray[np.float32]
+
+_LATTICES = 8
 
 
 @dataclass(frozen=True)
@@ -61,6 +63,9 @@ class Job:
     logits: bool = False
     """Whether the mean over members, one of logits, is returned as it is; else activated."""
 
+    weights: dict[TileGrid, Weights] = field(default_factory=dict, repr=False)
+    """Windows of the lattices in use: slices of a volume have them in common."""
+
     def grid(self, member: Member, volume: Volume) -> TileGrid:
         """Return the lattice of a member's tiles over an image."""
         tile = member.tile or self.tile
@@ -92,7 +97,12 @@ class Job:
 
     def sum(self, grid: TileGrid, outputs: int, out: NDArray[np.float32] | None) -> Sum:
         """Return an empty sum over a lattice."""
-        return Sum(grid, self.options.window, outputs, device=self.device, out=out)
+        window, device = self.options.window, self.device
+        if grid not in self.weights:
+            if len(self.weights) == _LATTICES:
+                self.weights.clear()
+            self.weights[grid] = Weights(grid, window, device)
+        return Sum(grid, window, outputs, device=device, out=out, weights=self.weights[grid])
 
     def image(self, volume: Volume, out: NDArray[np.float32] | None) -> NDArray[np.float32]:
         """Predict, with ever smaller batches where memory runs out (M05)."""
