@@ -7,8 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
+from pydicom.dataset import FileDataset, FileMetaDataset
+from pydicom.uid import ExplicitVRLittleEndian
 
 from lamina.data.made_labels import INDEX, MadeLabels
+from lamina.data.readers import Dicom
 from lamina.errors import DataError, LeakError
 from lamina.files import digest, write_bytes, write_json, write_text
 from lamina.synth.png import encode_grey
@@ -90,3 +94,33 @@ def test_what_is_not_whole_is_not_opened(labels: MadeLabels, tmp_path: Path) -> 
     (labels.folder / INDEX).write_text('{"format": 1}')
     with pytest.raises(DataError, match="not readable by this lamina"):
         MadeLabels.open(labels.folder)
+
+
+def test_dicom_images_are_opened_as_the_recipe_says(labels: MadeLabels) -> None:
+    path = Path(labels.index.images[0].path)
+    write_scan(path, np.full((2, 3), 7, np.uint8))
+    images = [one.model_dump() for one in labels.index.images]
+    images[0]["sha256"] = digest(path)
+    index = labels.index.model_dump(mode="json") | {"images": images}
+    write_json(labels.folder / INDEX, index)
+    changed = MadeLabels.open(labels.folder)
+    (as_usual, _) = changed.cases("fold0", soft=False)
+    assert read_all(as_usual.image)[0, 0, 0] == 2 * 7 - 3
+    (stored, _) = changed.cases("fold0", soft=False, dicom=Dicom(rescale=False))
+    assert read_all(stored.image)[0, 0, 0] == 7
+
+
+def write_scan(path: Path, pixels: NDArray[np.uint8]) -> None:
+    """Write a DICOM image of slope 2 and intercept -3."""
+    meta = FileMetaDataset()
+    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.7"
+    meta.MediaStorageSOPInstanceUID = "1.2.3"
+    data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
+    data.SamplesPerPixel, data.PhotometricInterpretation = 1, "MONOCHROME2"
+    data.Rows, data.Columns = pixels.shape
+    data.BitsAllocated = data.BitsStored = 8
+    data.HighBit, data.PixelRepresentation = 7, 0
+    data.RescaleSlope, data.RescaleIntercept = 2, -3
+    data.PixelData = pixels.tobytes()
+    data.save_as(path, enforce_file_format=True)

@@ -81,6 +81,20 @@ def test_both_directions_agree_with_numbers_worked_out_by_hand(
         np.testing.assert_array_equal(decode(text, mask.shape, code), mask)
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (3, 5), (64, 64), (300, 401)])
+def test_siim_3_runs_that_end_at_the_very_last_pixel_are_kept(
+    way: str, shape: tuple[int, int]
+) -> None:
+    """SIIM-3: the published encoder lost them, so that a full mask became -1."""
+    full = np.ones(shape, np.bool_)
+    assert encode(full, "siim") == f"0 {full.size}"
+    last = np.zeros(shape, np.bool_)
+    last[-1, -1] = True
+    assert encode(last, "siim") == f"{last.size - 1} 1"
+    for mask in (full, last):
+        np.testing.assert_array_equal(decode(encode(mask, "siim"), shape, "siim"), mask)
+
+
 @pytest.mark.parametrize("mode", ["numpy", "compiled"])
 @settings(max_examples=100, deadline=None)
 @given(mask=small_masks, code=codes, form=st.sampled_from(["C", "F", "strided", "offset"]))

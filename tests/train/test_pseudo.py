@@ -17,6 +17,7 @@ from steel import SHAPE, SMALL, known, recipe, unlabelled
 
 from lamina.bundle import Bundle
 from lamina.data.made_labels import MadeLabels
+from lamina.data.readers import Dicom
 from lamina.data.splits import read_folds
 from lamina.errors import DataError, LeakError, RecipeError
 from lamina.files import digest, read_json, write_json
@@ -127,6 +128,11 @@ def test_a_run_learns_from_made_labels_and_says_so(
     again = recipe(tmp_path, SMALL, *changes)
     with pytest.raises(RecipeError, match="began with other made labels"):
         train(again, data=folder / "known", out=tmp_path / "run", folds=(0,), pseudo=other)
+
+
+def test_labels_open_dicom_images_as_the_catalog_of_the_run_does(folder: Path) -> None:
+    found = seen(folder, folder / "labels", "data.dicom.rescale=false")
+    assert found.dicom == Dicom(rescale=False)
 
 
 def test_batches_are_mixed_by_source_in_the_share_asked_for(folder: Path) -> None:

@@ -24,7 +24,7 @@ from pydantic import ValidationError
 from lamina.data.case import Case
 from lamina.data.csv_table import read_table
 from lamina.data.names import nfc
-from lamina.data.readers import open_volume
+from lamina.data.readers import Dicom, open_volume
 from lamina.data.rle_target import CodedMask, RleTarget
 from lamina.data.soft_target import SoftTarget
 from lamina.errors import DataError, LeakError
@@ -176,9 +176,10 @@ class MadeLabels:
                 + "\n".join(f"  {one} is {other}" for one, other in both[:_LISTED])
             )
 
-    def cases(self, name: str, *, soft: bool) -> list[Case]:
+    def cases(self, name: str, *, soft: bool, dicom: Dicom | None = None) -> list[Case]:
         """Return the images kept in a set, with probabilities or masks as their target.
 
+        ``dicom`` says how the values of DICOM images are meant, as the catalog of the run does.
         Facts of a case: ``source`` (pseudo), ``labels`` (soft or hard), and ``classes`` and
         ``area_<index>`` of the masks.
 
@@ -193,7 +194,13 @@ class MadeLabels:
         images = {one.id: one for one in self.index.images}
         outputs = len(self.index.names)
         return [
-            _case(images[id], _sound(folder, *file) if soft else None, masks[id], outputs)
+            _case(
+                images[id],
+                _sound(folder, *file) if soft else None,
+                masks[id],
+                outputs=outputs,
+                dicom=dicom,
+            )
             for id, file in made.soft.items()
         ]
 
@@ -216,11 +223,18 @@ def _sound(folder: Path, name: str, sha256: str) -> Path:
     return path
 
 
-def _case(made: MadeImage, soft: Path | None, masks: Mapping[int, CodedMask], outputs: int) -> Case:
+def _case(
+    made: MadeImage,
+    soft: Path | None,
+    masks: Mapping[int, CodedMask],
+    *,
+    outputs: int,
+    dicom: Dicom | None,
+) -> Case:
     path = Path(made.path)
     if not path.is_file() or digest(path) != made.sha256:
         raise DataError(f"{path}: missing or changed since its labels were made; make them again")
-    image = open_volume(path)
+    image = open_volume(path, dicom=dicom)
     held = tuple((masks[k],) if k in masks else () for k in range(outputs))
     hard = RleTarget(made.id, (image.shape[0], image.shape[1]), held)
     areas = hard.areas()

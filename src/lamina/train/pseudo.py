@@ -9,7 +9,9 @@ from typing import Any
 
 from lamina import files
 from lamina.data.case import Case
+from lamina.data.catalogs import CsvRle, Folder
 from lamina.data.made_labels import INDEX, MadeLabels
+from lamina.data.readers import Dicom
 from lamina.data.samplers.mixed import rounded
 from lamina.errors import DataError, RecipeError
 from lamina.recipe.recipe import Recipe
@@ -53,6 +55,8 @@ class Labels:
     made: MadeLabels | None
     wanted: frozenset[str]
     """Kinds of labels that stages ask for."""
+    dicom: Dicom | None = None
+    """How the values of DICOM images are meant; None: the catalog does not say."""
 
     def of(self, fold: int) -> Made:
         """Return the cases for a fold, made by members that never saw what it holds out.
@@ -69,7 +73,10 @@ class Labels:
                 f"labels/{name}/figures.csv); make labels with a lower --sure"
             )
         return Made(
-            {kind: self.made.cases(name, soft=kind == "soft") for kind in sorted(self.wanted)}
+            {
+                kind: self.made.cases(name, soft=kind == "soft", dicom=self.dicom)
+                for kind in sorted(self.wanted)
+            }
         )
 
     def known(self, own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
@@ -140,7 +147,8 @@ def open_labels(
     for fold in folds:
         held_out = [(one.id, known[one.id]["sha256"]) for one in opened.held_out(fold)]
         made.check(fold, held_out)
-    return Labels(made, wanted)
+    data = recipe.data
+    return Labels(made, wanted, data.dicom if isinstance(data, CsvRle | Folder) else None)
 
 
 def record_labels(out: Path, labels: Labels) -> None:

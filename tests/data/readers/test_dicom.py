@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
@@ -203,6 +204,20 @@ def test_without_pydicom_one_line_says_what_to_install(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert "pip install 'lamina[dicom]'" in done.stderr.splitlines()[-1]
+
+
+def test_fault_I07_a_code_that_claims_another_size_is_refused_before_it_is_decoded(
+    tmp_path: Path, ramp: NDArray[np.uint16]
+) -> None:
+    path = made(tmp_path / "a.dcm", ramp)
+    data = pydicom.dcmread(path)
+    code = imagecodecs.jpegls_encode(np.zeros((400, 600), np.uint16))
+    data.PixelData = pydicom.encaps.encapsulate([code])
+    data["PixelData"].is_undefined_length = True
+    data.file_meta.TransferSyntaxUID = pydicom.uid.JPEGLSLossless
+    data.save_as(path)
+    with pytest.raises(DataError, match=r"code says \(400, 600\) rows and columns, the header"):
+        read_all(open_volume(path))
 
 
 def test_reading_other_files_imports_no_pydicom() -> None:

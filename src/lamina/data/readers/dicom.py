@@ -12,21 +12,24 @@ import struct
 import warnings
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import imagecodecs
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
 
+from lamina.data.readers.dicom_deflated import SYNTAX, read_deflated
+from lamina.data.readers.dicom_values import Dicom, meaning_of
+from lamina.data.readers.jpeg_size import code_size
 from lamina.data.readers.recent import RECENT
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
-from lamina.spec import Spec
 from lamina.volume import check_within
 
 if TYPE_CHECKING:
-    from pydicom import FileDataset
+    from pydicom import Dataset
+
+__all__ = ["Dicom", "DicomFile"]
 
 _GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
@@ -35,31 +38,6 @@ _BROKEN = (
     *(OSError, EOFError, ValueError, RuntimeError, AttributeError, LookupError, TypeError),
     *(struct.error, NotImplementedError, zlib.error),
 )
-
-
-class Dicom(Spec):
-    """How the stored numbers of DICOM files become grey values; other files do not care.
-
-    The order is that of the standard (PS3.3 C.11): rescale, window, and MONOCHROME1 turned so that
-    larger is brighter, once.
-    """
-
-    rescale: bool = True
-    """Apply the slope and intercept of the header, such as those that make Hounsfield units."""
-
-    window: Literal["none", "first"] | tuple[float, float] = "none"
-    """none: all bits stay; first: the first window of the header; or its centre and width, in
-    rescaled units. A window makes 0..255."""
-
-    frame: int | None = Field(default=None, ge=0)
-    """Which frame of a file of several, counted from 0; null: such files are refused."""
-
-    @field_validator("window")
-    @classmethod
-    def _window_has_a_width(cls, window: str | tuple[float, float]) -> str | tuple[float, float]:
-        if isinstance(window, tuple) and window[1] <= 1:
-            raise ValueError(f"a window is its centre and a width above 1, not {list(window)}")
-        return window
 
 
 class DicomFile:
@@ -81,7 +59,8 @@ class DicomFile:
         Raises:
             RecipeError: pydicom is not installed.
             DataError: the file is cut off or no DICOM image, has several frames and none is
-                chosen, lacks the window asked for, or its colours are of no known kind.
+                chosen, lacks the window asked for, has one that cannot be applied, or its colours
+                are of no known kind.
         """
         self.path, self._options = Path(path), options
         head = self._head()
@@ -103,9 +82,7 @@ class DicomFile:
         if bits not in (8, 16, 32):
             raise DataError(f"{path}: has {bits} bits per pixel; read are 8, 16 and 32")
         self._stored = np.dtype(f"{'i' if signed else 'u'}{bits // 8}")
-        self._bits = int(head.get("BitsStored") or bits)
-        self._slope, self._intercept = self._modality(head)
-        self._window = self._chosen(head)
+        self._meaning = meaning_of(head, options, stored=self._stored, name=str(path))
         stat = self.path.stat()
         self._key = (str(path), stat.st_size, stat.st_mtime_ns, options.model_dump_json())
 
@@ -121,9 +98,8 @@ class DicomFile:
 
     @property
     def dtype(self) -> np.dtype[Any]:
-        """The stored type, or float32 where values are rescaled or windowed."""
-        changed = self._window is not None or (self._slope, self._intercept) != (1, 0)
-        return np.dtype(np.float32) if changed else self._stored
+        """The stored type, that of the modality table, or float32 if rescaled or windowed."""
+        return self._meaning.dtype
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return a copy, ``(channels, *region.shape)``.
@@ -136,44 +112,30 @@ class DicomFile:
         whole = RECENT.get(self._key, self._decode)
         return np.array(whole[(slice(None), *region.slices)], order="C")
 
-    def _head(self) -> FileDataset:
-        head = self._opened(defer_size=1024)
+    def _head(self) -> Dataset:
+        head = self._opened(pixels=False)
         if "PixelData" not in head:
             raise DataError(f"{self.path}: has no pixels; it is cut off, or no image; leave it out")
         return head
 
-    def _opened(self, **options: Any) -> FileDataset:
+    def _opened(self, *, pixels: bool) -> Dataset:
+        """Return the file's elements; without ``pixels`` large ones are read when asked for."""
         reader = _pydicom(self.path)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of values that are against the standard
-                return reader.dcmread(self.path, **options)  # type: ignore[no-any-return]
+                first = reader.filereader.read_file_meta_info(self.path)
+                if str(first.get("TransferSyntaxUID")) == SYNTAX:
+                    return read_deflated(self.path, first, pixels=pixels)
+                defer = None if pixels else 1024
+                return reader.dcmread(self.path, defer_size=defer)  # type: ignore[no-any-return]
         except FileNotFoundError:
             raise DataError(f"{self.path}: no such file") from None
         except (*_BROKEN, reader.errors.InvalidDicomError) as error:
             raise DataError(f"{self.path}: is cut off or no DICOM file ({error})") from error
 
-    def _modality(self, head: FileDataset) -> tuple[float, float]:
-        if not self._options.rescale:
-            return 1.0, 0.0
-        return float(head.get("RescaleSlope") or 1), float(head.get("RescaleIntercept") or 0)
-
-    def _chosen(self, head: FileDataset) -> tuple[float, float] | None:
-        window = self._options.window
-        if isinstance(window, tuple):
-            return window
-        if window == "none":
-            return None
-        pair = [np.atleast_1d(head.get(f"Window{word}") or ()) for word in ("Center", "Width")]
-        if not all(len(values) for values in pair):
-            raise DataError(
-                f"{self.path}: its header has no window; give centre and width with "
-                "data.dicom.window, or none"
-            )
-        return float(pair[0][0]), max(float(pair[1][0]), 1 + 1e-6)
-
     def _decode(self) -> NDArray[Any]:
-        data = self._opened()
+        data = self._opened(pixels=True)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("error")  # pydicom warns of pixels that are too few
@@ -188,9 +150,9 @@ class DicomFile:
         stored = stored.reshape(*stored.shape[:2], -1)
         if stored.shape != wanted:
             raise DataError(f"{self.path}: its pixels are {stored.shape}, its header says {wanted}")
-        return self._meant(stored.transpose(2, 0, 1))
+        return self._meaning.values(stored.transpose(2, 0, 1), data, str(self.path))
 
-    def _unpacked(self, data: FileDataset) -> NDArray[Any]:
+    def _unpacked(self, data: Dataset) -> NDArray[Any]:
         """Return the chosen frame as stored, (rows, columns) or (rows, columns, 3)."""
         name, frame = data.file_meta.TransferSyntaxUID.name, self._options.frame or 0
         if "JPEG" not in name and "HTJ2K" not in name:
@@ -201,6 +163,8 @@ class DicomFile:
         packed = list(encaps.generate_frames(data.PixelData, number_of_frames=count))[frame]
         if _END not in packed[-4:]:  # decoders fill up what is missing, without a word
             raise ValueError("the code of the image has no end")
+        if (size := code_size(packed)) != self.shape:  # before memory is taken for it
+            raise ValueError(f"the code says {size} rows and columns, the header {self.shape}")
         if "2000" in name or "HTJ2K" in name:
             found = imagecodecs.jpeg2k_decode(packed)
         elif "JPEG-LS" in name:
@@ -208,22 +172,6 @@ class DicomFile:
         else:
             found = imagecodecs.jpeg_decode(packed)
         return np.asarray(found).astype(self._stored, copy=False)
-
-    def _meant(self, stored: NDArray[Any]) -> NDArray[Any]:
-        """Return what the stored numbers mean: rescaled, windowed, larger is brighter."""
-        turned, window = self._colours == "MONOCHROME1", self._window
-        if turned and window is None:
-            signed = self._stored.kind == "i"
-            stored = (-1 if signed else (1 << self._bits) - 1) - stored
-            stored = stored.astype(self._stored, copy=False)
-        if self.dtype == self._stored:
-            return np.ascontiguousarray(stored)
-        values = stored.astype(np.float32) * np.float32(self._slope) + np.float32(self._intercept)
-        if window is None:
-            return np.asarray(values)
-        centre, width = window
-        values = ((values - (centre - 0.5)) / (width - 1) + 0.5).clip(0, 1) * 255
-        return np.asarray(255 - values if turned else values, np.float32)
 
 
 def _pydicom(path: Path) -> Any:
