@@ -324,3 +324,22 @@ def test_no_name_leads_out_of_the_folder(tmp_path: Path, name: str) -> None:
         return
     assert Path(os.path.normpath(path)).is_relative_to(tmp_path)
     assert path.resolve().is_relative_to(tmp_path.resolve())
+
+
+def test_a_scratch_stream_lies_beside_and_is_gone_whatever_happens(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "file"
+    with files.scratch(path) as stream:
+        stream.write(NEW)
+        stream.seek(4)
+        assert stream.read() == NEW[4:]
+        assert all(name.startswith(".") for name in names(path.parent))
+    assert names(path.parent) == []
+    with pytest.raises(ZeroDivisionError), files.scratch(path):
+        raise ZeroDivisionError
+    assert names(path.parent) == []
+
+
+def test_a_scratch_stream_on_a_full_disk_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ResourceError, match="the disk is full"), files.scratch(tmp_path / "file"):
+        raise OSError(errno.ENOSPC, "No space left on device")
+    assert names(tmp_path) == []

@@ -64,6 +64,46 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[IO[bytes]]:
         beside.unlink(missing_ok=True)
 
 
+@contextmanager
+def scratch(path: Path) -> Iterator[IO[bytes]]:
+    """Open an empty stream, to write and to read, beside ``path``; gone when the block ends.
+
+    For what is too large for the memory while ``path`` is made.
+
+    Raises:
+        ResourceError: the disk is full.
+        RecipeError: nothing can be written there.
+    """
+    make_folder(path.parent)
+    beside = path.with_name(f".{path.name}.{os.getpid()}.scratch{_PARTIAL}")
+    try:
+        with refusal_said(path), beside.open("w+b") as stream:
+            yield stream
+    finally:
+        beside.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield an empty folder that becomes ``path`` when the block ends without an error.
+
+    Raises:
+        ResourceError: the disk is full.
+        RecipeError: nothing can be written there, or something is there already.
+    """
+    if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+        raise RecipeError(f"{path}: is there already; choose another place, or remove it")
+    beside = path.with_name(f".{path.name}{_PARTIAL}")
+    shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed
+    make_folder(beside)
+    try:
+        yield beside
+        with refusal_said(path):
+            _put_in_place(beside, path)
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
 def make_folder(path: Path) -> None:
     """Make a folder and those above it, unless they are there.
 

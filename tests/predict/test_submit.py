@@ -7,12 +7,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 import lamina
 from lamina.errors import DataError, RecipeError
 from lamina.predict.predictions import Info, PredictedCase, Predictions
 from lamina.predict.submit import submit
 from lamina.recipe.load import load_recipe
+from lamina.result.submissions import read_coordinates
 
 
 def predicted(folder: Path, *changes: str, finished: int = 2, classes: int = 2) -> Path:
@@ -105,3 +107,67 @@ def test_siim_32_images_of_the_sample_are_written_in_its_order_and_no_others(
         submit(pred, out, format="siim", sample=sample)
     with pytest.raises(RecipeError, match="--sample is for the siim format, not for severstal"):
         submit(pred, out, format="severstal", sample=sample)
+
+
+def predicted_volumes(folder: Path, *changes: str) -> tuple[Path, NDArray[np.float32]]:
+    """Two volumes of background and fault, so large that each comes in several slabs."""
+    recipe = load_recipe(
+        "volume-laptop",
+        [
+            "task={kind: multiclass, names: [rock, fault]}",
+            "data.labels=null",
+            "decide={kind: argmax}",
+            *changes,
+        ],
+    )
+    shape = (70, 4, 6)
+    cases = tuple(
+        PredictedCase(
+            id=id,
+            source=id,
+            sha256="1" * 64,
+            axes="zyx",
+            shape=shape,
+            members=("fold0",),
+            known="new",
+        )
+        for id in ("2023-10-05_b", "2023-10-05_a")
+    )
+    info = Info(
+        lamina=lamina.__version__,
+        recipe=recipe,
+        recipe_digest=recipe.digest(),
+        bundles=("0" * 64,),
+        members="all",
+        predict=recipe.predict,
+        tile=recipe.tile,
+        precision="float32",
+        device="cpu",
+        versions={},
+        decision=recipe.decide,
+        cases=cases,
+    )
+    predictions = Predictions.create(folder, info)
+    fault = np.random.default_rng(0).choice([0.25, 0.5, 0.75], (2, *shape)).astype(np.float32)
+    for case, prob in zip(cases, fault, strict=True):
+        predictions.add(case.id, np.stack([1 - prob, prob]))
+    return folder, fault
+
+
+def test_fault_15_volumes_are_handed_in_as_coordinates_slab_by_slab(tmp_path: Path) -> None:
+    pred, prob = predicted_volumes(tmp_path / "pred", "submit={kind: coordinates_npz}")
+    assert len(list(Predictions.open(pred).slabs("2023-10-05_a"))) == 2
+    out = tmp_path / "s.npz"
+    found = submit(pred, out)
+    assert found == {"format": "coordinates_npz", "out": str(out), "rows": 2, "cases": 2}
+    got = dict(read_coordinates(out))
+    assert list(got) == ["2023-10-05_a", "2023-10-05_b"]
+    for name, fault in zip(("2023-10-05_b", "2023-10-05_a"), prob, strict=True):
+        # FAULT-14: where both are equally probable it is background
+        np.testing.assert_array_equal(got[name], np.argwhere(fault > 0.5))
+
+
+def test_a_csv_of_images_refuses_volumes(tmp_path: Path) -> None:
+    pred, _ = predicted_volumes(tmp_path / "pred")
+    with pytest.raises(DataError, match="3 axes"):
+        submit(pred, tmp_path / "s.csv", format="severstal")

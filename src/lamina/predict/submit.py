@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from lamina.errors import DataError, RecipeError
 from lamina.predict.predictions import Predictions
-from lamina.result.submissions import FORMATS, AnySubmission, Siim, sample_ids
+from lamina.result.submissions import FORMATS, AnySubmission, Part, Siim, sample_ids
 
 _IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm"}
 
@@ -17,9 +18,12 @@ def submit(
 ) -> dict[str, Any]:
     """Decide on every case and write the masks down, one case in memory at a time.
 
+    Of a volume no more than a slab is in memory, where the format and the decision allow it.
+
     Args:
         pred: A folder of ``lamina predict``, finished.
-        out: The file to write; it appears whole or not at all.
+        out: The file to write; it appears whole or not at all. An archive of coordinates that is
+            there is extended.
         format: Name of a submission format; None: the one of the recipe.
         sample: A sample submission of the siim format: its images are written, in its order, and
             no others (SIIM-32). An id of the prediction may end in the suffix of an image file.
@@ -36,19 +40,35 @@ def submit(
     form = _format(predictions, format)
     if predictions.task.kind == "restore":
         raise RecipeError(f"{pred}: holds values, not masks; {_name(form)} needs masks")
+    ids = finished_ids(predictions)
+    rows = {id: id for id in ids}
+    if sample is not None:
+        rows = _as_in_sample(form, ids, sample)
+    parts = ((row, _parts(predictions, id)) for row, id in rows.items())
+    written = form.write_parts(parts, out)
+    found = {"format": _name(form), "out": str(out), "rows": written, "cases": len(rows)}
+    return found if sample is None else {**found, "skipped": len(ids) - len(rows)}
+
+
+def finished_ids(predictions: Predictions) -> list[str]:
+    """Return the ids of all cases, sorted.
+
+    Raises:
+        DataError: not all are finished, or there are none.
+    """
     ids = sorted(predictions.ids)
     missing = len(predictions.info.cases) - len(ids)
     if missing or not ids:
         raise DataError(
-            f"{pred}: {missing} of {len(predictions.info.cases)} cases are not predicted yet; run "
-            "the same `lamina predict` again, it goes on where it stopped"
+            f"{predictions.folder}: {missing} of {len(predictions.info.cases)} cases are not "
+            "predicted yet; run the same `lamina predict` again, it goes on where it stopped"
         )
-    rows = {id: id for id in ids}
-    if sample is not None:
-        rows = _as_in_sample(form, ids, sample)
-    written = form.write(((row, predictions.mask(id)) for row, id in rows.items()), out)
-    found = {"format": _name(form), "out": str(out), "rows": written, "cases": len(rows)}
-    return found if sample is None else {**found, "skipped": len(ids) - len(rows)}
+    return ids
+
+
+def _parts(predictions: Predictions, id: str) -> Iterator[Part]:
+    for region, _, masks in predictions.decided(id):
+        yield region, masks
 
 
 def _as_in_sample(form: AnySubmission, ids: list[str], sample: Path) -> dict[str, str]:

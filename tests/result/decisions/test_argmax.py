@@ -16,6 +16,13 @@ def test_a_tie_goes_to_the_lowest_class() -> None:
     assert Argmax()(prob).argmax(axis=0).tolist() == [[0, 1, 2]]
 
 
+def test_fault_14_between_background_and_fault_a_tie_is_background() -> None:
+    fault = np.array([0.5, np.nextafter(np.float16(0.5), np.float16(1)), 0.0, 1.0], np.float16)
+    masks = Argmax()(np.stack([1 - fault, fault])[:, None, None])
+    assert masks[1].ravel().tolist() == [False, True, False, True]
+    np.testing.assert_array_equal(masks[0], ~masks[1])
+
+
 @settings(max_examples=25)
 @given(arrays(np.float16, (3, 2, 2, 2), elements=st.sampled_from([0.0, 0.25, 0.5])))
 def test_exactly_one_class_at_every_pixel(prob: NDArray[np.float16]) -> None:

@@ -6,13 +6,28 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lamina.result.submissions.base import Submission
+from lamina.result.submissions.base import Part, Submission
+from lamina.result.submissions.coordinates_npz import CoordinatesNpz, read_coordinates
 from lamina.result.submissions.severstal import Severstal
 from lamina.result.submissions.siim import Siim, sample_ids
 
-AnySubmission = Annotated[Severstal | Siim, Field(discriminator="kind")]
+AnySubmission = Annotated[CoordinatesNpz | Severstal | Siim, Field(discriminator="kind")]
 
-FORMATS: dict[str, type[Severstal] | type[Siim]] = {"severstal": Severstal, "siim": Siim}
+FORMATS: dict[str, type[CoordinatesNpz] | type[Severstal] | type[Siim]] = {
+    "severstal": Severstal,
+    "siim": Siim,
+    "coordinates_npz": CoordinatesNpz,
+}
 """What the command line calls them."""
 
-__all__ = ["FORMATS", "AnySubmission", "Severstal", "Siim", "Submission", "sample_ids"]
+__all__ = [
+    "FORMATS",
+    "AnySubmission",
+    "CoordinatesNpz",
+    "Part",
+    "Severstal",
+    "Siim",
+    "Submission",
+    "read_coordinates",
+    "sample_ids",
+]

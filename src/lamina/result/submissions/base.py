@@ -11,7 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.errors import DataError
+from lamina.geometry.region import Region
 from lamina.spec import Spec
+
+Part = tuple[Region, NDArray[np.bool_]]
+"""A region of a case and its masks (K, *region.shape)."""
 
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
@@ -34,6 +38,27 @@ class Submission(Spec):
         """
         raise NotImplementedError
 
+    def write_parts(self, results: Iterable[tuple[str, Iterable[Part]]], path: Path) -> int:
+        """Do what ``write`` does with cases that come in parts.
+
+        Args:
+            results: Case id and its parts, in order along the first axis, each with the whole
+                of the other axes; in the order to write.
+            path: The file to write.
+
+        Returns:
+            As ``write``.
+
+        Raises:
+            DataError: as ``write``.
+        """
+        return self.write(((name, _whole(parts)) for name, parts in results), path)
+
+
+def _whole(parts: Iterable[Part]) -> NDArray[np.bool_]:
+    masks = [masks for _, masks in parts]
+    return masks[0] if len(masks) == 1 else np.concatenate(masks, axis=1)
+
 
 def check_row(name: str, masks: NDArray[np.bool_], seen: set[str], format: str) -> None:
     """Note a case as written, unless it cannot be a row of a csv of images.
@@ -48,11 +73,20 @@ def check_row(name: str, masks: NDArray[np.bool_], seen: set[str], format: str) 
         )
     if name in seen:
         raise DataError(f"case {name}: stands twice in the prediction; rename one of the images")
+    check_cell(name)
+    seen.add(name)
+
+
+def check_cell(name: str) -> None:
+    """Refuse a name that a spreadsheet would run, or that is empty.
+
+    Raises:
+        DataError: it begins like a formula.
+    """
     if not name or name.startswith(_FORMULA):
         raise DataError(
             f"case {name!r}: a spreadsheet would run this id as a formula; rename the image"
         )
-    seen.add(name)
 
 
 def csv_line(cells: Iterable[str]) -> bytes:
