@@ -80,3 +80,23 @@ def test_shift_there_and_back_is_the_same_box(rows: tuple[int, int], move: tuple
     assert moved.shape == region.shape
     assert moved.start == (region.start[0] + move[0], region.start[1] + move[1])
     assert moved.shift((-move[0], -move[1])) == region
+
+
+@given(spans, spans, spans, spans)
+def test_two_regions_share_exactly_the_pixels_of_both(
+    rows: tuple[int, int],
+    columns: tuple[int, int],
+    other_rows: tuple[int, int],
+    other_columns: tuple[int, int],
+) -> None:
+    one, other = box(rows, columns), box(other_rows, other_columns)
+    shared = one.clip_to(other)
+    expected = [
+        set(range(a, b)) & set(range(c, d))
+        for a, b, c, d in zip(one.start, one.stop, other.start, other.stop, strict=True)
+    ]
+    kept = [set(range(a, b)) for a, b in zip(shared.start, shared.stop, strict=True)]
+    if all(expected):
+        assert kept == expected
+    else:
+        assert 0 in shared.shape

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from lamina.errors import RecipeError
-from lamina.model.metrics import CountMetric, DiceScore, FBeta, Iou, Psnr
+from lamina.model.metrics import CountMetric, DiceScore, FBeta, Iou, Psnr, TolerantDice
 from lamina.predict.aims import aim_of
 from lamina.result.search import Tables
 
@@ -41,6 +41,12 @@ def test_the_decision_scores_what_the_search_promised(
 def test_one_class_may_have_a_minimum_area_in_any_scope() -> None:
     assert aim_of(DiceScore(over="image"), outputs=1).over == "case"
     assert aim_of(DiceScore(over="image"), outputs=4).over == "case_foreground"
+
+
+def test_dice_with_a_tolerance_is_tuned_as_dice() -> None:
+    assert aim_of(TolerantDice(over="pooled"), outputs=2) == aim_of(
+        DiceScore(over="pooled"), outputs=2
+    )
 
 
 def test_values_have_nothing_to_tune() -> None:

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 import lamina
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.rle import encode
+from lamina.model.metrics import DiceScore, MseScore, TolerantDice
 from lamina.predict.predictions import Info, PredictedCase, Predictions
 from lamina.predict.score import score, table
 from lamina.recipe.load import load_recipe
@@ -206,3 +207,89 @@ def test_background_of_exclusive_classes_is_no_defect(tmp_path: Path) -> None:
     assert found["value"] == found["foreground_dice"] == pytest.approx(2 / 3)
     assert found["baseline_empty"] == 0
     assert [one["name"] for one in found["classes"]] == ["one"]
+
+
+def fault_volumes(folder: Path, *changes: str) -> tuple[Recipe, list[NDArray[np.bool_]]]:
+    """Write volumes in the layout of FAULT-1: one with faults, one without; 70 slices each."""
+    truth = np.random.default_rng(7).random((2, 70, 4, 6)) < 0.2
+    truth[1] = False
+    for name, mask in zip("ab", truth, strict=True):
+        (folder / name).mkdir(parents=True)
+        np.save(folder / name / "seismicCubes_1.npy", np.zeros(mask.shape))
+        np.save(folder / name / "fault_1.npy", mask.astype(np.uint8))
+    options = [
+        "task={kind: multiclass, names: [rock, fault]}",
+        "data={kind: volume_pairs, image: seismicCubes*.npy, target: fault*.npy}",
+        "data.labels=null",
+        "split={kind: folds, count: 2}",
+        "frame.slices={axes: zy}",
+        "metric={kind: dice, over: image, empty: one, ignore_first: true}",
+        "decide={kind: argmax}",
+    ]
+    return load_recipe("volume-laptop", [*options, *changes]), list(truth)
+
+
+def probabilities(fault: NDArray[Any]) -> NDArray[np.float32]:
+    return np.stack([1 - fault, fault]).astype(np.float32)
+
+
+def test_the_fault_competition_pools_the_voxels_of_each_volume(tmp_path: Path) -> None:
+    """Section 6, Dark side: the mean over volumes of 3-D Dice, both empty = 1 (FAULT-14)."""
+    recipe, truth = fault_volumes(tmp_path / "truth")
+    guess = np.random.default_rng(8).choice([0.0, 0.5, 1.0], truth[0].shape)
+    maps = {"a": probabilities(guess), "b": probabilities(np.full(guess.shape, 0.5))}
+    pred = predicted(tmp_path / "pred", recipe, maps)
+    found = score(pred, tmp_path / "truth")
+    shown = guess > 0.5  # a tie is background
+    dice = 2 * (shown & truth[0]).sum() / (shown.sum() + truth[0].sum())
+    assert found["value"] == pytest.approx((dice + 1) / 2)
+    assert found["baseline_empty"] == 0.5
+    by_slice = [
+        2 * (a & t).sum() / (a.sum() + t.sum()) for a, t in zip(shown, truth[0], strict=True)
+    ]
+    assert dice != pytest.approx(np.mean(by_slice))
+
+
+def test_a_volume_in_slabs_scores_like_the_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recipe, truth = fault_volumes(tmp_path / "truth")
+    rng = np.random.default_rng(9)
+    maps = {name: probabilities(rng.random(truth[0].shape)) for name in "ab"}
+    pred = predicted(tmp_path / "pred", recipe, maps)
+    assert len(list(Predictions.open(pred).decided("a"))) == 2
+    slabs = score(pred, tmp_path / "truth")
+    monkeypatch.setattr(DiceScore, "adds_up", False)
+    assert score(pred, tmp_path / "truth") == slabs
+
+
+def test_another_metric_may_be_named(tmp_path: Path) -> None:
+    recipe, truth = fault_volumes(tmp_path / "truth")
+    moved = np.roll(truth[0], 1, axis=2)
+    moved[..., 0] = truth[0][..., 0]
+    maps = {"a": probabilities(moved), "b": probabilities(truth[1])}
+    pred = predicted(tmp_path / "pred", recipe, maps)
+    metric = TolerantDice(tolerance=1, over="image", ignore_first=True)
+    found = score(pred, tmp_path / "truth", metric=metric)
+    plain = score(pred, tmp_path / "truth")["value"]
+    assert found["metric"].startswith("Dice within 1 pixels per image")
+    assert plain < found["value"] <= 1
+    assert found["pooled_dice"] == score(pred, tmp_path / "truth")["pooled_dice"]
+    with pytest.raises(RecipeError, match=r"mse is for values, and task\.kind is multi"):
+        score(pred, tmp_path / "truth", metric=MseScore())
+
+
+def test_held_out_sections_are_cut_out_of_slabs(tmp_path: Path) -> None:
+    sections = "split={kind: sections, axis: z, train: [[0,10]], validate: [[50,68], [20,30]]}"
+    recipe, truth = fault_volumes(tmp_path / "truth", sections)
+    rng = np.random.default_rng(10)
+    maps = {name: probabilities(rng.random(truth[0].shape)) for name in "ab"}
+    pred = predicted(tmp_path / "pred", recipe, maps, known="partly_seen")
+    found = score(pred, tmp_path / "truth", part="validate")
+    values = []
+    for name, true in zip("ab", truth, strict=True):
+        for at in (slice(50, 68), slice(20, 30)):
+            shown = maps[name][1, at].astype(np.float16) > maps[name][0, at].astype(np.float16)
+            values.append(2 * (shown & true[at]).sum() / (shown.sum() + true[at].sum()))
+    assert found["value"] == pytest.approx(np.mean(values))
+    assert found["cases"] == 4

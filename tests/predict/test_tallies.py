@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamina.model.metrics import DiceScore
-from lamina.predict.tallies import MaskTallies
+from lamina.model.metrics import DiceScore, Psnr, TolerantDice
+from lamina.predict.tallies import MaskTallies, ValueTallies
 from lamina.task import Task
 
 
@@ -37,3 +37,35 @@ def test_without_a_threshold_any_class_is_the_union_of_the_masks() -> None:
     tallies.add(masks.astype(np.float16), masks, target, None)
     assert tallies.summary()["foreground_dice"] == pytest.approx(2 / 3)
     assert tallies.summary()["foreground_dice_of_masks"] == pytest.approx(2 / 3)
+
+
+def test_a_case_in_parts_counts_like_the_whole() -> None:
+    rng = np.random.default_rng(2)
+    task = Task(kind="multiclass", names=("rock", "fault"))
+    metric = TolerantDice(over="image", ignore_first=True, tolerance=1)
+    whole, parts = MaskTallies(metric, task), MaskTallies(metric, task)
+    for _ in range(3):
+        fault = rng.random((6, 7, 8)).astype(np.float16)
+        prob = np.stack([1 - fault, fault])
+        masks, target = np.stack([fault <= 0.7, fault > 0.7]), rng.random((6, 7, 8)) > 0.8
+        target, valid = np.stack([~target, target]), rng.random((6, 7, 8)) > 0.1
+        cuts = [slice(0, 1), slice(1, 4), slice(4, 6)]
+        one = whole.add(prob, masks, target, valid)
+        two = parts.add_parts((prob[:, at], masks[:, at], target[:, at], valid[at]) for at in cuts)
+        np.testing.assert_array_equal(one, two)
+    assert parts.summary() == whole.summary()
+    with pytest.raises(ValueError, match="at least one part"):
+        parts.add_parts([])
+
+
+def test_values_in_parts_count_like_the_whole() -> None:
+    rng = np.random.default_rng(3)
+    task = Task(kind="restore", names=("value",))
+    whole, parts = ValueTallies(Psnr(), task), ValueTallies(Psnr(), task)
+    answer, target = rng.random((2, 1, 6, 7, 8)).astype(np.float32)
+    whole.add(answer, answer, target, None)
+    cuts = [slice(0, 2), slice(2, 6)]
+    parts.add_parts((answer[:, at], answer[:, at], target[:, at], None) for at in cuts)
+    assert parts.summary()["value"] == pytest.approx(whole.summary()["value"])
+    with pytest.raises(ValueError, match="at least one part"):
+        parts.add_parts([])

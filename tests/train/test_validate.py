@@ -67,3 +67,27 @@ def test_siim_17_21_25_the_best_of_several_decisions_counts_and_each_is_noted(
     assert found.each == pytest.approx(wanted)
     assert found.value == pytest.approx(max(wanted))
     assert len({round(float(one), 6) for one in wanted}) == len(levels)
+
+
+def test_a_held_out_volume_is_one_case_whatever_axes_it_is_cut_across(tmp_path: Path) -> None:
+    """The fault competition's score (section 6): 3-D Dice of each volume, then their mean."""
+    task = Task(kind="multiclass", names=("rock", "fault"))
+    options = (
+        "task={kind: multiclass, names: [rock, fault]}",
+        "frame.slices={axes: zy}",
+        "monitor={kind: dice, over: image, empty: one, ignore_first: true}",
+    )
+    trial, wanted, by_slice = Trial(tiny(tmp_path, *options), task), [], []
+    for number in range(3):
+        chance = rng(1, "validate", number)
+        truth = chance.random((5, 6, 7)) < (0.3 if number else 0.0)
+        prob = np.clip(truth * 0.4 + chance.random(truth.shape) * 0.6, 0, 1).astype(np.float32)
+        prob *= bool(number)  # nothing in the first, and nothing found: 1
+        image = ArrayVolume(np.zeros((1, *truth.shape), np.uint8), "zyx")
+        target = ArrayVolume(truth[None].astype(np.uint8), "zyx")
+        trial.add(Case(str(number), str(number), image, target), np.stack([1 - prob, prob]))
+        wanted.append(dice(prob > 0.5, truth))
+        by_slice += [dice(p > 0.5, t) for p, t in zip(prob, truth, strict=True)]
+    assert wanted[0] == 1
+    assert trial.result().value == pytest.approx(np.mean(wanted))
+    assert trial.result().value != pytest.approx(np.mean(by_slice))

@@ -50,6 +50,11 @@ class Region:
         stop = tuple(max(min(b, n), a) for a, b, n in zip(start, self.stop, shape, strict=True))
         return Region(start, stop)
 
+    def clip_to(self, other: Region) -> Region:
+        """Return the part inside ``other``; where there is none, a side of it is 0."""
+        start = tuple(map(max, self.start, other.start))
+        return Region(start, tuple(map(max, start, map(min, self.stop, other.stop))))
+
     def shift(self, offset: Sequence[int]) -> Region:
         """Return the region moved by ``offset`` pixels along each axis."""
         return Region(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lamina.errors import RecipeError
-from lamina.model.metrics import AnyMetric, CountMetric, FBeta, Iou
+from lamina.model.metrics import AnyMetric, FBeta, Iou, RatioMetric
 from lamina.result.found import Aim
 
 _OVER = {
@@ -17,7 +17,8 @@ _OVER = {
 def aim_of(metric: AnyMetric, *, outputs: int) -> Aim:
     """Return what to search for, so that the metric is as high as it can be.
 
-    Precision or recall alone is highest for an absurd mask; for them the aim is Dice.
+    Precision or recall alone is highest for an absurd mask; for them the aim is Dice, and so it
+    is for Dice with a tolerance.
 
     Args:
         metric: The metric that is reported.
@@ -26,7 +27,7 @@ def aim_of(metric: AnyMetric, *, outputs: int) -> Aim:
     Raises:
         RecipeError: the metric compares values, for which there is nothing to decide.
     """
-    if not isinstance(metric, CountMetric):
+    if not isinstance(metric, RatioMetric):
         raise RecipeError(
             f"metric.kind is '{metric.kind}', which compares values; there is no decision to tune"
         )

@@ -12,10 +12,14 @@ from lamina.data.case import Case
 from lamina.data.splits import Sections
 from lamina.data.truth import truth as read_truth
 from lamina.errors import DataError, RecipeError
+from lamina.geometry.region import Region
+from lamina.model.metrics import AnyMetric, RatioMetric
+from lamina.model.metrics.errors import ErrorMetric
 from lamina.predict.matching import Matched, match
 from lamina.predict.predictions import Predictions
 from lamina.predict.score_table import table
 from lamina.predict.tallies import MaskTallies, ValueTallies
+from lamina.predict.tallies import Part as Tallied
 from lamina.progress import Bar
 from lamina.volume import Crop
 
@@ -24,8 +28,13 @@ __all__ = ["Part", "score", "table"]
 Part = Literal["all", "validate"]
 
 
-def score(pred: Path, truth: Path, *, part: Part = "all") -> dict[str, Any]:
+def score(
+    pred: Path, truth: Path, *, part: Part = "all", metric: AnyMetric | None = None
+) -> dict[str, Any]:
     """Compare a prediction with the truth, one case in memory at a time.
+
+    A volume is one case: its voxels are counted together, whatever axes it was cut across. No
+    more than a slab of it is in memory where the decision and the metric allow it.
 
     The truth is opened by the catalog of the recipe that predicted; cases belong together by
     id, or where no id is equal by id without its suffix. Each whole case is decided by the
@@ -35,6 +44,7 @@ def score(pred: Path, truth: Path, *, part: Part = "all") -> dict[str, Any]:
         pred: A folder of ``lamina predict``.
         truth: The data folder that holds the truth.
         part: ``validate``: only the held-out ranges of a recipe that splits by sections.
+        metric: The score in place of the recipe's; None: the recipe's.
 
     Returns:
         JSON values: ``metric`` (its title), ``value``, ``baseline_empty`` (the same for
@@ -46,7 +56,8 @@ def score(pred: Path, truth: Path, *, part: Part = "all") -> dict[str, Any]:
         ``truth_only`` and ``prediction_only``. For restore: metric, value and channels.
 
     Raises:
-        RecipeError: ``part`` is not one of those, or the recipe has no sections.
+        RecipeError: ``part`` is not one of those, the recipe has no sections, or the metric is
+            for another kind of task.
         DataError: no case is in both, or a case differs in shape.
     """
     predictions = Predictions.open(pred)
@@ -61,18 +72,28 @@ def score(pred: Path, truth: Path, *, part: Part = "all") -> dict[str, Any]:
             f"{pred} and {truth}: no case is in both; predicted is such as "
             f"{_some(matched.prediction_only)}, the truth has {_some(matched.truth_only)}"
         )
-    tallies: MaskTallies | ValueTallies
-    if task.kind == "restore":
-        tallies = ValueTallies(recipe.metric, task)
-    else:
-        foreground = getattr(predictions.decision, "foreground", None)
-        tallies = MaskTallies(recipe.metric, task, foreground=foreground)
+    chosen = metric or recipe.metric
+    tallies = _tallies(predictions, chosen)
     with Bar("scoring", len(matched.pairs)) as bar:
         for id, case in matched.pairs:
-            for prob, answer, box in _parts(predictions, id, case, truth, part):
-                tallies.add(prob, answer, *read_truth(box, task))
+            for box in _boxes(predictions, id, case, truth, part):
+                tallies.add_parts(_parts(predictions, id, case, box, whole=not chosen.adds_up))
             bar.advance()
     return {**tallies.summary(), **_about(predictions, matched, part)}
+
+
+def _tallies(predictions: Predictions, metric: AnyMetric) -> MaskTallies | ValueTallies:
+    task = predictions.task
+    values = task.kind == "restore"
+    if isinstance(metric, RatioMetric if values else ErrorMetric):
+        raise RecipeError(
+            f"the metric {metric.kind} is for {'masks' if values else 'values'}, and task.kind is "
+            f"{task.kind}; name another one by --metric"
+        )
+    if values:
+        return ValueTallies(metric, task)
+    foreground = getattr(predictions.decision, "foreground", None)
+    return MaskTallies(metric, task, foreground=foreground)
 
 
 def _check_part(part: str, predictions: Predictions) -> None:
@@ -86,25 +107,48 @@ def _check_part(part: str, predictions: Predictions) -> None:
         )
 
 
-def _parts(
+def _boxes(
     predictions: Predictions, id: str, case: Case, root: Path, part: Part
-) -> Iterator[tuple[NDArray[Any], NDArray[Any], Case]]:
-    """Yield probabilities, the decided answer and the case: as a whole, or its held-out ranges."""
-    prob = predictions.prob(id)
-    if prob.shape[1:] != case.image.shape:
+) -> Iterator[Region]:
+    """Yield what counts as one case: the whole of it, or each of its held-out ranges."""
+    shape = predictions.case(id).shape
+    if shape != case.image.shape:
         raise DataError(
-            f"case {id}: predicted is {prob.shape[1:]}, the truth {case.image.shape} "
+            f"case {id}: predicted is {shape}, the truth {case.image.shape} "
             f"({case.image.name}); these are not the same images"
         )
-    answer = prob if predictions.task.kind == "restore" else predictions.decision(prob)
     if part == "all":
-        yield prob, answer, case
+        yield Region.whole(shape)
         return
     cut, folds = predictions.info.recipe.split.assign([case], root)
     for section, fold in zip(cut, folds, strict=True):
         if fold >= 0 and isinstance(section.image, Crop):
-            box = (slice(None), *section.image.box.slices)
-            yield prob[box], answer[box], section
+            yield section.image.box
+
+
+def _parts(
+    predictions: Predictions, id: str, case: Case, box: Region, *, whole: bool
+) -> Iterator[Tallied]:
+    """Yield answer, decided masks and truth inside ``box``, slab by slab unless ``whole``."""
+    for region, prob, answer in _decided(predictions, id, whole=whole):
+        inside = region.clip_to(box)
+        if 0 in inside.shape:
+            continue
+        at = (slice(None), *inside.shift(tuple(-a for a in region.start)).slices)
+        here = case if inside.shape == case.image.shape else case.crop(inside, case.id)
+        yield prob[at], answer[at], *read_truth(here, predictions.task)
+
+
+def _decided(
+    predictions: Predictions, id: str, *, whole: bool
+) -> Iterator[tuple[Region, NDArray[Any], NDArray[Any]]]:
+    if not whole:
+        yield from predictions.decided(id)
+        return
+    prob = predictions.prob(id)
+    values = predictions.task.kind == "restore"
+    answer = prob if values else predictions.decision(prob)
+    yield Region.whole(prob.shape[1:]), prob, answer
 
 
 def _about(predictions: Predictions, matched: Matched, part: Part) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,27 @@ _EMPTY_RULES = {
 }
 
 
+Part = tuple[NDArray[Any], NDArray[Any], NDArray[Any], NDArray[np.bool_] | None]
+"""Answer, decided masks (or the answer again), truth, each (K, *S), and valid (*S) or None."""
+
+
+@dataclass(frozen=True)
+class _Counted:
+    """What is kept of a case, or of a part of one."""
+
+    masks: NDArray[np.float64]
+    """Counts of the decided masks, (K + 1, 3)."""
+
+    metric: NDArray[np.float64]
+    """The metric's tally."""
+
+    nothing: NDArray[np.float64]
+    """The metric's tally, were nothing predicted."""
+
+    highest: NDArray[np.float64]
+    """Highest probability of each class and of any."""
+
+
 class MaskTallies:
     """Counts of masks, highest probabilities, and one histogram of the foreground."""
 
@@ -27,10 +50,7 @@ class MaskTallies:
         """``foreground``: threshold for any class on the highest map; None: union of the masks."""
         self._metric, self._task, self._threshold = metric, task, foreground
         self._first = int(task.exclusive)  # background is no foreground
-        self._tallies: list[NDArray[np.float64]] = []
-        self._metric_tallies: list[NDArray[np.float64]] = []
-        self._nothing: list[NDArray[np.float64]] = []
-        self._highest: list[NDArray[np.float64]] = []
+        self._cases: list[_Counted] = []
         self._predicted = np.zeros(CODES)
         self._hits = np.zeros(CODES)
         self._truth = 0
@@ -47,28 +67,57 @@ class MaskTallies:
         Returns:
             The metric's tally of the case.
         """
+        return self.add_parts([(prob, masks, target, valid)])
+
+    def add_parts(self, parts: Iterable[Part]) -> NDArray[np.float64]:
+        """Count one case that comes in parts, each as for ``add``; the metric's tallies add up.
+
+        Raises:
+            ValueError: there is no part.
+        """
+        found = [self._counted(*part) for part in parts]
+        if not found:
+            raise ValueError("a case has at least one part")
+        case = _Counted(
+            np.sum([one.masks for one in found], axis=0),
+            np.sum([one.metric for one in found], axis=0),
+            np.sum([one.nothing for one in found], axis=0),
+            np.max([one.highest for one in found], axis=0),
+        )
+        self._cases.append(case)
+        return case.metric
+
+    def _counted(
+        self,
+        prob: NDArray[Any],
+        masks: NDArray[np.bool_],
+        target: NDArray[np.bool_],
+        valid: NDArray[np.bool_] | None,
+    ) -> _Counted:
         tally = counts(masks, target, valid, ignore_first=self._task.exclusive)
         mine, metric = tally, self._metric
         if not isinstance(metric, CountMetric) or metric.ignore_first != self._task.exclusive:
-            mine = metric.tally(masks, target, valid)
+            mine = metric.tally(prob if metric.soft else masks, target, valid)
         nothing = np.zeros_like(masks)
         nothing[: self._first] = True
-        self._tallies.append(tally)
-        self._metric_tallies.append(mine)
-        self._nothing.append(metric.tally(nothing, target, valid))
         foreground = prob[self._first :].max(axis=0)
         per_class = prob.reshape(len(prob), -1).max(axis=1)
-        self._highest.append(np.append(per_class, foreground.max()).astype(np.float64))
         found = count(foreground, np.asarray(target[self._first :].any(axis=0)), valid)
         self._predicted[found.codes] += found.predicted
         self._hits[found.codes] += found.positives
         self._truth += found.truth
-        return mine
+        return _Counted(
+            tally,
+            mine,
+            metric.tally(nothing, target, valid),
+            np.append(per_class, foreground.max()).astype(np.float64),
+        )
 
     def summary(self) -> dict[str, Any]:
         """Return the scores over all cases as JSON values."""
         metric, exclusive = self._metric, self._task.exclusive
-        found, nothing = metric.score(self._metric_tallies), metric.score(self._nothing)
+        found = metric.score([one.metric for one in self._cases])
+        nothing = metric.score([one.nothing for one in self._cases])
         pooled = DiceScore(over="pooled", ignore_first=exclusive).score(self._tallies)
         foreground = DiceScore(over="foreground", ignore_first=exclusive).score(self._tallies)
         best, threshold = self._best_foreground()
@@ -89,7 +138,7 @@ class MaskTallies:
             "pooled_dice": pooled.value,
             "auc": self._auc(-1),
             "classes": self._classes(found.classes, pooled.classes),
-            "cases": len(self._tallies),
+            "cases": len(self._cases),
             "cases_with_any": self._present(-1),
         }
 
@@ -113,12 +162,16 @@ class MaskTallies:
             for k in range(self._first, self._task.outputs)
         ]
 
+    @property
+    def _tallies(self) -> list[NDArray[np.float64]]:
+        return [one.masks for one in self._cases]
+
     def _present(self, k: int) -> int:
         return sum(bool(tally[k, 2]) for tally in self._tallies)
 
     def _auc(self, k: int) -> float | None:
         present = [tally[k, 2] > 0 for tally in self._tallies]
-        return auc([highest[k] for highest in self._highest], present)
+        return auc([one.highest[k] for one in self._cases], present)
 
     def _best_foreground(self) -> tuple[float, float]:
         """Return the highest Dice of the pooled foreground over all thresholds, and where."""
@@ -154,7 +207,18 @@ class ValueTallies:
         Returns:
             The metric's tally of the case.
         """
-        self._tallies.append(self._metric.tally(answer, target, valid))
+        return self.add_parts([(prob, answer, target, valid)])
+
+    def add_parts(self, parts: Iterable[Part]) -> NDArray[np.float64]:
+        """Count one case that comes in parts, each as for ``add``; the metric's tallies add up.
+
+        Raises:
+            ValueError: there is no part.
+        """
+        found = [self._metric.tally(answer, target, valid) for _, answer, target, valid in parts]
+        if not found:
+            raise ValueError("a case has at least one part")
+        self._tallies.append(np.sum(found, axis=0))
         return self._tallies[-1]
 
     def summary(self) -> dict[str, Any]:

@@ -14,10 +14,13 @@ from lamina.model.metrics.iou import Iou
 from lamina.model.metrics.mse_score import MseScore
 from lamina.model.metrics.precision import Precision
 from lamina.model.metrics.psnr import Psnr
+from lamina.model.metrics.ratios import RatioMetric
 from lamina.model.metrics.recall import Recall
+from lamina.model.metrics.tolerant_dice import TolerantDice
 
 AnyMetric = Annotated[
-    DiceScore | FBeta | Iou | MseScore | Precision | Psnr | Recall, Field(discriminator="kind")
+    DiceScore | FBeta | Iou | MseScore | Precision | Psnr | Recall | TolerantDice,
+    Field(discriminator="kind"),
 ]
 
 __all__ = [
@@ -30,6 +33,8 @@ __all__ = [
     "MseScore",
     "Precision",
     "Psnr",
+    "RatioMetric",
     "Recall",
     "Score",
+    "TolerantDice",
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,12 @@ class Score:
 
 class Metric(Spec):
     """A score gathered case by case: a small tally per case, never the predictions."""
+
+    soft: ClassVar[bool] = False
+    """Whether probabilities are judged as they are, in place of decided masks."""
+
+    adds_up: ClassVar[bool] = False
+    """Whether tallies of the slabs of a volume, cut along its first axis, add up to its own."""
 
     def tally(
         self,

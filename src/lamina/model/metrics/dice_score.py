@@ -14,7 +14,8 @@ class DiceScore(CountMetric):
     """2 |P and T| / (|P| + |T|).
 
     The steel competition's score is the default, ``over: image_class, empty: one``; the
-    pneumothorax competition's is ``over: image, empty: one``.
+    pneumothorax competition's is ``over: image, empty: one``; the fault competition's, of whole
+    volumes and without the background, is ``over: image, empty: one, ignore_first: true``.
     """
 
     kind: Literal["dice"] = "dice"

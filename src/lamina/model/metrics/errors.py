@@ -53,6 +53,8 @@ class ErrorMetric(Metric):
     label: ClassVar[str]
     """Name in tables."""
 
+    adds_up: ClassVar[bool] = True
+
     over: Literal["image", "pooled"] = "image"
     """One value per image and channel, then the mean; or all images of a channel pooled."""
 
