@@ -87,3 +87,12 @@ def test_what_is_no_mask_is_refused() -> None:
         sizes(np.zeros(3, np.bool_))
     with pytest.raises(ValueError, match="connectivity 26 does not fit 2 axes"):
         drop_small(np.zeros((3, 3), np.bool_), 2, 26)
+
+
+@pytest.mark.parametrize("connectivity", [6, 18, 26])
+def test_as_many_parts_as_there_can_be(connectivity: Connectivity) -> None:
+    """Every second voxel along each axis, for which cc3d by itself makes too little room."""
+    for shape in ((1, 1, 1), (1, 1, 3), (3, 1, 1), (1, 5, 3), (3, 3, 3), (5, 5, 5)):
+        mask = np.zeros(shape, np.bool_)
+        mask[::2, ::2, ::2] = True
+        assert sizes(mask, connectivity).tolist() == [1] * int(mask.sum())
