@@ -40,6 +40,13 @@ def test_diagonals_are_euclidean() -> None:
         assert TolerantDice(tolerance=tolerance).tally(one, two)[0].tolist() == [near, 1, near, 1]
 
 
+def test_a_root_as_tolerance_is_not_lost_to_rounding() -> None:
+    one, two = np.zeros((2, 1, 9, 9), np.bool_)
+    one[0, 1, 1] = two[0, 3, 4] = True
+    assert (13**0.5) ** 2 < 13
+    assert TolerantDice(tolerance=13**0.5).tally(one, two)[0].tolist() == [1, 1, 1, 1]
+
+
 def test_precision_and_recall_by_hand() -> None:
     answer, truth = line(1) | line(7), line(2)  # one line is near, one is not
     metric = TolerantDice(tolerance=1)

@@ -79,35 +79,6 @@ class TolerantDice(RatioMetric):
         for a, t in zip(mine.reshape(-1, *size), true.reshape(-1, *size), strict=True):
             near, found = self._near(a, t), self._near(t, a)
             row += np.array([near, np.count_nonzero(a), found, np.count_nonzero(t)])
-        return rows
-
-    def ratio(self, tally: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return F1 of (..., 4) counts; 0 where one mask is empty, NaN where both are."""
-        precision = np.nan_to_num(divide(tally[..., 0], tally[..., 1]))
-        recall = np.nan_to_num(divide(tally[..., 2], tally[..., 3]))
-        found = np.nan_to_num(divide(2 * precision * recall, precision + recall))
-        return np.where(tally[..., 1] + tally[..., 3] > 0, found, np.nan)
-
-    @property
-    def title(self) -> str:
-        """Name with tolerance, scope and rule."""
-        within = f"Dice within {self.tolerance:g} pixels"
-        return super().title.replace("Dice", within, 1)
-
-    def _row(
-        self, mine: NDArray[np.bool_], true: NDArray[np.bool_], valid: NDArray[np.bool_] | None
-    ) -> NDArray[np.float64]:
-        if valid is not None:
-            mine, true = mine & valid, true & valid
-        size = mine.shape[-2:]
-        row = np.zeros(4)
-        for a, t in zip(mine.reshape(-1, *size), true.reshape(-1, *size), strict=True):
-            row += (
-                self._near(a, t),
-                np.count_nonzero(a),
-                self._near(t, a),
-                np.count_nonzero(t),
-            )
         return row
 
     def _near(self, pixels: NDArray[np.bool_], goal: NDArray[np.bool_]) -> int:
@@ -116,5 +87,5 @@ class TolerantDice(RatioMetric):
             return 0
         far = np.ascontiguousarray(~goal).view(np.uint8)
         distance = cv2.distanceTransform(far, cv2.DIST_L2, cv2.DIST_MASK_PRECISE)[pixels]
-        # squares are whole numbers: rounded, the root's float32 decides nothing
-        return int(np.count_nonzero(np.rint(distance * distance) <= self.tolerance**2))
+        # squares are whole numbers: rounded, neither the root's float32 nor ours decides
+        return int(np.count_nonzero(np.rint(distance * distance) <= self.tolerance**2 + 1e-6))
