@@ -24,7 +24,7 @@ _HOMES = {
     "report": "lamina.report.page",
     "score": "lamina.predict.score",
     "submit": "lamina.predict.submit",
-    "train": "lamina.train.stages",
+    "train": "lamina.train.members",
     "tune": "lamina.train.search",
 }
 _MODULES = {"rle": "lamina.rle"}

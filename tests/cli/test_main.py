@@ -137,7 +137,7 @@ print(json.dumps({"helps": helps, "heavy": sorted(heavy)}))
         ("score gone .", 3, "no prediction.json"),
         ("submit gone --out s.csv", 3, "no prediction.json"),
         ("report gone", 3, "name a run folder"),
-        ("demo silk", 2, "there are: steel, xray"),
+        ("demo silk", 2, "there are: steel, xray, faults"),
         ("demo --quick --out a.txt", 2, "cannot be written"),
     ],
 )

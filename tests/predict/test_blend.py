@@ -22,6 +22,14 @@ def test_ones_add_up_to_one_at_every_pixel(shape: tuple[int, int]) -> None:
     np.testing.assert_allclose(total.result(), 2, rtol=1e-6)
 
 
+def test_what_overhangs_is_left_out_on_every_side() -> None:
+    grid = TileGrid((3, 4), (6, 9), (6, 9))
+    tile = torch.arange(54.0).reshape(1, 6, 9)
+    total = Sum(grid, "constant", 1, device=CPU)
+    total.add(0, tile)
+    np.testing.assert_allclose(total.result(), tile[:, 1:4, 2:6], rtol=1e-6)  # 1 and 2, 2 and 3
+
+
 def test_an_answer_is_not_changed_and_old_content_does_not_matter() -> None:
     answer, out = torch.ones(1, 8, 8), np.full((1, 6, 8), np.nan, np.float32)
     grid = TileGrid((6, 8), (8, 8), (4, 4))

@@ -58,7 +58,10 @@ def test_a_circle_is_refused_with_its_chain(
 @pytest.mark.parametrize(
     ("extends", "message"),
     [
-        ("stel", "a.yaml:1: extends is 'stel', which is neither a built-in recipe (folder-laptop"),
+        (
+            "stel",
+            "a.yaml:1: extends is 'stel', which is neither a built-in recipe (faults, faults-laptop",
+        ),
         ("~/low.yaml", "/~/low.yaml"),  # neither the home folder nor a variable (G10)
         ("$HOME/low.yaml", "/$HOME/low.yaml"),
         ("no/../../x.yaml", "nor a file at /"),

@@ -23,6 +23,7 @@ from lamina.data.transforms import AnyTransform, Patch, Table, Touch, Transform,
 from lamina.data.warp import Look, look
 from lamina.errors import DataError
 from lamina.geometry.region import Region
+from lamina.geometry.view import TURNS
 from lamina.task import Task
 from lamina.volume import Volume
 
@@ -39,7 +40,8 @@ def fetch(
     """Return one training sample.
 
     Warps are applied first, as one; then tables, as one; then blur, noise and holes; within
-    each kind in recipe order. Outside the image the target is 0 and nothing counts.
+    each kind in recipe order; the frame's quarter turns last. Outside the image the target is 0
+    and nothing counts.
 
     Args:
         case: Two axes, with a target.
@@ -74,10 +76,11 @@ def fetch(
         image, target = patch.image, patch.target
 
     shift, factor = frame.factors(case.image, normalise)
+    turn = TURNS[frame.turn]
     return Sample(
-        image=np.ascontiguousarray(normalised(image, shift, factor, tables)),
-        target=_encoded(target, task),
-        valid=np.ascontiguousarray(valid, np.float32),
+        image=np.ascontiguousarray(turn.see(normalised(image, shift, factor, tables))),
+        target=np.ascontiguousarray(turn.see(_encoded(target, task))),
+        valid=np.ascontiguousarray(turn.see(valid), np.float32),
     )
 
 

@@ -54,6 +54,10 @@ class Frame(Spec):
     resized back, so that masks and scores are at the size of the image. Whole images are held in
     memory for it. null: images as they are stored."""
 
+    turn: int = Field(default=0, ge=0, le=3)
+    """Quarter turns against the clock after which the network sees a region, in training and in
+    prediction; sizes are those before. 3: clockwise, as the vertical models of FAULT-5."""
+
     border: Border = "reflect"
     """What lies beyond the image: its mirror (without repeating the edge), or the value 0."""
 

@@ -22,7 +22,8 @@ class TileGrid:
 
     Iteration gives the tiles as regions in row-major order of the lattice; every pixel of the
     volume lies in at least one. A tile leaves the volume only along an axis that is shorter
-    than the tile; there is then one tile along it, at 0, which overhangs at the end.
+    than the tile; there is then one tile along it, with the volume in its middle (of an odd
+    number of pixels one more overhangs at the end, FAULT-5).
     """
 
     shape: tuple[int, ...]
@@ -46,7 +47,7 @@ class TileGrid:
 
     @cached_property
     def starts(self) -> tuple[tuple[int, ...], ...]:
-        """First pixel of each tile along each axis, rising from 0."""
+        """First pixel of each tile along each axis, rising; below 0 where the tile is longer."""
         return tuple(map(_starts, self.shape, self.tile, self.step))
 
     def __len__(self) -> int:
@@ -73,5 +74,7 @@ class TileGrid:
 
 
 def _starts(extent: int, tile: int, step: int) -> tuple[int, ...]:
-    last = max(extent - tile, 0)
+    if extent < tile:
+        return (-((tile - extent) // 2),)
+    last = extent - tile
     return (*range(0, last, step), last)

@@ -79,8 +79,10 @@ FLIP_Y = View(flip_rows=True)
 QUARTER = View(transpose=True, flip_rows=True)
 """A quarter turn against the clock, as ``numpy.rot90``."""
 
+TURNS = (AS_IS, QUARTER, QUARTER.then(QUARTER), QUARTER.then(QUARTER).then(QUARTER))
+"""None to three quarter turns against the clock; the last is one clockwise."""
+
 _FLIPS = (AS_IS, FLIP_X, FLIP_Y, FLIP_X.then(FLIP_Y))
-_TURNS = (AS_IS, QUARTER, QUARTER.then(QUARTER), QUARTER.then(QUARTER).then(QUARTER))
 
 
 def _each_then(first: Iterable[View], after: Iterable[View]) -> tuple[View, ...]:
@@ -93,9 +95,9 @@ _GROUPS: dict[Views, tuple[View, ...]] = {
     "flip_x": (AS_IS, FLIP_X),
     "flip_y": (AS_IS, FLIP_Y),
     "flips": _FLIPS,
-    "rotations": _TURNS,
-    "dihedral": _each_then((AS_IS, FLIP_X), _TURNS),
-    "ink12": _each_then((AS_IS, FLIP_X, FLIP_Y), _TURNS),
+    "rotations": TURNS,
+    "dihedral": _each_then((AS_IS, FLIP_X), TURNS),
+    "ink12": _each_then((AS_IS, FLIP_X, FLIP_Y), TURNS),
 }
 
 

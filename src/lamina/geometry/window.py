@@ -100,10 +100,12 @@ def normalised(kind: Window, grid: TileGrid) -> list[NDArray[np.float32]]:
 
 def _normalised(weights: NDArray[np.float64], starts: tuple[int, ...]) -> NDArray[np.float32]:
     tile = len(weights)
-    total = np.zeros(starts[-1] + tile)
+    first = starts[0]
+    total = np.zeros(starts[-1] - first + tile)
     for start in starts:
-        total[start : start + tile] += weights
-    return np.stack([weights / total[start : start + tile] for start in starts]).astype(np.float32)
+        total[start - first : start - first + tile] += weights
+    sums = [total[start - first : start - first + tile] for start in starts]
+    return np.stack([weights / each for each in sums]).astype(np.float32)
 
 
 def _triangle(size: int) -> NDArray[np.float64]:

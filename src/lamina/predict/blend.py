@@ -88,9 +88,12 @@ class Sum:
         row, column = divmod(number, len(self._lefts))
         window = self._weights.of(row, column, share)
         height, width = self._size
-        if not self._whole:  # the tile overhangs
-            answer, window = answer[:, :height, :width], window[:height, :width]
         top, left = self._tops[row], self._lefts[column]
+        if not self._whole:  # the tile overhangs
+            above, before = max(-top, 0), max(-left, 0)
+            inside = (slice(above, above + height), slice(before, before + width))
+            answer, window = answer[:, *inside], window[inside]
+            top, left = top + above, left + before
         self.values[:, top : top + height, left : left + width].addcmul_(answer, window)
 
     def result(self) -> NDArray[np.float32]:

@@ -19,6 +19,7 @@ from lamina.data.normalise import AnyNormalise
 from lamina.data.resized import Resized, resample
 from lamina.errors import ResourceError
 from lamina.geometry.tiles import TileGrid
+from lamina.geometry.view import TURNS
 from lamina.geometry.view import members as views_of
 from lamina.predict.blend import Sum, Weights
 from lamina.predict.means import POWERS, Kind, activate, rooted
@@ -182,7 +183,7 @@ def _answers(job: Job, member: Member, volume: Volume, grid: TileGrid) -> Iterat
         filled += 1
         if filled == size or number == count - 1:
             stack[filled:].zero_()
-            yield from _forward(job, member.network, stack.to(job.device))[:filled]
+            yield from _forward(job, member, stack.to(job.device))[:filled]
             filled = 0
 
 
@@ -196,16 +197,18 @@ def _lay(place: Array, pixels: NDArray[Any], shift: Array, factor: Array) -> Non
         place *= factor[:, None, None]
 
 
-def _forward(job: Job, network: nn.Module, tiles: Tensor) -> Tensor:
+def _forward(job: Job, member: Member, tiles: Tensor) -> Tensor:
     """Return the mean over views (B, K, h, w) of a batch: float32, probabilities where due."""
     mean = job.options.mean_of
     total: Tensor | None = None
-    for view, share in views_of(job.options.views):
+    turn = TURNS[(member.frame or job.frame).turn]
+    for straight, share in views_of(job.options.views):
+        view = straight.then(turn)
         seen = view.see(tiles).contiguous(memory_format=torch.channels_last)
         with torch.autocast(
             job.device.type, dtype=job.precision, enabled=job.precision is not None
         ):
-            logits = network(seen)
+            logits = member.network(seen)
         answer = logits.float()
         if mean.views == "probability":
             answer = activate(job.kind, answer)

@@ -6,7 +6,7 @@ import hashlib
 import json
 from typing import Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lamina.data.catalogs import AnyCatalog
 from lamina.data.frame import Frame
@@ -18,6 +18,7 @@ from lamina.model.losses import AnyLoss
 from lamina.model.metrics import AnyMetric, DiceScore
 from lamina.model.networks import AnyNetwork
 from lamina.recipe.stage import Stage
+from lamina.recipe.variant import Variant
 from lamina.result.decisions import AnyDecision, Threshold
 from lamina.result.submissions import AnySubmission
 from lamina.spec import Spec
@@ -125,6 +126,10 @@ class Recipe(Spec):
     stages: tuple[Stage, ...] = Field(min_length=1)
     """The stretches of training, in order."""
 
+    members: tuple[Variant, ...] = ()
+    """Different networks to train on the same folds and to join as one ensemble (FAULT-7); none:
+    the recipe's own network only."""
+
     monitor: AnyMetric = DiceScore(over="pooled")
     """Chooses the best epoch, on whole held-out cases."""
 
@@ -208,6 +213,32 @@ class Recipe(Spec):
                 "task has values, set it to probability"
             )
         return self
+
+    @model_validator(mode="after")
+    def _members_are_recipes(self) -> Self:
+        names = [member.name for member in self.members]
+        if len(set(names)) != len(names):
+            raise ValueError(f"members need different names, not {names}")
+        for name in names:
+            try:
+                self.member(name)
+            except ValidationError as error:
+                why = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
+                raise ValueError(f"member '{name}': {why}") from None
+        return self
+
+    def member(self, name: str) -> Recipe:
+        """Return the recipe that trains the member of that name alone.
+
+        Raises:
+            KeyError: there is no such member.
+        """
+        found = {member.name: member for member in self.members}[name]
+        changes = {key: getattr(found, key) for key in type(found).model_fields if key != "name"}
+        own = {key: value for key, value in changes.items() if value is not None}
+        return Recipe.model_validate(
+            {key: getattr(self, key) for key in type(self).model_fields} | own | {"members": ()}
+        )
 
     @property
     def tile(self) -> tuple[int, int]:

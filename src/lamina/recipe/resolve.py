@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.recipe import overrides as changes
-from lamina.recipe.merge import imply_stage, lay_train
+from lamina.recipe.merge import imply_stage, lay_members, lay_train
 from lamina.recipe.nodes import Node, Problem
 from lamina.recipe.sources import read_chain
 
@@ -35,7 +35,7 @@ def resolve(source: Path | str, overrides: Sequence[str] = ()) -> Resolved:
     problems += more
     if implied is not base and isinstance(root.value, dict) and "train" not in root.value:
         root = _without_unused_stage(root, implied)
-    root, train = lay_train(root)
+    root, train = lay_train(lay_members(root))
     if train is not None and train.value is not None and not isinstance(train.value, dict):
         problems.append(Problem(train.where, f"train is {train}; input should be a mapping"))
     return Resolved(root, train, tuple(problems))

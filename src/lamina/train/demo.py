@@ -16,6 +16,7 @@ from lamina.predict.submit import submit
 from lamina.progress import say
 from lamina.recipe.load import load_recipe
 from lamina.report.page import report
+from lamina.synth.seismic import write_faults
 from lamina.synth.steel import write_severstal
 from lamina.synth.xray import write_siim
 from lamina.train.search import tune
@@ -30,8 +31,8 @@ class Size:
     """Images to train and tune on."""
     unseen: int
     """Images to predict."""
-    shape: tuple[int, int]
-    """Rows and columns of an image."""
+    shape: tuple[int, ...]
+    """Rows and columns of an image, or the sides of a volume."""
     changes: tuple[str, ...]
     """What the demo changes in the recipe."""
     made: Mapping[str, float] = field(default_factory=dict)
@@ -51,6 +52,8 @@ class Job:
     """Of the submission."""
     full: Size
     quick: Size
+    submission: str = "submission.csv"
+    """Name of the file to hand in."""
     decisions: tuple[str, ...] = ()
     """Kinds of decision to compare on the unseen images; the last is kept. None: the recipe's."""
 
@@ -97,6 +100,27 @@ JOBS = {
         ),
         decisions=("threshold", "triplet"),
     ),
+    "faults": Job(
+        what="seismic volumes",
+        recipe="faults-laptop",
+        write=write_faults,
+        images="",
+        format="coordinates_npz",
+        full=Size(10, 4, (96, 96, 96), ("split.count=2", *_length(16, 8))),
+        quick=Size(
+            4,
+            2,
+            (64, 64, 64),
+            (
+                "split.count=2",
+                "frame.size=[64,64]",
+                "stages.main.sampler.count=256",
+                "predict.views=as_is",
+                *_length(8, 8),
+            ),
+        ),
+        submission="submission.npz",
+    ),
 }
 SEED = 7
 
@@ -107,7 +131,8 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
     An interrupted demo goes on where it stopped.
 
     Args:
-        job: ``steel``, or ``xray``, which also compares two decisions on the unseen images.
+        job: ``steel``; ``xray``, which also compares two decisions on the unseen images; or
+            ``faults``, in volumes.
         out: The folder to work in.
         quick: Less data and fewer epochs.
 
@@ -127,9 +152,9 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
     train(load_recipe(one.recipe, size.changes), data=known, out=run)
     scores = {kind: _judge(one, out, kind) for kind in one.decisions or (None,)}
     found = list(scores.values())[-1]
-    csv = out / "submission.csv"
-    _say("submit", f"{out / 'pred'} --format {one.format} --out {csv}")
-    rows = submit(out / "pred", csv, format=one.format)["rows"]
+    handed = out / one.submission
+    _say("submit", f"{out / 'pred'} --format {one.format} --out {handed}")
+    rows = submit(out / "pred", handed, format=one.format)["rows"]
     _say("report", f"{run}")
     page = report(run)
     seconds = time.monotonic() - begun
@@ -139,7 +164,7 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
         *(f"decided by {kind}: {one['value']:.4f}" for kind, one in scores.items() if kind),
         f"score on unseen images {found['value']:.4f}; "
         f"predicting nothing {found['baseline_empty']:.4f}",
-        f"submission {csv} ({rows} rows)",
+        f"submission {handed} ({rows} rows)",
         f"report {page}",
         f"{seconds:.0f} s",
     ]
@@ -147,7 +172,7 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
         "job": job,
         "score": found,
         "decisions": {kind: one["value"] for kind, one in scores.items() if kind},
-        "submission": str(csv),
+        "submission": str(handed),
         "report": str(page),
         "seconds": round(seconds, 1),
         "summary": "\n".join(lines),

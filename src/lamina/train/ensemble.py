@@ -8,6 +8,7 @@ of what the runs stored; no network is asked again.
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import MeanOf, Pool
 from lamina.train.folder import locked
 from lamina.train.merge import Merged, merge
-from lamina.train.stages import BUNDLE
+from lamina.train.stages import BUNDLE, TUNED
 
 PLAN = "ensemble.json"
 
@@ -35,6 +36,11 @@ MEANS: dict[str, Pool] = {
 
 _COPIED = ("data.json", "folds.csv")
 
+MEMBERS = "members"
+"""Folder for the runs of a recipe with members, within the run that joins them."""
+
+_OWN = ("run.lock", MEMBERS)
+
 
 def ensemble(
     runs: Sequence[Path],
@@ -42,6 +48,7 @@ def ensemble(
     *,
     weights: Sequence[float] | None = None,
     mean: str = "arithmetic",
+    renew: bool = False,
 ) -> dict[str, Any]:
     """Join the bundles of several runs and merge their out-of-fold answers.
 
@@ -57,6 +64,7 @@ def ensemble(
         weights: One for each run, above 0; only their ratios count. None: all alike.
         mean: ``arithmetic``, ``root_mean_square`` or ``cubic`` mean of probabilities, or the mean
             of ``logit``.
+        renew: Another ensemble in ``out`` gives way to this one; else it is refused.
 
     Returns:
         JSON values: ``out``, ``members``, ``weights``, ``mean``, ``out_of_fold`` (cases with
@@ -79,9 +87,11 @@ def ensemble(
         "mean": mean,
         "digest": bundle.digest(),
     }
-    _must_be_free(out, plan)
+    stale = _is_another(out, plan, renew=renew)
     notes = _notes(parts)
     with locked(out):
+        if stale:
+            _clear(out)
         files.write_json(out / PLAN, plan)
         files.write_json(out / "recipe.json", bundle.recipe.model_dump(mode="json"))
         files.write_text(out / "recipe.resolved.yaml", resolved_text(bundle.recipe))
@@ -132,12 +142,26 @@ def _mean_of(first: Bundle, pool: Pool) -> MeanOf:
     return MeanOf(views=mean_of.views, tiles=mean_of.tiles, members=pool)
 
 
-def _must_be_free(out: Path, plan: dict[str, Any]) -> None:
+def _is_another(out: Path, plan: dict[str, Any], *, renew: bool) -> bool:
+    """Whether ``out`` holds another ensemble that may go; refuse what may not."""
     if (out / PLAN).is_file():
-        if files.read_json(out / PLAN)["digest"] != plan["digest"]:
-            raise RecipeError(f"{out}: holds another ensemble; choose another --out")
-    elif out.is_dir() and any(path.name != "run.lock" for path in out.glob("[!.]*")):
+        if files.read_json(out / PLAN)["digest"] == plan["digest"]:
+            return False
+        if renew:
+            return True
+        raise RecipeError(f"{out}: holds another ensemble; choose another --out")
+    if out.is_dir() and any(path.name not in _OWN for path in out.glob("[!.]*")):
         raise RecipeError(f"{out}: is not empty and holds no ensemble; choose another --out")
+    return False
+
+
+def _clear(out: Path) -> None:
+    """Take away what was made of other members; the plan goes first, so a part is never whole."""
+    say(f"{out}: its members have changed; merging them anew")
+    (out / PLAN).unlink()
+    for path in (*out.glob("fold[0-9]*"), out / BUNDLE):
+        shutil.rmtree(path, ignore_errors=True)
+    (out / TUNED).unlink(missing_ok=True)
 
 
 def _keep_decision(bundle: Bundle, out: Path) -> Bundle:

@@ -77,6 +77,11 @@ def train(
         StoppedError: a signal asked to stop; everything is saved.
     """
     begun = time.monotonic()
+    if recipe.members:
+        raise RecipeError(
+            f"recipe {recipe.name} is for several members; train it by lamina.train, or one of "
+            "them by its recipe.member(name)"
+        )
     with locked(out):
         where = choose_device(device)
         precision = choose(recipe.precision, where)

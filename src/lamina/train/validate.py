@@ -55,7 +55,8 @@ class Trial:
         decided = (decide(prob) for decide in self._recipe.judge)
         masks = decided if self._recipe.judge else (plain_masks(prob, self._task),)
         for tallies, mask in zip(self._tallies, masks, strict=True):
-            tallies.append(self._recipe.monitor.tally(mask, target, valid))
+            answer = prob if self._recipe.monitor.soft else mask
+            tallies.append(self._recipe.monitor.tally(answer, target, valid))
 
     def result(self) -> Judged:
         """Return the scores over all cases."""

@@ -16,10 +16,11 @@ from lamina.model.metrics.precision import Precision
 from lamina.model.metrics.psnr import Psnr
 from lamina.model.metrics.ratios import RatioMetric
 from lamina.model.metrics.recall import Recall
+from lamina.model.metrics.soft_dice import SoftDice
 from lamina.model.metrics.tolerant_dice import TolerantDice
 
 AnyMetric = Annotated[
-    DiceScore | FBeta | Iou | MseScore | Precision | Psnr | Recall | TolerantDice,
+    DiceScore | FBeta | Iou | MseScore | Precision | Psnr | Recall | SoftDice | TolerantDice,
     Field(discriminator="kind"),
 ]
 
@@ -36,5 +37,6 @@ __all__ = [
     "RatioMetric",
     "Recall",
     "Score",
+    "SoftDice",
     "TolerantDice",
 ]
