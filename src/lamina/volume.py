@@ -54,6 +54,24 @@ class Volume(Protocol):
         ...
 
 
+@runtime_checkable
+class Packed(Volume, Protocol):
+    """A volume in boxes that are decoded whole, so that a slice costs every box it touches.
+
+    Volumes that are mapped into memory may have this face too, with boxes of one voxel.
+    """
+
+    @property
+    def grain(self) -> tuple[int, ...]:
+        """Sides of such a box along each spatial axis, in pixels."""
+        ...
+
+    @property
+    def stamp(self) -> str:
+        """Digest of name, size and time of the files; another one where they were changed."""
+        ...
+
+
 def read_all(volume: Volume) -> NDArray[Any]:
     """Return the whole volume as ``(channels, *shape)``, in the stored type."""
     return volume.read(Region.whole(volume.shape))
@@ -206,3 +224,56 @@ class Plane:
             wanted = np.arange(self.index - self.context, self.index + self.context + 1)
             slab = slab[wanted.clip(0, last) - first]
         return slab.reshape(self.channels, *region.shape)
+
+
+@dataclass(frozen=True)
+class Transposed:
+    """Another volume with its axes in another order; nothing is read or copied for it.
+
+    ``order`` is that of ``numpy.transpose``: axis i is axis ``order[i]`` of the source. ``axes``
+    names the new axes: names belong to places, as in a stored array, and do not move along.
+    """
+
+    source: Volume
+    order: tuple[int, ...]
+    axes: str
+
+    def __post_init__(self) -> None:
+        count = len(self.source.shape)
+        if sorted(self.order) != list(range(count)) or len(self.axes) != count:
+            raise ValueError(
+                f"{self.source.name}: {count} axes cannot stand in the order {list(self.order)} "
+                f"under the names '{self.axes}'"
+            )
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return self.source.name
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the source's axes in the new order."""
+        return tuple(self.source.shape[axis] for axis in self.order)
+
+    @property
+    def channels(self) -> int:
+        """Channels of the source."""
+        return self.source.channels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the source."""
+        return self.source.dtype
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return ``(channels, *region.shape)``: a view of what the source returns."""
+        check_within(self, region)
+        back = sorted(range(len(self.order)), key=self.order.__getitem__)
+        stored = self.source.read(
+            Region(
+                tuple(region.start[axis] for axis in back),
+                tuple(region.stop[axis] for axis in back),
+            )
+        )
+        return stored.transpose(0, *(axis + 1 for axis in self.order))

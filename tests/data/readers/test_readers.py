@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import pickle
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import h5py
 import imagecodecs
+import nibabel
 import numpy as np
 import pytest
+import segyio
 import tifffile
+import zarr
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
@@ -19,7 +24,7 @@ from PIL import Image
 from lamina.data.readers import SUFFIXES, open_volume
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.volume import Volume, read_all
+from lamina.volume import Plane, Volume, read_all
 
 Array = NDArray[Any]
 RNG = np.random.default_rng(7)
@@ -41,6 +46,44 @@ def png(path: Path, array: Array) -> None:
 
 def tiff(**options: Any) -> Callable[[Path, Array], Any]:
     return lambda path, array: tifffile.imwrite(path, array, **options)
+
+
+def store(**options: Any) -> Callable[[Path, Array], Any]:
+    def write(path: Path, array: Array) -> None:
+        zarr.create_array(path, shape=array.shape, dtype=array.dtype, **options)[...] = array
+
+    return write
+
+
+def hdf5(**options: Any) -> Callable[[Path, Array], Any]:
+    def write(path: Path, array: Array) -> None:
+        with h5py.File(path, "w") as file:
+            file.create_dataset("volume", data=array, **options)
+
+    return write
+
+
+def nifti(path: Path, array: Array) -> None:
+    nibabel.save(nibabel.Nifti1Image(array, np.eye(4), dtype=array.dtype), path)
+
+
+def nifti2(path: Path, array: Array) -> None:
+    nibabel.save(nibabel.Nifti2Image(array, np.eye(4), dtype=array.dtype), path)
+
+
+def segy(kind: int, endian: str = "big") -> Callable[[Path, Array], Any]:
+    def write(path: Path, array: Array) -> None:
+        spec = segyio.spec()
+        spec.sorting, spec.format, spec.endian = 2, kind, endian
+        spec.ilines, spec.xlines = np.arange(len(array)) + 100, np.arange(array.shape[1]) * 2 + 7
+        spec.samples = np.arange(array.shape[2]) * 4.0
+        with segyio.create(str(path), spec) as file:
+            for number, place in enumerate(np.ndindex(*array.shape[:2])):
+                inline, crossline = spec.ilines[place[0]], spec.xlines[place[1]]
+                file.header[number] = {189: int(inline), 193: int(crossline)}
+                file.trace[number] = array[place].copy()  # segyio converts in place
+
+    return write
 
 
 def last_axis_first(array: Array) -> Array:
@@ -123,7 +166,42 @@ FILES: dict[str, tuple[Array, Callable[[Path, Array], Any], Callable[[Array], Ar
     "fortran.npy": (np.asfortranarray(noise((5, 23, 37), "f2")), np.save, alone),
     "other_order.npy": (noise((23, 37), "i4").astype(">i4"), np.save, alone),
     "mask.npy": (noise((23, 37), "?"), np.save, alone),
+    "plain.zarr": (noise((5, 23, 37), "u2"), store(chunks=(2, 8, 16)), alone),
+    "bare.zarr": (noise((5, 23, 37), "f4"), store(chunks=(2, 8, 16), compressors=None), alone),
+    "sharded.zarr": (noise((5, 23, 37), "f2"), store(chunks=(2, 8, 8), shards=(4, 16, 16)), alone),
+    "second.zarr": (noise((5, 23, 37), "i4"), store(chunks=(5, 23, 10), zarr_format=2), alone),
+    "swapped.zarr": (
+        noise((5, 23), "u2").astype(">u2"),
+        store(chunks=(5, 23), zarr_format=2),
+        alone,
+    ),
+    "mask.zarr": (noise((5, 23, 37), "?"), store(chunks=(2, 8, 16)), alone),
+    "channels.zarr": (
+        noise((2, 5, 23, 37), "u1"),
+        store(chunks=(1, 2, 8, 16), dimension_names=["channel", "z", "y", "x"]),
+        lambda array: array,
+    ),
+    "plain.h5": (noise((5, 23, 37), "f8"), hdf5(), alone),
+    "chunks.h5": (
+        noise((5, 23, 37), "f2"),
+        hdf5(chunks=(2, 8, 16), compression="lzf", shuffle=True),
+        alone,
+    ),
+    "gzip.hdf5": (
+        noise((23, 37), "i2").astype(">i2"),
+        hdf5(chunks=(8, 16), compression="gzip"),
+        alone,
+    ),
+    "mask.h5": (noise((5, 23, 37), "?"), hdf5(), alone),
+    "plain.nii": (noise((5, 23, 37), "i2"), nifti, alone),
+    "packed.nii.gz": (noise((5, 23, 37), "f4"), nifti, alone),
+    "second.nii": (noise((5, 23, 37), "u2"), nifti2, alone),
+    "second.nii.gz": (noise((5, 23, 37), "u1"), nifti2, alone),
+    "ieee.sgy": (noise((5, 7, 37), "f4"), segy(5), alone),
+    "short.segy": (noise((5, 7, 37), "i2"), segy(3), alone),
+    "little.sgy": (noise((5, 7, 37), "f4"), segy(5, "little"), alone),
 }
+STORES = [name for name in FILES if name.endswith(".zarr")]
 
 
 @pytest.fixture(scope="module")
@@ -144,7 +222,7 @@ def test_values_type_and_shape_are_those_stored(folder: Path, name: str) -> None
     whole, expected = read_all(volume), wanted(array)
     assert (volume.channels, *volume.shape) == expected.shape == whole.shape
     assert len(volume.axes) == len(volume.shape)
-    assert volume.name == str(folder / name)
+    assert volume.name.startswith(str(folder / name))
     assert whole.dtype == volume.dtype == expected.dtype.newbyteorder("=")
     assert whole.dtype.isnative
     np.testing.assert_array_equal(whole, expected)
@@ -194,7 +272,7 @@ def test_a_pickled_volume_is_small_and_reads_the_same(folder: Path, name: str) -
     np.testing.assert_array_equal(read_all(pickle.loads(packed)), whole)
 
 
-@pytest.mark.parametrize("name", [*FILES, "grey.jpg"])
+@pytest.mark.parametrize("name", [*(name for name in FILES if name not in STORES), "grey.jpg"])
 @pytest.mark.parametrize("percent", [1, 50, 99])
 def test_fault_I02_a_file_cut_short_is_refused(
     folder: Path, tmp_path: Path, name: str, percent: int
@@ -202,6 +280,22 @@ def test_fault_I02_a_file_cut_short_is_refused(
     data = (folder / name).read_bytes()
     cut = tmp_path / name
     cut.write_bytes(data[: max(len(data) * percent // 100, 1)])
+    with pytest.raises(DataError, match=name):
+        read_all(open_volume(cut))
+
+
+@pytest.mark.parametrize("name", STORES)
+@pytest.mark.parametrize("percent", [0, 50, 99])
+def test_fault_I02_a_chunk_cut_short_is_refused(
+    folder: Path, tmp_path: Path, name: str, percent: int
+) -> None:
+    cut = tmp_path / name
+    shutil.copytree(folder / name, cut)
+    chunk = max(
+        (one for one in cut.rglob("*") if one.is_file()), key=lambda one: one.stat().st_size
+    )
+    data = chunk.read_bytes()
+    chunk.write_bytes(data[: len(data) * percent // 100])
     with pytest.raises(DataError, match=name):
         read_all(open_volume(cut))
 
@@ -231,7 +325,13 @@ def test_fault_I21_odd_names_are_read(folder: Path, tmp_path: Path, name: str, o
     np.testing.assert_array_equal(read_all(open_volume(path)), read_all(open_volume(folder / name)))
 
 
-@pytest.mark.parametrize("name", ["grey.png", "grey.jpg", "stack_zlib.tif", "volume.npy"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("grey.png", "grey.jpg", "stack_zlib.tif", "volume.npy", "chunks.h5", "plain.nii"),
+        *("second.nii.gz", "ieee.sgy"),
+    ],
+)
 @pytest.mark.parametrize("suffix", [*SUFFIXES, ".dat"])
 def test_fault_I03_the_content_decides_and_not_the_suffix(
     folder: Path, tmp_path: Path, name: str, suffix: str
@@ -262,3 +362,29 @@ def test_real_images_equal_another_librarys(shared_data: Path) -> None:
     np.testing.assert_array_equal(
         volume.read(Region((3, 100, 7), (6, 900, 570)))[0], whole[3:6, 100:900, 7:570]
     )
+
+
+FORMATS: dict[str, Callable[[Path, Array], Any]] = {
+    "cube.npy": np.save,
+    "cube.tif": tiff(photometric="minisblack"),
+    "cube.zarr": store(chunks=(4, 32, 64)),
+    "cube.h5": hdf5(chunks=(4, 32, 64), compression="gzip"),
+    "cube.nii.gz": nifti,
+    "ieee.sgy": segy(5),
+}
+
+
+@pytest.mark.data
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_real_field_volume_is_the_same_in_every_format(
+    shared_data: Path, tmp_path: Path, name: str
+) -> None:
+    """FAULT-1: what is read is what is stored, whatever the volume is stored in."""
+    field = np.load(shared_data / "seismic-f3-faults" / "field3d.npy")
+    FORMATS[name](tmp_path / name, field)
+    volume = open_volume(tmp_path / name)
+    assert (volume.shape, volume.dtype) == (field.shape, field.dtype)
+    np.testing.assert_array_equal(read_all(volume)[0], field)
+    for index, axis in enumerate(volume.axes):
+        plane = Plane(volume, axis, field.shape[index] // 2)
+        np.testing.assert_array_equal(read_all(plane)[0], field.take(plane.index, index))

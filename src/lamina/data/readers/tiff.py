@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from lamina.data.readers.axes import name_axes
 from lamina.data.readers.image import PIXEL_LIMIT
 from lamina.data.readers.recent import RECENT
+from lamina.data.readers.stamp import stamp_of
 from lamina.data.readers.tiff_header import BROKEN, TiffHeader, open_tiff, tiff_header
 from lamina.errors import DataError
 from lamina.geometry.region import Region
@@ -96,6 +97,17 @@ class TiffVolume:
     def dtype(self) -> np.dtype[Any]:
         """The stored type, in the machine's byte order; one-bit pages are uint8."""
         return self._header.dtype
+
+    @property
+    def grain(self) -> tuple[int, ...]:
+        """Sides of a strip or tile; one pixel where pages are stored as they are."""
+        sides = (1, 1) if self._header.mapped is not None else self._header.segment
+        return sides if len(self.axes) == 2 else (1, *sides)
+
+    @property
+    def stamp(self) -> str:
+        """Digest of the file's name, size and time, and of the names of its axes."""
+        return stamp_of(self.path, [self.path], self.axes, self._pages.shape)
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return a copy, ``(channels, *region.shape)``; only strips it touches are decoded.

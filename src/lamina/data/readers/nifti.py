@@ -1,0 +1,195 @@
+"""NIfTI volumes, versions 1 and 2, plain or gzipped; only what is asked for is read.
+
+Axes are called ``"xyz"`` in the order in which the file stores them; the affine, which says how
+they lie in a body, changes no pixel and is not applied. A plain file is mapped into memory. A
+gzipped one is unpacked from its beginning up to what is asked for, so that slices in the order of
+the last axis cost one pass.
+"""
+
+from __future__ import annotations
+
+import gzip
+import importlib
+import math
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.data.readers.axes import lay_out
+from lamina.data.readers.stamp import stamp_of
+from lamina.errors import DataError, RecipeError
+from lamina.geometry.region import Region
+from lamina.volume import check_within
+
+_KEEP_OPEN = 64 << 20
+"""Volumes of at least this many bytes stay open between reads; each holds a descriptor."""
+
+_BROKEN = (
+    *(OSError, EOFError, ValueError, RuntimeError, LookupError, TypeError, AttributeError),
+    *(ArithmeticError, MemoryError, zlib.error),
+)
+
+
+class NiftiVolume:
+    """One NIfTI file of two or three axes; more may follow if their length is 1.
+
+    Where the header scales (``scl_slope``, ``scl_inter``) values are slope times stored plus
+    intercept, in float32, or in float64 where more than 24 bits are stored; else as stored.
+    """
+
+    def __init__(self, path: Path, axes: str | None = None) -> None:
+        """Read the header of ``path``.
+
+        Args:
+            path: The file.
+            axes: Names of the stored axes; None: ``"xyz"``.
+
+        Raises:
+            RecipeError: nibabel is not installed.
+            DataError: the file is cut off or no NIfTI, holds several volumes, colours or complex
+                numbers, or its axes are not those named.
+        """
+        self.path = Path(path)
+        with self.path.open("rb") as stream:
+            self._packed = stream.read(2) == b"\x1f\x8b"
+        head = self._header()
+        self._stored = np.dtype(head.get_data_dtype())
+        if self._stored.kind not in "biuf" or self._stored.itemsize > 8:
+            what = self._stored.name if self._stored.names is None else "colours"
+            raise DataError(f"{path}: holds {what}, not plain numbers; save integers or floats")
+        self._lengths = tuple(int(n) for n in head.get_data_shape())
+        lengths, more = self._lengths[:3], self._lengths[3:]
+        if math.prod(more) != 1:
+            raise DataError(
+                f"{path}: holds {math.prod(more)} volumes, its shape is {self._lengths}; save "
+                "each on its own"
+            )
+        self._layout = lay_out(self.path, lengths, axes, "xyz"[: len(lengths)])
+        self.axes = self._layout.axes
+        slope, inter = head.get_slope_inter()
+        self._slope = 1.0 if slope is None else float(slope)
+        self._inter = 0.0 if inter is None else float(inter)
+        self._offset = int(head.get_data_offset())
+        said = self._offset + math.prod(lengths) * self._stored.itemsize
+        there = self.path.stat().st_size
+        if not self._packed and there < said:
+            raise DataError(f"{path}: is cut off at byte {there} of {said}; copy it again")
+        self._keeps = math.prod(lengths) * self._stored.itemsize >= _KEEP_OPEN
+        self._kept: Any = None
+        self._seen = self._now()
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each spatial axis, in pixels."""
+        return self._layout.shape
+
+    @property
+    def channels(self) -> int:
+        """1, or the length of the axis that the recipe names ``c``."""
+        return self._layout.channels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The stored type in the machine's byte order, or a float where the header scales."""
+        if (self._slope, self._inter) == (1, 0):
+            native: np.dtype[Any] = self._stored.newbyteorder("=")
+            return native
+        fits = self._stored.itemsize <= 2 or (
+            self._stored.kind == "f" and self._stored.itemsize == 4
+        )
+        return np.dtype(np.float32 if fits else np.float64)
+
+    @property
+    def grain(self) -> tuple[int, ...]:
+        """One voxel; of a gzipped file a slice of the axis that is stored last."""
+        sides = (*self._lengths[:3][:-1], 1) if self._packed else (1,) * len(self._lengths[:3])
+        return self._layout.spatial(sides)
+
+    @property
+    def stamp(self) -> str:
+        """Digest of the file's name, size and time."""
+        return stamp_of(self.path, [self.path], self._layout.names)
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return a copy, ``(channels, *region.shape)``.
+
+        Raises:
+            ValueError: the region leaves the volume.
+            DataError: the file is cut off or damaged, or changed since it was opened.
+        """
+        check_within(self, region)
+        if 0 in region.shape:
+            return np.empty((self.channels, *region.shape), self.dtype)
+        array = self._kept
+        if array is None:
+            array = self._array()
+            if self._keeps:
+                self._kept = array
+        try:
+            values = self._layout.seen(np.asarray(array[self._layout.stored(region)]))
+        except _BROKEN as error:
+            raise DataError(
+                f"{self.path}: {region} is cut off or damaged ({error}); copy it again"
+            ) from error
+        if (self._slope, self._inter) == (1, 0):
+            return values
+        scaled = values.astype(np.float64) * self._slope + self._inter
+        return scaled.astype(self.dtype, copy=False)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_kept": None}
+
+    def _array(self) -> Any:
+        """Return the stored array, which is read where it is indexed."""
+        if not self.path.is_file() or self._now() != self._seen:
+            raise DataError(f"{self.path}: is gone or changed while in use; run again")
+        lengths = self._lengths[:3]
+        if not self._packed:
+            return np.memmap(self.path, self._stored, "r", self._offset, lengths, "F")
+        stream = gzip.open(self.path)  # noqa: SIM115  # closed with the array that reads it
+        proxy = _nibabel(self.path, "arrayproxy").ArrayProxy
+        return proxy(stream, (lengths, self._stored, self._offset), mmap=False)
+
+    def _header(self) -> Any:
+        library = _nibabel(self.path, "nifti2")
+        try:
+            with gzip.open(self.path) if self._packed else self.path.open("rb") as stream:
+                second = stream.read(4) in (b"\x1c\2\0\0", b"\0\0\2\x1c")  # 540, its size
+                stream.seek(0)
+                kind = library.Nifti2Header if second else library.Nifti1Header
+                return kind.from_fileobj(stream)
+        except FileNotFoundError:
+            raise DataError(f"{self.path}: no such file") from None
+        except _refused(self.path) as error:
+            raise DataError(
+                f"{self.path}: its NIfTI header is cut off or damaged ({error}); copy it again"
+            ) from error
+
+    def _now(self) -> tuple[int, int]:
+        stat = self.path.stat()
+        return stat.st_size, stat.st_mtime_ns
+
+
+def _refused(path: Path) -> tuple[type[Exception], ...]:
+    """Return all that nibabel raises on headers that it does not take."""
+    head: type[Exception] = _nibabel(path, "spatialimages").HeaderDataError
+    block: type[Exception] = _nibabel(path, "wrapstruct").WrapStructError
+    return (*_BROKEN, head, block)
+
+
+def _nibabel(path: Path, module: str) -> Any:
+    """Import a part of nibabel, which not everybody installs, only when NIfTI is opened."""
+    try:
+        return importlib.import_module(f"nibabel.{module}")
+    except ImportError:
+        raise RecipeError(
+            f"{path}: is a NIfTI file, and nibabel is not installed; pip install 'lamina[volumes]'"
+        ) from None

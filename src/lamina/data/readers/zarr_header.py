@@ -1,0 +1,168 @@
+"""What a Zarr store says of itself: which array it means, and the names of its axes.
+
+Of OME-Zarr (NGFF 0.4 in Zarr v2, 0.5 in Zarr v3) the first dataset of the image, which has the
+full resolution, and the names of the axes are used; units and scales do not change pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from lamina.errors import DataError
+from lamina.files import read_json, safe_join
+
+_OME = ("0.4", "0.5")
+_LETTERS = {"channel": "c", "time": "t"}
+
+
+@dataclass(frozen=True)
+class Node:
+    """An array or a group on disk, by its metadata."""
+
+    path: Path
+    version: Literal[2, 3]
+    array: bool
+    attributes: Mapping[str, Any]
+    dimensions: tuple[str | None, ...] = ()
+    """Names of the axes of a v3 array, where it has any."""
+
+
+def is_store(path: Path) -> bool:
+    """Whether a folder is a Zarr array or group, by the metadata in it."""
+    return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
+
+
+def find_array(path: Path, dataset: str | None) -> tuple[Node, str | None]:
+    """Return the array that a store means, and one letter per axis where the store names them.
+
+    Args:
+        path: The folder of the store.
+        dataset: Path of an array or image within it; None: the only one there is.
+
+    Raises:
+        DataError: there is no such array, or several and none is named; the metadata are
+            damaged, or of a version that is not known.
+    """
+    node = _node(path)
+    for part in (dataset or "").strip("/").split("/"):
+        if part:
+            parent, node = node, _inside(path, node, part)
+            if node.array:
+                return node, _letters_of(path, parent, part) or _letters(node.dimensions)
+    if node.array:
+        return node, _letters(node.dimensions)
+    images = _images(node)
+    if len(images) > 1:
+        raise DataError(
+            f"{path}: its metadata list {len(images)} images; name the array to read with "
+            f"data.dataset: {', '.join(repr(name) for name in _listed(node))}"
+        )
+    if images:
+        first = images[0]["datasets"][0]["path"]
+        return _inside(path, node, first), _axes(path, images[0])
+    return _only(path, node)
+
+
+def _only(path: Path, group: Node) -> tuple[Node, str | None]:
+    """Return the only array in a group that is no OME image."""
+    names = list(_listed(group))
+    if len(names) == 1:
+        node = _inside(path, group, names[0])
+        return node, _letters(node.dimensions)
+    if not names:
+        raise DataError(f"{path}: is a Zarr group without an array of its own; leave it out")
+    raise DataError(
+        f"{path}: holds {len(names)} arrays; name the one to read with data.dataset: "
+        f"{', '.join(names[:20])}"
+    )
+
+
+def _node(path: Path) -> Node:
+    try:
+        if (path / "zarr.json").is_file():
+            meta = read_json(path / "zarr.json")
+            array = {"array": True, "group": False}[meta["node_type"]]
+            names = tuple(meta.get("dimension_names") or ())
+            return Node(path, 3, array, meta.get("attributes") or {}, names)
+        array = (path / ".zarray").is_file()
+        if not array and not (path / ".zgroup").is_file():
+            raise DataError(f"{path}: is no Zarr array or group; correct data.dataset")
+        attributes = path / ".zattrs"
+        return Node(path, 2, array, read_json(attributes) if attributes.is_file() else {})
+    except (KeyError, TypeError, AttributeError) as error:
+        raise DataError(f"{path}: its Zarr metadata are damaged ({error!r}); copy it again") from (
+            error
+        )
+
+
+def _inside(store: Path, group: Node, name: str) -> Node:
+    if group.array:
+        raise DataError(f"{group.path}: is an array; there is no '{name}' in it")
+    place = safe_join(group.path, name)
+    if not place.is_dir():
+        arrays = ", ".join(list(_listed(group))[:20]) or "nothing"
+        raise DataError(f"{store}: has no '{name}'; it holds {arrays}; set data.dataset")
+    return _node(place)
+
+
+def _listed(group: Node, before: str = "") -> Iterator[str]:
+    """Yield the paths of all arrays below a group, in order."""
+    for place in sorted(group.path.iterdir()):
+        if place.is_dir() and is_store(place):
+            node = _node(place)
+            if node.array:
+                yield before + place.name
+            else:
+                yield from _listed(node, f"{before}{place.name}/")
+
+
+def _images(group: Node) -> list[dict[str, Any]]:
+    """Return the OME images that a group describes, each with datasets; none for other groups."""
+    ome = group.attributes.get("ome")
+    described = ome if isinstance(ome, dict) else group.attributes
+    images = described.get("multiscales")
+    if not isinstance(images, list) or not images:
+        return []
+    for image in images:
+        if not isinstance(image, dict):
+            raise DataError(f"{group.path}: its OME metadata are damaged; write it again")
+        version = str(described.get("version") or image.get("version") or "0.4")
+        if version not in _OME:
+            raise DataError(
+                f"{group.path}: is OME-Zarr {version}; read are {' and '.join(_OME)}: convert it, "
+                "or name its array with data.dataset and its axes with data.axes"
+            )
+        paths = [one.get("path") for one in image.get("datasets") or [{}]]
+        if not all(isinstance(one, str) for one in paths):
+            raise DataError(f"{group.path}: describes an image without a dataset; write it again")
+    return images
+
+
+def _letters_of(store: Path, group: Node, name: str) -> str | None:
+    """Return the axes of the image that lists the array ``name``."""
+    for image in _images(group):
+        if any(one.get("path", "").strip("/") == name for one in image["datasets"]):
+            return _axes(store, image)
+    return None
+
+
+def _axes(path: Path, image: Mapping[str, Any]) -> str:
+    axes = image.get("axes") or []
+    names = [
+        _LETTERS.get(str(axis.get("type")), str(axis.get("name"))) if isinstance(axis, dict) else ""
+        for axis in axes
+    ]
+    found = _letters(names)
+    if found is None:
+        raise DataError(f"{path}: its axes are {axes}, not one letter each; name them in data.axes")
+    return found
+
+
+def _letters(names: tuple[str | None, ...] | list[str]) -> str | None:
+    """Return one letter per axis, or None where some axis has no such name."""
+    found = [_LETTERS.get((name or "").lower(), (name or "").lower()) for name in names]
+    good = all(len(name) == 1 and name.isascii() and name.isalpha() for name in found)
+    return "".join(found) if found and good and len(set(found)) == len(found) else None
