@@ -67,7 +67,7 @@ def test_a_slanting_sheet_has_no_holes() -> None:
 
 
 def test_a_bend_is_followed() -> None:
-    z, y, x = np.mgrid[:40, :40, :40]
+    z, _, x = np.mgrid[:40, :40, :40]
     bent = 20 + 4 * np.sin(z / 12)
     mask = np.abs(x - bent) <= 1
     corners, _ = sheet(mask, 2)

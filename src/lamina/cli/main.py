@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from lamina.cli import several
+from lamina.cli import results, several
 from lamina.cli.door import door, show
 
 app = typer.Typer(
@@ -132,6 +132,10 @@ def train(
     start: Annotated[
         Path | None, typer.Option("--start", help="A bundle or run whose weights to start from.")
     ] = None,
+    member: Annotated[
+        str | None,
+        typer.Option("--member", help="Of a recipe's members train only this one, join none."),
+    ] = None,
     *,
     accept_changes: Annotated[
         bool, typer.Option("--accept-changes", help="Go on though stages or decisions changed.")
@@ -141,12 +145,13 @@ def train(
     """Train a recipe on data; the same command goes on where an interrupted run stopped."""
     from lamina.cli.door import whole_numbers
     from lamina.recipe.load import load_recipe
-    from lamina.train.stages import train as run_training
+    from lamina.train.members import train as run_training
 
     found = run_training(
         load_recipe(recipe, changes or ()),
         data=data,
         out=out,
+        member=member,
         folds=whole_numbers(folds, "--folds"),
         device=device,
         workers=workers,
@@ -242,23 +247,8 @@ app.command(epilog="Example: lamina pseudo runs/both --data new_images --out pse
 )
 
 
-@app.command(epilog="Example: lamina score pred tiles")
-@door
-def score(
-    pred: Pred,
-    truth: Annotated[Path, typer.Argument(help="The data folder with the truth.")],
-    part: Annotated[
-        str, typer.Option("--part", help="all, or validate: only the held-out sections.")
-    ] = "all",
-    *,
-    json: Json = False,
-) -> None:
-    """Score predictions against the truth: the metric, per class, beside predicting nothing."""
-    from lamina.predict.score import score as run_scoring
-    from lamina.predict.score import table
-
-    found = run_scoring(pred, truth, part=part)  # type: ignore[arg-type]  # checked there
-    show(found, json=json, text=table(found))
+app.command(epilog="Example: lamina score pred tiles")(results.score)
+app.command(epilog="Example: lamina export pred --kind surface --out faults")(results.export)
 
 
 @app.command(epilog="Example: lamina submit pred --format severstal --out submission.csv")
@@ -269,7 +259,9 @@ def submit(
     form: Annotated[
         str | None,
         typer.Option(
-            "--format", help="severstal or siim; default: the recipe's.", show_default=False
+            "--format",
+            help="severstal, siim or coordinates_npz; default: the recipe's.",
+            show_default=False,
         ),
     ] = None,
     sample: Annotated[
@@ -309,7 +301,7 @@ def report(
 @app.command(epilog="Example: lamina demo --quick")
 @door
 def demo(
-    job: Annotated[str, typer.Argument(help="Which job: steel or xray.")] = "steel",
+    job: Annotated[str, typer.Argument(help="Which job: steel, xray or faults.")] = "steel",
     out: Annotated[Path, typer.Option("--out", help="The folder to work in.")] = Path(
         "lamina-demo"
     ),

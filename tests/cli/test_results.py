@@ -1,0 +1,118 @@
+"""Scores and objects from the command line."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from typer.testing import CliRunner, Result
+
+import lamina as package
+from lamina.cli.main import app
+from lamina.predict.predictions import Info, PredictedCase, Predictions
+from lamina.recipe.load import load_recipe
+from lamina.result.submissions import read_coordinates
+
+
+@pytest.fixture(autouse=True)
+def _workplace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+def lamina(*words: str, code: int = 0) -> Result:
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == code, f"{words}\n{done.stdout}\n{done.stderr}\n{done.exception}"
+    return done
+
+
+def answer(*words: str) -> dict[str, Any]:
+    return json.loads(lamina(*words, "--json").stdout)  # type: ignore[no-any-return]
+
+
+@pytest.fixture
+def fault() -> NDArray[np.bool_]:
+    """A volume in ``truth``, and in ``pred`` an answer that lies one voxel beside it."""
+    recipe = load_recipe("faults-laptop")
+    mask = np.zeros((20, 16, 24), np.bool_)
+    for z in range(20):
+        mask[z, 2:14, z + 1] = True
+    Path("truth/a").mkdir(parents=True)
+    np.save("truth/a/seismicCubes_1.npy", np.zeros(mask.shape, np.float32))
+    np.save("truth/a/fault_1.npy", mask.astype(np.uint8))
+    moved = np.roll(mask, 1, axis=2)
+    case = PredictedCase(
+        id="a",
+        source="a",
+        sha256="1" * 64,
+        axes="zyx",
+        shape=mask.shape,
+        members=("fold0",),
+        known="new",
+    )
+    info = Info(
+        lamina=package.__version__,
+        recipe=recipe,
+        recipe_digest=recipe.digest(),
+        bundles=("0" * 64,),
+        members="all",
+        predict=recipe.predict,
+        tile=recipe.tile,
+        precision="float32",
+        device="cpu",
+        versions={},
+        decision=recipe.decide,
+        cases=(case,),
+    )
+    Predictions.create(Path("pred"), info).add("a", moved[None].astype(np.float32))
+    return moved
+
+
+@pytest.mark.usefixtures("fault")
+def test_a_metric_may_be_named_when_scoring() -> None:
+    assert answer("score", "pred", "truth")["value"] == 0
+    near = "{kind: tolerant_dice, tolerance: 1, over: image}"
+    found = answer("score", "pred", "truth", "--metric", near)
+    assert found["value"] == 1
+    assert (
+        "Dice within 1 pixels per image"
+        in lamina("score", "pred", "truth", "--metric", near).stdout
+    )
+    said = lamina("score", "pred", "truth", "--metric", "tolerant_dic", code=2).stderr
+    assert "did you mean 'tolerant_dice'?" in said
+
+
+def test_from_a_prediction_to_coordinates_and_objects(fault: NDArray[np.bool_]) -> None:
+    found = answer("submit", "pred", "--format", "coordinates_npz", "--out", "s.npz")
+    assert found["rows"] == 1
+    assert dict(read_coordinates(Path("s.npz")))["a"].tolist() == np.argwhere(fault).tolist()
+    words = ("export", "pred", "--out", "faults", "--kind", "surface", "--spacing", "25,25,10")
+    found = answer(*words)
+    assert (found["objects"], found["voxels"]) == (1, int(fault.sum()))
+    with Path("faults/objects.csv").open(newline="") as stream:
+        (row,) = csv.DictReader(stream)
+    assert float(row["dip"]) == pytest.approx(np.degrees(np.arctan(10 / 25)))
+    assert (Path("faults") / row["file"]).is_file()
+    text = lamina("export", "pred", "--out", "points").stdout
+    assert text == "wrote 1 objects and objects.csv into points\n"
+
+
+@pytest.mark.usefixtures("fault")
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        ("export pred --out pred", 2, "pred: is there already"),
+        ("export pred --out out --kind ply", 2, "--kind is 'ply'; it must be one of points"),
+        ("export pred --out out --spacing 1,2", 2, "--spacing is '1,2'; write a number for each"),
+        ("export pred --out out --origin a,b,c", 2, "--origin is 'a,b,c'; write numbers"),
+        ("export pred --out out --down t", 2, "--down is 't'"),
+        ("export gone --out out", 3, "no prediction.json"),
+    ],
+)
+def test_a_mistake_costs_one_message_and_leaves_nothing(words: str, code: int, said: str) -> None:
+    assert said in lamina(*words.split(), code=code).stderr
+    assert not Path("out").exists()
