@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +294,22 @@ def test_held_out_sections_are_cut_out_of_slabs(tmp_path: Path) -> None:
             values.append(2 * (shown & true[at]).sum() / (shown.sum() + true[at].sum()))
     assert found["value"] == pytest.approx(np.mean(values))
     assert found["cases"] == 4
+
+
+def test_memory_does_not_grow_with_the_depth_of_a_volume(tmp_path: Path) -> None:
+    def peak(depth: int) -> int:
+        recipe, _ = fault_volumes(tmp_path / f"{depth}")
+        shape = (depth, 48, 48)
+        truth = np.zeros(shape, np.uint8)
+        truth[:, 20] = 1
+        np.save(tmp_path / f"{depth}" / "a" / "seismicCubes_1.npy", np.zeros(shape, np.uint8))
+        np.save(tmp_path / f"{depth}" / "a" / "fault_1.npy", truth)
+        pred = predicted(tmp_path / f"pred{depth}", recipe, {"a": probabilities(truth > 0)})
+        tracemalloc.start()
+        assert score(pred, tmp_path / f"{depth}")["value"] == 1
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(64)
+    assert peak(512) < peak(128) * 1.1
