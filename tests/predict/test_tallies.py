@@ -69,3 +69,13 @@ def test_values_in_parts_count_like_the_whole() -> None:
     assert parts.summary()["value"] == pytest.approx(whole.summary()["value"])
     with pytest.raises(ValueError, match="at least one part"):
         parts.add_parts([])
+
+
+def test_wrong_pixels_are_counted_whatever_the_metric() -> None:
+    rng = np.random.default_rng(4)
+    prob = rng.random((2, 9, 9)).astype(np.float16)
+    masks, target = prob > 0.5, rng.random((2, 9, 9)) > 0.5
+    for metric in (DiceScore(), TolerantDice()):
+        tallies = MaskTallies(metric, Task(kind="multilabel", names=("a", "b")))
+        tallies.add(prob, masks, target, None)
+        assert tallies.wrong == (masks != target).sum()

@@ -87,6 +87,12 @@ class MaskTallies:
         self._cases.append(case)
         return case.metric
 
+    @property
+    def wrong(self) -> float:
+        """Pixels of the last case that are not as the truth, summed over all classes."""
+        classes = self._cases[-1].masks[:-1]  # the last row is their union
+        return float((classes[:, 1] + classes[:, 2] - 2 * classes[:, 0]).sum())
+
     def _counted(
         self,
         prob: NDArray[Any],
@@ -220,6 +226,11 @@ class ValueTallies:
             raise ValueError("a case has at least one part")
         self._tallies.append(np.sum(found, axis=0))
         return self._tallies[-1]
+
+    @property
+    def wrong(self) -> float:
+        """Summed error of the last case."""
+        return float(self._tallies[-1][:, 0].sum())
 
     def summary(self) -> dict[str, Any]:
         """Return the scores over all cases as JSON values."""

@@ -66,17 +66,10 @@ def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
                 target, valid = truth(cases[id], task)
                 tally = tallies.add(prob, answer, target, valid)
                 one = recipe.metric.score([tally]).value
-                wrong = tally[:, 0].sum() if values else _wrong(tally)
-                judged.append(
-                    Judged(cases[id], int(folder.name[4:]), one, float(wrong), tally, predictions)
-                )
+                fold, wrong = int(folder.name[4:]), tallies.wrong
+                judged.append(Judged(cases[id], fold, one, wrong, tally, predictions))
                 bar.advance()
     return Judgement(judged, tallies.summary() if judged else None)
-
-
-def _wrong(tally: NDArray[np.float64]) -> float:
-    classes = tally[:-1]  # the last row is their union
-    return float((classes[:, 1] + classes[:, 2] - 2 * classes[:, 0]).sum())
 
 
 def worst(judgement: Judgement, count: int, *, higher_is_better: bool) -> list[Judged]:
