@@ -17,10 +17,11 @@ from lamina.model.metrics.psnr import Psnr
 from lamina.model.metrics.ratios import RatioMetric
 from lamina.model.metrics.recall import Recall
 from lamina.model.metrics.soft_dice import SoftDice
+from lamina.model.metrics.ssim import Ssim
 from lamina.model.metrics.tolerant_dice import TolerantDice
 
 AnyMetric = Annotated[
-    DiceScore | FBeta | Iou | MseScore | Precision | Psnr | Recall | SoftDice | TolerantDice,
+    DiceScore | FBeta | Iou | MseScore | Precision | Psnr | Recall | SoftDice | Ssim | TolerantDice,
     Field(discriminator="kind"),
 ]
 
@@ -38,5 +39,6 @@ __all__ = [
     "Recall",
     "Score",
     "SoftDice",
+    "Ssim",
     "TolerantDice",
 ]
