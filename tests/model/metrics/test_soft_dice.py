@@ -58,3 +58,12 @@ def test_only_valid_pixels_count() -> None:
         metric.tally(prob, truth[:1])
     with pytest.raises(ValueError, match="at least one"):
         metric.score([])
+
+
+def test_slabs_add_up_to_their_volume() -> None:
+    chance = np.random.Generator(np.random.PCG64(6))
+    prob, truth = chance.random((2, 5, 4, 3)), chance.random((2, 5, 4, 3)) < 0.4
+    metric = SoftDice()
+    assert metric.adds_up
+    parts = [metric.tally(prob[:, at], truth[:, at]) for at in (slice(0, 2), slice(2, 5))]
+    np.testing.assert_allclose(sum(parts), metric.tally(prob, truth))

@@ -23,6 +23,7 @@ class SoftDice(Metric):
 
     kind: Literal["soft_dice"] = "soft_dice"
     soft: ClassVar[bool] = True
+    adds_up: ClassVar[bool] = True
 
     over: Literal["image", "pooled"] = "pooled"
     """One value per image (or volume) and class, then the mean; or all images of a class pooled."""
