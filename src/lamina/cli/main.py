@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from lamina.cli import results, several
+from lamina.cli.doctor import doctor
 from lamina.cli.door import door, show
 
 app = typer.Typer(
@@ -99,6 +100,9 @@ def check(
         found["resolved"] = sound.model_dump(mode="json")
         lines = [load.resolved_text(sound).rstrip()]
     show(found, json=json, text="\n".join(lines))
+
+
+app.command(epilog="Example: lamina doctor tiles.yaml --data tiles")(doctor)
 
 
 @app.command(

@@ -1,0 +1,56 @@
+"""What masks hold: values that are no class, classes that are nowhere, masks that are all alike."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from math import prod
+
+from lamina.doctor.finding import Area, Finding
+from lamina.doctor.patient import Patient
+
+
+@dataclass(frozen=True)
+class Labels:
+    """Every mask was read, through the meaning that the recipe gives to its values."""
+
+    least_alike: int = 3
+    """So many equal masks that are not empty are no coincidence (L08)."""
+    name: str = "labels"
+    area: Area = "data"
+
+    def __call__(self, patient: Patient) -> Iterator[Finding]:
+        """Name masks that cannot be read, classes that are missing, and masks that repeat."""
+        known = [look for look in patient.looks if look.case.target is not None]
+        for look in known:
+            if look.target_problem is not None:
+                yield Finding(
+                    "error", f"case {look.case.id}", look.target_problem, "see data.labels"
+                )
+        if not known or patient.recipe is None or patient.recipe.task.kind == "restore":
+            return
+        yield from self._classes(patient)
+        repeated = Counter(look.target_digest for look in known if any(look.areas.values()))
+        for digest, count in repeated.most_common(1):
+            if count >= self.least_alike:
+                first = next(look.case.id for look in known if look.target_digest == digest)
+                what = f"{count} of {len(known)} masks are equal to this one"
+                yield Finding("warning", f"case {first}", what, "check how masks were exported")
+
+    def _classes(self, patient: Patient) -> Iterator[Finding]:
+        recipe = patient.recipe
+        assert recipe is not None
+        looks = [look for look in patient.looks if look.target_problem is None]
+        total = sum(prod(look.case.image.shape) for look in looks)
+        for index, name in enumerate(recipe.task.names or ()):
+            if recipe.task.kind == "multiclass" and index == 0:
+                continue
+            area = sum(look.areas.get(index, 0) for look in looks)
+            shown = sum(1 for look in looks if look.areas.get(index))
+            what = f"in {shown} of {len(looks)} cases, {area / max(total, 1):.3%} of all pixels"
+            if area:
+                yield Finding("fine", f"class {name}", what)
+            else:
+                remedy = "take it out of task.names, or check data.labels"
+                yield Finding("warning", f"class {name}", "is in no mask at all", remedy)

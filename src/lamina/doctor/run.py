@@ -1,0 +1,184 @@
+"""From a recipe, a folder, both or neither to all findings; nothing is ever changed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from lamina.doctor.damaged import Damaged
+from lamina.doctor.device import Device
+from lamina.doctor.disk import Disk
+from lamina.doctor.duplicates import Duplicates
+from lamina.doctor.empty import Empty
+from lamina.doctor.finding import EXIT_CODES, Area, Check, Finding, counted
+from lamina.doctor.fix import write_fixes
+from lamina.doctor.flat import Flat
+from lamina.doctor.groups import Groups
+from lamina.doctor.labels import Labels
+from lamina.doctor.look import look_at
+from lamina.doctor.memory import Memory
+from lamina.doctor.patient import Patient, folds_of, loose_cases
+from lamina.doctor.processor import Processor
+from lamina.doctor.shapes import Shapes
+from lamina.doctor.sizes import Sizes
+from lamina.doctor.transposed import Transposed
+from lamina.doctor.versions import Versions
+from lamina.errors import DataError, LaminaError, RecipeError
+from lamina.recipe.load import load_recipe
+
+CHECKS: tuple[Check, ...] = (
+    *(Versions(), Processor(), Memory(), Disk(), Device()),
+    Sizes(),
+    *(Damaged(), Shapes(), Flat(), Duplicates(), Labels(), Empty(), Groups(), Transposed()),
+)
+
+
+@dataclass(frozen=True)
+class Said:
+    """A finding and which check said it."""
+
+    area: Area
+    check: str
+    finding: Finding
+    fixed: bool = False
+    """Whether a recipe that was written is rid of it."""
+
+    @property
+    def open(self) -> bool:
+        """Whether it is an error that still stands."""
+        return self.finding.level == "error" and not self.fixed
+
+
+@dataclass(frozen=True)
+class Report:
+    """All findings in order: machine, recipe, data."""
+
+    said: tuple[Said, ...]
+    seconds: float
+
+    @property
+    def exit_code(self) -> int:
+        """0: no error; else 3 for data, 2 for the recipe, 6 for the machine, the first of them."""
+        areas = {one.area for one in self.said if one.open}
+        return next((code for area, code in EXIT_CODES.items() if area in areas), 0)
+
+    @property
+    def fixes(self) -> list[Mapping[str, Any]]:
+        """What to lay over the recipe's ``data``."""
+        return [one.finding.fix for one in self.said if one.finding.fix is not None]
+
+    def fixed(self) -> Report:
+        """Return the report after all fixes were written."""
+        return replace(
+            self, said=tuple(replace(one, fixed=one.finding.fix is not None) for one in self.said)
+        )
+
+    def values(self) -> dict[str, Any]:
+        """Return JSON values."""
+        levels = [one.finding.level for one in self.said]
+        return {
+            "exit_code": self.exit_code,
+            "errors": levels.count("error"),
+            "warnings": levels.count("warning"),
+            "findings": [
+                {
+                    "area": one.area,
+                    "check": one.check,
+                    "level": one.finding.level,
+                    "where": one.finding.where,
+                    "what": one.finding.what,
+                    "remedy": one.finding.remedy,
+                    "fix": one.finding.fix,
+                    "fixed": one.fixed,
+                }
+                for one in self.said
+            ],
+            "seconds": round(self.seconds, 1),
+        }
+
+
+def examine(
+    source: Path | str | None = None, changes: Sequence[str] = (), *, root: Path | None = None
+) -> Report:
+    """Check the machine, and the recipe and the data where they are given.
+
+    Every file of the data is read once, and boxes of labelled volumes a few times more. Without a
+    recipe every readable file below ``root`` is an image without a label.
+
+    Args:
+        source: A recipe's file or built-in name, or None.
+        changes: Changes of the recipe, as ``-s`` on the command line.
+        root: The data folder, or None.
+    """
+    begun = time.monotonic()
+    patient = Patient(root=root)
+    said: list[Said] = list(_run("machine", patient))
+    sound = True
+    if source is not None:
+        try:
+            patient = replace(patient, recipe=load_recipe(source, changes))
+        except LaminaError as error:
+            said.append(_error("recipe", "loads", str(source), error))
+            sound = False
+        else:
+            said.append(Said("recipe", "loads", Finding("fine", str(source), "is sound")))
+            said += _run("recipe", patient)
+    if root is not None and sound:
+        try:
+            patient = _opened(patient, root)
+        except LaminaError as error:
+            said.append(_error("data", "opens", str(root), error))
+        else:
+            what = counted(len(patient.looks), "case")
+            said.append(Said("data", "opens", Finding("fine", str(root), what)))
+            said += _run("data", patient)
+    return Report(tuple(said), time.monotonic() - begun)
+
+
+def cure(report: Report, source: Path | str | None, path: Path) -> Report:
+    """Write the recipe with all fixes to ``path``; where there are none nothing is written.
+
+    Raises:
+        RecipeError: there is no recipe, or the fixed one cannot be written.
+    """
+    if source is None:
+        raise RecipeError("--fix writes a recipe; name the one that is to be fixed")
+    if not report.fixes:
+        return report
+    write_fixes(source, report.fixes, path)
+    return report.fixed()
+
+
+def _run(area: Area, patient: Patient) -> Iterator[Said]:
+    for check in CHECKS:
+        if check.area == area:
+            yield from (Said(area, check.name, finding) for finding in check(patient))
+
+
+def _error(area: Area, check: str, where: str, error: LaminaError) -> Said:
+    return Said(area, check, Finding("error", where, str(error)))
+
+
+def _opened(patient: Patient, root: Path) -> Patient:
+    """Open the data and read all of it once."""
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; give the folder of the data by --data")
+    recipe = patient.recipe
+    if recipe is None:
+        cases, broken = loose_cases(root)
+        return replace(patient, looks=tuple(look_at(cases, None)), broken=tuple(broken))
+    listing = recipe.data.open(root, recipe.task)
+    if not listing.cases:
+        raise DataError(f"{root}: no cases found by data.kind '{recipe.data.kind}'")
+    recipe = recipe.model_copy(update={"task": recipe.task.found(listing.names)})
+    patient = replace(patient, recipe=recipe)
+    try:
+        assigned, folds = recipe.split.assign(listing.cases, root)
+    except LaminaError as error:
+        patient = replace(patient, split_problem=str(error))
+    else:
+        patient = replace(patient, folds=folds_of(listing.cases, assigned, folds))
+    return replace(patient, looks=tuple(look_at(listing.cases, recipe.task)))
