@@ -5,14 +5,19 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import h5py
+import nibabel
 import numpy as np
 import pytest
+import segyio
 import tifffile
+import zarr
 from PIL import Image
 
 from lamina.errors import DataError
 from lamina.predict.inputs import gather, open_input
 from lamina.recipe.recipe import Recipe
+from lamina.volume import read_all
 
 
 @pytest.fixture
@@ -103,6 +108,43 @@ def test_volumes_have_the_ids_of_their_pairs(tmp_path: Path, pairs: Recipe) -> N
         (tmp_path / "apart" / pair).mkdir(parents=True)
         tifffile.imwrite(tmp_path / "apart" / pair / "raw.tif", np.zeros((3, 4, 5), np.uint8))
     assert ids(pairs, tmp_path / "apart") == ["one", "two"]
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".h5", ".nii.gz", ".sgy", ".npy"])
+def test_volumes_of_every_format_are_inputs_alone_and_in_folders(
+    tmp_path: Path, make: Any, suffix: str
+) -> None:
+    cube = np.arange(4 * 5 * 6, dtype=np.float32).reshape(4, 5, 6)
+    for name in ("one", "two"):
+        place = tmp_path / name
+        place.mkdir()
+        if suffix == ".zarr":
+            zarr.create_array(place / "raw.zarr", shape=cube.shape, dtype="f4")[...] = cube + 1
+        elif suffix == ".h5":
+            with h5py.File(place / "raw.h5", "w") as file:
+                file["inner/volume"], file["inner/other"] = cube + 1, cube
+        elif suffix == ".nii.gz":
+            nibabel.save(nibabel.Nifti1Image(cube + 1, np.eye(4)), place / "raw.nii.gz")
+        elif suffix == ".sgy":
+            segyio.tools.from_array3D(str(place / "raw.sgy"), cube + 1, format=5)
+        else:
+            np.save(place / "raw.npy", cube + 1)
+    data = {"kind": "volume_pairs", "image": f"raw{suffix}"}
+    if suffix == ".h5":
+        data["dataset"] = "inner/volume"
+    recipe = make.recipe(data=data, frame={"slices": {"axes": "z"}})
+    assert ids(recipe, tmp_path) == ["one", "two"]
+    assert ids(recipe, tmp_path / "one" / f"raw{suffix}") == ["raw"]
+    for one in gather([tmp_path], recipe):
+        found = read_all(open_input(one.path, recipe, one.id))[0]
+        np.testing.assert_array_equal(found, cube + 1)
+
+
+def test_a_store_in_a_folder_of_images_is_one_image(tmp_path: Path, folder: Recipe) -> None:
+    place = tmp_path / "images" / "a.ome.zarr"
+    zarr.create_array(place, shape=(4, 5), dtype="u1")[...] = 7
+    assert ids(folder, tmp_path) == ids(folder, place) == ["a"]
+    assert open_input(place, folder).shape == (4, 5)
 
 
 def test_a_recipe_for_volumes_still_opens_images(root: Path, pairs: Recipe) -> None:

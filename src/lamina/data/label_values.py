@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.data.pieces import pieces
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import Crop, Volume, check_within
@@ -69,7 +70,7 @@ def values_in(volume: Volume) -> dict[int, int]:
         DataError: colours differ, or a value is no whole number.
     """
     found: Counter[int] = Counter()
-    for region in _pieces(volume):
+    for region in pieces(volume, _PIECE):
         values, counts = np.unique(plain(volume, volume.read(region)), return_counts=True)
         found.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
     return dict(sorted(found.items()))
@@ -143,12 +144,3 @@ def remedy(counts: Mapping[int, int], odd: Mapping[int, int], top: int) -> str:
         table = ", ".join(f"{value}: {rank}" for rank, value in enumerate(values))
         return f"set data.labels: {{{table}}}, or another order of classes"
     return "name each in data.labels (value: class), or the one that must not count in data.ignore"
-
-
-def _pieces(volume: Volume) -> Iterator[Region]:
-    """Yield slabs along the first axis that together cover the volume."""
-    length, *rest = volume.shape
-    step = max(_PIECE // max(int(np.prod(rest)) * volume.channels, 1), 1)
-    for start in range(0, length, step):
-        stop = min(start + step, length)
-        yield Region((start, *[0] * len(rest)), (stop, *rest))

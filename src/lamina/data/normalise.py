@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lamina.data.case import Case
+from lamina.data.pieces import grain_of, pieces
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.spec import Spec
@@ -240,7 +241,9 @@ def _pieces(volume: Volume) -> Iterator[NDArray[Any]]:
     """Yield all pixels of ``volume`` once, (C, *piece), without a plane's neighbours."""
     if isinstance(volume, Plane):
         volume = replace(volume, context=0)
-    for region in _cut(Region.whole(volume.shape), _PIECE // volume.channels):
+    packed = max(grain_of(volume)) > 1
+    cut = _cut(Region.whole(volume.shape), _PIECE // volume.channels)
+    for region in pieces(volume, _PIECE) if packed else cut:
         piece = volume.read(region)
         check_finite(piece, volume.name)
         yield piece

@@ -18,7 +18,6 @@ from numpy.typing import NDArray
 from lamina.data.case import Case
 from lamina.data.labels import target_of, values_in
 from lamina.data.problems import listed
-from lamina.data.readers import Dicom, open_volume
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.progress import Bar
@@ -38,6 +37,15 @@ class Pair:
     id: str
     image: Path
     target: Path | None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A pair with its two volumes; no pixel is read yet."""
+
+    pair: Pair
+    image: Volume
+    target: Volume | None
 
 
 @dataclass(frozen=True)
@@ -68,13 +76,17 @@ class Blank:
         return np.zeros((self.channels, *region.shape), np.uint8)
 
 
+def open_pairs(pairs: Sequence[Pair], opener: Callable[[Pair], Opened]) -> list[Opened]:
+    """Return all pairs opened.
+
+    Raises:
+        DataError: files cannot be read; all of them are named.
+    """
+    return _all(opener, pairs, "files cannot be read")
+
+
 def read_pairs(
-    pairs: Sequence[Pair],
-    task: Task,
-    meaning: Meaning,
-    *,
-    axes: str | None = None,
-    dicom: Dicom | None = None,
+    opened: Sequence[Opened], task: Task, meaning: Meaning
 ) -> tuple[tuple[Case, ...], tuple[str, ...]]:
     """Return the cases of all pairs and the names of the task's outputs.
 
@@ -83,24 +95,21 @@ def read_pairs(
     only where neither the task, nor ``meaning``, nor the number of channels says the classes.
 
     Args:
-        pairs: Files that belong together; ids are different.
+        opened: Files that belong together; ids are different.
         task: What targets mean.
         meaning: What stored values mean.
-        axes: Names of the stored axes of both files; None: as the files say.
-        dicom: How the values of DICOM images are meant.
 
     Raises:
         RecipeError: the task names fewer classes than there are, or labels map to other classes.
-        DataError: files cannot be read, do not fit each other or hold what is no class.
+        DataError: files do not fit each other or hold what is no class.
     """
-    opened = _all(lambda pair: _opened(pair, axes, dicom), pairs, "files cannot be read")
     names = _names(
-        [(image, target) for image, target in opened if target is not None], task, meaning
+        [(one.image, one.target) for one in opened if one.target is not None], task, meaning
     )
     known = task.found(names)
     cases = _all(
-        lambda item: _case(item[0], *item[1], known, meaning),
-        list(zip(pairs, opened, strict=True)),
+        lambda one: _case(one, known, meaning),
+        opened,
         "pairs of image and target cannot be used",
     )
     return tuple(cases), names
@@ -122,11 +131,6 @@ def _all(work: Callable[[T], R], items: Sequence[T], what: str) -> list[R]:
     if problems:
         raise DataError(listed(f"{len(problems)} of {len(items)} {what}", problems))
     return done
-
-
-def _opened(pair: Pair, axes: str | None, dicom: Dicom | None) -> tuple[Volume, Volume | None]:
-    image = open_volume(pair.image, axes, dicom=dicom)
-    return image, None if pair.target is None else open_volume(pair.target, axes)
 
 
 def _names(
@@ -190,7 +194,8 @@ def _highest(targets: Sequence[Volume], ignore: int | None) -> int:
     return highest
 
 
-def _case(pair: Pair, image: Volume, stored: Volume | None, task: Task, meaning: Meaning) -> Case:
+def _case(opened: Opened, task: Task, meaning: Meaning) -> Case:
+    pair, image, stored = opened.pair, opened.image, opened.target
     if stored is None:
         channels = task.outputs if task.kind == "multilabel" else 1
         target: Volume = Blank(f"no mask of {pair.id}", image.axes, image.shape, channels)

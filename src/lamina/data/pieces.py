@@ -7,10 +7,10 @@ import math
 from collections.abc import Iterator
 
 from lamina.geometry.region import Region
-from lamina.volume import Packed, Transposed, Volume
+from lamina.volume import Crop, Packed, Transposed, Volume
 
 PIECE = 2**23
-"""Voxels of a piece unless the caller says otherwise."""
+"""Values of a piece unless the caller says otherwise."""
 
 
 def grain_of(volume: Volume) -> tuple[int, ...]:
@@ -20,23 +20,26 @@ def grain_of(volume: Volume) -> tuple[int, ...]:
     """
     if isinstance(volume, Packed):
         return volume.grain
-    source = getattr(volume, "source", None)
+    if isinstance(volume, Crop):  # cut between the borders of chunks it meets some twice
+        return grain_of(volume.source)
     if isinstance(volume, Transposed):
         grain = grain_of(volume.source)
         return tuple(grain[axis] for axis in volume.order)
+    source = getattr(volume, "source", None)
     if isinstance(source, Volume) and (source.axes, source.shape) == (volume.axes, volume.shape):
         return grain_of(source)
     return (1,) * len(volume.shape)
 
 
-def pieces(volume: Volume, most: int = PIECE) -> Iterator[Region]:
+def pieces(volume: Volume, most: int | None = None) -> Iterator[Region]:
     """Yield boxes that together cover a volume once, in order.
 
     Args:
         volume: Opened.
         most: Largest number of values of a piece, all channels together; a single box that the
-            file decodes whole is taken as a piece even where it is larger.
+            file decodes whole is taken as a piece even where it is larger. None: ``PIECE``.
     """
+    most = PIECE if most is None else most
     shape = volume.shape
     sides = [min(grain, n) for grain, n in zip(grain_of(volume), shape, strict=True)]
     for axis in reversed(range(len(shape))):

@@ -15,7 +15,7 @@ from pathlib import Path
 from lamina.data.catalogs import CsvRle, Folder, VolumePairs
 from lamina.data.csv_table import read_table
 from lamina.data.names import nfc
-from lamina.data.readers import SUFFIXES, open_volume
+from lamina.data.readers import SUFFIXES, has_suffix, is_image, open_volume, stem_of
 from lamina.errors import DataError
 from lamina.files import safe_join
 from lamina.recipe.recipe import Recipe
@@ -56,8 +56,13 @@ def gather(inputs: Sequence[Path], recipe: Recipe) -> list[Input]:
     return list(found.values())
 
 
-def open_input(path: Path, recipe: Recipe) -> Volume:
+def open_input(path: Path, recipe: Recipe, id: str | None = None) -> Volume:
     """Open an image as the recipe's catalog would.
+
+    Args:
+        path: The file, or a Zarr store.
+        recipe: Its catalog says how.
+        id: As ``gather`` called it; None: as it would if the path were named alone.
 
     Raises:
         DataError: the file is missing, broken, of another kind, or its axes are not the recipe's.
@@ -65,15 +70,16 @@ def open_input(path: Path, recipe: Recipe) -> Volume:
     data = recipe.data
     if isinstance(data, CsvRle | Folder):
         return open_volume(path, dicom=data.dicom)
-    stack = isinstance(data, VolumePairs) and path.suffix.lower() not in _FLAT
-    return open_volume(path, data.axes if stack else None)  # type: ignore[union-attr]
+    if isinstance(data, VolumePairs) and path.suffix.lower() not in _FLAT:
+        return data.open_image(path, _id(path, path.parent, recipe) if id is None else id)
+    return open_volume(path)
 
 
 _FLAT = (".png", ".jpg", ".jpeg")
 
 
 def _expand(path: Path, recipe: Recipe) -> Iterator[Input]:
-    if path.is_dir():
+    if path.is_dir() and not is_image(path):
         yield from _folder(path, recipe)
     elif path.suffix.lower() in (".csv", ".tsv"):
         yield from _table(path, recipe)
@@ -114,7 +120,7 @@ def _named(table: Path, name: str, line: int, recipe: Recipe) -> Input:
     for root in roots:
         for suffix in ("", *SUFFIXES):
             path = safe_join(root, name + suffix) if root.is_dir() else None
-            if path is not None and path.is_file():
+            if path is not None and is_image(path):
                 return Input(_id(path, root, recipe), path)
     raise DataError(
         f"{table}: line {line}: no image '{name}' beside the table or in "
@@ -127,14 +133,15 @@ def _id(path: Path, root: Path, recipe: Recipe) -> str:
         return recipe.data.id_of(path)
     if isinstance(recipe.data, VolumePairs) and path.parent != root:
         return nfc(path.parent.name)  # one folder per pair
-    return nfc(path.relative_to(root).with_suffix("").as_posix())
+    return nfc(path.relative_to(root).with_name(stem_of(path)).as_posix())
 
 
 def _visible(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.is_dir() and not path.is_symlink():  # a link may lead in a circle
-            yield from _visible(path)
-        elif path.is_file() and path.suffix.lower() in SUFFIXES:
+        if path.is_dir() and not is_image(path):
+            if not path.is_symlink():  # a link may lead in a circle
+                yield from _visible(path)
+        elif has_suffix(path):
             yield path

@@ -135,7 +135,7 @@ def _open(bundles: Sequence[Bundle], inputs: Sequence[Path]) -> list[_Image]:
     recipe, own = bundles[0].recipe, labelled(bundles)
     images, leaks = [], []
     for one in gather(inputs, recipe):
-        volume = open_input(one.path, recipe)
+        volume = open_input(one.path, recipe, one.id)
         if len(volume.axes) != 2:
             raise DataError(f"{one.path}: has axes '{volume.axes}'; labels are made for images")
         sha256 = source_digest([str(one.path)])

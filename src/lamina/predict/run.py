@@ -117,7 +117,7 @@ def _open(crew: Crew, inputs: Sequence[Path], members: Literal["auto", "all"]) -
     listed = gather(inputs, recipe)
     for one in listed:
         try:
-            volume = open_input(one.path, recipe)
+            volume = open_input(one.path, recipe, one.id)
         except DataError as error:
             if len(listed) == 1:
                 raise

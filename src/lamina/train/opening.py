@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from lamina.data.case import Case
+from lamina.data.catalogs import VolumePairs
 from lamina.data.splits import warnings_of
+from lamina.data.unpack import unpacked
 from lamina.errors import DataError
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
@@ -40,6 +42,18 @@ class Opened:
     def held_out(self, fold: int) -> list[Case]:
         """Cases that fold ``fold`` never sees."""
         return [c for c, f in zip(self.cases, self.folds, strict=True) if f == fold]
+
+    def unpacked(self, folder: Path) -> Opened:
+        """Return the same with volumes that are slow to slice read from copies in ``folder``.
+
+        Raises:
+            ResourceError: the copies do not fit the disk.
+            DataError: a volume cannot be read.
+        """
+        data = self.recipe.data
+        if not isinstance(data, VolumePairs) or data.unpack == "never":
+            return self
+        return replace(self, cases=unpacked(self.cases, folder))
 
     def warnings(self) -> list[str]:
         """What a person should know before training (L07)."""

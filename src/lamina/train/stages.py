@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -35,6 +36,7 @@ from lamina.train.trackers import tracker
 
 BUNDLE = "bundle"
 TUNED = "tune.json"
+UNPACKED = "unpacked"
 
 
 def train(
@@ -96,6 +98,7 @@ def train(
         record_labels(out, labels)
         begin = open_start(opened.recipe, start, opened, known, wanted)
         record_start(out, begin)
+        opened = opened.unpacked(out / UNPACKED)
         keep_memory()
         torch.use_deterministic_algorithms(recipe.deterministic)
         accelerator = _accelerator(where, precision)
@@ -106,6 +109,7 @@ def train(
                 opened, labels, begin, out, accelerator, precision, workers, stop, report
             )
             rows = [_one_fold(make(fold), fold, save_minutes) for fold in wanted]
+        shutil.rmtree(out / UNPACKED, ignore_errors=True)
         bundle = _bundle(opened, out, {**known, **labels.known(known), **begin.known(known)})
         _keep_tuned(out, bundle).save(out / BUNDLE)
         return {

@@ -3,26 +3,44 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import h5py
+import nibabel
 import numpy as np
 import pytest
+import segyio
 import tifffile
+import zarr
+from numpy.typing import NDArray
+from pydantic import ValidationError
 
 from lamina.data.catalogs import VolumePairs
+from lamina.data.readers import Segy
 from lamina.data.splits import Sections
-from lamina.errors import DataError
+from lamina.data.stretch import Stretch
+from lamina.errors import DataError, RecipeError
 from lamina.task import Task
-from lamina.volume import read_all
+from lamina.volume import Transposed, read_all
 
 BINARY = Task()
 RAW = np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)
 LABELS = (RAW > 20).astype(np.uint8)
 
 
-def put(path: Path, array: np.ndarray[tuple[int, ...], np.dtype[np.generic]]) -> None:
+def put(path: Path, array: NDArray[Any]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".npy":
         np.save(path, array)
+    elif path.suffix == ".zarr":
+        zarr.create_array(path, shape=array.shape, chunks=(1, 2, 3), dtype=array.dtype)[...] = array
+    elif path.suffix == ".h5":
+        with h5py.File(path, "w") as file:
+            file["volume"] = array
+    elif path.suffix == ".gz":
+        nibabel.save(nibabel.Nifti1Image(array, np.eye(4), dtype=array.dtype), path)
+    elif path.suffix == ".sgy":
+        segyio.tools.from_array3D(str(path), array.astype(np.float32), format=5)
     else:
         tifffile.imwrite(path, array, photometric="minisblack")
 
@@ -129,3 +147,153 @@ def test_real_sections_with_mitochondria(shared_data: Path) -> None:
     assert folds == [-1, 0]
     assert cases[1].target is not None
     np.testing.assert_array_equal(read_all(cases[1].target), whole[:, 15:])
+
+
+CUBE = np.random.default_rng(0).normal(0, 1, (4, 4, 6)).astype(np.float32)
+FAULT = (CUBE > 1).astype(np.uint8)
+
+
+def folders(root: Path, *names: str, **other: NDArray[Any]) -> VolumePairs:
+    """Write a folder for each volume, as the faults pipeline has them."""
+    for name in names:
+        put(root / name / "seismicCubes_RFC.npy", other.get(name, CUBE))
+        put(root / name / "fault_segmentations.npy", FAULT)
+    return VolumePairs(image="seismicCubes*.npy", target="fault*.npy")
+
+
+@pytest.mark.parametrize("order", [(1, 0, 2), "yzx"])
+def test_fault_2_images_are_transposed_by_case_and_labels_are_not(
+    tmp_path: Path, order: Any
+) -> None:
+    """FAULT-2: the input of some volumes is transposed by (1, 0, 2), the label is not."""
+    turned = CUBE.transpose(1, 0, 2)
+    catalog = folders(
+        tmp_path, "2024-06-10_a", "2024-06-10_b", "2023_c", **{"2024-06-10_a": turned}
+    )
+    catalog = catalog.model_copy(update={"transpose": {"2024-06-10_a": order}})
+    cases = {case.id: case for case in catalog.open(tmp_path, BINARY).cases}
+    for case in cases.values():
+        assert case.target is not None
+        np.testing.assert_array_equal(read_all(case.image)[0], CUBE)
+        np.testing.assert_array_equal(read_all(case.target)[0], FAULT)
+    assert isinstance(cases["2024-06-10_a"].image, Transposed)
+    assert not isinstance(cases["2023_c"].image, Transposed)
+    path = tmp_path / "2024-06-10_a" / "seismicCubes_RFC.npy"
+    for id in ("2024-06-10_a", "seismicCubes_RFC"):  # predicted, by whatever name
+        np.testing.assert_array_equal(read_all(catalog.open_image(path, id))[0], CUBE)
+
+
+def test_names_and_numbers_of_a_turn_say_the_same(tmp_path: Path) -> None:
+    stored = np.arange(2 * 3 * 4, dtype=np.float32).reshape(2, 3, 4)  # axes x, z, y
+    for name, order in (("a", "xzy"), ("b", (1, 2, 0))):
+        put(tmp_path / name / "raw.npy", stored)
+        put(tmp_path / name / "labels.npy", np.zeros((3, 4, 2), np.uint8))
+        catalog = VolumePairs(
+            image="raw.npy", target="labels.npy", transpose={"a": "xzy", "b": (1, 2, 0)}
+        )
+        found = read_all(catalog.open_image(tmp_path / name / "raw.npy", name))[0]
+        assert found[2, 3, 1] == stored[1, 2, 3], order
+    assert len(catalog.open(tmp_path, BINARY).cases) == 2
+
+
+def test_turns_that_are_none_are_refused(tmp_path: Path) -> None:
+    for order in ("zzx", (0, 2, 3), (1, 1, 0)):
+        with pytest.raises(ValidationError, match="name each axis once"):
+            VolumePairs(transpose={"a": order})
+    catalog = folders(tmp_path, "a")
+    for order, words in (("xy", "has 3 axes 'zyx', and data.transpose names 2"), ("abc", "'zyx'")):
+        turned = catalog.model_copy(update={"transpose": {"*": order}})
+        with pytest.raises(DataError, match=words):
+            turned.open(tmp_path, BINARY)
+
+
+def test_fault_2_volumes_are_left_out_by_name_by_shape_and_where_labels_are_empty(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """FAULT-2: volumes with empty labels are excluded by name; other shapes are skipped."""
+    catalog = folders(tmp_path, "2023_a", "2023_b", "2024_c", "2024_d")
+    put(tmp_path / "2024_d" / "seismicCubes_RFC.npy", CUBE[:3])
+    put(tmp_path / "2024_d" / "fault_segmentations.npy", FAULT[:3])
+    put(tmp_path / "2024_c" / "fault_segmentations.npy", FAULT * 0)
+
+    def ids(**options: Any) -> list[str]:
+        return [case.id for case in catalog.model_copy(update=options).open(tmp_path, BINARY).cases]
+
+    assert ids() == ["2023_a", "2023_b", "2024_c", "2024_d"]
+    assert ids(exclude=("2023_a", "2024*")) == ["2023_b"]
+    assert ids(shape=(4, 4, 6)) == ["2023_a", "2023_b", "2024_c"]
+    assert "1 volumes left out, not (4, 4, 6)" in capsys.readouterr().err
+    assert ids(empty="drop") == ["2023_a", "2023_b", "2024_d"]
+    assert "1 volumes left out, their targets are empty" in capsys.readouterr().err
+    assert ids(exclude=("2022*",)) == ids()
+    assert "data.exclude names 2022*, which is no volume here" in capsys.readouterr().err
+    with pytest.raises(DataError, match=r"data\.exclude leaves none of 4 volumes"):
+        ids(exclude=("*",))
+    with pytest.raises(DataError, match=r"no volume is \(9, 9, 9\); there are .*set data\.shape"):
+        ids(shape=(9, 9, 9))
+    with pytest.raises(DataError, match="all 1 targets are empty"):
+        ids(exclude=("2023*", "2024_d"), empty="drop")
+    with pytest.raises(RecipeError, match=r"data\.empty is 'drop'"):
+        catalog.model_copy(update={"empty": "drop"}).open(tmp_path, Task(kind="restore"))
+
+
+def test_fault_3_each_volume_is_stretched_to_bytes_by_its_own_range(tmp_path: Path) -> None:
+    """FAULT-3: min-max of the whole volume times 255, truncated, in training and prediction."""
+    large = (CUBE * 3 + 5).astype(np.float64)
+    catalog = folders(tmp_path, "a", "b", b=large).model_copy(update={"stretch": Stretch()})
+    for case, stored in zip(catalog.open(tmp_path, BINARY).cases, (CUBE, large), strict=True):
+        ratio = (stored - stored.min()) / (stored.max() - stored.min())
+        assert case.image.dtype == np.uint8
+        np.testing.assert_array_equal(read_all(case.image)[0], (ratio * 255).astype(np.uint8))
+        path = tmp_path / case.id / "seismicCubes_RFC.npy"
+        np.testing.assert_array_equal(
+            read_all(catalog.open_image(path, case.id)), read_all(case.image)
+        )
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".h5", ".nii.gz", ".sgy"])
+@pytest.mark.parametrize("apart", [False, True])
+def test_pairs_are_found_in_every_format(tmp_path: Path, suffix: str, apart: bool) -> None:
+    for name in ("a", "b"):
+        before = f"{name}/" if apart else f"{name}_"
+        put(tmp_path / f"{before}seismic{suffix}", CUBE)
+        put(tmp_path / f"{before}fault{suffix}", FAULT)
+    catalog = VolumePairs(image=f"*seismic{suffix}", target=f"*fault{suffix}", fill="allow")
+    cases = catalog.open(tmp_path, BINARY).cases
+    assert [case.id for case in cases] == (["a", "b"] if apart else ["a_seismic", "b_seismic"])
+    for case in cases:
+        assert case.target is not None
+        assert case.image.axes == ("xyz" if suffix == ".nii.gz" else "zyx")
+        np.testing.assert_array_equal(read_all(case.image)[0], CUBE)
+        np.testing.assert_array_equal(read_all(case.target)[0], FAULT)
+
+
+def test_image_and_target_may_be_two_datasets_of_one_file(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        with h5py.File(tmp_path / f"{name}.h5", "w") as file:
+            file["volumes/raw"], file["volumes/faults"] = CUBE, FAULT
+    catalog = VolumePairs(
+        image="*.h5", target="*.h5", dataset="volumes/raw", target_dataset="volumes/faults"
+    )
+    cases = catalog.open(tmp_path, BINARY).cases
+    assert [case.id for case in cases] == ["a", "b"]
+    for case in cases:
+        assert case.target is not None
+        np.testing.assert_array_equal(read_all(case.image)[0], CUBE)
+        np.testing.assert_array_equal(read_all(case.target)[0], FAULT)
+
+
+def test_segy_files_with_numbers_in_other_places(tmp_path: Path) -> None:
+    for name, cube in (("seismic", CUBE), ("fault", FAULT)):
+        spec = segyio.spec()
+        spec.format, spec.samples, spec.tracecount = 5, np.arange(6) * 4.0, 16
+        with segyio.create(str(tmp_path / f"{name}.sgy"), spec) as file:
+            for number, (i, j) in enumerate(np.ndindex(4, 4)):
+                file.header[number] = {181: i + 1, 185: j + 1, 115: 6}
+                file.trace[number] = cube[i, j].astype(np.float32)
+    options = {"image": "seismic.sgy", "target": "fault.sgy"}
+    with pytest.raises(DataError, match=r"2 of 2|1 of 1 files cannot be read|is no regular cube"):
+        VolumePairs(**options).open(tmp_path, BINARY)
+    catalog = VolumePairs(**options, segy=Segy(inline=181, crossline=185))
+    (case,) = catalog.open(tmp_path, BINARY).cases
+    np.testing.assert_array_equal(read_all(case.image)[0], CUBE)

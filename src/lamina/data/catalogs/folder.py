@@ -8,9 +8,9 @@ from typing import Literal
 
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.names import nfc
-from lamina.data.pairs import Meaning, Pair, read_pairs
+from lamina.data.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
 from lamina.data.problems import listed
-from lamina.data.readers import SUFFIXES, Dicom
+from lamina.data.readers import SUFFIXES, Dicom, has_suffix, is_image, open_volume, stem_of
 from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join
 from lamina.task import Task
@@ -59,8 +59,13 @@ class Folder(Catalog):
         masks = _by_stem(safe_join(root, self.masks), "data.masks")
         self._check(images, masks)
         pairs = [Pair(stem, path, masks.get(stem)) for stem, path in images.items()]
-        cases, names = read_pairs(pairs, task, Meaning(self.labels, self.ignore), dicom=self.dicom)
+        opened = open_pairs(pairs, self._opened)
+        cases, names = read_pairs(opened, task, Meaning(self.labels, self.ignore))
         return Listing(cases, names)
+
+    def _opened(self, pair: Pair) -> Opened:
+        image = open_volume(pair.image, dicom=self.dicom)
+        return Opened(pair, image, None if pair.target is None else open_volume(pair.target))
 
     def _check(self, images: Mapping[str, Path], masks: Mapping[str, Path]) -> None:
         lost = [f"{path}: no mask '{stem}.*'" for stem, path in images.items() if stem not in masks]
@@ -92,7 +97,7 @@ def _by_stem(folder: Path, option: str) -> dict[str, Path]:
     found: dict[str, Path] = {}
     double: list[str] = []
     for path in _visible(folder):
-        stem = nfc(path.relative_to(folder).with_suffix("").as_posix())
+        stem = nfc(path.relative_to(folder).with_name(stem_of(path)).as_posix())
         if stem in found:
             double.append(f"{found[stem]} and {path}")
         found.setdefault(stem, path)
@@ -109,7 +114,8 @@ def _visible(folder: Path) -> Iterator[Path]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.is_dir() and not path.is_symlink():  # a link may lead in a circle
-            yield from _visible(path)
-        elif path.suffix.lower() in SUFFIXES:
+        if path.is_dir() and not is_image(path):
+            if not path.is_symlink():  # a link may lead in a circle
+                yield from _visible(path)
+        elif has_suffix(path):
             yield path

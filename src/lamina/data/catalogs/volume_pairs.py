@@ -3,17 +3,28 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
-from lamina.data.names import nfc
-from lamina.data.pairs import Meaning, Pair, read_pairs
+from lamina.data.names import matches, nfc
+from lamina.data.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
+from lamina.data.pieces import pieces
 from lamina.data.problems import listed
-from lamina.errors import DataError
+from lamina.data.readers import Fill, Segy, is_image, open_volume, stem_of
+from lamina.data.readers.sniff import sniff
+from lamina.data.stretch import Stretch
+from lamina.errors import DataError, RecipeError
+from lamina.progress import Bar, say
 from lamina.task import Task
+from lamina.volume import Transposed, Volume
+
+Order = str | tuple[int, ...]
 
 
 class VolumePairs(Catalog):
@@ -25,6 +36,8 @@ class VolumePairs(Catalog):
 
     Otherwise each folder below the data folder holds one pair, the first match of each pattern
     after sorting (FAULT-1), and the folder's name is the id.
+
+    A Zarr store is a folder that counts as one file.
     """
 
     kind: Literal["volume_pairs"] = "volume_pairs"
@@ -35,8 +48,45 @@ class VolumePairs(Catalog):
     target: str = Field(default="labels.tif", pattern=r"^[^/\\]+$")
     """Pattern of the target volume's file name."""
 
-    axes: str = "zyx"
-    """Names of the stored axes, first to last."""
+    axes: str | None = None
+    """Names of the stored axes, first to last; null: as OME-Zarr and NIfTI (xyz) say of
+    themselves, and zyx for all others."""
+
+    dataset: str | None = None
+    """Path of the image within an HDF5 file or a Zarr store; null: the only array there, or the
+    full resolution of an OME-Zarr image."""
+
+    target_dataset: str | None = None
+    """Path of the target within its file, which may be the image's; null: the same as dataset."""
+
+    fill: Fill = "refuse"
+    """Chunks of Zarr and HDF5 arrays that are not stored: refuse, or allow as empty ones."""
+
+    segy: Segy = Segy()
+    """Where SEG-Y files say which trace belongs where."""
+
+    transpose: dict[str, Order] = Field(default_factory=dict)
+    """Images whose axes lie in another order than those of their targets, by id or pattern
+    (FAULT-2): the names of the image's axes as they are stored, such as yzx, or the order in
+    which numpy would transpose them, such as [1, 0, 2]."""
+
+    exclude: tuple[str, ...] = ()
+    """Ids or patterns of volumes to leave out (FAULT-2)."""
+
+    shape: tuple[int, ...] | None = None
+    """Volumes of other shapes, in the order of the target's axes, are left out (FAULT-2)."""
+
+    empty: Literal["keep", "drop"] = "keep"
+    """Volumes whose target has no foreground at all: keep them, or read all targets once and
+    drop these (FAULT-2)."""
+
+    stretch: Stretch | None = None
+    """Bring each volume to one range by its own numbers, measured once (FAULT-3); null: values
+    are those stored."""
+
+    unpack: Literal["once", "never"] = "once"
+    """Volumes that are stored in packed chunks are unpacked once into the run folder, since
+    training reads slices in any order; or every slice decodes all chunks that it touches."""
 
     labels: dict[int, int] | None = None
     """Stored value to class, such as {0: 0, 255: 1}; null: stored values are classes."""
@@ -44,12 +94,33 @@ class VolumePairs(Catalog):
     ignore: int | None = None
     """Stored value of voxels that must not count; null: all count."""
 
+    @field_validator("transpose")
+    @classmethod
+    def _orders_name_each_axis_once(cls, transpose: dict[str, Order]) -> dict[str, Order]:
+        for pattern, order in transpose.items():
+            numbers = not isinstance(order, str)
+            if len(set(order)) != len(order) or (
+                numbers and sorted(order) != list(range(len(order)))
+            ):
+                raise ValueError(
+                    f"'{pattern}' is to be transposed by {order}; name each axis once, such as "
+                    "yzx or [1, 0, 2]"
+                )
+        return transpose
+
     def open(self, root: Path, task: Task) -> Listing:
-        """List every pair; voxels are read only where neither labels nor names say the classes.
+        """List every pair.
+
+        Voxels are read only where ``stretch`` and ``empty`` need them, and where neither labels
+        nor names say the classes.
 
         Raises:
-            DataError: no pair, or half of one; shapes differ; a volume has other axes.
+            RecipeError: empty volumes are to be dropped in a restore task, which has none.
+            DataError: no pair, or half of one; shapes differ; a volume has other axes; nothing
+                is left.
         """
+        if task.kind == "restore" and self.empty == "drop":
+            raise RecipeError("data.empty is 'drop', but a restore task has no empty targets")
         if not root.is_dir():
             raise DataError(f"{root}: no such folder of data")
         pairs = self._beside(root) or self._apart(root)
@@ -57,9 +128,94 @@ class VolumePairs(Catalog):
             raise DataError(
                 f"{root}: neither it nor a folder in it has a file '{self.image}'; set data.image"
             )
-        meaning = Meaning(self.labels, self.ignore)
-        cases, names = read_pairs(pairs, task, meaning, axes=self.axes)
-        return Listing(cases, names)
+        pairs = self._included(root, pairs)
+        opened = self._shaped(root, open_pairs(pairs, self._opened))
+        opened = self._stretched(opened)
+        cases, names = read_pairs(opened, task, Meaning(self.labels, self.ignore))
+        return Listing(self._filled(root, cases), names)
+
+    def open_image(self, path: Path, id: str) -> Volume:
+        """Open an image volume as ``open`` does, for prediction.
+
+        Args:
+            path: The file.
+            id: What it is called. Whether it is transposed is decided by this or, since a file
+                may be named without its data folder, by the name of the folder it lies in.
+
+        Raises:
+            DataError: it cannot be read, or its axes are not those named.
+        """
+        volume = self._image(path, id, nfc(path.resolve().parent.name))
+        return volume if self.stretch is None else self.stretch.of(volume)
+
+    def _image(self, path: Path, *ids: str) -> Volume:
+        volume = self._volume(path, self.dataset)
+        for name, order in self.transpose.items():
+            if any(matches(id, name) for id in ids):
+                return _turned(volume, order)
+        return volume
+
+    def _volume(self, path: Path, dataset: str | None) -> Volume:
+        axes = self.axes
+        if axes is None and sniff(path) in ("tiff", "npy"):
+            axes = "zyx"  # a stack of three or four pages would be taken for colours
+        return open_volume(path, axes, segy=self.segy, dataset=dataset, fill=self.fill)
+
+    def _opened(self, pair: Pair) -> Opened:
+        if pair.target is None:
+            raise ValueError(f"{pair.id}: volumes come in pairs")
+        target = self._volume(pair.target, self.target_dataset or self.dataset)
+        return Opened(pair, self._image(pair.image, pair.id), target)
+
+    def _included(self, root: Path, pairs: Sequence[Pair]) -> list[Pair]:
+        """Return the pairs that are not excluded; patterns without effect are said."""
+        for option, names in (("exclude", self.exclude), ("transpose", tuple(self.transpose))):
+            idle = [name for name in names if not any(matches(pair.id, name) for pair in pairs)]
+            if idle:
+                say(f"{root}: data.{option} names {', '.join(idle)}, which is no volume here")
+        left = [p for p in pairs if not any(matches(p.id, name) for name in self.exclude)]
+        if not left:
+            raise DataError(f"{root}: data.exclude leaves none of {len(pairs)} volumes")
+        return left
+
+    def _shaped(self, root: Path, opened: Sequence[Opened]) -> list[Opened]:
+        if self.shape is None:
+            return list(opened)
+        left = [one for one in opened if tuple(one.image.shape) == self.shape]
+        if not left:
+            shapes = sorted({tuple(one.image.shape) for one in opened})
+            raise DataError(
+                f"{root}: no volume is {self.shape}; there are {shapes[:10]}; set data.shape"
+            )
+        if len(left) < len(opened):
+            say(f"{root}: {len(opened) - len(left)} volumes left out, not {self.shape}")
+        return left
+
+    def _stretched(self, opened: Sequence[Opened]) -> list[Opened]:
+        if self.stretch is None:
+            return list(opened)
+        found = []
+        with Bar("measuring volumes", len(opened)) as bar:
+            for one in opened:
+                found.append(replace(one, image=self.stretch.of(one.image)))
+                bar.advance()
+        return found
+
+    def _filled(self, root: Path, cases: Sequence[Case]) -> tuple[Case, ...]:
+        """Return the cases, without those that hold no foreground where that is asked for."""
+        if self.empty == "keep":
+            return tuple(cases)
+        left = []
+        with Bar("looking for empty targets", len(cases)) as bar:
+            for case in cases:
+                if case.target is not None and _has_foreground(case.target):
+                    left.append(case)
+                bar.advance()
+        if not left:
+            raise DataError(f"{root}: all {len(cases)} targets are empty; add labels")
+        if len(left) < len(cases):
+            say(f"{root}: {len(cases) - len(left)} volumes left out, their targets are empty")
+        return tuple(left)
 
     def _beside(self, root: Path) -> list[Pair]:
         """Return the pairs that lie in ``root`` itself."""
@@ -68,7 +224,7 @@ class VolumePairs(Catalog):
             return []
         if len(images) == len(targets) == 1:
             (image,), (target,) = images.values(), targets.values()
-            return [Pair(nfc(image.stem), image, target)]
+            return [Pair(nfc(stem_of(image)), image, target)]
         odd = [
             f"{path}: no '{self.target}' for it"
             for key, path in images.items()
@@ -81,12 +237,13 @@ class VolumePairs(Catalog):
         ]
         if odd:
             raise DataError(listed(f"{root}: {len(odd)} volumes stand alone; add the others", odd))
-        return [Pair(nfc(path.stem), path, targets[key]) for key, path in images.items()]
+        return [Pair(nfc(stem_of(path)), path, targets[key]) for key, path in images.items()]
 
     def _apart(self, root: Path) -> list[Pair]:
         """Return the pairs of the folders in ``root``; a folder without either is passed over."""
         pairs, odd = [], []
-        for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+        folders = (path for path in root.iterdir() if path.is_dir() and not is_image(path))
+        for folder in sorted(folders):
             image = next(iter(_matches(folder, self.image).values()), None)
             target = next(iter(_matches(folder, self.target).values()), None)
             if image is not None and target is not None:
@@ -98,6 +255,27 @@ class VolumePairs(Catalog):
         return pairs
 
 
+def _turned(volume: Volume, order: Order) -> Volume:
+    """Return an image with its axes in the order of its target's."""
+    if len(order) != len(volume.axes):
+        raise DataError(
+            f"{volume.name}: has {len(volume.axes)} axes '{volume.axes}', and data.transpose names "
+            f"{len(order)}: {order}"
+        )
+    if isinstance(order, str):
+        if sorted(order) != sorted(volume.axes):
+            raise DataError(
+                f"{volume.name}: data.transpose names its axes '{order}', and they are called "
+                f"'{volume.axes}'; use the same letters"
+            )
+        order = tuple(order.index(axis) for axis in volume.axes)
+    return Transposed(volume, order, volume.axes)
+
+
+def _has_foreground(target: Volume) -> bool:
+    return any(bool(target.read(region).any()) for region in pieces(target))
+
+
 def _matches(folder: Path, pattern: str) -> dict[tuple[str, ...], Path]:
     """Return the files of a folder by what the wildcards of ``pattern`` stand for, in order."""
     wild = {"*": "(.*)", "?": "(.)"}
@@ -105,6 +283,6 @@ def _matches(folder: Path, pattern: str) -> dict[tuple[str, ...], Path]:
     found: dict[tuple[str, ...], Path] = {}
     for path in sorted(folder.iterdir()):
         match = name.fullmatch(path.name)
-        if match and path.is_file():
+        if match and is_image(path):
             found[match.groups()] = path
     return found
