@@ -231,3 +231,24 @@ def test_a_case_without_a_target_or_with_nan_in_it_is_refused() -> None:
     broken = make(np.zeros((1, 4, 4), np.uint8), np.full((1, 4, 4), np.nan, np.float32))
     with pytest.raises(DataError, match="16 of 16"):
         get(broken, Region.whole((4, 4)), task=Task(kind="restore", names=("clean",)))
+
+
+def test_noise_7_an_image_may_lie_at_the_top_left_of_a_larger_region() -> None:
+    """NOISE-7: zeros below and to the right only."""
+    pixels = np.random.default_rng(0).random((1, 5, 6), np.float32)
+    frame = Frame(size=(8, 16), border="zero", pad="after")
+    drawn = Draw(0, Region((-1, -5), (7, 11)))
+    found = fetch(
+        make(pixels, (pixels > 0.5).astype(np.uint8)),
+        drawn,
+        frame,
+        Fixed(scale=1),
+        (),
+        Task(),
+        rng(0),
+    )
+    assert found.image.shape == (1, 8, 16)
+    np.testing.assert_array_equal(found.image[:, :5, :6], pixels)
+    assert not found.image[:, 5:].any()
+    assert not found.image[:, :, 6:].any()
+    assert found.valid.sum() == 30

@@ -43,6 +43,11 @@ def test_starts_by_hand(extent: int, tile: int, step: int, starts: tuple[int, ..
     assert TileGrid((extent,), (tile,), (step,)).starts == (starts,)
 
 
+def test_a_longer_tile_may_begin_with_the_volume() -> None:
+    """NOISE-7: all that is added comes after it."""
+    assert TileGrid((300, 1259), (320, 1280), (320, 1280), centred=False).starts == ((0,), (0,))
+
+
 def test_tiles_come_in_rows() -> None:
     grid = TileGrid((3, 5), (2, 4), (2, 2))
     assert [region.start for region in grid] == [(0, 0), (0, 1), (1, 0), (1, 1)]

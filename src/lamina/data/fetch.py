@@ -58,7 +58,7 @@ def fetch(
     """
     if case.target is None:
         raise DataError(f"case {case.id}: has no target, and cannot be trained on")
-    region = draw.region
+    region = frame.placed(draw.region, case.image.shape)
     done = _picks(transforms, region.shape, rng)
     tables = [(step, what) for step, what in done if isinstance(step, Table)]
     touches = [(step, what) for step, what in done if isinstance(step, Touch)]

@@ -61,6 +61,10 @@ class Frame(Spec):
     border: Border = "reflect"
     """What lies beyond the image: its mirror (without repeating the edge), or the value 0."""
 
+    pad: Literal["around", "after"] = "around"
+    """Where an image smaller than a region lies in it: in the middle (FAULT-5), or at the top left,
+    so that all that is added comes after it (NOISE-7)."""
+
     normalise: AnyNormalise = DatasetStats()
     """How stored values are shifted and scaled."""
 
@@ -109,6 +113,16 @@ class Frame(Spec):
         for case in found:
             self._stored(case.image)
         return found
+
+    def placed(self, region: Region, shape: tuple[int, ...]) -> Region:
+        """Return a drawn region, moved to where ``pad`` wants it along axes that it overhangs."""
+        if self.pad == "around":
+            return region
+        start = tuple(
+            0 if side > whole else a
+            for a, side, whole in zip(region.start, region.shape, shape, strict=True)
+        )
+        return Region(start, tuple(a + n for a, n in zip(start, region.shape, strict=True)))
 
     def read(self, volume: Volume, region: Region) -> NDArray[Any]:
         """Return the pixels of ``region`` of a two-axis volume, padded beyond its border.

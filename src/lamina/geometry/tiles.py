@@ -23,7 +23,7 @@ class TileGrid:
     Iteration gives the tiles as regions in row-major order of the lattice; every pixel of the
     volume lies in at least one. A tile leaves the volume only along an axis that is shorter
     than the tile; there is then one tile along it, with the volume in its middle (of an odd
-    number of pixels one more overhangs at the end, FAULT-5).
+    number of pixels one more overhangs at the end, FAULT-5), or at its beginning (NOISE-7).
     """
 
     shape: tuple[int, ...]
@@ -34,6 +34,9 @@ class TileGrid:
 
     step: tuple[int, ...]
     """Pixels from one tile to the next along each axis: 1 to the extent of the tile."""
+
+    centred: bool = True
+    """Whether a longer tile overhangs at both ends; else at the end only."""
 
     def __post_init__(self) -> None:
         if not len(self.shape) == len(self.tile) == len(self.step) > 0:
@@ -48,7 +51,10 @@ class TileGrid:
     @cached_property
     def starts(self) -> tuple[tuple[int, ...], ...]:
         """First pixel of each tile along each axis, rising; below 0 where the tile is longer."""
-        return tuple(map(_starts, self.shape, self.tile, self.step))
+        return tuple(
+            _starts(*one, self.centred)
+            for one in zip(self.shape, self.tile, self.step, strict=True)
+        )
 
     def __len__(self) -> int:
         return prod(map(len, self.starts))
@@ -73,8 +79,8 @@ class TileGrid:
             yield Region(start, tuple(a + t for a, t in zip(start, self.tile, strict=True)))
 
 
-def _starts(extent: int, tile: int, step: int) -> tuple[int, ...]:
+def _starts(extent: int, tile: int, step: int, centred: bool) -> tuple[int, ...]:
     if extent < tile:
-        return (-((tile - extent) // 2),)
+        return (-((tile - extent) // 2) if centred else 0,)
     last = extent - tile
     return (*range(0, last, step), last)

@@ -71,7 +71,8 @@ class Job:
         """Return the lattice of a member's tiles over an image."""
         tile = member.tile or self.tile
         steps = tuple(max(1, round(n * (1 - self.options.overlap))) for n in tile)
-        return TileGrid(tuple(volume.shape), tile, steps)
+        centred = (member.frame or self.frame).pad == "around"
+        return TileGrid(tuple(volume.shape), tile, steps, centred)
 
     def resize(self, member: Member, volume: Volume) -> tuple[int, int] | None:
         """Return the size that a member sees an image at; None: as it is stored."""

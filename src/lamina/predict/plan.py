@@ -93,7 +93,7 @@ def _tiles(job: Job, plane: Plane) -> int:
         grid = job.grid(member, plane)
         shape = job.resize(member, plane)
         if shape is not None:
-            grid = TileGrid(shape, grid.tile, grid.step)
+            grid = TileGrid(shape, grid.tile, grid.step, grid.centred)
         total += len(grid)
     return total * len(views_of(job.options.views))
 
