@@ -33,7 +33,7 @@ from lamina.recipe.recipe import Recipe
 from lamina.synth.seismic import write_faults
 from lamina.task import Task
 from lamina.train import members
-from lamina.volume import ArrayVolume
+from lamina.volume import ArrayVolume, read_all
 
 torch.set_num_threads(1)
 SHAPE = (300, 1259)
@@ -57,6 +57,7 @@ SMALL = (
     'network.decoder={"encoder_depth":3,"decoder_channels":[8,8,8]}',
     "split.count=2",
     "precision=float32",
+    "data.shape=[8,16,24]",
 )
 """What makes the published recipe run in seconds."""
 
@@ -73,12 +74,64 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
+def test_fault_1_a_folder_for_each_volume_and_the_first_match_of_its_patterns(
+    faults: Recipe, data: Path, tmp_path: Path
+) -> None:
+    cases = _small(faults).open(data, faults.task).cases
+    assert [case.image.shape for case in cases] == [(8, 16, 24)] * 4
+    for name in ("b", "a"):
+        np.save(_new(tmp_path / "v" / f"seismicCubes_{name}.npy"), np.full((8, 16, 24), ord(name)))
+        np.save(tmp_path / "v" / f"fault_{name}.npy", np.zeros((8, 16, 24), np.uint8))
+    (first,) = _small(faults, stretch=None).open(tmp_path, faults.task).cases
+    assert (first.id, int(read_all(first.image).max())) == ("v", ord("a"))
+
+
+def test_fault_2_left_out_transposed_and_other_shapes(faults: Recipe, tmp_path: Path) -> None:
+    catalog: Any = faults.data
+    assert len(catalog.exclude) == 8
+    assert catalog.exclude[0] == "2023-10-05_37fd5dd2"
+    assert set(catalog.transpose.values()) == {(1, 0, 2)}
+    assert len(catalog.transpose) == 12
+    assert "2024-06-10_eb45f27e" in catalog.transpose
+    image = np.random.default_rng(0).random((4, 4, 5))
+    label = (image > 0.5).astype(np.uint8)
+    for name, stored in {
+        "2024-06-10_1a4e5680": image.transpose(1, 0, 2),
+        "2023-10-05_37fd5dd2": image,
+        "other": image,
+        "long": np.zeros((4, 4, 6)),
+    }.items():
+        np.save(_new(tmp_path / name / "seismicCubes.npy"), stored)
+        np.save(tmp_path / name / "fault.npy", label if name != "long" else np.zeros((4, 4, 6)))
+    cases = _small(faults, shape=(4, 4, 5), stretch=None).open(tmp_path, faults.task).cases
+    assert [case.id for case in cases] == ["2024-06-10_1a4e5680", "other"]
+    for case in cases:
+        np.testing.assert_array_equal(read_all(case.image)[0], image)
+
+
+def test_fault_3_the_range_of_the_volume_in_8_bits_and_empty_slices_are_used(
+    faults: Recipe, data: Path
+) -> None:
+    for case in _small(faults).open(data, faults.task).cases:
+        stored = np.load(case.files[0])
+        low, high = stored.min(), stored.max()
+        wanted = ((stored - low) / (high - low) * 255).astype(np.uint8)
+        np.testing.assert_array_equal(read_all(case.image)[0], wanted)
+        slices = list(faults.frame.planes([case]))
+        assert len(slices) == 8 + 16  # every slice of both axes, with or without a fault
+        assert case.target is not None
+        truth = read_all(case.target)[0]
+        for index, one in enumerate(slices[8:]):
+            assert one.target is not None
+            np.testing.assert_array_equal(read_all(one.target)[0], truth[:, index])
+
+
 def test_fault_4_ten_folds_of_whole_volumes_are_kept_in_a_file(
     faults: Recipe, data: Path, trained: Path
 ) -> None:
     assert (faults.split.kind, faults.split.count) == ("folds", 10)  # type: ignore[union-attr]
     kept = read_folds(trained / "folds.csv")
-    listed = faults.data.open(data, faults.task)
+    listed = _small(faults).open(data, faults.task)
     assert sorted(kept) == sorted(case.id for case in listed.cases)  # a row for each volume
     twins = [read_folds(trained / "members" / name / "folds.csv") for name in ("flat", "tall")]
     assert twins == [kept, kept]  # all members share one split
@@ -266,7 +319,7 @@ def test_fault_14_a_tie_is_background(faults: Recipe) -> None:
 
 
 def test_fault_16_volumes_come_in_the_order_of_their_names(faults: Recipe, data: Path) -> None:
-    ids = [case.id for case in faults.data.open(data, faults.task).cases]
+    ids = [case.id for case in _small(faults).open(data, faults.task).cases]
     assert ids == sorted(ids) == [f"seismic_{number:05d}" for number in range(4)]
 
 
@@ -290,3 +343,13 @@ def test_the_task_has_two_classes_that_exclude_each_other(faults: Recipe) -> Non
 
 def _rows(fold: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in (fold / "metrics.jsonl").read_text().splitlines()]
+
+
+def _small(faults: Recipe, **changes: Any) -> Any:
+    """Return the recipe's catalog for the small volumes."""
+    return faults.data.model_copy(update={"shape": (8, 16, 24), **changes})
+
+
+def _new(path: Path) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
