@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import permutations
 
 from lamina.errors import DataError
 from lamina.geometry.region import Region
@@ -41,7 +42,8 @@ class Case:
             ):
                 raise DataError(
                     f"case {self.id}: image is {self.image.axes} {self.image.shape}, {role} is "
-                    f"{other.axes} {other.shape}; they must be equal\n"
+                    f"{other.axes} {other.shape}; they must be equal"
+                    f"{_exchanged(self.image, other)}\n"
                     f"  image {self.image.name}\n  {role} {other.name}"
                 )
 
@@ -87,3 +89,18 @@ class Case:
                 )
             for index in range(self.image.shape[self.image.axes.index(axis)]):
                 yield self.plane(axis, index, context)
+
+
+def _exchanged(image: Volume, other: Volume) -> str:
+    """Say in which orders of its stored axes the image would fit; nothing where there is none."""
+    if image.axes != other.axes:
+        return ""
+    lengths = dict(zip(image.axes, other.shape, strict=True))
+    fitting = [
+        "".join(names)
+        for names in permutations(image.axes)
+        if tuple(lengths[name] for name in names) == tuple(image.shape)
+    ]
+    if not fitting:
+        return ""
+    return f", as they would be with the image's axes stored as {' or '.join(fitting)}"

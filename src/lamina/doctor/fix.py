@@ -67,7 +67,7 @@ def fixed_text(text: str, fixes: Sequence[Mapping[str, Any]], *, base: str | Non
     data = root.setdefault("data", CommentedMap())
     if data is None:
         data = root["data"] = CommentedMap()
-    for fix in fixes:
+    for fix in reversed(fixes):  # each goes before what is there
         _lay(fix, data)
     stream = io.StringIO()
     yaml.dump(root, stream)
@@ -75,7 +75,7 @@ def fixed_text(text: str, fixes: Sequence[Mapping[str, Any]], *, base: str | Non
 
 
 def _lay(upper: Mapping[str, Any], lower: CommentedMap) -> None:
-    for key, value in upper.items():
+    for key, value in reversed(list(upper.items())):
         if isinstance(value, Mapping):
             if not isinstance(lower.get(key), CommentedMap):
                 lower[key] = CommentedMap()

@@ -7,8 +7,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from math import prod
 
+from lamina.data.label_values import values_in
 from lamina.doctor.finding import Area, Finding
+from lamina.doctor.look import Look
 from lamina.doctor.patient import Patient
+from lamina.errors import DataError
+from lamina.recipe.recipe import Recipe
+from lamina.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -25,9 +30,7 @@ class Labels:
         known = [look for look in patient.looks if look.case.target is not None]
         for look in known:
             if look.target_problem is not None:
-                yield Finding(
-                    "error", f"case {look.case.id}", look.target_problem, "see data.labels"
-                )
+                yield _odd(look, patient.recipe)
         if not known or patient.recipe is None or patient.recipe.task.kind == "restore":
             return
         yield from self._classes(patient)
@@ -54,3 +57,20 @@ class Labels:
             else:
                 remedy = "take it out of task.names, or check data.labels"
                 yield Finding("warning", f"class {name}", "is in no mask at all", remedy)
+
+
+def _odd(look: Look, recipe: Recipe | None) -> Finding:
+    """Tell of a mask that cannot be read; one other value than 0 can only mean the one class."""
+    where, what = f"case {look.case.id}", str(look.target_problem)
+    stored = getattr(look.case.target, "source", None)
+    if recipe is None or recipe.task.kind != "binary" or not isinstance(stored, Volume):
+        return Finding("error", where, what, "see data.labels")
+    try:
+        values = sorted(values_in(stored).keys() - {0})
+    except DataError:
+        return Finding("error", where, what, "copy the file again")
+    if len(values) != 1 or getattr(recipe.data, "labels", {}) is not None:
+        return Finding("error", where, what, "see data.labels")
+    labels = {0: 0, values[0]: 1}
+    remedy = f"set data.labels to {labels}, as --fix does"
+    return Finding("error", where, what, remedy, {"labels": labels})

@@ -8,25 +8,25 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lamina.doctor.admit import admit
 from lamina.doctor.damaged import Damaged
 from lamina.doctor.device import Device
 from lamina.doctor.disk import Disk
 from lamina.doctor.duplicates import Duplicates
 from lamina.doctor.empty import Empty
-from lamina.doctor.finding import EXIT_CODES, Area, Check, Finding, counted
+from lamina.doctor.finding import EXIT_CODES, Area, Check, Finding
 from lamina.doctor.fix import write_fixes
 from lamina.doctor.flat import Flat
 from lamina.doctor.groups import Groups
 from lamina.doctor.labels import Labels
-from lamina.doctor.look import look_at
 from lamina.doctor.memory import Memory
-from lamina.doctor.patient import Patient, folds_of, loose_cases
+from lamina.doctor.patient import Patient
 from lamina.doctor.processor import Processor
 from lamina.doctor.shapes import Shapes
 from lamina.doctor.sizes import Sizes
 from lamina.doctor.transposed import Transposed
 from lamina.doctor.versions import Versions
-from lamina.errors import DataError, LaminaError, RecipeError
+from lamina.errors import LaminaError, RecipeError
 from lamina.recipe.load import load_recipe
 
 CHECKS: tuple[Check, ...] = (
@@ -128,12 +128,11 @@ def examine(
             said += _run("recipe", patient)
     if root is not None and sound:
         try:
-            patient = _opened(patient, root)
+            patient, finding = admit(patient, root)
         except LaminaError as error:
             said.append(_error("data", "opens", str(root), error))
         else:
-            what = counted(len(patient.looks), "case")
-            said.append(Said("data", "opens", Finding("fine", str(root), what)))
+            said.append(Said("data", "opens", finding))
             said += _run("data", patient)
     return Report(tuple(said), time.monotonic() - begun)
 
@@ -160,25 +159,3 @@ def _run(area: Area, patient: Patient) -> Iterator[Said]:
 
 def _error(area: Area, check: str, where: str, error: LaminaError) -> Said:
     return Said(area, check, Finding("error", where, str(error)))
-
-
-def _opened(patient: Patient, root: Path) -> Patient:
-    """Open the data and read all of it once."""
-    if not root.is_dir():
-        raise DataError(f"{root}: no such folder; give the folder of the data by --data")
-    recipe = patient.recipe
-    if recipe is None:
-        cases, broken = loose_cases(root)
-        return replace(patient, looks=tuple(look_at(cases, None)), broken=tuple(broken))
-    listing = recipe.data.open(root, recipe.task)
-    if not listing.cases:
-        raise DataError(f"{root}: no cases found by data.kind '{recipe.data.kind}'")
-    recipe = recipe.model_copy(update={"task": recipe.task.found(listing.names)})
-    patient = replace(patient, recipe=recipe)
-    try:
-        assigned, folds = recipe.split.assign(listing.cases, root)
-    except LaminaError as error:
-        patient = replace(patient, split_problem=str(error))
-    else:
-        patient = replace(patient, folds=folds_of(listing.cases, assigned, folds))
-    return replace(patient, looks=tuple(look_at(listing.cases, recipe.task)))

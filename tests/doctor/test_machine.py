@@ -1,0 +1,113 @@
+"""Checks of the machine, on machines that are made up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lamina.doctor import memory, processor, versions
+from lamina.doctor.device import Device
+from lamina.doctor.disk import Disk
+from lamina.doctor.finding import Check, Finding
+from lamina.doctor.memory import Memory
+from lamina.doctor.patient import Patient
+from lamina.doctor.processor import Processor, allowed_cores
+from lamina.doctor.versions import Versions, pinned
+
+
+def said(check: Check) -> list[Finding]:
+    return list(check(Patient()))
+
+
+def levels(check: Check) -> list[str]:
+    return [one.level for one in said(check)]
+
+
+def test_torch_and_torchvision_of_this_machine_belong_together() -> None:
+    assert levels(Versions()) == ["fine"]
+
+
+def test_a_torchvision_built_for_another_torch_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(versions, "requires", lambda _: ["numpy", "torch==1.9.1"])
+    (found,) = said(Versions())
+    assert found.level == "error"
+    assert found.what == "this torchvision is built for torch 1.9.1"
+    assert "pip install" in found.remedy
+
+
+def test_an_operator_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(_: str) -> None:
+        raise RuntimeError("operator torchvision::nms does not exist\nmore")
+
+    monkeypatch.setattr(versions.importlib, "import_module", fails)
+    (found,) = said(Versions())
+    assert found.what == (
+        "an operator of torchvision fails (operator torchvision::nms does not exist)"
+    )
+
+
+@pytest.mark.parametrize(
+    ("lines", "wanted"),
+    [
+        (["torch==2.10.0"], "2.10.0"),
+        (["torch (==2.4.1)"], "2.4.1"),
+        (["torch>=2.14"], None),
+        (["torchaudio==2.1.0"], None),
+        ([], None),
+    ],
+)
+def test_the_version_a_package_is_pinned_to(lines: list[str], wanted: str | None) -> None:
+    assert pinned(lines) == wanted
+
+
+@pytest.mark.parametrize(
+    ("text", "most"), [("200000 100000", 2), ("50000 100000", 1), ("max 100000", None), ("", None)]
+)
+def test_cores_are_those_that_the_control_group_allows(
+    tmp_path: Path, text: str, most: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(processor.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
+    (tmp_path / "cpu.max").write_text(text)
+    assert allowed_cores(tmp_path / "cpu.max") == (most or 8)
+    assert allowed_cores(tmp_path / "none") == 8
+
+
+def test_more_threads_than_cores_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(processor, "allowed_cores", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
+    first = said(Processor())[0]
+    assert (first.level, first.what) == (
+        "warning",
+        "8 threads of torch, 2 cores for this process",
+    )
+    assert "OMP_NUM_THREADS=2" in first.remedy
+
+
+def test_little_memory_and_little_shared_memory_are_warnings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(memory, "available_memory", lambda: 1 << 30)
+    assert levels(Memory(shared=tmp_path / "none")) == ["warning"]
+    assert levels(Memory(least=1, shared=tmp_path, least_shared=1)) == ["fine"]
+    found = said(Memory(least=1, shared=tmp_path, least_shared=1 << 62))
+    assert [one.level for one in found] == ["fine", "warning"]
+    assert "--workers 0" in found[1].remedy
+
+
+def test_little_room_on_the_disk_is_a_warning(tmp_path: Path) -> None:
+    assert levels(Disk(tmp_path, least=1)) == ["fine"]
+    assert levels(Disk(tmp_path, least=1 << 62)) == ["warning"]
+
+
+def test_a_driver_without_a_torch_for_it_is_a_warning(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert levels(Device(driver=tmp_path / "none")) == ["fine"]
+    (tmp_path / "version").write_text("NVRM version")
+    (found,) = said(Device(driver=tmp_path / "version"))
+    assert found.level == "warning"
+    assert "CUDA_VISIBLE_DEVICES" in found.remedy
