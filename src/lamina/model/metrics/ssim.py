@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from lamina.model.metrics.base import Metric, Score
-from lamina.model.metrics.similarity import similarity
+from lamina.geometry.similarity import similarity
 
 
 class Ssim(Metric):
