@@ -24,6 +24,7 @@ SOURCE = ROOT / "src" / "lamina"
 
 FAMILIES = {
     "lamina.data.catalogs": "AnyCatalog",
+    "lamina.data.corruptions": "AnyCorruption",
     "lamina.data.samplers": "AnySampler",
     "lamina.data.splits": "AnySplit",
     "lamina.data.transforms": "AnyTransform",

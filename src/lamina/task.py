@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from lamina.errors import RecipeError
 from lamina.spec import Spec
@@ -27,6 +27,16 @@ class Task(Spec):
 
     names: tuple[str, ...] | None = None
     """Names of the outputs in order; null: as the data say. Class 0 of multiclass is background."""
+
+    unit: float | None = Field(default=None, gt=0)
+    """Restore only: the stored value of targets that the network answers 1 for, and scores take
+    as 1; null: 255 for targets of 8 bits, 65535 for 16 bits, 1 for floats, as found in the data."""
+
+    @model_validator(mode="after")
+    def _a_unit_is_for_values(self) -> Task:
+        if self.unit is not None and self.kind != "restore":
+            raise ValueError(f"unit is {self.unit}, for a restore task, and kind is {self.kind}")
+        return self
 
     @model_validator(mode="after")
     def _names_are_different(self) -> Task:

@@ -15,11 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
+from lamina.data.corrupted import Corrupted, uncovered
 from lamina.data.frame import Frame, read_padded
 from lamina.data.normalise import AnyNormalise, check_finite
 from lamina.data.sample import Draw, Sample
 from lamina.data.table import changed, limits, normalised
 from lamina.data.transforms import AnyTransform, Patch, Table, Touch, Transform, Warp
+from lamina.data.values import values
 from lamina.data.warp import Look, look
 from lamina.errors import DataError
 from lamina.geometry.region import Region
@@ -40,8 +42,8 @@ def fetch(
     """Return one training sample.
 
     Warps are applied first, as one; then tables, as one; then blur, noise and holes; within
-    each kind in recipe order; the frame's quarter turns last. Outside the image the target is 0
-    and nothing counts.
+    each kind in recipe order; then the noise of a corrupted image, drawn anew; the frame's
+    quarter turns last. Outside the image the target is 0 and nothing counts.
 
     Args:
         case: Two axes, with a target.
@@ -49,8 +51,7 @@ def fetch(
         frame: How the image is read.
         normalise: What ``fit`` returned.
         transforms: In recipe order; none for a plain look.
-        task: What the target means. Targets to restore are divided by the greatest value of
-            their type where it is uint8 or uint16, and left as they are otherwise.
+        task: What the target means. Targets to restore are shares of its unit, see ``values``.
         rng: Made for this sample.
 
     Raises:
@@ -64,22 +65,25 @@ def fetch(
     touches = [(step, what) for step, what in done if isinstance(step, Touch)]
     seen = look(region, [(step, what) for step, what in done if isinstance(step, Warp)])
 
-    image = seen.show(_simple(frame.read(case.image, seen.window)), smooth=True)
+    clean, noise = uncovered(case.image)
+    image = seen.show(_simple(frame.read(clean, seen.window)), smooth=True)
     target = _target(case.target, seen, task)
     valid = _valid(case, region, seen)
-    if touches:
+    if touches or noise is not None:
         image = changed(image, tables)
         tables = []
         patch = Patch(image, target, valid, *limits(image))
         for step, what in touches:
             patch = step.touch(patch, what)
         image, target = patch.image, patch.target
+    if noise is not None:
+        image = _noisy(image, noise, case.image, seen, frame, rng)
 
     shift, factor = frame.factors(case.image, normalise)
     turn = TURNS[frame.turn]
     return Sample(
         image=np.ascontiguousarray(turn.see(normalised(image, shift, factor, tables))),
-        target=np.ascontiguousarray(turn.see(_encoded(target, task))),
+        target=np.ascontiguousarray(turn.see(_encoded(target, task, case.target.dtype))),
         valid=np.ascontiguousarray(turn.see(valid), np.float32),
     )
 
@@ -99,6 +103,22 @@ def _target(target: Volume, seen: Look, task: Task) -> NDArray[Any]:
     return seen.show(pixels, smooth=task.kind == "restore" or pixels.dtype.kind == "f")
 
 
+def _noisy(
+    image: NDArray[Any],
+    noise: Corrupted,
+    volume: Volume,
+    seen: Look,
+    frame: Frame,
+    rng: np.random.Generator,
+) -> NDArray[np.float32]:
+    """Return an image with fresh noise; zeros beyond the border have none."""
+    noisy = noise.afresh(image, volume.axes, rng)
+    if frame.border == "reflect" or seen.window.within(volume.shape):
+        return noisy
+    inside = seen.show(_inside(seen.window, volume.shape), smooth=False)
+    return np.where(inside != 0, noisy, np.float32(0))
+
+
 def _valid(case: Case, region: Region, seen: Look) -> NDArray[np.uint8]:
     window, shape = seen.window, case.image.shape
     if case.valid is None and window.within(shape):
@@ -106,18 +126,24 @@ def _valid(case: Case, region: Region, seen: Look) -> NDArray[np.uint8]:
     if case.valid is not None:
         inside = (read_padded(case.valid, window, "zero") != 0).astype(np.uint8)
     else:
-        inside = np.zeros((1, *window.shape), np.uint8)
-        at = window.clip(shape).shift(tuple(-a for a in window.start))
-        inside[(slice(None), *at.slices)] = 1
+        inside = _inside(window, shape)
     return seen.show(inside, smooth=False)
 
 
-def _encoded(target: NDArray[Any], task: Task) -> NDArray[np.float32]:
+def _inside(window: Region, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return 1 where a window shows an image of ``shape``, else 0."""
+    inside = np.zeros((1, *window.shape), np.uint8)
+    at = window.clip(shape).shift(tuple(-a for a in window.start))
+    inside[(slice(None), *at.slices)] = 1
+    return inside
+
+
+def _encoded(target: NDArray[Any], task: Task, stored: np.dtype[Any]) -> NDArray[np.float32]:
     if task.kind == "multiclass":
         ids = np.arange(task.outputs, dtype=target.dtype)
         return np.asarray(target == ids[:, None, None], np.float32)
-    if task.kind == "restore" and target.dtype.kind == "u":
-        return np.asarray(target, np.float32) * np.float32(1 / np.iinfo(target.dtype).max)
+    if task.kind == "restore":
+        return values(target, task, stored)
     return np.ascontiguousarray(target, np.float32)
 
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
+from lamina.data.values import values
 from lamina.errors import DataError
 from lamina.task import Task
 from lamina.volume import read_all
@@ -17,8 +18,8 @@ def truth(case: Case, task: Task) -> tuple[NDArray[Any], NDArray[np.bool_] | Non
     """Read the target of a case, one channel per output, and where it counts.
 
     Returns:
-        Target (K, *S): bool masks, one-hot where classes exclude each other; float32 values for
-        restore. Valid (*S) bool, or None where every pixel counts.
+        Target (K, *S): bool masks, one-hot where classes exclude each other; float32 shares of
+        the unit for restore. Valid (*S) bool, or None where every pixel counts.
 
     Raises:
         DataError: the case has no target.
@@ -28,7 +29,7 @@ def truth(case: Case, task: Task) -> tuple[NDArray[Any], NDArray[np.bool_] | Non
     stored = read_all(case.target)
     valid = None if case.valid is None else read_all(case.valid)[0] != 0
     if task.kind == "restore":
-        return stored.astype(np.float32), valid
+        return values(stored, task, case.target.dtype), valid
     if task.exclusive:
         ids = np.arange(task.outputs).reshape(-1, *([1] * (stored.ndim - 1)))
         return stored == ids, valid

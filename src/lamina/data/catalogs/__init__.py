@@ -7,11 +7,23 @@ from typing import Annotated
 from pydantic import Field
 
 from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.catalogs.corrupt import Corrupt
 from lamina.data.catalogs.csv_rle import CsvRle
 from lamina.data.catalogs.folder import Folder
 from lamina.data.catalogs.synthetic import Synthetic
 from lamina.data.catalogs.volume_pairs import VolumePairs
 
-AnyCatalog = Annotated[CsvRle | Folder | VolumePairs | Synthetic, Field(discriminator="kind")]
+AnyCatalog = Annotated[
+    CsvRle | Folder | VolumePairs | Corrupt | Synthetic, Field(discriminator="kind")
+]
 
-__all__ = ["AnyCatalog", "Catalog", "CsvRle", "Folder", "Listing", "Synthetic", "VolumePairs"]
+__all__ = [
+    "AnyCatalog",
+    "Catalog",
+    "Corrupt",
+    "CsvRle",
+    "Folder",
+    "Listing",
+    "Synthetic",
+    "VolumePairs",
+]

@@ -8,6 +8,7 @@ from pathlib import Path
 from lamina.data.case import Case
 from lamina.spec import Spec
 from lamina.task import Task
+from lamina.volume import Volume
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,13 @@ class Catalog(Spec):
                 one kind are listed at once (at most ten), each with its file and remedy.
         """
         raise NotImplementedError
+
+    def stored(self, image: Volume, task: Task) -> tuple[float, float]:
+        """Return offset and span: a restored value v stands for v * span + offset in stored units.
+
+        Args:
+            image: As the catalog opened it, or a slice or crop of that.
+            task: With its unit.
+        """
+        del image
+        return 0.0, task.unit or 1.0

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
 from lamina.data.catalogs.base import Catalog, Listing
-from lamina.data.names import nfc
 from lamina.data.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
 from lamina.data.problems import listed
-from lamina.data.readers import SUFFIXES, Dicom, has_suffix, is_image, open_volume, stem_of
+from lamina.data.readers import Dicom, open_volume
+from lamina.data.stems import by_stem
 from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join
 from lamina.task import Task
@@ -55,8 +55,8 @@ class Folder(Catalog):
         """
         if task.kind == "restore" and self.missing == "empty":
             raise RecipeError("data.missing is 'empty', but a restore task needs every target")
-        images = _by_stem(safe_join(root, self.images), "data.images")
-        masks = _by_stem(safe_join(root, self.masks), "data.masks")
+        images = by_stem(safe_join(root, self.images), "data.images")
+        masks = by_stem(safe_join(root, self.masks), "data.masks")
         self._check(images, masks)
         pairs = [Pair(stem, path, masks.get(stem)) for stem, path in images.items()]
         opened = open_pairs(pairs, self._opened)
@@ -88,34 +88,3 @@ class Folder(Catalog):
                     extra,
                 )
             )
-
-
-def _by_stem(folder: Path, option: str) -> dict[str, Path]:
-    """Return the readable files below ``folder`` by relative path without suffix, in order."""
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; set {option}")
-    found: dict[str, Path] = {}
-    double: list[str] = []
-    for path in _visible(folder):
-        stem = nfc(path.relative_to(folder).with_name(stem_of(path)).as_posix())
-        if stem in found:
-            double.append(f"{found[stem]} and {path}")
-        found.setdefault(stem, path)
-    if double:
-        raise DataError(
-            listed(f"{folder}: {len(double)} names are not clear; keep one of each", double)
-        )
-    if not found:
-        raise DataError(f"{folder}: no image in it; read are {', '.join(sorted(SUFFIXES))}")
-    return dict(sorted(found.items()))
-
-
-def _visible(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.is_dir() and not is_image(path):
-            if not path.is_symlink():  # a link may lead in a circle
-                yield from _visible(path)
-        elif has_suffix(path):
-            yield path

@@ -1,0 +1,94 @@
+"""Clean images with a declared corruption: training that needs no noisy ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from lamina.data.case import Case
+from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.corrupted import Corrupted
+from lamina.data.corruptions import AnyCorruption, Gaussian
+from lamina.data.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
+from lamina.data.readers import open_volume
+from lamina.data.stems import by_stem
+from lamina.errors import DataError, RecipeError
+from lamina.files import safe_join
+from lamina.task import Task
+from lamina.volume import Volume
+
+
+class Corrupt(Catalog):
+    """Clean images or volumes in one folder; each with noise on it is its own input.
+
+    Every training sample gets fresh noise, after it was moved. Whatever is held out, predicted or
+    scored has noise that follows from ``seed`` and the id alone. Where ``frame.resize`` resizes
+    whole images the noise is on the image before, and training sees that same noise each time.
+
+    The id of a case is the image's path below the folder, without its suffix.
+    """
+
+    kind: Literal["corrupt"] = "corrupt"
+
+    images: str | None = None
+    """Folder of the clean images below the data folder; null: the data folder itself."""
+
+    pattern: str = "*"
+    """Which of its files are taken, by name, such as *.png."""
+
+    axes: str | None = None
+    """Names of the stored axes, first to last; null: as the files say, yx for images and zyx for
+    stacks of pages and arrays of three axes."""
+
+    dataset: str | None = None
+    """Path of the array within an HDF5 file or a Zarr store; null: the only one."""
+
+    noise: tuple[AnyCorruption, ...] = Field(default=(Gaussian(),), min_length=1)
+    """What is done to clean images, in order; in float32, neither clipped nor rounded."""
+
+    seed: int = Field(default=0, ge=0)
+    """Another seed, other noise on what is not trained on."""
+
+    def open(self, root: Path, task: Task) -> Listing:
+        """List every image, clean as the target and corrupted as the image.
+
+        Raises:
+            RecipeError: the task is not to restore.
+            DataError: there is no image, two have one stem, or one cannot be read.
+        """
+        if task.kind != "restore":
+            raise RecipeError(
+                f"task.kind is '{task.kind}', and corrupted images are to be restored; set "
+                "task.kind to restore"
+            )
+        folder = root if self.images is None else safe_join(root, self.images)
+        found = by_stem(folder, "--data" if self.images is None else "data.images")
+        pairs = [
+            Pair(id, path, path)
+            for id, path in found.items()
+            if fnmatchcase(path.name, self.pattern)
+        ]
+        if not pairs:
+            raise DataError(f"{folder}: no file is called '{self.pattern}'; set data.pattern")
+        cases, names = read_pairs(open_pairs(pairs, self._opened), task, Meaning())
+        return Listing(tuple(self._corrupted(cases)), names)
+
+    def open_image(self, path: Path) -> Volume:
+        """Open an image as it is, clean or not."""
+        return open_volume(path, self.axes, dataset=self.dataset)
+
+    def corrupted(self, clean: Volume, id: str) -> Corrupted:
+        """Return an image with the noise that belongs to its id."""
+        return Corrupted(clean, self.noise, self.seed, id)
+
+    def _opened(self, pair: Pair) -> Opened:
+        clean = self.open_image(pair.image)
+        return Opened(pair, clean, clean)
+
+    def _corrupted(self, cases: Sequence[Case]) -> list[Case]:
+        return [replace(case, image=self.corrupted(case.image, case.id)) for case in cases]
