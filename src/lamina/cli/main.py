@@ -85,7 +85,8 @@ def check(
         "digest": sound.digest(),
         "stages": [stage.name for stage in sound.stages],
     }
-    sound.network.model_copy(update={"weights": "none"}).build(sound.frame.inputs, 1)
+    untrained = sound.network.model_copy(update={"weights": "none"})
+    untrained.build(sound.frame.inputs, sound.outputs)
     lines = [f"{recipe}: sound; stages: {', '.join(stage.name for stage in sound.stages)}"]
     if data is not None:
         from lamina.train.opening import open_data

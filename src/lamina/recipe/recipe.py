@@ -16,7 +16,7 @@ from lamina.geometry.view import Views
 from lamina.geometry.window import Window
 from lamina.model.losses import AnyLoss
 from lamina.model.metrics import AnyMetric, DiceScore
-from lamina.model.networks import AnyNetwork
+from lamina.model.networks import AnyNetwork, Encoded
 from lamina.recipe.stage import Stage
 from lamina.recipe.variant import Variant
 from lamina.result.decisions import AnyDecision, Threshold
@@ -215,6 +215,37 @@ class Recipe(Spec):
         return self
 
     @model_validator(mode="after")
+    def _noise_and_ranges_are_for_values(self) -> Self:
+        network = self.network
+        odd = {"residual": network.residual, "activation": network.activation != "identity"}
+        for key, says in odd.items():
+            if says and self.task.kind != "restore":
+                value = str(getattr(network, key)).lower()
+                raise ValueError(
+                    f"network.{key} is {value}, for a restore task, and task.kind is "
+                    f"{self.task.kind}; set it to {'false' if key == 'residual' else 'identity'}"
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _what_is_said_of_an_encoder_has_one(self) -> Self:
+        if isinstance(self.network, Encoded):
+            return self
+        for stage in self.stages:
+            said = {
+                "freeze_encoder": stage.freeze_encoder or None,
+                "optimizer.encoder_lr": stage.optimizer.encoder_lr,
+                "optimizer.encoder_weight_decay": stage.optimizer.encoder_weight_decay,
+            }
+            for key, value in said.items():
+                if value is not None:
+                    raise ValueError(
+                        f"stages.{stage.name}.{key} is {value}, but {self.network.kind} has no "
+                        "encoder; leave it out"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _members_are_recipes(self) -> Self:
         names = [member.name for member in self.members]
         if len(set(names)) != len(names):
@@ -239,6 +270,16 @@ class Recipe(Spec):
         return Recipe.model_validate(
             {key: getattr(self, key) for key in type(self).model_fields} | own | {"members": ()}
         )
+
+    @property
+    def outputs(self) -> int:
+        """Channels of the answer as far as the recipe says.
+
+        Those named; else, where a network answers what remains of its input, its channels; else 1.
+        """
+        if self.task.names is not None:
+            return len(self.task.names)
+        return self.frame.inputs if self.network.residual else 1
 
     @property
     def tile(self) -> tuple[int, int]:

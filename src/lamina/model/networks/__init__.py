@@ -8,6 +8,10 @@ from pydantic import BeforeValidator, Field
 
 from lamina.model.networks.albunet import AlbuNet
 from lamina.model.networks.base import Network
+from lamina.model.networks.dncnn import Dncnn
+from lamina.model.networks.encoded import Encoded
+from lamina.model.networks.nafnet import Nafnet
+from lamina.model.networks.pixel_shuffle import PixelShuffle
 from lamina.model.networks.smp import Smp
 from lamina.model.networks.upconv_unet import UpconvUnet
 
@@ -21,7 +25,19 @@ def _unet_unless_told(value: Any) -> Any:
 
 
 AnyNetwork = Annotated[
-    Smp | AlbuNet | UpconvUnet, Field(discriminator="kind"), BeforeValidator(_unet_unless_told)
+    Smp | AlbuNet | Dncnn | Nafnet | PixelShuffle | UpconvUnet,
+    Field(discriminator="kind"),
+    BeforeValidator(_unet_unless_told),
 ]
 
-__all__ = ["AlbuNet", "AnyNetwork", "Network", "Smp", "UpconvUnet"]
+__all__ = [
+    "AlbuNet",
+    "AnyNetwork",
+    "Dncnn",
+    "Encoded",
+    "Nafnet",
+    "Network",
+    "PixelShuffle",
+    "Smp",
+    "UpconvUnet",
+]

@@ -33,7 +33,7 @@ class AlbuNet(Encoded):
         """64: the input is halved six times."""
         return 64
 
-    def build(self, inputs: int, outputs: int) -> nn.Module:
+    def _build(self, inputs: int, outputs: int) -> nn.Module:
         """Return the network with its starting weights, from torch's current random state.
 
         Decoder and head start as torch's convolutions do. The classifier of the ResNet, which

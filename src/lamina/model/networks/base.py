@@ -2,21 +2,58 @@
 
 from __future__ import annotations
 
+from typing import Self
+
+from pydantic import model_validator
 from torch import nn
 
+from lamina.errors import RecipeError
+from lamina.model.restoring import Activation, restoring
 from lamina.spec import Spec
 
 
 class Network(Spec):
     """A network that maps (B, inputs, H, W) to (B, outputs, H, W) logits of the same size."""
 
+    residual: bool = False
+    """In a restore task: the network finds the noise, and the answer is the input, as normalised,
+    less what it finds (Zhang et al. 2017; NOISE-19). It needs as many outputs as inputs."""
+
+    activation: Activation = "identity"
+    """In a restore task: answers as they come, or their sigmoid, within 0..1 (NOISE-9)."""
+
+    weights: str = "none"
+    """Starting weights: none, or the path of a safetensors file of the whole network."""
+
+    @model_validator(mode="after")
+    def _noise_has_both_signs(self) -> Self:
+        if self.residual and self.activation != "identity":
+            raise ValueError(
+                f"residual is true, and activation is {self.activation}: noise is not within "
+                "0..1; set activation to identity, or residual to false"
+            )
+        return self
+
     def build(self, inputs: int, outputs: int) -> nn.Module:
-        """Return the network with its starting weights.
+        """Return the network with its starting weights, from torch's current random state.
 
         Raises:
-            RecipeError: encoder or options do not exist.
+            RecipeError: encoder or options do not exist, or a residual network has other outputs
+                than inputs.
             BundleError: starting weights are not on this machine or do not fit.
         """
+        if self.residual and inputs != outputs:
+            raise RecipeError(
+                f"network.residual is true, but there are {inputs} inputs and {outputs} outputs; "
+                "what is taken from the input must be as large: set it to false, or frame.channels "
+                "to the number of outputs and frame.slices.context to 0"
+            )
+        network = self._build(inputs, outputs)
+        restoring(network, residual=self.residual, activation=self.activation)
+        return network
+
+    def _build(self, inputs: int, outputs: int) -> nn.Module:
+        """Return the network as it is by itself, with its starting weights."""
         raise NotImplementedError
 
     @property

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import difflib
 import inspect
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
-from pydantic import Field, JsonValue
+from pydantic import Field, JsonValue, model_validator
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -68,6 +68,15 @@ class Smp(Encoded):
     2 costs a quarter and sees twice as far; details finer than the squares are lost.
     """
 
+    @model_validator(mode="after")
+    def _noise_is_found_at_full_size(self) -> Self:
+        if self.residual and self.shrink > 1:
+            raise ValueError(
+                f"residual is true, and shrink is {self.shrink}: noise cannot be found in means "
+                "over pixels; set shrink to 1, or residual to false"
+            )
+        return self
+
     @property
     def multiple(self) -> int:
         """2 to the depth of the encoder: 32, or less where ``encoder_depth`` is; times ``shrink``.
@@ -85,7 +94,7 @@ class Smp(Encoded):
         depth = self.decoder.get("encoder_depth", 3 if self.kind == "pspnet" else 5)
         return depth if isinstance(depth, int) and 1 <= depth <= 5 else 5
 
-    def build(self, inputs: int, outputs: int) -> nn.Module:
+    def _build(self, inputs: int, outputs: int) -> nn.Module:
         """Return the network with its starting weights, from torch's current random state.
 
         It has an ``encoder``, a ``decoder`` and a ``segmentation_head``, and maps

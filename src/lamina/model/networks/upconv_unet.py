@@ -55,7 +55,7 @@ class UpconvUnet(Encoded):
         """32: the encoder halves five times."""
         return 32
 
-    def build(self, inputs: int, outputs: int) -> nn.Module:
+    def _build(self, inputs: int, outputs: int) -> nn.Module:
         """Return the network with its starting weights, from torch's current random state.
 
         Raises:

@@ -1,0 +1,29 @@
+"""Networks that are all their own, without an encoder of a library."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from torch import nn
+
+from lamina.model import weights as files
+from lamina.model.networks.base import Network
+
+
+class Plain(Network):
+    """A network without an ``encoder``, made to restore; it finds noise unless told otherwise."""
+
+    residual: bool = True
+    """In a restore task: the network finds the noise, and the answer is the input, as normalised,
+    less what it finds. It needs as many outputs as inputs. For other tasks set it to false."""
+
+    def _build(self, inputs: int, outputs: int) -> nn.Module:
+        network = self._bare(inputs, outputs)
+        if self.weights != "none":
+            tensors = files.read(Path(self.weights))
+            files.fit(network, tensors, inputs=inputs, stem="sum", source=self.weights)
+        return network
+
+    def _bare(self, inputs: int, outputs: int) -> nn.Module:
+        """Return the network at its random start."""
+        raise NotImplementedError
