@@ -141,11 +141,11 @@ def _step(job: Job, now: Training, pending: Sequence[Batch]) -> float:
             exclusive=job.task.exclusive,
             smoothing=recipe.label_smoothing,
             floor=recipe.loss_floor,
+            share=len(batch.image) / count,
         )
-        share = len(batch.image) / count
-        _backward(job, loss * share)
+        _backward(job, loss)
         for name, value in {"loss": loss.detach(), **parts}.items():
-            sums[name] = sums.get(name, 0.0) + float(value) * share
+            sums[name] = sums.get(name, 0.0) + float(value)
     scaled = job.accelerator.scaler is not None  # the scaler itself skips and adapts
     if scaled:
         job.accelerator.unscale_gradients()

@@ -14,8 +14,10 @@ from torch import Tensor
 import lamina.model.losses as face
 from lamina.errors import RecipeError
 from lamina.model.losses import (
+    L1,
     AnyLoss,
     Bce,
+    Charbonnier,
     CrossEntropy,
     Dice,
     Focal,
@@ -47,6 +49,10 @@ CASES = [
     (Dice(class_weights=(1.0, 0.5, 0.5)), False),
     (Mse(), False),
     (Mse(reduction="sum"), False),
+    (L1(), False),
+    (L1(reduction="sum"), False),
+    (Charbonnier(), False),
+    (Charbonnier(reduction="sum"), False),
 ]
 
 
@@ -123,7 +129,7 @@ def test_extreme_logits_stay_finite(loss: Loss, exclusive: bool, size: float) ->
     assert torch.isfinite(far.grad).all()
 
 
-@pytest.mark.parametrize("loss", [Bce(), Mse(), Focal(alpha=0.5)], ids=str)
+@pytest.mark.parametrize("loss", [Bce(), Mse(), L1(), Charbonnier(), Focal(alpha=0.5)], ids=str)
 def test_a_loss_of_single_outputs_refuses_exclusive_classes(loss: Loss) -> None:
     logits, target, _ = example(exclusive=True)
     with pytest.raises(RecipeError, match="multiclass"):

@@ -28,6 +28,11 @@ class Loss(Spec):
         """
         return self.judge(counted(logits, target, valid), exclusive=exclusive)
 
+    @property
+    def adds_up(self) -> bool:
+        """Whether the loss of several batches is the sum of theirs, in place of the mean."""
+        return False
+
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, without ``weight``; the parts of a loss share it."""
         raise NotImplementedError

@@ -19,6 +19,7 @@ def total(
     exclusive: bool,
     smoothing: float = 0.0,
     floor: float = 0.0,
+    share: float = 1.0,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the weighted sum of ``losses``, and each part without its weight.
 
@@ -31,10 +32,12 @@ def total(
         smoothing: Share e by which the target of every part leaves 0 and 1: t becomes
             e + (1 - 2e) t (STEEL-12); for targets of 0 and 1.
         floor: Least value of the sum; below it nothing is learnt (SIIM-13). 0: none.
+        share: Of the samples of an optimiser step those of this batch. Parts that are means count
+            by it, so that batches add up to the mean over the step; parts that add up do not.
 
     Returns:
         A float32 scalar that can be differentiated; detached parts named by their kind, a second
-        part of one kind as ``kind_2``.
+        part of one kind as ``kind_2``. All count by ``share``.
 
     Raises:
         ValueError: there are no losses.
@@ -45,6 +48,11 @@ def total(
         target = smoothing + (1 - 2 * smoothing) * target.float()
     pixels = counted(logits, target, valid)
     values = [loss.judge(pixels, exclusive=exclusive) for loss in losses]
+    if share != 1:
+        values = [
+            value if loss.adds_up else value * share
+            for loss, value in zip(losses, values, strict=True)
+        ]
     parts: dict[str, Tensor] = {}
     seen: dict[str, int] = {}
     for loss, value in zip(losses, values, strict=True):
@@ -54,4 +62,4 @@ def total(
     whole = values[0] * losses[0].weight
     for loss, value in zip(losses[1:], values[1:], strict=True):
         whole = whole + value * loss.weight
-    return whole.clamp(min=floor) if floor else whole, parts
+    return whole.clamp(min=floor * share) if floor else whole, parts

@@ -1,0 +1,34 @@
+"""Losses of values without activation, for tasks that restore: one error of each value."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from torch import Tensor
+
+from lamina.model.losses.base import Loss
+from lamina.model.losses.pixels import Pixels, refuse_exclusive
+
+
+class ValueLoss(Loss):
+    """An error of every value, and their mean or sum."""
+
+    reduction: Literal["mean", "sum"] = "mean"
+    """Mean over what counts; or sum over all samples of an optimiser step (NOISE-11), so that
+    gradients grow with the number of values, and the best rate falls with it."""
+
+    @property
+    def adds_up(self) -> bool:
+        """True for ``sum``."""
+        return self.reduction == "sum"
+
+    def error(self, difference: Tensor) -> Tensor:
+        """Return the error of each difference between answer and target."""
+        raise NotImplementedError
+
+    def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
+        """Return the loss of what counts, a scalar."""
+        kind = str(getattr(self, "kind", "of values"))
+        refuse_exclusive(kind, "cross_entropy or dice", exclusive=exclusive)
+        error = self.error(pixels.logits - pixels.target)
+        return (error * pixels.valid).sum() if self.reduction == "sum" else pixels.mean(error)
