@@ -90,6 +90,37 @@ def test_the_stretched_cosine_of_noise_12_ends_at_about_a_quarter() -> None:
     assert mine.factor(per_epoch * epochs, per_epoch * epochs) == pytest.approx(0.25, abs=0.01)
 
 
+@pytest.mark.parametrize("per_epoch", [1, 29, 113])
+def test_the_schedule_of_noise_12_is_torchs_with_the_published_factor(per_epoch: int) -> None:
+    """NOISE-12: up along a line for one epoch of 100, then a cosine over 1.5 x all steps."""
+    last, end = per_epoch * 100, 1.5 * per_epoch * 100
+
+    def published(step: int) -> float:
+        if step < per_epoch:
+            return step / per_epoch
+        return 0.5 * (1 + math.cos(math.pi * (step - per_epoch) / (end - per_epoch)))
+
+    optimizer = sgd(3e-4)
+    reference = optim.lr_scheduler.LambdaLR(optimizer, published)
+    mine = WarmupCosine(warmup_share=0.01, start=0, stretch=1.5)
+    found, expected = [], []
+    for step in range(last):
+        found.append(3e-4 * mine.factor(step, last))
+        expected.append(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        reference.step()
+    assert found == pytest.approx(expected, rel=1e-12)
+    assert mine.factor(last, last) == pytest.approx(0.253, abs=1e-3)  # about 0.25, never 0
+
+
+def test_a_share_of_one_epoch_is_one_epoch_of_whole_steps() -> None:
+    for epochs in (20, 25, 40, 50, 100, 200):
+        for per_epoch in range(1, 3000, 7):
+            rises = WarmupCosine(warmup_share=1 / epochs, start=0)
+            assert rises.factor(per_epoch, per_epoch * epochs) == 1
+            assert rises.factor(per_epoch - 1, per_epoch * epochs) < 1
+
+
 def test_the_logistic_fall_of_steel_15() -> None:
     n = 251  # the pipeline counts one epoch more than it trains
     mine = FlatThenAnneal(flat=30, form="logistic", stretch=n / 250)

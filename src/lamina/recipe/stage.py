@@ -19,13 +19,20 @@ STARTS = ("best", "bundle")
 
 
 class Ema(Spec):
-    """An exponential moving average of the weights; validation and the member use it."""
+    """An exponential moving average of the weights; validation and the member use it.
+
+    It is taken of what is learnt only: batch statistics are those of the newest weights (NOISE-13).
+    """
 
     decay: float = Field(default=0.999, gt=0, lt=1)
-    """Share of the old average that stays at each optimiser step."""
+    """Share of the old average that stays at each optimiser step, or after each epoch."""
+
+    per: Literal["step", "epoch"] = "step"
+    """What ``decay`` is said of. epoch: at each of its n optimiser steps decay^(1/n) stays, so that
+    the average reaches as far back for any number of images (NOISE-13: 0.3)."""
 
     warmup: bool = True
-    """Use min(decay, (1 + n) / (10 + n)) at step n (NOISE-13)."""
+    """At step n let no more than (1 + n) / (10 + n) stay (NOISE-13)."""
 
 
 class Stage(Spec):

@@ -24,16 +24,16 @@ class Average:
             name: value.detach().float().clone() for name, value in network.named_parameters()
         }
 
-    def decay(self) -> float:
-        """Share of the old average at the coming step."""
-        if not self._option.warmup:
-            return self._option.decay
-        return min(self._option.decay, (1 + self.steps) / (10 + self.steps))
+    def decay(self, steps_per_epoch: int) -> float:
+        """Share of the old average at the coming step, one of so many of its epoch."""
+        option = self._option
+        decay = option.decay if option.per == "step" else option.decay ** (1 / steps_per_epoch)
+        return min(decay, (1 + self.steps) / (10 + self.steps)) if option.warmup else decay
 
     @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
+    def update(self, network: nn.Module, *, steps_per_epoch: int) -> None:
         """Take one step towards the network's present weights."""
-        share = 1 - self.decay()
+        share = 1 - self.decay(steps_per_epoch)
         for name, value in network.named_parameters():
             self.tensors[name].lerp_(value.detach().float(), share)
         self.steps += 1

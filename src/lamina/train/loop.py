@@ -89,14 +89,15 @@ def _train_epoch(job: Job, now: Training) -> None:
     _freeze(now.network, frozen=position.epoch < stage.freeze_encoder)
     title = f"{job.title} {stage.name} epoch {position.epoch + 1}/{stage.epochs}"
     pending: list[Batch] = []
+    steps = math.ceil(len(groups) / stage.accumulate)
     with Bar(title, len(groups), done=position.batch) as bar:
         for batch in batches(samples, groups[position.batch :], workers=job.workers):
             pending.append(batch)
             position.batch += 1
             if len(pending) < stage.accumulate and position.batch < len(groups):
                 continue
-            _set_rates(job, now, len(groups))
-            loss = _step(job, now, pending)
+            _set_rates(job, now, steps)
+            loss = _step(job, now, pending, steps)
             bar.advance(len(pending), f"loss {loss:.4f}")
             pending = []
             _leave_if_asked(job, now)
@@ -105,11 +106,10 @@ def _train_epoch(job: Job, now: Training) -> None:
                 now.saved = time.monotonic()
 
 
-def _set_rates(job: Job, now: Training, batches_per_epoch: int) -> None:
+def _set_rates(job: Job, now: Training, steps_per_epoch: int) -> None:
     stage, position, schedule = now.stage, now.position, now.stage.schedule
-    steps = math.ceil(batches_per_epoch / stage.accumulate)
     at, end = (
-        (position.step, steps * stage.epochs)
+        (position.step, steps_per_epoch * stage.epochs)
         if schedule.unit == "step"
         else (position.epoch, stage.epochs)
     )
@@ -119,8 +119,8 @@ def _set_rates(job: Job, now: Training, batches_per_epoch: int) -> None:
     position.rate = max(now.rates) * factor
 
 
-def _step(job: Job, now: Training, pending: Sequence[Batch]) -> float:
-    """Take one optimiser step over the batches; return their mean loss. No sample is lost."""
+def _step(job: Job, now: Training, pending: Sequence[Batch], steps_per_epoch: int) -> float:
+    """Take one optimiser step over the batches; return their loss. No sample is lost."""
     recipe, position = job.recipe, now.position
     count = sum(len(batch.image) for batch in pending)
     sums: dict[str, float] = {}
@@ -154,7 +154,7 @@ def _step(job: Job, now: Training, pending: Sequence[Batch]) -> float:
     if math.isfinite(sums["loss"]) and (scaled or math.isfinite(norm)):
         now.optimizer.step()
         if now.average is not None:
-            now.average.update(now.network)
+            now.average.update(now.network, steps_per_epoch=steps_per_epoch)
         now.bad_run = 0
         for name, mean in sums.items():
             position.sums[name] = position.sums.get(name, 0.0) + mean * count
