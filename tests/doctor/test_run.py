@@ -208,6 +208,21 @@ def test_fault_2_a_transposed_volume_is_mended_by_the_recipe_that_is_written(
     assert wrong(examine(fixed, root=data), levels=("error",)) == {}
 
 
+def test_fault_I14_sides_and_then_labels_tell_the_order_of_the_axes(tmp_path: Path) -> None:
+    """Two sides are equal: two orders fit the shape, and only the labels tell which it is."""
+    data, fixed = tmp_path / "data", tmp_path / "fixed.yaml"
+    write_faults(data, count=4, seed=11, shape=(48, 48, 72))
+    (path,) = (data / "seismic_00002").glob("seismic*")
+    image = np.load(path)
+    for stored, order in (("xzy", (2, 0, 1)), ("xyz", (2, 1, 0))):
+        np.save(path, np.ascontiguousarray(image.transpose(order)))
+        report = examine("faults-laptop", root=data)
+        assert report.exit_code == 3
+        assert cure(report, "faults-laptop", fixed).exit_code == 0
+        assert load_recipe(fixed).data.model_dump()["transpose"] == {"seismic_00002": stored}
+        fixed.unlink()
+
+
 def test_a_recipe_that_does_not_load_is_an_error_of_its_own(tmp_path: Path) -> None:
     path = tmp_path / "odd.yaml"
     path.write_text(FOLDER + "epochz: 3\n")

@@ -12,7 +12,7 @@ import tifffile
 from lamina.doctor.finding import Finding
 from lamina.doctor.look import look_at
 from lamina.doctor.patient import Patient
-from lamina.doctor.transposed import Transposed, stored_axes, then
+from lamina.doctor.transposed import Transposed
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
 from lamina.synth.seismic import volume, write_faults
@@ -74,19 +74,15 @@ def test_a_transpose_that_the_recipe_should_not_make_is_taken_back(tmp_path: Pat
     assert wrong.fix == {"transpose": {"seismic_00000": "zyx"}}
 
 
-def test_names_of_stored_axes_by_hand() -> None:
-    stored = np.empty((2, 3, 4))  # named x, z, y
-    order = (1, 2, 0)  # zyx
-    assert stored.transpose(order).shape == (3, 4, 2)
-    assert stored_axes("zyx", order) == "xzy"
-    assert then("zyx", (1, 0, 2), (1, 0, 2)) == "zyx"
-    assert then("zyx", "xzy", (0, 1, 2)) == "xzy"
-
-
 @pytest.mark.data
 @pytest.mark.parametrize(
     ("target", "rows"),
-    [("membranes.tif", 0), ("mitochondria.tif", 448), ("synapses.tif", 0), ("labels.tif", 448)],
+    [
+        ("membranes.tif", 0),
+        ("labels.tif", 448),
+        pytest.param("mitochondria.tif", 448, marks=pytest.mark.slow),
+        pytest.param("synapses.tif", 0, marks=pytest.mark.slow),
+    ],
 )
 def test_a_real_volume_transposed_in_its_plane_is_found_and_only_then(
     shared_data: Path, tmp_path: Path, target: str, rows: int

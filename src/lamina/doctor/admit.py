@@ -1,16 +1,21 @@
-"""Opening the data for the checks; where only the meaning of labels is wrong, with another one."""
+"""Opening the data for the checks; where the recipe is almost right, as it should have been."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from lamina.data.catalogs import AnyCatalog, Folder, Listing, VolumePairs
+from lamina.doctor.axes import exchanged
 from lamina.doctor.finding import Finding, counted
 from lamina.doctor.look import look_at
 from lamina.doctor.patient import Patient, folds_of, loose_cases
 from lamina.errors import DataError, LaminaError
 from lamina.recipe.recipe import Recipe
+
+Fix = Mapping[str, Mapping[Any, Any]]
 
 MASKS = {0: 0, 255: 1}
 """What picture programs write for no and yes (L01)."""
@@ -54,23 +59,37 @@ def _listed(recipe: Recipe, root: Path) -> tuple[AnyCatalog, Listing, Finding]:
     try:
         listing = data.open(root, recipe.task)
     except DataError as error:
-        masks = _as_masks(recipe)
-        if masks is None:
-            raise
-        try:
-            listing = masks.open(root, recipe.task)
-        except LaminaError:
-            raise error from None
-        remedy = "set data.labels to {0: 0, 255: 1}, as --fix does"
-        return masks, listing, Finding("error", str(root), str(error), remedy, {"labels": MASKS})
+        for fix in _fixes(recipe, root):
+            mended = _mended(data, fix)
+            try:
+                listing = mended.open(root, recipe.task)
+            except LaminaError:
+                continue
+            said = "; ".join(f"data.{key} to {value}" for key, value in fix.items())
+            remedy = f"set {said}, as --fix does"
+            return mended, listing, Finding("error", str(root), str(error), remedy, fix)
+        raise
     if not listing.cases:
         raise DataError(f"{root}: no cases found by data.kind '{data.kind}'")
     return data, listing, Finding("fine", str(root), counted(len(listing.cases), "case"))
 
 
-def _as_masks(recipe: Recipe) -> Folder | VolumePairs | None:
-    """Return the catalog with masks of 0 and 255, where that could be meant."""
-    data = recipe.data
-    if recipe.task.kind != "binary" or not isinstance(data, Folder | VolumePairs) or data.labels:
-        return None
-    return data.model_copy(update={"labels": MASKS})
+def _fixes(recipe: Recipe, root: Path) -> Iterator[Fix]:
+    """Yield what may be all that is wrong: the meaning of masks, the order of axes, or both."""
+    data, found = recipe.data, list[Fix]()
+    if recipe.task.kind == "binary" and isinstance(data, Folder | VolumePairs) and not data.labels:
+        found.append({"labels": MASKS})
+    if isinstance(data, VolumePairs) and (axes := exchanged(data, root)):
+        found.append({"transpose": axes})
+    yield from found
+    if len(found) > 1:
+        yield {**found[0], **found[1]}
+
+
+def _mended(data: AnyCatalog, fix: Fix) -> AnyCatalog:
+    """Return the catalog with a fix before what it says itself."""
+    update = {}
+    for key, new in fix.items():
+        own = getattr(data, key) or {}
+        update[key] = {**new, **{name: own[name] for name in own if name not in new}}
+    return data.model_copy(update=update)

@@ -67,14 +67,28 @@ def fixed_text(text: str, fixes: Sequence[Mapping[str, Any]], *, base: str | Non
     data = root.setdefault("data", CommentedMap())
     if data is None:
         data = root["data"] = CommentedMap()
-    for fix in reversed(fixes):  # each goes before what is there
-        _lay(fix, data)
+    _lay(merged(fixes), data)
     stream = io.StringIO()
     yaml.dump(root, stream)
     return stream.getvalue()
 
 
+def merged(fixes: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return all fixes as one; of two for one key the later counts.
+
+    Example:
+        >>> merged([{"transpose": {"a": "xyz"}}, {"transpose": {"b": "yzx"}}])
+        {'transpose': {'a': 'xyz', 'b': 'yzx'}}
+    """
+    found: dict[str, Any] = {}
+    for fix in fixes:
+        for key, value in fix.items():
+            found[key] = {**found.get(key, {}), **value} if isinstance(value, Mapping) else value
+    return found
+
+
 def _lay(upper: Mapping[str, Any], lower: CommentedMap) -> None:
+    """Put each value before what is there: the first that fits counts, and a pattern may follow."""
     for key, value in reversed(list(upper.items())):
         if isinstance(value, Mapping):
             if not isinstance(lower.get(key), CommentedMap):
@@ -82,7 +96,7 @@ def _lay(upper: Mapping[str, Any], lower: CommentedMap) -> None:
             _lay(value, lower[key])
         else:
             lower.pop(key, None)
-            lower.insert(0, key, value)  # the first that fits counts, and a pattern may follow
+            lower.insert(0, key, value)
 
 
 def _text(source: Path | str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 
@@ -13,6 +13,7 @@ from lamina.doctor.look import Look
 from lamina.doctor.patient import Patient
 from lamina.errors import DataError
 from lamina.recipe.recipe import Recipe
+from lamina.task import Task
 from lamina.volume import Volume
 
 
@@ -33,7 +34,7 @@ class Labels:
                 yield _odd(look, patient.recipe)
         if not known or patient.recipe is None or patient.recipe.task.kind == "restore":
             return
-        yield from self._classes(patient)
+        yield from _classes(patient.looks, patient.recipe.task)
         repeated = Counter(look.target_digest for look in known if any(look.areas.values()))
         for digest, count in repeated.most_common(1):
             if count >= self.least_alike:
@@ -41,22 +42,21 @@ class Labels:
                 what = f"{count} of {len(known)} masks are equal to this one"
                 yield Finding("warning", f"case {first}", what, "check how masks were exported")
 
-    def _classes(self, patient: Patient) -> Iterator[Finding]:
-        recipe = patient.recipe
-        assert recipe is not None
-        looks = [look for look in patient.looks if look.target_problem is None]
-        total = sum(prod(look.case.image.shape) for look in looks)
-        for index, name in enumerate(recipe.task.names or ()):
-            if recipe.task.kind == "multiclass" and index == 0:
-                continue
-            area = sum(look.areas.get(index, 0) for look in looks)
-            shown = sum(1 for look in looks if look.areas.get(index))
-            what = f"in {shown} of {len(looks)} cases, {area / max(total, 1):.3%} of all pixels"
-            if area:
-                yield Finding("fine", f"class {name}", what)
-            else:
-                remedy = "take it out of task.names, or check data.labels"
-                yield Finding("warning", f"class {name}", "is in no mask at all", remedy)
+
+def _classes(looks: Sequence[Look], task: Task) -> Iterator[Finding]:
+    read = [look for look in looks if look.target_problem is None]
+    total = sum(prod(look.case.image.shape) for look in read)
+    for index, name in enumerate(task.names or ()):
+        if task.kind == "multiclass" and index == 0:
+            continue
+        area = sum(look.areas.get(index, 0) for look in read)
+        shown = sum(1 for look in read if look.areas.get(index))
+        what = f"in {shown} of {len(read)} cases, {area / max(total, 1):.3%} of all pixels"
+        if area:
+            yield Finding("fine", f"class {name}", what)
+        else:
+            remedy = "take it out of task.names, or check data.labels"
+            yield Finding("warning", f"class {name}", "is in no mask at all", remedy)
 
 
 def _odd(look: Look, recipe: Recipe | None) -> Finding:

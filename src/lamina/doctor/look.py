@@ -20,8 +20,8 @@ from lamina.progress import Bar
 from lamina.task import Task
 from lamina.volume import Volume
 
-_PIECE = 1 << 24  # values that are held at a time,
-_MOST = 1 << 26  # or so many where chunks would else be decoded twice
+_PIECE = 1 << 22  # values that are held at a time,
+_MOST = 1 << 25  # or so many where chunks would else be decoded twice
 
 
 @dataclass(frozen=True)

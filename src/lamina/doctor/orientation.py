@@ -17,17 +17,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import permutations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
+from lamina.doctor.axes import Order, orders_between
 from lamina.geometry.region import Region
 from lamina.geometry.tiles import TileGrid
 from lamina.volume import Transposed, Volume
 
-Order = tuple[int, ...]
 Floats = NDArray[np.float32]
 
 SIDES = (16, 48)
@@ -75,14 +74,8 @@ class Evidence:
 
 
 def orders_of(shape: Sequence[int]) -> tuple[Order, ...]:
-    """Return the ways to transpose an array that keep its shape, the identity first.
-
-    Example:
-        >>> orders_of((300, 300, 1259))
-        ((0, 1, 2), (1, 0, 2))
-    """
-    every = permutations(range(len(shape)))
-    return tuple(order for order in every if tuple(shape[i] for i in order) == tuple(shape))
+    """Return the ways to transpose an array that keep its shape, the identity first."""
+    return orders_between(shape, shape)
 
 
 def boxes_of(case: Case, rng: np.random.Generator, *, most: int = BOXES) -> list[Box]:
@@ -181,7 +174,8 @@ def _pairs(
     case: Case, region: Region, rng: np.random.Generator
 ) -> Mapping[int, tuple[_Places, _Places]]:
     """Return, for each class, places that hold it and places near by that do not."""
-    assert case.target is not None
+    if case.target is None:
+        raise ValueError(f"case {case.id}: has no target to compare its image with")
     labels = case.target.read(region)
     counts = np.ones(region.shape, np.bool_)
     if case.valid is not None:

@@ -21,24 +21,31 @@ class Sizes:
     area: Area = "recipe"
 
     def __call__(self, patient: Patient) -> Iterator[Finding]:
-        """Build the network without weights and pass an image of every size through it."""
+        """Build every network without weights and pass an image of each of its sizes through it."""
         recipe = patient.recipe
         if recipe is None:
             return
-        outputs = len(recipe.task.names) if recipe.task.names else 1
-        untrained = recipe.network.model_copy(update={"weights": "none"})
-        network = untrained.build(recipe.frame.inputs, outputs).eval()
-        count = sum(one.numel() for one in network.parameters())
-        where = f"network {recipe.network.kind}"
-        yield Finding("fine", where, f"{count / 1e6:.1f} million weights")
-        network = network.to("meta")
-        for key, size in sizes_of(recipe).items():
-            problem = _problem(network, (1, recipe.frame.inputs, *size), outputs)
-            if problem:
-                remedy = f"set {key} to multiples of {recipe.network.multiple}"
-                yield Finding("error", f"{key} {list(size)}", problem, remedy)
-            else:
-                yield Finding("fine", f"{key} {list(size)}", "passes the network")
+        members = [(f" of {one.name}", recipe.member(one.name)) for one in recipe.members]
+        for name, member in members or [("", recipe)]:
+            yield from _tried(member, name)
+
+
+def _tried(recipe: Recipe, name: str) -> Iterator[Finding]:
+    outputs = recipe.outputs
+    untrained = recipe.network.model_copy(update={"weights": "none"})
+    network = untrained.build(recipe.frame.inputs, outputs).eval()
+    count = sum(one.numel() for one in network.parameters())
+    where = f"network {recipe.network.kind}{name}"
+    yield Finding("fine", where, f"{count / 1e6:.1f} million weights")
+    network = network.to("meta")
+    for key, size in sizes_of(recipe).items():
+        place = f"{key} {list(size)}{name}"
+        problem = _problem(network, (1, recipe.frame.inputs, *size), outputs)
+        if problem:
+            remedy = f"set {key} to multiples of {recipe.network.multiple}"
+            yield Finding("error", place, problem, remedy)
+        else:
+            yield Finding("fine", place, "passes the network")
 
 
 def sizes_of(recipe: Recipe) -> dict[str, tuple[int, int]]:

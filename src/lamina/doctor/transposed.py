@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from lamina import chance
 from lamina.data.case import Case
 from lamina.data.catalogs import VolumePairs
-from lamina.data.names import matches
+from lamina.doctor.axes import stored_axes
 from lamina.doctor.finding import Area, Finding
 from lamina.doctor.look import Look
-from lamina.doctor.orientation import Box, Evidence, Order, boxes_of, orders_of, weigh
+from lamina.doctor.orientation import Box, Evidence, boxes_of, orders_of, weigh
 from lamina.doctor.patient import Patient
 from lamina.progress import Bar
 from lamina.recipe.recipe import Recipe
@@ -90,41 +90,9 @@ def _volume(case: Case, evidence: Evidence, recipe: Recipe | None) -> Finding:
     if not isinstance(data, VolumePairs):
         remedy = f"transpose its image by {list(order)} and save it again"
         return Finding("error", where, what, remedy)
-    given = next((one for name, one in data.transpose.items() if matches(case.id, name)), axes)
-    stored = then(axes, given, order)
+    stored = stored_axes(data, case.id, axes, order)
     remedy = f"set data.transpose to {{{case.id}: {stored}}}, as --fix does"
     return Finding("error", where, what, remedy, {"transpose": {case.id: stored}})
-
-
-def then(axes: str, given: str | tuple[int, ...], order: Order) -> str:
-    """Return the names of a stored image's axes, which a catalog orders by ``given``, wrongly.
-
-    Args:
-        axes: Names of the target's axes.
-        given: The names that the catalog takes for those stored, or the order of
-            ``numpy.transpose``.
-        order: What the image is to be transposed by after that.
-
-    Example:
-        >>> then("zyx", "zyx", (1, 2, 0)), then("zyx", "yzx", (1, 0, 2))
-        ('xzy', 'zyx')
-    """
-    names = given if isinstance(given, str) else stored_axes(axes, given)
-    right = {axes[place]: letter for letter, place in zip(axes, order, strict=True)}
-    return "".join(right[letter] for letter in names)
-
-
-def stored_axes(axes: str, order: Order) -> str:
-    """Return the names of an image's stored axes if ``order`` transposes them to ``axes``.
-
-    Example:
-        >>> stored_axes("zyx", (1, 2, 0))
-        'xzy'
-    """
-    names = [""] * len(axes)
-    for letter, place in zip(axes, order, strict=True):
-        names[place] = letter
-    return "".join(names)
 
 
 def _can_turn(look: Look) -> bool:
