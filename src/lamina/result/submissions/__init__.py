@@ -10,13 +10,17 @@ from lamina.result.submissions.base import Part, Submission
 from lamina.result.submissions.coordinates_npz import CoordinatesNpz, read_coordinates
 from lamina.result.submissions.severstal import Severstal
 from lamina.result.submissions.siim import Siim, sample_ids
+from lamina.result.submissions.slices_npz import SlicesNpz
 
-AnySubmission = Annotated[CoordinatesNpz | Severstal | Siim, Field(discriminator="kind")]
+AnySubmission = Annotated[
+    CoordinatesNpz | Severstal | Siim | SlicesNpz, Field(discriminator="kind")
+]
 
-FORMATS: dict[str, type[CoordinatesNpz] | type[Severstal] | type[Siim]] = {
+FORMATS: dict[str, type[CoordinatesNpz] | type[Severstal] | type[Siim] | type[SlicesNpz]] = {
     "severstal": Severstal,
     "siim": Siim,
     "coordinates_npz": CoordinatesNpz,
+    "slices_npz": SlicesNpz,
 }
 """What the command line calls them."""
 
@@ -27,6 +31,7 @@ __all__ = [
     "Part",
     "Severstal",
     "Siim",
+    "SlicesNpz",
     "Submission",
     "read_coordinates",
     "sample_ids",

@@ -6,6 +6,7 @@ import csv
 import io
 from collections.abc import Iterable
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +22,10 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
 class Submission(Spec):
-    """How decided masks are written down for others."""
+    """How decided masks, or restored values, are written down for others."""
+
+    values: ClassVar[bool] = False
+    """Whether it holds restored values in place of masks."""
 
     def write(self, results: Iterable[tuple[str, NDArray[np.bool_]]], path: Path) -> int:
         """Write all results, one case in memory at a time; the file appears whole or not at all.

@@ -17,6 +17,7 @@ from pydantic import Field
 from lamina.errors import DataError
 from lamina.files import replacing, scratch
 from lamina.geometry.region import Region
+from lamina.result.npz import entry
 from lamina.result.submissions.base import Part, Submission
 
 _LONGEST = 2**16
@@ -73,10 +74,10 @@ class CoordinatesNpz(Submission):
                 spool.truncate()
                 count = sum(self._spool(name, part, spool) for part in parts)
                 spool.seek(0)
-                with _entry(archive, f"{name}.npy") as entry:
+                with entry(archive, f"{name}.npy") as place:
                     header = {"descr": "<u2", "fortran_order": False, "shape": (count, 3)}
-                    np.lib.format.write_array_header_1_0(entry, header)
-                    shutil.copyfileobj(spool, entry, _BLOCK)
+                    np.lib.format.write_array_header_1_0(place, header)
+                    shutil.copyfileobj(spool, place, _BLOCK)
             if before is not None:
                 _keep(before, archive, path, without={f"{name}.npy" for name in written})
         return len(written)
@@ -133,25 +134,25 @@ def read_coordinates(path: Path) -> Iterator[tuple[str, NDArray[np.uint16]]]:
         if archive is None:
             raise DataError(f"{path}: no such file")
         for info in archive.infolist():
-            with _sound(path, info.filename), archive.open(info) as entry:
-                found = _coordinates(entry, info.file_size)
+            with _sound(path, info.filename), archive.open(info) as stream:
+                found = _coordinates(stream, info.file_size)
             yield info.filename.removesuffix(".npy"), found
 
 
-def _coordinates(entry: IO[bytes], size: int) -> NDArray[np.uint16]:
+def _coordinates(stream: IO[bytes], size: int) -> NDArray[np.uint16]:
     """Return the array of an entry of ``size`` bytes; ValueError where it is none of ours."""
     read_header = {
         (1, 0): np.lib.format.read_array_header_1_0,
         (2, 0): np.lib.format.read_array_header_2_0,
-    }.get(np.lib.format.read_magic(entry))
+    }.get(np.lib.format.read_magic(stream))
     if read_header is None:
         raise ValueError("an unknown version of npy")
-    shape, fortran, dtype = read_header(entry)
+    shape, fortran, dtype = read_header(stream)
     if dtype != np.uint16 or len(shape) != 2 or shape[1] != 3:
         raise ValueError(f"it holds {dtype} {shape}, not uint16 (n, 3)")
-    if size - entry.tell() != 6 * shape[0]:  # before anything of that size is made
-        raise ValueError(f"it has {size - entry.tell()} bytes for {shape[0]} coordinates")
-    flat = np.frombuffer(entry.read(), dtype)  # to the end, where the checksum is compared
+    if size - stream.tell() != 6 * shape[0]:  # before anything of that size is made
+        raise ValueError(f"it has {size - stream.tell()} bytes for {shape[0]} coordinates")
+    flat = np.frombuffer(stream.read(), dtype)  # to the end, where the checksum is compared
     return flat.reshape(shape, order="F" if fortran else "C").astype(np.uint16, copy=False)
 
 
@@ -186,19 +187,13 @@ def _keep(
     for info in before.infolist():
         if info.filename in without:
             continue
-        with before.open(info) as source, _entry(archive, info.filename) as entry:
+        with before.open(info) as source, entry(archive, info.filename) as place:
             while True:
                 with _sound(path, info.filename):
                     block = source.read(_BLOCK)
                 if not block:
                     break
-                entry.write(block)
-
-
-def _entry(archive: zipfile.ZipFile, name: str) -> IO[bytes]:
-    info = zipfile.ZipInfo(name)  # without the time of writing
-    info.compress_type = zipfile.ZIP_DEFLATED
-    return archive.open(info, "w", force_zip64=True)
+                place.write(block)
 
 
 def _check_name(name: str, written: set[str]) -> None:
