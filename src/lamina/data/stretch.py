@@ -1,12 +1,12 @@
 """Volumes by their own range: from least to greatest value, or between two percentiles.
 
-The range is that of the whole volume, so that its slices stay comparable; it is measured once, in
-pieces, when the volume is opened, and goes along to whoever reads it.
+The range is that of the whole volume, so that its slices stay comparable. It is measured in pieces
+when it is first needed, and goes along to whoever gets the volume then, such as loader workers.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -43,21 +43,24 @@ class Stretch(Spec):
         return self
 
     def of(self, volume: Volume) -> Stretched:
-        """Measure a volume, which reads it in pieces, and return it stretched.
+        """Return a volume stretched; nothing is read yet."""
+        return Stretched(volume, self)
+
+    def measure(self, volume: Volume) -> tuple[float, float]:
+        """Return the values of a volume that become 0 and 1, read in pieces.
 
         Raises:
             DataError: it holds NaN or infinity.
         """
         if (self.low, self.high) == (0, 100):
-            low, high = extremes(volume)
-        else:
-            low, high = percentiles(volume, (self.low, self.high))
-        return Stretched(volume, low, high, self.to)
+            return extremes(volume)
+        low, high = percentiles(volume, (self.low, self.high))
+        return low, high
 
 
 @dataclass(frozen=True)
 class Stretched:
-    """Another volume with ``low`` at 0 and ``high`` at 255 (byte) or 1 (unit).
+    """Another volume with the low end of its range at 0 and the high one at 255 (byte) or 1.
 
     Calculated as numpy does on the stored array, (x - low) / (high - low) * 255 in the stored
     type if it is float32 or float64, else in float64; float16 in float32. A volume without any
@@ -65,9 +68,21 @@ class Stretched:
     """
 
     source: Volume
-    low: float
-    high: float
-    to: To
+    stretch: Stretch
+    found: list[tuple[float, float]] = field(default_factory=list, repr=False, compare=False)
+    """The ends of the range, once they are known."""
+
+    like: Stretched | None = None
+    """Whose range it takes; None: its own."""
+
+    @property
+    def ends(self) -> tuple[float, float]:
+        """Least and greatest value, or percentiles; measured when they are first asked for."""
+        if self.like is not None:
+            return self.like.ends
+        if not self.found:
+            self.found.append(self.stretch.measure(self.source))
+        return self.found[0]
 
     @property
     def name(self) -> str:
@@ -92,7 +107,7 @@ class Stretched:
     @property
     def dtype(self) -> np.dtype[Any]:
         """uint8 or float32."""
-        return np.dtype(np.uint8 if self.to == "byte" else np.float32)
+        return np.dtype(np.uint8 if self.stretch.to == "byte" else np.float32)
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(channels, *region.shape)``.
@@ -102,17 +117,18 @@ class Stretched:
             DataError: it cannot be read, or holds NaN or infinity.
         """
         check_within(self, region)
+        ends = self.ends
         stored = self.source.read(region)
-        if self.low == self.high:
+        if ends[0] == ends[1]:
             return np.zeros(stored.shape, self.dtype)
         check_finite(stored, self.name)
         kind: type[np.floating[Any]] = np.float64
         if stored.dtype in (np.float16, np.float32):
             kind = np.float32
-        low, high = kind(self.low), kind(self.high)
+        low, high = kind(ends[0]), kind(ends[1])
         values: NDArray[np.floating[Any]] = np.subtract(stored, low, dtype=kind)
         values /= high - low
-        if self.to == "unit":
+        if self.stretch.to == "unit":
             return values.astype(np.float32, copy=False)
         values *= kind(255)
         return values.clip(0, 255, out=values).astype(np.uint8)

@@ -63,10 +63,15 @@ def unpacked(cases: Sequence[Case], folder: Path) -> list[Case]:
 
 @dataclass(frozen=True)
 class Copy:
-    """A copy of a volume, called what the volume is called."""
+    """A copy of a volume, called what the volume is called; ``of`` is that volume."""
 
     source: Volume
-    name: str
+    of: Volume
+
+    @property
+    def name(self) -> str:
+        """Name of the volume, since people know that and not the copy."""
+        return self.of.name
 
     @property
     def axes(self) -> str:
@@ -105,7 +110,7 @@ class _Plan:
         key = _key(volume)
         if key is not None:
             self.copies.setdefault(self._path(volume, key), volume)
-        elif (source := _behind(volume)) is not None:
+        elif (source := behind(volume)) is not None:
             self.add(source)
 
     def make(self) -> None:
@@ -131,8 +136,8 @@ class _Plan:
         key = _key(volume)
         if key is not None:
             axes = volume.axes if volume.channels == 1 else f"c{volume.axes}"
-            return Copy(NpyVolume(self._path(volume, key), axes), volume.name)
-        source = _behind(volume)
+            return Copy(NpyVolume(self._path(volume, key), axes), volume)
+        source = behind(volume)
         if source is None or (instead := self.seen(source)) is source:
             return volume
         return replace(volume, source=instead)  # type: ignore[type-var]  # views are dataclasses
@@ -165,25 +170,30 @@ def _key(volume: Volume) -> str | None:
     """Return what names the copy of a volume; None where it needs none of its own."""
     if len(volume.axes) != 3 or max(grain_of(volume)) == 1:
         return None
-    says = _says(volume)
-    return None if says is None else hashlib.sha256(says.encode()).hexdigest()[:16]
+    said = says(volume)
+    return None if said is None else hashlib.sha256(said.encode()).hexdigest()[:16]
 
 
-def _says(volume: Volume) -> str | None:
-    """Return all that decides the values of a packed volume; None for other volumes and views."""
+def says(volume: Volume) -> str | None:
+    """Return all that decides the values of a volume in a file; None for others.
+
+    That are the files' names, sizes and times, and what is done to the values read.
+    """
     if isinstance(volume, Packed):
         return f"{volume.stamp} {volume.axes} {volume.shape} {volume.channels} {volume.dtype}"
     if not isinstance(volume, Stretched | Transposed):
         return None
-    inner = _says(volume.source)
+    inner = says(volume.source)
     if inner is None:
         return None
     if isinstance(volume, Transposed):
         return f"{inner} {volume.order}"
-    return f"{inner} {volume.low} {volume.high} {volume.to}"
+    like = None if volume.like is None else says(volume.like)
+    return f"{inner} {volume.stretch.model_dump_json()}{'' if like is None else f' like {like}'}"
 
 
-def _behind(volume: Volume) -> Volume | None:
+def behind(volume: Volume) -> Volume | None:
+    """Return the volume that a view looks at; None for volumes that are no views."""
     source = getattr(volume, "source", None)
     return source if is_dataclass(volume) and isinstance(source, Volume) else None
 

@@ -78,12 +78,15 @@ class Layout:
         )
 
     def seen(self, values: NDArray[Any]) -> NDArray[Any]:
-        """Return stored values of such a place as (channels, *S), in the machine's byte order."""
+        """Return stored values of such a place as (channels, *S), in the machine's byte order.
+
+        Values that are so already are returned as they are and not copied.
+        """
         unseen = tuple(at for at, name in enumerate(self.names) if name == "_")
         values = values.squeeze(unseen)
         names = self.names.replace("_", "")
         values = np.moveaxis(values, names.index("c"), 0) if "c" in names else values[None]
-        return np.array(values, dtype=values.dtype.newbyteorder("="), order="C")
+        return np.ascontiguousarray(values, values.dtype.newbyteorder("="))
 
 
 def lay_out(

@@ -134,7 +134,7 @@ class NiftiVolume:
             if self._keeps:
                 self._kept = array
         try:
-            values = self._layout.seen(np.asarray(array[self._layout.stored(region)]))
+            values = self._layout.seen(np.array(array[self._layout.stored(region)], order="C"))
         except _BROKEN as error:
             raise DataError(
                 f"{self.path}: {region} is cut off or damaged ({error}); copy it again"

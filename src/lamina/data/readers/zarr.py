@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from lamina.data.readers.axes import lay_out
 from lamina.data.readers.stamp import stamp_of
+from lamina.data.readers.zarr_chunks import PlainChunks
 from lamina.data.readers.zarr_header import find_array
 from lamina.errors import DataError
 from lamina.geometry.region import Region
@@ -131,11 +132,13 @@ class ZarrVolume:
             return np.empty((self.channels, *region.shape), self.dtype)
         box = self._layout.stored(region)
         if self._kept is None:
-            self._kept = self._again()
+            array = self._again()
+            self._kept = array, PlainChunks.of(array, self._where)
         if self._fill == "refuse":
             self._refuse_holes(box)
+        array, plain = self._kept
         try:
-            values = np.asarray(self._kept[box])
+            values = np.asarray(array[box]) if plain is None else plain.read(box)
         except _BROKEN as error:
             raise DataError(
                 f"{self.path}: a chunk of {region} is damaged ({error}); copy it again"
@@ -183,7 +186,7 @@ class ZarrVolume:
             range(part.start // side, -(-part.stop // side))
             for part, side in zip(box, self._pieces, strict=True)
         ]
-        encode = self._kept.metadata.encode_chunk_key
+        encode = self._kept[0].metadata.encode_chunk_key
         for index in itertools.product(*spans):
             if not _is_there(self._where / encode(index)):
                 raise DataError(
