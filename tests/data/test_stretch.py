@@ -41,6 +41,7 @@ def test_bytes_by_hand() -> None:
 def test_a_slice_has_the_range_of_its_volume(monkeypatch: pytest.MonkeyPatch) -> None:
     array = np.arange(60, dtype=np.float32).reshape(3, 4, 5)
     found = Stretch(to="unit").of(volume(array))
+    assert found.ends == (0, 59)
     monkeypatch.delattr("lamina.data.stretch.extremes")  # nothing is measured again
     turned = Transposed(pickle.loads(pickle.dumps(found)), (1, 0, 2), "zyx")
     plane = Plane(turned, "z", 2)

@@ -9,11 +9,15 @@ from typing import Any
 
 from lamina.data.case import Case
 from lamina.data.catalogs import VolumePairs
+from lamina.data.ranges import measure
 from lamina.data.splits import warnings_of
 from lamina.data.unpack import unpacked
 from lamina.errors import DataError
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
+
+UNPACKED = "unpacked"
+RANGES = "ranges.json"
 
 
 @dataclass(frozen=True)
@@ -43,17 +47,23 @@ class Opened:
         """Cases that fold ``fold`` never sees."""
         return [c for c, f in zip(self.cases, self.folds, strict=True) if f == fold]
 
-    def unpacked(self, folder: Path) -> Opened:
-        """Return the same with volumes that are slow to slice read from copies in ``folder``.
+    def prepared(self, folder: Path) -> Opened:
+        """Return the same with volumes ready to be sliced in any order.
+
+        Volumes in packed chunks are read from copies in ``folder``/unpacked; ranges of stretched
+        volumes are measured, and remembered in ``folder``/ranges.json.
 
         Raises:
             ResourceError: the copies do not fit the disk.
             DataError: a volume cannot be read.
         """
-        data = self.recipe.data
-        if not isinstance(data, VolumePairs) or data.unpack == "never":
+        data, cases = self.recipe.data, self.cases
+        if not isinstance(data, VolumePairs):
             return self
-        return replace(self, cases=unpacked(self.cases, folder))
+        if data.unpack == "once":
+            cases = unpacked(cases, folder / UNPACKED)
+        measure(cases, folder / RANGES)
+        return replace(self, cases=cases)
 
     def warnings(self) -> list[str]:
         """What a person should know before training (L07)."""

@@ -28,7 +28,7 @@ from lamina.train.folder import environment, locked, members_of, record_data, re
 from lamina.train.held_out import predict_held_out
 from lamina.train.job import Job
 from lamina.train.loader import default_workers
-from lamina.train.opening import Opened, open_data
+from lamina.train.opening import UNPACKED, Opened, open_data
 from lamina.train.pseudo import Labels, open_labels, record_labels
 from lamina.train.start import Start, open_start, record_start
 from lamina.train.stop import Stop
@@ -36,7 +36,6 @@ from lamina.train.trackers import tracker
 
 BUNDLE = "bundle"
 TUNED = "tune.json"
-UNPACKED = "unpacked"
 
 
 def train(
@@ -98,7 +97,7 @@ def train(
         record_labels(out, labels)
         begin = open_start(opened.recipe, start, opened, known, wanted)
         record_start(out, begin)
-        opened = opened.unpacked(out / UNPACKED)
+        opened = opened.prepared(out)
         keep_memory()
         torch.use_deterministic_algorithms(recipe.deterministic)
         accelerator = _accelerator(where, precision)
