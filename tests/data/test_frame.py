@@ -152,3 +152,20 @@ def test_the_defaults_and_what_is_refused() -> None:
     for options in ({"size": (0, 4)}, {"channels": 0}, {"slices": {"axes": "zz"}}):
         with pytest.raises(ValidationError):
             Frame.model_validate(options)
+
+
+def test_noise_4_5_training_may_see_every_nth_slice_and_judging_a_few() -> None:
+    """NOISE-4, NOISE-5: every 5th slice is learnt from; a few are judged, each by its own axis."""
+    case = Case("v", "v", ArrayVolume(np.zeros((1, 12, 8, 4), np.uint8), "zyx"))
+    frame = Frame(slices=Slices(axes="zy", every=5))
+    assert [one.id for one in frame.planes([case])] == [
+        "v/z0000",
+        "v/z0005",
+        "v/z0010",
+        "v/y0000",
+        "v/y0005",
+    ]
+    assert frame.chosen([case], ()) == [case]
+    chosen = frame.chosen([case], (0.25, 0.75))
+    assert [one.id for one in chosen] == ["v/z0003", "v/z0009", "v/y0002", "v/y0006"]
+    assert Frame().chosen([case], (0.5,)) == [case]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -74,3 +75,15 @@ def test_fault_I10_a_constant_volume_becomes_zero(to: Any) -> None:
 def test_low_percentiles_are_below_high_ones() -> None:
     with pytest.raises(ValidationError, match="not below"):
         Stretch(low=60, high=40)
+
+
+def test_noise_6_a_volume_may_take_the_range_of_another() -> None:
+    """NOISE-6: shared, the map of the noisy volume is that of the clean one."""
+    noisy, clean = RNG.normal(0, 2, (3, 4, 5)), RNG.normal(0, 1, (3, 4, 5))
+    image = Stretch(to="unit").of(volume(noisy))
+    target = replace(Stretch(to="unit").of(volume(clean)), like=image)
+    low, high = noisy.min(), noisy.max()
+    assert target.ends == image.ends == (low, high)
+    np.testing.assert_allclose(
+        read_all(target)[0], (clean - low) / (high - low), rtol=1e-6, atol=1e-7
+    )

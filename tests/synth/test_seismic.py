@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lamina.data.catalogs import VolumePairs
 from lamina.synth.faulting import Fault
-from lamina.synth.seismic import Section, Survey, pair, volume, write_faults
+from lamina.synth.seismic import Section, Survey, pair, volume, write_faults, write_pairs
 from lamina.synth.strata import Folds
 from lamina.task import Task
 from lamina.volume import read_all
@@ -179,3 +179,16 @@ def test_fault_1_files_hold_what_volumes_say(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_all(case.image)[0], image)
         assert case.target is not None
         np.testing.assert_array_equal(read_all(case.target)[0] != 0, faults)
+
+
+def test_noise_1_pairs_are_noisy_and_clean_in_a_folder_each(tmp_path: Path) -> None:
+    """NOISE-1: a noisy and a clean file of one shape in each folder, time first."""
+    folder = write_pairs(tmp_path / "data", count=2, seed=5, shape=SHAPE, first=3)
+    catalog = VolumePairs(image="seismic_w_noise_vol*.npy", target="seismicCubes_RFC*.npy")
+    cases = catalog.open(folder, Task(kind="restore")).cases
+    assert [case.id for case in cases] == ["pair_00003", "pair_00004"]
+    for index, case in enumerate(cases, start=3):
+        noisy, clean = pair(index, seed=5, shape=SHAPE)
+        np.testing.assert_array_equal(read_all(case.image)[0], noisy.transpose())
+        assert case.target is not None
+        np.testing.assert_array_equal(read_all(case.target)[0], clean.transpose())

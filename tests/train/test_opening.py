@@ -64,3 +64,28 @@ def test_ranges_of_stretched_volumes_are_measured_once_in_a_run(
     for opened in (first, again):
         for case, span in zip(opened.cases, (slice(0, 4), slice(4, 6)), strict=True):
             np.testing.assert_array_equal(read_all(case.image)[0], stretched[span])
+
+
+def test_noise_3_pairs_that_are_too_far_apart_are_left_out_after_folds_are_assigned(
+    tmp_path: Path,
+) -> None:
+    """NOISE-3: SSIM > 0.7; the folds are those of all pairs."""
+    chance = np.random.default_rng(0)
+    clean = np.cumsum(chance.standard_normal((8, 12, 40)), axis=-1).astype(np.float32)
+    for number in range(4):
+        (tmp_path / f"v{number}").mkdir()
+        noise = chance.standard_normal(clean.shape) * (50 if number == 1 else 0.1)
+        np.save(tmp_path / f"v{number}" / "raw.npy", (clean + noise).astype(np.float32))
+        np.save(tmp_path / f"v{number}" / "clean.npy", clean)
+    data = "data={kind: volume_pairs, image: raw.npy, target: clean.npy%s}"
+    changes = ["task={kind: restore}", "split={kind: folds, count: 2}", "loss=[{kind: mse}]"]
+    changes += ["monitor={kind: mse}", "metric={kind: psnr}", "decide={kind: as_is}"]
+    every = open_data(load_recipe("volume-laptop", [data % "", *changes]), tmp_path)
+    option = data % ", prepare: {kind: quality, above: 0.7}"
+    opened = open_data(load_recipe("volume-laptop", [option, *changes]), tmp_path)
+    assert [case.id for case in opened.cases] == ["v0", "v2", "v3"]
+    assert list(opened.quality) == ["v0", "v1", "v2", "v3"]
+    assert opened.quality["v1"] < 0.7 < min(opened.quality[one] for one in ("v0", "v2", "v3"))
+    folds = {case.id: fold for case, fold in zip(every.cases, every.folds, strict=True)}
+    assert opened.folds == [folds[case.id] for case in opened.cases]
+    assert "1 of 4 pairs left out by data.prepare" in opened.lines()[1]

@@ -7,7 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from skimage.metrics import structural_similarity
+from torch import nn
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -15,8 +18,9 @@ from tiny import tiny
 
 from lamina.chance import rng
 from lamina.data.case import Case
+from lamina.predict.engine import Member
 from lamina.task import Task
-from lamina.train.validate import Judged, Trial
+from lamina.train.validate import Judged, Trial, validate
 from lamina.volume import ArrayVolume
 
 TASK = Task(kind="binary", names=("air",))
@@ -91,3 +95,26 @@ def test_a_held_out_volume_is_one_case_whatever_axes_it_is_cut_across(tmp_path: 
     assert wanted[0] == 1
     assert trial.result().value == pytest.approx(np.mean(wanted))
     assert trial.result().value != pytest.approx(np.mean(by_slice))
+
+
+def test_noise_14_validation_may_look_at_a_few_slices_only(tmp_path: Path) -> None:
+    """NOISE-5, NOISE-14: slices at 25, 50 and 75 % of each axis, one score each, plain mean."""
+    cube = rng(2, "validate").random((8, 9, 10)).astype(np.float32)
+    clean = rng(3, "validate").random(cube.shape).astype(np.float32)
+    case = Case("v", "v", ArrayVolume(cube[None], "zyx"), ArrayVolume(clean[None], "zyx"))
+    options = (
+        "task={kind: restore, names: [clean]}",
+        "loss=[{kind: mse}]",
+        "frame={size: [64, 64], normalise: {kind: fixed, mean: 0, std: 1, scale: 1},"
+        " slices: {axes: zy, judge: [0.25, 0.5, 0.75]}}",
+        "monitor={kind: ssim}",
+        "metric={kind: ssim}",
+    )
+    recipe = tiny(tmp_path, *options)
+    member = Member(nn.Identity(), recipe.frame.normalise)
+    device = torch.device("cpu")
+    found = validate(recipe, recipe.task, [case], member, device=device, precision=None)
+    pairs = [(cube[z], clean[z]) for z in (2, 4, 6)]
+    pairs += [(cube[:, y], clean[:, y]) for y in (2, 4, 6)]
+    wanted = [structural_similarity(a, b, data_range=1) for a, b in pairs]
+    assert found.value == pytest.approx(np.mean(wanted), abs=1e-5)

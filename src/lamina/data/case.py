@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 
@@ -72,8 +72,22 @@ class Case:
             valid=None if self.valid is None else Plane(self.valid, axis, index),
         )
 
-    def planes(self, axes: str, context: int = 0) -> Iterator[Case]:
-        """Yield every slice along each of ``axes``; a two-axis case yields itself.
+    def planes(
+        self,
+        axes: str,
+        context: int = 0,
+        *,
+        every: int = 1,
+        at: Sequence[float] | None = None,
+    ) -> Iterator[Case]:
+        """Yield slices along each of ``axes``; a two-axis case yields itself.
+
+        Args:
+            axes: Names of axes.
+            context: Neighbours on either side that become image channels.
+            every: Only every n-th slice, from the first.
+            at: Only these, by shares of the axis' length, rounded down: of 300 slices 0.25 is the
+                one with index 75.
 
         Raises:
             DataError: the volume has no such axis.
@@ -87,8 +101,14 @@ class Case:
                     f"case {self.id}: has axes '{self.image.axes}', and frame.slices names "
                     f"'{axis}'; set frame.slices.axes to match"
                 )
-            for index in range(self.image.shape[self.image.axes.index(axis)]):
+            length = self.image.shape[self.image.axes.index(axis)]
+            for index in range(0, length, every) if at is None else _places(at, length):
                 yield self.plane(axis, index, context)
+
+
+def _places(shares: Sequence[float], length: int) -> list[int]:
+    # A thousandth of a slice more, since 0.29 of 100 is 28.999999999999996.
+    return [min(int(share * length + 1e-3), length - 1) for share in shares]
 
 
 def _exchanged(image: Volume, other: Volume) -> str:

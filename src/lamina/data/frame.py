@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,9 @@ from lamina.volume import Volume
 
 Border = Literal["reflect", "zero"]
 
+Share = Annotated[float, Field(ge=0, lt=1)]
+"""A place along an axis, as a share of its length."""
+
 
 class Slices(Spec):
     """Look at a volume of three axes slice by slice."""
@@ -28,6 +31,13 @@ class Slices(Spec):
 
     context: int = Field(default=0, ge=0)
     """Neighbours on either side that become further channels."""
+
+    every: int = Field(default=1, ge=1)
+    """Learn from every n-th slice only, from the first (NOISE-4: 5); answered are all."""
+
+    judge: tuple[Share, ...] = ()
+    """Validate these slices along each axis, each an image of its own answered by its own axis, at
+    shares of the length such as 0.25 (NOISE-5, NOISE-14); none: whole volumes."""
 
     @field_validator("axes")
     @classmethod
@@ -109,10 +119,27 @@ class Frame(Spec):
             if self.slices is None:
                 found.append(case)
             else:
-                found.extend(case.planes(self.slices.axes, self.slices.context))
+                found.extend(
+                    case.planes(self.slices.axes, self.slices.context, every=self.slices.every)
+                )
         for case in found:
             self._stored(case.image)
         return found
+
+    def chosen(self, cases: Sequence[Case], at: Sequence[float]) -> list[Case]:
+        """Return the slices of volumes at these places along every axis; images as they are.
+
+        Args:
+            cases: Opened.
+            at: Shares of the axes' lengths; none: cases stay whole.
+
+        Raises:
+            DataError: a volume lacks an axis.
+        """
+        if self.slices is None or not at:
+            return list(cases)
+        axes, context = self.slices.axes, self.slices.context
+        return [plane for case in cases for plane in case.planes(axes, context, at=at)]
 
     def placed(self, region: Region, shape: tuple[int, ...]) -> Region:
         """Return a drawn region, moved to where ``pad`` wants it along axes that it overhangs."""

@@ -178,7 +178,33 @@ def write_faults(
     return folder
 
 
-def _begin(stream: IO[bytes], shape: Shape, dtype: type[np.generic]) -> None:
+def write_pairs(
+    folder: Path, *, count: int, seed: int = 0, shape: Shape = (128, 128, 128), first: int = 0
+) -> Path:
+    """Write volumes with and without noise, a folder for each pair (NOISE-1).
+
+    ``pair_00000/seismic_w_noise_vol_00000.npy`` and ``pair_00000/seismicCubes_RFC_00000.npy``
+    (both float32) and so on, each fully transposed: time, crossline, inline. ``shape`` is that of
+    ``volume``: inlines, crosslines and samples; other arguments are those of ``write_faults``.
+    """
+    for index in range(first, first + count):
+        survey, number = Survey(index, seed=seed, shape=shape), f"{index:05d}"
+        below = folder / f"pair_{number}"
+        with (
+            replacing(below / f"seismic_w_noise_vol_{number}.npy") as noisy,
+            replacing(below / f"seismicCubes_RFC_{number}.npy") as clean,
+        ):
+            _begin(noisy, shape[::-1], np.float32, fortran=True)
+            _begin(clean, shape[::-1], np.float32, fortran=True)
+            for section in survey.sections():
+                noisy.write(section.noisy.astype("<f4", copy=False).tobytes())
+                clean.write(section.clean.astype("<f4", copy=False).tobytes())
+    return folder
+
+
+def _begin(
+    stream: IO[bytes], shape: Shape, dtype: type[np.generic], *, fortran: bool = False
+) -> None:
     descr: Any = np.lib.format.dtype_to_descr(np.dtype(dtype).newbyteorder("<"))
-    header = {"descr": descr, "fortran_order": False, "shape": shape}
+    header = {"descr": descr, "fortran_order": fortran, "shape": shape}
     np.lib.format.write_array_header_1_0(stream, header)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from lamina.data.catalogs import VolumePairs
 from lamina.data.ranges import measure
 from lamina.data.splits import warnings_of
 from lamina.data.unpack import unpacked
+from lamina.data.values import with_unit
 from lamina.errors import DataError
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
@@ -28,6 +29,8 @@ class Opened:
     root: Path
     cases: Sequence[Case]
     folds: Sequence[int]
+    quality: Mapping[str, float] = field(default_factory=dict)
+    """How alike image and target of each pair are, those left out too; empty: not measured."""
 
     @property
     def task(self) -> Task:
@@ -76,6 +79,7 @@ class Opened:
             "names": list(self.task.names or ()),
             "folds": {str(fold): self.folds.count(fold) for fold in sorted(set(self.folds))},
             "warnings": self.warnings(),
+            "quality": dict(self.quality),
         }
 
     def lines(self) -> list[str]:
@@ -86,7 +90,18 @@ class Opened:
         said = f"{self.root}: {len(self.cases)} cases; classes {names}; held out per fold {sizes}"
         return [
             said + (f"; {always} always training" if always else ""),
+            *self._left_out(),
             *(f"warning: {line}" for line in self.warnings()),
+        ]
+
+    def _left_out(self) -> list[str]:
+        count = len(self.quality) - len(self.cases)
+        if not self.quality:
+            return []
+        worst = min(self.quality, key=self.quality.__getitem__)
+        return [
+            f"{count} of {len(self.quality)} pairs left out by data.prepare; the lowest similarity "
+            f"is {self.quality[worst]:.3f} of {worst}"
         ]
 
 
@@ -103,10 +118,26 @@ def open_data(recipe: Recipe, root: Path) -> Opened:
     listing = recipe.data.open(root, recipe.task)
     if not listing.cases:
         raise DataError(f"{root}: no cases found by data.kind '{recipe.data.kind}'")
-    task = recipe.task.found(listing.names)
+    task = with_unit(recipe.task.found(listing.names), listing.cases)
     cases, folds = recipe.split.assign(listing.cases, root)
     ids = [case.id for case in cases]
     if len(set(ids)) != len(ids):
         double = sorted({one for one in ids if ids.count(one) > 1})[:10]
         raise DataError(f"{root}: ids stand for more than one case: {', '.join(double)}")
-    return Opened(recipe.model_copy(update={"task": task}), root, cases, list(folds))
+    opened = Opened(recipe.model_copy(update={"task": task}), root, cases, list(folds))
+    return _good(opened)
+
+
+def _good(opened: Opened) -> Opened:
+    """Return the same without the pairs that the recipe's ``prepare`` leaves out (NOISE-3)."""
+    data = opened.recipe.data
+    if not isinstance(data, VolumePairs) or data.prepare is None:
+        return opened
+    quality = data.prepare.measured(opened.cases)
+    kept = [
+        (case, fold)
+        for case, fold in zip(opened.cases, opened.folds, strict=True)
+        if quality[case.id] > data.prepare.above
+    ]
+    cases, folds = [case for case, _ in kept], [fold for _, fold in kept]
+    return replace(opened, cases=cases, folds=folds, quality=quality)

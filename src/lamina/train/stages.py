@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 from lamina import files
 from lamina.bundle import Bundle, KnownCase, MemberWeights
 from lamina.data.normalise import AnyNormalise
+from lamina.data.quality import write_quality
 from lamina.errors import BundleError, RecipeError
 from lamina.predict.memory import keep_memory
 from lamina.predict.precision import choose, choose_device
@@ -36,6 +37,7 @@ from lamina.train.trackers import tracker
 
 BUNDLE = "bundle"
 TUNED = "tune.json"
+QUALITY = "quality.csv"
 
 
 def train(
@@ -93,6 +95,8 @@ def train(
         for line in opened.lines():
             say(line)
         known = record_data(out, data, opened.task.names or (), opened.cases, opened.folds)
+        if opened.quality:
+            write_quality(out / QUALITY, opened.quality, {case.id for case in opened.cases})
         labels = open_labels(opened.recipe, pseudo, opened, known, wanted)
         record_labels(out, labels)
         begin = open_start(opened.recipe, start, opened, known, wanted)

@@ -77,14 +77,16 @@ def validate(
 ) -> Judged:
     """Return the monitored metric over ``cases``, predicted as they are, without other views.
 
-    Extra views cost a multiple and rank epochs no better; the out-of-fold predictions that
-    decide and score use all of them.
+    Of volumes only the slices of ``frame.slices.judge`` are predicted, where it names any. Extra
+    views cost a multiple and rank epochs no better; the out-of-fold predictions that decide and
+    score use all of them.
     """
     plain = recipe.model_copy(
         update={"predict": recipe.predict.model_copy(update={"views": "as_is"})}
     )
     trial = Trial(recipe, task)
-    for case in cases:
+    slices = recipe.frame.slices
+    for case in recipe.frame.chosen(cases, slices.judge if slices else ()):
         answer = predict_case(case.image, [member], plain, device=device, precision=precision)
         trial.add(case, answer)
     return trial.result()

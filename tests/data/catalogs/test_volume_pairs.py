@@ -297,3 +297,74 @@ def test_segy_files_with_numbers_in_other_places(tmp_path: Path) -> None:
     catalog = VolumePairs(**options, segy=Segy(inline=181, crossline=185))
     (case,) = catalog.open(tmp_path, BINARY).cases
     np.testing.assert_array_equal(read_all(case.image)[0], CUBE)
+
+
+RESTORE = Task(kind="restore", names=("clean",))
+NOISY = np.random.default_rng(1).normal(3, 2, (4, 5, 6)).astype(np.float32)
+CLEAN = np.random.default_rng(2).normal(1, 1, (4, 5, 6)).astype(np.float32)
+
+
+def noisy_and_clean(folder: Path) -> Path:
+    put(folder / "raw.npy", NOISY)
+    put(folder / "labels.npy", CLEAN)
+    return folder
+
+
+def unit(values: NDArray[Any], by: NDArray[Any]) -> NDArray[Any]:
+    return np.asarray((values - by.min()) / (by.max() - by.min()))
+
+
+@pytest.mark.parametrize(("how", "by"), [("own", CLEAN), ("shared", NOISY)])
+def test_noise_6_targets_on_their_own_range_or_that_of_the_image(
+    tmp_path: Path, how: Any, by: NDArray[Any]
+) -> None:
+    """NOISE-6: two different maps as released, or one for both, which can be undone."""
+    noisy_and_clean(tmp_path)
+    catalog = VolumePairs(
+        image="raw.npy", target="labels.npy", stretch=Stretch(to="unit"), stretch_target=how
+    )
+    (case,) = catalog.open(tmp_path, RESTORE).cases
+    assert case.target is not None
+    np.testing.assert_allclose(read_all(case.image)[0], unit(NOISY, NOISY), atol=1e-6)
+    np.testing.assert_allclose(read_all(case.target)[0], unit(CLEAN, by), atol=1e-6)
+    offset, span = catalog.stored(case.plane("z", 1).image, RESTORE)
+    back = read_all(case.target)[0] * span + offset
+    if how == "shared":
+        np.testing.assert_allclose(back, CLEAN, atol=1e-5)
+    else:  # nobody knows the range of what is restored
+        assert (offset, span) == (0, 1)
+    opened = catalog.open_image(tmp_path / "raw.npy", "raw")
+    assert catalog.stored(opened, RESTORE) == (offset, span)
+
+
+def test_targets_are_stretched_only_with_their_images_and_only_to_restore(tmp_path: Path) -> None:
+    with pytest.raises(ValidationError, match="stretch is not set"):
+        VolumePairs(stretch_target="own")
+    with pytest.raises(ValidationError, match="shape, the order wanted, is not set"):
+        VolumePairs(opposite="transpose")
+    noisy_and_clean(tmp_path)
+    catalog = VolumePairs(
+        image="raw.npy", target="labels.npy", stretch=Stretch(), stretch_target="own"
+    )
+    with pytest.raises(RecipeError, match="labels have no range"):
+        catalog.open(tmp_path, BINARY)
+
+
+def test_noise_1_volumes_stored_in_the_opposite_order_are_fully_transposed(tmp_path: Path) -> None:
+    """NOISE-1: (300, 300, 1259) or (1259, 300, 300); each file is turned by itself."""
+    put(tmp_path / "a" / "raw.npy", NOISY)
+    put(tmp_path / "a" / "labels.npy", CLEAN.transpose())
+    put(tmp_path / "b" / "raw.npy", NOISY.transpose())
+    put(tmp_path / "b" / "labels.npy", CLEAN)
+    put(tmp_path / "c" / "raw.npy", NOISY[:2])
+    put(tmp_path / "c" / "labels.npy", CLEAN[:2])
+    catalog = VolumePairs(
+        image="raw.npy", target="labels.npy", shape=(6, 5, 4), opposite="transpose"
+    )
+    cases = catalog.open(tmp_path, RESTORE).cases
+    assert [case.id for case in cases] == ["a", "b"]
+    for case in cases:
+        assert case.target is not None
+        np.testing.assert_array_equal(read_all(case.image)[0], NOISY.transpose())
+        np.testing.assert_array_equal(read_all(case.target)[0], CLEAN.transpose())
+    assert catalog.open_image(tmp_path / "a" / "raw.npy", "a").shape == (6, 5, 4)

@@ -2,27 +2,27 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.names import matches, nfc
+from lamina.data.pair_files import pairs_of
 from lamina.data.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
 from lamina.data.pieces import pieces
-from lamina.data.problems import listed
-from lamina.data.readers import Fill, Segy, is_image, open_volume, stem_of
+from lamina.data.quality import Quality
+from lamina.data.readers import Fill, Segy, open_volume
 from lamina.data.readers.sniff import sniff
-from lamina.data.stretch import Stretch
+from lamina.data.stretch import Stretch, Stretched
 from lamina.errors import DataError, RecipeError
 from lamina.progress import Bar, say
 from lamina.task import Task
-from lamina.volume import Transposed, Volume
+from lamina.volume import Crop, Plane, Transposed, Volume
 
 Order = str | tuple[int, ...]
 
@@ -76,13 +76,27 @@ class VolumePairs(Catalog):
     shape: tuple[int, ...] | None = None
     """Volumes of other shapes, in the order of the target's axes, are left out (FAULT-2)."""
 
+    opposite: Literal["as_stored", "transpose"] = "as_stored"
+    """What is done where a file's sides are those of ``shape`` in the opposite order: nothing, or
+    all its axes are turned round, in images and targets alike (NOISE-1)."""
+
     empty: Literal["keep", "drop"] = "keep"
     """Volumes whose target has no foreground at all: keep them, or read all targets once and
     drop these (FAULT-2)."""
 
     stretch: Stretch | None = None
-    """Bring each volume to one range by its own numbers, measured once (FAULT-3); null: values
-    are those stored."""
+    """Bring each volume to one range by its own numbers, measured once in a run (FAULT-3); null:
+    values are those stored."""
+
+    stretch_target: Literal["no", "own", "shared"] = "no"
+    """Restore only: bring targets to 0..1 as well. own: by the target's own range, as released; the
+    network then learns the change of scale, and what it restores stays a share of a range that
+    nobody knows (NOISE-6). shared: by the range of the image, so that files of what is restored
+    are in stored units again."""
+
+    prepare: Quality | None = None
+    """Leave out pairs whose image and target are too far apart, after folds are assigned
+    (NOISE-3); null: keep all."""
 
     unpack: Literal["once", "never"] = "once"
     """Volumes that are stored in packed chunks are unpacked once into the run folder, since
@@ -108,11 +122,22 @@ class VolumePairs(Catalog):
                 )
         return transpose
 
+    @model_validator(mode="after")
+    def _what_is_needed_is_there(self) -> Self:
+        if self.stretch_target != "no" and self.stretch is None:
+            raise ValueError(
+                f"stretch_target is {self.stretch_target}, and stretch is not set; set it, such as "
+                "{to: unit}"
+            )
+        if self.opposite == "transpose" and self.shape is None:
+            raise ValueError("opposite is transpose, and shape, the order wanted, is not set")
+        return self
+
     def open(self, root: Path, task: Task) -> Listing:
         """List every pair.
 
-        Voxels are read only where ``stretch`` and ``empty`` need them, and where neither labels
-        nor names say the classes.
+        Voxels are read only where ``empty`` needs them, and where neither labels nor names say
+        the classes.
 
         Raises:
             RecipeError: empty volumes are to be dropped in a restore task, which has none.
@@ -121,16 +146,20 @@ class VolumePairs(Catalog):
         """
         if task.kind == "restore" and self.empty == "drop":
             raise RecipeError("data.empty is 'drop', but a restore task has no empty targets")
+        if task.kind != "restore" and self.stretch_target != "no":
+            raise RecipeError(
+                f"data.stretch_target is '{self.stretch_target}', and labels have no range; set "
+                "it to no"
+            )
         if not root.is_dir():
             raise DataError(f"{root}: no such folder of data")
-        pairs = self._beside(root) or self._apart(root)
+        pairs = pairs_of(root, self.image, self.target)
         if not pairs:
             raise DataError(
                 f"{root}: neither it nor a folder in it has a file '{self.image}'; set data.image"
             )
         pairs = self._included(root, pairs)
         opened = self._shaped(root, open_pairs(pairs, self._opened))
-        opened = self._stretched(opened)
         cases, names = read_pairs(opened, task, Meaning(self.labels, self.ignore))
         return Listing(self._filled(root, cases), names)
 
@@ -145,11 +174,38 @@ class VolumePairs(Catalog):
         Raises:
             DataError: it cannot be read, or its axes are not those named.
         """
-        volume = self._image(path, id, nfc(path.resolve().parent.name))
+        return self._stretched(self._image(path, id, nfc(path.resolve().parent.name)))
+
+    def stored(self, image: Volume, task: Task) -> tuple[float, float]:
+        """Return offset and span of restored values: those of the image where they are shared."""
+        while isinstance(image, Crop | Plane):
+            image = image.source
+        if self.stretch_target == "shared" and isinstance(image, Stretched):
+            low, high = image.ends
+            return low, high - low
+        return super().stored(image, task)
+
+    def _stretched(self, volume: Volume) -> Volume:
         return volume if self.stretch is None else self.stretch.of(volume)
 
+    def _as_image(self, target: Volume, image: Volume) -> Volume:
+        """Return a target on its own range or on that of its image, where that is asked for."""
+        if self.stretch is None or self.stretch_target == "no":
+            return target
+        found = self.stretch.model_copy(update={"to": "unit"}).of(target)
+        if self.stretch_target == "own" or not isinstance(image, Stretched):
+            return found
+        return replace(found, like=image)
+
+    def _upright(self, volume: Volume) -> Volume:
+        """Return a volume, its axes turned round where they lie opposite to ``shape``."""
+        shape = tuple(volume.shape)
+        if self.opposite == "as_stored" or shape == self.shape or shape[::-1] != self.shape:
+            return volume
+        return Transposed(volume, tuple(reversed(range(len(shape)))), volume.axes)
+
     def _image(self, path: Path, *ids: str) -> Volume:
-        volume = self._volume(path, self.dataset)
+        volume = self._upright(self._volume(path, self.dataset))
         for name, order in self.transpose.items():
             if any(matches(id, name) for id in ids):
                 return _turned(volume, order)
@@ -164,8 +220,9 @@ class VolumePairs(Catalog):
     def _opened(self, pair: Pair) -> Opened:
         if pair.target is None:
             raise ValueError(f"{pair.id}: volumes come in pairs")
-        target = self._volume(pair.target, self.target_dataset or self.dataset)
-        return Opened(pair, self._image(pair.image, pair.id), target)
+        target = self._upright(self._volume(pair.target, self.target_dataset or self.dataset))
+        image = self._stretched(self._image(pair.image, pair.id))
+        return Opened(pair, image, self._as_image(target, image))
 
     def _included(self, root: Path, pairs: Sequence[Pair]) -> list[Pair]:
         """Return the pairs that are not excluded; patterns without effect are said."""
@@ -191,16 +248,6 @@ class VolumePairs(Catalog):
             say(f"{root}: {len(opened) - len(left)} volumes left out, not {self.shape}")
         return left
 
-    def _stretched(self, opened: Sequence[Opened]) -> list[Opened]:
-        if self.stretch is None:
-            return list(opened)
-        found = []
-        with Bar("measuring volumes", len(opened)) as bar:
-            for one in opened:
-                found.append(replace(one, image=self.stretch.of(one.image)))
-                bar.advance()
-        return found
-
     def _filled(self, root: Path, cases: Sequence[Case]) -> tuple[Case, ...]:
         """Return the cases, without those that hold no foreground where that is asked for."""
         if self.empty == "keep":
@@ -216,43 +263,6 @@ class VolumePairs(Catalog):
         if len(left) < len(cases):
             say(f"{root}: {len(cases) - len(left)} volumes left out, their targets are empty")
         return tuple(left)
-
-    def _beside(self, root: Path) -> list[Pair]:
-        """Return the pairs that lie in ``root`` itself."""
-        images, targets = _matches(root, self.image), _matches(root, self.target)
-        if not images:
-            return []
-        if len(images) == len(targets) == 1:
-            (image,), (target,) = images.values(), targets.values()
-            return [Pair(nfc(stem_of(image)), image, target)]
-        odd = [
-            f"{path}: no '{self.target}' for it"
-            for key, path in images.items()
-            if key not in targets
-        ]
-        odd += [
-            f"{path}: no '{self.image}' for it"
-            for key, path in targets.items()
-            if key not in images
-        ]
-        if odd:
-            raise DataError(listed(f"{root}: {len(odd)} volumes stand alone; add the others", odd))
-        return [Pair(nfc(stem_of(path)), path, targets[key]) for key, path in images.items()]
-
-    def _apart(self, root: Path) -> list[Pair]:
-        """Return the pairs of the folders in ``root``; a folder without either is passed over."""
-        pairs, odd = [], []
-        folders = (path for path in root.iterdir() if path.is_dir() and not is_image(path))
-        for folder in sorted(folders):
-            image = next(iter(_matches(folder, self.image).values()), None)
-            target = next(iter(_matches(folder, self.target).values()), None)
-            if image is not None and target is not None:
-                pairs.append(Pair(nfc(folder.name), image, target))
-            elif image is not None or target is not None:
-                odd.append(f"{folder}: no '{self.target if target is None else self.image}'")
-        if odd:
-            raise DataError(listed(f"{root}: {len(odd)} folders hold half a pair", odd))
-        return pairs
 
 
 def _turned(volume: Volume, order: Order) -> Volume:
@@ -274,15 +284,3 @@ def _turned(volume: Volume, order: Order) -> Volume:
 
 def _has_foreground(target: Volume) -> bool:
     return any(bool(target.read(region).any()) for region in pieces(target))
-
-
-def _matches(folder: Path, pattern: str) -> dict[tuple[str, ...], Path]:
-    """Return the files of a folder by what the wildcards of ``pattern`` stand for, in order."""
-    wild = {"*": "(.*)", "?": "(.)"}
-    name = re.compile("".join(wild.get(letter, re.escape(letter)) for letter in pattern))
-    found: dict[tuple[str, ...], Path] = {}
-    for path in sorted(folder.iterdir()):
-        match = name.fullmatch(path.name)
-        if match and is_image(path):
-            found[match.groups()] = path
-    return found
