@@ -67,7 +67,7 @@ def test_the_unit_is_the_greatest_of_whole_numbers_without_a_sign(dtype: str, un
 
 def test_targets_of_several_ranges_are_refused_unless_the_unit_is_said() -> None:
     both = [case(IMAGE, IMAGE), case(IMAGE, IMAGE.astype(np.float32))]
-    with pytest.raises(DataError, match="say with task[.]unit"):
+    with pytest.raises(DataError, match=r"say with task[.]unit"):
         with_unit(RESTORE, both)
     assert with_unit(RESTORE.model_copy(update={"unit": 255.0}), both).unit == 255
     with pytest.raises(ValidationError, match="for a restore task"):

@@ -60,7 +60,7 @@ def test_a_circle_is_refused_with_its_chain(
     [
         (
             "stel",
-            "a.yaml:1: extends is 'stel', which is neither a built-in recipe (faults, faults-laptop",
+            "a.yaml:1: extends is 'stel', which is neither a built-in recipe (",
         ),
         ("~/low.yaml", "/~/low.yaml"),  # neither the home folder nor a variable (G10)
         ("$HOME/low.yaml", "/$HOME/low.yaml"),

@@ -281,8 +281,8 @@ def test_fault_14_mean_of_logits_over_flips_models_and_axes(faults: Recipe) -> N
     found = predict_case(
         ArrayVolume(pixels, "zyx"),
         [
-            Member(networks[False], Fixed(scale=1)),
-            Member(networks[True], Fixed(scale=1), frame=turned),
+            Member(networks[False], plain),
+            Member(networks[True], plain, frame=turned),
         ],
         recipe,
         device=torch.device("cpu"),

@@ -179,7 +179,9 @@ def tune(
     decision: Annotated[
         str | None,
         typer.Option(
-            "--decision", help="triplet or threshold; default: the recipe's.", show_default=False
+            "--decision",
+            help="triplet, threshold or single; default: the recipe's.",
+            show_default=False,
         ),
     ] = None,
     *,

@@ -92,8 +92,13 @@ def _tallies(predictions: Predictions, metric: AnyMetric) -> MaskTallies | Value
         )
     if values:
         return ValueTallies(metric, task)
-    foreground = getattr(predictions.decision, "foreground", None)
-    return MaskTallies(metric, task, foreground=foreground)
+    decision = predictions.decision
+    return MaskTallies(
+        metric,
+        task,
+        foreground=getattr(decision, "foreground", None),
+        foreground_area=getattr(decision, "foreground_area", 0),
+    )
 
 
 def _check_part(part: str, predictions: Predictions) -> None:

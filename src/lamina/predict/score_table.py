@@ -32,6 +32,8 @@ def table(result: dict[str, Any]) -> str:
 def _masks(result: dict[str, Any]) -> list[str]:
     best = result["foreground_dice_best"]
     at = f"at most {best['value']:.4f} with one threshold for all classes, {best['threshold']:.3f}"
+    if least := result.get("foreground_area"):
+        at = f"in {least} pixels at least; {at}"
     return [
         _pair("any class, pixels pooled (Dice)", result["foreground_dice"]) + f"   {at}",
         _pair("  the same, union of the masks", result["foreground_dice_of_masks"]),

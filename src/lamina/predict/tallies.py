@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from lamina.model.metrics import AnyMetric, CountMetric, DiceScore, Precision, Recall
 from lamina.model.metrics.counts import counts
-from lamina.result.codes import CODES, VALUES, code_of, count
+from lamina.result.codes import CODES, VALUES, Counts, code_of, count
 from lamina.result.detection import auc
 from lamina.task import Task
 
@@ -42,13 +42,31 @@ class _Counted:
     highest: NDArray[np.float64]
     """Highest probability of each class and of any."""
 
+    shown: NDArray[np.float64]
+    """Pixels above the threshold for any class: all, those that count, and the right ones."""
+
 
 class MaskTallies:
     """Counts of masks, highest probabilities, and one histogram of the foreground."""
 
-    def __init__(self, metric: AnyMetric, task: Task, *, foreground: float | None = None) -> None:
-        """``foreground``: threshold for any class on the highest map; None: union of the masks."""
+    def __init__(
+        self,
+        metric: AnyMetric,
+        task: Task,
+        *,
+        foreground: float | None = None,
+        foreground_area: int = 0,
+    ) -> None:
+        """Begin with nothing.
+
+        Args:
+            metric: What is scored.
+            task: What outputs mean.
+            foreground: Threshold for any class on the highest map; None: union of the masks.
+            foreground_area: Cases with fewer pixels above it show none.
+        """
         self._metric, self._task, self._threshold = metric, task, foreground
+        self._least = foreground_area
         self._first = int(task.exclusive)  # background is no foreground
         self._cases: list[_Counted] = []
         self._predicted = np.zeros(CODES)
@@ -83,6 +101,7 @@ class MaskTallies:
             np.sum([one.metric for one in found], axis=0),
             np.sum([one.nothing for one in found], axis=0),
             np.max([one.highest for one in found], axis=0),
+            np.sum([one.shown for one in found], axis=0),
         )
         self._cases.append(case)
         return case.metric
@@ -117,6 +136,17 @@ class MaskTallies:
             mine,
             metric.tally(nothing, target, valid),
             np.append(per_class, foreground.max()).astype(np.float64),
+            self._shown(found),
+        )
+
+    def _shown(self, found: Counts) -> NDArray[np.float64]:
+        above = found.codes > code_of(1.0 if self._threshold is None else self._threshold)
+        return np.asarray(
+            [
+                column[above].sum(dtype=np.int64)
+                for column in (found.area, found.predicted, found.positives)
+            ],
+            np.float64,
         )
 
     def summary(self) -> dict[str, Any]:
@@ -133,12 +163,9 @@ class MaskTallies:
             "value": found.value,
             "baseline_empty": nothing.value,
             "empty_rule": None if rule is None else _EMPTY_RULES[rule],
-            "foreground_dice": (
-                foreground.value
-                if self._threshold is None
-                else float(self._foreground()[code_of(self._threshold)])
-            ),
+            "foreground_dice": (foreground.value if self._threshold is None else self._gated()),
             "foreground_threshold": self._threshold,
+            "foreground_area": self._least,
             "foreground_dice_of_masks": foreground.value,
             "foreground_dice_best": {"value": best, "threshold": threshold},
             "pooled_dice": pooled.value,
@@ -178,6 +205,13 @@ class MaskTallies:
     def _auc(self, k: int) -> float | None:
         present = [tally[k, 2] > 0 for tally in self._tallies]
         return auc([one.highest[k] for one in self._cases], present)
+
+    def _gated(self) -> float:
+        """Return Dice of the pooled foreground by the decision's threshold and least area."""
+        shown = [one.shown for one in self._cases if one.shown[0] >= self._least]
+        predicted, hits = np.sum(shown, axis=0)[1:] if shown else (0.0, 0.0)
+        total = predicted + self._truth
+        return float(2 * hits / total) if total else 1.0
 
     def _best_foreground(self) -> tuple[float, float]:
         """Return the highest Dice of the pooled foreground over all thresholds, and where."""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+import numpy as np
 from pydantic import Field
 
 from lamina.result.decisions import Threshold
+from lamina.result.gate import Gate
 from lamina.spec import Spec
 
 
@@ -115,6 +117,10 @@ class Found(Spec):
     """Any class against none: one threshold for all classes, on the highest of their maps. Its
     score is the aim where any class counts there, else Dice with all cases pooled."""
 
+    gate: Gate | None = None
+    """Any class against none by a threshold and a least area, pooled; None: of a single class, or
+    where the aim itself is of any class."""
+
     score: float
     """Mean over classes of the aim; the value of the foreground where that is the aim."""
 
@@ -127,6 +133,16 @@ class Found(Spec):
     cross: float | None
     """The same when each fold is judged with the numbers chosen on the others."""
 
+    def single(self) -> tuple[Threshold, float]:
+        """Return the best threshold of each class alone, without any area, and its mean score.
+
+        Thresholds are those of ``curve``.
+        """
+        peaks = [int(np.argmax(one.curve.plain)) for one in self.classes]
+        chosen = [one.curve.threshold[at] for one, at in zip(self.classes, peaks, strict=True)]
+        scores = [one.curve.plain[at] for one, at in zip(self.classes, peaks, strict=True)]
+        return Threshold(threshold=tuple(chosen)), float(np.mean(scores))
+
     def decision(self, start: Threshold | None = None) -> Threshold:
         """Return the decision with these numbers; what was not searched is as in ``start``."""
         start = start or Threshold()
@@ -138,6 +154,9 @@ class Found(Spec):
         }
         if len(self.classes) > 1:
             changes["foreground"] = self.foreground.threshold
+            if self.gate is not None and self.gate.score > self.foreground.score:
+                changes["foreground"] = self.gate.threshold
+                changes["foreground_area"] = self.gate.min_area
         if self.parts:
             changes["min_component"] = tuple(one.min_component for one in self.classes)
         return start.model_copy(update=changes)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from lamina.result.codes import CODES, VALUES, Counts, code_of, count
 from lamina.result.detection import auc
 from lamina.result.found import Aim, Choice, ClassFound, Curve, Found
+from lamina.result.gate import Gates
 from lamina.result.part_search import PartColumn
 from lamina.result.parts import Parts, find_parts
 from lamina.result.scan import part, scan
@@ -104,6 +105,10 @@ class Tables:
             for k, column in enumerate(self._columns[:-1])
         )
         foreground = _best(self._columns[-1], folds, union)
+        gate = None
+        if not aim.any_class and len(classes) - self._background > 1:
+            weights = {name: getattr(union, name) for name in ("false_positive", "false_negative")}
+            gate = Gates(self._columns[-1], **weights).best(folds)
         counted: Sequence[ClassFound] = classes[self._background :]
         if aim.any_class:
             counted = [foreground]
@@ -113,6 +118,7 @@ class Tables:
             parts=parts,
             classes=classes,
             foreground=foreground,
+            gate=gate,
             score=_mean([one.score for one in counted]),
             empty=_mean([one.empty for one in counted]),
             default=_mean([one.default for one in counted]),

@@ -81,7 +81,7 @@ JOBS = {
             90,
             45,
             (128, 400),
-            (*_STEEL, *_length(30, 30), "predict.views=as_is"),
+            (*_STEEL, *_length(26, 26), "predict.views=as_is"),
             {"contrast": 2.0},
         ),
     ),
@@ -96,9 +96,15 @@ JOBS = {
             80,
             80,
             (128, 128),
-            (*_XRAY, "frame.resize=[128,128]", "frame.size=[128,128]", "stages.full.epochs=2"),
+            (
+                *_XRAY,
+                "frame.resize=[128,128]",
+                "frame.size=[128,128]",
+                "stages.half.epochs=12",
+                "stages.full.epochs=2",
+            ),
         ),
-        decisions=("threshold", "triplet"),
+        decisions=("single", "threshold", "triplet"),
     ),
     "faults": Job(
         what="seismic volumes",
@@ -131,7 +137,7 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
     An interrupted demo goes on where it stopped.
 
     Args:
-        job: ``steel``; ``xray``, which also compares two decisions on the unseen images; or
+        job: ``steel``; ``xray``, which also compares three decisions on the unseen images; or
             ``faults``, in volumes.
         out: The folder to work in.
         quick: Less data and fewer epochs.

@@ -18,7 +18,7 @@ from lamina.predict.predictions import HEADER, Predictions
 from lamina.progress import Bar
 from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision, Threshold, Triplet
-from lamina.result.found import Aim
+from lamina.result.found import Aim, Found
 from lamina.result.search import Tables
 from lamina.result.triplet_search import TripletTables
 from lamina.train.held_out import OUT_OF_FOLD
@@ -28,7 +28,12 @@ from lamina.train.stages import BUNDLE, TUNED
 
 __all__ = ["table", "tune"]
 
-_KINDS: dict[str, AnyDecision] = {"threshold": Threshold(), "triplet": Triplet()}
+SINGLE = "single"
+_KINDS: dict[str, AnyDecision] = {
+    "threshold": Threshold(),
+    SINGLE: Threshold(),
+    "triplet": Triplet(),
+}
 
 
 def tune(run: Path, *, data: Path | None = None, decision: str | None = None) -> dict[str, Any]:
@@ -43,7 +48,8 @@ def tune(run: Path, *, data: Path | None = None, decision: str | None = None) ->
     Args:
         run: A run folder of ``lamina train``.
         data: Where the training data lie now; None: where they lay in training.
-        decision: ``threshold`` or ``triplet``, in place of the recipe's kind; None: the recipe's.
+        decision: ``threshold``, ``single`` (a threshold alone, without areas, to compare others
+            with) or ``triplet``, in place of the recipe's kind; None: the recipe's.
 
     Returns:
         The content of ``tune.json``: decision, metric, scores, and per class the numbers found.
@@ -73,6 +79,9 @@ def tune(run: Path, *, data: Path | None = None, decision: str | None = None) ->
         raise DataError(f"{run}: no fold has out-of-fold predictions; finish `lamina train` first")
     found = tables.best(aim)
     result = result_of(recipe, decide, found)
+    if decision == SINGLE and isinstance(found, Found):
+        plain, result["scores"]["tuned"] = found.single()
+        result["decision"] = plain.model_dump(mode="json")
     files.write_json(run / TUNED, result)
     if isinstance(decide, Threshold | Triplet):
         chosen = type(decide).model_validate(result["decision"])

@@ -52,12 +52,22 @@ def result_of(recipe: Recipe, decide: AnyDecision, found: Found | TripletFound) 
 def _of_thresholds(found: Found) -> dict[str, Any]:
     return {
         "scores": {
-            "foreground_dice": found.foreground.score,
-            "foreground_threshold": found.foreground.threshold,
+            **_any_class(found),
             "auc": found.foreground.auc,
         },
         "foreground": found.foreground.model_dump(mode="json"),
     }
+
+
+def _any_class(found: Found) -> dict[str, Any]:
+    """Return the numbers that tell any class from none, and how folds fare by others' numbers."""
+    one, gate = found.foreground, found.gate
+    if gate is not None and gate.score > one.score:
+        numbers = (gate.score, gate.threshold, gate.min_area, gate.cross)
+    else:
+        numbers = (one.score, one.threshold, 0, one.cross)
+    names = ("dice", "threshold", "area", "nested")
+    return {f"foreground_{name}": value for name, value in zip(names, numbers, strict=True)}
 
 
 def _of_triplets(found: TripletFound) -> dict[str, Any]:
@@ -94,8 +104,10 @@ def _threshold_lines(result: dict[str, Any]) -> list[str]:
     scores = result["scores"]
     auc = scores["auc"]
     lines = [
-        f"any class, all pixels pooled: Dice {scores['foreground_dice']:.4f} at "
-        f"{scores['foreground_threshold']:.3f}" + ("" if auc is None else f"; image AUC {auc:.4f}")
+        f"any class, all pixels pooled: Dice {scores['foreground_dice']:.4f} above "
+        f"{scores['foreground_threshold']:.3f}"
+        + (f" in {least} pixels at least" if (least := scores["foreground_area"]) else "")
+        + ("" if auc is None else f"; image AUC {auc:.4f}")
     ]
     heads = ("threshold", "min area", "min part", "  score", "  empty", "   AUC")
     lines.append(" ".join([f"{'class':20}", *heads]))

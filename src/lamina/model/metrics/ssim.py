@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from lamina.model.metrics.base import Metric, Score
 from lamina.geometry.similarity import similarity
+from lamina.model.metrics.base import Metric, Score
 
 
 class Ssim(Metric):

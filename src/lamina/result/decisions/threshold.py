@@ -42,6 +42,9 @@ class Threshold(Decision):
     """Answers "any class here?" apart from the masks: a pixel does where its highest probability
     is above. null: where any mask is. `lamina tune` sets it; scores of the foreground use it."""
 
+    foreground_area: int = Field(default=0, ge=0)
+    """A case with fewer pixels above ``foreground`` shows no class at all; set by `lamina tune`."""
+
     @field_validator("threshold")
     @classmethod
     def _thresholds_are_probabilities(
