@@ -6,7 +6,7 @@ Synthetic  3-D Dice per volume (mean) of volumes never seen, beside the same net
 Real       the four labelled sections of the F3 block (``../shared/data/seismic-f3-faults``): Dice
            with a tolerance of 3 pixels, without training on them, and fine-tuned on three to answer
            the fourth; the threshold for a section is the best one of the other three
-Run        python benchmarks/faults.py             about 15 minutes on two cores
+Run        python benchmarks/faults.py             about 12 minutes on two cores
 Try        python benchmarks/faults.py --quick     a minute; the figures mean nothing
 Keep       python benchmarks/faults.py --write     writes benchmarks/faults.json
 Pictures   --out DIR keeps runs, reports and predictions there
@@ -42,7 +42,7 @@ from lamina.volume import ArrayVolume
 
 HERE = Path(__file__).resolve()
 F3 = HERE.parents[2] / "shared" / "data" / "seismic-f3-faults"
-GRID = np.linspace(0, 1, 257)
+GRID = np.arange(64) / 64
 TOLERANT = TolerantDice(tolerance=3)
 Array = NDArray[np.float32]
 
@@ -190,11 +190,12 @@ def main() -> None:
             few = (*quick, "stages.main.epochs=2", "stages.main.validate_every=2")
             found = {"synthetic": synthetic(out, (*few, *asked.changes), 2, 1, 64)}
         else:
-            two = ("split.count=2", *asked.changes)
-            found = {"synthetic": synthetic(out, two, 20, 6, 128)}
+            two = ("split.count=2", "stages.main.epochs=14", "stages.main.validate_every=14")
+            two = (*two, *asked.changes)
+            found = {"synthetic": synthetic(out, two, 12, 4, 128)}
         print(json.dumps(found, indent=1), flush=True)
         if F3.is_dir():
-            found["f3"] = real(out, asked.changes, 2 if asked.quick else 12)
+            found["f3"] = real(out, asked.changes, 2 if asked.quick else 10)
         else:
             print(f"REAL DATA MISSING: {F3}")
         found["members"] = len(Bundle.load(out / "run" / "bundle", verify=False).members)
