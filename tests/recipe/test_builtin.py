@@ -70,7 +70,7 @@ def test_steel_is_the_published_pipeline_as_its_author_meant_it() -> None:
     assert (optimizer["weight_decay"], optimizer["encoder_weight_decay"]) == (3e-4, 3e-5)
     assert steel["decide"] == {
         "kind": "threshold", "threshold": 0.5, "min_area": 3500, "min_component": 20,
-        "overlap": "largest", "foreground": None,
+        "overlap": "largest", "foreground": None, "foreground_area": 0,
     }  # fmt: skip
 
 
