@@ -66,9 +66,8 @@ class Packed(Volume, Protocol):
         """Sides of such a box along each spatial axis, in pixels."""
         ...
 
-    @property
     def stamp(self) -> str:
-        """Digest of name, size and time of the files; another one where they were changed."""
+        """Return a digest of the files' names, sizes and times, without reading them."""
         ...
 
 

@@ -11,7 +11,15 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from lamina.cli.door import byte_count, door, is_bundle, show, split_inputs, whole_numbers
+from lamina.cli.door import (
+    byte_count,
+    door,
+    is_bundle,
+    shares,
+    show,
+    split_inputs,
+    whole_numbers,
+)
 from lamina.errors import (
     BundleError,
     DataError,
@@ -128,3 +136,17 @@ def test_whole_numbers() -> None:
     for text in ("a", "", "0,", "1.5"):
         with pytest.raises(RecipeError, match=f"--folds is '{text}'"):
             whole_numbers(text, "--folds")
+
+
+@pytest.mark.parametrize(
+    ("text", "places"),
+    [(None, None), ("25%,50%, 75%", [0.25, 0.5, 0.75]), ("0.1", [0.1]), ("0", [0.0])],
+)
+def test_places_are_shares_or_per_cent(text: str | None, places: list[float] | None) -> None:
+    assert shares("--slices", text) == places
+
+
+@pytest.mark.parametrize("text", ["25", "100%", "-1%", "half", "", "nan"])
+def test_places_beyond_the_axis_are_refused(text: str) -> None:
+    with pytest.raises(RecipeError, match="--slices is"):
+        shares("--slices", text)

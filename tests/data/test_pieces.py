@@ -26,7 +26,9 @@ class Chunks:
     axes: str = "zyx"
     name: str = "chunks"
     channels: int = 1
-    stamp: str = ""
+
+    def stamp(self) -> str:
+        return ""
 
     @property
     def dtype(self) -> np.dtype[Any]:

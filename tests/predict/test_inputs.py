@@ -14,7 +14,7 @@ import tifffile
 import zarr
 from PIL import Image
 
-from lamina.errors import DataError
+from lamina.errors import DataError, RecipeError
 from lamina.predict.inputs import gather, open_input
 from lamina.recipe.recipe import Recipe
 from lamina.volume import read_all
@@ -149,3 +149,28 @@ def test_a_store_in_a_folder_of_images_is_one_image(tmp_path: Path, folder: Reci
 
 def test_a_recipe_for_volumes_still_opens_images(root: Path, pairs: Recipe) -> None:
     assert open_input(root / "images/b.png", pairs).axes == "yx"
+
+
+def test_noise_is_put_on_images_only_where_asked_for_and_declared(
+    root: Path, folder: Recipe, make: Any
+) -> None:
+    """The noise is that of the catalog's own case of the same id."""
+    corrupt = {"kind": "corrupt", "noise": [{"kind": "gaussian", "sigma": 9}]}
+    recipe = make.recipe(data=corrupt, task={"kind": "restore"}, loss=[{"kind": "mse"}])
+    assert ids(recipe, root / "images") == ["b", "sub/a"]
+    one = gather([root / "images"], recipe)[1]
+    assert not read_all(open_input(one.path, recipe, one.id)).any()
+    noisy = read_all(open_input(one.path, recipe, one.id, corrupt=True))
+    case = recipe.data.open(root / "images", recipe.task).cases[1]
+    np.testing.assert_array_equal(noisy, read_all(case.image))
+    assert noisy.std() > 5
+    with pytest.raises(RecipeError, match="kind folder has none"):
+        open_input(one.path, folder, corrupt=True)
+
+
+def test_images_of_a_corrupt_catalog_lie_where_it_says(root: Path, make: Any) -> None:
+    data = {"kind": "corrupt", "images": "images"}
+    recipe = make.recipe(data=data, task={"kind": "restore"}, loss=[{"kind": "mse"}])
+    assert ids(recipe, root) == ["b", "sub/a"]
+    whole = make.recipe(data={"kind": "corrupt"}, task={"kind": "restore"}, loss=[{"kind": "mse"}])
+    assert ids(whole, root) == ["images/b", "images/sub/a", "masks/b"]

@@ -21,7 +21,10 @@ from lamina.files import digest
 from lamina.predict.engine import Member, predict_case
 from lamina.predict.predictions import Predictions
 from lamina.predict.run import predict
+from lamina.predict.score import score
+from lamina.predict.submit import submit
 from lamina.result.decisions import Threshold
+from lamina.volume import ArrayVolume
 
 
 @pytest.fixture(scope="module")
@@ -201,3 +204,67 @@ def test_inputs_are_only_read(saved: Path, images: Path, tmp_path: Path) -> None
     before = tree(images), tree(saved)
     predict([saved], [images], tmp_path / "pred", device="cpu")
     assert (tree(images), tree(saved)) == before
+
+
+def restoring(make: Any, folder: Path, data: dict[str, Any], **frame: Any) -> Path:
+    """Save a run that restores, its decision to truncate to bytes."""
+    bundle = make.bundle(
+        task={"kind": "restore", "names": ["clean"], "unit": 255.0},
+        data=data,
+        frame={"size": [32, 32], **frame},
+        loss=[{"kind": "mse"}],
+        monitor={"kind": "mse"},
+        metric={"kind": "psnr"},
+        decide={"kind": "as_is"},
+        submit={"kind": "slices_npz"},
+    )
+    bundle.save(folder / "bundle")
+    return folder
+
+
+def test_noise_17_only_the_slices_asked_for_are_predicted_each_by_its_own_axis(
+    make: Any, tmp_path: Path
+) -> None:
+    """NOISE-17: six slices of each volume, written as 8 bits; scored against their truth."""
+    data = {"kind": "volume_pairs", "image": "noisy.npy", "target": "clean.npy"}
+    run = restoring(make, tmp_path / "run", data, slices={"axes": "yx"})
+    cubes = np.random.default_rng(0).random((2, 36, 40, 44)).astype(np.float32)
+    (tmp_path / "data" / "v").mkdir(parents=True)
+    for name, cube in zip(("noisy", "clean"), cubes, strict=True):
+        np.save(tmp_path / "data" / "v" / f"{name}.npy", cube)
+    out = tmp_path / "pred"
+    options: dict[str, Any] = {"slices": (0.25, 0.5, 0.75), "device": "cpu", "progress": False}
+    summary = predict([run], [tmp_path / "data"], out, **options)
+    assert summary["cases"] == summary["predicted"] == 6
+    assert predict([run], [tmp_path / "data"], out, **options)["kept"] == 6
+    found = Predictions.open(out)
+    assert found.ids == [
+        f"v/{axis}{n:04d}" for axis, ns in (("y", (10, 20, 30)), ("x", (11, 22, 33))) for n in ns
+    ]
+    crew = Bundle.load(run / "bundle")
+    members = [Member(crew.network(n), crew.members[n].normalise) for n in range(len(crew.members))]
+    plane = ArrayVolume(cubes[:1, :, 20])
+    alone = predict_case(plane, members, crew.recipe, device=torch.device("cpu"))
+    np.testing.assert_allclose(found.prob("v/y0020"), alone, atol=1e-5)
+    np.testing.assert_allclose(found.stored_mask("v/y0020"), 255 * alone, atol=1e-2)
+    assert score(out, tmp_path / "data")["cases"] == 6
+    assert submit(out, tmp_path / "s.npz")["rows"] == 6
+    with np.load(tmp_path / "s.npz") as archive:
+        wanted = np.clip(alone[0].T, 0, 1) * 255
+        assert np.abs(archive["v_gt.npy-x_1"].astype(float) - np.floor(wanted)).max() <= 1
+    with pytest.raises(RecipeError, match="another plan"):
+        predict([run], [tmp_path / "data"], out, device="cpu", progress=False)
+
+
+def test_clean_images_can_be_predicted_with_the_recipe_s_noise_on_them(
+    make: Any, images: Path, tmp_path: Path
+) -> None:
+    """What is restored from is the noisy image, with the deviation declared."""
+    data = {"kind": "corrupt", "noise": [{"kind": "gaussian", "sigma": 25}]}
+    run = restoring(make, tmp_path / "run", data)
+    for name, corrupt in (("noisy", True), ("clean", False)):
+        predict([run], [images], tmp_path / name, corrupt=corrupt, device="cpu", progress=False)
+    noisy, clean = (Predictions.open(tmp_path / name) for name in ("noisy", "clean"))
+    assert (noisy.prob("i0") != clean.prob("i0")).mean() > 0.9
+    found = score(tmp_path / "noisy", images)
+    assert found["baseline_input"] == pytest.approx(20 * np.log10(255 / 25), abs=0.5)

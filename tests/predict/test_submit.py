@@ -171,3 +171,9 @@ def test_a_csv_of_images_refuses_volumes(tmp_path: Path) -> None:
     pred, _ = predicted_volumes(tmp_path / "pred")
     with pytest.raises(DataError, match="3 axes"):
         submit(pred, tmp_path / "s.csv", format="severstal")
+
+
+def test_masks_and_values_have_formats_of_their_own(tmp_path: Path) -> None:
+    pred = predicted(tmp_path / "pred")
+    with pytest.raises(RecipeError, match="holds masks; slices_npz is for values"):
+        submit(pred, tmp_path / "s.npz", format="slices_npz")

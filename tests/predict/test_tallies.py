@@ -79,3 +79,20 @@ def test_wrong_pixels_are_counted_whatever_the_metric() -> None:
         tallies = MaskTallies(metric, Task(kind="multilabel", names=("a", "b")))
         tallies.add(prob, masks, target, None)
         assert tallies.wrong == (masks != target).sum()
+
+
+def test_what_was_restored_from_is_scored_beside_the_answer() -> None:
+    """Whole or in parts, with the metric of the answers."""
+    rng = np.random.default_rng(5)
+    task = Task(kind="restore", names=("value",))
+    target = rng.random((1, 6, 7)).astype(np.float32)
+    tallies = ValueTallies(Psnr(), task)
+    tallies.add(target + 0.01, target + 0.01, target, None)
+    assert tallies.summary()["baseline_input"] is None
+    noisy = target + 0.1
+    tallies.add_input(
+        (noisy[:, at], noisy[:, at], target[:, at], None) for at in (slice(0, 4), slice(4, 6))
+    )
+    found = tallies.summary()
+    assert found["value"] == pytest.approx(40, abs=1e-3)
+    assert found["baseline_input"] == pytest.approx(20, abs=1e-3)

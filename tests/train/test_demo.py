@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lamina.errors import RecipeError
@@ -31,3 +32,12 @@ def test_a_job_that_is_not_there_is_refused_with_those_that_are(tmp_path: Path) 
     with pytest.raises(RecipeError, match=f"there are: {', '.join(JOBS)}"):
         demo("bread", tmp_path)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.slow
+def test_the_denoise_demo_restores_unseen_slices_better_than_they_came(tmp_path: Path) -> None:
+    found = demo("denoise", tmp_path / "demo", quick=True)
+    assert found["score"]["value"] > found["score"]["baseline_input"]
+    assert "PSNR of unseen slices" in found["summary"]
+    with np.load(found["submission"]) as archive:
+        assert len(archive.files) == 12

@@ -128,6 +128,25 @@ def numbers(option: str, text: str | None) -> list[float] | None:
         raise RecipeError(f"{option} is '{text}'; write numbers with commas, such as 2,1") from None
 
 
+def shares(option: str, text: str | None) -> list[float] | None:
+    """Return places such as ``25%,50%`` or ``0.25,0.5`` as shares of 1; None stays None.
+
+    Raises:
+        RecipeError: a word is neither, or is not from 0 to below 1.
+    """
+    if text is None:
+        return None
+    try:
+        found = [float(word.rstrip("% ")) / (100 if "%" in word else 1) for word in text.split(",")]
+    except ValueError:
+        found = [-1.0]
+    if not all(0 <= one < 1 for one in found):
+        raise RecipeError(
+            f"{option} is '{text}'; write places from 0% to below 100%, such as 25%,50%,75%"
+        )
+    return found
+
+
 def three_numbers(option: str, text: str | None) -> tuple[float, float, float] | None:
     """Return the numbers in a text such as ``12.5,12.5,4``; None stays None.
 

@@ -14,6 +14,7 @@ import typer
 from lamina.cli import results, several
 from lamina.cli.doctor import doctor
 from lamina.cli.door import door, show
+from lamina.cli.probe import probe
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -104,6 +105,9 @@ def check(
 
 
 app.command(epilog="Example: lamina doctor tiles.yaml --data tiles")(doctor)
+app.command(
+    epilog="Example: lamina probe denoise-laptop --data pairs --compare unet,pixel_shuffle"
+)(probe)
 
 
 @app.command(
@@ -222,14 +226,27 @@ def predict(
     memory: Annotated[
         str | None, typer.Option("--memory", metavar="4G", help="Largest memory to use.")
     ] = None,
+    slices: Annotated[
+        str | None,
+        typer.Option(
+            "--slices",
+            metavar="25%,50%,75%",
+            help="Only these slices of volumes, along each axis; default: the recipe's.",
+            show_default=False,
+        ),
+    ] = None,
     *,
+    corrupt: Annotated[
+        bool,
+        typer.Option("--corrupt", help="Put the recipe's noise on clean images first."),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace predictions of other weights.")
     ] = False,
     json: Json = False,
 ) -> None:
     """Predict images or volumes of any size: probabilities and masks."""
-    from lamina.cli.door import byte_count, split_inputs
+    from lamina.cli.door import byte_count, shares, split_inputs
     from lamina.predict.run import predict as run_prediction
 
     bundles, inputs = split_inputs(sources)
@@ -241,6 +258,8 @@ def predict(
         device=device,
         batch=batch,
         memory=byte_count(memory),
+        slices=shares("--slices", slices),
+        corrupt=corrupt,
         overwrite=overwrite,
     )
     show(found, json=json, text=f"predicted {found['cases']} cases into {out}")
@@ -267,7 +286,7 @@ def submit(
         str | None,
         typer.Option(
             "--format",
-            help="severstal, siim or coordinates_npz; default: the recipe's.",
+            help="severstal, siim, coordinates_npz or slices_npz; default: the recipe's.",
             show_default=False,
         ),
     ] = None,
@@ -278,7 +297,7 @@ def submit(
     *,
     json: Json = False,
 ) -> None:
-    """Write decided masks as a competition's file."""
+    """Write decided masks, or restored slices, as a competition's file."""
     from lamina.predict.submit import submit as run_submission
 
     found = run_submission(pred, out, format=form, sample=sample)
@@ -308,7 +327,9 @@ def report(
 @app.command(epilog="Example: lamina demo --quick")
 @door
 def demo(
-    job: Annotated[str, typer.Argument(help="Which job: steel, xray or faults.")] = "steel",
+    job: Annotated[
+        str, typer.Argument(help="Which job: steel, xray, faults or denoise.")
+    ] = "steel",
     out: Annotated[Path, typer.Option("--out", help="The folder to work in.")] = Path(
         "lamina-demo"
     ),

@@ -180,7 +180,7 @@ def says(volume: Volume) -> str | None:
     That are the files' names, sizes and times, and what is done to the values read.
     """
     if isinstance(volume, Packed):
-        return f"{volume.stamp} {volume.axes} {volume.shape} {volume.channels} {volume.dtype}"
+        return f"{volume.stamp()} {volume.axes} {volume.shape} {volume.channels} {volume.dtype}"
     if not isinstance(volume, Stretched | Transposed):
         return None
     inner = says(volume.source)

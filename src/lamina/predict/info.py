@@ -39,6 +39,12 @@ class PredictedCase(Spec):
     members: tuple[str, ...]
     """Members whose answers are averaged."""
 
+    offset: float = 0.0
+    """Restore only: what the value 0 stands for in stored units."""
+
+    span: float = 1.0
+    """Restore only: from what 0 to what 1 stands for, in stored units."""
+
     known: Literal["new", "held_out", "pseudo", "seen", "partly_seen"]
     """Whether these members trained on it; ``pseudo``: with labels that members had made of it;
     ``partly_seen``: on sections of the same file."""
@@ -79,6 +85,9 @@ class Info(Spec):
 
     decision: AnyDecision
     """From probabilities to masks."""
+
+    corrupted: bool = False
+    """Whether the recipe's noise was put on the images first."""
 
     cases: tuple[PredictedCase, ...] = ()
     """The cases, in order."""

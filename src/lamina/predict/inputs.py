@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from lamina.data.catalogs import CsvRle, Folder, VolumePairs
+from lamina.data.catalogs import Corrupt, CsvRle, Folder, VolumePairs
 from lamina.data.csv_table import read_table
 from lamina.data.names import nfc
 from lamina.data.readers import SUFFIXES, has_suffix, is_image, open_volume, stem_of
-from lamina.errors import DataError
+from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join
 from lamina.recipe.recipe import Recipe
 from lamina.volume import Volume
@@ -56,18 +56,31 @@ def gather(inputs: Sequence[Path], recipe: Recipe) -> list[Input]:
     return list(found.values())
 
 
-def open_input(path: Path, recipe: Recipe, id: str | None = None) -> Volume:
+def open_input(
+    path: Path, recipe: Recipe, id: str | None = None, *, corrupt: bool = False
+) -> Volume:
     """Open an image as the recipe's catalog would.
 
     Args:
         path: The file, or a Zarr store.
         recipe: Its catalog says how.
         id: As ``gather`` called it; None: as it would if the path were named alone.
+        corrupt: Put the noise on it that the recipe's catalog declares.
 
     Raises:
+        RecipeError: it declares none.
         DataError: the file is missing, broken, of another kind, or its axes are not the recipe's.
     """
     data = recipe.data
+    if isinstance(data, Corrupt):
+        image = data.open_image(path)
+        name = _id(path, path.parent, recipe) if id is None else id
+        return data.corrupted(image, name) if corrupt else image
+    if corrupt:
+        raise RecipeError(
+            f"--corrupt puts the recipe's noise on images, and data.kind {data.kind} has none; "
+            "leave it out"
+        )
     if isinstance(data, CsvRle | Folder):
         return open_volume(path, dicom=data.dicom)
     if isinstance(data, VolumePairs) and path.suffix.lower() not in _FLAT:
@@ -96,8 +109,9 @@ def _folder(folder: Path, recipe: Recipe) -> Iterator[Input]:
         yield from (Input(_id(path, folder, recipe), path) for path in listed)
         if listed:
             return
-    inside = data.images if isinstance(data, CsvRle | Folder) else None
-    for name in (inside,) if inside else _IMAGE_FOLDERS:
+    inside = data.images if isinstance(data, CsvRle | Folder | Corrupt) else None
+    others = () if isinstance(data, Corrupt) else _IMAGE_FOLDERS
+    for name in (inside,) if inside else others:
         if (folder / name).is_dir():
             folder = folder / name
             break

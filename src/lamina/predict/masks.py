@@ -6,7 +6,7 @@ task       image              volume
 binary     PNG, 0 or 255      TIFF, a page per slice, 0 or 255
 multiclass PNG of class ids   TIFF of class ids, a page per slice
 multilabel TIFF, a page per class, 0 or 255; of a volume, the slices of each class in turn
-restore    TIFF of float32, a page per channel (and slice)
+restore    TIFF of float32 (or bytes), a page per channel (and slice)
 ========== ================== ============================================
 """
 
@@ -35,9 +35,10 @@ def suffix(task: Task, axes: int) -> str:
 
 
 def write_mask(path: Path, answer: NDArray[Any], task: Task) -> str:
-    """Write masks (K, *S), bool or values for restore; return the file's SHA-256."""
+    """Write masks (K, *S), bool, or values of restore; return the file's SHA-256."""
     if answer.ndim == 4:
-        return write_slabs(path, lambda: (answer,), task, answer.shape)
+        kind = np.uint8 if answer.dtype == np.uint8 else np.float32
+        return write_slabs(path, lambda: (answer,), task, answer.shape, values=kind)
     pixels = _pixels(answer, task)
     if path.suffix == ".png":
         return write_bytes(path, cv2.imencode(".png", pixels)[1].tobytes())
@@ -53,6 +54,8 @@ def write_slabs(
     slabs: Callable[[], Iterable[NDArray[Any]]],
     task: Task,
     shape: tuple[int, ...],
+    *,
+    values: type[np.generic] = np.float32,
 ) -> str:
     """Write the masks of a volume slab by slab; return the file's SHA-256.
 
@@ -62,10 +65,13 @@ def write_slabs(
             it is called once, or once for each class of multilabel and channel of restore.
         task: What the outputs mean.
         shape: (K, Z, H, W) of all slabs together.
+        values: Type of restored values.
     """
     layered = task.kind in ("multilabel", "restore")
     size = shape if layered else shape[1:]
-    dtype = _pixels(np.zeros((shape[0], 1, 1, 1), np.bool_), task).dtype
+    kind = values if task.kind == "restore" else np.bool_
+    nothing: NDArray[Any] = np.zeros((shape[0], 1, 1, 1), kind)
+    dtype = _pixels(nothing, task).dtype
 
     def pages() -> Iterator[NDArray[Any]]:
         for k in range(shape[0] if layered else 1):
@@ -88,7 +94,7 @@ def write_slabs(
 
 
 def read_mask(path: Path, task: Task, shape: tuple[int, ...]) -> NDArray[Any]:
-    """Return (K, *shape): bool, or float32 values for restore.
+    """Return (K, *shape): bool, or the values of restore as they are stored.
 
     Raises:
         DataError: the file is missing, damaged or of another shape.
@@ -114,7 +120,8 @@ def read_mask(path: Path, task: Task, shape: tuple[int, ...]) -> NDArray[Any]:
 def _pixels(answer: NDArray[Any], task: Task) -> NDArray[Any]:
     match task.kind:
         case "restore":
-            return np.ascontiguousarray(answer, dtype=np.float32)
+            kind = np.uint8 if answer.dtype == np.uint8 else np.float32
+            return np.ascontiguousarray(answer, dtype=kind)
         case "binary":
             return np.asarray(answer[0], np.uint8) * np.uint8(255)
         case "multilabel":

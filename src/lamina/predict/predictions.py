@@ -32,7 +32,7 @@ from lamina.predict.masks import read_mask, suffix, write_mask, write_slabs
 from lamina.predict.names import check_ids, file_name
 from lamina.predict.store import Store
 from lamina.predict.stream import Place
-from lamina.result.decisions import AnyDecision
+from lamina.result.decisions import AnyDecision, AsIs
 from lamina.task import Task
 
 __all__ = [
@@ -169,7 +169,7 @@ class Predictions:
         return self.decision(self.prob(id))
 
     def stored_mask(self, id: str) -> NDArray[Any]:
-        """Return (K, *S) from the mask file: bool, or float32 values for restore."""
+        """Return (K, *S) from the mask file: bool, or restored values as they are stored."""
         return read_mask(self.mask_path(id), self.task, self.case(id).shape)
 
     def prob_path(self, id: str) -> Path:
@@ -284,9 +284,23 @@ class Predictions:
         path, task = self.mask_path(case.id), self.task
         if len(case.shape) == 2 or not (task.kind == "restore" or self.decision.pixelwise):
             ((_, _, answer),) = self.decided(case.id)
-            return write_mask(path, answer, task)
+            return write_mask(path, self._as_stored(case, answer), task)
         shape = (task.outputs, *case.shape)
-        return write_slabs(path, lambda: (one for *_, one in self.decided(case.id)), task, shape)
+
+        def slabs() -> Iterator[NDArray[Any]]:
+            return (self._as_stored(case, one) for *_, one in self.decided(case.id))
+
+        return write_slabs(path, slabs, task, shape, values=self._writes.kind_of_file)
+
+    @property
+    def _writes(self) -> AsIs:
+        """How restored values are written."""
+        return self.decision if isinstance(self.decision, AsIs) else AsIs()
+
+    def _as_stored(self, case: PredictedCase, answer: NDArray[Any]) -> NDArray[Any]:
+        if self.task.kind != "restore":
+            return answer
+        return self._writes.stored(answer, offset=case.offset, span=case.span)
 
     @property
     def _kind(self) -> type[np.floating[Any]]:

@@ -13,6 +13,7 @@ import torch
 
 import lamina
 from lamina.bundle import Bundle, load_bundles, versions
+from lamina.data.case import Case
 from lamina.errors import DataError, PartialError, RecipeError
 from lamina.files import sweep
 from lamina.predict.crew import Crew
@@ -36,6 +37,8 @@ def predict(
     device: str = "auto",
     batch: int | None = None,
     memory: int | None = None,
+    slices: Sequence[float] | None = None,
+    corrupt: bool = False,
     overwrite: bool = False,
     progress: bool = True,
 ) -> dict[str, Any]:
@@ -50,6 +53,10 @@ def predict(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         batch: Tiles per forward pass; None: the recipe's, or as the memory allows, up to 8.
         memory: Bytes that the process may hold on a CPU; None: half of what is free.
+        slices: Only these slices of volumes, at shares of each axis' length (NOISE-17), each as
+            an image called VOLUME/AXISINDEX; None: as the recipe says.
+        corrupt: Put the noise that the recipe declares on the images first, the same that it
+            puts on held-out ones, to measure on clean images.
         overwrite: Replace predictions of another plan.
         progress: Show progress on standard error.
 
@@ -72,10 +79,13 @@ def predict(
     where = choose_device(device)
     precision = choose(bundles[0].recipe.precision, where)
     crew = Crew(bundles, where, precision)
-    opened = _open(crew, inputs, members)
-    found = Predictions.create(
-        out, _info(bundles, opened, members, where, precision), overwrite=overwrite
-    )
+    options = bundles[0].recipe.predict
+    if slices is not None:
+        options = options.model_copy(update={"slices": tuple(slices)})
+    opened = _open(crew, inputs, members, options.slices, corrupt=corrupt)
+    info = _info(bundles, opened, members, where, precision)
+    info = info.model_copy(update={"predict": options, "corrupted": corrupt})
+    found = Predictions.create(out, info, overwrite=overwrite)
     sweep(out)
     volumes = [volume for _, volume, _ in opened.cases.values()]
     size = batch or bundles[0].recipe.predict.batch or crew.fit(volumes, memory)
@@ -110,14 +120,22 @@ class _Opened:
         self.failed.append({"source": path, "why": str(error)})
 
 
-def _open(crew: Crew, inputs: Sequence[Path], members: Literal["auto", "all"]) -> _Opened:
+def _open(
+    crew: Crew,
+    inputs: Sequence[Path],
+    members: Literal["auto", "all"],
+    slices: Sequence[float],
+    *,
+    corrupt: bool,
+) -> _Opened:
     recipe = crew.bundles[0].recipe
     policy = Policy(crew.bundles, members)
     opened = _Opened()
     listed = gather(inputs, recipe)
     for one in listed:
         try:
-            volume = open_input(one.path, recipe, one.id)
+            volume = open_input(one.path, recipe, one.id, corrupt=corrupt)
+            offset, span = recipe.data.stored(volume, recipe.task)
         except DataError as error:
             if len(listed) == 1:
                 raise
@@ -125,18 +143,21 @@ def _open(crew: Crew, inputs: Sequence[Path], members: Literal["auto", "all"]) -
             continue
         sha256 = source_digest([str(one.path)])
         chosen = policy.choose(one.id, sha256)
-        if one.id in opened.cases:
-            raise DataError(_double(one, opened.cases[one.id][0].source))
-        case = PredictedCase(
-            id=one.id,
-            source=str(one.path),
-            sha256=sha256,
-            axes=volume.axes,
-            shape=volume.shape,
-            members=tuple(crew.name(*pair) for pair in chosen.members),
-            known=chosen.known,
-        )
-        opened.cases[one.id] = (case, volume, chosen)
+        for part in recipe.frame.chosen([Case(one.id, one.id, volume)], slices):
+            if part.id in opened.cases:
+                raise DataError(_double(one, opened.cases[part.id][0].source))
+            case = PredictedCase(
+                id=part.id,
+                source=str(one.path),
+                sha256=sha256,
+                axes=part.image.axes,
+                shape=part.image.shape,
+                members=tuple(crew.name(*pair) for pair in chosen.members),
+                offset=offset,
+                span=span,
+                known=chosen.known,
+            )
+            opened.cases[part.id] = (case, part.image, chosen)
     if not opened.cases:
         raise DataError(f"none of {len(listed)} images can be read: {opened.failed[0]['why']}")
     return opened

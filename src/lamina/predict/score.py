@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from lamina.data.case import Case
 from lamina.data.splits import Sections
 from lamina.data.truth import truth as read_truth
+from lamina.data.values import unit_of, values
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.model.metrics import AnyMetric, RatioMetric
@@ -21,11 +23,15 @@ from lamina.predict.score_table import table
 from lamina.predict.tallies import MaskTallies, ValueTallies
 from lamina.predict.tallies import Part as Tallied
 from lamina.progress import Bar
-from lamina.volume import Crop
+from lamina.task import Task
+from lamina.volume import Crop, read_all
 
 __all__ = ["Part", "score", "table"]
 
 Part = Literal["all", "validate"]
+
+_PART = 2**24
+"""Pixels of an image that are read at a time."""
 
 
 def score(
@@ -53,7 +59,8 @@ def score(
         one, and ``foreground_dice_of_masks`` by the union of its masks), ``foreground_dice_best``
         with the threshold that reaches it on these cases, ``auc``, ``classes``,
         ``cases``, ``policy`` and ``known`` (who answered, and whether they had seen the case),
-        ``truth_only`` and ``prediction_only``. For restore: metric, value and channels.
+        ``truth_only`` and ``prediction_only``. For restore: metric, value, channels, and
+        ``baseline_input``: the same for the images that were restored.
 
     Raises:
         RecipeError: ``part`` is not one of those, the recipe has no sections, or the metric is
@@ -66,7 +73,8 @@ def score(
     if not truth.is_dir():
         raise DataError(f"{truth}: no such folder; give the data folder that holds the truth")
     listing = recipe.data.open(truth, task)
-    matched = match(predictions.ids, {case.id: case for case in listing.cases})
+    cases = recipe.frame.chosen(listing.cases, predictions.info.predict.slices)
+    matched = match(predictions.ids, {case.id: case for case in cases})
     if not matched.pairs:
         raise DataError(
             f"{pred} and {truth}: no case is in both; predicted is such as "
@@ -77,7 +85,10 @@ def score(
     with Bar("scoring", len(matched.pairs)) as bar:
         for id, case in matched.pairs:
             for box in _boxes(predictions, id, case, truth, part):
-                tallies.add_parts(_parts(predictions, id, case, box, whole=not chosen.adds_up))
+                whole = not chosen.adds_up
+                tallies.add_parts(_parts(predictions, id, case, box, whole=whole))
+                if isinstance(tallies, ValueTallies) and case.image.channels == task.outputs:
+                    tallies.add_input(_inputs(case, box, task, whole=whole))
             bar.advance()
     return {**tallies.summary(), **_about(predictions, matched, part)}
 
@@ -142,6 +153,18 @@ def _parts(
         at = (slice(None), *inside.shift(tuple(-a for a in region.start)).slices)
         here = case if inside.shape == case.image.shape else case.crop(inside, case.id)
         yield prob[at], answer[at], *read_truth(here, predictions.task)
+
+
+def _inputs(case: Case, box: Region, task: Task, *, whole: bool) -> Iterator[Tallied]:
+    """Yield the image of a case as if it were the answer, in parts along the first axis."""
+    unit = task.unit if case.image.dtype.kind == "f" else unit_of(case.image.dtype)
+    scale = task.model_copy(update={"unit": unit})
+    thick = box.shape[0] if whole else max(1, _PART // max(prod(box.shape[1:]), 1))
+    for top in range(box.start[0], box.stop[0], thick):
+        stop = min(top + thick, box.stop[0])
+        part = case.crop(Region((top, *box.start[1:]), (stop, *box.stop[1:])), case.id)
+        image = values(read_all(part.image), scale, case.image.dtype)
+        yield image, image, *read_truth(part, task)
 
 
 def _decided(

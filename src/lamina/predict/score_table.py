@@ -21,6 +21,8 @@ def table(result: dict[str, Any]) -> str:
     lines = [f"{result['metric']}", _pair("value", result["value"])]
     if result.get("baseline_empty") is not None:
         lines.append(_pair("predicting nothing", result["baseline_empty"]))
+    if result.get("baseline_input") is not None:
+        lines.append(_pair("what it was restored from", result["baseline_input"]))
     if "foreground_dice" in result:
         lines += _masks(result)
     lines += ["", *_classes(result["classes"])]

@@ -38,8 +38,9 @@ def submit(
     """
     predictions = Predictions.open(pred)
     form = _format(predictions, format)
-    if predictions.task.kind == "restore":
-        raise RecipeError(f"{pred}: holds values, not masks; {_name(form)} needs masks")
+    if form.values != (predictions.task.kind == "restore"):
+        words = ("values", "masks") if form.values else ("masks", "values")
+        raise RecipeError(f"{pred}: holds {words[1]}; {_name(form)} is for {words[0]}")
     ids = finished_ids(predictions)
     rows = {id: id for id in ids}
     if sample is not None:

@@ -234,6 +234,7 @@ class ValueTallies:
     def __init__(self, metric: AnyMetric, task: Task) -> None:
         self._metric, self._task = metric, task
         self._tallies: list[NDArray[np.float64]] = []
+        self._inputs: list[NDArray[np.float64]] = []
 
     def add(
         self,
@@ -261,6 +262,11 @@ class ValueTallies:
         self._tallies.append(np.sum(found, axis=0))
         return self._tallies[-1]
 
+    def add_input(self, parts: Iterable[Part]) -> None:
+        """Count what a case was restored from, in parts as for ``add``."""
+        found = [self._metric.tally(image, target, valid) for _, image, target, valid in parts]
+        self._inputs.append(np.sum(found, axis=0))
+
     @property
     def wrong(self) -> float:
         """Summed error of the last case."""
@@ -274,6 +280,7 @@ class ValueTallies:
             "metric": self._metric.title,
             "value": found.value,
             "baseline_empty": None,
+            "baseline_input": self._metric.score(self._inputs).value if self._inputs else None,
             "classes": [
                 {"name": name, "value": value}
                 for name, value in zip(names, found.classes, strict=True)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from typing import Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
+from lamina.data.case import Case
 from lamina.data.catalogs import AnyCatalog
-from lamina.data.frame import Frame
+from lamina.data.frame import Frame, Share
 from lamina.data.splits import AnySplit, Folds
 from lamina.data.transforms import AnyTransform
 from lamina.geometry.view import Views
@@ -75,6 +77,11 @@ class Predict(Spec):
 
     mean_of: MeanOf = MeanOf()
     """Average logits or probabilities at each level."""
+
+    slices: tuple[Share, ...] = ()
+    """Predict only these slices of volumes along each axis of frame.slices, each an image of its
+    own answered by its own axis, at shares of the length such as 0.25 (NOISE-17); none: whole
+    volumes."""
 
     batch: int | None = Field(default=None, ge=1)
     """Tiles per forward pass; null: as many as the memory allows, up to 8."""
@@ -205,16 +212,6 @@ class Recipe(Spec):
         return self
 
     @model_validator(mode="after")
-    def _powers_are_for_probabilities(self) -> Self:
-        members = self.predict.mean_of.members
-        if self.task.kind == "restore" and members in ("root_mean_square", "cubic"):
-            raise ValueError(
-                f"predict.mean_of.members is {members}, which is for probabilities; a restore "
-                "task has values, set it to probability"
-            )
-        return self
-
-    @model_validator(mode="after")
     def _noise_and_ranges_are_for_values(self) -> Self:
         network = self.network
         odd = {"residual": network.residual, "activation": network.activation != "identity"}
@@ -243,6 +240,16 @@ class Recipe(Spec):
                         f"stages.{stage.name}.{key} is {value}, but {self.network.kind} has no "
                         "encoder; leave it out"
                     )
+        return self
+
+    @model_validator(mode="after")
+    def _powers_are_for_probabilities(self) -> Self:
+        members = self.predict.mean_of.members
+        if self.task.kind == "restore" and members in ("root_mean_square", "cubic"):
+            raise ValueError(
+                f"predict.mean_of.members is {members}, which is for probabilities; a restore "
+                "task has values, set it to probability"
+            )
         return self
 
     @model_validator(mode="after")
@@ -285,6 +292,10 @@ class Recipe(Spec):
     def tile(self) -> tuple[int, int]:
         """Rows and columns of a tile in prediction, in pixels."""
         return self.predict.tile or self.frame.size
+
+    def asked(self, cases: Sequence[Case]) -> list[Case]:
+        """Return what is predicted of cases: them, or the slices that ``predict`` names."""
+        return self.frame.chosen(cases, self.predict.slices)
 
     def at(self, stage: str) -> Recipe:
         """Return the recipe as it is in the stage of that name: ``resize`` and ``size`` are its.

@@ -72,7 +72,7 @@ class Run:
             return {}
         listing = self.recipe.data.open(root, self.recipe.task)
         cases, _ = self.recipe.split.assign(listing.cases, root)
-        return {case.id: case for case in cases}
+        return {case.id: case for case in self.recipe.asked(cases)}
 
     @property
     def seconds(self) -> float:

@@ -10,13 +10,14 @@ from typing import Any
 
 from lamina import files
 from lamina.errors import RecipeError
+from lamina.model.metrics import Psnr
 from lamina.predict.run import predict
 from lamina.predict.score import score, table
 from lamina.predict.submit import submit
 from lamina.progress import say
 from lamina.recipe.load import load_recipe
 from lamina.report.page import report
-from lamina.synth.seismic import write_faults
+from lamina.synth.seismic import write_faults, write_pairs
 from lamina.synth.steel import write_severstal
 from lamina.synth.xray import write_siim
 from lamina.train.search import tune
@@ -54,6 +55,8 @@ class Job:
     quick: Size
     submission: str = "submission.csv"
     """Name of the file to hand in."""
+    tuned: bool = True
+    """Whether a decision is tuned; values that are restored need none."""
     decisions: tuple[str, ...] = ()
     """Kinds of decision to compare on the unseen images; the last is kept. None: the recipe's."""
 
@@ -68,6 +71,16 @@ def _length(epochs: int, validate_every: int) -> tuple[str, ...]:
 
 _STEEL = ("split.count=2", "frame.size=[128,192]", "stages.main.optimizer.lr=1e-3")
 _XRAY = ("split.count=2", 'data={"kind":"csv_rle","dialect":"siim"}', "submit.kind=siim")
+
+_SLICES = "[0.25,0.5,0.75]"
+_DENOISE = (
+    "split.count=2",
+    "data.stretch={to: unit}",
+    "data.stretch_target=shared",
+    f"frame.slices.judge={_SLICES}",
+    f"predict.slices={_SLICES}",
+    "metric.trim=false",
+)
 
 JOBS = {
     "steel": Job(
@@ -127,6 +140,33 @@ JOBS = {
         ),
         submission="submission.npz",
     ),
+    "denoise": Job(
+        what="pairs of noisy and clean seismic volumes",
+        recipe="denoise-laptop",
+        write=write_pairs,
+        images="",
+        format="slices_npz",
+        full=Size(
+            8,
+            3,
+            (96, 96, 128),
+            (*_DENOISE, "stages.main.sampler.count=512", *_length(12, 6)),
+        ),
+        quick=Size(
+            4,
+            2,
+            (64, 64, 64),
+            (
+                *_DENOISE,
+                "frame.size=[64,64]",
+                "stages.main.sampler.count=192",
+                "predict.views=as_is",
+                *_length(6, 6),
+            ),
+        ),
+        submission="submission.npz",
+        tuned=False,
+    ),
 }
 SEED = 7
 
@@ -138,7 +178,7 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
 
     Args:
         job: ``steel``; ``xray``, which also compares three decisions on the unseen images; or
-            ``faults``, in volumes.
+            ``faults``, in volumes; or ``denoise``, slices of volumes restored.
         out: The folder to work in.
         quick: Less data and fewer epochs.
 
@@ -168,8 +208,7 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
         table(found),
         "",
         *(f"decided by {kind}: {one['value']:.4f}" for kind, one in scores.items() if kind),
-        f"score on unseen images {found['value']:.4f}; "
-        f"predicting nothing {found['baseline_empty']:.4f}",
+        *_against(one, out, found),
         f"submission {handed} ({rows} rows)",
         f"report {page}",
         f"{seconds:.0f} s",
@@ -185,11 +224,25 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
     }
 
 
+def _against(job: Job, out: Path, found: dict[str, Any]) -> list[str]:
+    """Say what the score is to be compared with."""
+    if found["baseline_empty"] is not None:
+        nothing = f"predicting nothing {found['baseline_empty']:.4f}"
+        return [f"score on unseen images {found['value']:.4f}; {nothing}"]
+    psnr = score(out / "pred", out / "unseen", metric=Psnr())
+    return [
+        f"SSIM of unseen slices {found['value']:.4f}; as they came {found['baseline_input']:.4f}",
+        f"PSNR of unseen slices {psnr['value']:.2f} dB; as they came "
+        f"{psnr['baseline_input']:.2f} dB",
+    ]
+
+
 def _judge(job: Job, out: Path, decision: str | None) -> dict[str, Any]:
-    """Tune on the known images, predict the unseen ones, and return their score."""
+    """Tune on the known images, if at all; predict the unseen ones, and return their score."""
     run, unseen, pred = out / "run", out / "unseen", out / "pred"
-    _say("tune", f"{run}" + (f" --decision {decision}" if decision else ""))
-    tune(run, decision=decision)
+    if job.tuned:
+        _say("tune", f"{run}" + (f" --decision {decision}" if decision else ""))
+        tune(run, decision=decision)
     _say("predict", f"{run / BUNDLE} {unseen / job.images} --out {pred}")
     predict([run / BUNDLE], [unseen / job.images], pred, overwrite=True)
     _say("score", f"{pred} {unseen}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -9,6 +10,7 @@ from safetensors.torch import load_file
 
 import lamina
 from lamina.bundle import versions
+from lamina.data.case import Case
 from lamina.predict.engine import Member, predict_case
 from lamina.predict.predictions import HEADER, Info, PredictedCase, Predictions, source_digest
 from lamina.progress import Bar
@@ -30,15 +32,16 @@ def predict_held_out(job: Job, trained: Trained) -> float:
         DataError: a case cannot be read.
     """
     folder = job.folder / OUT_OF_FOLD
-    info = _info(job, trained)
+    held_out = job.recipe.asked(job.held_out)
+    info = _info(job, trained, held_out)
     before = _earlier(folder)
     predictions = Predictions.create(
         folder, info, overwrite=before is not None and before.plan() != info.plan()
     )
     members: list[Member] = []
     trial = Trial(job.recipe, job.task)
-    with Bar(f"{job.title} held-out cases", len(job.held_out)) as bar:
-        for case in job.held_out:
+    with Bar(f"{job.title} held-out cases", len(held_out)) as bar:
+        for case in held_out:
             if not predictions.finished(case.id):
                 members = members or [_member(job, trained, kept) for _, kept in trained.members]
                 answer = predict_case(
@@ -67,7 +70,7 @@ def _member(job: Job, trained: Trained, kept: Kept) -> Member:
     return Member(network, job.normalise, frame=recipe.frame, tile=recipe.tile)
 
 
-def _info(job: Job, trained: Trained) -> Info:
+def _info(job: Job, trained: Trained, cases: Sequence[Case]) -> Info:
     recipe = job.recipe
     return Info(
         lamina=lamina.__version__,
@@ -81,16 +84,20 @@ def _info(job: Job, trained: Trained) -> Info:
         device=job.accelerator.device.type,
         versions=versions(),
         decision=recipe.decide,
-        cases=tuple(
-            PredictedCase(
-                id=case.id,
-                source=case.image.name,
-                sha256=source_digest(case.files),
-                axes=case.image.axes,
-                shape=case.image.shape,
-                members=tuple(name for name, _ in trained.members),
-                known="held_out",
-            )
-            for case in job.held_out
-        ),
+        cases=tuple(_case(job, trained, case) for case in cases),
+    )
+
+
+def _case(job: Job, trained: Trained, case: Case) -> PredictedCase:
+    offset, span = job.recipe.data.stored(case.image, job.task)
+    return PredictedCase(
+        id=case.id,
+        source=case.image.name,
+        sha256=source_digest(case.files),
+        axes=case.image.axes,
+        shape=case.image.shape,
+        members=tuple(name for name, _ in trained.members),
+        offset=offset,
+        span=span,
+        known="held_out",
     )

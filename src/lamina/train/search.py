@@ -125,7 +125,7 @@ def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[tuple[Case, Pre
                 continue
             predictions = Predictions.open(folder)
             done = set(predictions.ids)
-            for case in opened.held_out(fold):
+            for case in recipe.asked(opened.held_out(fold)):
                 if case.id not in done:
                     raise DataError(
                         f"{folder}: no prediction of case {case.id}; finish `lamina train`, or "

@@ -97,9 +97,8 @@ class Hdf5Volume:
         """Sides of a chunk; of one voxel where the dataset is stored in one piece."""
         return self._layout.spatial(self._chunks)
 
-    @property
     def stamp(self) -> str:
-        """Digest of the file's name, size and time, and of the dataset's path."""
+        """Return a digest of the file's name, size and time, and of the dataset's path."""
         return stamp_of(self.path, [self.path], self._inside, self._layout.names, self._fill)
 
     def read(self, region: Region) -> NDArray[Any]:

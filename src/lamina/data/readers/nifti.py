@@ -113,9 +113,8 @@ class NiftiVolume:
         sides = (*self._lengths[:3][:-1], 1) if self._packed else (1,) * len(self._lengths[:3])
         return self._layout.spatial(sides)
 
-    @property
     def stamp(self) -> str:
-        """Digest of the file's name, size and time."""
+        """Return a digest of the file's name, size and time."""
         return stamp_of(self.path, [self.path], self._layout.names)
 
     def read(self, region: Region) -> NDArray[Any]:

@@ -85,9 +85,8 @@ class NpyVolume:
         """One voxel: the file is mapped."""
         return (1,) * len(self._shape)
 
-    @property
     def stamp(self) -> str:
-        """Digest of the file's name, size and time, and of its axes."""
+        """Return a digest of the file's name, size and time, and of its axes."""
         return stamp_of(self.path, [self.path], self.axes, self._channel)
 
     def read(self, region: Region) -> NDArray[Any]:

@@ -126,9 +126,8 @@ class SegyVolume:
         """One voxel: traces are not packed, though each is read as a whole."""
         return self._layout.spatial((1, 1, 1))
 
-    @property
     def stamp(self) -> str:
-        """Digest of the file's name, size and time, and of the grid."""
+        """Return a digest of the file's name, size and time, and of the grid."""
         grid = (self._grid.shape, self._grid.first, self._grid.down, self._grid.across)
         return stamp_of(self.path, [self.path], self._layout.names, grid)
 

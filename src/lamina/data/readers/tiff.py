@@ -104,9 +104,8 @@ class TiffVolume:
         sides = (1, 1) if self._header.mapped is not None else self._header.segment
         return sides if len(self.axes) == 2 else (1, *sides)
 
-    @property
     def stamp(self) -> str:
-        """Digest of the file's name, size and time, and of the names of its axes."""
+        """Return a digest of the file's name, size and time, and of the names of its axes."""
         return stamp_of(self.path, [self.path], self.axes, self._pages.shape)
 
     def read(self, region: Region) -> NDArray[Any]:

@@ -114,9 +114,8 @@ class ZarrVolume:
         """Sides of a chunk; of an inner one where chunks lie in shards."""
         return self._layout.spatial(self._chunks)
 
-    @property
     def stamp(self) -> str:
-        """Digest of the names, sizes and times of all files of the array."""
+        """Return a digest of the names, sizes and times of all files of the array."""
         files = sorted(one for one in self._where.rglob("*") if one.is_file())
         return stamp_of(self._where, files, self._layout.names, self._fill)
 

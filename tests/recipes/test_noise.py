@@ -1,0 +1,182 @@
+"""The denoise pipeline item by item. Each test cites the number of the fact it holds.
+
+What a component promises in general is tested beside that component; here stand the published
+settings and formulas.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from lamina.errors import DataError
+from lamina.geometry.region import Region
+from lamina.model.losses import total
+from lamina.model.networks import PixelShuffle, Smp
+from lamina.model.optimizers import AdamW
+from lamina.predict.engine import Member, predict_image
+from lamina.recipe.load import load_recipe
+from lamina.recipe.recipe import Recipe
+from lamina.recipe.stage import Stage
+from lamina.train.ema import Average
+from lamina.volume import ArrayVolume
+
+torch.set_num_threads(1)
+EPOCHS = 100
+
+
+@pytest.fixture(scope="module")
+def denoise() -> Recipe:
+    return load_recipe("denoise")
+
+
+@pytest.fixture(scope="module")
+def stage(denoise: Recipe) -> Stage:
+    (only,) = denoise.stages
+    return only
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_noise_9_a_unet_plus_plus_of_22_6_million_with_a_sigmoid(denoise: Recipe) -> None:
+    option = denoise.network
+    assert isinstance(option, Smp)
+    assert (option.kind, option.encoder, option.weights) == (
+        "unet_plus_plus",
+        "tu-tf_efficientnetv2_s.in21k_ft_in1k",
+        "imagenet",
+    )
+    network = option.model_copy(update={"weights": "none"}).build(1, denoise.outputs).eval()
+    millions = sum(one.numel() for one in network.parameters()) / 1e6
+    assert millions == pytest.approx(22.6, abs=0.05)
+    with torch.inference_mode():
+        answer = network(100 * noise(1, 1, 64, 32))
+    assert 0 <= answer.min() < answer.max() <= 1
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf])
+def test_noise_9_what_is_not_finite_is_refused_and_not_made_zero(
+    denoise: Recipe, value: float
+) -> None:
+    pixels = np.zeros((1, 32, 32), np.float32)
+    pixels[0, 3, 4] = value
+    with pytest.raises(DataError, match="1 of 1024 values read are not numbers"):
+        denoise.frame.read(ArrayVolume(pixels, "yx", "bad"), Region((0, 0), (32, 32)))
+
+
+def test_noise_10_the_other_network_serves_in_its_place_and_starts_without_a_chequer() -> None:
+    other = "{kind: pixel_shuffle, encoder: resnet18, activation: sigmoid}"
+    option = load_recipe("denoise", (f"network={other}",)).network
+    assert isinstance(option, PixelShuffle)
+    network = option.build(1, 1)
+    for level in range(5):
+        up = network.get_submodule(f"decoder.ups.{level}")
+        grown = up(noise(1, up.get_submodule("0").get_parameter("weight").shape[1], 3, 4))
+        small = grown[..., ::2, ::2]
+        assert torch.equal(grown, functional.interpolate(small, scale_factor=2, mode="nearest"))
+
+
+def test_noise_11_squared_errors_are_summed_over_the_batch_in_float32(
+    denoise: Recipe, stage: Stage
+) -> None:
+    answer = noise(8, 1, 4, 5).sigmoid().to(torch.bfloat16)
+    target = noise(8, 1, 4, 5, seed=1).sigmoid()
+    loss, _ = total(denoise.loss, answer, target, exclusive=False)
+    assert loss.dtype == torch.float32
+    assert loss.item() == pytest.approx(((answer.float() - target) ** 2).sum().item(), rel=1e-6)
+    assert isinstance(stage.optimizer, AdamW)
+    assert (stage.optimizer.lr, stage.optimizer.weight_decay) == (3e-4, 1e-5)
+    assert (stage.batch, stage.accumulate, stage.epochs) == (8 * 3, 1, EPOCHS)
+    assert (denoise.precision, denoise.seed, stage.clip_norm) == ("bfloat16", 3407, None)
+
+
+def test_noise_11_what_is_added_around_a_slice_has_no_part_in_the_sum(denoise: Recipe) -> None:
+    """NOISE-7: targets are not padded; answers are cut to 300 x 1259 before the error."""
+    answer, target = noise(2, 1, 4, 6), noise(2, 1, 4, 6, seed=1)
+    valid = torch.zeros(2, 1, 4, 6)
+    valid[..., :3, :5] = 1
+    found, _ = total(denoise.loss, answer, target, valid, exclusive=False)
+    cut, _ = total(denoise.loss, answer[..., :3, :5], target[..., :3, :5], exclusive=False)
+    assert found.item() == pytest.approx(cut.item(), rel=1e-6)
+
+
+@pytest.mark.parametrize("per_epoch", [1, 46, 1875])
+def test_noise_12_one_epoch_up_then_a_cosine_that_ends_at_a_quarter(
+    stage: Stage, per_epoch: int
+) -> None:
+    steps, end = per_epoch * EPOCHS, 1.5 * per_epoch * EPOCHS
+    assert stage.schedule.unit == "step"
+    for step in (0, per_epoch // 2, per_epoch, 7 * per_epoch + 3, steps // 2, steps - 1):
+        if step < per_epoch:
+            expected = step / per_epoch
+        else:
+            expected = (1 + math.cos(math.pi * (step - per_epoch) / (end - per_epoch))) / 2
+        assert stage.schedule.factor(step, steps) == pytest.approx(expected, rel=1e-12)
+    assert stage.schedule.factor(steps - 1, steps) == pytest.approx(0.25, abs=0.015)
+
+
+@pytest.mark.parametrize(("name", "decay"), [("denoise", 0.3), ("denoise-released", 0.67)])
+def test_noise_13_the_average_forgets_by_the_epoch_and_warms_up(name: str, decay: float) -> None:
+    """0.3 is meant; three processes take a third of the steps each, which makes 0.3^(1/3)."""
+    assert round(0.3 ** (1 / 3), 2) == 0.67
+    (stage,) = load_recipe(name).stages
+    assert stage.ema is not None
+    network, steps = nn.Linear(1, 1, bias=False), 30
+    average, expected = Average(stage.ema, network), float(network.weight.detach())
+    for n in range(3 * steps):
+        nn.init.constant_(network.weight, math.sin(n))
+        average.update(network, steps_per_epoch=steps)
+        d = min(decay ** (1 / steps), (1 + n) / (10 + n))
+        expected = d * expected + (1 - d) * math.sin(n)
+    assert float(average.tensors["weight"]) == pytest.approx(expected, rel=1e-5)
+
+
+def test_noise_14_the_last_average_is_the_member(denoise: Recipe, stage: Stage) -> None:
+    assert stage.member == "last"
+    assert stage.validate_every == 1
+    assert denoise.monitor.kind == "ssim"
+
+
+class Lopsided(nn.Module):
+    """Sees left and right differently."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        ramp = torch.linspace(-3, 3, x.shape[-2])[:, None]  # as the recipe turns it
+        return (x * ramp).sigmoid()
+
+
+def test_noise_16_the_mean_of_the_sigmoids_of_a_slice_and_its_mirror(denoise: Recipe) -> None:
+    pixels = noise(1, 32, 16)
+    frame = denoise.frame.model_copy(update={"slices": None, "size": (32, 16)})
+    found = predict_image(
+        ArrayVolume(np.asarray(pixels.numpy()), "yx", "slice"),
+        [Member(Lopsided(), denoise.frame.normalise)],
+        frame,
+        denoise.task,
+        denoise.predict,
+        tile=(32, 16),
+        device=torch.device("cpu"),
+    )
+    # The network sees the axis of 300 as rows; the mirror turns that axis round.
+    ramp = torch.linspace(-3, 3, 16)
+    expected = ((pixels * ramp).sigmoid() + (pixels * ramp.flip(0)).sigmoid()) / 2
+    np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
+
+
+def test_noise_19_predicting_the_noise_is_an_option_without_the_sigmoid() -> None:
+    changes = ("network.residual=true", "network.activation=identity", "network.encoder=resnet18")
+    recipe = load_recipe("denoise", (*changes, "network.weights=none"))
+    network = recipe.network.build(1, 1).eval()
+    head = network.get_submodule("segmentation_head.0")
+    nn.init.zeros_(head.get_parameter("weight"))
+    nn.init.zeros_(head.get_parameter("bias"))
+    image = noise(1, 1, 32, 32)
+    with torch.inference_mode():
+        assert torch.equal(network(image), image)
