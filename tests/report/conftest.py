@@ -65,6 +65,24 @@ def volume_run(tmp_path: Path) -> Path:
     return write_run(tmp_path / "run", recipe, data, cases, folds, maps)
 
 
+@pytest.fixture
+def restored_run(tmp_path: Path) -> Path:
+    """Four images with their clean ones; what is answered is near."""
+    data = tmp_path / "data"
+    rng = np.random.default_rng(0)
+    maps = {}
+    for name in "abcd":
+        clean = rng.integers(0, 256, (32, 48)).astype(np.uint8)
+        for folder, image in (("images", clean ^ 7), ("masks", clean)):
+            (data / folder).mkdir(parents=True, exist_ok=True)
+            cv2.imwrite(str(data / folder / f"{name}.png"), image)
+        maps[name] = clean[None] / np.float32(255) + np.float32(0.01)
+    changes = ["data={kind: folder}", "task.unit=255", "split.count=2", "frame.slices=null"]
+    recipe = load_recipe("denoise-laptop", [*changes, "predict.slices=[]"])
+    cases = recipe.data.open(data, recipe.task).cases
+    return write_run(tmp_path / "run", recipe, data, cases, [0, 0, 1, 1], maps)
+
+
 def write_run(
     run: Path,
     recipe: Recipe,
@@ -86,7 +104,10 @@ def write_run(
         predictions = Predictions.create(run / f"fold{fold}" / "oof", _info(recipe, mine))
         for case in mine:
             predictions.add(case.id, maps[case.id])
-            tables.add(predictions.prob(case.id), truth(case, recipe.task)[0], fold=fold)
+            if recipe.task.kind != "restore":
+                tables.add(predictions.prob(case.id), truth(case, recipe.task)[0], fold=fold)
+    if recipe.task.kind == "restore":
+        return run
     found = tables.best()
     classes = {n: c.model_dump(mode="json") for n, c in zip(names, found.classes, strict=True)}
     scores = {"nested": found.cross, "tuned": found.score}

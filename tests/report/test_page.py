@@ -82,6 +82,13 @@ def test_a_volume_shows_its_most_telling_slice(volume_run: Path) -> None:
     assert "always trained on" in found.text
 
 
+def test_restored_values_have_scores_and_pictures_and_no_thresholds(restored_run: Path) -> None:
+    found = read(report(restored_run))
+    assert "By fold" in found.text
+    assert "The worst cases" in found.text
+    assert "Thresholds and" not in found.text
+
+
 def test_pictures_shrink_until_the_page_fits(
     run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

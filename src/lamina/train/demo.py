@@ -94,7 +94,7 @@ JOBS = {
             90,
             45,
             (128, 400),
-            (*_STEEL, *_length(26, 26), "predict.views=as_is"),
+            (*_STEEL, *_length(36, 36), "predict.views=as_is"),
             {"contrast": 2.0},
         ),
     ),
