@@ -18,7 +18,7 @@ from lamina.geometry.view import Views
 from lamina.geometry.window import Window
 from lamina.model.losses import AnyLoss
 from lamina.model.metrics import AnyMetric, DiceScore
-from lamina.model.networks import AnyNetwork, Encoded
+from lamina.model.networks import AnyNetwork
 from lamina.recipe.stage import Stage
 from lamina.recipe.variant import Variant
 from lamina.result.decisions import AnyDecision, Threshold
@@ -226,7 +226,7 @@ class Recipe(Spec):
 
     @model_validator(mode="after")
     def _what_is_said_of_an_encoder_has_one(self) -> Self:
-        if isinstance(self.network, Encoded):
+        if self.network.encoded:
             return self
         for stage in self.stages:
             said = {

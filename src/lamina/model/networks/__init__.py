@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
@@ -12,22 +12,14 @@ from lamina.model.networks.dncnn import Dncnn
 from lamina.model.networks.encoded import Encoded
 from lamina.model.networks.nafnet import Nafnet
 from lamina.model.networks.pixel_shuffle import PixelShuffle
+from lamina.model.networks.slice_fusion import SliceFusion, unet_unless_told
 from lamina.model.networks.smp import Smp
 from lamina.model.networks.upconv_unet import UpconvUnet
 
-
-def _unet_unless_told(value: Any) -> Any:
-    if not isinstance(value, dict):
-        return value
-    # Whatever passes here is no longer JSON, where a list is what a tuple is checked by.
-    told = {key: tuple(one) if isinstance(one, list) else one for key, one in value.items()}
-    return {"kind": "unet", **told}
-
-
 AnyNetwork = Annotated[
-    Smp | AlbuNet | Dncnn | Nafnet | PixelShuffle | UpconvUnet,
+    Smp | AlbuNet | Dncnn | Nafnet | PixelShuffle | SliceFusion | UpconvUnet,
     Field(discriminator="kind"),
-    BeforeValidator(_unet_unless_told),
+    BeforeValidator(unet_unless_told),
 ]
 
 __all__ = [
@@ -38,6 +30,7 @@ __all__ = [
     "Nafnet",
     "Network",
     "PixelShuffle",
+    "SliceFusion",
     "Smp",
     "UpconvUnet",
 ]

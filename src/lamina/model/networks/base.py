@@ -34,6 +34,11 @@ class Network(Spec):
             )
         return self
 
+    @property
+    def encoded(self) -> bool:
+        """Whether the network has an ``encoder``, which may have a rate of its own."""
+        return False
+
     def build(self, inputs: int, outputs: int) -> nn.Module:
         """Return the network with its starting weights, from torch's current random state.
 

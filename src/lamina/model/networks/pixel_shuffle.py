@@ -35,7 +35,7 @@ class PixelShuffle(Encoded):
     @property
     def multiple(self) -> int:
         """32: the encoder halves five times."""
-        return 32
+        return self._multiple(32)
 
     def _build(self, inputs: int, outputs: int) -> nn.Module:
         encoder = self._bare_encoder(inputs)

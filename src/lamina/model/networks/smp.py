@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lamina.errors import RecipeError
-from lamina.model.networks.encoded import Encoded, encoder_name, library
+from lamina.model.networks.encoded import UNBUILT, Encoded, encoder_name, library, why_unbuilt
 from lamina.model.shrink import shrink
 
 _CLASSES = {
@@ -86,8 +86,8 @@ class Smp(Encoded):
         """
         if self.kind == "pan":
             wide = self.decoder.get("encoder_output_stride", 16) == 32
-            return self.shrink * (256 if wide else 128)
-        return self.shrink << self._depth
+            return self._multiple(256 if wide else 128) * self.shrink
+        return self._multiple(1 << self._depth) * self.shrink
 
     @property
     def _depth(self) -> int:
@@ -101,19 +101,21 @@ class Smp(Encoded):
         (B, inputs, H, W) to (B, outputs, H, W) logits; H and W are multiples of ``multiple``.
         """
         make = getattr(library("segmentation_models_pytorch"), _CLASSES[self.kind])
-        options = self._options(make)
+        options, name = self._options(make), encoder_name(self.encoder)
         try:
             network: nn.Module = make(
-                encoder_name=encoder_name(self.encoder),
+                encoder_name=name,
                 encoder_weights=None,
                 in_channels=inputs,
                 classes=outputs,
                 activation=None,
+                **self._sizes(name),
                 **options,
             )
-        except (ValueError, TypeError, KeyError, RuntimeError, AttributeError) as error:
+        except UNBUILT as error:
             raise RecipeError(
-                f"network {self.kind} with encoder '{self.encoder}' cannot be built: {error}"
+                f"network {self.kind} with encoder '{self.encoder}' cannot be built: "
+                f"{why_unbuilt(error)}"
             ) from error
         _forgive_single_values(network.get_submodule("decoder"))
         self._start(network, inputs)

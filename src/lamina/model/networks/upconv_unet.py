@@ -53,7 +53,7 @@ class UpconvUnet(Encoded):
     @property
     def multiple(self) -> int:
         """32: the encoder halves five times."""
-        return 32
+        return self._multiple(32)
 
     def _build(self, inputs: int, outputs: int) -> nn.Module:
         """Return the network with its starting weights, from torch's current random state.
