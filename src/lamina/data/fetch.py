@@ -41,8 +41,9 @@ def fetch(
 ) -> Sample:
     """Return one training sample.
 
-    Warps are applied first, as one; then tables, as one; then blur, noise and holes; within
-    each kind in recipe order; then the noise of a corrupted image, drawn anew; the frame's
+    Warps are applied first, as one, with what the draw shrinks or enlarges; layers are resized
+    along depth; then tables, as one; then blur, noise and holes; within each kind in recipe order;
+    then the noise of a corrupted image, drawn anew; the frame's
     quarter turns last. Outside the image the target is 0 and nothing counts.
 
     Args:
@@ -63,10 +64,11 @@ def fetch(
     done = _picks(transforms, region.shape, rng)
     tables = [(step, what) for step, what in done if isinstance(step, Table)]
     touches = [(step, what) for step, what in done if isinstance(step, Touch)]
-    seen = look(region, [(step, what) for step, what in done if isinstance(step, Warp)])
+    warps = [(step, what) for step, what in done if isinstance(step, Warp)]
+    seen = look(region, warps, draw.sides)
 
     clean, noise = uncovered(case.image)
-    image = seen.show(_simple(frame.read(clean, seen.window)), smooth=True)
+    image = _image(clean, seen, frame, rng)
     target = _target(case.target, seen, task)
     valid = _valid(case, region, seen)
     if touches or noise is not None:
@@ -94,6 +96,13 @@ def _picks(
     rows, columns = size
     drawn = [step.draw((rows, columns), rng) for step in transforms]
     return [one for one in drawn if one is not None]
+
+
+def _image(volume: Volume, seen: Look, frame: Frame, rng: np.random.Generator) -> NDArray[Any]:
+    if frame.depth is None:
+        return seen.show(_simple(frame.read(volume, seen.window)), smooth=True)
+    layers = frame.read_layers(volume, frame.depth.drawn(volume, rng), seen.window)
+    return frame.depth.resized(seen.show(_simple(layers), smooth=True))
 
 
 def _target(target: Volume, seen: Look, task: Task) -> NDArray[Any]:

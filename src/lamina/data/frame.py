@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from lamina.data.case import Case
+from lamina.data.depth import Depth
 from lamina.data.normalise import AnyNormalise, DatasetStats, check_finite
 from lamina.data.table import normalised
 from lamina.errors import DataError, RecipeError
@@ -59,6 +60,9 @@ class Frame(Spec):
     slices: Slices | None = None
     """How volumes of three axes are cut; null: images only."""
 
+    depth: Depth | None = None
+    """How many of the layers, which are the channels, the network sees; null: all of them."""
+
     resize: tuple[int, int] | None = None
     """Rows and columns that whole images (or slices) are resized to before all else; answers are
     resized back, so that masks and scores are at the size of the image. Whole images are held in
@@ -92,13 +96,32 @@ class Frame(Spec):
             raise ValueError(f"resize is {list(resize)}; rows and columns must be at least 1")
         return resize
 
-    @property
-    def inputs(self) -> int:
-        """Channels the network sees: those of the slice and of its neighbours."""
-        return self.channels * self._depth
+    @model_validator(mode="after")
+    def _depth_has_layers_enough(self) -> Self:
+        if self.depth is None:
+            return self
+        if self.slices is not None:
+            raise ValueError("depth is of layers as channels, and slices is set; leave one out")
+        if self.depth.most > self.channels:
+            raise ValueError(
+                f"depth looks at up to {self.depth.most} layers, {self.depth.see} times "
+                f"{self.depth.factor:g}, and channels is {self.channels}; set channels to the "
+                "number of layers, or depth.see or depth.factor to less"
+            )
+        if isinstance(self.normalise, DatasetStats) and not self.normalise.pooled:
+            raise ValueError(
+                "depth mixes layers, and normalise measures each for itself; set normalise to "
+                "{kind: dataset, pooled: true}"
+            )
+        return self
 
     @property
-    def _depth(self) -> int:
+    def inputs(self) -> int:
+        """Channels the network sees: those of the slice and of its neighbours, or its layers."""
+        return self.depth.see if self.depth else self.channels * self._slices
+
+    @property
+    def _slices(self) -> int:
         return 2 * self.slices.context + 1 if self.slices else 1
 
     def planes(self, cases: Sequence[Case]) -> list[Case]:
@@ -160,6 +183,8 @@ class Frame(Spec):
         Raises:
             DataError: the channels do not suit ``channels``, or floats hold NaN or infinity.
         """
+        if self.depth is not None:
+            return self.depth.resized(self.read_layers(volume, self.depth.middle(volume), region))
         stored = self._stored(volume)
         pixels = read_padded(volume, region, self.border)
         check_finite(pixels, volume.name)
@@ -167,7 +192,7 @@ class Frame(Spec):
             return pixels
         if stored == 1:
             return np.repeat(pixels, self.channels, axis=0)
-        groups = pixels.reshape(self._depth, stored, *region.shape)
+        groups = pixels.reshape(self._slices, stored, *region.shape)
         for other in range(1, stored):
             if not np.array_equal(groups[:, other], groups[:, 0]):
                 raise DataError(
@@ -175,6 +200,29 @@ class Frame(Spec):
                     f"reads only grey images; set frame.channels to {stored}"
                 )
         return groups[:, 0]
+
+    def read_layers(self, volume: Volume, some: Volume, region: Region) -> NDArray[Any]:
+        """Return ``region`` of some layers of a volume, padded, before they are resized.
+
+        Args:
+            volume: Two axes, ``channels`` layers.
+            some: What ``depth`` chose of them.
+            region: In pixels of both.
+
+        Returns:
+            (layers, *region.shape) in the stored type.
+
+        Raises:
+            DataError: the volume has another number of layers, or floats hold NaN or infinity.
+        """
+        if volume.channels != self.channels:
+            raise DataError(
+                f"{volume.name}: has {volume.channels} layers, and frame.channels is "
+                f"{self.channels}; set data.layers, or frame.channels to {volume.channels}"
+            )
+        pixels = read_padded(some, region, self.border)
+        check_finite(pixels, volume.name)
+        return pixels
 
     def look(self, volume: Volume, region: Region, normalise: AnyNormalise) -> NDArray[np.float32]:
         """Return what the network sees of ``region``; the region may leave the volume.
@@ -199,10 +247,14 @@ class Frame(Spec):
             RecipeError: there are neither one number, nor one per channel.
         """
         shift, factor = normalise.factors(volume)
-        if len(shift) not in (1, self.channels, self.inputs):
+        if len(shift) not in (1, self.inputs, *([] if self.depth else [self.channels])):
             raise RecipeError(
-                f"frame.normalise has {len(shift)} numbers, and frame.channels is "
-                f"{self.channels}; give one number, or one per channel"
+                f"frame.normalise has {len(shift)} numbers, and "
+                + (
+                    f"the network sees {self.inputs} layers; give one number"
+                    if self.depth
+                    else f"frame.channels is {self.channels}; give one number, or one per channel"
+                )
             )
         times = self.inputs // len(shift)
         if times == 1:
@@ -211,11 +263,11 @@ class Frame(Spec):
 
     def _stored(self, volume: Volume) -> int:
         """Return the stored channels of a slice."""
-        stored, rest = divmod(volume.channels, self._depth)
+        stored, rest = divmod(volume.channels, self._slices)
         if rest:
             raise DataError(
                 f"{volume.name}: is no volume, and frame.slices.context is "
-                f"{self._depth // 2}; set it to 0 for images"
+                f"{self._slices // 2}; set it to 0 for images"
             )
         if stored != self.channels and stored != 1 and self.channels != 1:
             raise DataError(

@@ -86,6 +86,9 @@ class DatasetStats(Normalise):
 
     kind: Literal["dataset"] = "dataset"
 
+    pooled: bool = False
+    """One mean and one deviation for all channels together, such as the layers of a stack."""
+
     def fit(self, cases: Sequence[Case]) -> AnyNormalise:
         """Return the ``Fixed`` of the cases; channels that are all alike give one number.
 
@@ -107,6 +110,8 @@ class DatasetStats(Normalise):
             total = found if total is None else total.join(found)
         if total is None:
             raise DataError("no training case to measure mean and standard deviation on")
+        if self.pooled:
+            total = total.pooled()
         mean, std = total.mean.tolist(), total.std.tolist()
         if len(set(mean)) == len(set(std)) == 1:
             return Fixed(mean=mean[0], std=std[0], scale=1.0)

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections.abc import Iterator
 
+from lamina.data.layers import Layers
 from lamina.geometry.region import Region
 from lamina.volume import Crop, Packed, Transposed, Volume
 
@@ -22,6 +23,8 @@ def grain_of(volume: Volume) -> tuple[int, ...]:
         return volume.grain
     if isinstance(volume, Crop):  # cut between the borders of chunks it meets some twice
         return grain_of(volume.source)
+    if isinstance(volume, Layers):
+        return grain_of(volume.source)[1:]
     if isinstance(volume, Transposed):
         grain = grain_of(volume.source)
         return tuple(grain[axis] for axis in volume.order)

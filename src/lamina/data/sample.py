@@ -15,11 +15,14 @@ class Draw:
     """What to look at next: a region (it may leave the image) of the case with that number.
 
     ``origin`` says why it was drawn, such as ``"defect"`` or ``"random"``; for reports.
+    ``sides`` are the rows and columns of the image around the region's centre that the sample
+    shows, shrunk or enlarged to the size of the region; None: the region as it is.
     """
 
     case: int
     region: Region
     origin: str = "random"
+    sides: tuple[int, int] | None = None
 
 
 @dataclass(frozen=True)

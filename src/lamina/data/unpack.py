@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
+from lamina.data.layers import Layers
 from lamina.data.pieces import grain_of, pieces
 from lamina.data.readers import NpyVolume
 from lamina.data.stretch import Stretched
@@ -27,11 +28,11 @@ from lamina.errors import ResourceError
 from lamina.files import make_folder, write_with
 from lamina.geometry.region import Region
 from lamina.progress import Bar
-from lamina.volume import Packed, Transposed, Volume
+from lamina.volume import Crop, Packed, Transposed, Volume
 
 
 def unpacked(cases: Sequence[Case], folder: Path) -> list[Case]:
-    """Return cases whose packed volumes of three axes are read from copies.
+    """Return cases whose packed volumes of three axes, or layers of these, are read from copies.
 
     Copies of an earlier call are used again as long as the volumes' files are the same. A
     stretched volume is copied as it is stretched, so that one of bytes takes a byte a voxel.
@@ -109,7 +110,7 @@ class _Plan:
         """Note what of a volume, or behind a view, is to be copied."""
         key = _key(volume)
         if key is not None:
-            self.copies.setdefault(self._path(volume, key), volume)
+            self.copies.setdefault(self._path(volume, key), _whole(volume))
         elif (source := behind(volume)) is not None:
             self.add(source)
 
@@ -135,8 +136,10 @@ class _Plan:
         """Return a volume, or a view of it, that reads the copy."""
         key = _key(volume)
         if key is not None:
-            axes = volume.axes if volume.channels == 1 else f"c{volume.axes}"
-            return Copy(NpyVolume(self._path(volume, key), axes), volume)
+            whole = _whole(volume)
+            axes = whole.axes if whole.channels == 1 else f"c{whole.axes}"
+            copy = Copy(NpyVolume(self._path(volume, key), axes), whole)
+            return Layers(copy, 0, volume.count) if isinstance(volume, Layers) else copy
         source = behind(volume)
         if source is None or (instead := self.seen(source)) is source:
             return volume
@@ -166,9 +169,19 @@ class _Writer:
         array.flush()
 
 
+def _whole(volume: Volume) -> Volume:
+    """Return what is copied for a volume: of layers, the stack of these alone."""
+    if not isinstance(volume, Layers):
+        return volume
+    first, sides = volume.first, volume.shape
+    box = Region((first, *[0] * len(sides)), (first + volume.count, *sides))
+    return Crop(volume.source, box)
+
+
 def _key(volume: Volume) -> str | None:
     """Return what names the copy of a volume; None where it needs none of its own."""
-    if len(volume.axes) != 3 or max(grain_of(volume)) == 1:
+    stack = volume.source if isinstance(volume, Layers) else volume
+    if len(stack.axes) != 3 or max(grain_of(stack)) == 1:
         return None
     said = says(volume)
     return None if said is None else hashlib.sha256(said.encode()).hexdigest()[:16]
@@ -181,13 +194,15 @@ def says(volume: Volume) -> str | None:
     """
     if isinstance(volume, Packed):
         return f"{volume.stamp()} {volume.axes} {volume.shape} {volume.channels} {volume.dtype}"
-    if not isinstance(volume, Stretched | Transposed):
+    if not isinstance(volume, Layers | Stretched | Transposed):
         return None
     inner = says(volume.source)
     if inner is None:
         return None
     if isinstance(volume, Transposed):
         return f"{inner} {volume.order}"
+    if isinstance(volume, Layers):
+        return f"{inner} layers {volume.first} {volume.count}"
     like = None if volume.like is None else says(volume.like)
     return f"{inner} {volume.stretch.model_dump_json()}{'' if like is None else f' like {like}'}"
 

@@ -38,11 +38,25 @@ class Look(Protocol):
         ...
 
 
-def look(region: Region, picked: Sequence[tuple[Warp, Any]]) -> Look:
-    """Return how ``region`` is seen through the warps, given in recipe order."""
+def look(
+    region: Region,
+    picked: Sequence[tuple[Warp, Any]],
+    sides: tuple[int, int] | None = None,
+) -> Look:
+    """Return how ``region`` is seen through the warps, given in recipe order.
+
+    ``sides`` are the rows and columns around the region's centre that become its own, before all
+    warps; None: no others than its own.
+    """
     where = _grid(region.shape)
     for warp, what in reversed(picked):
         where = warp.move(where, what)
+    if sides is not None and sides != region.shape:
+        rows, columns = (
+            axis * np.float32(side / own)
+            for axis, side, own in zip(where, sides, region.shape, strict=True)
+        )
+        where = Where(rows, columns)
     centre = [(a + b - 1) / 2 for a, b in zip(region.start, region.stop, strict=True)]
     return _slices(where, centre) or _map(where, centre)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina.data.case import Case
-from lamina.data.catalogs import VolumePairs
+from lamina.data.catalogs import Fragments, VolumePairs
 from lamina.data.ranges import measure
 from lamina.data.splits import warnings_of
 from lamina.data.unpack import unpacked
@@ -61,7 +61,7 @@ class Opened:
             DataError: a volume cannot be read.
         """
         data, cases = self.recipe.data, self.cases
-        if not isinstance(data, VolumePairs):
+        if not isinstance(data, Fragments | VolumePairs):
             return self
         if data.unpack == "once":
             cases = unpacked(cases, folder / UNPACKED)

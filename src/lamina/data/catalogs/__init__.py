@@ -10,11 +10,12 @@ from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.corrupt import Corrupt
 from lamina.data.catalogs.csv_rle import CsvRle
 from lamina.data.catalogs.folder import Folder
+from lamina.data.catalogs.fragments import Fragments
 from lamina.data.catalogs.synthetic import Synthetic
 from lamina.data.catalogs.volume_pairs import VolumePairs
 
 AnyCatalog = Annotated[
-    CsvRle | Folder | VolumePairs | Corrupt | Synthetic, Field(discriminator="kind")
+    CsvRle | Folder | VolumePairs | Fragments | Corrupt | Synthetic, Field(discriminator="kind")
 ]
 
 __all__ = [
@@ -23,6 +24,7 @@ __all__ = [
     "Corrupt",
     "CsvRle",
     "Folder",
+    "Fragments",
     "Listing",
     "Synthetic",
     "VolumePairs",

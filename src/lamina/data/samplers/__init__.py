@@ -8,9 +8,10 @@ from pydantic import Field
 
 from lamina.data.samplers.balanced import Balanced
 from lamina.data.samplers.base import Sampler
+from lamina.data.samplers.in_mask import InMask
 from lamina.data.samplers.mixed import Mixed
 from lamina.data.samplers.random_crop import RandomCrop
 
-AnySampler = Annotated[RandomCrop | Balanced | Mixed, Field(discriminator="kind")]
+AnySampler = Annotated[RandomCrop | Balanced | Mixed | InMask, Field(discriminator="kind")]
 
-__all__ = ["AnySampler", "Balanced", "Mixed", "RandomCrop", "Sampler"]
+__all__ = ["AnySampler", "Balanced", "InMask", "Mixed", "RandomCrop", "Sampler"]

@@ -44,6 +44,11 @@ def around(
     return _region(starts, size)
 
 
+def centred(pixel: tuple[int, int], size: tuple[int, int]) -> Region:
+    """Return a region of ``size`` with ``pixel`` in its middle; of an even side just after it."""
+    return _region([at - side // 2 for at, side in zip(pixel, size, strict=True)], size)
+
+
 def target_pixel(case: Case, rng: np.random.Generator) -> tuple[int, int] | None:
     """Return (row, column) of a target pixel, or None where the case has none.
 

@@ -1,0 +1,221 @@
+"""Fragments of a scroll: a stack of layers each, a mask of the papyrus, and where there is ink."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from lamina.data.bits import Bits, bits_of
+from lamina.data.case import Case
+from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.fragment_parts import Parts, parts_of
+from lamina.data.layers import Layers, open_layers
+from lamina.data.names import nfc
+from lamina.data.problems import listed
+from lamina.data.readers import SUFFIXES, Fill, is_image, open_volume
+from lamina.data.readers.sniff import sniff
+from lamina.errors import DataError, RecipeError
+from lamina.geometry.region import Region
+from lamina.progress import Bar, say
+from lamina.task import Task
+from lamina.volume import Volume
+
+NAME = r"^[^/\\]+$"
+
+
+class Fragments(Catalog):
+    """Folders with a surface volume, a mask and an image of the ink (INK-1).
+
+    Each folder below the data folder that holds ``image`` is a fragment, called by the folder's
+    name; or the data folder itself is one. Its image has two axes and a channel for each layer of
+    ``layers``; what lies outside its mask does not count. Fragments without labels are passed over:
+    they can only be predicted. Mask and labels are read once and held as bits.
+
+    A part of a fragment (``parts``) is a case and a group of its own. Facts of a case:
+    ``fragment``, ``classes`` ("0" or ""), ``area_0`` (pixels of ink) and ``mask_area`` (of the
+    mask).
+    """
+
+    kind: Literal["fragments"] = "fragments"
+
+    image: str = Field(default="surface_volume", pattern=NAME)
+    """Name of the stack in a fragment's folder: a folder of TIFF files called by the numbers of
+    their layers, a Zarr store, or one TIFF, NPY, HDF5 or NIfTI file, with or without its suffix."""
+
+    mask: str = Field(default="mask.png", pattern=NAME)
+    """Name of the image whose pixels above 0 are papyrus; a fragment without one counts whole."""
+
+    labels: str = Field(default="inklabels.png", pattern=NAME)
+    """Name of the image whose pixels above 0 are ink."""
+
+    layers: tuple[int, int] | None = None
+    """First layer and the one after the last that are read, counted from 0 (INK-12: [20, 44]);
+    null: all."""
+
+    parts: dict[str, Parts] = Field(default_factory=dict)
+    """Fragments to cut, by name: into ``equal_area``, which is three, or by rectangles [first row,
+    last row, first column, last column] in shares of the sides or in pixels. The parts of 2 are
+    called 2a, 2b ... (INK-11)."""
+
+    dataset: str | None = None
+    """Path of the array within a Zarr store or HDF5 file; null: the only one, or the full
+    resolution of an OME-Zarr image."""
+
+    fill: Fill = "refuse"
+    """Chunks of Zarr and HDF5 arrays that are not stored: refuse, or allow as empty ones."""
+
+    unpack: Literal["once", "never"] = "once"
+    """Layers in packed strips or chunks are unpacked once into the run folder, since crops are
+    drawn in any order; or every crop decodes all that it touches."""
+
+    @field_validator("layers")
+    @classmethod
+    def _layers_rise(cls, layers: tuple[int, int] | None) -> tuple[int, int] | None:
+        if layers is not None and not 0 <= layers[0] < layers[1]:
+            raise ValueError(
+                f"layers is {list(layers)}; it is the first layer and the one after the last"
+            )
+        return layers
+
+    def open(self, root: Path, task: Task) -> Listing:
+        """List every fragment with labels, cut into its parts.
+
+        Raises:
+            RecipeError: the task is not binary.
+            DataError: there is no fragment, or none with labels; shapes differ; a layer is missing.
+        """
+        if task.kind != "binary":
+            raise RecipeError(
+                f"task.kind is '{task.kind}', and fragments show ink or none; set it to binary"
+            )
+        folders = list(self.fragments(root))
+        if not folders:
+            raise DataError(
+                f"{root}: neither it nor a folder in it has a '{self.image}'; give the folder that "
+                "holds the fragments, or set data.image"
+            )
+        labelled = [folder for folder in folders if (folder / self.labels).is_file()]
+        if not labelled:
+            raise DataError(
+                f"{root}: none of {len(folders)} fragments has a '{self.labels}' to learn from; "
+                "set data.labels"
+            )
+        if len(labelled) < len(folders):
+            without = ", ".join(one.name for one in folders if one not in labelled)
+            say(f"{root}: {without}: no '{self.labels}'; passed over")
+        self._check_parts(root, [nfc(folder.name) for folder in labelled])
+        cases = self._cases(labelled)
+        return Listing(tuple(cases), task.names or ("ink",))
+
+    def fragments(self, root: Path) -> Iterator[Path]:
+        """Yield the fragments' folders: ``root`` itself where it is one, or those in it."""
+        if self.stack_of(root) is not None:
+            yield root
+            return
+        for path in sorted(root.iterdir()):
+            if path.is_dir() and not path.name.startswith(".") and self.stack_of(path) is not None:
+                yield path
+
+    def stack_of(self, folder: Path) -> Path | None:
+        """Return the stack in a fragment's folder; None where there is none."""
+        exact = folder / self.image
+        if exact.exists():
+            return exact
+        found = (folder / f"{self.image}{suffix}" for suffix in SUFFIXES)
+        return next((path for path in found if is_image(path)), None)
+
+    def open_image(self, stack: Path) -> Layers:
+        """Open a stack and return its layers as channels, as for training.
+
+        Args:
+            stack: What ``stack_of`` returned.
+
+        Raises:
+            DataError: a layer is missing or broken, or there are fewer than ``layers`` asks for.
+        """
+        source = self._stack(stack)
+        first, stop = self.layers or (0, source.shape[0])
+        if stop > source.shape[0]:
+            raise DataError(
+                f"{stack}: has {source.shape[0]} layers, and data.layers is {[first, stop]}; "
+                "set it to fit"
+            )
+        return Layers(source, first, stop - first)
+
+    def open_mask(self, folder: Path) -> Bits | None:
+        """Read where a fragment is papyrus; None where no file says so.
+
+        Raises:
+            DataError: the mask cannot be read.
+        """
+        path = folder / self.mask
+        return bits_of(open_volume(path)) if path.is_file() else None
+
+    def _stack(self, path: Path) -> Volume:
+        if path.is_dir() and not is_image(path):
+            return open_layers(path)
+        axes = "zyx" if path.is_file() and sniff(path) in ("tiff", "npy") else None
+        volume = open_volume(path, axes, dataset=self.dataset, fill=self.fill)
+        if len(volume.axes) != 3:
+            raise DataError(f"{path}: has axes '{volume.axes}', and a stack of layers has three")
+        return volume
+
+    def _cases(self, folders: Sequence[Path]) -> list[Case]:
+        cases: list[Case] = []
+        problems: list[str] = []
+        with Bar("opening fragments", len(folders)) as bar:
+            for folder in folders:
+                try:
+                    cases += self._fragment(folder)
+                except DataError as error:
+                    problems.append(str(error))
+                bar.advance()
+        if len(problems) == 1:
+            raise DataError(problems[0])
+        if problems:
+            raise DataError(
+                listed(f"{len(problems)} of {len(folders)} fragments cannot be used", problems)
+            )
+        return cases
+
+    def _fragment(self, folder: Path) -> list[Case]:
+        stack, name = self.stack_of(folder), nfc(folder.name)
+        if stack is None:
+            raise ValueError(f"{folder}: is no fragment")
+        ink, mask = bits_of(open_volume(folder / self.labels)), self.open_mask(folder)
+        whole = Case(name, name, self.open_image(stack), ink, mask, (str(stack),))
+        if name not in self.parts:
+            return [replace(whole, facts=_facts(name, ink, mask, Region.whole(ink.shape)))]
+        if mask is None:
+            raise DataError(
+                f"{folder}: has no '{self.mask}', and data.parts cuts by its area; add it"
+            )
+        boxes = parts_of(self.parts[name], mask, str(folder))
+        return [
+            replace(
+                whole.crop(box, name + letter),
+                group=name + letter,
+                facts=_facts(name, ink, mask, box),
+            )
+            for letter, box in boxes.items()
+        ]
+
+    def _check_parts(self, root: Path, names: Sequence[str]) -> None:
+        idle = [name for name in self.parts if name not in names]
+        if idle:
+            say(f"{root}: data.parts names {', '.join(idle)}, which is no fragment here")
+
+
+def _facts(name: str, ink: Bits, mask: Bits | None, box: Region) -> Mapping[str, float | str]:
+    rows, columns = box.shape
+    area = ink.area(box)
+    return {
+        "fragment": name,
+        "classes": "0" if area else "",
+        "area_0": area,
+        "mask_area": rows * columns if mask is None else mask.area(box),
+    }
