@@ -12,12 +12,13 @@ from lamina.model.networks.dncnn import Dncnn
 from lamina.model.networks.encoded import Encoded
 from lamina.model.networks.nafnet import Nafnet
 from lamina.model.networks.pixel_shuffle import PixelShuffle
+from lamina.model.networks.quarter_unet import QuarterUnet
 from lamina.model.networks.slice_fusion import SliceFusion, unet_unless_told
 from lamina.model.networks.smp import Smp
 from lamina.model.networks.upconv_unet import UpconvUnet
 
 AnyNetwork = Annotated[
-    Smp | AlbuNet | Dncnn | Nafnet | PixelShuffle | SliceFusion | UpconvUnet,
+    Smp | AlbuNet | Dncnn | Nafnet | PixelShuffle | QuarterUnet | SliceFusion | UpconvUnet,
     Field(discriminator="kind"),
     BeforeValidator(unet_unless_told),
 ]
@@ -30,6 +31,7 @@ __all__ = [
     "Nafnet",
     "Network",
     "PixelShuffle",
+    "QuarterUnet",
     "SliceFusion",
     "Smp",
     "UpconvUnet",

@@ -19,6 +19,7 @@ from lamina.model import weights as files
 from lamina.model.networks.albunet import AlbuNet
 from lamina.model.networks.base import Network
 from lamina.model.networks.pixel_shuffle import PixelShuffle
+from lamina.model.networks.quarter_unet import QuarterUnet
 from lamina.model.networks.smp import Smp
 from lamina.model.networks.upconv_unet import UpconvUnet
 
@@ -35,7 +36,7 @@ def unet_unless_told(value: Any) -> Any:
 
 
 Planar = Annotated[
-    Smp | AlbuNet | PixelShuffle | UpconvUnet,
+    Smp | AlbuNet | PixelShuffle | QuarterUnet | UpconvUnet,
     Field(discriminator="kind"),
     BeforeValidator(unet_unless_told),
 ]
