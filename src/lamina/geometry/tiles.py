@@ -24,6 +24,10 @@ class TileGrid:
     volume lies in at least one. A tile leaves the volume only along an axis that is shorter
     than the tile; there is then one tile along it, with the volume in its middle (of an odd
     number of pixels one more overhangs at the end, FAULT-5), or at its beginning (NOISE-7).
+
+    With ``beyond`` no tile is moved: the lattice goes on by whole steps until the volume is
+    covered, and its last tiles overhang at the end (INK-22, where the volume is said to be
+    padded to a multiple of the step; for tiles that are such a multiple it is the same).
     """
 
     shape: tuple[int, ...]
@@ -37,6 +41,9 @@ class TileGrid:
 
     centred: bool = True
     """Whether a longer tile overhangs at both ends; else at the end only."""
+
+    beyond: bool = False
+    """Whether the last tiles overhang at the end, in place of being moved back."""
 
     def __post_init__(self) -> None:
         if not len(self.shape) == len(self.tile) == len(self.step) > 0:
@@ -52,7 +59,7 @@ class TileGrid:
     def starts(self) -> tuple[tuple[int, ...], ...]:
         """First pixel of each tile along each axis, rising; below 0 where the tile is longer."""
         return tuple(
-            _starts(*one, self.centred)
+            _beyond(*one) if self.beyond else _starts(*one, self.centred)
             for one in zip(self.shape, self.tile, self.step, strict=True)
         )
 
@@ -61,6 +68,14 @@ class TileGrid:
 
     def __iter__(self) -> Iterator[Region]:
         return self._regions(self.starts)
+
+    def region(self, number: int) -> Region:
+        """Return the tile of that number in row-major order."""
+        start: list[int] = []
+        for starts in reversed(self.starts):
+            number, place = divmod(number, len(starts))
+            start.insert(0, starts[place])
+        return Region(tuple(start), tuple(a + t for a, t in zip(start, self.tile, strict=True)))
 
     def touching(self, region: Region) -> Iterator[Region]:
         """Return, in the order of the lattice, the tiles that share a pixel with ``region``."""
@@ -84,3 +99,8 @@ def _starts(extent: int, tile: int, step: int, centred: bool) -> tuple[int, ...]
         return (-((tile - extent) // 2) if centred else 0,)
     last = extent - tile
     return (*range(0, last, step), last)
+
+
+def _beyond(extent: int, tile: int, step: int) -> tuple[int, ...]:
+    more = -(-max(extent - tile, 0) // step)
+    return tuple(range(0, more * step + 1, step))

@@ -40,7 +40,7 @@ class Weights:
 
 
 class Sum:
-    """A weighted sum of tiles over one image.
+    """A weighted sum of tiles over one image, or over some of its rows.
 
     On a CPU ``values`` is the memory of the array that is returned; elsewhere it lies on the
     device until ``result``.
@@ -55,6 +55,7 @@ class Sum:
         device: torch.device,
         out: NDArray[np.float32] | None = None,
         weights: Weights | None = None,
+        rows: range | None = None,
     ) -> None:
         """Begin at 0.
 
@@ -63,10 +64,12 @@ class Sum:
             window: How tiles fade into one another.
             outputs: K of the answer.
             device: Where tiles come from.
-            out: A float32 array (K, *grid.shape); None: a new one.
+            out: A float32 array (K, rows, columns); None: a new one.
             weights: Of the same lattice, window and device; None: they are made.
+            rows: The rows of the image that are held; they may go beyond its end. None: all.
         """
-        shape = (outputs, *grid.shape)
+        held = range(grid.shape[0]) if rows is None else rows
+        shape = (outputs, len(held), grid.shape[1])
         self._out = np.empty(shape, np.float32) if out is None else out
         if self._out.shape != shape or self._out.dtype != np.float32:
             raise ValueError(
@@ -76,25 +79,40 @@ class Sum:
         self.values = values if device.type == "cpu" else torch.empty(shape, device=device)
         self.values.zero_()
         self._weights = Weights(grid, window, device) if weights is None else weights
-        self._tops, self._lefts = grid.starts
-        self._size = tuple(min(a, b) for a, b in zip(grid.tile, grid.shape, strict=True))
-        self._whole = self._size == grid.tile
+        self._grid, self._first = grid, held.start
 
     def add(self, number: int, answer: Tensor, share: float = 1.0) -> None:
         """Add the answer (K, h, w) of the tile with that number in the lattice, times ``share``.
 
-        What overhangs the image is left out. ``answer`` is not changed.
+        What overhangs the image, or lies above the rows that are held, is left out. ``answer`` is
+        not changed.
         """
-        row, column = divmod(number, len(self._lefts))
+        tops, lefts = self._grid.starts
+        row, column = divmod(number, len(lefts))
         window = self._weights.of(row, column, share)
-        height, width = self._size
-        top, left = self._tops[row], self._lefts[column]
-        if not self._whole:  # the tile overhangs
-            above, before = max(-top, 0), max(-left, 0)
-            inside = (slice(above, above + height), slice(before, before + width))
+        top, left = tops[row], lefts[column]
+        height, width = self._grid.shape
+        first, stop = max(top, self._first), min(top + answer.shape[1], height)
+        before, after = max(left, 0), min(left + answer.shape[2], width)
+        if first >= stop:
+            return
+        if (stop - first, after - before) != answer.shape[1:]:
+            inside = (slice(first - top, stop - top), slice(before - left, after - left))
             answer, window = answer[:, *inside], window[inside]
-            top, left = top + above, left + before
-        self.values[:, top : top + height, left : left + width].addcmul_(answer, window)
+        rows = slice(first - self._first, stop - self._first)
+        self.values[:, rows, before:after].addcmul_(answer, window)
+
+    def take(self, stop: int) -> Tensor:
+        """Return the rows (K, n, columns) from the first held up to ``stop``, and let them go.
+
+        As many rows after those held come in their place, at 0.
+        """
+        count = stop - self._first
+        taken, left = self.values[:, :count].clone(), self.values[:, count:].clone()
+        self.values[:, : left.shape[1]] = left
+        self.values[:, left.shape[1] :].zero_()
+        self._first = stop
+        return taken
 
     def result(self) -> NDArray[np.float32]:
         """Return the array, (K, H, W) float32."""

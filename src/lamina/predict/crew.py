@@ -9,7 +9,9 @@ from math import prod
 import torch
 
 from lamina.bundle import Bundle, Training
-from lamina.predict.engine import Member
+from lamina.data.frame import Frame
+from lamina.predict.bands import held_bytes as band_bytes
+from lamina.predict.engine import Member, can_stream
 from lamina.predict.memory import activations, available_memory, fit_batch, used_memory
 from lamina.predict.policy import Chosen
 from lamina.predict.slabs import held_bytes
@@ -109,6 +111,9 @@ class Crew:
         slices, outputs = first.recipe.frame.slices, first.recipe.task.outputs
         # The answer in float32, its stored copy in float16, and the image as it is stored.
         each = 6 * outputs + volume.channels * volume.dtype.itemsize
+        if self.streams(volume):
+            recipes = [one.recipe_of(m) for one in self.bundles for m in range(len(one.members))]
+            return band_bytes(volume, outputs, [recipe.tile[0] for recipe in recipes])
         if len(volume.axes) == 2 or slices is None:
             return (prod(volume.shape) + self._resized) * each
         axes = "".join(axis for axis in slices.axes if axis in volume.axes)
@@ -117,11 +122,18 @@ class Crew:
         whole = 0 if first.decision.pixelwise else 4 * outputs * prod(volume.shape)
         return max(slabs + self._resized * each, whole)
 
+    def streams(self, volume: Volume) -> bool:
+        """Whether an image is so large that it is answered band by band."""
+        return can_stream(volume.shape, self._frames, self.bundles[0].recipe.task.outputs)
+
+    @property
+    def _frames(self) -> list[Frame]:
+        return [one.recipe_of(m).frame for one in self.bundles for m in range(len(one.members))]
+
     @property
     def _resized(self) -> int:
         """Pixels of the largest size that a member sees a whole image at; 0: none does."""
-        frames = [one.recipe_of(m).frame for one in self.bundles for m in range(len(one.members))]
-        return max(prod(frame.resize) if frame.resize else 0 for frame in frames)
+        return max(prod(frame.resize) if frame.resize else 0 for frame in self._frames)
 
     def _activations(self, number: int, member: int) -> int:
         recipe = self.bundles[number].recipe_of(member)

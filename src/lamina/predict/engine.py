@@ -12,7 +12,7 @@ Letters: B tiles of a batch, C channels in, K outputs, H and W rows and columns.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -24,6 +24,8 @@ from lamina.data.case import Case
 from lamina.data.frame import Frame
 from lamina.errors import DataError
 from lamina.geometry.region import Region
+from lamina.predict.bands import Bands, is_large
+from lamina.predict.image import answer_image
 from lamina.predict.job import Job, Member
 from lamina.predict.means import activate
 from lamina.predict.memory import LARGEST_BATCH
@@ -41,6 +43,7 @@ __all__ = [
     "Place",
     "Plan",
     "activate",
+    "can_stream",
     "plan_case",
     "predict_case",
     "predict_image",
@@ -60,6 +63,7 @@ def predict_image(
     precision: torch.dtype | None = None,
     batch: int = LARGEST_BATCH,
     out: NDArray[np.float32] | None = None,
+    valid: Volume | None = None,
 ) -> NDArray[np.float32]:
     """Return the mean answer of all members for a two-axis volume of any size and type.
 
@@ -74,16 +78,19 @@ def predict_image(
         precision: Type for autocast, or None for float32.
         batch: Largest number of tiles per forward pass; halved where memory runs out.
         out: (K, H, W) float32 to write to; None: a new array.
+        valid: Answer only where it is not 0, and 0 elsewhere; tiles without such a pixel are
+            skipped (INK-22). None: everywhere.
 
     Returns:
         (K, H, W) float32: probabilities in 0..1, or values for restore.
 
     Raises:
+        DataError: ``valid`` is not as large as the image.
         ResourceError: a single tile does not fit the memory.
     """
     job = Job(tuple(members), frame, task.kind, options, tile, device, precision, batch)
     with _answering(job):
-        return job.image(volume, out)
+        return answer_image(job, volume, out, valid)
 
 
 def predict_case(
@@ -99,6 +106,7 @@ def predict_case(
 ) -> NDArray[np.float32]:
     """Return the mean answer of all members for a whole case.
 
+    With ``predict.only_valid`` an image is answered only where the case says that pixels count.
     A volume of three axes is predicted slice by slice along each of ``recipe.frame.slices.axes``;
     the answers of the axes are averaged as ``mean_of.axes`` says. The whole answer is in memory;
     ``stream_case`` writes the same to disk.
@@ -126,14 +134,14 @@ def predict_case(
     tick = progress or _nothing
     with _answering(job):
         if len(volume.axes) == 2:
-            answer = job.image(volume, out)
+            answer = answer_image(job, volume, out, _area(case, recipe))
             tick()
             return answer
         return _slices(job, volume, out, tick)
 
 
 def stream_case(
-    volume: Volume,
+    case: Case | Volume,
     members: Sequence[Member],
     recipe: Recipe,
     *,
@@ -143,31 +151,43 @@ def stream_case(
     batch: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> None:
-    """Write the answer of ``predict_case`` for a volume of three axes to disk, slab by slab.
+    """Write the answer of ``predict_case`` to disk: of a volume by slabs, of an image by bands.
 
-    The memory it takes does not depend on the depth of the volume. What an earlier run that was
-    killed has finished is verified and kept.
+    The memory it takes does not depend on the depth of a volume, or on the rows of an image. What
+    an earlier run that was killed has finished is verified and kept.
 
     Args:
-        volume: Three axes.
+        case: As for ``predict_case``; an image is one that ``can_stream``.
         members: As for ``predict_image``.
         recipe: As for ``predict_case``; the names of its task are known.
         place: Where the answer and what leads to it are written.
         device: Where the networks run.
         precision: Type for autocast, or None.
         batch: Tiles per forward pass; None: the recipe's, or up to 8.
-        progress: Called with a number of slices that are done.
+        progress: Called with a number of slices, or of bands, that are done.
 
     Raises:
         RecipeError: the recipe does not say how to cut volumes.
         DataError: the volume lacks an axis that the recipe cuts, or cannot be read.
         ResourceError: a single tile does not fit the memory, or the disk is full.
     """
-    job = _job(members, recipe, device, precision, batch, volume=True)
-    slices = check_axes(volume, recipe.frame.slices)
-    walk = Walk(job, volume, slices, recipe.task.outputs, place, progress or _nothing)
+    volume = case.image if isinstance(case, Case) else case
+    flat = len(volume.axes) == 2
+    job = _job(members, recipe, device, precision, batch, volume=not flat)
+    outputs, tick = recipe.task.outputs, progress or _nothing
+    walk: Bands | Walk
+    if flat:
+        walk = Bands(job, volume, _area(case, recipe), outputs, place, tick)
+    else:
+        slices = check_axes(volume, recipe.frame.slices)
+        walk = Walk(job, volume, slices, outputs, place, tick)
     with _answering(job):
         walk.finish()
+
+
+def can_stream(shape: tuple[int, ...], frames: Iterable[Frame], outputs: int) -> bool:
+    """Whether an image of this shape is large, and no frame resizes it as a whole."""
+    return is_large(shape, outputs) and all(frame.resize is None for frame in frames)
 
 
 def plan_case(
@@ -192,8 +212,13 @@ def plan_case(
     found = plan(job, volume, slices, recipe.task.outputs)
     begun = time.perf_counter()
     with _answering(job):
-        job.image(Plane(volume, axis, middle, slices.context), None)
+        answer_image(job, Plane(volume, axis, middle, slices.context))
     return replace(found, seconds=(time.perf_counter() - begun) * found.slices)
+
+
+def _area(case: Case | Volume, recipe: Recipe) -> Volume | None:
+    """Return where a case is answered; None: everywhere."""
+    return case.valid if isinstance(case, Case) and recipe.predict.only_valid else None
 
 
 def _job(

@@ -39,6 +39,9 @@ class PredictedCase(Spec):
     members: tuple[str, ...]
     """Members whose answers are averaged."""
 
+    banded: bool = False
+    """Images only: whether the answer is stored in chunks, as a volume's is, band by band."""
+
     offset: float = 0.0
     """Restore only: what the value 0 stands for in stored units."""
 
@@ -48,6 +51,11 @@ class PredictedCase(Spec):
     known: Literal["new", "held_out", "pseudo", "seen", "partly_seen"]
     """Whether these members trained on it; ``pseudo``: with labels that members had made of it;
     ``partly_seen``: on sections of the same file."""
+
+    @property
+    def chunked(self) -> bool:
+        """Whether the answer is a Zarr store, in place of one array in a file."""
+        return self.banded or len(self.shape) != 2
 
 
 class Info(Spec):

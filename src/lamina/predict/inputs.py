@@ -1,8 +1,8 @@
 """What the command line named, as images with ids.
 
 Ids follow the recipe's catalog, so that predictions and truth find each other: file names for
-csv_rle (without suffix in its siim dialect), paths below the folder without suffix for the
-others, and the pair's id for a volume that the catalog would list.
+csv_rle (without suffix in its siim dialect), names of folders for fragments, paths below the folder
+without suffix for the others, and the pair's id for a volume that the catalog would list.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from lamina.data.catalogs import Corrupt, CsvRle, Folder, VolumePairs
+from lamina.data.catalogs import Corrupt, CsvRle, Folder, Fragments, VolumePairs
 from lamina.data.csv_table import read_table
 from lamina.data.names import nfc
 from lamina.data.readers import SUFFIXES, has_suffix, is_image, open_volume, stem_of
@@ -30,7 +30,9 @@ class Input:
     """An image to predict; nothing of it is read yet."""
 
     id: str
+
     path: Path
+    """The file, or a folder that is one image: a Zarr store, or the stack of a fragment."""
 
 
 def gather(inputs: Sequence[Path], recipe: Recipe) -> list[Input]:
@@ -38,7 +40,8 @@ def gather(inputs: Sequence[Path], recipe: Recipe) -> list[Input]:
 
     Args:
         inputs: Files, folders (all readable images below; where a folder is laid out as the
-            recipe's data are, only its images) or csv tables that name images.
+            recipe's data are, only its images) or csv tables that name images. Of fragments: their
+            folders, or those that hold them, with labels or without.
         recipe: Its catalog says what ids look like.
 
     Raises:
@@ -81,6 +84,8 @@ def open_input(
             f"--corrupt puts the recipe's noise on images, and data.kind {data.kind} has none; "
             "leave it out"
         )
+    if isinstance(data, Fragments):
+        return data.open_image(path)
     if isinstance(data, CsvRle | Folder):
         return open_volume(path, dicom=data.dicom)
     if isinstance(data, VolumePairs) and path.suffix.lower() not in _FLAT:
@@ -88,11 +93,33 @@ def open_input(
     return open_volume(path)
 
 
+def open_valid(path: Path, recipe: Recipe, id: str | None = None) -> Volume | None:
+    """Open what says where pixels of an image count, such as the mask of a fragment.
+
+    Args:
+        path: As for ``open_input``.
+        recipe: As for ``open_input``.
+        id: As for ``open_input``.
+
+    Returns:
+        One channel, not 0 where a pixel counts; None: the recipe's catalog knows no such thing,
+        or there is none, and every pixel counts.
+
+    Raises:
+        DataError: it is broken, or of another kind.
+    """
+    opens = getattr(recipe.data, "open_valid", None)
+    found: Volume | None = None if opens is None else opens(path)
+    return found
+
+
 _FLAT = (".png", ".jpg", ".jpeg")
 
 
 def _expand(path: Path, recipe: Recipe) -> Iterator[Input]:
-    if path.is_dir() and not is_image(path):
+    if isinstance(recipe.data, Fragments):
+        yield from _fragments(path, recipe.data)
+    elif path.is_dir() and not is_image(path):
         yield from _folder(path, recipe)
     elif path.suffix.lower() in (".csv", ".tsv"):
         yield from _table(path, recipe)
@@ -100,6 +127,21 @@ def _expand(path: Path, recipe: Recipe) -> Iterator[Input]:
         yield Input(_id(path, path.parent, recipe), path)
     else:
         raise DataError(f"{path}: no such file or folder")
+
+
+def _fragments(path: Path, data: Fragments) -> Iterator[Input]:
+    """Yield the stacks of the fragments at ``path``, which may be a stack itself."""
+    if not path.exists():
+        raise DataError(f"{path}: no such file or folder")
+    if data.stack_of(path.parent) == path.parent / path.name:
+        yield Input(nfc(path.resolve().parent.name), path)
+        return
+    stacks = [data.stack_of(folder) for folder in data.fragments(path)] if path.is_dir() else []
+    if not stacks:
+        raise DataError(
+            f"{path}: is no fragment and holds none; a fragment is a folder with a '{data.image}'"
+        )
+    yield from (Input(nfc(one.resolve().parent.name), one) for one in stacks if one is not None)
 
 
 def _folder(folder: Path, recipe: Recipe) -> Iterator[Input]:

@@ -1,34 +1,25 @@
-"""How one image is answered: a lattice of tiles for each member, added into one array.
-
-Letters: B tiles of a batch, C channels in, K outputs, H and W rows and columns.
-"""
+"""Who answers an image, and how: the one plan of validation, out-of-fold and final prediction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
+from torch import nn
 
 from lamina.data.frame import Frame
 from lamina.data.normalise import AnyNormalise
-from lamina.data.resized import Resized, resample
+from lamina.data.resized import Resized
 from lamina.errors import ResourceError
 from lamina.geometry.tiles import TileGrid
-from lamina.geometry.view import TURNS
-from lamina.geometry.view import members as views_of
 from lamina.predict.blend import Sum, Weights
-from lamina.predict.means import POWERS, Kind, activate, rooted
-from lamina.predict.memory import batch_size, is_out_of_memory, release
+from lamina.predict.means import POWERS, Kind
+from lamina.predict.memory import is_out_of_memory, release
 from lamina.progress import say
 from lamina.recipe.recipe import Predict
 from lamina.volume import ArrayVolume, Volume, read_all
-
-Array = NDArray[np.float32]
 
 _LATTICES = 8
 
@@ -72,7 +63,15 @@ class Job:
         tile = member.tile or self.tile
         steps = tuple(max(1, round(n * (1 - self.options.overlap))) for n in tile)
         centred = (member.frame or self.frame).pad == "around"
-        return TileGrid(tuple(volume.shape), tile, steps, centred)
+        beyond = self.options.border_tiles == "beyond"
+        return TileGrid(tuple(volume.shape), tile, steps, centred, beyond)
+
+    def frame_of(self, member: Member) -> Frame:
+        """Return how a member looks at a tile; beyond the border a lattice that goes on sees 0."""
+        frame = member.frame or self.frame
+        if self.options.border_tiles == "beyond" and frame.border != "zero":
+            return frame.model_copy(update={"border": "zero"})
+        return frame
 
     def resize(self, member: Member, volume: Volume) -> tuple[int, int] | None:
         """Return the size that a member sees an image at; None: as it is stored."""
@@ -90,6 +89,8 @@ class Job:
         """Whether each member needs an array of its own before it joins the others."""
         if any(self.resize(member, volume) for member in self.members):
             return True
+        if self.options.rounding != "none":
+            return True
         if len(self.members) == 1:
             return False
         mean = self.options.mean_of
@@ -97,129 +98,41 @@ class Job:
         tiles = {member.tile or self.tile for member in self.members}
         return late or len(tiles) > 1 or POWERS.get(mean.members, 1) > 1
 
-    def sum(self, grid: TileGrid, outputs: int, out: NDArray[np.float32] | None) -> Sum:
-        """Return an empty sum over a lattice."""
+    @property
+    def shares(self) -> list[float]:
+        """Share of each member in their mean; they sum to 1."""
+        whole = sum(member.weight for member in self.members)
+        return [member.weight / whole for member in self.members]
+
+    def sum(
+        self,
+        grid: TileGrid,
+        outputs: int,
+        out: NDArray[np.float32] | None = None,
+        rows: range | None = None,
+    ) -> Sum:
+        """Return an empty sum over a lattice, or over some rows of it."""
         window, device = self.options.window, self.device
         if grid not in self.weights:
             if len(self.weights) == _LATTICES:
                 self.weights.clear()
             self.weights[grid] = Weights(grid, window, device)
-        return Sum(grid, window, outputs, device=device, out=out, weights=self.weights[grid])
+        weights = self.weights[grid]
+        return Sum(grid, window, outputs, device=device, out=out, weights=weights, rows=rows)
 
-    def image(self, volume: Volume, out: NDArray[np.float32] | None) -> NDArray[np.float32]:
-        """Predict, with ever smaller batches where memory runs out (M05)."""
-        while True:
-            try:
-                return _image(self, volume, out)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                if self.batch == 1:
-                    raise ResourceError(
-                        f"{volume.name}: one tile of {self.tile[0]} x {self.tile[1]} pixels does "
-                        f"not fit the memory of {self.device}; set a smaller predict.tile\n"
-                        f"  {error}"
-                    ) from error
-            self.batch //= 2
-            release()
-            say(f"{volume.name}: out of memory, going on with {self.batch} tiles per forward pass")
+    def shrink(self, name: str, error: Exception) -> None:
+        """Halve the batch where memory ran out (M05); other errors are raised as they are.
 
-
-def _image(job: Job, volume: Volume, out: NDArray[np.float32] | None) -> NDArray[np.float32]:
-    mean, apart = job.options.mean_of, job.apart(volume)
-    late = mean.tiles == "logit"  # the sum over tiles is one of logits
-    pooled = mean.members == "logit"  # and so is that over members
-    whole = sum(member.weight for member in job.members)
-    total: Sum | None = None
-    for member in job.members:
-        share, seen = member.weight / whole, job.seen(member, volume)
-        grid = job.grid(member, seen)
-        own: Sum | None = None
-        for number, answer in enumerate(_answers(job, member, seen, grid)):
-            if total is None:
-                total = job.sum(job.grid(member, volume), len(answer), out)
-            if own is None:
-                own = job.sum(grid, len(answer), None) if apart else total
-            own.add(number, answer, 1.0 if apart else share)
-        if apart and own is not None and total is not None:
-            values = own.values
-            if late and not pooled:
-                values = activate(job.kind, values[None])[0]
-            values = _at_shape(values, total.values.shape[1:])
-            total.values.add_(values.pow(POWERS.get(mean.members, 1)), alpha=share)
-    if total is None:
-        raise ValueError("an answer needs at least one member")
-    _close(job, total.values, apart=apart)
-    return total.result()
-
-
-def _close(job: Job, values: Tensor, *, apart: bool) -> None:
-    """Turn the sum over members into the answer, in place."""
-    mean = job.options.mean_of
-    if mean.tiles == "logit" and (mean.members == "logit" or not apart):
-        if not job.logits:
-            values.copy_(activate(job.kind, values[None])[0])
-    elif apart and mean.members != "logit":
-        rooted(job.kind, values, mean.members)
-
-
-def _at_shape(values: Tensor, shape: torch.Size) -> Tensor:
-    """Return a map (K, h, w) at the size of the image, bilinear; an equal one as it is."""
-    if values.shape[1:] == shape:
-        return values
-    there = torch.from_numpy(resample(values.cpu().numpy(), shape))
-    return there.to(values.device)
-
-
-def _answers(job: Job, member: Member, volume: Volume, grid: TileGrid) -> Iterator[Tensor]:
-    """Yield the mean over views (K, h, w) of each tile, float32, in the order of the lattice."""
-    count = len(grid)
-    size, frame = batch_size(count, job.batch), member.frame or job.frame
-    shift, factor = frame.factors(volume, member.normalise)
-    shape = (size, frame.inputs, *grid.tile)
-    stack = torch.zeros(shape).to(memory_format=torch.channels_last)
-    places, filled = stack.numpy(), 0
-    for number, region in enumerate(grid):
-        _lay(places[filled], frame.read(volume, region), shift, factor)
-        filled += 1
-        if filled == size or number == count - 1:
-            stack[filled:].zero_()
-            yield from _forward(job, member, stack.to(job.device))[:filled]
-            filled = 0
-
-
-def _lay(place: Array, pixels: NDArray[Any], shift: Array, factor: Array) -> None:
-    """Put (x - shift) * factor into the batch: what ``Frame.look`` returns, without the copy."""
-    if shift.any():
-        np.subtract(pixels, shift[:, None, None], out=place, dtype=np.float32)
-    else:
-        np.copyto(place, pixels, casting="same_kind")
-    if (factor != 1).any():
-        place *= factor[:, None, None]
-
-
-def _forward(job: Job, member: Member, tiles: Tensor) -> Tensor:
-    """Return the mean over views (B, K, h, w) of a batch: float32, probabilities where due."""
-    mean = job.options.mean_of
-    total: Tensor | None = None
-    turn = TURNS[(member.frame or job.frame).turn]
-    for straight, share in views_of(job.options.views):
-        view = straight.then(turn)
-        seen = view.see(tiles).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(
-            job.device.type, dtype=job.precision, enabled=job.precision is not None
-        ):
-            logits = member.network(seen)
-        answer = logits.float()
-        if mean.views == "probability":
-            answer = activate(job.kind, answer)
-        answer = view.undo(answer)
-        if share == 1:
-            total = answer
-        else:
-            total = answer * share if total is None else total.add_(answer, alpha=share)
-    if total is None:
-        raise ValueError("a group of views is never empty")
-    if mean.views == "logit" and mean.tiles == "probability":
-        return activate(job.kind, total)
-    return total
+        Raises:
+            ResourceError: a single tile does not fit.
+        """
+        if not is_out_of_memory(error):
+            raise error
+        if self.batch == 1:
+            raise ResourceError(
+                f"{name}: one tile of {self.tile[0]} x {self.tile[1]} pixels does not fit the "
+                f"memory of {self.device}; set a smaller predict.tile\n  {error}"
+            ) from error
+        self.batch //= 2
+        release()
+        say(f"{name}: out of memory, going on with {self.batch} tiles per forward pass")

@@ -8,6 +8,9 @@ multiclass PNG of class ids   TIFF of class ids, a page per slice
 multilabel TIFF, a page per class, 0 or 255; of a volume, the slices of each class in turn
 restore    TIFF of float32 (or bytes), a page per channel (and slice)
 ========== ================== ============================================
+
+A large image, which is written band by band, is a TIFF of tiles of 256 x 256 pixels with the same
+pages and values.
 """
 
 from __future__ import annotations
@@ -28,10 +31,13 @@ from lamina.task import Task
 
 _TIFF = 2**32 - 2**25  # bytes; beyond them offsets need 64 bits
 
+_SIDE = 256  # pixels of a tile
 
-def suffix(task: Task, axes: int) -> str:
-    """Return the suffix of a mask with that many spatial axes."""
-    return ".png" if axes == 2 and task.kind in ("binary", "multiclass") else ".tif"
+
+def suffix(task: Task, axes: int, *, banded: bool = False) -> str:
+    """Return the suffix of a mask with that many spatial axes; ``banded``: of a large image."""
+    flat = axes == 2 and not banded
+    return ".png" if flat and task.kind in ("binary", "multiclass") else ".tif"
 
 
 def write_mask(path: Path, answer: NDArray[Any], task: Task) -> str:
@@ -91,6 +97,74 @@ def write_slabs(
         )
 
     return write_with(path, write)
+
+
+def write_bands(
+    path: Path,
+    slabs: Callable[[], Iterable[NDArray[Any]]],
+    task: Task,
+    shape: tuple[int, ...],
+    *,
+    values: type[np.generic] = np.float32,
+) -> str:
+    """Write the mask of a large image band by band, in tiles; return the file's SHA-256.
+
+    Args:
+        path: A TIFF file.
+        slabs: Returns masks (K, n, W), as for ``write_mask``, from the first row to the last; it
+            is called once, or once for each class of multilabel and channel of restore.
+        task: What the outputs mean.
+        shape: (K, H, W) of all bands together.
+        values: Type of restored values.
+    """
+    layered = task.kind in ("multilabel", "restore")
+    kind = values if task.kind == "restore" else np.bool_
+    dtype = _pixels(np.zeros((shape[0], 1, 1), kind), task).dtype
+
+    def tiles() -> Iterator[NDArray[Any]]:
+        for k in range(shape[0] if layered else 1):
+            parts = (_pixels(one[k : k + 1] if layered else one, task) for one in slabs())
+            flat = (one[0] if one.ndim == 3 else one for one in parts)
+            yield from _tiles(flat, shape[2], dtype)
+
+    def write(target: Path) -> None:
+        tifffile.imwrite(
+            target,
+            tiles(),
+            shape=shape if layered else shape[1:],
+            dtype=dtype,
+            tile=(_SIDE, _SIDE),
+            photometric="minisblack",
+            compression="zlib",
+            bigtiff=math.prod(shape) * dtype.itemsize > _TIFF,
+        )
+
+    return write_with(path, write)
+
+
+def _tiles(
+    bands: Iterable[NDArray[Any]], width: int, dtype: np.dtype[Any]
+) -> Iterator[NDArray[Any]]:
+    """Yield the tiles of rows (n, width) that come in bands, filled up with 0 at the ends."""
+    line = np.zeros((_SIDE, -(-width // _SIDE) * _SIDE), dtype)
+    filled = 0
+    for band in bands:
+        taken = 0
+        while taken < len(band):
+            some = band[taken : taken + _SIDE - filled]
+            line[filled : filled + len(some), :width] = some
+            filled, taken = filled + len(some), taken + len(some)
+            if filled == _SIDE:
+                yield from _cut(line)
+                filled = 0
+    if filled:
+        line[filled:] = 0
+        yield from _cut(line)
+
+
+def _cut(line: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    for left in range(0, line.shape[1], _SIDE):
+        yield np.ascontiguousarray(line[:, left : left + _SIDE])
 
 
 def read_mask(path: Path, task: Task, shape: tuple[int, ...]) -> NDArray[Any]:

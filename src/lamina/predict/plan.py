@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from pathlib import Path
 
 from lamina.data.frame import Slices
 from lamina.errors import ResourceError
-from lamina.geometry.tiles import TileGrid
 from lamina.geometry.view import members as views_of
 from lamina.predict.job import Job
 from lamina.predict.slabs import held_bytes, slice_bytes, thickness
@@ -93,7 +92,7 @@ def _tiles(job: Job, plane: Plane) -> int:
         grid = job.grid(member, plane)
         shape = job.resize(member, plane)
         if shape is not None:
-            grid = TileGrid(shape, grid.tile, grid.step, grid.centred)
+            grid = replace(grid, shape=shape)
         total += len(grid)
     return total * len(views_of(job.options.views))
 

@@ -2,10 +2,10 @@
 
     prediction.json            what was asked of whom, and the list of cases
     probabilities/NAME.npy     (K, *S) float16 of an image; float32 values for restore
-    probabilities/NAME.zarr    the same of a volume, in chunks
+    probabilities/NAME.zarr    the same of a volume or a large image, in chunks
     masks/NAME.png|tif         after the decision
     ledger.jsonl               one line per finished case, with the digests of its files
-    work/NAME                  a volume that is being predicted
+    work/NAME                  a volume or large image that is being predicted
 
 A case counts as finished only when the ledger says so and its files still have the digests
 written there; a file that merely exists means nothing.
@@ -28,7 +28,7 @@ from lamina.errors import DataError, RecipeError
 from lamina.files import append_line, digest, read_lines, write_json, write_with
 from lamina.geometry.region import Region
 from lamina.predict.info import HEADER, Info, PredictedCase, must_continue, read_info
-from lamina.predict.masks import read_mask, suffix, write_mask, write_slabs
+from lamina.predict.masks import read_mask, suffix, write_bands, write_mask, write_slabs
 from lamina.predict.names import check_ids, file_name
 from lamina.predict.store import Store
 from lamina.predict.stream import Place
@@ -118,15 +118,15 @@ class Predictions:
     def prob(self, id: str) -> NDArray[Any]:
         """Return (K, *S) float16 probabilities (float32 values for restore).
 
-        Those of an image are memory-mapped; those of a volume are read into memory as a whole:
-        ``slabs`` does not.
+        Those of an image are memory-mapped; those of a volume or a large image are read into
+        memory as a whole: ``slabs`` does not.
 
         Raises:
             DataError: the case is not finished, or its file is missing or damaged.
         """
         case = self._finished(id)
         path = self.prob_path(id)
-        if len(case.shape) != 2:
+        if case.chunked:
             return self._store(case).read()
         try:
             prob = np.load(path, mmap_mode="r", allow_pickle=False)
@@ -138,13 +138,13 @@ class Predictions:
     def slabs(self, id: str) -> Iterator[tuple[Region, NDArray[Any]]]:
         """Yield what ``prob`` returns in parts (K, *region), in order along the first axis.
 
-        An image is one part; a part of a volume takes up to 64 MiB.
+        An image is one part; a part of a volume or of a large image takes up to 64 MiB.
 
         Raises:
             DataError: as ``prob``.
         """
         case = self._finished(id)
-        if len(case.shape) == 2:
+        if not case.chunked:
             yield Region.whole(case.shape), self.prob(id)
             return
         store = self._store(case)
@@ -154,7 +154,8 @@ class Predictions:
     def decided(self, id: str) -> Iterator[tuple[Region, NDArray[Any], NDArray[Any]]]:
         """Yield parts with their probabilities and decided masks; values of restore twice.
 
-        A volume comes in slabs where each pixel is decided by itself, and else as a whole.
+        Volumes and large images come in slabs where each pixel is decided by itself, and else as
+        a whole.
         """
         values = self.task.kind == "restore"
         if values or self.decision.pixelwise:
@@ -174,12 +175,13 @@ class Predictions:
 
     def prob_path(self, id: str) -> Path:
         """Where the probabilities of a case lie."""
-        ending = ".npy" if len(self.case(id).shape) == 2 else ".zarr"
+        ending = ".zarr" if self.case(id).chunked else ".npy"
         return self.folder / "probabilities" / f"{file_name(id)}{ending}"
 
     def mask_path(self, id: str) -> Path:
         """Where the mask of a case lies."""
-        ending = suffix(self.task, len(self.case(id).shape))
+        case = self.case(id)
+        ending = suffix(self.task, len(case.shape), banded=case.banded)
         return self.folder / "masks" / f"{file_name(id)}{ending}"
 
     def finished(self, id: str) -> bool:
@@ -200,7 +202,7 @@ class Predictions:
         case = self.case(id)
         if prob.shape[1:] != case.shape:
             raise ValueError(f"{id}: an answer {prob.shape} for a case {case.shape}")
-        if len(case.shape) != 2:
+        if case.chunked:
             place = self.place(id)
             kind, about = place.dtype, {**place.about, "plan": place.plan}
             store = Store.begin(place.store, case.axes, prob.shape, kind, about=about)
@@ -217,7 +219,7 @@ class Predictions:
         self._note(case, write_with(self.prob_path(id), write))
 
     def place(self, id: str) -> Place:
-        """Return where the answer of a volume is streamed to; ``finish`` notes it."""
+        """Return where the answer of a case in chunks is streamed to; ``finish`` notes it."""
         case, info = self.case(id), self.info
         decides = [info.plan(), case.sha256, case.axes, *case.shape, *case.members]
         return Place(
@@ -234,7 +236,7 @@ class Predictions:
         )
 
     def finish(self, id: str) -> None:
-        """Write the mask of a volume whose answer is stored, and note the case as finished.
+        """Write the mask of a case whose answer is stored in chunks, and note it as finished.
 
         Raises:
             ResourceError: the disk is full; nothing is noted.
@@ -243,7 +245,7 @@ class Predictions:
         self.drop_work(id)
 
     def written(self, id: str) -> int:
-        """Return the bytes on disk of a volume that is being predicted."""
+        """Return the bytes on disk of a case that is being predicted in chunks."""
         place = self.place(id)
         files = [one for folder in (place.work, place.store) for one in folder.rglob("*")]
         return sum(one.stat().st_size for one in files if one.is_file())
@@ -282,7 +284,7 @@ class Predictions:
 
     def _write_mask(self, case: PredictedCase) -> str:
         path, task = self.mask_path(case.id), self.task
-        if len(case.shape) == 2 or not (task.kind == "restore" or self.decision.pixelwise):
+        if not case.chunked or not (task.kind == "restore" or self.decision.pixelwise):
             ((_, _, answer),) = self.decided(case.id)
             return write_mask(path, self._as_stored(case, answer), task)
         shape = (task.outputs, *case.shape)
@@ -290,7 +292,8 @@ class Predictions:
         def slabs() -> Iterator[NDArray[Any]]:
             return (self._as_stored(case, one) for *_, one in self.decided(case.id))
 
-        return write_slabs(path, slabs, task, shape, values=self._writes.kind_of_file)
+        write = write_bands if case.banded else write_slabs
+        return write(path, slabs, task, shape, values=self._writes.kind_of_file)
 
     @property
     def _writes(self) -> AsIs:

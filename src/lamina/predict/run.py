@@ -16,10 +16,11 @@ from lamina.bundle import Bundle, load_bundles, versions
 from lamina.data.case import Case
 from lamina.errors import DataError, PartialError, RecipeError
 from lamina.files import sweep
+from lamina.predict.bands import bands
 from lamina.predict.crew import Crew
 from lamina.predict.engine import Member, plan_case, predict_case, stream_case
 from lamina.predict.info import Info, PredictedCase
-from lamina.predict.inputs import Input, gather, open_input
+from lamina.predict.inputs import Input, gather, open_input, open_valid
 from lamina.predict.memory import keep_memory
 from lamina.predict.policy import Chosen, Policy
 from lamina.predict.precision import choose, choose_device, explain, name_of
@@ -87,7 +88,7 @@ def predict(
     info = info.model_copy(update={"predict": options, "corrupted": corrupt})
     found = Predictions.create(out, info, overwrite=overwrite)
     sweep(out)
-    volumes = [volume for _, volume, _ in opened.cases.values()]
+    volumes = [case.image for _, case, _ in opened.cases.values()]
     size = batch or bundles[0].recipe.predict.batch or crew.fit(volumes, memory)
     if progress:
         say(f"{explain(precision, where)}, {size} tiles per forward pass")
@@ -112,7 +113,7 @@ def predict(
 class _Opened:
     """The cases that can be read, who answers for each, and the files that are bad."""
 
-    cases: dict[str, tuple[PredictedCase, Volume, Chosen]] = field(default_factory=dict)
+    cases: dict[str, tuple[PredictedCase, Case, Chosen]] = field(default_factory=dict)
     failed: list[dict[str, str]] = field(default_factory=list)
 
     def refuse(self, path: str, error: DataError) -> None:
@@ -135,6 +136,7 @@ def _open(
     for one in listed:
         try:
             volume = open_input(one.path, recipe, one.id, corrupt=corrupt)
+            valid = open_valid(one.path, recipe, one.id)
             offset, span = recipe.data.stored(volume, recipe.task)
         except DataError as error:
             if len(listed) == 1:
@@ -143,7 +145,7 @@ def _open(
             continue
         sha256 = source_digest([str(one.path)])
         chosen = policy.choose(one.id, sha256)
-        for part in recipe.frame.chosen([Case(one.id, one.id, volume)], slices):
+        for part in recipe.frame.chosen([Case(one.id, one.id, volume, valid=valid)], slices):
             if part.id in opened.cases:
                 raise DataError(_double(one, opened.cases[part.id][0].source))
             case = PredictedCase(
@@ -153,11 +155,12 @@ def _open(
                 axes=part.image.axes,
                 shape=part.image.shape,
                 members=tuple(crew.name(*pair) for pair in chosen.members),
+                banded=crew.streams(part.image),
                 offset=offset,
                 span=span,
                 known=chosen.known,
             )
-            opened.cases[part.id] = (case, part.image, chosen)
+            opened.cases[part.id] = (case, part, chosen)
     if not opened.cases:
         raise DataError(f"none of {len(listed)} images can be read: {opened.failed[0]['why']}")
     return opened
@@ -195,15 +198,9 @@ def _predict_all(
     found: Predictions, opened: _Opened, crew: Crew, size: int, *, progress: bool
 ) -> dict[str, int]:
     counts = {"predicted": 0, "kept": 0, "redecided": 0}
-    slices = crew.bundles[0].recipe.frame.slices
-    steps = {
-        id: 1
-        if slices is None or len(volume.axes) == 2
-        else sum(volume.shape[volume.axes.index(a)] for a in slices.axes if a in volume.axes)
-        for id, (_, volume, _) in opened.cases.items()
-    }
+    steps = {id: _steps(case, one.image, crew) for id, (case, one, _) in opened.cases.items()}
     with Bar("predicting", sum(steps.values())) as bar:
-        for id, (_, volume, chosen) in opened.cases.items():
+        for id, (_, case, chosen) in opened.cases.items():
             before = "kept" if found.finished(id) else "redecided"
             if before == "kept" or found.redecide(id):
                 found.drop_work(id)  # of a run that was killed at the last moment
@@ -211,22 +208,30 @@ def _predict_all(
                 bar.advance(steps[id])
                 continue
             try:
-                _predict(
-                    found, id, volume, crew.members(chosen), crew, size, bar, progress=progress
-                )
+                _predict(found, case, crew.members(chosen), crew, size, bar, progress=progress)
             except DataError as error:
                 if len(opened.cases) == 1:
                     raise
-                opened.refuse(volume.name, error)
+                opened.refuse(case.image.name, error)
                 continue
             counts["predicted"] += 1
     return counts
 
 
+def _steps(case: PredictedCase, volume: Volume, crew: Crew) -> int:
+    """Return what the bar counts of a case: slices, bands, or one."""
+    recipe = crew.bundles[0].recipe
+    if case.banded:
+        return len(bands(case.shape, recipe.task.outputs))
+    slices = recipe.frame.slices
+    if slices is None or len(volume.axes) == 2:
+        return 1
+    return sum(volume.shape[volume.axes.index(a)] for a in slices.axes if a in volume.axes)
+
+
 def _predict(
     found: Predictions,
-    id: str,
-    volume: Volume,
+    case: Case,
     members: Sequence[Member],
     crew: Crew,
     size: int,
@@ -234,28 +239,30 @@ def _predict(
     *,
     progress: bool,
 ) -> None:
-    """Predict one case into the folder: an image in memory, a volume slab by slab."""
+    """Predict one case into the folder: an image in memory, what is large part by part."""
     recipe, device, precision = crew.bundles[0].recipe, crew.device, crew.precision
-    if len(volume.axes) == 2:
-        prob = predict_case(volume, members, recipe, device=device, precision=precision, batch=size)
+    predicted, volume = found.case(case.id), case.image
+    if not predicted.chunked:
+        prob = predict_case(case, members, recipe, device=device, precision=precision, batch=size)
         bar.advance()
-        found.add(id, prob)
+        found.add(case.id, prob)
         return
-    ahead = plan_case(volume, members, recipe, device=device, precision=precision, batch=size)
-    ahead.check_disk(found.folder, found.written(id))
-    for line in ahead.lines() if progress else ():
-        say(line)
+    if not predicted.banded:
+        ahead = plan_case(volume, members, recipe, device=device, precision=precision, batch=size)
+        ahead.check_disk(found.folder, found.written(case.id))
+        for line in ahead.lines() if progress else ():
+            say(line)
     stream_case(
-        volume,
+        case,
         members,
         recipe,
-        place=found.place(id),
+        place=found.place(case.id),
         device=device,
         precision=precision,
         batch=size,
         progress=bar.advance,
     )
-    found.finish(id)
+    found.finish(case.id)
 
 
 def _tell(summary: dict[str, Any], opened: _Opened, *, progress: bool) -> None:

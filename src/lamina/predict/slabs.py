@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from lamina.data.frame import Slices
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
+from lamina.predict.image import answer_image
 from lamina.predict.job import Job
 from lamina.volume import Plane, Volume
 
@@ -163,11 +164,11 @@ class Answers:
         for number, index in enumerate(range(slab.start, slab.stop)):
             plane = Plane(held, slab.axis, index, self._context)
             if found is None:  # the network says how many outputs there are
-                first = self._job.image(plane, None)
+                first = answer_image(self._job, plane)
                 found = self._room((slab.stop - slab.start, *first.shape))
                 found[0] = first
             else:
-                self._job.image(plane, found[number])
+                answer_image(self._job, plane, found[number])
             self._tick()
         if found is None:
             raise ValueError("a slab holds at least one slice")

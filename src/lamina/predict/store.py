@@ -1,4 +1,4 @@
-"""Answers of volumes on disk: a Zarr v3 array (K, *S) that is written and read a box at a time.
+"""Answers of volumes and large images on disk: a Zarr v3 array (K, *S), written a box at a time.
 
 Every chunk is written, and a missing one is refused: Zarr itself would read it as a constant.
 """
@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 from lamina.errors import DataError
-from lamina.files import make_folder, refusal_said
+from lamina.files import fault, make_folder, refusal_said
 from lamina.geometry.region import Region
 
 _CHUNK = 2**18  # voxels: 64 x 64 x 64
@@ -124,6 +124,22 @@ class Store:
         """
         with refusal_said(self.path):
             self.array[(slice(None), *box.slices)] = values
+
+    def put(self, region: Region, values: NDArray[Any]) -> str:
+        """Write (K, *region.shape) chunk by chunk; return ``digest`` of the region.
+
+        Raises:
+            ResourceError: the disk is full.
+            DataError: chunks vanished while they were written.
+        """
+        for box in self.boxes(region):
+            inside = box.shift(tuple(-a for a in region.start)).slices
+            self.write(box, np.asarray(values[(slice(None), *inside)], self.array.dtype))
+            fault("store.after_chunk")
+        sha256 = self.digest(region)
+        if sha256 is None:
+            raise DataError(f"{self.path}: chunks vanished while they were written")
+        return sha256
 
     def read(self, box: Region | None = None) -> NDArray[Any]:
         """Return (K, *box.shape) as it is stored; None: all of it.

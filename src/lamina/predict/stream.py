@@ -19,7 +19,6 @@ Letters: K outputs, t slices of a slab, h and w rows and columns of a slice, S t
 from __future__ import annotations
 
 import hashlib
-import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -32,16 +31,14 @@ import torch
 from numpy.typing import NDArray
 
 from lamina.data.frame import Slices
-from lamina.errors import DataError
-from lamina.files import append_line, digest, fault, read_lines, replacing
+from lamina.files import digest, fault, replacing
 from lamina.geometry.region import Region
 from lamina.predict.job import Job
+from lamina.predict.ledger import Ledger
 from lamina.predict.means import Kind, activate
 from lamina.predict.slabs import Answers, Slab, as_stored, cut, thickness
 from lamina.predict.store import Store
 from lamina.volume import Volume
-
-LEDGER = "slabs.jsonl"
 
 
 @dataclass(frozen=True)
@@ -83,7 +80,7 @@ class Walk:
         self._cuts = [cut(volume, a, t) for a, t in zip(slices.axes, thick, strict=True)]
         self._share = np.float32(1 / len(thick))
         self._work = place.work
-        self._ledger = _Ledger(place.work, f"{place.plan} {thick}")
+        self._ledger = Ledger(place.work, f"{place.plan} {thick}")
         self._store = Store.begin(
             place.store,
             volume.axes,
@@ -113,16 +110,19 @@ class Walk:
         for slab in missing:
             found = self._sum(number, slab)
             last = number == len(self._cuts) - 1
-            sha256 = self._write(slab, found) if last else self._keep(number, slab, found)
+            if last:
+                sha256 = self._store.put(slab.within(self._whole), found)
+            else:
+                sha256 = self._keep(number, slab, found)
             fault("slab.before_ledger")
-            self._ledger.note(number, slab, sha256)
+            self._ledger.note(number, slab.start, sha256)
             fault("slab.after_ledger")
         if number:
             shutil.rmtree(self._work / str(number - 1), ignore_errors=True)
             fault("slab.after_removal")
 
     def _done(self, number: int, slab: Slab) -> bool:
-        sha256 = self._ledger.digest(number, slab)
+        sha256 = self._ledger.digest(number, slab.start)
         if sha256 is None:
             return False
         if number < len(self._cuts) - 1:
@@ -158,41 +158,8 @@ class Walk:
                 stream.write(values.data)
         return sha256.hexdigest()
 
-    def _write(self, slab: Slab, found: NDArray[np.float32]) -> str:
-        """Write the answer into the store, chunk by chunk; return the digest of its files."""
-        region = slab.within(self._whole)
-        for box in self._store.boxes(region):
-            self._store.write(box, np.asarray(found[_inside(slab, box)], self._store.array.dtype))
-            fault("store.after_chunk")
-        sha256 = self._store.digest(region)
-        if sha256 is None:
-            raise DataError(f"{self._store.path}: chunks vanished while they were written")
-        return sha256
-
     def _path(self, number: int, slab: Slab) -> Path:
         return self._work / str(number) / f"{slab.start:06d}.float32"
-
-
-class _Ledger:
-    """Which slabs are done, and the digests of what they wrote."""
-
-    def __init__(self, folder: Path, plan: str) -> None:
-        self._path = folder / LEDGER
-        rows = read_lines(self._path)
-        if not rows or rows[0].get("plan") != plan:
-            shutil.rmtree(folder, ignore_errors=True)
-            append_line(self._path, json.dumps({"plan": plan}))
-            rows = []
-        self._done: dict[tuple[int, int], str] = {
-            (row["axis"], row["start"]): row["sha256"] for row in rows if "axis" in row
-        }
-
-    def digest(self, number: int, slab: Slab) -> str | None:
-        return self._done.get((number, slab.start))
-
-    def note(self, number: int, slab: Slab, sha256: str) -> None:
-        row = {"axis": number, "start": slab.start, "sha256": sha256}
-        append_line(self._path, json.dumps(row))
 
 
 def activate_in_place(kind: Kind, logits: NDArray[np.float32]) -> None:

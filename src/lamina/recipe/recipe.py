@@ -78,6 +78,17 @@ class Predict(Spec):
     mean_of: MeanOf = MeanOf()
     """Average logits or probabilities at each level."""
 
+    border_tiles: Literal["moved", "beyond"] = "moved"
+    """Where the last tiles of a row or column lie: moved back to end at the border, or going on by
+    whole steps beyond it, where the value 0 is seen (INK-22)."""
+
+    only_valid: bool = False
+    """Images that say where pixels count, such as by the mask of a fragment: answer there only.
+    Tiles without such a pixel are skipped, and the answer is 0 elsewhere (INK-22, INK-23)."""
+
+    rounding: Literal["none", "uint8"] = "none"
+    """uint8: cut the probabilities of each member to 255ths before their mean (INK-26)."""
+
     slices: tuple[Share, ...] = ()
     """Predict only these slices of volumes along each axis of frame.slices, each an image of its
     own answered by its own axis, at shares of the length such as 0.25 (NOISE-17); none: whole
@@ -85,6 +96,15 @@ class Predict(Spec):
 
     batch: int | None = Field(default=None, ge=1)
     """Tiles per forward pass; null: as many as the memory allows, up to 8."""
+
+    @model_validator(mode="after")
+    def _probabilities_are_rounded(self) -> Self:
+        if self.rounding != "none" and self.mean_of.members == "logit":
+            raise ValueError(
+                f"predict.rounding is {self.rounding}, which cuts probabilities, and "
+                "predict.mean_of.members is logit; set one of the two aside"
+            )
+        return self
 
 
 class Recipe(Spec):
@@ -249,6 +269,15 @@ class Recipe(Spec):
             raise ValueError(
                 f"predict.mean_of.members is {members}, which is for probabilities; a restore "
                 "task has values, set it to probability"
+            )
+        if self.task.kind == "restore" and self.predict.rounding != "none":
+            raise ValueError(
+                f"predict.rounding is {self.predict.rounding}, which cuts probabilities; a restore "
+                "task has values, set it to none"
+            )
+        if self.predict.only_valid and self.frame.slices is not None:
+            raise ValueError(
+                "predict.only_valid is for images, and frame.slices cuts volumes; leave one out"
             )
         return self
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 import lamina
 from lamina.bundle import versions
 from lamina.data.case import Case
-from lamina.predict.engine import Member, predict_case
+from lamina.predict.engine import Member, can_stream, predict_case, stream_case
 from lamina.predict.predictions import HEADER, Info, PredictedCase, Predictions, source_digest
 from lamina.progress import Bar
 from lamina.train.fold import Trained
@@ -44,17 +44,21 @@ def predict_held_out(job: Job, trained: Trained) -> float:
         for case in held_out:
             if not predictions.finished(case.id):
                 members = members or [_member(job, trained, kept) for _, kept in trained.members]
-                answer = predict_case(
-                    case.image,
-                    members,
-                    job.recipe,
-                    device=job.accelerator.device,
-                    precision=job.precision,
-                )
-                predictions.add(case.id, answer)
+                _predict(job, case, members, predictions)
             trial.add(case, predictions.prob(case.id))
             bar.advance()
     return trial.result().value
+
+
+def _predict(job: Job, case: Case, members: Sequence[Member], predictions: Predictions) -> None:
+    device, precision = job.accelerator.device, job.precision
+    if predictions.case(case.id).banded:
+        place = predictions.place(case.id)
+        stream_case(case, members, job.recipe, place=place, device=device, precision=precision)
+        predictions.finish(case.id)
+        return
+    answer = predict_case(case, members, job.recipe, device=device, precision=precision)
+    predictions.add(case.id, answer)
 
 
 def _earlier(folder: Path) -> Info | None:
@@ -90,6 +94,7 @@ def _info(job: Job, trained: Trained, cases: Sequence[Case]) -> Info:
 
 def _case(job: Job, trained: Trained, case: Case) -> PredictedCase:
     offset, span = job.recipe.data.stored(case.image, job.task)
+    frames = [job.recipe.at(kept.stage).frame for _, kept in trained.members]
     return PredictedCase(
         id=case.id,
         source=case.image.name,
@@ -97,6 +102,7 @@ def _case(job: Job, trained: Trained, case: Case) -> PredictedCase:
         axes=case.image.axes,
         shape=case.image.shape,
         members=tuple(name for name, _ in trained.members),
+        banded=can_stream(case.image.shape, frames, job.task.outputs),
         offset=offset,
         span=span,
         known="held_out",

@@ -87,6 +87,6 @@ def validate(
     trial = Trial(recipe, task)
     slices = recipe.frame.slices
     for case in recipe.frame.chosen(cases, slices.judge if slices else ()):
-        answer = predict_case(case.image, [member], plain, device=device, precision=precision)
+        answer = predict_case(case, [member], plain, device=device, precision=precision)
         trial.add(case, answer)
     return trial.result()
