@@ -65,7 +65,8 @@ def move_layers(
 
     Layer z of a column is its value at (z - shift) / scale, linear between two layers, 0 outside
     of 0 to Z - 1; whole numbers are rounded, halves up. Each pixel follows its own shift and
-    scale (INK-9). Places are float32, so that values of 16 bits lie within 0.72 of exact ones.
+    scale (INK-9). Places are float64, so that whole numbers are the nearest to the exact ones but
+    for a thousandth.
 
     Args:
         stack: (n, h, w), the layers ``first`` to ``first + n``; at least those of
@@ -89,66 +90,70 @@ def move_layers(
     out = np.empty((stop - start, *stack.shape[1:]), kind)
     if kind.kind == "f":
         stack = stack.astype(np.float32, copy=False)
-    unit = np.reciprocal(scale, dtype=np.float32)
     total = first + len(stack) if depth is None else depth
-    move_runs(
-        np.ascontiguousarray(stack), unit, -shift * unit, start, first, total, kind.kind != "f", out
-    )
+    move_runs(np.ascontiguousarray(stack), shift, scale, start, first, total, kind.kind != "f", out)
     return out
 
 
-def _interpolate(low: Any, high: Any, place: Any, base: Any, whole: bool, out: Any) -> None:
-    """Fill a run between two layers; ``place`` less ``base`` is the share of the higher one."""
+def _interpolate(low: Any, high: Any, share: Any, whole: bool, out: Any) -> None:
+    """Fill a run between two layers, ``share`` of the way to the higher one."""
     if whole:
         for i in range(out.size):
             a = np.float32(low[i])
-            found = a + (place[i] - base) * (np.float32(high[i]) - a)
-            out[i] = np.floor(found + _HALF)
+            out[i] = np.floor(a + share[i] * (np.float32(high[i]) - a) + _HALF)
     else:
         for i in range(out.size):
             a = np.float32(low[i])
-            out[i] = a + (place[i] - base) * (np.float32(high[i]) - a)
+            out[i] = a + share[i] * (np.float32(high[i]) - a)
 
 
 interpolate: Any = _compile(_interpolate)
 
 
-def _at_the_end(last: Any, place: Any, base: Any, out: Any) -> None:
-    """Fill a run from the last layer on: its values where a place is just there, else 0."""
+def _at_the_end(last: Any, share: Any, out: Any) -> None:
+    """Fill a run that begins at the last layer: its values where a place is just there, else 0."""
     for i in range(out.size):
-        out[i] = last[i] if place[i] == base else 0
+        out[i] = last[i] if share[i] == 0 else 0
 
 
 at_the_end: Any = _compile(_at_the_end)
 
 
+def _find_places(z: float, unit: Any, offset: Any, index: Any, share: Any) -> None:
+    """Fill the layer below z * unit + offset of each column, and the share of the next one."""
+    for x in range(unit.size):
+        place = z * unit[x] + offset[x]
+        below = np.floor(place)
+        index[x] = np.int32(below)
+        share[x] = np.float32(place - below)
+
+
+find_places: Any = _compile(_find_places)
+
+
 def _move_runs(
-    stack: Any, unit: Any, offset: Any, start: int, first: int, depth: int, whole: bool, out: Any
+    stack: Any, shift: Any, scale: Any, start: int, first: int, depth: int, whole: bool, out: Any
 ) -> None:
-    """Fill ``out`` (m, h, w); the place of layer z in a column is z * unit + offset."""
+    """Fill ``out`` (m, h, w); ``whole`` where its numbers are to be rounded."""
     layers, rows, columns = stack.shape
-    place, index = np.empty(columns, np.float32), np.empty(columns, np.int32)
+    unit, offset = np.empty(columns, np.float64), np.empty(columns, np.float64)
+    index, share = np.empty(columns, np.int32), np.empty(columns, np.float32)
     for y in range(rows):
+        for x in range(columns):
+            unit[x] = 1.0 / scale[y, x]
+            offset[x] = -shift[y, x] * unit[x]
         for k in range(out.shape[0]):
-            z = np.float32(start + k)
-            for x in range(columns):
-                place[x] = z * unit[y, x] + offset[y, x]
-                index[x] = np.int32(np.floor(place[x]))
+            find_places(float(start + k), unit, offset, index, share)
             x = 0
             while x < columns:
                 at, stop = index[x], x + 1
                 while stop < columns and index[stop] == at:
                     stop += 1
-                row, run, base = out[k, y, x:stop], place[x:stop], np.float32(at)
-                here = at - first
-                if at < 0 or at >= depth or here < 0 or here >= layers:
-                    row[:] = 0
-                elif at == depth - 1:
-                    at_the_end(stack[here, y, x:stop], run, base, row)
-                elif here + 1 < layers:
-                    interpolate(
-                        stack[here, y, x:stop], stack[here + 1, y, x:stop], run, base, whole, row
-                    )
+                row, run, here = out[k, y, x:stop], share[x:stop], at - first
+                if 0 <= at < depth - 1 and 0 <= here < layers - 1:
+                    interpolate(stack[here, y, x:stop], stack[here + 1, y, x:stop], run, whole, row)
+                elif at == depth - 1 and 0 <= here < layers:
+                    at_the_end(stack[here, y, x:stop], run, row)
                 else:
                     row[:] = 0
                 x = stop
