@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from lamina.data.catalogs import Corrupt, CsvRle, Folder, Fragments, VolumePairs
+from lamina.data.catalogs.fragments import name_of
 from lamina.data.csv_table import read_table
 from lamina.data.names import nfc
 from lamina.data.readers import SUFFIXES, has_suffix, is_image, open_volume, stem_of
@@ -134,14 +135,14 @@ def _fragments(path: Path, data: Fragments) -> Iterator[Input]:
     if not path.exists():
         raise DataError(f"{path}: no such file or folder")
     if data.stack_of(path.parent) == path.parent / path.name:
-        yield Input(nfc(path.resolve().parent.name), path)
+        yield Input(name_of(path.parent), path)
         return
     stacks = [data.stack_of(folder) for folder in data.fragments(path)] if path.is_dir() else []
     if not stacks:
         raise DataError(
             f"{path}: is no fragment and holds none; a fragment is a folder with a '{data.image}'"
         )
-    yield from (Input(nfc(one.resolve().parent.name), one) for one in stacks if one is not None)
+    yield from (Input(name_of(one.parent), one) for one in stacks if one is not None)
 
 
 def _folder(folder: Path, recipe: Recipe) -> Iterator[Input]:
