@@ -15,7 +15,7 @@ import zarr
 from PIL import Image
 
 from lamina.errors import DataError, RecipeError
-from lamina.predict.inputs import gather, open_input
+from lamina.predict.inputs import gather, open_input, open_valid
 from lamina.recipe.recipe import Recipe
 from lamina.volume import read_all
 
@@ -174,3 +174,51 @@ def test_images_of_a_corrupt_catalog_lie_where_it_says(root: Path, make: Any) ->
     assert ids(recipe, root) == ["b", "sub/a"]
     whole = make.recipe(data={"kind": "corrupt"}, task={"kind": "restore"}, loss=[{"kind": "mse"}])
     assert ids(whole, root) == ["images/b", "images/sub/a", "masks/b"]
+
+
+@pytest.fixture
+def ink(make: Any) -> Recipe:
+    return make.recipe(  # type: ignore[no-any-return]
+        data={"kind": "fragments", "layers": [1, 3]},
+        frame={"channels": 2, "normalise": {"kind": "fixed"}},
+    )
+
+
+@pytest.fixture
+def scroll(tmp_path: Path) -> Path:
+    for name in ("a", "b"):
+        folder = tmp_path / "test" / name / "surface_volume"
+        folder.mkdir(parents=True)
+        for layer in range(4):
+            tifffile.imwrite(folder / f"{layer:02d}.tif", np.full((6, 5), 10 * layer, np.uint16))
+    mask = np.zeros((6, 5), np.uint8)
+    mask[2:4] = 255
+    Image.fromarray(mask).save(tmp_path / "test" / "a" / "mask.png")
+    return tmp_path / "test"
+
+
+def test_ink_1_a_fragment_without_labels_is_one_image_of_its_layers(
+    scroll: Path, ink: Recipe
+) -> None:
+    for given in (scroll, scroll / "a", scroll / "a" / "surface_volume"):
+        first, *others = gather([given], ink)
+        assert (first.id, first.path) == ("a", scroll / "a" / "surface_volume")
+        assert [one.id for one in others] == (["b"] if given == scroll else [])
+    image = open_input(first.path, ink, first.id)
+    assert (image.axes, image.shape, image.channels) == ("yx", (6, 5), 2)
+    assert read_all(image)[:, 0, 0].tolist() == [10, 20]
+
+
+def test_ink_22_a_fragment_counts_inside_its_mask_or_everywhere(scroll: Path, ink: Recipe) -> None:
+    valid = open_valid(scroll / "a" / "surface_volume", ink)
+    assert valid is not None
+    assert read_all(valid)[0, :, 0].tolist() == [0, 0, 1, 1, 0, 0]
+    assert open_valid(scroll / "b" / "surface_volume", ink) is None
+
+
+def test_what_is_no_fragment_is_refused(scroll: Path, ink: Recipe) -> None:
+    (scroll / "empty").mkdir()
+    with pytest.raises(DataError, match="is no fragment and holds none"):
+        gather([scroll / "empty"], ink)
+    with pytest.raises(DataError, match="no such file or folder"):
+        gather([scroll / "c"], ink)

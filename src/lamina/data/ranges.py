@@ -12,7 +12,8 @@ from pathlib import Path
 
 from lamina.data.case import Case
 from lamina.data.stretch import Stretched
-from lamina.data.unpack import behind, says
+from lamina.data.unpack import says
+from lamina.data.views import behind
 from lamina.errors import DataError
 from lamina.files import read_json, write_json
 from lamina.progress import Bar

@@ -11,8 +11,8 @@ import hashlib
 import math
 import re
 import shutil
-from collections.abc import Sequence
-from dataclasses import dataclass, field, is_dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
+from lamina.data.flatten import Flattened
 from lamina.data.layers import Layers
-from lamina.data.pieces import grain_of, pieces
+from lamina.data.pieces import PIECE, grain_of, pieces
 from lamina.data.readers import NpyVolume
 from lamina.data.stretch import Stretched
+from lamina.data.views import behind
 from lamina.errors import ResourceError
 from lamina.files import make_folder, write_with
 from lamina.geometry.region import Region
@@ -33,6 +35,8 @@ from lamina.volume import Crop, Packed, Transposed, Volume
 
 def unpacked(cases: Sequence[Case], folder: Path) -> list[Case]:
     """Return cases whose packed volumes of three axes, or layers of these, are read from copies.
+
+    So are aligned layers, as they are aligned; their maps are fitted.
 
     Copies of an earlier call are used again as long as the volumes' files are the same. A
     stretched volume is copied as it is stretched, so that one of bytes takes a byte a voxel.
@@ -160,13 +164,25 @@ class _Writer:
         volume = self.volume
         shape = volume.shape if volume.channels == 1 else (volume.channels, *volume.shape)
         array: Any = np.lib.format.open_memmap(path, "w+", volume.dtype, shape)
-        for region in pieces(volume):
+        for region in _boxes(volume):
             values = volume.read(region)
             if volume.channels == 1:
                 array[region.slices] = values[0]
             else:
                 array[(slice(None), *region.slices)] = values
         array.flush()
+
+
+def _boxes(volume: Volume) -> Iterator[Region]:
+    """Yield boxes that cover a volume; of aligned layers rows of all, since they come together."""
+    if not isinstance(volume, Crop) or not isinstance(volume.source, Flattened):
+        yield from pieces(volume)
+        return
+    depth, rows, columns = volume.shape
+    tall = grain_of(volume)[1]
+    step = max(PIECE // (depth * columns * tall), 1) * tall
+    for row in range(0, rows, step):
+        yield Region((0, row, 0), (depth, min(row + step, rows), columns))
 
 
 def _whole(volume: Volume) -> Volume:
@@ -181,7 +197,8 @@ def _whole(volume: Volume) -> Volume:
 def _key(volume: Volume) -> str | None:
     """Return what names the copy of a volume; None where it needs none of its own."""
     stack = volume.source if isinstance(volume, Layers) else volume
-    if len(stack.axes) != 3 or max(grain_of(stack)) == 1:
+    moved = isinstance(volume, Layers) and isinstance(stack, Flattened)
+    if len(stack.axes) != 3 or (max(grain_of(stack)) == 1 and not moved):
         return None
     said = says(volume)
     return None if said is None else hashlib.sha256(said.encode()).hexdigest()[:16]
@@ -194,23 +211,19 @@ def says(volume: Volume) -> str | None:
     """
     if isinstance(volume, Packed):
         return f"{volume.stamp()} {volume.axes} {volume.shape} {volume.channels} {volume.dtype}"
-    if not isinstance(volume, Layers | Stretched | Transposed):
+    if not isinstance(volume, Flattened | Layers | Stretched | Transposed):
         return None
     inner = says(volume.source)
     if inner is None:
         return None
     if isinstance(volume, Transposed):
         return f"{inner} {volume.order}"
+    if isinstance(volume, Flattened):
+        return f"{inner} {volume.maps.digest()}"
     if isinstance(volume, Layers):
         return f"{inner} layers {volume.first} {volume.count}"
     like = None if volume.like is None else says(volume.like)
     return f"{inner} {volume.stretch.model_dump_json()}{'' if like is None else f' like {like}'}"
-
-
-def behind(volume: Volume) -> Volume | None:
-    """Return the volume that a view looks at; None for volumes that are no views."""
-    source = getattr(volume, "source", None)
-    return source if is_dataclass(volume) and isinstance(source, Volume) else None
 
 
 def _bytes(volume: Volume) -> int:

@@ -9,6 +9,7 @@ from typing import Any
 
 from lamina.data.case import Case
 from lamina.data.catalogs import Fragments, VolumePairs
+from lamina.data.flatten import align
 from lamina.data.ranges import measure
 from lamina.data.splits import warnings_of
 from lamina.data.unpack import unpacked
@@ -19,6 +20,7 @@ from lamina.task import Task
 
 UNPACKED = "unpacked"
 RANGES = "ranges.json"
+CURVES = "curves"
 
 
 @dataclass(frozen=True)
@@ -53,20 +55,25 @@ class Opened:
     def prepared(self, folder: Path) -> Opened:
         """Return the same with volumes ready to be sliced in any order.
 
-        Volumes in packed chunks are read from copies in ``folder``/unpacked; ranges of stretched
-        volumes are measured, and remembered in ``folder``/ranges.json.
+        Fragments are aligned as ``data.prepare`` says; what is measured for it is kept in
+        ``folder``/curves, and the curve of the reference goes into the recipe. Volumes in packed
+        chunks are read from copies in ``folder``/unpacked; ranges of stretched volumes are
+        measured, and remembered in ``folder``/ranges.json.
 
         Raises:
             ResourceError: the copies do not fit the disk.
             DataError: a volume cannot be read.
         """
-        data, cases = self.recipe.data, self.cases
+        recipe, data, cases = self.recipe, self.recipe.data, self.cases
         if not isinstance(data, Fragments | VolumePairs):
             return self
+        if isinstance(data, Fragments) and (how := align(cases, folder / CURVES)) is not None:
+            data = data.model_copy(update={"prepare": how})
+            recipe = recipe.model_copy(update={"data": data})
         if data.unpack == "once":
             cases = unpacked(cases, folder / UNPACKED)
         measure(cases, folder / RANGES)
-        return replace(self, cases=cases)
+        return replace(self, recipe=recipe, cases=cases)
 
     def warnings(self) -> list[str]:
         """What a person should know before training (L07)."""

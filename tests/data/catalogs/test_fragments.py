@@ -15,12 +15,15 @@ from pydantic import ValidationError
 
 from lamina.data.bits import Bits, bits_of
 from lamina.data.catalogs import Fragments
+from lamina.data.flatten import Flatten
 from lamina.data.fragment_parts import parts_of
 from lamina.data.layers import Layers
 from lamina.data.splits import Folds
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
+from lamina.recipe.load import load_recipe
 from lamina.task import Task
+from lamina.train.opening import open_data
 from lamina.volume import ArrayVolume, read_all
 
 SHAPE = (8, 60, 50)
@@ -192,6 +195,48 @@ def test_parts_that_leave_a_fragment_or_overlap_are_refused(
         parts_of("equal_area", bits_of(ArrayVolume(ellipse()[None] * 0, "yx")), "2")
     with pytest.raises(ValidationError, match="is no rectangle"):
         Fragments(parts={"2": ((0.5, 0.2, 0, 1),)})
+
+
+def bent(shift: int, seed: int) -> NDArray[np.uint16]:
+    """Return a stack whose bright sheet lies ``shift`` layers deeper than the reference's."""
+    depth = np.arange(40)[:, None, None] - 18 - shift
+    noise = np.random.default_rng(seed).integers(0, 200, (40, *SHAPE[1:]))
+    return (20000 + 30000 * np.exp(-((depth / 5.0) ** 2)) + noise).astype(np.uint16)
+
+
+def test_prepared_fragments_lie_at_the_depth_of_the_reference(tmp_path: Path) -> None:
+    """INK-6, INK-10: aligned once and written down, or as each crop is read."""
+    for name, shift in (("1", 0), ("2", 5)):
+        folder = write(tmp_path / "data", name)
+        for number, layer in enumerate(bent(shift, int(name))):
+            tifffile.imwrite(folder / "surface_volume" / f"{number:02d}.tif", layer)
+    prepare = Flatten(reference="1", slices=(8, 30), tile=32, step=16, shrink=1)
+    recipe = load_recipe("folder-laptop").model_copy(
+        update={"data": Fragments(layers=(10, 28), prepare=prepare), "split": Folds(count=2)}
+    )
+    for unpack in ("once", "never"):
+        data = recipe.data.model_copy(update={"unpack": unpack})
+        opened = open_data(recipe.model_copy(update={"data": data}), tmp_path / "data")
+        ready = opened.prepared(tmp_path / "run")
+        first, second = (read_all(case.image).astype(float) for case in ready.cases)
+        stored = bent(5, 2)[10:28].astype(float)
+        assert np.abs(stored - first)[:, 5:-5, 5:-5].mean() > 5000
+        assert np.abs(second - first)[:, 5:-5, 5:-5].mean() < 500
+        assert isinstance(ready.recipe.data, Fragments)
+        assert ready.recipe.data.prepare is not None
+        assert ready.recipe.data.prepare.curve is not None
+        # A new fragment is aligned without the reference, by the curve that the bundle holds.
+        (tmp_path / "data" / "1").rename(tmp_path / "away")
+        alone = ready.recipe.data.open_image(tmp_path / "data" / "2" / "surface_volume")
+        np.testing.assert_array_equal(read_all(alone), second)
+        (tmp_path / "away").rename(tmp_path / "data" / "1")
+    assert len(list((tmp_path / "run" / "unpacked").iterdir())) == 2
+
+
+def test_a_reference_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, "1")
+    with pytest.raises(RecipeError, match="reference is '3'"):
+        Fragments(prepare=Flatten(reference="3", slices=(1, 6))).open(tmp_path, Task())
 
 
 @pytest.mark.data

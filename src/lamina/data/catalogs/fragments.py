@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ from pydantic import Field, field_validator
 from lamina.data.bits import Bits, bits_of
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.flatten import Flatten, Stack, flattened
 from lamina.data.fragment_parts import Parts, parts_of
 from lamina.data.layers import Layers, open_layers
 from lamina.data.names import nfc
@@ -68,9 +70,13 @@ class Fragments(Catalog):
     fill: Fill = "refuse"
     """Chunks of Zarr and HDF5 arrays that are not stored: refuse, or allow as empty ones."""
 
+    prepare: Flatten | None = None
+    """Align the layers of all fragments to those of one of them (INK-2 to INK-7); null: as they
+    are stored."""
+
     unpack: Literal["once", "never"] = "once"
-    """Layers in packed strips or chunks are unpacked once into the run folder, since crops are
-    drawn in any order; or every crop decodes all that it touches."""
+    """Layers in packed strips or chunks, and aligned ones, are written once into the run folder,
+    since crops are drawn in any order; or every crop decodes and moves all that it touches."""
 
     @field_validator("layers")
     @classmethod
@@ -85,7 +91,7 @@ class Fragments(Catalog):
         """List every fragment with labels, cut into its parts.
 
         Raises:
-            RecipeError: the task is not binary.
+            RecipeError: the task is not binary, or ``prepare`` names no fragment.
             DataError: there is no fragment, or none with labels; shapes differ; a layer is missing.
         """
         if task.kind != "binary":
@@ -107,8 +113,12 @@ class Fragments(Catalog):
         if len(labelled) < len(folders):
             without = ", ".join(one.name for one in folders if one not in labelled)
             say(f"{root}: {without}: no '{self.labels}'; passed over")
-        self._check_parts(root, [nfc(folder.name) for folder in labelled])
-        cases = self._cases(labelled)
+        self._check_parts(root, [name_of(folder) for folder in labelled])
+        opened = self._opened(labelled)
+        reference: Stack | None = None
+        if self.prepare is not None and self.prepare.curve is None:
+            reference = self.prepare.reference_of([stack for _, stack in opened])
+        cases = [case for path, stack in opened for case in self._cases(path, stack, reference)]
         return Listing(tuple(cases), task.names or ("ink",))
 
     def fragments(self, root: Path) -> Iterator[Path]:
@@ -132,19 +142,35 @@ class Fragments(Catalog):
         """Open a stack and return its layers as channels, as for training.
 
         Args:
-            stack: What ``stack_of`` returned.
+            stack: What ``stack_of`` returned. Aligned is it only where ``prepare`` has a curve, as
+                in the recipe of a bundle.
 
         Raises:
             DataError: a layer is missing or broken, or there are fewer than ``layers`` asks for.
         """
-        source = self._stack(stack)
-        first, stop = self.layers or (0, source.shape[0])
-        if stop > source.shape[0]:
-            raise DataError(
-                f"{stack}: has {source.shape[0]} layers, and data.layers is {[first, stop]}; "
-                "set it to fit"
-            )
-        return Layers(source, first, stop - first)
+        return self._layers(self.open_stack(stack), None)
+
+    def open_valid(self, stack: Path) -> Bits | None:
+        """Read where the fragment of a stack is papyrus; None where no file says so.
+
+        Raises:
+            DataError: the mask cannot be read.
+        """
+        return self.open_mask(stack.parent)
+
+    def open_stack(self, path: Path) -> Stack:
+        """Open a stack with the mask and, where there are labels, the ink beside it.
+
+        Args:
+            path: What ``stack_of`` returned.
+
+        Raises:
+            DataError: a layer is missing or broken, or mask or ink cannot be read.
+        """
+        folder = path.parent
+        labels = folder / self.labels
+        ink = bits_of(open_volume(labels)) if labels.is_file() else None
+        return Stack(name_of(folder), self._volume(path), self.open_mask(folder), ink)
 
     def open_mask(self, folder: Path) -> Bits | None:
         """Read where a fragment is papyrus; None where no file says so.
@@ -155,7 +181,19 @@ class Fragments(Catalog):
         path = folder / self.mask
         return bits_of(open_volume(path)) if path.is_file() else None
 
-    def _stack(self, path: Path) -> Volume:
+    def _layers(self, stack: Stack, reference: Stack | None) -> Layers:
+        source = stack.volume
+        first, stop = self.layers or (0, source.shape[0])
+        if stop > source.shape[0]:
+            raise DataError(
+                f"{source.name}: has {source.shape[0]} layers, and data.layers is "
+                f"{[first, stop]}; set it to fit"
+            )
+        if self.prepare is not None:
+            source = flattened(stack, self.prepare, reference)
+        return Layers(source, first, stop - first)
+
+    def _volume(self, path: Path) -> Volume:
         if path.is_dir() and not is_image(path):
             return open_layers(path)
         axes = "zyx" if path.is_file() and sniff(path) in ("tiff", "npy") else None
@@ -164,13 +202,16 @@ class Fragments(Catalog):
             raise DataError(f"{path}: has axes '{volume.axes}', and a stack of layers has three")
         return volume
 
-    def _cases(self, folders: Sequence[Path]) -> list[Case]:
-        cases: list[Case] = []
+    def _opened(self, folders: Sequence[Path]) -> list[tuple[Path, Stack]]:
+        """Return the stacks of all folders and where they lie; all problems are told at once."""
+        found: list[tuple[Path, Stack]] = []
         problems: list[str] = []
         with Bar("opening fragments", len(folders)) as bar:
             for folder in folders:
+                path = self.stack_of(folder)
                 try:
-                    cases += self._fragment(folder)
+                    if path is not None:
+                        found.append((path, self.open_stack(path)))
                 except DataError as error:
                     problems.append(str(error))
                 bar.advance()
@@ -180,27 +221,20 @@ class Fragments(Catalog):
             raise DataError(
                 listed(f"{len(problems)} of {len(folders)} fragments cannot be used", problems)
             )
-        return cases
+        return found
 
-    def _fragment(self, folder: Path) -> list[Case]:
-        stack, name = self.stack_of(folder), nfc(folder.name)
-        if stack is None:
-            raise ValueError(f"{folder}: is no fragment")
-        ink, mask = bits_of(open_volume(folder / self.labels)), self.open_mask(folder)
-        whole = Case(name, name, self.open_image(stack), ink, mask, (str(stack),))
+    def _cases(self, path: Path, stack: Stack, reference: Stack | None) -> list[Case]:
+        name, mask, ink = stack.id, stack.mask, stack.ink
+        whole = Case(name, name, self._layers(stack, reference), ink, mask, (str(path),))
         if name not in self.parts:
-            return [replace(whole, facts=_facts(name, ink, mask, Region.whole(ink.shape)))]
-        if mask is None:
+            return [replace(whole, facts=_facts(stack, Region.whole(whole.image.shape)))]
+        if not isinstance(mask, Bits):
             raise DataError(
-                f"{folder}: has no '{self.mask}', and data.parts cuts by its area; add it"
+                f"{path.parent}: has no '{self.mask}', and data.parts cuts by its area; add it"
             )
-        boxes = parts_of(self.parts[name], mask, str(folder))
+        boxes = parts_of(self.parts[name], mask, str(path.parent))
         return [
-            replace(
-                whole.crop(box, name + letter),
-                group=name + letter,
-                facts=_facts(name, ink, mask, box),
-            )
+            replace(whole.crop(box, name + letter), group=name + letter, facts=_facts(stack, box))
             for letter, box in boxes.items()
         ]
 
@@ -210,12 +244,18 @@ class Fragments(Catalog):
             say(f"{root}: data.parts names {', '.join(idle)}, which is no fragment here")
 
 
-def _facts(name: str, ink: Bits, mask: Bits | None, box: Region) -> Mapping[str, float | str]:
-    rows, columns = box.shape
-    area = ink.area(box)
+def name_of(folder: Path) -> str:
+    """Return what the fragment in a folder is called."""
+    return nfc(folder.name or folder.resolve().name)
+
+
+def _facts(stack: Stack, box: Region) -> Mapping[str, float | str]:
+    area = stack.ink.area(box) if isinstance(stack.ink, Bits) else 0
     return {
-        "fragment": name,
+        "fragment": stack.id,
         "classes": "0" if area else "",
         "area_0": area,
-        "mask_area": rows * columns if mask is None else mask.area(box),
+        "mask_area": (
+            stack.mask.area(box) if isinstance(stack.mask, Bits) else math.prod(box.shape)
+        ),
     }

@@ -14,7 +14,7 @@ from lamina.data.case import Case
 from lamina.data.flatten.curves import Stack
 from lamina.data.flatten.flatten import Flatten
 from lamina.data.flatten.maps import Maps
-from lamina.data.unpack import behind
+from lamina.data.views import behind
 from lamina.errors import DataError
 from lamina.geometry.depth import move_layers, moved_type, needed_layers
 from lamina.geometry.region import Region
