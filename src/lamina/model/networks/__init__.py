@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from lamina.model.networks.albunet import AlbuNet
 from lamina.model.networks.base import Network
 from lamina.model.networks.dncnn import Dncnn
+from lamina.model.networks.drunet import Drunet
 from lamina.model.networks.encoded import Encoded
 from lamina.model.networks.nafnet import Nafnet
 from lamina.model.networks.pixel_shuffle import PixelShuffle
@@ -18,7 +19,15 @@ from lamina.model.networks.smp import Smp
 from lamina.model.networks.upconv_unet import UpconvUnet
 
 AnyNetwork = Annotated[
-    Smp | AlbuNet | Dncnn | Nafnet | PixelShuffle | QuarterUnet | SliceFusion | UpconvUnet,
+    Smp
+    | AlbuNet
+    | Dncnn
+    | Drunet
+    | Nafnet
+    | PixelShuffle
+    | QuarterUnet
+    | SliceFusion
+    | UpconvUnet,
     Field(discriminator="kind"),
     BeforeValidator(unet_unless_told),
 ]
@@ -27,6 +36,7 @@ __all__ = [
     "AlbuNet",
     "AnyNetwork",
     "Dncnn",
+    "Drunet",
     "Encoded",
     "Nafnet",
     "Network",
