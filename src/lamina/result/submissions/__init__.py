@@ -11,16 +11,21 @@ from lamina.result.submissions.coordinates_npz import CoordinatesNpz, read_coord
 from lamina.result.submissions.severstal import Severstal
 from lamina.result.submissions.siim import Siim, sample_ids
 from lamina.result.submissions.slices_npz import SlicesNpz
+from lamina.result.submissions.vesuvius import Vesuvius
 
 AnySubmission = Annotated[
-    CoordinatesNpz | Severstal | Siim | SlicesNpz, Field(discriminator="kind")
+    CoordinatesNpz | Severstal | Siim | SlicesNpz | Vesuvius, Field(discriminator="kind")
 ]
 
-FORMATS: dict[str, type[CoordinatesNpz] | type[Severstal] | type[Siim] | type[SlicesNpz]] = {
+FORMATS: dict[
+    str,
+    type[CoordinatesNpz] | type[Severstal] | type[Siim] | type[SlicesNpz] | type[Vesuvius],
+] = {
     "severstal": Severstal,
     "siim": Siim,
     "coordinates_npz": CoordinatesNpz,
     "slices_npz": SlicesNpz,
+    "vesuvius": Vesuvius,
 }
 """What the command line calls them."""
 
@@ -33,6 +38,7 @@ __all__ = [
     "Siim",
     "SlicesNpz",
     "Submission",
+    "Vesuvius",
     "read_coordinates",
     "sample_ids",
 ]
