@@ -14,9 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.data.border import read_padded
 from lamina.data.case import Case
 from lamina.data.corrupted import Corrupted, uncovered
-from lamina.data.frame import Frame, read_padded
+from lamina.data.frame import Frame
 from lamina.data.normalise import AnyNormalise, check_finite
 from lamina.data.sample import Draw, Sample
 from lamina.data.table import changed, limits, normalised

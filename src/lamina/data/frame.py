@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
+from lamina.data.border import Border, read_padded
 from lamina.data.case import Case
 from lamina.data.depth import Depth
 from lamina.data.normalise import AnyNormalise, DatasetStats, check_finite
@@ -17,8 +18,6 @@ from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.spec import Spec
 from lamina.volume import Volume
-
-Border = Literal["reflect", "zero"]
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 """A place along an axis, as a share of its length."""
@@ -275,39 +274,3 @@ class Frame(Spec):
                 f"set frame.channels to {stored}"
             )
         return stored
-
-
-def read_padded(volume: Volume, region: Region, border: Border) -> NDArray[Any]:
-    """Return the pixels of ``region``, (C, *region.shape) in the stored type, padded outside.
-
-    ``reflect`` mirrors without repeating the edge, as often as needed, so that an image of any
-    size fills any region; the only pixel of an axis of length 1 is repeated.
-    """
-    if region.within(volume.shape):
-        return volume.read(region)
-    if border == "zero":
-        inside = region.clip(volume.shape)
-        out = np.zeros((volume.channels, *region.shape), volume.dtype)
-        if min(inside.shape) > 0:
-            at = inside.shift(tuple(-a for a in region.start))
-            out[(slice(None), *at.slices)] = volume.read(inside)
-        return out
-    places = [
-        _mirror(np.arange(a, b), n)
-        for a, b, n in zip(region.start, region.stop, volume.shape, strict=True)
-    ]
-    needed = Region(
-        tuple(int(axis.min()) for axis in places),
-        tuple(int(axis.max()) + 1 for axis in places),
-    )
-    pixels = volume.read(needed)
-    for axis, (place, first) in enumerate(zip(places, needed.start, strict=True)):
-        pixels = pixels.take(place - first, axis=axis + 1)
-    return pixels
-
-
-def _mirror(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:
-    """Fold places onto 0..length-1 as 2 1 0 1 2 3 2 1 ..."""
-    period = max(2 * (length - 1), 1)
-    folded = places % period
-    return np.minimum(folded, period - folded) if length > 1 else folded

@@ -16,6 +16,7 @@ from lamina.data.transforms.elastic import Elastic
 from lamina.data.transforms.flip import Flip
 from lamina.data.transforms.gamma import Gamma
 from lamina.data.transforms.grid_distort import GridDistort
+from lamina.data.transforms.motion_blur import MotionBlur
 from lamina.data.transforms.noise import Noise
 from lamina.data.transforms.one_of import OneOf
 from lamina.data.transforms.optical_distort import OpticalDistort
@@ -36,6 +37,7 @@ __all__ = [
     "Flip",
     "Gamma",
     "GridDistort",
+    "MotionBlur",
     "Noise",
     "OneOf",
     "OpticalDistort",

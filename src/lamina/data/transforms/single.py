@@ -11,6 +11,7 @@ from lamina.data.transforms.elastic import Elastic
 from lamina.data.transforms.flip import Flip
 from lamina.data.transforms.gamma import Gamma
 from lamina.data.transforms.grid_distort import GridDistort
+from lamina.data.transforms.motion_blur import MotionBlur
 from lamina.data.transforms.noise import Noise
 from lamina.data.transforms.optical_distort import OpticalDistort
 from lamina.data.transforms.rot90 import Rot90
@@ -27,6 +28,7 @@ Single = (
     | Gamma
     | Noise
     | Blur
+    | MotionBlur
     | Sharpen
     | Clahe
     | Cutout
