@@ -110,3 +110,46 @@ def test_a_lattice_that_cannot_cover_is_refused(
 ) -> None:
     with pytest.raises(ValueError, match=message):
         TileGrid(shape, tile, step)
+
+
+@pytest.mark.parametrize(
+    ("extent", "tile", "step", "starts"),
+    [
+        (8, 4, 4, (0, 4)),
+        (9, 4, 4, (0, 4, 8)),
+        (9, 4, 2, (0, 2, 4, 6)),
+        (8, 4, 3, (0, 3, 6)),
+        (3, 4, 2, (0,)),
+        (1, 1, 1, (0,)),
+    ],
+)
+def test_INK_22_starts_beyond_the_border_by_hand(
+    extent: int, tile: int, step: int, starts: tuple[int, ...]
+) -> None:
+    """INK-22: no tile is moved back."""
+    assert TileGrid((extent,), (tile,), (step,), beyond=True).starts == (starts,)
+
+
+@pytest.mark.parametrize("extent", [1, 100, 384, 385, 575, 576, 577, 1000, 6330])
+@pytest.mark.parametrize(("tile", "step"), [(384, 192), (384, 48), (384, 384)])
+def test_INK_22_it_is_the_lattice_of_a_volume_padded_to_a_multiple_of_the_step(
+    extent: int, tile: int, step: int
+) -> None:
+    """INK-22: padded at the end to a multiple of the step, and at least to a tile."""
+    padded = max(-(-extent // step) * step, tile)
+    found = TileGrid((extent,), (tile,), (step,), beyond=True).starts[0]
+    assert found == tuple(range(0, padded - tile + 1, step))
+
+
+@given(grids())
+def test_a_lattice_that_goes_on_covers_every_pixel_and_names_its_tiles(grid: TileGrid) -> None:
+    lattice = TileGrid(grid.shape, grid.tile, grid.step, beyond=True)
+    for one in (grid, lattice):
+        assert [one.region(number) for number in range(len(one))] == list(one)
+    for starts, extent, tile, step in zip(
+        lattice.starts, grid.shape, grid.tile, grid.step, strict=True
+    ):
+        assert starts[0] == 0
+        assert starts[-1] + tile >= extent
+        assert set(np.diff(starts)) <= {step}
+        assert starts[-1] < max(extent, 1)

@@ -286,7 +286,7 @@ def submit(
         str | None,
         typer.Option(
             "--format",
-            help="severstal, siim, coordinates_npz or slices_npz; default: the recipe's.",
+            help="severstal, siim, vesuvius, coordinates_npz or slices_npz; default: the recipe's.",
             show_default=False,
         ),
     ] = None,
