@@ -16,6 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.data.lookup import look_up
 from lamina.data.transforms import Table
 
 Picked = Sequence[tuple[Table, Any]]
@@ -93,4 +94,4 @@ def _look_up(image: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
     if image.dtype == np.uint8:
         rows = np.ascontiguousarray(image).reshape(-1, image.shape[-1])
         return np.asarray(cv2.LUT(rows, values.reshape(1, 256))).reshape(image.shape)
-    return np.take(values, image)
+    return look_up(image, values)

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lamina.chance import rng as generator
+from lamina.data.lookup import look_up
 from lamina.data.transforms.base import Patch, Touch
 
 
@@ -55,7 +56,7 @@ class Noise(Touch):
         image, (std, seed) = patch.image, picked
         step = _quantiles() * np.float32(std * (patch.high - patch.low))
         drawn = np.frombuffer(generator(seed, "noise").bytes(2 * image.size), np.uint16)
-        noisy = np.take(step, drawn).reshape(image.shape)
+        noisy = look_up(drawn, step).reshape(image.shape)
         noisy += image
         if np.issubdtype(image.dtype, np.integer):
             limits = np.iinfo(image.dtype)
