@@ -5,12 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any
 
+import cv2
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from scipy.ndimage import map_coordinates
 
 from lamina.chance import rng
 from lamina.data.case import Case
+from lamina.data.depth import Depth
 from lamina.data.fetch import fetch
 from lamina.data.frame import Frame
 from lamina.data.normalise import Fixed
@@ -33,7 +36,7 @@ from lamina.data.transforms import (
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.task import Task
-from lamina.volume import ArrayVolume
+from lamina.volume import ArrayVolume, read_all
 
 ALL: tuple[AnyTransform, ...] = (
     Noise(p=1),
@@ -252,3 +255,75 @@ def test_noise_7_an_image_may_lie_at_the_top_left_of_a_larger_region() -> None:
     assert not found.image[:, 5:].any()
     assert not found.image[:, :, 6:].any()
     assert found.valid.sum() == 30
+
+
+@pytest.mark.parametrize("sides", [(16, 16), (48, 40), (33, 64)])
+def test_ink_13_a_crop_of_any_size_is_resized_as_opencv_resizes_it(sides: tuple[int, int]) -> None:
+    case = picture(96, channels=3)
+    region = Region((32, 32), (64, 64))
+    frame = Frame(size=(32, 32), channels=3, normalise=Fixed(scale=1.0))
+    draw = Draw(0, region, sides=sides)
+    found = fetch(case, draw, frame, frame.normalise, (), BINARY, rng(0, "x"))
+    rows, columns = sides
+    # The middle of region and crop is between pixels 47 and 48, or on one for an odd side.
+    top, left = 48 - rows / 2, 48 - columns / 2
+    y = (np.arange(32) + 0.5) * rows / 32 - 0.5 + top
+    x = (np.arange(32) + 0.5) * columns / 32 - 0.5 + left
+    stored = read_all(case.image).astype(float)
+    for plane, expected in zip(found.image, stored, strict=True):
+        smooth = map_coordinates(expected, np.meshgrid(y, x, indexing="ij"), order=1)
+        np.testing.assert_allclose(plane, smooth, atol=4)  # OpenCV weighs in steps of 1/32 pixel
+    if sides == (16, 16):
+        crop = stored[:, 40:56, 40:56].astype(np.uint8)
+        large = np.stack([cv2.resize(plane, (32, 32)) for plane in crop])
+        inner = (slice(None), slice(1, -1), slice(1, -1))  # the rim shows what is beside the crop
+        np.testing.assert_allclose(found.image[inner], large[inner], atol=4)
+    assert set(np.unique(found.target)) <= {0.0, 1.0}  # masks by the nearest pixel
+
+
+def test_ink_14_all_layers_and_the_target_are_moved_alike() -> None:
+    """A crop of any size, turned, distorted: every layer as if it were alone."""
+    y, x = np.mgrid[0:96, 0:96]
+    plane = (y + 2 * x).astype(np.uint16) * 100
+    case = make(np.repeat(plane[None], 18, 0), ((y // 8 + x // 8) % 2).astype(np.uint8)[None])
+    frame = Frame(size=(32, 32), channels=18, normalise=Fixed(scale=1.0))
+    steps = (Affine(rotate=45, scale=(1, 1), shift=0, p=1), Flip(), Rot90(), GridDistort(p=1))
+    draw = Draw(0, Region((32, 32), (64, 64)), sides=(40, 44))
+    found = fetch(case, draw, frame, frame.normalise, steps, BINARY, rng(3, "x"))
+    assert (found.image == found.image[:1]).all()
+    alone = replace(case, image=ArrayVolume(plane[None]))
+    one = fetch(alone, draw, Frame(size=(32, 32)), frame.normalise, steps, BINARY, rng(3, "x"))
+    np.testing.assert_array_equal(one.image[0], found.image[7])
+    np.testing.assert_array_equal(one.target, found.target)
+
+
+def test_ink_13_a_sample_shows_some_layers_from_anywhere_resized_after_the_move() -> None:
+    """Trunc(see q) layers next to one another, of which the place and number are random."""
+    layers = np.arange(24, dtype=np.uint16)[:, None, None] * 1000
+    case = make(np.broadcast_to(layers, (24, 64, 64)), np.zeros((1, 64, 64), np.uint8))
+    frame = Frame(
+        size=(32, 32), channels=24, depth=Depth(see=18, factor=1.33), normalise=Fixed(scale=1.0)
+    )
+    seen = set()
+    for seed in range(60):
+        sample = get(case, Region((0, 0), (32, 32)), (Affine(p=1),), seed=seed, frame=frame)
+        assert sample.image.shape == (18, 32, 32)
+        line = sample.image[:, 16, 16] / 1000
+        assert (sample.image == sample.image[:, :1, :1]).all()
+        steps = np.diff(line[2:-2])
+        np.testing.assert_allclose(steps, steps[0], atol=2e-3)  # equally far apart
+        count = round(float(steps[0]) * 18)
+        assert 13 <= count <= 23
+        first = round(float(line.mean() - (count - 1) / 2))
+        assert 0 <= first <= 24 - count
+        seen.add((first, count))
+    assert len(seen) > 30
+
+
+def test_equal_draws_of_layers_are_equal_samples() -> None:
+    case = picture(64, channels=12, dtype=np.uint16)
+    frame = Frame(size=(32, 32), channels=12, depth=Depth(see=8), normalise=Fixed(scale=1.0))
+    region = Region((3, 5), (35, 37))
+    first, again, other = (get(case, region, ALL, seed=s, frame=frame) for s in (1, 1, 2))
+    np.testing.assert_array_equal(first.image, again.image)
+    assert (first.image != other.image).any()
