@@ -7,6 +7,7 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -54,9 +55,9 @@ def _read(path: Path, stack: Stack, options: Mapping[str, int]) -> Curves | None
         return None
     grid = TileGrid(shape, (tile, tile), (step, step), centred=False)
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             parts = {part: stored[part] for part in _PARTS}
-    except (OSError, ValueError, KeyError, EOFError):
+    except (OSError, ValueError, KeyError, EOFError, BadZipFile):
         return None
     cells = tuple(len(edges) - 1 for edges in edges_of(grid))
     if any(one.shape not in (cells, (*cells, depth)) for one in parts.values()):
