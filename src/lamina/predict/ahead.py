@@ -21,9 +21,9 @@ class Ahead:
     that the next line shares with this one are kept.
     """
 
-    def __init__(self, source: Volume, budget: int = BUDGET) -> None:
+    def __init__(self, source: Volume) -> None:
         """Hold nothing yet."""
-        self._source, self._budget = source, budget
+        self._source = source
         self._box = Region((0, 0), (0, 0))
         self._pixels: NDArray[Any] = np.empty((source.channels, 0, 0), source.dtype)
 
@@ -63,7 +63,7 @@ class Ahead:
     def _wide(self, region: Region) -> Region:
         width = self.shape[1]
         rows = max(region.shape[0], 1)
-        columns = self._budget // (rows * self.channels * self.dtype.itemsize)
+        columns = BUDGET // (rows * self.channels * self.dtype.itemsize)
         if columns >= width:
             return Region((region.start[0], 0), (region.stop[0], width))
         stop = min(max(region.start[1] + columns, region.stop[1]), width)
