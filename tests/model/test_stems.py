@@ -51,6 +51,7 @@ def test_sum_answers_a_grey_image_as_if_it_were_stored_three_times() -> None:
 
 @pytest.mark.parametrize("inputs", [1, 2, 4, 7])
 def test_cyclic_agrees_with_the_model_library(inputs: int) -> None:
+    """INK-17: 1 channel is the sum of the planes, n > 1 repeat them cyclically times 3 / n."""
     from segmentation_models_pytorch.encoders._utils import patch_first_conv
 
     conv = torch.nn.Conv2d(3, 4, 3)

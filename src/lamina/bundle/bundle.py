@@ -21,7 +21,6 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 import lamina
@@ -31,6 +30,7 @@ from lamina.bundle.tensors import fill, read_tensors, write_tensors
 from lamina.data.normalise import AnyNormalise
 from lamina.errors import BundleError
 from lamina.files import digest, replacing, safe_join, write_bytes, write_json, write_text
+from lamina.model.layout import channels_last
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision
@@ -241,7 +241,7 @@ class Bundle:
         blank = recipe.network.model_copy(update={"weights": "none"})
         network = blank.build(recipe.frame.inputs, self.task.outputs)
         fill(network, self.weights(number), self._place(number))
-        return network.eval().to(memory_format=torch.channels_last)
+        return channels_last(network.eval())
 
     def save(self, path: Path) -> None:
         """Write the folder; members that are there with the right content stay untouched."""

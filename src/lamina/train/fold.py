@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lamina import files
 from lamina.chance import rng
 from lamina.errors import BundleError, RecipeError
+from lamina.model.layout import channels_last
 from lamina.recipe.stage import Stage
 from lamina.train.checkpoint import best_of
 from lamina.train.ema import Average
@@ -158,7 +159,7 @@ def _network(
         best = stage.start == "best"
         kept = best_of(position, recipe.monitor) if best else position.members[stage.start][0]
         network.load_state_dict(load_file(job.folder / kept.stage / kept.file))
-    return network.to(job.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload, no-any-return]
+    return channels_last(network.to(job.accelerator.device))
 
 
 def _next(job: Job, position: Position) -> Position:

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 import lamina
 from lamina.bundle import versions
 from lamina.data.case import Case
+from lamina.model.layout import channels_last
 from lamina.predict.engine import Member, can_stream, predict_case, stream_case
 from lamina.predict.predictions import HEADER, Info, PredictedCase, Predictions, source_digest
 from lamina.progress import Bar
@@ -70,7 +71,7 @@ def _member(job: Job, trained: Trained, kept: Kept) -> Member:
     option = recipe.network.model_copy(update={"weights": "none"})
     network = option.build(recipe.frame.inputs, job.task.outputs)
     network.load_state_dict(load_file(trained.path(kept)))
-    network.eval().to(job.accelerator.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    channels_last(network.eval().to(job.accelerator.device))
     return Member(network, job.normalise, frame=recipe.frame, tile=recipe.tile)
 
 

@@ -26,6 +26,7 @@ from lamina.data.normalise import AnyNormalise
 from lamina.data.truth import truth
 from lamina.data.values import with_unit
 from lamina.errors import RecipeError
+from lamina.model.layout import channels_last
 from lamina.model.losses import total
 from lamina.model.metrics import Psnr, Ssim
 from lamina.model.networks import AnyNetwork
@@ -113,7 +114,7 @@ class _Bench:
         seed = int(rng(recipe.seed, "probe").integers(2**31))
         torch.manual_seed(seed)  # the same start wherever networks are alike
         network = recipe.network.build(recipe.frame.inputs, recipe.task.outputs).to(self.device)
-        network.to(memory_format=torch.channels_last)
+        channels_last(network)
         count = sum(one.numel() for one in network.parameters())
         spent, kept, loss = self._train(recipe, network, steps)
         ssim, psnr = self._judge(recipe, network)

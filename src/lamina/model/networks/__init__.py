@@ -17,6 +17,7 @@ from lamina.model.networks.quarter_unet import QuarterUnet
 from lamina.model.networks.slice_fusion import SliceFusion, unet_unless_told
 from lamina.model.networks.smp import Smp
 from lamina.model.networks.upconv_unet import UpconvUnet
+from lamina.model.networks.volume_unet import VolumeUnet
 
 AnyNetwork = Annotated[
     Smp
@@ -27,7 +28,8 @@ AnyNetwork = Annotated[
     | PixelShuffle
     | QuarterUnet
     | SliceFusion
-    | UpconvUnet,
+    | UpconvUnet
+    | VolumeUnet,
     Field(discriminator="kind"),
     BeforeValidator(unet_unless_told),
 ]
@@ -45,4 +47,5 @@ __all__ = [
     "SliceFusion",
     "Smp",
     "UpconvUnet",
+    "VolumeUnet",
 ]
