@@ -328,7 +328,7 @@ def report(
 @door
 def demo(
     job: Annotated[
-        str, typer.Argument(help="Which job: steel, xray, faults or denoise.")
+        str, typer.Argument(help="Which job: steel, xray, faults, denoise or ink.")
     ] = "steel",
     out: Annotated[Path, typer.Option("--out", help="The folder to work in.")] = Path(
         "lamina-demo"
