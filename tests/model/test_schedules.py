@@ -63,6 +63,7 @@ def test_cosine_holds_at_its_floor_and_covers_the_stage_by_default() -> None:
 
 
 def test_warm_up_and_cosine_of_ink_20() -> None:
+    """INK-20: 0.1 to 1 over the first tenth, 0.01 + 0.99 (1 + cos(pi u)) / 2, and up again."""
     mine = WarmupCosine(start=0.1, floor=0.01, after="swing")
     total = 205
     rise = int(0.1 * total)

@@ -245,6 +245,16 @@ class Recipe(Spec):
         return self
 
     @model_validator(mode="after")
+    def _positives_are_of_masks(self) -> Self:
+        for stage in self.stages:
+            if self.task.kind == "restore" and any(one.kind == "copy_paste" for one in stage.mix):
+                raise ValueError(
+                    f"stages.{stage.name}.mix has copy_paste, which is for masks, and task.kind is "
+                    "restore; leave it out"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _what_is_said_of_an_encoder_has_one(self) -> Self:
         if self.network.encoded:
             return self

@@ -8,6 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from lamina.data.case import Case
+from lamina.data.mixing import AnyMix
 from lamina.data.samplers import AnySampler, Balanced, Mixed, RandomCrop
 from lamina.model.optimizers import AdamW, AnyOptimizer
 from lamina.model.schedules import AnySchedule, Constant
@@ -72,6 +73,9 @@ class Stage(Spec):
     sampler: AnySampler = RandomCrop()
     """What is looked at in an epoch."""
 
+    mix: tuple[AnyMix, ...] = ()
+    """Mix the samples of every batch with one another: cutmix, mixup or copy_paste, in order."""
+
     pseudo: Pseudo | None = None
     """Mix in images with labels of `lamina pseudo`; null: only those with labels of their own."""
 
@@ -102,6 +106,9 @@ class Stage(Spec):
     keep: int = Field(default=1, ge=1)
     """How many best checkpoints stay on disk."""
 
+    keep_last: bool = False
+    """Leave the weights of the stage's end as ``last.safetensors`` in its folder too (INK-21)."""
+
     member: Literal["best", "last", "top", "soup"] = "best"
     """Which weights leave the stage. top: every one of the ``keep`` best is a member, and their
     answers are averaged (SIIM-20, SIIM-27); soup: the mean of their weights is one member, its
@@ -115,6 +122,12 @@ class Stage(Spec):
                 "pseudo mixes batches by source; set sampler.kind to random_crop, or to mixed with "
                 "by: source"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _samples_are_mixed_with_others(self) -> Self:
+        if self.mix and self.batch == 1:
+            raise ValueError("mix mixes samples of a batch, and batch is 1; set it to 2 or more")
         return self
 
     @model_validator(mode="after")

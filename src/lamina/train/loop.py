@@ -22,6 +22,7 @@ from lamina.recipe.stage import Stage
 from lamina.train.checkpoint import Checkpoints
 from lamina.train.job import Job, Training
 from lamina.train.loader import Batch, batches, epoch_of
+from lamina.train.mixing import mix_batch
 from lamina.train.soup import soup
 from lamina.train.state import Kept, Position
 from lamina.train.validate import Judged, validate
@@ -64,6 +65,8 @@ def run_stage(job: Job, now: Training) -> None:
 def _left(job: Job, now: Training, checkpoints: Checkpoints) -> list[Kept]:
     """Return what leaves the stage, best first."""
     position, member = now.position, now.stage.member
+    if now.stage.keep_last and member != "last":
+        checkpoints.last(position, _weights(now))
     if member == "last":
         return [checkpoints.last(position, _weights(now))]
     if member == "soup":
@@ -92,7 +95,7 @@ def _train_epoch(job: Job, now: Training) -> None:
     steps = math.ceil(len(groups) / stage.accumulate)
     with Bar(title, len(groups), done=position.batch) as bar:
         for batch in batches(samples, groups[position.batch :], workers=job.workers):
-            pending.append(batch)
+            pending.append(mix_batch(job, stage, position, batch))
             position.batch += 1
             if len(pending) < stage.accumulate and position.batch < len(groups):
                 continue

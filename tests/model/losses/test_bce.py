@@ -39,10 +39,24 @@ def test_positive_weights_of_outputs_agree_with_torch() -> None:
 
 
 def test_a_positive_weight_is_the_element_weight_of_ink_18() -> None:
+    """INK-18: weight 0.5 on ink, 1 elsewhere, the mean over all elements, not over weights."""
     element = torch.where(TARGET == 1, 0.5, 1.0)
     expected = functional.binary_cross_entropy_with_logits(LOGITS, TARGET, weight=element)
     found = Bce(positive_weight=0.5)(LOGITS, TARGET, exclusive=False)
     torch.testing.assert_close(found, expected)
+
+
+def test_pixels_outside_may_count_as_in_ink_18() -> None:
+    """INK-18: what is outside the papyrus is not excluded; the mean is over all elements."""
+    valid = torch.zeros(2, 1, 4, 4)
+    valid[0, 0, :2] = 1
+    target = TARGET * valid
+    weight = torch.where(target == 1, 0.5, 1.0)
+    expected = functional.binary_cross_entropy_with_logits(LOGITS, target, weight=weight)
+    ink = Bce(positive_weight=0.5, outside="count")
+    torch.testing.assert_close(ink(LOGITS, target, valid, exclusive=False), expected)
+    by_hand = Bce(positive_weight=0.5)(LOGITS, target, valid, exclusive=False)
+    assert by_hand.item() != pytest.approx(expected.item(), rel=1e-3)
 
 
 def test_the_mean_is_over_pixels_that_count() -> None:

@@ -49,6 +49,18 @@ def test_the_steel_setting_is_steel_11_and_scores_empty_against_empty_as_one() -
     assert Dice()(*nothing, exclusive=False).item() == 0
 
 
+def test_the_ink_setting_is_the_dice_of_ink_18() -> None:
+    """INK-18: Dice with smooth 1, over everything at once."""
+    p = LOGITS.sigmoid()
+    expected = 1 - (2 * (p * TARGET).sum() + 1) / (p.sum() + TARGET.sum() + 1)
+    torch.testing.assert_close(
+        Dice(over="all", smooth=1, outside="count")(
+            LOGITS, TARGET, torch.zeros(2, 1, 6, 6), exclusive=False
+        ),
+        expected,
+    )
+
+
 def test_the_fault_setting_is_fault_8() -> None:
     target = one_hot(IDS)
     p = LOGITS.softmax(1)

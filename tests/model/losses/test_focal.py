@@ -32,6 +32,16 @@ def test_alpha_agrees_with_torchvision() -> None:
     torch.testing.assert_close(found, expected)
 
 
+def test_the_alpha_of_an_element_weight_is_that_of_ink_18() -> None:
+    """INK-18: with the weight w of ink, alpha = w / (1 + w), so that ink counts w times."""
+    w = 0.5
+    element = torch.where(TARGET == 1, w, 1.0)
+    q = torch.where(TARGET == 1, LOGITS.sigmoid(), 1 - LOGITS.sigmoid())
+    expected = (element * (1 - q) ** 2 * -q.log()).mean() / (1 + w)
+    found = Focal(alpha=w / (1 + w))(LOGITS, TARGET, exclusive=False)
+    torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
 def test_exclusive_classes_use_the_softmax_probability_of_the_true_class() -> None:
     q = (LOGITS.softmax(1) * ONE_HOT).sum(1)
     expected = ((1 - q) ** 2 * -q.log()).mean()

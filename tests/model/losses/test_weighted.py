@@ -69,3 +69,16 @@ def test_the_combination_of_siim_13_is_clamped_from_below(weights: tuple[int, in
 def test_no_parts_are_refused() -> None:
     with pytest.raises(ValueError, match="at least one"):
         total((), torch.zeros(1, 1, 1, 1), torch.zeros(1, 1, 1, 1), exclusive=False)
+
+
+def test_each_part_says_whether_it_counts_what_is_outside() -> None:
+    """INK-18: BCE over everything, beside a Dice of the papyrus alone."""
+    chance = torch.Generator().manual_seed(8)
+    logits = torch.randn(2, 1, 4, 4, generator=chance)
+    target = torch.randint(0, 2, (2, 1, 4, 4), generator=chance).float()
+    valid = (torch.rand(2, 1, 4, 4, generator=chance) < 0.5).float()
+    _, parts = total((Bce(outside="count"), Dice(smooth=1)), logits, target, valid, exclusive=False)
+    torch.testing.assert_close(parts["bce"], Bce()(logits, target, exclusive=False))
+    torch.testing.assert_close(
+        parts["dice"], Dice(smooth=1)(logits, target, valid, exclusive=False)
+    )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from pydantic import Field
 from torch import Tensor
 
@@ -15,6 +17,10 @@ class Loss(Spec):
     weight: float = Field(default=1.0, gt=0)
     """Factor of this part in the sum of all parts."""
 
+    outside: Literal["ignore", "count"] = "ignore"
+    """What lies outside the valid area, such as beyond the mask of a fragment: it does not count;
+    or it counts like everything else, by a target that is 0 there (INK-18)."""
+
     def __call__(
         self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool
     ) -> Tensor:
@@ -23,9 +29,11 @@ class Loss(Spec):
         Args:
             logits: (B, K, H, W), any floating type; computed in float32.
             target: (B, K, H, W), 0/1 per output (one-hot where exclusive) or values.
-            valid: (B, 1, H, W), 1 where a pixel counts; None: all count.
+            valid: (B, 1, H, W), 1 where a pixel counts; None: all count, as they do for a loss
+                that counts what is outside.
             exclusive: Whether outputs exclude each other (softmax) or not (sigmoid each).
         """
+        valid = None if self.outside == "count" else valid
         return self.judge(counted(logits, target, valid), exclusive=exclusive)
 
     @property

@@ -27,7 +27,8 @@ def total(
         losses: The parts, at least one.
         logits: (B, K, H, W), any floating type.
         target: (B, K, H, W), 0/1 per output (one-hot where exclusive) or values.
-        valid: (B, 1, H, W), 1 where a pixel counts; None: all count.
+        valid: (B, 1, H, W), 1 where a pixel counts, but for parts that count what is outside;
+            None: all count.
         exclusive: Whether outputs exclude each other.
         smoothing: Share e by which the target of every part leaves 0 and 1: t becomes
             e + (1 - 2e) t (STEEL-12); for targets of 0 and 1.
@@ -46,19 +47,22 @@ def total(
         raise ValueError("a loss needs at least one part")
     if smoothing:
         target = smoothing + (1 - 2 * smoothing) * target.float()
-    pixels = counted(logits, target, valid)
-    values = [loss.judge(pixels, exclusive=exclusive) for loss in losses]
+    seen = {
+        outside: counted(logits, target, None if outside == "count" else valid)
+        for outside in {loss.outside for loss in losses}
+    }
+    values = [loss.judge(seen[loss.outside], exclusive=exclusive) for loss in losses]
     if share != 1:
         values = [
             value if loss.adds_up else value * share
             for loss, value in zip(losses, values, strict=True)
         ]
     parts: dict[str, Tensor] = {}
-    seen: dict[str, int] = {}
+    met: dict[str, int] = {}
     for loss, value in zip(losses, values, strict=True):
         kind = str(getattr(loss, "kind", type(loss).__name__.lower()))
-        seen[kind] = seen.get(kind, 0) + 1
-        parts[kind if seen[kind] == 1 else f"{kind}_{seen[kind]}"] = value.detach()
+        met[kind] = met.get(kind, 0) + 1
+        parts[kind if met[kind] == 1 else f"{kind}_{met[kind]}"] = value.detach()
     whole = values[0] * losses[0].weight
     for loss, value in zip(losses[1:], values[1:], strict=True):
         whole = whole + value * loss.weight

@@ -1,0 +1,73 @@
+"""What every mixing of samples promises.
+
+Samples of a batch are mixed once it is stacked, by a generator that belongs to the batch, so that
+the number of workers changes nothing. Letters: B batch, C channels in, K outputs, H and W rows and
+columns.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from lamina.spec import Spec
+
+Floats = NDArray[np.float32]
+
+
+class Stack(NamedTuple):
+    """Stacked samples, or one of them without the first axis, float32."""
+
+    image: Floats
+    """(B, C, H, W), normalised."""
+
+    target: Floats
+    """(B, K, H, W): 0/1 per output, or values."""
+
+    valid: Floats
+    """(B, 1, H, W), 1 where a pixel counts."""
+
+    def sample(self, number: int) -> Stack:
+        """Return one sample; what is written to it is written to the stack."""
+        return Stack(self.image[number], self.target[number], self.valid[number])
+
+
+class Mix(Spec):
+    """A change of samples by another of the same batch."""
+
+    p: float = Field(default=0.5, gt=0, le=1)
+    """Probability that a sample is changed."""
+
+    def mix(self, stack: Stack, *, exclusive: bool, rng: np.random.Generator) -> Stack:
+        """Return new samples; ``stack`` stays as it is.
+
+        Each sample is changed by another one as it was, drawn at random. A batch of one stays.
+
+        Args:
+            stack: A batch.
+            exclusive: Whether the outputs are classes that exclude each other, the first of them
+                the background.
+            rng: Made for this batch.
+        """
+        count = len(stack.image)
+        if count < 2:
+            return stack
+        chosen = np.flatnonzero(rng.random(count) < self.p)
+        partners = (np.arange(count) + rng.integers(1, count, count)) % count
+        mixed = Stack(*(part.copy() for part in stack))
+        for number in map(int, chosen):
+            what = self.draw(stack.image.shape[2:], rng)
+            other = stack.sample(int(partners[number]))
+            self.join(mixed.sample(number), other, what, exclusive=exclusive)
+        return mixed
+
+    def draw(self, size: tuple[int, ...], rng: np.random.Generator) -> Any:
+        """Return what to do to one sample of ``size`` rows and columns."""
+        raise NotImplementedError
+
+    def join(self, own: Stack, other: Stack, what: Any, *, exclusive: bool) -> None:
+        """Change the sample ``own`` by ``other``, in place."""
+        raise NotImplementedError
