@@ -1,7 +1,8 @@
 """Masks held in memory, a bit for each pixel.
 
-A mask in a PNG file is decoded as a whole for every pixel that is asked for; the mask and labels of
-a fragment of 8000 by 8000 pixels take 8 MB each as bits, and a crop of them microseconds.
+A mask in a PNG file would be decoded as a whole for every pixel that is asked for. It is read once,
+some rows at a time; the mask and labels of a fragment of 8000 by 8000 pixels take 8 MB each as
+bits, and a crop of them microseconds.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.label_values import plain
+from lamina.data.readers.png_rows import in_rows
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import Volume, check_within
 
-_BAND = 1 << 24  # pixels that are looked at together
+_BAND = 1 << 22  # pixels that are looked at together
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,6 +73,7 @@ def bits_of(volume: Volume) -> Bits:
     """
     if len(volume.axes) != 2:
         raise DataError(f"{volume.name}: has axes '{volume.axes}'; a mask is an image")
+    volume = in_rows(volume)
     rows, columns = volume.shape
     packed = np.zeros((rows, -(-columns // 8)), np.uint8)
     step = max(_BAND // columns, 1)

@@ -86,6 +86,20 @@ def plan(job: Job, volume: Volume, slices: Slices, outputs: int) -> Plan:
     )
 
 
+def check_room(name: str, folder: Path, kept: int, there: int = 0) -> None:
+    """Refuse what does not fit; ``there`` bytes of it are written already.
+
+    Raises:
+        ResourceError: the disk that holds ``folder`` has too little room.
+    """
+    free = shutil.disk_usage(folder).free
+    if kept > free + there:
+        raise ResourceError(
+            f"{folder}: predicting {name} needs {_size(kept)} of disk, and {_size(free)} are free; "
+            "free some space or choose another --out"
+        )
+
+
 def _tiles(job: Job, plane: Plane) -> int:
     total = 0
     for member in job.members:

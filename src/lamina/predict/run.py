@@ -6,6 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -22,6 +23,7 @@ from lamina.predict.engine import Member, plan_case, predict_case, stream_case
 from lamina.predict.info import Info, PredictedCase
 from lamina.predict.inputs import Input, gather, open_input, open_valid
 from lamina.predict.memory import keep_memory
+from lamina.predict.plan import check_room
 from lamina.predict.policy import Chosen, Policy
 from lamina.predict.precision import choose, choose_device, explain, name_of
 from lamina.predict.predictions import Predictions, source_digest
@@ -247,7 +249,10 @@ def _predict(
         bar.advance()
         found.add(case.id, prob)
         return
-    if not predicted.banded:
+    if predicted.banded:
+        kept = (4 if recipe.task.kind == "restore" else 2) * recipe.task.outputs
+        check_room(volume.name, found.folder, kept * prod(volume.shape), found.written(case.id))
+    else:
         ahead = plan_case(volume, members, recipe, device=device, precision=precision, batch=size)
         ahead.check_disk(found.folder, found.written(case.id))
         for line in ahead.lines() if progress else ():
