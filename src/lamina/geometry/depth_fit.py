@@ -21,6 +21,7 @@ _SHIFT_STEP = 1.0  # layers between starts
 _SCALES = 17  # starts, evenly spaced in the logarithm
 _STARTS = 4  # of the grid that are gone down from, besides no change at all
 _ROUNDS = 60
+_STUCK = 1e6  # damping at which steps are too short to matter
 
 
 @dataclass(frozen=True)
@@ -157,6 +158,8 @@ class _Fit:
             slope = np.where(better[:, None], new_slope, slope)
             cost = np.where(better, new_cost, cost)
             damp = np.where(better, damp / 5, damp * 4).clip(1e-12, 1e12)
+            if not better.any() and damp[np.isfinite(cost)].min(initial=1e12) > _STUCK:
+                break
         return place, unit, np.where(np.isnan(cost), np.inf, cost)
 
 
