@@ -10,8 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from lamina.model.metrics import FBeta
+from lamina.predict.aims import aim_of
 from lamina.result.decisions import Threshold
 from lamina.result.found import Aim
+from lamina.result.pooled import best_threshold
 from lamina.result.search import Tables
 
 Maps = list[tuple[NDArray[np.float16], NDArray[np.bool_]]]
@@ -195,3 +198,47 @@ def test_no_case_and_wrong_shapes_are_a_programmers_mistake() -> None:
         tables.add(np.zeros((1, 2, 2), np.float16), np.zeros((1, 2, 2), np.bool_))
     with pytest.raises(ValueError, match=r"0\.\.1"):
         tables.add(np.full((2, 2, 2), 1.5, np.float16), np.zeros((2, 2, 2), np.bool_))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from([0.5, 1.0, 2.0]),
+    st.integers(1, 3),
+    st.sampled_from([0.0, 0.05, 0.4]),
+    st.sampled_from([0.0, 0.3, 1.0]),
+    st.integers(0, 999),
+)
+def test_INK_24_the_threshold_for_f_beta_is_exact_inside_the_mask(
+    beta: float, count: int, share: float, inside: float, seed: int
+) -> None:
+    """INK-24: F-beta of all pixels inside the mask pooled, at every value of a float16 map."""
+    rng = np.random.default_rng(seed)
+    metric = FBeta(beta=beta, over="pooled")
+    aim = aim_of(metric, outputs=1)
+    tables, pixels = Tables(1), []
+    for _ in range(count):
+        prob = rng.random((1, 6, 7)).astype(np.float16)
+        target, valid = rng.random((1, 6, 7)) < share, rng.random((6, 7)) < inside
+        tables.add(prob, target, valid=valid)
+        pixels.append((prob[0][valid], target[0][valid], prob, target, valid))
+    found = tables.best(aim)
+    scores = np.concatenate([one[0] for one in pixels])
+    truth = np.concatenate([one[1] for one in pixels])
+
+    def f_beta(mask: NDArray[np.bool_]) -> float:
+        hits, predicted, true = (mask & truth).sum(), mask.sum(), truth.sum()
+        if not predicted and not true:
+            return {"one": 1.0, "zero": 0.0, "skip": 1.0}[aim.empty]
+        if not hits:
+            return 0.0
+        precision, recall = hits / predicted, hits / true
+        return float((1 + beta**2) * precision * recall / (beta**2 * precision + recall))
+
+    wanted = max(f_beta(scores > t) for t in {0.0, 1.0, *scores.tolist()})
+    assert found.score == pytest.approx(wanted, abs=1e-9)
+    decided = Threshold(threshold=found.classes[0].threshold)
+    tallies = [metric.tally(decided(prob), target, valid) for _, _, prob, target, valid in pixels]
+    assert metric.score(tallies).value == pytest.approx(wanted, abs=1e-9)
+    if truth.any():
+        best = best_threshold(scores, truth, beta)
+        assert best.score == pytest.approx(wanted, abs=1e-9)
