@@ -252,13 +252,14 @@ def test_ink_16_17_six_windows_of_three_layers_through_one_network(ink: Recipe) 
     assert ink.frame.size == (planar.image_size, planar.image_size)
 
 
-def test_ink_18_ink_weighs_half(ink: Recipe) -> None:
+def test_ink_18_ink_weighs_half_and_what_is_no_papyrus_counts_too(ink: Recipe) -> None:
     (loss,) = ink.loss
     assert isinstance(loss, Bce)
     chance = torch.Generator().manual_seed(0)
     logits = torch.randn(2, 1, 8, 8, generator=chance)
     target = (torch.rand(2, 1, 8, 8, generator=chance) < 0.3).float()
-    found, _ = total(ink.loss, logits, target, exclusive=False)
+    valid = (torch.rand(2, 1, 8, 8, generator=chance) < 0.5).float()
+    found, _ = total(ink.loss, logits, target, valid, exclusive=False)
     each = functional.binary_cross_entropy_with_logits(logits, target, reduction="none")
     weight = torch.where(target == 1, 0.5, 1.0)
     assert found.item() == pytest.approx((weight * each).mean().item(), rel=1e-6)
@@ -291,7 +292,8 @@ def test_ink_20_a_tenth_up_then_half_a_cosine_that_would_rise_again(
 def test_ink_21_24_the_best_epoch_by_f_half_of_whole_fragments_inside_the_mask(
     ink: Recipe, stage: Stage
 ) -> None:
-    assert (stage.member, stage.keep) == ("best", 1)
+    assert (stage.member, stage.keep, stage.keep_last) == ("best", 1, True)
+    assert stage.mix == ()  # INK-15: they exist, and are off
     assert isinstance(ink.monitor, FBeta)
     assert (ink.monitor.beta, ink.monitor.over) == (0.5, "pooled")
     chance = np.random.default_rng(0)
