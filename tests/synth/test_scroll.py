@@ -94,7 +94,7 @@ def gaps(one: Fragment) -> list[NDArray[np.float32]]:
 def test_ink_is_faint_at_its_depth_and_gone_at_others(index: int) -> None:
     one, stack = drawn(index)
     at_ink = contrast(along(stack, one.inked), one.ink, one.mask)
-    assert 0.5 < at_ink < 1.5
+    assert 0.4 < at_ink < 1.2
     for away in (-6, 6, 9):  # outside of the sheet, in its middle, on its verso
         other = along(stack, one.inked + np.float32(away / one.scale))
         assert abs(contrast(other, one.ink, one.mask)) < 0.25
@@ -125,7 +125,7 @@ def test_other_pages_are_as_strong_at_other_depths() -> None:
     }.items():
         seen = along(ink, depth)
         levels[name] = float((seen[one.mask] / one.gain).mean())
-    assert levels["recto"] == pytest.approx(0.14 * one.ink.sum() / one.mask.sum(), rel=0.25)
+    assert levels["recto"] == pytest.approx(0.11 * one.ink.sum() / one.mask.sum(), rel=0.25)
     for name in ("verso", "above", "below"):
         assert levels[name] > 0.4 * levels["recto"]
 

@@ -17,7 +17,7 @@ neighbours     19 layers above and below, by up to 3 more or less; the gap betwe
                of dust, 65 % of the density of papyrus
 depth scale    0.57 to 0.63 of the second, fifth ... fragment, 0.95 to 1.05 of the others
 fibres         12 % of the density of papyrus (deviation); along x above, along y below
-ink            0 to 4 layers below the recto, 14 % of the density of papyrus, patchy
+ink            0 to 4 layers below the recto, 11 % of the density of papyrus, patchy
 noise          10 % of the density of papyrus, white
 grey values    air 9,000 to 20,000; papyrus 11,000 to 19,000 more
 mask           a ragged outline with holes, about 80 % of the area
@@ -55,7 +55,7 @@ _HALF = 6.5  # of the thickness
 _APART = 19.0
 _EDGE = 2.0  # layers from a gap to papyrus
 _GAP = 0.65  # density between sheets
-_FIBRES, _NOISE, _INK = 0.12, 0.10, 0.14  # of the density of papyrus
+_FIBRES, _NOISE, _INK = 0.12, 0.10, 0.11  # of the density of papyrus
 _INK_DEPTH, _INK_REACH = 2.0, 2.2  # layers below the recto, and how far from there
 _DENSER = 0.012  # by layer, towards the recto
 _PAGES = 4  # recto, verso, above, below
