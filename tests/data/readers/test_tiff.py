@@ -204,3 +204,24 @@ def test_jpeg_pages_give_the_colours_they_show(tmp_path: Path) -> None:
     flat = np.full((32, 32, 3), (200, 30, 90), np.uint8)
     path = write(tmp_path / "a.tif", flat, photometric="rgb", compression="jpeg")
     assert read_all(open_volume(path))[:, 5, 5].tolist() == pytest.approx([200, 30, 90], abs=3)
+
+
+def test_a_file_read_band_by_band_is_not_charged_to_the_process(tmp_path: Path) -> None:
+    """What a map has read stays in the system's cache, and not in the memory of the process."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        pytest.skip("the system does not say what is mapped")
+
+    def mapped() -> int:
+        line = next(row for row in status.read_text().splitlines() if row.startswith("RssFile"))
+        return int(line.split()[1]) * 1024
+
+    pixels = np.random.default_rng(0).integers(0, 65536, (4096, 8192)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "a.tif", pixels)
+    volume = open_volume(tmp_path / "a.tif")
+    volume.read(Region((0, 0), (1, 1)))
+    before = mapped()
+    for row in range(0, 4096, 128):
+        part = volume.read(Region((row, 0), (row + 128, 8192)))
+        np.testing.assert_array_equal(part[0], pixels[row : row + 128])
+    assert mapped() - before < 8 << 20  # of 64
