@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from lamina.data.case import Case
 from lamina.data.mixing import AnyMix
-from lamina.data.samplers import AnySampler, Balanced, Mixed, RandomCrop
+from lamina.data.samplers import AnySampler, Balanced, InMask, Mixed, RandomCrop
 from lamina.model.optimizers import AdamW, AnyOptimizer
 from lamina.model.schedules import AnySchedule, Constant
 from lamina.recipe.pseudo import Pseudo
@@ -117,7 +117,9 @@ class Stage(Spec):
     @model_validator(mode="after")
     def _pseudo_images_are_mixed_by_source(self) -> Self:
         by = self.sampler.by if isinstance(self.sampler, Mixed) else "source"
-        if self.pseudo is not None and (by != "source" or isinstance(self.sampler, Balanced)):
+        if self.pseudo is not None and (
+            by != "source" or isinstance(self.sampler, Balanced | InMask)
+        ):
             raise ValueError(
                 "pseudo mixes batches by source; set sampler.kind to random_crop, or to mixed with "
                 "by: source"

@@ -111,3 +111,17 @@ def test_equal_generators_give_equal_draws_and_nothing_valid_is_refused() -> Non
         drawn(InMask(), case("e", half(0.0)))
     with pytest.raises(ValidationError, match="the smaller one first"):
         InMask(scale=(2.0, 0.5))
+
+
+def test_a_share_of_centres_lies_on_the_target_inside_the_mask() -> None:
+    ink = np.zeros((1, 60, 50), np.uint8)
+    ink[0, 30:34, 10:45] = 1  # partly beyond the mask
+    image = ArrayVolume(np.zeros((2, 60, 50), np.uint8))
+    valid = bits_of(ArrayVolume(half()[None].astype(np.uint8)))
+    one = Case("1", "1", image, ArrayVolume(ink), valid)
+    draws = drawn(InMask(count=2000, focus=0.5), one)
+    on = [draw for draw in draws if draw.origin == "target"]
+    assert len(on) == pytest.approx(1000, abs=100)
+    assert {middle(draw) for draw in on} == {(r, c) for r in range(30, 34) for c in range(10, 25)}
+    empty = Case("0", "0", image, ArrayVolume(ink * 0), valid)
+    assert len(drawn(InMask(count=9, focus=1.0), empty)) == 9

@@ -44,6 +44,9 @@ class InMask(Sampler):
     count: int | None = Field(default=None, ge=1)
     """Draws per epoch; null: as the areas say."""
 
+    focus: float = Field(default=0.0, ge=0, le=1)
+    """Probability that the centre is a valid pixel of the target too, where the case has any."""
+
     @field_validator("scale", "aspect")
     @classmethod
     def _ranges_rise(cls, pair: tuple[float, float]) -> tuple[float, float]:
@@ -71,16 +74,18 @@ class InMask(Sampler):
         total = self.count or self.length(areas, size)
         numbers = rng.choice(len(cases), total, p=areas / areas.sum())
         sides = [self._sides(size, rng) for _ in range(total)]
+        focused = rng.random(total) < self.focus
         places: dict[int, list[int]] = defaultdict(list)
         for place, number in enumerate(numbers.tolist()):
             places[number].append(place)
         found: dict[int, Draw] = {}
         for number in sorted(places):  # each mask is held once, and none beside another
             here = places[number]
-            centres = _centres(cases[number], [sides[place] for place in here], rng)
+            wanted = [(sides[place], bool(focused[place])) for place in here]
+            centres = _centres(cases[number], wanted, rng)
             for place, centre in zip(here, centres, strict=True):
-                region = centred(centre, size)
-                found[place] = Draw(number, region, "mask", sides[place])
+                origin = "target" if focused[place] else "mask"
+                found[place] = Draw(number, centred(centre, size), origin, sides[place])
         return [found[place] for place in range(total)]
 
     def length(self, areas: Sequence[float] | NDArray[np.float64], size: Sides) -> int:
@@ -102,10 +107,27 @@ def mask_area(case: Case) -> float:
     return int(np.count_nonzero(read_all(case.valid)))
 
 
-def _centres(case: Case, sides: Sequence[Sides], rng: np.random.Generator) -> list[Sides]:
-    """Return row and column of the pixel in the middle of each crop."""
+def _centres(
+    case: Case, wanted: Sequence[tuple[Sides, bool]], rng: np.random.Generator
+) -> list[Sides]:
+    """Return row and column of the middle of each crop, given its sides and whether on a target."""
     mask = None if case.valid is None else read_all(case.valid)[0] != 0
-    return [_centre(mask, case.image.shape, one, rng) for one in sides]
+    target = _target(case, mask) if any(focused for _, focused in wanted) else None
+    target = mask if target is None else target
+    return [
+        _centre(target if focused else mask, case.image.shape, sides, rng)
+        for sides, focused in wanted
+    ]
+
+
+def _target(case: Case, mask: NDArray[np.bool_] | None) -> NDArray[np.bool_] | None:
+    """Return the valid pixels of any class; None where there are none."""
+    if case.target is None or case.facts.get("classes") == "":
+        return None
+    target: NDArray[np.bool_] = (read_all(case.target) != 0).any(0)
+    if mask is not None:
+        target &= mask
+    return target if target.any() else None
 
 
 def _centre(
