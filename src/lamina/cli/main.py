@@ -14,6 +14,7 @@ import typer
 from lamina.cli import results, several
 from lamina.cli.doctor import doctor
 from lamina.cli.door import door, show
+from lamina.cli.flatten import flatten
 from lamina.cli.probe import probe
 
 app = typer.Typer(
@@ -108,6 +109,9 @@ app.command(epilog="Example: lamina doctor tiles.yaml --data tiles")(doctor)
 app.command(
     epilog="Example: lamina probe denoise-laptop --data pairs --compare unet,pixel_shuffle"
 )(probe)
+app.command(epilog="Example: lamina flatten fragments --out flat --reference 3 --layers 20,44")(
+    flatten
+)
 
 
 @app.command(

@@ -20,6 +20,7 @@ from lamina.geometry.region import Region
 from lamina.progress import say
 from lamina.report import pictures, plots
 from lamina.report.judge import Judged, Judgement, drawn, judge, worst
+from lamina.report.layers import layers_of
 from lamina.report.run import Run
 from lamina.volume import Crop, read_all
 
@@ -126,6 +127,7 @@ def _facts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> dict[st
         "folds": _folds(run, judgement),
         "data": _data(run),
         "missing": _missing(run, judgement, cases),
+        "layers": layers_of(run.folder / "curves"),
         "training": plots.training(run.rows) if any(run.rows.values()) else [],
     }
 

@@ -1,4 +1,4 @@
-"""Pictures as SVG: curves of training, and the score over thresholds and over triplets."""
+"""Pictures as SVG: curves of training, scores over thresholds and triplets, layers of fragments."""
 
 from __future__ import annotations
 
@@ -107,6 +107,54 @@ def surface(
     axes.set_xlabel("top")
     axes.set_ylabel("area, pixels", fontsize=8)
     axes.legend(fontsize=7, facecolor="#444444", labelcolor="white", framealpha=0.6)
+    return _uri(figure)
+
+
+def layers(said: Mapping[str, Any]) -> list[Plot]:
+    """Plot the curves of an aligned fragment over its layers, and the shifts of its tiles.
+
+    Args:
+        said: What ``data.flatten.about`` says of it.
+
+    Returns:
+        A picture for each of full, ink and background that it has: thin before, thick after; and
+        one of the shifts, if there is more than a row and a column of tiles.
+    """
+    plots = []
+    for number, (kind, after) in enumerate(said["after"].items()):
+        before = said["before"][kind]
+        if after is None or before is None:
+            continue
+        figure, axes = _axes()
+        axes.plot(before, color=_INK, lw=1, ls="--", label="as it is")
+        axes.plot(after, color=PAINT[number % len(PAINT)], lw=1.8, label="aligned")
+        axes.set_xlabel("layer")
+        axes.legend(frameon=False, fontsize=8)
+        plots.append(Plot(kind, _uri(figure)))
+    if min(len(said["rows"]), len(said["columns"])) > 1:
+        figure, axes = _axes()
+        axes.grid(visible=False)
+        drawn = axes.pcolormesh(
+            said["columns"], said["rows"], said["shift"], cmap="viridis", rasterized=True
+        )
+        axes.invert_yaxis()
+        axes.set_aspect("equal")
+        axes.set_xlabel("column")
+        axes.set_ylabel("row", fontsize=8)
+        figure.colorbar(drawn, ax=axes).ax.tick_params(labelsize=8, colors=_INK)
+        plots.append(Plot("shift, layers", _uri(figure)))
+    return plots
+
+
+def together(curves: Mapping[str, Sequence[float]]) -> str:
+    """Plot the mean curves of several fragments over their layers, each from 0 to 1."""
+    figure, axes = _axes()
+    for number, (name, curve) in enumerate(curves.items()):
+        values = np.asarray(curve)
+        unit = (values - values.min()) / (np.ptp(values) or 1)
+        axes.plot(unit, color=PAINT[number % len(PAINT)], lw=1.6, label=name)
+    axes.set_xlabel("layer")
+    axes.legend(frameon=False, fontsize=8, ncols=2)
     return _uri(figure)
 
 

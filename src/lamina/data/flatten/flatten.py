@@ -163,6 +163,10 @@ class Flatten(Spec):
             DataError: the fragment cannot be read, has fewer layers than ``slices``, no papyrus,
                 or layers that are all alike.
         """
+        return self.fit(stack, cache)[1]
+
+    def fit(self, stack: Stack, cache: Path | None = None) -> tuple[Curves, Maps]:
+        """Return what was measured of a fragment, with its ``maps``."""
         if self.curve is None:
             raise RecipeError(
                 "flatten.curve is not set; open the reference fragment too, or copy the curve from "
@@ -172,17 +176,17 @@ class Flatten(Spec):
         span = self._span(curves, stack)
         goal = Target(np.asarray(self.curve), self.slices[0])
         if self.method == "direct":
-            return self._direct(curves, span, goal)
+            return curves, self._direct(curves, span, goal)
         own = self._own(curves, span)
         whole = _unit(curves.moved(own), span)[None]
         shift, scale = fit_shift_and_scale(whole, goal, self.reach, self.scales)
-        tile = own.shift if self.compose == "released" else own.shift * np.float32(scale[0])
-        return Maps(
-            np.asarray(tile + np.float32(shift[0]), np.float32),
-            np.full_like(own.scale, scale[0]),
-            own.rows,
-            own.columns,
-        )
+        return curves, self._joined(own, float(shift[0]), float(scale[0]))
+
+    def _joined(self, own: Maps, shift: float, scale: float) -> Maps:
+        """Return the tiles' shifts and then the fragment's shift and scale, as one (INK-7)."""
+        tile = own.shift if self.compose == "released" else own.shift * np.float32(scale)
+        whole = np.full_like(own.scale, scale)
+        return Maps(tile + np.float32(shift), whole, own.rows, own.columns)
 
     def curves(self, stack: Stack, cache: Path | None = None) -> Curves:
         """Return a fragment's sums by cell, measured or as they are kept.

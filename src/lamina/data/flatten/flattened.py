@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
+from lamina.data.flatten.about import LAYERS, about
 from lamina.data.flatten.curves import Stack
 from lamina.data.flatten.flatten import Flatten
 from lamina.data.flatten.maps import Maps
 from lamina.data.views import behind
 from lamina.errors import DataError
+from lamina.files import write_json
 from lamina.geometry.depth import move_layers, moved_type, needed_layers
 from lamina.geometry.region import Region
 from lamina.volume import Volume, check_within
@@ -128,7 +130,8 @@ def flattened(stack: Stack, flatten: Flatten, reference: Stack | None = None) ->
 def align(cases: Sequence[Case], cache: Path) -> Flatten | None:
     """Fit the maps of every aligned fragment of the cases, each once.
 
-    Loader workers get their volumes with the maps in them.
+    Loader workers get their volumes with the maps in them. What people want to see of it goes into
+    ``cache``/layers.json.
 
     Args:
         cases: Opened.
@@ -138,18 +141,33 @@ def align(cases: Sequence[Case], cache: Path) -> Flatten | None:
         How they were fitted, with the curve of the reference; None: no case is aligned.
 
     Raises:
-        DataError: a fragment cannot be read or fitted.
+        DataError: a fragment or the reference cannot be read or fitted.
     """
     how: Flatten | None = None
+    said: dict[str, Any] = {}
+    for view in _aligned(cases):
+        if view.flatten is None or view.stack is None:
+            continue
+        if how is None:
+            how = view.flatten
+            if how.curve is None and view.reference is not None:
+                how = how.with_curve(view.reference, cache)
+        if not view.found:
+            curves, maps = how.fit(view.stack, cache)
+            view.found.append(maps)
+            said[view.stack.id] = about(curves, maps)
+    if said:
+        write_json(cache / LAYERS, said)
+    return how
+
+
+def _aligned(cases: Sequence[Case]) -> list[Flattened]:
+    """Return the aligned stacks behind the images of cases, each once."""
+    found: dict[int, Flattened] = {}
     for case in cases:
         view: Volume | None = case.image
         while view is not None and not isinstance(view, Flattened):
             view = behind(view)
-        if view is None:
-            continue
-        if how is None and view.flatten is not None:
-            how = view.flatten
-            if how.curve is None and view.reference is not None:
-                how = how.with_curve(view.reference, cache)
-        view.fitted(cache)
-    return how
+        if view is not None:
+            found[id(view)] = view
+    return list(found.values())
