@@ -7,23 +7,32 @@ settings and formulas.
 from __future__ import annotations
 
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from skimage.metrics import structural_similarity
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lamina.bundle import Bundle
+from lamina.data.case import Case
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.model.losses import total
 from lamina.model.networks import PixelShuffle, Smp
 from lamina.model.optimizers import AdamW
 from lamina.predict.engine import Member, predict_image
+from lamina.predict.run import predict
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
+from lamina.synth.seismic import write_pairs
 from lamina.train.ema import Average
+from lamina.train.opening import open_data
+from lamina.train.stages import train
+from lamina.train.validate import validate
 from lamina.volume import ArrayVolume
 
 torch.set_num_threads(1)
@@ -43,6 +52,29 @@ def stage(denoise: Recipe) -> Stage:
 
 def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def test_noise_8_slices_are_read_where_they_lie_and_never_from_a_stale_copy(
+    tmp_path: Path,
+) -> None:
+    """No cache has to be flushed: a volume written anew shows at the next start."""
+    data = write_pairs(tmp_path / "data", count=4, shape=(8, 8, 16))
+    (path,) = (data / "pair_00002").glob("seismic_w_noise_vol*.npy")
+    recipe = load_recipe("denoise-laptop", ("data.stretch=null", "data.stretch_target=no"))
+    whole = Region((0, 0), (16, 8))
+
+    def slices() -> list[np.ndarray]:
+        opened = open_data(recipe, data).prepared(tmp_path / "run")
+        cases = [case for case in opened.cases if case.id.endswith("00002")]
+        return [case.image.read(whole)[0] for case in recipe.frame.planes(cases)]
+
+    before = sorted(tmp_path.rglob("*"))
+    volume = np.load(path)
+    wanted = [volume[:, :, n] for n in range(8)] + [volume[:, n] for n in range(8)]
+    np.testing.assert_array_equal(slices(), wanted)
+    np.save(path, volume + 1)
+    np.testing.assert_array_equal(slices(), np.stack(wanted) + 1)
+    assert sorted(tmp_path.rglob("*")) == before
 
 
 def test_noise_9_a_unet_plus_plus_of_22_6_million_with_a_sigmoid(denoise: Recipe) -> None:
@@ -144,6 +176,28 @@ def test_noise_14_the_last_average_is_the_member(denoise: Recipe, stage: Stage) 
     assert denoise.monitor.kind == "ssim"
 
 
+def test_noise_15_every_held_out_slice_counts_once_whatever_the_batch(denoise: Recipe) -> None:
+    """Six slices in batches of four: no repeat that fills the last batch has a part in the mean."""
+    frame = denoise.frame.model_copy(update={"size": (32, 32)})
+    options = denoise.predict.model_copy(update={"batch": 4})
+    changes = {"frame": frame, "predict": options, "precision": "float32"}
+    cubes = np.random.default_rng(15).random((2, 24, 12, 8)).astype(np.float32)
+    noisy, clean = (ArrayVolume(cube[None], "zyx") for cube in cubes)
+    found = validate(
+        denoise.model_copy(update=changes),
+        denoise.task.model_copy(update={"unit": 1.0}),
+        [Case("v", "v", noisy, clean)],
+        Member(nn.Identity(), frame.normalise),
+        device=torch.device("cpu"),
+        precision=None,
+    )
+    pairs = [(cubes[0, :, :, n], cubes[1, :, :, n]) for n in (2, 4, 6)]
+    pairs += [(cubes[0, :, n], cubes[1, :, n]) for n in (3, 6, 9)]
+    each = [structural_similarity(a, b, data_range=1) for a, b in pairs]
+    assert found.value == pytest.approx(np.mean(each), abs=1e-5)
+    assert np.mean([*each, each[0], each[0]]) != pytest.approx(np.mean(each), abs=1e-4)
+
+
 class Lopsided(nn.Module):
     """Sees left and right differently."""
 
@@ -168,6 +222,26 @@ def test_noise_16_the_mean_of_the_sigmoids_of_a_slice_and_its_mirror(denoise: Re
     ramp = torch.linspace(-3, 3, 16)
     expected = ((pixels * ramp).sigmoid() + (pixels * ramp.flip(0)).sigmoid()) / 2
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
+
+
+def test_noise_18_one_process_trains_and_predicts(tmp_path: Path) -> None:
+    """Weights bear the names that the network itself gives them, with nothing wrapped around."""
+    data = write_pairs(tmp_path / "data", count=2, shape=(8, 32, 32))
+    changes = (
+        "split.count=2",
+        "frame.size=[32,32]",
+        "network={kind: dncnn, depth: 3, width: 4}",
+        "stages.main.epochs=1",
+        "stages.main.batch=4",
+        "stages.main.sampler.count=8",
+    )
+    recipe = load_recipe("denoise-laptop", changes)
+    train(recipe, data=data, out=tmp_path / "run", device="cpu")
+    bundle = Bundle.load(tmp_path / "run" / "bundle")
+    plain = recipe.network.build(1, 1).state_dict()
+    assert bundle.network(0).state_dict().keys() == plain.keys()
+    done = predict([tmp_path / "run"], [data], tmp_path / "pred", device="cpu", progress=False)
+    assert (done["cases"], done["predicted"]) == (12, 12)  # six slices of each volume
 
 
 def test_noise_19_predicting_the_noise_is_an_option_without_the_sigmoid() -> None:
