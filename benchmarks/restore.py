@@ -25,7 +25,7 @@ import platform
 import resource
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -39,11 +39,12 @@ from scipy.ndimage import gaussian_filter, median_filter
 from lamina import predict, score, train
 from lamina.files import read_json, write_json
 from lamina.model.metrics import Psnr, Ssim
-from lamina.predict.predictions import Predictions
 from lamina.predict.precision import choose, choose_device, name_of
+from lamina.predict.predictions import Predictions
 from lamina.recipe.load import load_recipe
 from lamina.synth.seismic import write_pairs
 from lamina.train.probe import probe
+from lamina.volume import Volume, read_all
 
 HERE = Path(__file__).resolve()
 DATA = HERE.parents[2] / "shared" / "data"
@@ -53,6 +54,7 @@ PUBLISHED = {"BSD68": {BM3D: 28.57, DNCNN: 29.23}, "Set12": {BM3D: 29.97, DNCNN:
 QUICK = ("stages.main.epochs=1", "stages.main.sampler.count=64", "predict.views=as_is")
 SIGMAS = (0.0, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 SIZES = (1, 3, 5, 7)
+SHORT = ("stages.main.epochs=2",)
 Array = NDArray[np.float32]
 
 
@@ -150,8 +152,8 @@ def field(
         "train_core_minutes": round(minutes, 1),
         "as_they_came": judge(noisy),
         "lamina": judge(restored),
-        "gaussian": judge.best(gaussian_filter, noisy, SIGMAS, "nearest"),
-        "median": judge.best(median_filter, noisy, SIZES, "nearest"),
+        "gaussian": judge.best(gaussian_filter, noisy, SIGMAS, across=(0.4, 0.6, 0.8)),
+        "median": judge.best(median_filter, noisy, SIZES, across=(3,)),
     }
 
 
@@ -177,29 +179,25 @@ class Judge:
         return psnr.score(tallies).value
 
     def best(
-        self, smooth: Callable[..., Array], noisy: Array, steps: Iterable[float], mode: str
+        self,
+        smooth: Callable[..., Array],
+        noisy: Array,
+        steps: Sequence[float],
+        across: Sequence[float],
     ) -> dict[str, Any]:
         """Return the best of a filter, whose size along each axis is searched with the truth.
 
         Sizes across sections are tried at the best one within them, since neighbours are alike
         in a volume, and hardly so in a stack of thick sections.
         """
-        tried = list(steps)
-        none = min(tried)
-        within = {
-            (none, y, x): self.psnr(smooth(noisy, (none, y, x), mode=mode))
-            for y, x in product(tried, tried)
-        }
+        sizes = [(steps[0], y, x) for y, x in product(steps, steps)]
+        within = {size: self.psnr(smooth(noisy, size, mode="nearest")) for size in sizes}
         _, y, x = max(within, key=lambda size: within[size])
-        near = [(b, c) for b in around(tried, y) for c in around(tried, x)]
-        across = {
-            (z, b, c): self.psnr(smooth(noisy, (z, b, c), mode=mode))
-            for z in tried[1:4]
-            for b, c in near
-        }
-        every = within | across
+        near = product(across, around(steps, y), around(steps, x))
+        more = {size: self.psnr(smooth(noisy, size, mode="nearest")) for size in near}
+        every = within | more
         size = max(every, key=lambda size: every[size])
-        return {"size": list(size), **self(smooth(noisy, size, mode=mode))}
+        return {"size": list(size), **self(smooth(noisy, size, mode="nearest"))}
 
 
 def around(steps: Sequence[float], value: float) -> Sequence[float]:
@@ -208,9 +206,9 @@ def around(steps: Sequence[float], value: float) -> Sequence[float]:
     return steps[max(at - 1, 0) : at + 2]
 
 
-def read(volume: Any) -> Array:
-    from lamina.volume import read_all
-
+def read(volume: Volume | None) -> Array:
+    """Return the only channel of an image that is there."""
+    assert volume is not None
     return np.asarray(read_all(volume)[0], np.float32)
 
 
@@ -231,9 +229,6 @@ def parts(out: Path, changes: Sequence[str], *, quick: bool) -> dict[str, tuple[
         "seismic": (f3, lambda: seismic(out, short)),
         "micrograph": (em, lambda: micrograph(out, short)),
     }
-
-
-SHORT = ("stages.main.epochs=10",)
 
 
 def main() -> None:
