@@ -1,0 +1,195 @@
+"""What predicting a fragment takes, end to end, in memory and in time.
+
+Promise    the memory does not grow with the rows: 65 x 8000 x 8000 voxels within 1.05 of
+           65 x 4000 x 8000
+           it is what the process needs for a fragment of 2000 x 2000, and what ``held_bytes`` says
+           of the width: <= 1.05 of both together
+           a mask that is decided and a csv that is handed in take no more than the prediction
+Run        python benchmarks/fragment.py --folder DIR     about 15 minutes, one core, 9 GB of disk
+Try        python benchmarks/fragment.py --quick          a minute; the figures mean nothing
+Keep       python benchmarks/fragment.py --write          writes benchmarks/fragment.json
+
+The fragment is written first: 65 layers of 16 bit, uncompressed TIFF, of noise over slow waves,
+and a round mask in a PNG; smaller fragments are its upper left corner. The network is a narrow
+U-Net over 24 layers that sees tiles of 384 x 384 pixels, every 192 pixels; its weights are random,
+since what it answers takes no less time. Memory is the most that ``lamina predict`` and ``lamina
+submit`` hold, as the system counts it, each a process of its own (Linux).
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lamina.bundle import Bundle, MemberWeights
+from lamina.files import write_json
+from lamina.predict.bands import held_bytes
+from lamina.predict.predictions import Predictions
+from lamina.recipe.recipe import Recipe
+from lamina.synth.tiff import begin_grey16
+from lamina.volume import ArrayVolume
+
+HERE = Path(__file__)
+LAYERS, FIRST, STOP = 65, 20, 44
+SIZES = ((2000, 2000), (4000, 8000), (8000, 8000))
+QUICK = ((300, 400), (600, 1000), (1200, 1000))
+RECIPE: dict[str, Any] = {
+    "name": "fragment",
+    "precision": "float32",
+    "task": {"kind": "binary", "names": ["ink"]},
+    "data": {"kind": "fragments", "layers": [FIRST, STOP]},
+    "network": {
+        "kind": "unet",
+        "encoder": "mobilenetv3_small_050",
+        "decoder": {"encoder_depth": 4, "decoder_channels": [32, 16, 8, 8]},
+    },
+    "frame": {
+        "size": [384, 384],
+        "channels": STOP - FIRST,
+        "normalise": {"kind": "fixed", "mean": 0.449, "std": 0.226, "scale": 65536},
+    },
+    "loss": [{"kind": "bce"}],
+    "stages": [{"epochs": 1}],
+    "predict": {
+        "window": "spline",
+        "border_tiles": "beyond",
+        "only_valid": True,
+        "rounding": "uint8",
+        "mean_of": {"views": "logit"},
+        "batch": 4,
+    },
+    "submit": {"kind": "vesuvius"},
+}
+
+
+def write_fragment(folder: Path, source: NDArray[np.uint16], rows: int, columns: int) -> None:
+    """Write a corner of the fragment whose rows repeat those of ``source``, layer by layer."""
+    stack = folder / "surface_volume"
+    stack.mkdir(parents=True)
+    for layer in range(LAYERS):
+        shifted = np.ascontiguousarray(np.roll(source, 7 * layer, axis=1)[:, :columns])
+        with (stack / f"{layer:02d}.tif").open("wb") as stream:
+            stream.write(begin_grey16((rows, columns)))
+            for row in range(0, rows, len(source)):
+                stream.write(shifted[: rows - row].data)
+    y, x = np.ogrid[:rows, :columns]
+    inside = ((y - rows / 2) / rows) ** 2 + ((x - columns / 2) / columns) ** 2 < 0.23
+    cv2.imwrite(str(folder / "mask.png"), inside.astype(np.uint8) * 255)
+
+
+def pattern(rows: int, columns: int) -> NDArray[np.uint16]:
+    rng = np.random.default_rng(0)
+    y, x = np.mgrid[:rows, :columns].astype(np.float32)
+    waves = 9000 * np.sin(y / 61) * np.cos(x / 83) + 30000
+    values: NDArray[np.uint16] = (waves + rng.integers(0, 12000, waves.shape)).astype(np.uint16)
+    return values
+
+
+def save_bundle(folder: Path) -> None:
+    recipe = Recipe.model_validate(RECIPE)
+    torch.manual_seed(0)
+    weights = recipe.network.build(recipe.frame.inputs, 1).state_dict()
+    member = MemberWeights("fold0", weights, 0, "main", 0.5, recipe.frame.normalise)
+    Bundle.make(recipe, [member], cases={}).save(folder / "bundle")
+
+
+def run(*arguments: str) -> dict[str, float]:
+    """Run a verb as a process of its own; return the most memory it held, and its seconds."""
+    begun = time.monotonic()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "lamina.cli.main", *arguments],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, usage = os.wait4(process.pid, 0)
+    if status:
+        raise SystemExit(f"lamina {' '.join(arguments)} ended with {status}")
+    return {
+        "mib": round(usage.ru_maxrss / 1024, 1),
+        "seconds": round(time.monotonic() - begun, 1),
+        "cpu_seconds": round(usage.ru_utime + usage.ru_stime, 1),
+    }
+
+
+def measure(folder: Path, rows: int, columns: int, source: NDArray[np.uint16]) -> dict[str, Any]:
+    fragment, pred = folder / "a", folder / "pred"
+    for path in (fragment, pred):
+        shutil.rmtree(path, ignore_errors=True)
+    begun = time.monotonic()
+    write_fragment(fragment, source, rows, columns)
+    written = time.monotonic() - begun
+    predicted = run("predict", str(folder), str(fragment), "--out", str(pred), "--device", "cpu")
+    found = Predictions.open(pred)
+    handed_in = run("submit", str(pred), "--out", str(folder / "s.csv"))
+    return {
+        "written_seconds": round(written, 1),
+        "banded": found.case("a").banded,
+        "predict": predicted,
+        "submit": handed_in,
+        "disk_mib": round(sum(p.stat().st_size for p in pred.rglob("*") if p.is_file()) / 2**20, 1),
+    }
+
+
+def stated(columns: int) -> float:
+    """Return the MiB that ``held_bytes`` says of a width, above a process that holds nothing."""
+    strip: NDArray[np.uint16] = np.zeros((1, 1, 1), np.uint16)
+    wide = ArrayVolume(np.broadcast_to(strip, (STOP - FIRST, 2**20, columns)))
+    return held_bytes(wide, 1, [384]) / 2**20
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
+    parser.add_argument("--write", action="store_true", help="write the result beside this file")
+    parser.add_argument("--folder", type=Path, help="where the fragment is written and removed")
+    asked = parser.parse_args()
+    sizes = QUICK if asked.quick else SIZES
+    with tempfile.TemporaryDirectory(dir=asked.folder) as name:
+        folder = Path(name)
+        save_bundle(folder)
+        source = pattern(1000, max(columns for _, columns in sizes))
+        each = {f"{LAYERS}x{h}x{w}": measure(folder, h, w, source) for h, w in sizes}
+    small, half, whole = (one["predict"]["mib"] for one in each.values())
+    limit = small + stated(sizes[-1][1])
+    goals = {
+        "rows": {"measured": round(whole / half, 3), "promised": 1.05},
+        "width": {"measured": round(whole / limit, 3), "promised": 1.05},
+        "submit": {
+            "measured": round(list(each.values())[-1]["submit"]["mib"] / whole, 3),
+            "promised": 1.0,
+        },
+    }
+    found = {
+        "sizes": each,
+        "stated_mib_of_width": round(stated(sizes[-1][1]), 1),
+        "goals": {
+            name: {**goal, "kept": goal["measured"] <= goal["promised"]}
+            for name, goal in goals.items()
+        },
+        "machine": {
+            "cpu": platform.processor() or platform.machine(),
+            "torch": torch.__version__,
+            "numpy": np.__version__,
+        },
+    }
+    print(json.dumps(found, indent=1))
+    if asked.write:
+        write_json(HERE.with_suffix(".json"), found)
+
+
+if __name__ == "__main__":
+    main()
