@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from tiny import tiny
 
+from lamina.bundle import Bundle
 from lamina.chance import rng
 from lamina.data.case import Case
 from lamina.errors import LaminaError
@@ -151,3 +152,19 @@ def test_the_best_epoch_is_kept_and_the_last_beside_it(tmp_path: Path) -> None:
     kept = load_file(fold / "main" / f"epoch-{best:04d}.safetensors")
     assert last.keys() == kept.keys()
     assert (best == 2) == all(torch.equal(last[name], kept[name]) for name in last)
+
+
+@pytest.mark.slow
+def test_a_network_of_three_axes_is_trained_and_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """Issue 7: weights of three axes through training, resuming, a bundle and its answers."""
+    network = "network={kind: volume_unet, filters: [8, 8, 8, 8, 8], checkpointing: true}"
+    changes = (network, "data.count=4", "data.shape=[64, 64]", "train.schedule={kind: constant}")
+    one, two = (tiny(tmp_path, *changes, f"train.epochs={epochs}") for epochs in (1, 2))
+    members = []
+    for out, recipes in (("whole", [two]), ("stopped", [one, two])):
+        for recipe in recipes:
+            options = {"data": tmp_path, "folds": (1,), "accept_changes": True}
+            train(recipe, out=tmp_path / out, **options)
+        members.append(Bundle.load(tmp_path / out / "bundle").network(0).state_dict())
+    assert members[0]["encoder.conv1.weight"].shape == (64, 1, 3, 7, 7)
+    assert all(torch.equal(value, members[1][name]) for name, value in members[0].items())
