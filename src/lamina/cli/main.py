@@ -56,7 +56,7 @@ def new(
     from lamina.recipe.builtin import described, text_of
 
     if every or recipe is None:
-        show(described(), json=json, text="\n".join(f"{n:16} {t}" for n, t in described().items()))
+        show(described(), json=json, text="\n".join(f"{n:19} {t}" for n, t in described().items()))
         return
     show({"recipe": recipe, "text": text_of(recipe)}, json=json, text=text_of(recipe).rstrip())
 
@@ -160,8 +160,9 @@ def train(
     from lamina.recipe.load import load_recipe
     from lamina.train.members import train as run_training
 
+    sound = load_recipe(recipe, changes or ())
     found = run_training(
-        load_recipe(recipe, changes or ()),
+        sound,
         data=data,
         out=out,
         member=member,
@@ -174,7 +175,9 @@ def train(
         pseudo=pseudo,
         start=start,
     )
-    show(found, json=json, text=f"trained {out}\nnext: lamina tune {out}")
+    # Values that are restored need no decision.
+    onward = f"predict {out} IMAGES --out pred" if sound.task.kind == "restore" else f"tune {out}"
+    show(found, json=json, text=f"trained {out}\nnext: lamina {onward}")
 
 
 @app.command(epilog="Example: lamina tune runs/tiles")
