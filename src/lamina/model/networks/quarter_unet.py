@@ -19,7 +19,8 @@ class QuarterUnet(Encoded):
     quarter of the size, enlarged four times (INK-17).
 
     Each block is nearest x2, the skip joined, and twice 3x3 convolution, batch norm and ReLU. A
-    map at half the size is left out, where an encoder has one: most transformers have none. With
+    map at half the size is left out, where an encoder has one: most transformers have none, and of
+    the one map of plain ones, such as eva02 and vit, a pyramid is made (Li et al. 2022). With
     ``encoder: maxvit_rmlp_base_rw_384.sw_in12k_ft_in1k`` it is the network of INK-17.
     """
 

@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lamina.errors import RecipeError
-from lamina.model.networks.encoded import UNBUILT, Encoded, encoder_name, library, why_unbuilt
+from lamina.model.networks.encoded import Encoded
+from lamina.model.networks.encoders import UNBUILT, encoder_name, library, why_unbuilt
 from lamina.model.shrink import shrink
 
 _CLASSES = {
