@@ -123,6 +123,7 @@ def test_ink_10_aligned_once_and_written_or_for_every_crop(ink: Recipe) -> None:
 def test_ink_11_28_fragment_2_is_three_and_each_of_five_is_left_out_once(
     tmp_path: Path, ink: Recipe
 ) -> None:
+    """INK-28: the published scores are one for each of the five."""
     assert isinstance(ink.data, Fragments)
     mask = Bits("m", "yx", (14830, 9506), np.zeros((0, 0), np.uint8))
     boxes = parts_of(ink.data.parts["2"], mask, "2")

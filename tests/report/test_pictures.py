@@ -9,7 +9,18 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.report.pictures import FALSE, HIT, MISSED, Panel, colour, mask_panels, value_panels
+from lamina.data.layers import Layers
+from lamina.report.pictures import (
+    FALSE,
+    HIT,
+    MISSED,
+    Panel,
+    colour,
+    mask_panels,
+    pictured,
+    value_panels,
+)
+from lamina.volume import ArrayVolume, read_all
 
 
 def pixels(panel: Panel) -> NDArray[Any]:
@@ -64,3 +75,12 @@ def test_values_of_sixteen_bits_and_floats_are_stretched() -> None:
     shown = pixels(panels[0])
     assert shown[0].mean() < 10
     assert shown[-1].mean() > 245
+
+
+def test_of_many_layers_only_the_one_that_is_shown_is_read() -> None:
+    stack = np.arange(24, dtype=np.uint16)[None, :, None, None] * np.ones((1, 1, 3, 4), np.uint16)
+    layers = Layers(ArrayVolume(stack, "zyx"), 4, 18)
+    assert pictured(layers) == Layers(layers.source, 13, 1)
+    assert (read_all(pictured(layers)) == 13).all()
+    colours = ArrayVolume(np.zeros((3, 3, 4), np.uint8))
+    assert pictured(colours) is colours

@@ -253,7 +253,7 @@ def _shown(run: Run, one: Judged, side: int) -> Shown:
         rows, columns = case.image.shape[1:]
         image = case.image.read(Region((index, 0, 0), (index + 1, rows, columns)))[:, 0]
     else:
-        image = read_all(case.image)
+        image = read_all(pictures.pictured(case.image))
     exclusive = run.recipe.task.exclusive
     if run.recipe.task.kind == "restore":
         panels = pictures.value_panels(image, target, answer, side=side)

@@ -10,6 +10,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.data.layers import narrowed
+from lamina.volume import Volume
+
 Pixels = NDArray[np.uint8]
 
 PALETTE = ("#E69F00", "#56B4E9", "#F06BB5", "#F0E442", "#1FC48D", "#E8590C", "#9B7BFF", "#2F7FE0")
@@ -28,6 +31,11 @@ class Panel:
 
     word: str
     uri: str
+
+
+def pictured(image: Volume) -> Volume:
+    """Return the channels that a picture shows: three as colours, else the one in the middle."""
+    return image if image.channels == 3 else narrowed(image, image.channels // 2, 1)
 
 
 def colour(k: int) -> str:
