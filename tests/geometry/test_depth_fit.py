@@ -124,8 +124,23 @@ def test_bounds_are_kept() -> None:
     assert 0.8 <= scale[0] <= 1.2
 
 
+def test_a_start_is_gone_down_from() -> None:
+    """Of two equal sheets the nearer one is found, where the search begins."""
+    z = np.arange(65.0)
+    curve = (np.exp(-(((z - 12) / 4) ** 2)) + np.exp(-(((z - 44) / 4) ** 2)))[None]
+    target = Target(np.exp(-(((np.arange(20.0, 45.0) - 32) / 4) ** 2)), 20)
+    for begin, wanted in ((-10.0, -12.0), (17.0, 20.0)):
+        start = np.array([begin]), np.ones(1)
+        shift, scale = fit_shift_and_scale(curve, target, REACH, (0.9, 1.1), start)
+        assert shift[0] == pytest.approx(wanted, abs=0.5)
+        assert scale[0] == pytest.approx(1, abs=0.05)
+
+
 def test_flat_curves_stay_and_gaps_have_no_shift() -> None:
     curves = np.stack([np.zeros(65), np.full(65, np.nan)])
     shift = fit_shift(curves, TARGET, REACH)
     assert shift[0] == 0
     assert np.isnan(shift[1])
+    shift, scale = fit_shift_and_scale(curves, TARGET, REACH, (0.1, 10))
+    assert np.isfinite([shift[0], scale[0]]).all()
+    assert np.isnan([shift[1], scale[1]]).all()

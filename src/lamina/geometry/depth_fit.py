@@ -72,7 +72,11 @@ def fit_shift(curves: Array, target: Target, reach: int) -> Array:
 
 
 def fit_shift_and_scale(
-    curves: Array, target: Target, reach: float, scales: tuple[float, float]
+    curves: Array,
+    target: Target,
+    reach: float,
+    scales: tuple[float, float],
+    start: tuple[Array, Array] | None = None,
 ) -> tuple[Array, Array]:
     """Return shift and scale of each curve that bring it nearest to the target (INK-4, INK-6).
 
@@ -83,21 +87,29 @@ def fit_shift_and_scale(
         target: Of any layers.
         reach: Greatest shift either way, in layers.
         scales: Least and greatest scale.
+        start: Shift and scale of each curve, two of (n,), to go down from; None: from no change
+            at all, and from the best of a grid.
 
     Returns:
         Two of (n,), NaN where there is none.
     """
-    fit = _Fit(curves, target, reach, scales)
-    place, unit = fit.starts()
-    cost = np.full(len(curves), np.inf)
-    best = np.full((2, len(curves)), np.nan)
+    known = ~np.isnan(curves).any(1)
+    fit = _Fit(curves[known], target, reach, scales)
+    if start is None:
+        place, unit = fit.starts()
+    else:
+        shift, scale = start[0][known, None], start[1][known, None]
+        place, unit = (fit.middle - shift) / scale, 1 / scale
+    cost = np.full(len(fit.curves), np.inf)
+    best = np.full((2, len(fit.curves)), np.nan)
     for one in range(place.shape[1]):
         ended = fit.descend(place[:, one], unit[:, one])
         better = ended[2] < cost
         cost[better] = ended[2][better]
         best[:, better] = ended[0][better], ended[1][better]
-    scale = 1 / best[1]
-    return fit.middle - best[0] * scale, scale
+    found = np.full((2, len(curves)), np.nan)
+    found[0, known], found[1, known] = fit.middle - best[0] / best[1], 1 / best[1]
+    return found[0], found[1]
 
 
 class _Fit:
@@ -133,7 +145,6 @@ class _Fit:
         for at, (place, unit) in enumerate(grid):
             same = np.full(len(self.curves), place), np.full(len(self.curves), unit)
             costs[:, at] = (self.residuals(*same)[0] ** 2).sum(1)
-        costs[np.isnan(costs)] = np.inf
         best = np.argsort(costs, axis=1, kind="stable")[:, :_STARTS]
         chosen = np.asarray(grid)[best]  # (n, k, 2)
         same = self.bounded(np.array([self.middle]), np.ones(1))
@@ -158,9 +169,9 @@ class _Fit:
             slope = np.where(better[:, None], new_slope, slope)
             cost = np.where(better, new_cost, cost)
             damp = np.where(better, damp / 5, damp * 4).clip(1e-12, 1e12)
-            if not better.any() and damp[np.isfinite(cost)].min(initial=1e12) > _STUCK:
+            if damp.min(initial=np.inf) > _STUCK:
                 break
-        return place, unit, np.where(np.isnan(cost), np.inf, cost)
+        return place, unit, cost
 
 
 def _step(residual: Array, slope: Array, lever: Array, damp: Array) -> tuple[Array, Array]:

@@ -23,6 +23,7 @@ from lamina.geometry.depth_fit import Target, fit_shift, fit_shift_and_scale
 from lamina.spec import Spec
 
 Array = NDArray[np.float64]
+Compose = Literal["in_order", "released"]
 
 
 class Flatten(Spec):
@@ -36,7 +37,8 @@ class Flatten(Spec):
     mean curve (``levels``).
 
     A fitted tile's curve goes over all layers and on straight beyond them; the least of squares
-    is found over all shifts within ``reach``, not only near 0.
+    is found over all shifts within ``reach``, not only near 0. Where there are neighbouring sheets
+    a small ``reach`` keeps tiles off them. ``direct`` goes down from where two_stage ends.
     """
 
     kind: Literal["flatten"] = "flatten"
@@ -83,7 +85,7 @@ class Flatten(Spec):
     gaussian: float = Field(default=0.0, ge=0)
     """Deviation of a Gaussian that smooths the tiles' values after cleaning, in tiles; 0: none."""
 
-    compose: Literal["in_order", "released"] = "in_order"
+    compose: Compose = "in_order"
     """How the stages of two_stage are joined. in_order: shift = shift of the fragment + its scale *
     shift of the tile, which is what doing one after the other comes to. released: shift of the tile
     + shift of the fragment, as published (INK-7); the same where the fragment's scale is 1."""
@@ -175,16 +177,17 @@ class Flatten(Spec):
         curves = self.curves(stack, cache)
         span = self._span(curves, stack)
         goal = Target(np.asarray(self.curve), self.slices[0])
-        if self.method == "direct":
-            return curves, self._direct(curves, span, goal)
         own = self._own(curves, span)
         whole = _unit(curves.moved(own), span)[None]
         shift, scale = fit_shift_and_scale(whole, goal, self.reach, self.scales)
-        return curves, self._joined(own, float(shift[0]), float(scale[0]))
+        if self.method == "direct":
+            start = self._joined(own, float(shift[0]), float(scale[0]), "in_order")
+            return curves, self._direct(curves, span, goal, start)
+        return curves, self._joined(own, float(shift[0]), float(scale[0]), self.compose)
 
-    def _joined(self, own: Maps, shift: float, scale: float) -> Maps:
+    def _joined(self, own: Maps, shift: float, scale: float, how: Compose) -> Maps:
         """Return the tiles' shifts and then the fragment's shift and scale, as one (INK-7)."""
-        tile = own.shift if self.compose == "released" else own.shift * np.float32(scale)
+        tile = own.shift if how == "released" else own.shift * np.float32(scale)
         whole = np.full_like(own.scale, scale)
         return Maps(tile + np.float32(shift), whole, own.rows, own.columns)
 
@@ -228,12 +231,12 @@ class Flatten(Spec):
         shift = fit_shift(tiles.reshape(-1, curves.depth), goal, self.reach)
         return self._clean(curves, shift.reshape(tiles.shape[:2]))
 
-    def _direct(self, curves: Curves, span: tuple[float, float], goal: Target) -> Maps:
+    def _direct(self, curves: Curves, span: tuple[float, float], goal: Target, start: Maps) -> Maps:
+        """Return shift and scale of each tile, gone down from where two_stage ends."""
         tiles = _unit(curves.tiles(), span)
         flat = tiles.reshape(-1, curves.depth)
-        known = ~np.isnan(flat[:, 0])
-        shift, scale = np.full((2, len(flat)), np.nan)
-        shift[known], scale[known] = fit_shift_and_scale(flat[known], goal, self.reach, self.scales)
+        begin = start.shift.ravel().astype(np.float64), start.scale.ravel().astype(np.float64)
+        shift, scale = fit_shift_and_scale(flat, goal, self.reach, self.scales, begin)
         return self._clean(curves, shift.reshape(tiles.shape[:2]), scale.reshape(tiles.shape[:2]))
 
     def _clean(self, curves: Curves, shift: Array, scale: Array | None = None) -> Maps:
