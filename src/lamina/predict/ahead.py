@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,9 @@ from lamina.volume import Volume, check_within
 
 BUDGET = 256 * 2**20
 """Bytes that are held; an image whose rows need more is held as some of its columns."""
+
+PIECE = 64
+"""Rows that are read together: what a source makes of its files for them comes on top."""
 
 
 class Ahead:
@@ -25,7 +29,8 @@ class Ahead:
         """Hold nothing yet."""
         self._source = source
         self._box = Region((0, 0), (0, 0))
-        self._pixels: NDArray[Any] = np.empty((source.channels, 0, 0), source.dtype)
+        self._memory: NDArray[Any] = np.empty(0, source.dtype)
+        self._pixels: NDArray[Any] = self._memory
 
     @property
     def name(self) -> str:
@@ -70,20 +75,24 @@ class Ahead:
         return Region(region.start, (region.stop[0], stop))
 
     def _hold(self, box: Region) -> None:
-        before = self._box
+        before, self._box = self._box, Region((0, 0), (0, 0))  # should a read fail
         shared = before.stop[0] - box.start[0]
-        alike = (before.start[1], before.stop[1]) == (box.start[1], box.stop[1])
-        if not alike or not 0 < shared < box.shape[0] or before.start[0] > box.start[0]:
+        alike = before.shape == box.shape and before.start[1] == box.start[1]
+        if not alike or before.start[0] > box.start[0] or shared < 0:
             shared = 0
-        if self._pixels.shape[1:] != box.shape:
-            kept = self._pixels[:, self._pixels.shape[1] - shared :].copy()
-            self._pixels = np.empty((self.channels, *box.shape), self.dtype)
-            if shared:
-                self._pixels[:, :shared] = kept
-        elif shared:
+        if shared:
             self._pixels[:, :shared] = self._pixels[:, -shared:]
-        first = box.start[0] + shared
-        self._box = Region((0, 0), (0, 0))  # should the read fail
-        rest = Region((first, box.start[1]), box.stop)
-        self._pixels[:, shared:] = self._source.read(rest)
+        else:
+            self._pixels = self._room((self.channels, *box.shape))
+        (top, left), (bottom, right) = box.start, box.stop
+        for first in range(top + shared, bottom, PIECE):
+            rest = Region((first, left), (min(first + PIECE, bottom), right))
+            self._pixels[:, first - top : rest.stop[0] - top] = self._source.read(rest)
         self._box = box
+
+    def _room(self, shape: tuple[int, ...]) -> NDArray[Any]:
+        """Return memory of this shape, which is taken once."""
+        if prod(shape) > self._memory.size:
+            self._memory = self._pixels = np.empty(0, self.dtype)  # before more is taken
+            self._memory = np.empty(prod(shape), self.dtype)
+        return self._memory[: prod(shape)].reshape(shape)

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from lamina.files import fault
 from lamina.geometry.region import Region
-from lamina.predict.ahead import BUDGET, Ahead
+from lamina.predict.ahead import BUDGET, PIECE, Ahead
 from lamina.predict.area import rows_of, tiles_inside
 from lamina.predict.image import close, join
 from lamina.predict.job import Job, Member
@@ -70,11 +70,11 @@ def held_bytes(volume: Volume, outputs: int, tiles: Sequence[int]) -> int:
         tiles: Rows of the tiles of each member.
     """
     width = volume.shape[1]
-    line = width * volume.channels * volume.dtype.itemsize * max(tiles)
-    held = min(line, BUDGET)
+    line = width * volume.channels * volume.dtype.itemsize
+    held = min(line * max(tiles), BUDGET) + line * PIECE
     thick = thickness(width, outputs)
     sums = sum(4 * outputs * width * (2 * thick + 2 * rows) for rows in tiles)
-    return 2 * held + sums + 14 * outputs * width * thick
+    return held + sums + 14 * outputs * width * thick
 
 
 class Bands:
