@@ -238,7 +238,7 @@ class Bundle:
             BundleError: weights and recipe do not belong together; every difference is listed.
         """
         recipe = self.recipe_of(number)
-        blank = recipe.network.model_copy(update={"weights": "none"})
+        blank = recipe.network.untrained()
         network = blank.build(recipe.frame.inputs, self.task.outputs)
         fill(network, self.weights(number), self._place(number))
         return channels_last(network.eval())

@@ -87,7 +87,7 @@ def check(
         "digest": sound.digest(),
         "stages": [stage.name for stage in sound.stages],
     }
-    untrained = sound.network.model_copy(update={"weights": "none"})
+    untrained = sound.network.untrained()
     untrained.build(sound.frame.inputs, sound.outputs)
     lines = [f"{recipe}: sound; stages: {', '.join(stage.name for stage in sound.stages)}"]
     if data is not None:

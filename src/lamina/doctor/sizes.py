@@ -32,7 +32,7 @@ class Sizes:
 
 def _tried(recipe: Recipe, name: str) -> Iterator[Finding]:
     outputs = recipe.outputs
-    untrained = recipe.network.model_copy(update={"weights": "none"})
+    untrained = recipe.network.untrained()
     network = untrained.build(recipe.frame.inputs, outputs).eval()
     count = sum(one.numel() for one in network.parameters())
     where = f"network {recipe.network.kind}{name}"

@@ -146,7 +146,7 @@ def _network(
     recipe = job.recipe
     option = recipe.network
     if saved or stage.start is not None:
-        option = option.model_copy(update={"weights": "none"})
+        option = option.untrained()
     torch.manual_seed(int(rng(recipe.seed, "network", job.folder.name, stage.name).integers(2**31)))
     network = option.build(recipe.frame.inputs, job.task.outputs)
     if saved:

@@ -68,7 +68,7 @@ def _earlier(folder: Path) -> Info | None:
 
 def _member(job: Job, trained: Trained, kept: Kept) -> Member:
     recipe = job.recipe.at(kept.stage)
-    option = recipe.network.model_copy(update={"weights": "none"})
+    option = recipe.network.untrained()
     network = option.build(recipe.frame.inputs, job.task.outputs)
     network.load_state_dict(load_file(trained.path(kept)))
     channels_last(network.eval().to(job.accelerator.device))

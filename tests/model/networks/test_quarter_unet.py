@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 import pytest
+import timm
 import torch
 from pydantic import TypeAdapter, ValidationError
+from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -143,3 +148,27 @@ def test_it_goes_into_a_fusion_and_survives_json() -> None:
         assert small(noise(1, 6, 32, 32)).shape == (1, 1, 32, 32)
     with pytest.raises(ValidationError, match="at least 3"):
         QuarterUnet(filters=(8, 8))
+
+
+def test_published_weights_serve_another_size_and_other_channels(tmp_path: Path) -> None:
+    """INK-17: weights of three channels, cyclic for four; windows of another size."""
+    published: Any = timm.create_model("maxvit_rmlp_pico_rw_256").eval()
+    save_file(published.state_dict(), tmp_path / "maxvit.safetensors")
+    option = QuarterUnet(
+        encoder="maxvit_rmlp_pico_rw_256",
+        image_size=64,
+        weights=str(tmp_path / "maxvit.safetensors"),
+        stem="cyclic",
+        checkpointing=True,
+    )
+    network = build(option, 4)
+    stem = network.get_parameter("encoder.model.stem.conv1.weight")
+    assert torch.equal(stem, published.stem.conv1.weight[:, [0, 1, 2, 0]] * 0.75)
+    at = "stages.1.blocks.0.attn_block.mlp.fc1.weight"
+    found = network.get_parameter("encoder.model." + at.replace("stages.1", "stages_1"))
+    assert torch.equal(found, published.get_parameter(at))
+    blocks = [block for stage in published.stages for block in stage.blocks]
+    saving = [
+        one for one in network.get_submodule("encoder").modules() if "forward" in vars(one)
+    ]  # every block of every stage is computed twice
+    assert [type(one) for one in saving] == [type(one) for one in blocks]

@@ -117,6 +117,13 @@ def test_all_parameters_are_trained_once_and_the_encoder_is_a_group() -> None:
     assert all(p.grad is not None for p in network.parameters())
 
 
+def test_without_starting_weights_the_network_in_it_has_none_either() -> None:
+    """A bundle and a resumed run bring weights of their own, and ask for no others."""
+    option = SliceFusion(network=Smp(weights="imagenet"), weights="all.safetensors")
+    assert option.untrained() == SliceFusion()
+    option.untrained().build(3, 1)
+
+
 def test_a_window_network_may_see_a_smaller_copy() -> None:
     network = build(network=SMALL.model_copy(update={"shrink": 2}))
     with torch.no_grad():

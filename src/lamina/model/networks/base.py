@@ -39,6 +39,10 @@ class Network(Spec):
         """Whether the network has an ``encoder``, which may have a rate of its own."""
         return False
 
+    def untrained(self) -> Self:
+        """Return the network without starting weights, for weights that come from elsewhere."""
+        return self.model_copy(update={"weights": "none"})
+
     def build(self, inputs: int, outputs: int) -> nn.Module:
         """Return the network with its starting weights, from torch's current random state.
 

@@ -89,6 +89,11 @@ class SliceFusion(Network):
         """That of the network."""
         return self.network.multiple
 
+    def untrained(self) -> Self:
+        """Return the fusion, and the network in it, without starting weights."""
+        update = {"weights": "none", "network": self.network.untrained()}
+        return self.model_copy(update=update)
+
     def windows(self, inputs: int) -> int:
         """Return how many windows there are of ``inputs`` slices.
 
