@@ -27,6 +27,7 @@ from lamina.data.flatten import Flatten
 from lamina.data.fragment_parts import parts_of
 from lamina.data.layers import Layers
 from lamina.data.normalise import Fixed
+from lamina.data.readers import open_volume
 from lamina.data.sample import Draw
 from lamina.data.samplers import InMask
 from lamina.data.transforms import Affine, BrightnessContrast, Cutout, Flip, GridDistort, OneOf
@@ -38,11 +39,17 @@ from lamina.model.metrics import FBeta
 from lamina.model.networks.quarter_unet import QuarterUnet
 from lamina.model.networks.slice_fusion import SliceFusion
 from lamina.model.optimizers import AdamW
+from lamina.predict.predictions import Predictions
+from lamina.predict.run import predict
+from lamina.predict.score import score
+from lamina.predict.submit import submit
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
 from lamina.result.decisions import Threshold
+from lamina.synth.scroll import write_fragments
 from lamina.task import Task
+from lamina.train.stages import train
 from lamina.volume import ArrayVolume, read_all
 
 torch.set_num_threads(1)
@@ -355,3 +362,25 @@ def test_ink_27_the_file_of_the_competition(tmp_path: Path, ink: Recipe) -> None
     mask[0, 0, 3:], mask[0, 1, :1], mask[0, 1, 4] = True, True, True
     ink.submit.write([("a", mask), ("b", ~mask & False)], tmp_path / "s.csv")
     assert (tmp_path / "s.csv").read_bytes() == b"Id,Predicted\na,4 3 10 1\nb,"
+
+
+def test_ink_laptop_goes_from_fragments_to_a_file_to_hand_in(tmp_path: Path) -> None:
+    """INK-1, INK-8, INK-10: known fragments aligned and learnt, a new one aligned without them."""
+    changes = (
+        "split.count=2",
+        "frame.size=[32,32]",
+        "stages.main.epochs=1",
+        "stages.main.sampler.count=8",
+        "stages.main.validate_every=1",
+        "predict.overlap=0",
+    )
+    known = write_fragments(tmp_path / "known", count=2, seed=5, shape=(96, 128))
+    new = write_fragments(tmp_path / "new", count=1, seed=5, shape=(96, 128), first=3)
+    run, pred = tmp_path / "run", tmp_path / "pred"
+    train(load_recipe("ink-laptop", changes), data=known, out=run, device="cpu", workers=0)
+    predict([run], [new], pred, device="cpu", progress=False)
+    assert 0 <= score(pred, new)["value"] <= 1
+    mask = read_all(open_volume(new / "4" / "mask.png"))[0] > 0
+    assert not np.asarray(Predictions.open(pred).prob("4"))[0][~mask].any()  # INK-23
+    assert submit(pred, tmp_path / "ink.csv", format="vesuvius")["rows"] == 1
+    assert (tmp_path / "ink.csv").read_text().startswith("Id,Predicted\n4,")
