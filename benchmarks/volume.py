@@ -29,8 +29,6 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -41,8 +39,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lamina.data.normalise import Fixed
+from lamina.data.readers import open_volume
 from lamina.files import write_json
-from lamina.geometry.region import Region
 from lamina.predict.engine import Member, Place, predict_case, stream_case
 from lamina.predict.memory import keep_memory
 from lamina.recipe.recipe import Recipe
@@ -83,27 +81,6 @@ def recipe(shape: Shape) -> Recipe:
     )
 
 
-@dataclass(frozen=True)
-class Chunked:
-    """A Zarr array as a volume; a region is decoded whenever it is asked for."""
-
-    name: str
-    shape: Shape
-    axes: str = "zyx"
-    channels: int = 1
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        return np.dtype(np.uint8)
-
-    @cached_property
-    def _array(self) -> Any:
-        return zarr.open_array(self.name, mode="r")
-
-    def read(self, region: Region) -> NDArray[Any]:
-        return np.asarray(self._array[region.slices])[None]
-
-
 def forward(source: Path, out: Path, shape: Shape) -> None:
     """The floor: cut each slice out of the volume in memory, pass it both ways, drop the answer."""
     voxels = np.asarray(zarr.open_array(source, mode="r")[...])
@@ -131,7 +108,7 @@ def exact_tiles(wanted: Recipe, shape: Shape) -> Recipe:
 
 def streamed(source: Path, out: Path, shape: Shape) -> None:
     stream_case(
-        Chunked(str(source), shape),
+        open_volume(source, "zyx"),
         [member()],
         exact_tiles(recipe(shape), shape),
         place=Place(out / "work", out / "out.zarr", "plan"),
