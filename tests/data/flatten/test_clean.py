@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from scipy.interpolate import griddata
 from scipy.ndimage import gaussian_filter
 
-from lamina.data.flatten.clean import cleaned, smoothed
+from lamina.data.flatten.clean import cleaned, cleaned_by_neighbours, smoothed
 
 Array = NDArray[np.float64]
 ROWS, COLUMNS = np.arange(6) * 128.0 + 127.5, np.arange(8) * 128.0 + 127.5
@@ -112,6 +112,43 @@ def test_few_tiles_or_one_value_do_no_harm() -> None:
     assert np.isfinite(found[0]).all()
     with pytest.raises(ValueError, match="no tile"):
         cleaned([np.full((2, 2), np.nan)], np.arange(2), np.arange(2), ENDS)
+
+
+def test_tiles_that_leave_their_neighbours_are_interpolated() -> None:
+    """The ends of a plane stay; a tile off it, and a gap, become what the plane is there."""
+    lattice = plane()
+    lattice[2, 3] += 8
+    lattice[0, 0] -= 9
+    lattice[4, 5] = np.nan
+    scale = 1 + 0.01 * plane()
+    scale[4, 5] = np.nan
+    shift, scale = cleaned_by_neighbours([lattice, scale], ROWS, COLUMNS)
+    wanted = plane()
+    assert shift[0, 0] in (wanted[0, 1], wanted[1, 0])  # beyond the hull: the nearest
+    shift[0, 0] = wanted[0, 0]
+    assert np.abs(shift - wanted).max() < 1e-6
+    assert np.abs(scale - (1 + 0.01 * wanted)).max() < 0.01
+
+
+def test_a_group_of_tiles_on_another_sheet_is_found() -> None:
+    """Two of them beside each other, at the rim."""
+    lattice = plane()
+    lattice[3, 7] += 30
+    lattice[4, 7] += 30
+    found = cleaned_by_neighbours([lattice], ROWS, COLUMNS)[0]
+    assert np.abs(found - plane()).max() < 1.1
+
+
+def test_few_tiles_have_neighbours_enough() -> None:
+    for shape in ((1, 1), (1, 4), (2, 2)):
+        flat = np.full(shape, 1.0)
+        rows, columns = np.arange(float(shape[0])), np.arange(float(shape[1]))
+        assert (cleaned_by_neighbours([flat], rows, columns)[0] == 1).all()
+    gap = np.array([[np.nan, 2.0, np.nan]])
+    found = cleaned_by_neighbours([gap], np.array([0.0]), np.arange(3.0))[0]
+    assert found.tolist() == [[2, 2, 2]]
+    with pytest.raises(ValueError, match="no tile"):
+        cleaned_by_neighbours([np.full((2, 2), np.nan)], np.arange(2.0), np.arange(2.0))
 
 
 def test_smoothing_is_scipys() -> None:

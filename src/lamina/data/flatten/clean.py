@@ -1,4 +1,8 @@
-"""Cleaning what was fitted to tiles (INK-5): gaps, outliers, and what is still left of them."""
+"""Cleaning what was fitted to tiles: gaps, outliers, and what is still left of them.
+
+By the quantiles of all tiles, as published (INK-5), the deepest and the highest places of a sheet
+are outliers by definition; by the tiles around it only one that leaves the sheet is.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,11 @@ from matplotlib.tri import LinearTriInterpolator, Triangulation
 from numpy.typing import NDArray
 
 Array = NDArray[np.float64]
+
+_AROUND = 2  # tiles on either side
+_DEVIATIONS = 3.0
+_LEAST = 1 / 6  # layers, so that half a layer is never an outlier
+_ROUNDS = 3
 
 
 def cleaned(
@@ -44,6 +53,39 @@ def cleaned(
     return [np.where(left, one[~left].mean(), one) for one in found]
 
 
+def cleaned_by_neighbours(lattices: Sequence[Array], rows: Array, columns: Array) -> list[Array]:
+    """Return lattices of one fragment without gaps and without tiles that leave their neighbours.
+
+    A tile is an outlier, in all lattices, if in one it is more than three robust deviations from
+    the median of the 5 x 5 tiles around it; a deviation is 1.4826 times the median of such
+    distances, and at least a sixth. Outliers and gaps are interpolated from the rest, linearly over
+    triangles, beyond their hull as the nearest; and so on, until there are no outliers, at most
+    three times.
+
+    Args:
+        lattices: Each (ny, nx), NaN at the same tiles of all.
+        rows: (ny,) middles of the tiles.
+        columns: (nx,) the same along columns.
+
+    Raises:
+        ValueError: no tile has a value.
+    """
+    good = ~np.isnan(lattices[0])
+    if not good.any():
+        raise ValueError("no tile has a value")
+    found = list(lattices)
+    for _ in range(_ROUNDS):
+        leaving = np.any([_leaves(one) for one in found], axis=0)
+        if not (good & ~leaving).any():
+            break
+        good &= ~leaving
+        found = [_nearest(one, ~good, rows, columns) for one in found]
+        if not leaving.any():
+            break
+        good = np.ones_like(good)
+    return found
+
+
 def smoothed(lattice: Array, sigma: float) -> Array:
     """Return a lattice under a Gaussian of ``sigma`` tiles, mirrored at the rim; 0: as it is."""
     if sigma == 0:
@@ -55,6 +97,32 @@ def smoothed(lattice: Array, sigma: float) -> Array:
     return np.asarray(found, np.float64)
 
 
+def _leaves(lattice: Array) -> NDArray[np.bool_]:
+    """Return the tiles that are far from the median of those around."""
+    ring = np.pad(lattice, _AROUND, constant_values=np.nan)
+    side = 2 * _AROUND + 1
+    around = np.lib.stride_tricks.sliding_window_view(ring, (side, side))
+    others = np.delete(around.reshape(*lattice.shape, side * side), side * side // 2, axis=-1)
+    known = ~np.isnan(others).all(-1) & ~np.isnan(lattice)
+    if not known.any():
+        return known
+    away = np.zeros(lattice.shape)
+    away[known] = np.abs(lattice[known] - np.nanmedian(others[known], axis=-1))
+    spread = max(1.4826 * float(np.median(away[known])), _LEAST)
+    return np.asarray(away > _DEVIATIONS * spread)
+
+
+def _nearest(lattice: Array, bad: NDArray[np.bool_], rows: Array, columns: Array) -> Array:
+    """Return a lattice whose bad tiles are interpolated; beyond the hull the nearest good one."""
+    y, x = np.meshgrid(rows, columns, indexing="ij")
+    found = _interpolated(lattice, bad, rows, columns, np.nan)
+    left = np.isnan(found)
+    if left.any():
+        apart = (y[left][:, None] - y[~bad]) ** 2 + (x[left][:, None] - x[~bad]) ** 2
+        found[left] = lattice[~bad][apart.argmin(1)]
+    return found
+
+
 def _outside(lattices: Sequence[Array], ends: Sequence[Array]) -> NDArray[np.bool_]:
     """Return the tiles that are beyond the ends in any lattice, by more than rounding."""
     beyond = np.zeros(lattices[0].shape, np.bool_)
@@ -64,9 +132,11 @@ def _outside(lattices: Sequence[Array], ends: Sequence[Array]) -> NDArray[np.boo
     return beyond
 
 
-def _interpolated(lattice: Array, bad: NDArray[np.bool_], rows: Array, columns: Array) -> Array:
-    """Return a lattice whose bad tiles are interpolated from the others, 0 outside their hull."""
-    found = np.where(bad, 0.0, lattice)
+def _interpolated(
+    lattice: Array, bad: NDArray[np.bool_], rows: Array, columns: Array, beyond: float = 0.0
+) -> Array:
+    """Return a lattice whose bad tiles are interpolated from the others; ``beyond`` their hull."""
+    found = np.where(bad, beyond, lattice)
     if not bad.any() or (~bad).sum() < 3:
         return found
     y, x = np.meshgrid(rows, columns, indexing="ij")
@@ -75,5 +145,5 @@ def _interpolated(lattice: Array, bad: NDArray[np.bool_], rows: Array, columns: 
     except (RuntimeError, ValueError):  # all on one line: they have no hull
         return found
     at = LinearTriInterpolator(mesh, lattice[~bad])(x[bad], y[bad])
-    found[bad] = np.ma.filled(at, 0.0)
+    found[bad] = np.ma.filled(at, beyond)
     return found

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from lamina.data.flatten.clean import cleaned, smoothed
+from lamina.data.flatten.clean import cleaned, cleaned_by_neighbours, smoothed
 from lamina.data.flatten.curves import Curves, Stack, measure
 from lamina.data.flatten.keep import kept
 from lamina.data.flatten.maps import Lattice, Maps
@@ -79,8 +79,13 @@ class Flatten(Spec):
     scales: tuple[float, float] = (0.1, 10.0)
     """Least and greatest scale (INK-4)."""
 
+    outliers: Literal["quantiles", "neighbours"] = "quantiles"
+    """Which tiles are taken for outliers and interpolated from the others. quantiles: those outside
+    ``quantiles`` of all, wherever they are (INK-5). neighbours: those far from the median of the
+    5 x 5 tiles around; better where a sheet wanders by more than its fit errs."""
+
     quantiles: tuple[float, float] = (0.05, 0.95)
-    """Tiles whose shift or scale lies outside are outliers (INK-5)."""
+    """With ``outliers: quantiles`` tiles whose shift or scale lies outside are outliers (INK-5)."""
 
     gaussian: float = Field(default=0.0, ge=0)
     """Deviation of a Gaussian that smooths the tiles' values after cleaning, in tiles; 0: none."""
@@ -242,10 +247,11 @@ class Flatten(Spec):
     def _clean(self, curves: Curves, shift: Array, scale: Array | None = None) -> Maps:
         rows, columns = curves.middles()
         lattices = [shift] if scale is None else [shift, scale]
-        found: list[Lattice] = [
-            smoothed(one, self.gaussian).astype(np.float32)
-            for one in cleaned(lattices, rows, columns, self.quantiles)
-        ]
+        if self.outliers == "neighbours":
+            clean = cleaned_by_neighbours(lattices, rows, columns)
+        else:
+            clean = cleaned(lattices, rows, columns, self.quantiles)
+        found: list[Lattice] = [smoothed(one, self.gaussian).astype(np.float32) for one in clean]
         one = np.ones(shift.shape, np.float32)
         return Maps(found[0], one if scale is None else found[1], rows, columns)
 
