@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from lamina.data.quality import write_quality
 from lamina.errors import DataError
 from lamina.report import page as page_module
 from lamina.report.page import report
@@ -87,6 +88,17 @@ def test_restored_values_have_scores_and_pictures_and_no_thresholds(restored_run
     assert "By fold" in found.text
     assert "The worst cases" in found.text
     assert "Thresholds and" not in found.text
+
+
+def test_noise_3_pairs_left_out_are_told_and_nothing_is_to_be_tuned(restored_run: Path) -> None:
+    text = read(report(restored_run)).text
+    assert "left out" not in text
+    (restored_run / "tune.json").unlink(missing_ok=True)
+    values = {"a": 0.9, "b": 0.75, "c": 0.25}
+    write_quality(restored_run / "quality.csv", values, {"a", "b"})
+    text = read(report(restored_run)).text
+    assert "1 of 3 left out; similarities from 0.250 to 0.900, median 0.750" in text
+    assert "lamina tune" not in text
 
 
 def test_pictures_shrink_until_the_page_fits(

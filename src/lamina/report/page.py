@@ -14,6 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 import lamina
 from lamina import chance
 from lamina.data.case import Case
+from lamina.data.csv_table import read_table
 from lamina.data.truth import truth
 from lamina.files import write_text
 from lamina.geometry.region import Region
@@ -157,7 +158,7 @@ def _missing(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> list[
         lines.append(f"The data folder {root} is not there: no pictures, no scores per case.")
     elif not judgement.cases:
         lines.append("No fold has finished: no out-of-fold predictions yet.")
-    if run.tune is None:
+    if run.tune is None and run.recipe.task.kind != "restore":
         lines.append("Not tuned yet: the decision is the recipe's own. Run lamina tune.")
     return lines
 
@@ -224,7 +225,22 @@ def _data(run: Run) -> dict[str, Any]:
         "types": ", ".join(sorted({str(case.get("dtype")) for case in cases})),
         "folds": sorted(folds.items()),
         "present": present if known else None,
+        "quality": _quality(run),
     }
+
+
+def _quality(run: Run) -> str | None:
+    """Return how many pairs were left out for want of likeness, if that was measured (NOISE-3)."""
+    path = run.folder / "quality.csv"
+    if not path.is_file():
+        return None
+    rows = read_table(path).rows
+    out = sum(row.cells[2] == "0" for row in rows)
+    values = sorted(float(row.cells[1]) for row in rows)
+    return (
+        f"{out} of {len(rows)} left out; similarities from {values[0]:.3f} to {values[-1]:.3f}, "
+        f"median {values[len(values) // 2]:.3f}"
+    )
 
 
 def _sizes(shapes: Sequence[tuple[int, ...]]) -> str:
