@@ -10,6 +10,7 @@ import torch
 
 from lamina.bundle import Part, join
 from lamina.errors import ResourceError
+from lamina.predict import bands
 from lamina.predict.crew import Crew
 from lamina.predict.policy import Chosen
 from lamina.recipe.recipe import MeanOf
@@ -49,3 +50,22 @@ def test_the_weight_of_a_source_is_shared_by_those_of_its_members_that_answer(ma
     assert crew.weights(held_out) == pytest.approx([2, 0.5, 0.5])
     assert [one.weight for one in crew.members(held_out)] == crew.weights(held_out)
     assert Crew([one, two], CPU, None).weights(Chosen(((0, 1), (1, 0)), "new")) == [1, 1]
+
+
+def test_an_image_in_bands_takes_memory_by_its_width(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crew = Crew([make.bundle()], CPU, None)
+    tall, wide = (ArrayVolume(np.zeros((1, *size), np.uint8)) for size in ((8192, 64), (64, 8192)))
+    assert not crew.streams(tall)
+    before = [crew._held(image) for image in (tall, wide)]
+    assert before[0] == before[1]
+    monkeypatch.setattr(bands, "LARGE", 1000)
+    monkeypatch.setattr(bands, "_THICKEST", 16)
+    assert crew.streams(tall)
+    assert not crew.streams(ArrayVolume(np.zeros((1, 8, 8), np.uint8)))
+    short = ArrayVolume(np.zeros((1, 64, 64), np.uint8))
+    assert crew._held(tall) == crew._held(short) < before[0]
+    assert crew._held(wide) == 128 * crew._held(short)
+    resized = Crew([make.bundle(frame={"size": [32, 32], "resize": [64, 64]})], CPU, None)
+    assert not resized.streams(tall)
