@@ -63,16 +63,6 @@ def _length(epochs: int, validate_every: int) -> tuple[str, ...]:
 _STEEL = ("split.count=2", "frame.size=[128,192]", "stages.main.optimizer.lr=1e-3")
 _XRAY = ("split.count=2", 'data={"kind":"csv_rle","dialect":"siim"}', "submit.kind=siim")
 
-_SLICES = "[0.25,0.5,0.75]"
-_DENOISE = (
-    "split.count=2",
-    "data.stretch={to: unit}",
-    "data.stretch_target=shared",
-    f"frame.slices.judge={_SLICES}",
-    f"predict.slices={_SLICES}",
-    "metric.trim=false",
-)
-
 JOBS = {
     "steel": Job(
         what="steel-like strips",
@@ -141,14 +131,14 @@ JOBS = {
             8,
             3,
             (96, 96, 128),
-            (*_DENOISE, "stages.main.sampler.count=512", *_length(12, 6)),
+            ("split.count=2", "stages.main.sampler.count=512", *_length(12, 6)),
         ),
         quick=Size(
             4,
             2,
             (64, 64, 64),
             (
-                *_DENOISE,
+                "split.count=2",
                 "frame.size=[64,64]",
                 "stages.main.sampler.count=192",
                 "predict.views=as_is",
