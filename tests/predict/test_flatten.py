@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,8 @@ from lamina.data.layers import open_layers
 from lamina.errors import DataError, RecipeError
 from lamina.files import read_json
 from lamina.predict.flatten import Wish, flatten, fragments_of, wish_of
+from lamina.predict.predictions import Predictions
+from lamina.predict.run import predict
 from lamina.synth.scroll import Fragment, write_fragments
 from lamina.task import Task
 from lamina.volume import read_all
@@ -105,3 +108,27 @@ def test_a_recipe_says_how(tmp_path: Path) -> None:
     catalog = fragments_of("ink", ["data.prepare.reach=12"], "2")
     assert catalog.prepare is not None
     assert (catalog.prepare.reach, catalog.prepare.reference) == (12, "2")
+
+
+def test_prediction_aligns_and_answers_as_from_the_written_layers(
+    data: Path, tmp_path: Path, make: Any
+) -> None:
+    """INK-10: on the fly and written out are the same, to the answer of a network."""
+    how = HOW.resolved([Fragments().open_stack(data / "1" / "surface_volume")])
+    flatten([data], tmp_path / "flat", Fragments(prepare=how), Wish((30, 34)))
+    values: dict[str, Any] = {
+        "task": {"kind": "binary", "names": ["ink"]},
+        "frame": {"size": [32, 32], "channels": 4},
+    }
+    catalogs = {
+        "fly": ({"layers": (30, 34), "prepare": how.model_dump()}, data / "2"),
+        "flat": ({}, tmp_path / "flat" / "2"),
+    }
+    answers = []
+    for name, (options, source) in catalogs.items():
+        bundle = make.bundle(**values, data={"kind": "fragments", **options})
+        bundle.save(tmp_path / name)
+        predict([tmp_path / name], [source], tmp_path / f"{name}-pred", progress=False)
+        answers.append(Predictions.open(tmp_path / f"{name}-pred").prob("2"))
+    assert (answers[0] == answers[1]).all()
+    assert sorted(read_json(tmp_path / "fly-pred" / "curves" / "layers.json")) == ["2"]

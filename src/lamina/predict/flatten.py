@@ -13,7 +13,7 @@ import numpy as np
 
 from lamina.data.catalogs import Fragments
 from lamina.data.flatten import Flatten, Flattened, Maps, Stack
-from lamina.data.flatten.about import LAYERS, about
+from lamina.data.flatten.about import CURVES, LAYERS, about
 from lamina.data.flatten.write import Form, write_layers
 from lamina.errors import DataError, RecipeError
 from lamina.files import make_folder, read_json, replacing, write_bytes, write_json
@@ -21,7 +21,7 @@ from lamina.predict.memory import keep_memory
 from lamina.recipe.load import load_recipe
 from lamina.volume import Packed
 
-CURVES, MAPS, WRITTEN, HOW = "curves", "maps.npz", "written.json", "flatten.json"
+MAPS, WRITTEN, HOW = "maps.npz", "written.json", "flatten.json"
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ import torch
 import lamina
 from lamina.bundle import Bundle, load_bundles, versions
 from lamina.data.case import Case
+from lamina.data.flatten import align
+from lamina.data.flatten.about import CURVES
 from lamina.errors import DataError, PartialError, RecipeError
 from lamina.files import sweep
 from lamina.predict.bands import bands
@@ -210,6 +212,7 @@ def _predict_all(
                 bar.advance(steps[id])
                 continue
             try:
+                align([case], found.folder / CURVES)
                 _predict(found, case, crew.members(chosen), crew, size, bar, progress=progress)
             except DataError as error:
                 if len(opened.cases) == 1:

@@ -10,6 +10,7 @@ from typing import Any
 from lamina.data.case import Case
 from lamina.data.catalogs import Fragments, VolumePairs
 from lamina.data.flatten import align
+from lamina.data.flatten.about import CURVES
 from lamina.data.ranges import measure
 from lamina.data.splits import warnings_of
 from lamina.data.unpack import unpacked
@@ -20,7 +21,6 @@ from lamina.task import Task
 
 UNPACKED = "unpacked"
 RANGES = "ranges.json"
-CURVES = "curves"
 
 
 @dataclass(frozen=True)

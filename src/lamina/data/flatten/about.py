@@ -11,6 +11,9 @@ from numpy.typing import NDArray
 from lamina.data.flatten.curves import Curves
 from lamina.data.flatten.maps import Maps
 
+CURVES = "curves"
+"""Name of the folder, in another, where measured curves are kept."""
+
 LAYERS = "layers.json"
 """Name of a file with what is said of several fragments, by their names."""
 

@@ -17,7 +17,7 @@ from lamina.data.flatten.flatten import Flatten
 from lamina.data.flatten.maps import Maps
 from lamina.data.views import behind
 from lamina.errors import DataError
-from lamina.files import write_json
+from lamina.files import read_json, write_json
 from lamina.geometry.depth import move_layers, moved_type, needed_layers
 from lamina.geometry.region import Region
 from lamina.volume import Volume, check_within
@@ -157,8 +157,17 @@ def align(cases: Sequence[Case], cache: Path) -> Flatten | None:
             view.found.append(maps)
             said[view.stack.id] = about(curves, maps)
     if said:
-        write_json(cache / LAYERS, said)
+        write_json(cache / LAYERS, _said_before(cache / LAYERS) | said)
     return how
+
+
+def _said_before(path: Path) -> dict[str, Any]:
+    """Return what was said of other fragments; what is damaged is dropped."""
+    try:
+        before = read_json(path)
+    except DataError:
+        return {}
+    return before if isinstance(before, dict) else {}
 
 
 def _aligned(cases: Sequence[Case]) -> list[Flattened]:
