@@ -44,14 +44,19 @@ STANDIN = HERE.parents[2] / "shared" / "data" / "surface-volume-standin"
 GRID = np.arange(1, 64) / 64
 SEED, SHAPE = 7, (512, 768)
 
-# The stand-in has 20 layers of 8 bit that lie in place, and a mask of everything.
-WHOLE = ("split.count=3", "data.prepare=null")
+# The stand-in has 20 layers of 8 bit that lie in place, a mask of everything, and no direction.
+CHANGES = """[
+  {"kind": "affine", "rotate": 45, "scale": [0.8, 1.25], "shift": 0, "p": 0.5},
+  {"kind": "flip", "axes": "x", "p": 0.5}, {"kind": "flip", "axes": "y", "p": 0.5},
+  {"kind": "rot90", "p": 0.5}, {"kind": "elastic", "p": 0.3},
+  {"kind": "brightness_contrast", "brightness": 0.3, "contrast": 0.3, "p": 0.8},
+  {"kind": "gamma", "p": 0.3}, {"kind": "noise", "p": 0.3}, {"kind": "blur", "p": 0.2}]"""
+WHOLE = ("split.count=3", "data.prepare=null", "frame.depth=null", f"transforms={CHANGES}")
 ARMS = {
-    "layers": ("data.layers=[2,18]",),
+    "layers": ("data.layers=[5,14]", "frame.channels=9", "network.window=3", "network.step=3"),
     "one_layer": (
         "data.layers=[9,10]",
         "frame.channels=1",
-        "frame.depth=null",
         "network.window=1",
         "network.step=1",
     ),
@@ -211,12 +216,12 @@ def main() -> None:
         out = asked.out or Path(name)
         if asked.only != "synthetic":
             if STANDIN.is_dir():
-                budget = length(2, 16) if asked.quick else length(16, 128)
+                budget = length(2, 16) if asked.quick else length(20, 128)
                 found["standin"] = standin(out / "standin", (*budget, *asked.changes))
             else:
                 print(f"REAL DATA MISSING: {STANDIN}")
         if asked.only != "standin":
-            budget = length(2, 16) if asked.quick else length(24, 256)
+            budget = length(2, 16) if asked.quick else length(16, 192)
             shape = (256, 384) if asked.quick else SHAPE
             found["synthetic"] = synthetic(out / "synthetic", (*budget, *asked.changes), shape)
     found["cpu_minutes"] = _minutes(begun)

@@ -41,3 +41,19 @@ def test_the_denoise_demo_restores_unseen_slices_better_than_they_came(tmp_path:
     assert "PSNR of unseen slices" in found["summary"]
     with np.load(found["submission"]) as archive:
         assert len(archive.files) == 12
+
+
+@pytest.mark.slow
+def test_the_quick_ink_demo_finds_ink_on_a_fragment_it_has_not_seen(tmp_path: Path) -> None:
+    found = demo("ink", tmp_path / "demo", quick=True)
+    assert found["score"]["value"] > 0.4  # predicting nothing: 0, everything: about 0.24
+    assert found["without"] == {}
+    assert Path(found["submission"]).read_text().startswith("Id,Predicted\n4,")
+
+
+@pytest.mark.slow
+def test_alignment_is_worth_something_on_unseen_fragments(tmp_path: Path) -> None:
+    """INK-28: it was worth 0.03 to 0.05."""
+    found = demo("ink", tmp_path / "demo")
+    (plain,) = found["without"].values()
+    assert found["score"]["value"] > plain

@@ -158,14 +158,15 @@ JOBS = {
             3,
             2,
             (512, 768),
-            ("split.count=3",),
+            ("split.count=3", "stages.main.sampler.count=128", *_length(12, 12)),
             without=("data.prepare=null",),
         ),
         quick=Size(
             3,
             1,
             (256, 384),
-            ("split.count=2", *_length(4, 4)),
+            ("split.count=2", "stages.main.sampler.count=64", *_length(8, 8)),
+            {"contrast": 2.0},
         ),
     ),
 }
