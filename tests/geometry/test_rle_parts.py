@@ -38,6 +38,13 @@ def test_INK_27_runs_that_touch_the_first_and_the_last_pixel() -> None:
     assert "".join(encode_rows([])) == ""
 
 
+def test_INK_27_many_runs_are_the_same_text() -> None:
+    """INK-27: bands with so many runs that compiled loops write them."""
+    mask = np.random.default_rng(0).random((90, 700)) < 0.5
+    text = "".join(encode_rows(np.split(mask, [1, 40, 41, 85])))
+    assert text == encode(mask, "vesuvius")
+
+
 def test_a_band_of_another_width_is_refused() -> None:
     with pytest.raises(ValueError, match="columns"):
         list(encode_rows([np.ones((2, 3), bool), np.ones((2, 4), bool)]))

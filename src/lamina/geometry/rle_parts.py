@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+_MANY = 1 << 12  # edges; for fewer the compiled kernels need not be loaded
 
 
 def encode_rows(bands: Iterable[NDArray[Any]]) -> Iterator[str]:
@@ -57,5 +60,9 @@ def _edges(band: NDArray[Any], *, inside: bool) -> NDArray[np.int64]:
 
 def _text(edges: NDArray[np.int64]) -> str:
     """Return start and length of each run, from places counted from 0."""
+    if edges.size >= _MANY:
+        kernels = importlib.import_module("lamina.geometry.rle_kernels")
+        letters = kernels.write(edges, False, len(str(edges[-1])))
+        return str(letters[:-1].data, "ascii")
     starts, ends = edges.reshape(-1, 2).T
     return " ".join(map(str, np.stack([starts + 1, ends - starts], 1).ravel().tolist()))

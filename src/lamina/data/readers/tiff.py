@@ -28,9 +28,9 @@ from lamina.volume import check_within
 _KEEP_OPEN = 64 << 20
 """Mapped files of at least this many bytes stay mapped; each map holds a descriptor."""
 
-_LET_GO = 1 << 20
-"""After a read of this many bytes a map gives its pages back to the system's cache: who reads a
-whole stack band by band would else be charged with all of it. Crops are smaller and keep them."""
+_LET_GO = 1 << 19
+"""After a read of this many bytes, or of whole rows, a map gives its pages back to the system's
+cache: who reads a stack band by band would else be charged with all of it. Crops keep them."""
 
 _DONT_NEED: int | None = getattr(mmap, "MADV_DONTNEED", None)
 
@@ -163,7 +163,8 @@ class TiffVolume:
             if len(line):
                 some = array[line[0] : line[-1] + 1 : step, :, rows, columns]
                 out[channel] = some.transpose(1, 4, 0, 2, 3)
-        if self._kept is not None and out.nbytes >= _LET_GO and _DONT_NEED is not None:
+        wide = out.nbytes >= _LET_GO or out.shape[-1] == head.columns
+        if self._kept is not None and wide and _DONT_NEED is not None:
             held: Any = self._kept
             held._mmap.madvise(_DONT_NEED)
         return out
