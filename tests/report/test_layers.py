@@ -14,7 +14,7 @@ from lamina.report.page import report
 
 
 def said(*, ink: bool = True) -> dict[str, Any]:
-    curve = [1.0, 5.0, 2.0]
+    curve = [None, 1.0, 5.0, 2.0]
     curves = {"full": curve, "ink": curve if ink else None, "background": curve if ink else None}
     return {
         "before": curves,

@@ -12,6 +12,7 @@ import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 
 _NO_CURVE = ("epoch", "step", "best", "skipped", "seconds", "train_seconds")
 PAINT = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7B3FF2", "#8C6D1F")
@@ -126,8 +127,8 @@ def layers(said: Mapping[str, Any]) -> list[Plot]:
         if after is None or before is None:
             continue
         figure, axes = _axes()
-        axes.plot(before, color=_INK, lw=1, ls="--", label="as it is")
-        axes.plot(after, color=PAINT[number % len(PAINT)], lw=1.8, label="aligned")
+        axes.plot(_numbers(before), color=_INK, lw=1, ls="--", label="as it is")
+        axes.plot(_numbers(after), color=PAINT[number % len(PAINT)], lw=1.8, label="aligned")
         axes.set_xlabel("layer")
         axes.legend(frameon=False, fontsize=8)
         plots.append(Plot(kind, _uri(figure)))
@@ -146,16 +147,22 @@ def layers(said: Mapping[str, Any]) -> list[Plot]:
     return plots
 
 
-def together(curves: Mapping[str, Sequence[float]]) -> str:
+def together(curves: Mapping[str, Sequence[float | None]]) -> str:
     """Plot the mean curves of several fragments over their layers, each from 0 to 1."""
     figure, axes = _axes()
     for number, (name, curve) in enumerate(curves.items()):
-        values = np.asarray(curve)
-        unit = (values - values.min()) / (np.ptp(values) or 1)
+        values = _numbers(curve)
+        low, high = np.nanmin(values), np.nanmax(values)
+        unit = (values - low) / ((high - low) or 1)
         axes.plot(unit, color=PAINT[number % len(PAINT)], lw=1.6, label=name)
     axes.set_xlabel("layer")
     axes.legend(frameon=False, fontsize=8, ncols=2)
     return _uri(figure)
+
+
+def _numbers(curve: Sequence[float | None]) -> NDArray[np.float64]:
+    """Return a curve with NaN, which is not drawn, where it has no value."""
+    return np.array([np.nan if value is None else value for value in curve])
 
 
 def _shown_area(area: float) -> float:

@@ -11,7 +11,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from lamina.data.flatten import curves as module
-from lamina.data.flatten.curves import Curves, Stack, measure
+from lamina.data.flatten.curves import Curves, Stack, measure, without_ends
 from lamina.data.flatten.maps import Maps
 from lamina.data.layers import open_layers
 from lamina.errors import DataError
@@ -82,6 +82,9 @@ def test_moved_curves_leave_out_cells_without_the_layer() -> None:
     shift = np.array([[0.0, 0], [2, 2]], np.float32)
     maps = Maps(shift, np.ones((2, 2), np.float32), *found.middles())
     assert found.moved(maps).tolist() == [0, 1, 1, 2, 3, 4, 5]  # from layer 2 on, mean of z and z-2
+    far = Maps(shift + 2, maps.scale, maps.rows, maps.columns)
+    assert np.isnan(found.moved(far)).tolist() == [True, True, *5 * [False]]
+    assert without_ends(found.moved(far)).tolist() == [0, 0, 0, 1, 1, 2, 3]
     nothing = found.moved(maps, "ink")
     assert np.isnan(nothing).all()
 

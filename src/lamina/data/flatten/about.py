@@ -25,14 +25,15 @@ def about(curves: Curves, maps: Maps) -> dict[str, Any]:
 
     Returns:
         ``before`` and ``after``, each with ``full``, ``ink`` and ``background``: mean values by
-        layer, null where there is no such pixel; ``shift`` and ``scale``: rows of tiles; ``rows``
+        layer, null for a layer that no column has, and in place of all where there is no such
+        pixel; ``shift`` and ``scale``: rows of tiles; ``rows``
         and ``columns``: their middles in pixels.
     """
     return {
-        "before": {kind: _values(curves.moved(None, kind), 2) for kind in KINDS},
-        "after": {kind: _values(curves.moved(maps, kind), 2) for kind in KINDS},
-        "shift": [_values(row, 3) for row in maps.shift],
-        "scale": [_values(row, 4) for row in maps.scale],
+        "before": {kind: _values(curves.moved(None, kind)) for kind in KINDS},
+        "after": {kind: _values(curves.moved(maps, kind)) for kind in KINDS},
+        "shift": [[round(float(one), 3) for one in row] for row in maps.shift],
+        "scale": [[round(float(one), 4) for one in row] for row in maps.scale],
         "rows": maps.rows.tolist(),
         "columns": maps.columns.tolist(),
     }
@@ -45,7 +46,7 @@ def in_words(said: Mapping[str, Any]) -> str:
     return f"shifts {shift.min():.1f} to {shift.max():.1f} layers, scale {scale.min():.2f}{spread}"
 
 
-def _values(curve: NDArray[Any], digits: int) -> list[float] | None:
-    if np.isnan(curve).any():
+def _values(curve: NDArray[Any]) -> list[float | None] | None:
+    if np.isnan(curve).all():
         return None
-    return [round(float(value), digits) for value in curve]
+    return [None if np.isnan(value) else round(float(value), 2) for value in curve]

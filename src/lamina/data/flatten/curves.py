@@ -98,7 +98,7 @@ class Curves:
     def moved(self, maps: Maps | None, what: str = "full") -> Array:
         """Return the mean curve with each cell moved by the maps at its middle, (Z,).
 
-        A layer's mean is that of the cells that have it; beyond all of them the last one goes on.
+        A layer's mean is that of the cells that have it; NaN where none has.
 
         Args:
             maps: How cells are moved; None: not at all.
@@ -129,6 +129,15 @@ class Curves:
         """Return middles in pixels of the stack; a shrunk pixel is ``shrink`` of them wide."""
         found: Array = np.asarray(shrunk * self.shrink + (self.shrink - 1) / 2, np.float64)
         return found
+
+
+def without_ends(curve: Array) -> Array:
+    """Return a curve whose first and last value go on where it has none; zeros for none at all."""
+    layers, known = np.arange(len(curve)), ~np.isnan(curve)
+    if not known.any():
+        return np.zeros(len(curve))
+    found: Array = np.interp(layers, layers[known], curve[known])
+    return found
 
 
 def edges_of(grid: TileGrid) -> tuple[tuple[int, ...], ...]:
@@ -242,9 +251,8 @@ def _mean_of_moved(curves: Array, weight: Array, shift: Array, scale: Array) -> 
     value = before + (place - low) * (np.take_along_axis(curves, low + 1, 1) - before)
     counts = there * weight[:, None]
     known = counts.sum(0) > 0
-    mean = np.divide((counts * value).sum(0), counts.sum(0), out=np.zeros(depth), where=known)
-    layers = np.arange(depth)
-    found: Array = np.interp(layers, layers[known], mean[known])
+    found = np.full(depth, np.nan)
+    np.divide((counts * value).sum(0), counts.sum(0), out=found, where=known)
     return found
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lamina.data.flatten.clean import cleaned, cleaned_by_neighbours, smoothed
-from lamina.data.flatten.curves import Curves, Stack, measure
+from lamina.data.flatten.curves import Curves, Stack, measure, without_ends
 from lamina.data.flatten.keep import kept
 from lamina.data.flatten.maps import Lattice, Maps
 from lamina.errors import DataError, RecipeError
@@ -153,7 +153,7 @@ class Flatten(Spec):
         curves = self.curves(reference, cache)
         span = self._span(curves, reference)
         own = self._own(curves, span)
-        values = _unit(curves.moved(own), span)[slice(*self.slices)]
+        values = _unit(without_ends(curves.moved(own)), span)[slice(*self.slices)]
         curve = tuple(round(float(value), 6) for value in values)
         return self.model_copy(update={"curve": curve, "reference": reference.id})
 
@@ -183,7 +183,7 @@ class Flatten(Spec):
         span = self._span(curves, stack)
         goal = Target(np.asarray(self.curve), self.slices[0])
         own = self._own(curves, span)
-        whole = _unit(curves.moved(own), span)[None]
+        whole = _unit(without_ends(curves.moved(own)), span)[None]
         shift, scale = fit_shift_and_scale(whole, goal, self.reach, self.scales)
         if self.method == "direct":
             start = self._joined(own, float(shift[0]), float(scale[0]), "in_order")
