@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 from scipy.optimize import least_squares
 
+from lamina.data.catalogs import Fragments
 from lamina.data.flatten import Flatten, Flattened, Stack
 from lamina.data.flatten.clean import cleaned
 from lamina.data.readers import open_volume
@@ -211,3 +212,17 @@ def test_kept_curves_are_not_measured_again(sheets: SimpleNamespace, tmp_path: P
     once = how.maps(stack, tmp_path / "kept")
     assert len(list((tmp_path / "kept").iterdir())) == 1
     assert how.maps(stack).digest() == once.digest()
+
+
+@pytest.mark.data
+def test_fragments_of_bytes_and_twenty_layers_are_aligned(shared_data: Path) -> None:
+    """INK-1: real images, which are no sheet: nothing is moved far or lost."""
+    root, catalog = shared_data / "surface-volume-standin", Fragments()
+    stacks = [catalog.open_stack(root / name / "surface_volume") for name in ("1", "2")]
+    how = Flatten(tile=84, step=42, slices=(3, 17), reach=3, scales=(0.8, 1.25)).resolved(stacks)
+    volume = Flattened(stacks[1].volume, [how.maps(stacks[1])])
+    assert volume.dtype == np.uint8
+    assert np.abs(volume.maps.shift).max() < 8
+    part = read_all(volume)[0, 5:15].astype(np.float64)
+    stored = read_all(stacks[1].volume)[0, 5:15].astype(np.float64)
+    assert abs(part.mean() - stored.mean()) < 0.1 * stored.mean()
