@@ -54,7 +54,8 @@ PUBLISHED = {"BSD68": {BM3D: 28.57, DNCNN: 29.23}, "Set12": {BM3D: 29.97, DNCNN:
 QUICK = ("stages.main.epochs=1", "stages.main.sampler.count=64", "predict.views=as_is")
 SIGMAS = (0.0, 0.4, 0.6, 0.8, 1.0, 1.25, 1.5, 2.0, 2.5, 3.0, 4.0)
 SIZES = (1, 3, 5, 7)
-SHORT = ("stages.main.epochs=2",)
+SHORT = ("stages.main.sampler.count=2400", "stages.main.epochs=2")
+LONGER = ("stages.main.sampler.count=2400", "stages.main.epochs=5")
 Array = NDArray[np.float32]
 
 
@@ -93,9 +94,9 @@ def natural(out: Path, changes: Sequence[str]) -> dict[str, Any]:
 def decoders(out: Path, steps: int) -> dict[str, Any]:
     """Let decoders repeat synthetic seismic slices."""
     pairs = write_pairs(out / "pairs", count=4, shape=(64, 96, 128))
-    changes = ("split.count=4", "network.residual=false")
+    small = ("frame.size=[64,64]", "stages.main.batch=8", "stages.main.optimizer.lr=3e-3")
     kinds = ("unet", "pixel_shuffle")
-    return probe(load_recipe("denoise-laptop", changes), data=pairs, compare=kinds, steps=steps)
+    return probe(load_recipe("denoise-laptop", small), data=pairs, compare=kinds, steps=steps)
 
 
 def seismic(out: Path, changes: Sequence[str]) -> dict[str, Any]:
@@ -221,13 +222,13 @@ def spent() -> float:
 def parts(out: Path, changes: Sequence[str], *, quick: bool) -> dict[str, tuple[Path | None, Any]]:
     """Return for each part the data it needs and what runs it."""
     few = (*changes, *(QUICK if quick else ()))
-    short = (*few, *(() if quick else SHORT))
+    short, longer = ((*few, *(() if quick else more)) for more in (SHORT, LONGER))
     gray, f3, em = (DATA / n for n in ("denoise-gray", "seismic-f3-faults", "em-drosophila-vnc"))
     return {
         "natural": (gray, lambda: natural(out, few)),
-        "probe": (None, lambda: decoders(out, 20 if quick else 400)),
+        "probe": (None, lambda: decoders(out, 20 if quick else 500)),
         "seismic": (f3, lambda: seismic(out, short)),
-        "micrograph": (em, lambda: micrograph(out, short)),
+        "micrograph": (em, lambda: micrograph(out, longer)),
     }
 
 
