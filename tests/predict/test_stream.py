@@ -22,8 +22,8 @@ from lamina.files import digest
 from lamina.geometry.region import Region
 from lamina.predict import slabs
 from lamina.predict.engine import Member, Place, predict_case, stream_case
-from lamina.predict.store import Store
 from lamina.predict.ledger import LEDGER
+from lamina.predict.store import Store
 from lamina.recipe.recipe import Recipe
 from lamina.volume import ArrayVolume
 
