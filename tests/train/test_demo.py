@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from lamina.errors import RecipeError
-from lamina.train.demo import JOBS, demo
+from lamina.train.demo import demo
+from lamina.train.demo_jobs import JOBS
 
 
 @pytest.mark.slow
