@@ -66,7 +66,8 @@ def write_volume(path: Path, shape: Shape) -> None:
 
 
 def recipe(shape: Shape) -> Recipe:
-    side = min(-(-max(shape) // 32) * 32, 512)  # tiles of long slices do not grow with them
+    # Slices of any depth have the eight tiles at least that one forward pass takes.
+    side = min(-(-max(shape) // 32) * 32, 256)
     return Recipe.model_validate(
         {
             "name": "volume",
