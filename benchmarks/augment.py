@@ -29,12 +29,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.chance import rng
 from lamina.data.case import Case
-from lamina.data.fetch import fetch
-from lamina.data.frame import Frame
-from lamina.data.normalise import Fixed
-from lamina.data.sample import Draw
+from lamina.data.network_input.frame import Frame
+from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.normalise import Fixed
+from lamina.data.network_input.sample import Draw
 from lamina.data.transforms import (
     Affine,
     AnyTransform,
@@ -51,6 +50,7 @@ from lamina.data.transforms import (
 )
 from lamina.files import write_json
 from lamina.geometry.region import Region
+from lamina.seeding import rng
 from lamina.task import Task
 from lamina.volume import ArrayVolume
 

@@ -31,13 +31,13 @@ from scipy.ndimage import uniform_filter
 
 from lamina import predict, report, score, train, tune
 from lamina.bundle import Bundle
-from lamina.data.normalise import PerCase
+from lamina.data.network_input.normalise import PerCase
 from lamina.files import write_json
 from lamina.model.metrics import DiceScore, TolerantDice
-from lamina.predict.engine import Member, predict_case
-from lamina.predict.predictions import Predictions
+from lamina.prediction.engine import Member, predict_case
+from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.load import load_recipe
-from lamina.synth.seismic import write_faults
+from lamina.synthetic.seismic import write_faults
 from lamina.volume import ArrayVolume
 
 HERE = Path(__file__).resolve()

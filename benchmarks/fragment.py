@@ -39,10 +39,10 @@ from numpy.typing import NDArray
 
 from lamina.bundle import Bundle, MemberWeights
 from lamina.files import write_json
-from lamina.predict.bands import held_bytes
-from lamina.predict.predictions import Predictions
+from lamina.prediction.folder.predictions import Predictions
+from lamina.prediction.streaming.row_bands import held_bytes
 from lamina.recipe.recipe import Recipe
-from lamina.synth.tiff import begin_grey16
+from lamina.synthetic.files.tiff import begin_grey16
 from lamina.volume import ArrayVolume
 
 HERE = Path(__file__)

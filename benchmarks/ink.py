@@ -6,7 +6,7 @@ Stand-in   ../shared/data/surface-volume-standin: F0.5 of pixels pooled inside t
            epoch answers, by a probability of 0.5 and by the threshold that is best on the other
            two answers. Rate and changes of samples were chosen by what one layer scored on two
            of the three
-Synthetic  fragments of lamina.synth.scroll: F0.5 pooled over two unseen fragments, with their
+Synthetic  fragments of lamina.synthetic.scroll: F0.5 pooled over two unseen fragments, with their
            layers aligned and without; the last epoch answers, threshold tuned on a known fragment
            that was held out. Beside it how far the layer that holds the ink is from its mean.
            aligned_as_published: outliers by the quantiles of all tiles (INK-5)
@@ -35,9 +35,9 @@ from lamina import predict, report, score, train, tune
 from lamina.bundle import Bundle
 from lamina.data.catalogs import Fragments
 from lamina.files import write_json
-from lamina.predict.predictions import Predictions
+from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.load import load_recipe
-from lamina.synth.scroll import Fragment, write_fragments
+from lamina.synthetic.scroll import Fragment, write_fragments
 
 HERE = Path(__file__).resolve()
 STANDIN = HERE.parents[2] / "shared" / "data" / "surface-volume-standin"

@@ -39,11 +39,11 @@ from scipy.ndimage import gaussian_filter, median_filter
 from lamina import predict, score, train
 from lamina.files import read_json, write_json
 from lamina.model.metrics import Psnr, Ssim
-from lamina.predict.precision import choose, choose_device, name_of
-from lamina.predict.predictions import Predictions
+from lamina.prediction.folder.predictions import Predictions
+from lamina.prediction.tiling.precision import choose, choose_device, name_of
 from lamina.recipe.load import load_recipe
-from lamina.synth.seismic import write_pairs
-from lamina.train.probe import probe
+from lamina.synthetic.seismic import write_pairs
+from lamina.training.probe import probe
 from lamina.volume import Volume, read_all
 
 HERE = Path(__file__).resolve()

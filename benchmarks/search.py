@@ -27,8 +27,8 @@ from sklearn.metrics import precision_recall_curve
 
 from lamina.files import write_json
 from lamina.result.decisions import Triplet, TripletSearch
-from lamina.result.pooled import best_threshold
-from lamina.result.triplet_search import TripletTables
+from lamina.result.search.pooled_fbeta import best_threshold
+from lamina.result.search.triplet.search import TripletTables
 
 Map = NDArray[np.float32]
 Mask = NDArray[np.bool_]

@@ -35,11 +35,11 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 from lamina.data.case import Case
+from lamina.data.prepare.unpack import unpacked
 from lamina.data.readers import open_volume
-from lamina.data.unpack import unpacked
 from lamina.files import write_json
-from lamina.predict.memory import keep_memory
-from lamina.predict.slabs import Held, cut, thickness
+from lamina.prediction.streaming.slabs import Held, cut, thickness
+from lamina.prediction.tiling.memory import keep_memory
 from lamina.volume import Plane, Volume, read_all
 
 HERE = Path(__file__)

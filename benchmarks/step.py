@@ -31,18 +31,18 @@ from torch import nn
 from torch.nn import functional
 
 from lamina.data.case import Case
-from lamina.data.normalise import Fixed
+from lamina.data.network_input.normalise import Fixed
 from lamina.files import write_json
-from lamina.model.shrink import at_size
-from lamina.predict.memory import keep_memory
-from lamina.predict.precision import choose
+from lamina.model.downscale import at_size
+from lamina.prediction.tiling.memory import keep_memory
+from lamina.prediction.tiling.precision import choose
 from lamina.recipe.load import load_recipe
-from lamina.synth.steel import CLASSES, strip
-from lamina.train.job import Job, Training
-from lamina.train.loader import batches, epoch_of
-from lamina.train.loop import _train_epoch
-from lamina.train.state import Position
-from lamina.train.stop import Stop
+from lamina.synthetic.steel import CLASSES, strip
+from lamina.training.saving.state import Position
+from lamina.training.stage.context import Job, Training
+from lamina.training.stage.loader import batches, epoch_of
+from lamina.training.stage.loop import _train_epoch
+from lamina.training.stage.signals import Stop
 from lamina.volume import ArrayVolume
 
 ROUNDS = 9

@@ -36,12 +36,12 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from lamina.data.frame import Frame
-from lamina.data.normalise import Fixed
+from lamina.data.network_input.frame import Frame
+from lamina.data.network_input.normalise import Fixed
 from lamina.files import write_json
-from lamina.predict.engine import Member, predict_image
-from lamina.predict.memory import keep_memory
-from lamina.predict.precision import fast_on_cpu
+from lamina.prediction.engine import Member, predict_image
+from lamina.prediction.tiling.memory import keep_memory
+from lamina.prediction.tiling.precision import fast_on_cpu
 from lamina.recipe.recipe import Predict
 from lamina.task import Task
 from lamina.volume import ArrayVolume

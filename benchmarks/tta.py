@@ -27,13 +27,13 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from lamina.data.frame import Frame
-from lamina.data.normalise import Fixed
+from lamina.data.network_input.frame import Frame
+from lamina.data.network_input.normalise import Fixed
 from lamina.files import write_json
 from lamina.geometry.view import AS_IS, FLIP_X, FLIP_Y, TURNS, View, members
-from lamina.predict import passes
-from lamina.predict.engine import Member, predict_image
-from lamina.predict.memory import keep_memory
+from lamina.prediction.engine import Member, predict_image
+from lamina.prediction.tiling import forward as passes
+from lamina.prediction.tiling.memory import keep_memory
 from lamina.recipe.recipe import MeanOf, Predict
 from lamina.task import Task
 from lamina.volume import ArrayVolume

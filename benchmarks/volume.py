@@ -38,11 +38,11 @@ import zarr
 from numpy.typing import NDArray
 from torch import nn
 
-from lamina.data.normalise import Fixed
+from lamina.data.network_input.normalise import Fixed
 from lamina.data.readers import open_volume
 from lamina.files import write_json
-from lamina.predict.engine import Member, Place, predict_case, stream_case
-from lamina.predict.memory import keep_memory
+from lamina.prediction.engine import Member, Place, predict_case, stream_case
+from lamina.prediction.tiling.memory import keep_memory
 from lamina.recipe.recipe import Recipe
 from lamina.volume import ArrayVolume
 

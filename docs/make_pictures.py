@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from lamina.data.case import Case
-from lamina.data.truth import truth
+from lamina.data.targets.ground_truth import truth
 from lamina.files import write_bytes
-from lamina.predict.predictions import Predictions
-from lamina.predict.run import predict
+from lamina.prediction.folder.predictions import Predictions
+from lamina.prediction.run import predict
 from lamina.recipe.load import load_recipe
-from lamina.report.pictures import FALSE, HIT, MISSED, Panel, mask_panels
-from lamina.synth.steel import write_severstal
-from lamina.train.search import tune
-from lamina.train.stages import train
+from lamina.reporting.pictures import FALSE, HIT, MISSED, Panel, mask_panels
+from lamina.synthetic.steel import write_severstal
+from lamina.training.run import train
+from lamina.tuning.tune import tune
 from lamina.volume import read_all
 
 TARGET = Path(__file__).parent / "images" / "strip.png"

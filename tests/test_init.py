@@ -15,16 +15,16 @@ VERBS = ("ensemble", "predict", "pseudo", "report", "score", "submit", "train", 
 
 @pytest.mark.parametrize("name", VERBS)
 def test_a_verb_is_called_by_its_name_though_a_package_has_the_same(name: str) -> None:
-    import lamina.predict.engine
-    import lamina.report.page
-    import lamina.train.stages
+    import lamina.prediction.engine
+    import lamina.reporting.page
+    import lamina.training.run
 
     for _ in range(2):
         verb = getattr(lamina, name)
         assert callable(verb)
         assert inspect.signature(verb) == inspect.signature(lamina.__getattr__(name))
-    assert lamina.train.stages.train is not None
-    assert lamina.predict.engine.predict_case is not None
+    assert lamina.training.run.train is not None
+    assert lamina.prediction.engine.predict_case is not None
 
 
 def test_a_call_reaches_the_function(tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -6,9 +6,6 @@ The names below are loaded on first use, so that importing lamina costs nothing.
 from __future__ import annotations
 
 import importlib
-import inspect
-import sys
-from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
@@ -20,44 +17,19 @@ _HOMES = {
     "Recipe": "lamina.recipe.recipe",
     "Region": "lamina.geometry.region",
     "Volume": "lamina.volume",
-    "ensemble": "lamina.train.ensemble",
+    "ensemble": "lamina.training.ensembles.ensemble",
     "load_recipe": "lamina.recipe.load",
-    "predict": "lamina.predict.run",
-    "pseudo": "lamina.predict.pseudo",
-    "report": "lamina.report.page",
-    "score": "lamina.predict.score",
-    "submit": "lamina.predict.submit",
-    "train": "lamina.train.members",
-    "tune": "lamina.train.search",
+    "predict": "lamina.prediction.run",
+    "pseudo": "lamina.pseudo_labels.make",
+    "report": "lamina.reporting.page",
+    "score": "lamina.evaluation.score",
+    "submit": "lamina.outputs.submit",
+    "train": "lamina.training.member_runs",
+    "tune": "lamina.tuning.tune",
 }
 _MODULES = {"rle": "lamina.rle"}
 
 __all__ = ["__version__", *sorted([*_HOMES, *_MODULES])]
-
-
-class _Verb(ModuleType):
-    """A package that is called as the function of its name: ``lamina.train`` is both."""
-
-    def __call__(self, *args: Any, **options: Any) -> Any:
-        return _function(self)(*args, **options)
-
-    @property
-    def __signature__(self) -> inspect.Signature:
-        return inspect.signature(_function(self))
-
-
-class _Face(ModuleType):
-    """Importing ``lamina.train.loop`` binds the package ``lamina.train`` here, by its name."""
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        if name in _HOMES and isinstance(value, ModuleType):
-            value.__class__ = _Verb
-        super().__setattr__(name, value)
-
-
-def _function(package: ModuleType) -> Any:
-    name = package.__name__.rpartition(".")[2]
-    return getattr(importlib.import_module(_HOMES[name]), name)
 
 
 def __getattr__(name: str) -> Any:
@@ -70,6 +42,3 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return __all__
-
-
-sys.modules[__name__].__class__ = _Face

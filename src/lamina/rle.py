@@ -1,5 +1,5 @@
-"""The public name of the run-length codes; they live in ``lamina.geometry.rle``."""
+"""The public name of the run-length codes; they live in ``lamina.geometry.rle.codec``."""
 
-from lamina.geometry.rle import Code, decode, encode
+from lamina.geometry.rle.codec import Code, decode, encode
 
 __all__ = ["Code", "decode", "encode"]

@@ -13,7 +13,7 @@ import torch
 
 from lamina.bundle import Bundle, KnownCase, MemberWeights, load_bundles
 from lamina.bundle.index import sealed
-from lamina.data.normalise import Fixed
+from lamina.data.network_input.normalise import Fixed
 from lamina.errors import BundleError
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe

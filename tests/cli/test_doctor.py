@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from lamina.cli.main import app
 from lamina.recipe.load import load_recipe
-from lamina.synth.seismic import write_faults
+from lamina.synthetic.seismic import write_faults
 
 
 @pytest.fixture(autouse=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typer.testing import CliRunner
 
 from lamina.cli.main import app
-from lamina.synth.scroll import write_fragments
+from lamina.synthetic.scroll import write_fragments
 
 
 def test_fragments_are_aligned_and_shown(tmp_path: Path) -> None:

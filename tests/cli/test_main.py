@@ -20,7 +20,7 @@ import torch
 from typer.testing import CliRunner, Result
 
 from lamina.cli.main import app
-from lamina.synth.steel import strip, write_severstal
+from lamina.synthetic.steel import strip, write_severstal
 
 TAIL = """
 seed: 3

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 import lamina as package
 from lamina.cli.main import app
-from lamina.predict.predictions import Info, PredictedCase, Predictions
+from lamina.prediction.folder.predictions import Info, PredictedCase, Predictions
 from lamina.recipe.load import load_recipe
 from lamina.result.submissions import read_coordinates
 

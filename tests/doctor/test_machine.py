@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import torch
 
-from lamina.doctor import memory, processor, versions
-from lamina.doctor.device import Device
-from lamina.doctor.disk import Disk
+from lamina.doctor.checks import memory, processor, versions
+from lamina.doctor.checks.device import Device
+from lamina.doctor.checks.disk import Disk
+from lamina.doctor.checks.memory import Memory
+from lamina.doctor.checks.processor import Processor, allowed_cores
+from lamina.doctor.checks.versions import Versions, pinned
+from lamina.doctor.examined import Patient
 from lamina.doctor.finding import Check, Finding
-from lamina.doctor.memory import Memory
-from lamina.doctor.patient import Patient
-from lamina.doctor.processor import Processor, allowed_cores
-from lamina.doctor.versions import Versions, pinned
 
 
 def said(check: Check) -> list[Finding]:

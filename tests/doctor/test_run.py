@@ -15,8 +15,8 @@ from lamina.doctor.run import CHECKS, Report, cure, examine
 from lamina.doctor.table import summary, table
 from lamina.errors import RecipeError
 from lamina.recipe.load import load_recipe
-from lamina.synth.seismic import write_faults
-from lamina.synth.steel import strip
+from lamina.synthetic.seismic import write_faults
+from lamina.synthetic.steel import strip
 
 FOLDER = """
 name: tiny

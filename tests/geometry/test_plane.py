@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from lamina.geometry.components.slabs import Moments, SlabParts
 from lamina.geometry.plane import Grid, Plane, centre_of, plane_of
-from lamina.geometry.slab_parts import Moments, SlabParts
 
 
 def moments(mask: NDArray[np.bool_]) -> Moments:

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lamina.geometry.components.slabs import SlabParts
 from lamina.geometry.plane import Grid, Plane, plane_of
 from lamina.geometry.sheet import Sheet
-from lamina.geometry.slab_parts import SlabParts
 
 
 def fitted(mask: NDArray[np.bool_]) -> tuple[Plane, NDArray[np.float64]]:

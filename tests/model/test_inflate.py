@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lamina.model.inflate import inflate, inflated
-from lamina.model.layout import channels_last
+from lamina.model.memory_layout import channels_last
 
 torch.set_num_threads(1)
 

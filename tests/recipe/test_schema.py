@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from lamina.recipe.builtin import SCHEMA, names
-from lamina.recipe.nodes import plain_value
 from lamina.recipe.schema import schema_text
-from lamina.recipe.sources import read_chain
+from lamina.recipe.yaml.nodes import plain_value
+from lamina.recipe.yaml.sources import read_chain
 
 
 def test_the_file_is_what_the_recipe_gives() -> None:

@@ -18,21 +18,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lamina.bundle import Bundle
-from lamina.chance import rng
 from lamina.data.case import Case
-from lamina.data.fetch import fetch
-from lamina.data.fold_table import read_folds
-from lamina.data.normalise import Fixed
-from lamina.data.sample import Draw
-from lamina.data.samplers.place import anywhere
+from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.normalise import Fixed
+from lamina.data.network_input.sample import Draw
+from lamina.data.samplers.crop_placement import anywhere
+from lamina.data.tables.folds import read_folds
 from lamina.data.transforms import Flip
 from lamina.model.losses import total
-from lamina.predict.engine import Member, predict_case
+from lamina.prediction.engine import Member, predict_case
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
-from lamina.synth.seismic import write_faults
+from lamina.seeding import rng
+from lamina.synthetic.seismic import write_faults
 from lamina.task import Task
-from lamina.train import members
+from lamina.training import member_runs as members
 from lamina.volume import ArrayVolume, read_all
 
 torch.set_num_threads(1)
@@ -325,7 +325,7 @@ def test_fault_16_volumes_come_in_the_order_of_their_names(faults: Recipe, data:
 
 def test_a_member_that_is_not_there_is_refused(faults: Recipe, data: Path, tmp_path: Path) -> None:
     from lamina.errors import RecipeError
-    from lamina.train import stages
+    from lamina.training import run as stages
 
     with pytest.raises(RecipeError, match="has no member 'b9'"):
         members.train(faults, data=data, out=tmp_path / "run", member="b9")

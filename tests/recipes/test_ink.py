@@ -18,38 +18,38 @@ import torch
 from numpy.typing import NDArray
 from torch.nn import functional
 
-from lamina.chance import rng
-from lamina.data.bits import Bits, bits_of
 from lamina.data.case import Case
 from lamina.data.catalogs import Fragments
-from lamina.data.fetch import fetch
+from lamina.data.catalogs.fragment_parts import parts_of
 from lamina.data.flatten import Flatten
-from lamina.data.fragment_parts import parts_of
-from lamina.data.layers import Layers
-from lamina.data.normalise import Fixed
+from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.normalise import Fixed
+from lamina.data.network_input.sample import Draw
 from lamina.data.readers import open_volume
-from lamina.data.sample import Draw
 from lamina.data.samplers import InMask
+from lamina.data.targets.bitmask import Bits, bits_of
 from lamina.data.transforms import Affine, BrightnessContrast, Cutout, Flip, GridDistort, OneOf
+from lamina.data.views.layers import Layers
+from lamina.evaluation.score import score
 from lamina.geometry.region import Region
+from lamina.geometry.tiling.window import window
 from lamina.geometry.view import members as views_of
-from lamina.geometry.window import window
 from lamina.model.losses import Bce, total
 from lamina.model.metrics import FBeta
 from lamina.model.networks.quarter_unet import QuarterUnet
 from lamina.model.networks.slice_fusion import SliceFusion
-from lamina.model.optimizers import AdamW
-from lamina.predict.predictions import Predictions
-from lamina.predict.run import predict
-from lamina.predict.score import score
-from lamina.predict.submit import submit
+from lamina.model.optimization.optimizers import AdamW
+from lamina.outputs.submit import submit
+from lamina.prediction.folder.predictions import Predictions
+from lamina.prediction.run import predict
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
 from lamina.result.decisions import Threshold
-from lamina.synth.scroll import write_fragments
+from lamina.seeding import rng
+from lamina.synthetic.scroll import write_fragments
 from lamina.task import Task
-from lamina.train.stages import train
+from lamina.training.run import train
 from lamina.volume import ArrayVolume, read_all
 
 torch.set_num_threads(1)

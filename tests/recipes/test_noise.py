@@ -22,17 +22,17 @@ from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.model.losses import total
 from lamina.model.networks import PixelShuffle, Smp
-from lamina.model.optimizers import AdamW
-from lamina.predict.engine import Member, predict_image
-from lamina.predict.run import predict
+from lamina.model.optimization.optimizers import AdamW
+from lamina.prediction.engine import Member, predict_image
+from lamina.prediction.run import predict
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
-from lamina.synth.seismic import write_pairs
-from lamina.train.ema import Average
-from lamina.train.opening import open_data
-from lamina.train.stages import train
-from lamina.train.validate import validate
+from lamina.synthetic.seismic import write_pairs
+from lamina.training.dataset import open_data
+from lamina.training.run import train
+from lamina.training.stage.ema import Average
+from lamina.training.stage.validate import validate
 from lamina.volume import ArrayVolume
 
 torch.set_num_threads(1)

@@ -21,26 +21,26 @@ from pydantic import ValidationError
 from safetensors.torch import save_file
 from torch import Tensor
 
-from lamina.chance import rng
 from lamina.data.case import Case
 from lamina.data.catalogs import CsvRle
-from lamina.data.fetch import fetch
-from lamina.data.normalise import Fixed
+from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.normalise import Fixed
 from lamina.data.samplers import Mixed
 from lamina.data.samplers.mixed import composition
 from lamina.data.transforms import Blur, Clahe, OneOf, Sharpen
-from lamina.geometry.rle import decode, encode
+from lamina.geometry.rle.codec import decode, encode
 from lamina.model.losses import total
 from lamina.model.networks import Smp
-from lamina.model.optimizers import RAdam
-from lamina.model.schedules import FlatThenAnneal
+from lamina.model.optimization.optimizers import RAdam
+from lamina.model.optimization.schedules import FlatThenAnneal
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
 from lamina.result.decisions import Threshold
-from lamina.result.search import Tables
+from lamina.result.search.threshold import Tables
+from lamina.seeding import rng
 from lamina.task import Task
-from lamina.train.validate import plain_masks
+from lamina.training.stage.validate import plain_masks
 from lamina.volume import ArrayVolume, read_all
 
 torch.set_num_threads(1)

@@ -13,21 +13,21 @@ import torch
 from torch import Tensor, nn
 
 from lamina.bundle import Bundle, KnownCase, MemberWeights
-from lamina.chance import rng
 from lamina.data.case import Case
 from lamina.data.catalogs import CsvRle
-from lamina.data.csv_table import read_table
-from lamina.data.made_labels import MadeLabels
-from lamina.data.normalise import Fixed
+from lamina.data.network_input.normalise import Fixed
+from lamina.data.tables.csv import read_table
+from lamina.data.targets.pseudo_labels import MadeLabels
 from lamina.model.losses import total
-from lamina.predict.confidence import Filters
-from lamina.predict.engine import Member, predict_image
-from lamina.predict.pseudo import pseudo
+from lamina.prediction.engine import Member, predict_image
+from lamina.pseudo_labels.confidence import Filters
+from lamina.pseudo_labels.make import pseudo
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
-from lamina.synth.steel import write_severstal
+from lamina.seeding import rng
+from lamina.synthetic.steel import write_severstal
 from lamina.task import Task
-from lamina.train.pseudo import Made
+from lamina.training.pseudo_labels import Made
 from lamina.volume import ArrayVolume, read_all
 
 torch.set_num_threads(1)

@@ -13,16 +13,16 @@ import numpy as np
 import pytest
 import torch
 
-from lamina.chance import rng
 from lamina.data.case import Case
-from lamina.data.normalise import Fixed
+from lamina.data.network_input.normalise import Fixed
 from lamina.data.transforms import Affine, BrightnessContrast, Flip, Gamma, GridDistort, OneOf
-from lamina.model.optimizers import Adam
-from lamina.model.schedules import Cosine, Plateau
+from lamina.model.optimization.optimizers import Adam
+from lamina.model.optimization.schedules import Cosine, Plateau
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
 from lamina.result.decisions import Triplet
+from lamina.seeding import rng
 from lamina.volume import ArrayVolume, read_all
 
 torch.set_num_threads(1)

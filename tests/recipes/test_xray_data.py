@@ -14,7 +14,7 @@ from pydicom.uid import ExplicitVRLittleEndian
 from lamina.data.case import Case
 from lamina.data.readers import open_volume
 from lamina.recipe.load import load_recipe
-from lamina.train.opening import open_data
+from lamina.training.dataset import open_data
 from lamina.volume import read_all
 
 CHEST, TABLE = "chest-xray-masks", "train-rle-consolidation.csv"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lamina.bundle.bundle import Bundle, MemberWeights, Training, versions
 from lamina.bundle.index import KnownCase, MemberFile, Source
-from lamina.bundle.together import Part, join, load_bundles, must_agree
+from lamina.bundle.several import Part, join, load_bundles, must_agree
 
 __all__ = [
     "Bundle",

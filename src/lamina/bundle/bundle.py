@@ -27,10 +27,10 @@ import lamina
 from lamina.bundle.index import FORMAT, INDEX, Index, KnownCase, MemberFile, read_index, sealed
 from lamina.bundle.store import MemoryStore, Store, open_store
 from lamina.bundle.tensors import fill, read_tensors, write_tensors
-from lamina.data.normalise import AnyNormalise
+from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import BundleError
 from lamina.files import digest, replacing, safe_join, write_bytes, write_json, write_text
-from lamina.model.layout import channels_last
+from lamina.model.memory_layout import channels_last
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision

@@ -14,7 +14,7 @@ from pydantic import Field, ValidationError
 
 import lamina
 from lamina.bundle.store import Store
-from lamina.data.normalise import AnyNormalise
+from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import BundleError
 from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lamina.cli.door import door, show
+from lamina.cli.command import door, show
 
 
 @door

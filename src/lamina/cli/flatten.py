@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lamina.cli.door import door, show
+from lamina.cli.command import door, show
 
 
 @door
@@ -55,10 +55,10 @@ def flatten(
     ] = False,
 ) -> None:
     """Align the layers of fragments by their depth, and write them as a new data folder."""
-    from lamina.cli.door import whole_numbers
-    from lamina.predict.flatten import flatten as run_flattening
-    from lamina.predict.flatten import fragments_of, wish_of
-    from lamina.report.layers import layers_page
+    from lamina.cli.command import whole_numbers
+    from lamina.outputs.flattened import flatten as run_flattening
+    from lamina.outputs.flattened import fragments_of, wish_of
+    from lamina.reporting.depth_alignment import layers_page
 
     catalog = fragments_of(recipe, changes or (), reference)
     wish = wish_of(whole_numbers(layers, "--layers"), form, maps_only=maps_only)

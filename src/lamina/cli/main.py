@@ -11,9 +11,10 @@ from typing import Annotated
 
 import typer
 
-from lamina.cli import results, several
+from lamina.cli import ensembles as several
+from lamina.cli import results
+from lamina.cli.command import door, show
 from lamina.cli.doctor import doctor
-from lamina.cli.door import door, show
 from lamina.cli.flatten import flatten
 from lamina.cli.probe import probe
 
@@ -91,7 +92,7 @@ def check(
     untrained.build(sound.frame.inputs, sound.outputs)
     lines = [f"{recipe}: sound; stages: {', '.join(stage.name for stage in sound.stages)}"]
     if data is not None:
-        from lamina.train.opening import open_data
+        from lamina.training.dataset import open_data
 
         opened = open_data(sound, data)
         found |= opened.summary()
@@ -156,9 +157,9 @@ def train(
     json: Json = False,
 ) -> None:
     """Train a recipe on data; the same command goes on where an interrupted run stopped."""
-    from lamina.cli.door import whole_numbers
+    from lamina.cli.command import whole_numbers
     from lamina.recipe.load import load_recipe
-    from lamina.train.members import train as run_training
+    from lamina.training.member_runs import train as run_training
 
     sound = load_recipe(recipe, changes or ())
     found = run_training(
@@ -199,8 +200,8 @@ def tune(
     json: Json = False,
 ) -> None:
     """Find the decision that scores best on the run's out-of-fold predictions."""
-    from lamina.train.search import table
-    from lamina.train.search import tune as run_tuning
+    from lamina.tuning.tune import table
+    from lamina.tuning.tune import tune as run_tuning
 
     found = run_tuning(run, data=data, decision=decision)
     show(found, json=json, text=table(found))
@@ -253,8 +254,8 @@ def predict(
     json: Json = False,
 ) -> None:
     """Predict images or volumes of any size: probabilities and masks."""
-    from lamina.cli.door import byte_count, shares, split_inputs
-    from lamina.predict.run import predict as run_prediction
+    from lamina.cli.command import byte_count, shares, split_inputs
+    from lamina.prediction.run import predict as run_prediction
 
     bundles, inputs = split_inputs(sources)
     found = run_prediction(
@@ -305,7 +306,7 @@ def submit(
     json: Json = False,
 ) -> None:
     """Write decided masks, or restored slices, as a competition's file."""
-    from lamina.predict.submit import submit as run_submission
+    from lamina.outputs.submit import submit as run_submission
 
     found = run_submission(pred, out, format=form, sample=sample)
     show(found, json=json, text=f"wrote {found['rows']} rows to {out}")
@@ -325,7 +326,7 @@ def report(
     json: Json = False,
 ) -> None:
     """Write one offline HTML page about a run: curves, scores, worst cases."""
-    from lamina.report.page import report as write_report
+    from lamina.reporting.page import report as write_report
 
     page = write_report(run, out, data=data)
     show({"report": str(page), "bytes": page.stat().st_size}, json=json, text=f"wrote {page}")
@@ -345,7 +346,7 @@ def demo(
     json: Json = False,
 ) -> None:
     """Make data, train, tune, predict, score, submit and report: the main job in one command."""
-    from lamina.train.demo import demo as run_demo
+    from lamina.demo.run import demo as run_demo
 
     found = run_demo(job, out, quick=quick)
     show(found, json=json, text=str(found["summary"]))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lamina.cli.door import door, show
+from lamina.cli.command import door, show
 
 
 @door
@@ -41,8 +41,8 @@ def probe(
 ) -> None:
     """Train networks for a moment to repeat their input: what a decoder loses shows at once."""
     from lamina.recipe.load import load_recipe
-    from lamina.train.probe import probe as run_probe
-    from lamina.train.probe import table
+    from lamina.training.probe import probe as run_probe
+    from lamina.training.probe import table
 
     found = run_probe(
         load_recipe(recipe, changes or ()),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from lamina.cli.door import door, show
+from lamina.cli.command import door, show
 
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 Pred = Annotated[Path, typer.Argument(help="A folder of `lamina predict`.", show_default=False)]
@@ -33,9 +33,9 @@ def score(
     json: Json = False,
 ) -> None:
     """Score predictions against the truth: the metric, per class, beside predicting nothing."""
-    from lamina.predict.score import score as run_scoring
-    from lamina.predict.score import table
-    from lamina.recipe.metric import metric_of
+    from lamina.evaluation.score import score as run_scoring
+    from lamina.evaluation.score import table
+    from lamina.recipe.metric_option import metric_of
 
     chosen = None if metric is None else metric_of(metric)
     found = run_scoring(pred, truth, part=part, metric=chosen)  # type: ignore[arg-type]  # checked there
@@ -82,9 +82,9 @@ def export(
     json: Json = False,
 ) -> None:
     """Write the connected parts of predicted volumes, each with size, place, dip and azimuth."""
-    from lamina.cli.door import three_numbers
-    from lamina.predict.export import TABLE
-    from lamina.predict.export import export as run_export
+    from lamina.cli.command import three_numbers
+    from lamina.outputs.objects import TABLE
+    from lamina.outputs.objects import export as run_export
 
     found = run_export(
         pred,

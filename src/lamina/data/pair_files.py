@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from lamina.data.catalogs.pairs import Pair
 from lamina.data.names import nfc
-from lamina.data.pairs import Pair
 from lamina.data.problems import listed
 from lamina.data.readers import is_image, stem_of
 from lamina.errors import DataError

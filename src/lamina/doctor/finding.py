@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from lamina.doctor.patient import Patient
+from lamina.doctor.examined import Patient
 
 Level = Literal["fine", "note", "warning", "error"]
 Area = Literal["machine", "recipe", "data"]

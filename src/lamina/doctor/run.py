@@ -8,24 +8,24 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lamina.doctor.admit import admit
-from lamina.doctor.damaged import Damaged
-from lamina.doctor.device import Device
-from lamina.doctor.disk import Disk
-from lamina.doctor.duplicates import Duplicates
-from lamina.doctor.empty import Empty
+from lamina.doctor.checks.damaged import Damaged
+from lamina.doctor.checks.device import Device
+from lamina.doctor.checks.disk import Disk
+from lamina.doctor.checks.duplicates import Duplicates
+from lamina.doctor.checks.empty import Empty
+from lamina.doctor.checks.flat import Flat
+from lamina.doctor.checks.groups import Groups
+from lamina.doctor.checks.labels import Labels
+from lamina.doctor.checks.memory import Memory
+from lamina.doctor.checks.processor import Processor
+from lamina.doctor.checks.shapes import Shapes
+from lamina.doctor.checks.sizes import Sizes
+from lamina.doctor.checks.transposed import Transposed
+from lamina.doctor.checks.versions import Versions
+from lamina.doctor.examined import Patient
 from lamina.doctor.finding import EXIT_CODES, Area, Check, Finding
-from lamina.doctor.fix import write_fixes
-from lamina.doctor.flat import Flat
-from lamina.doctor.groups import Groups
-from lamina.doctor.labels import Labels
-from lamina.doctor.memory import Memory
-from lamina.doctor.patient import Patient
-from lamina.doctor.processor import Processor
-from lamina.doctor.shapes import Shapes
-from lamina.doctor.sizes import Sizes
-from lamina.doctor.transposed import Transposed
-from lamina.doctor.versions import Versions
+from lamina.doctor.open_data import admit
+from lamina.doctor.recipe_fixes import write_fixes
 from lamina.errors import LaminaError, RecipeError
 from lamina.recipe.load import load_recipe
 

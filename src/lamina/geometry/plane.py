@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.geometry.slab_parts import Moments
+from lamina.geometry.components.slabs import Moments
 
 Triple = tuple[float, float, float]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.errors import RecipeError
-from lamina.recipe.words import did_you_mean
+from lamina.recipe.messages.near_words import did_you_mean
 
 _BUILT_IN = Path(__file__).parents[1] / "recipes"
 SCHEMA = Path(__file__).with_name("recipe.schema.json")

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lamina.recipe.builtin import about, names, text_of
-from lamina.recipe.explain import check
+from lamina.recipe.messages.explain import check
+from lamina.recipe.messages.why import explain_value
 from lamina.recipe.recipe import Recipe
-from lamina.recipe.resolve import resolve
-from lamina.recipe.text import resolved_text
-from lamina.recipe.why import explain_value
+from lamina.recipe.yaml.resolve import resolve
+from lamina.recipe.yaml.writer import resolved_text
 
 __all__ = ["about", "load_recipe", "names", "resolved_text", "text_of", "why"]
 

@@ -11,11 +11,11 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lamina.data.case import Case
 from lamina.data.catalogs import AnyCatalog
-from lamina.data.frame import Frame, Share
+from lamina.data.network_input.frame import Frame, Share
 from lamina.data.splits import AnySplit, Folds
 from lamina.data.transforms import AnyTransform
+from lamina.geometry.tiling.window import Window
 from lamina.geometry.view import Views
-from lamina.geometry.window import Window
 from lamina.model.losses import AnyLoss
 from lamina.model.metrics import AnyMetric, DiceScore
 from lamina.model.networks import AnyNetwork

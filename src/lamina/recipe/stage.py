@@ -10,9 +10,9 @@ from pydantic import Field, model_validator
 from lamina.data.case import Case
 from lamina.data.mixing import AnyMix
 from lamina.data.samplers import AnySampler, Balanced, InMask, Mixed, RandomCrop
-from lamina.model.optimizers import AdamW, AnyOptimizer
-from lamina.model.schedules import AnySchedule, Constant
-from lamina.recipe.pseudo import Pseudo
+from lamina.model.optimization.optimizers import AdamW, AnyOptimizer
+from lamina.model.optimization.schedules import AnySchedule, Constant
+from lamina.recipe.pseudo_labels import Pseudo
 from lamina.spec import Spec
 
 STARTS = ("best", "bundle")

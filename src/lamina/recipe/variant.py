@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from lamina.data.frame import Frame
+from lamina.data.network_input.frame import Frame
 from lamina.data.transforms import AnyTransform
 from lamina.model.networks import AnyNetwork
 from lamina.recipe.stage import Stage

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from lamina.data.catalogs import Corrupt
-from lamina.data.corrupted import Corrupted
 from lamina.data.corruptions import Gaussian
-from lamina.data.values import with_unit
+from lamina.data.units import with_unit
+from lamina.data.views.corrupted import Corrupted
 from lamina.errors import DataError, RecipeError
 from lamina.task import Task
 from lamina.volume import read_all

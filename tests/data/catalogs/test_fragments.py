@@ -13,17 +13,17 @@ import zarr
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from lamina.data.bits import Bits, bits_of
 from lamina.data.catalogs import Fragments
+from lamina.data.catalogs.fragment_parts import parts_of
 from lamina.data.flatten import Flatten
-from lamina.data.fragment_parts import parts_of
-from lamina.data.layers import Layers
 from lamina.data.splits import Folds
+from lamina.data.targets.bitmask import Bits, bits_of
+from lamina.data.views.layers import Layers
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.recipe.load import load_recipe
 from lamina.task import Task
-from lamina.train.opening import open_data
+from lamina.training.dataset import open_data
 from lamina.volume import ArrayVolume, read_all
 
 SHAPE = (8, 60, 50)

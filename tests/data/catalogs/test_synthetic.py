@@ -13,7 +13,7 @@ from lamina.data.catalogs import CsvRle, Synthetic
 from lamina.data.splits import Folds
 from lamina.errors import RecipeError
 from lamina.geometry.region import Region
-from lamina.synth.steel import write_severstal
+from lamina.synthetic.steel import write_severstal
 from lamina.task import Task
 from lamina.volume import read_all
 

@@ -18,7 +18,7 @@ from pydantic import ValidationError
 from lamina.data.catalogs import VolumePairs
 from lamina.data.readers import Segy
 from lamina.data.splits import Sections
-from lamina.data.stretch import Stretch
+from lamina.data.views.rescaled import Stretch
 from lamina.errors import DataError, RecipeError
 from lamina.task import Task
 from lamina.volume import Transposed, read_all

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from lamina.chance import rng
 from lamina.data.corruptions import Gaussian, Scene
+from lamina.seeding import rng
 
 SCENE = Scene("yx", "x", 255.0, "a.png")
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamina.chance import rng
 from lamina.data.corruptions import Poisson, Scene
 from lamina.errors import DataError
+from lamina.seeding import rng
 
 SCENE = Scene("yx", "x", 255.0, "a.png")
 

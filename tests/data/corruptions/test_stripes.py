@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamina.chance import rng
 from lamina.data.corruptions import Scene, Stripes
+from lamina.seeding import rng
 
 
 @pytest.mark.parametrize(("along", "axis"), [("y", 1), ("x", 2)])

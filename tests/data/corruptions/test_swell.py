@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamina.chance import rng
 from lamina.data.corruptions import Scene, Swell
+from lamina.seeding import rng
 
 SWELL = Swell(strength=3, share=0.2)
 

@@ -14,10 +14,10 @@ from scipy.optimize import least_squares
 
 from lamina.data.catalogs import Fragments
 from lamina.data.flatten import Flatten, Flattened, Stack
-from lamina.data.flatten.clean import cleaned
+from lamina.data.flatten.outliers import cleaned
 from lamina.data.readers import open_volume
 from lamina.errors import DataError, RecipeError
-from lamina.geometry.depth import move_layers
+from lamina.geometry.depth.shift import move_layers
 from lamina.geometry.region import Region
 from lamina.volume import read_all
 

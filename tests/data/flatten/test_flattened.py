@@ -14,9 +14,9 @@ from numpy.typing import NDArray
 
 from lamina.data.case import Case
 from lamina.data.flatten import Flattened, Maps, align, flattened
-from lamina.data.layers import Layers
+from lamina.data.views.layers import Layers
 from lamina.errors import DataError
-from lamina.geometry.depth import move_layers
+from lamina.geometry.depth.shift import move_layers
 from lamina.geometry.region import Region
 from lamina.volume import ArrayVolume, Crop, read_all
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from scipy.ndimage import binary_dilation
 
-from lamina.chance import rng
 from lamina.data.mixing import AnyMix, CopyPaste, Cutmix, Mix, Mixup, Stack
+from lamina.seeding import rng
 
 ALL = [Cutmix(p=1), Mixup(p=1), CopyPaste(p=1)]
 

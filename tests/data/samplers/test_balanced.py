@@ -8,11 +8,11 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from lamina.chance import rng
 from lamina.data.case import Case
-from lamina.data.sample import Draw
+from lamina.data.network_input.sample import Draw
 from lamina.data.samplers import Balanced
 from lamina.errors import DataError
+from lamina.seeding import rng
 from lamina.volume import ArrayVolume
 
 IMAGE = ArrayVolume(np.zeros((1, 8, 8), np.uint8))

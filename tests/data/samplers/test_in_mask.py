@@ -10,10 +10,10 @@ import pytest
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from lamina.data.bits import bits_of
 from lamina.data.case import Case
-from lamina.data.sample import Draw
+from lamina.data.network_input.sample import Draw
 from lamina.data.samplers import InMask
+from lamina.data.targets.bitmask import bits_of
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import ArrayVolume

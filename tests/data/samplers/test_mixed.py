@@ -9,12 +9,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lamina.chance import rng
 from lamina.data.case import Case
-from lamina.data.sample import Draw
+from lamina.data.network_input.sample import Draw
 from lamina.data.samplers import Mixed, RandomCrop
 from lamina.data.samplers.mixed import composition, shares
 from lamina.errors import RecipeError
+from lamina.seeding import rng
 from lamina.volume import ArrayVolume
 
 IMAGE = ArrayVolume(np.zeros((1, 8, 8), np.uint8))

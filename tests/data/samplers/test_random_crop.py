@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from lamina.chance import rng
 from lamina.data.case import Case
-from lamina.data.sample import Draw
+from lamina.data.network_input.sample import Draw
 from lamina.data.samplers import RandomCrop
+from lamina.seeding import rng
 from lamina.volume import ArrayVolume
 
 

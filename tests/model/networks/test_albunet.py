@@ -13,7 +13,7 @@ from torch.nn import functional
 
 from lamina.errors import BundleError
 from lamina.model.networks import AlbuNet, AnyNetwork
-from lamina.model.optimizers import AdamW
+from lamina.model.optimization.optimizers import AdamW
 
 torch.set_num_threads(1)
 

@@ -10,7 +10,7 @@ from torch.nn import functional
 
 from lamina.model.networks import AnyNetwork, PixelShuffle
 from lamina.model.networks.pixel_shuffle import shuffled
-from lamina.model.optimizers import AdamW
+from lamina.model.optimization.optimizers import AdamW
 
 torch.set_num_threads(1)
 SMALL = PixelShuffle(encoder="resnet18", filters=(4, 5, 6, 7, 8))

@@ -15,7 +15,7 @@ from torch.nn import functional
 
 from lamina.errors import RecipeError
 from lamina.model.networks import AnyNetwork, QuarterUnet, SliceFusion, Smp
-from lamina.model.optimizers import AdamW
+from lamina.model.optimization.optimizers import AdamW
 
 torch.set_num_threads(1)
 RELEASED = QuarterUnet(

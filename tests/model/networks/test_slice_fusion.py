@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from lamina.errors import RecipeError
 from lamina.model.networks import AnyNetwork, SliceFusion, Smp
-from lamina.model.optimizers import AdamW
+from lamina.model.optimization.optimizers import AdamW
 
 torch.set_num_threads(1)
 SMALL = Smp(encoder="mobilenetv3_small_050", decoder={"decoder_channels": [16, 8, 8, 8, 8]})

@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lamina.model.networks import AnyNetwork, Smp, VolumeUnet
-from lamina.model.optimizers import AdamW
+from lamina.model.optimization.optimizers import AdamW
 
 torch.set_num_threads(1)
 SMALL = VolumeUnet(filters=(8, 8, 8, 8, 8))

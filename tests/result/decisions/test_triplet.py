@@ -9,7 +9,7 @@ import pytest
 from pydantic import ValidationError
 
 from lamina.errors import RecipeError
-from lamina.geometry.components import keep_seeded
+from lamina.geometry.components.labelling import keep_seeded
 from lamina.result.decisions import Triplet
 
 STRIP = np.array([[[0.3, 0.75, 0.8, 0.8, 0.31, 0.0, 0.5, 0.5]]], np.float32)

@@ -12,7 +12,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lamina.errors import DataError
-from lamina.geometry.rle import decode
+from lamina.geometry.rle.codec import decode
 from lamina.result.submissions import Severstal
 
 

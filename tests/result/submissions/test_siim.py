@@ -11,7 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 from lamina.errors import DataError
-from lamina.geometry.rle import decode
+from lamina.geometry.rle.codec import decode
 from lamina.result.submissions import Siim, sample_ids
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.geometry.rle import decode
+from lamina.geometry.rle.codec import decode
 from lamina.result.submissions import Vesuvius
 
 

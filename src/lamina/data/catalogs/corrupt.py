@@ -12,11 +12,11 @@ from pydantic import Field
 
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
-from lamina.data.corrupted import Corrupted
+from lamina.data.catalogs.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
 from lamina.data.corruptions import AnyCorruption, Gaussian
-from lamina.data.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
 from lamina.data.readers import open_volume
 from lamina.data.stems import by_stem
+from lamina.data.views.corrupted import Corrupted
 from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join
 from lamina.task import Task

@@ -10,18 +10,18 @@ from typing import Literal
 
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
-from lamina.data.csv_table import read_table
 from lamina.data.names import nfc
 from lamina.data.problems import listed
 from lamina.data.readers import SUFFIXES, Dicom, open_volume
-from lamina.data.rle_table import (
+from lamina.data.tables.csv import read_table
+from lamina.data.tables.rle import (
     Entry,
     refuse_double,
     refuse_lost,
     severstal_entries,
     siim_entries,
 )
-from lamina.data.rle_target import CodedMask, RleTarget
+from lamina.data.targets.rle import CodedMask, RleTarget
 from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join
 from lamina.spec import Spec

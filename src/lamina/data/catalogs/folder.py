@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from lamina.data.catalogs.base import Catalog, Listing
-from lamina.data.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
+from lamina.data.catalogs.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
 from lamina.data.problems import listed
 from lamina.data.readers import Dicom, open_volume
 from lamina.data.stems import by_stem

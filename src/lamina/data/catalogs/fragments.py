@@ -10,16 +10,16 @@ from typing import Literal
 
 from pydantic import Field, field_validator
 
-from lamina.data.bits import Bits, bits_of
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.catalogs.fragment_parts import Parts, parts_of
 from lamina.data.flatten import Flatten, Stack, flattened
-from lamina.data.fragment_parts import Parts, parts_of
-from lamina.data.layers import Layers, open_layers
 from lamina.data.names import nfc
 from lamina.data.problems import listed
 from lamina.data.readers import SUFFIXES, Fill, is_image, open_volume
-from lamina.data.readers.sniff import sniff
+from lamina.data.readers.file_types import sniff
+from lamina.data.targets.bitmask import Bits, bits_of
+from lamina.data.views.layers import Layers, open_layers
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.progress import Bar, say

@@ -15,7 +15,7 @@ from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.errors import RecipeError
 from lamina.geometry.region import Region
-from lamina.synth.steel import CLASSES, strip
+from lamina.synthetic.steel import CLASSES, strip
 from lamina.task import Task
 from lamina.volume import check_within
 

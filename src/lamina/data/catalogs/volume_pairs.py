@@ -11,14 +11,14 @@ from pydantic import Field, field_validator, model_validator
 
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.catalogs.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
 from lamina.data.names import matches, nfc
 from lamina.data.pair_files import pairs_of
-from lamina.data.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
-from lamina.data.pieces import pieces
-from lamina.data.quality import Quality
+from lamina.data.prepare.pair_quality import Quality
 from lamina.data.readers import Fill, Segy, open_volume
-from lamina.data.readers.sniff import sniff
-from lamina.data.stretch import Stretch, Stretched
+from lamina.data.readers.file_types import sniff
+from lamina.data.views.chunks import pieces
+from lamina.data.views.rescaled import Stretch, Stretched
 from lamina.errors import DataError, RecipeError
 from lamina.progress import Bar, say
 from lamina.task import Task

@@ -14,12 +14,12 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from lamina.data.flatten.clean import cleaned, cleaned_by_neighbours, smoothed
-from lamina.data.flatten.curves import Curves, Stack, measure, without_ends
-from lamina.data.flatten.keep import kept
-from lamina.data.flatten.maps import Lattice, Maps
+from lamina.data.flatten.cache import kept
+from lamina.data.flatten.column_maps import Lattice, Maps
+from lamina.data.flatten.depth_profiles import Curves, Stack, measure, without_ends
+from lamina.data.flatten.outliers import cleaned, cleaned_by_neighbours, smoothed
 from lamina.errors import DataError, RecipeError
-from lamina.geometry.depth_fit import Target, fit_shift, fit_shift_and_scale
+from lamina.geometry.depth.fit import Target, fit_shift, fit_shift_and_scale
 from lamina.spec import Spec
 
 Array = NDArray[np.float64]

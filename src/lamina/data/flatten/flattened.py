@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
-from lamina.data.flatten.about import LAYERS, about
-from lamina.data.flatten.curves import Stack
+from lamina.data.flatten.column_maps import Maps
+from lamina.data.flatten.depth_profiles import Stack
 from lamina.data.flatten.flatten import Flatten
-from lamina.data.flatten.maps import Maps
-from lamina.data.views import behind
+from lamina.data.flatten.summary import LAYERS, about
+from lamina.data.views.base import behind
 from lamina.errors import DataError
 from lamina.files import read_json, write_json
-from lamina.geometry.depth import move_layers, moved_type, needed_layers
+from lamina.geometry.depth.shift import move_layers, moved_type, needed_layers
 from lamina.geometry.region import Region
 from lamina.volume import Volume, check_within
 

@@ -7,15 +7,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lamina.data.readers.dicom import Dicom, DicomFile
+from lamina.data.readers.dicom.image import Dicom, DicomFile
+from lamina.data.readers.file_types import SUFFIXES, has_suffix, is_image, sniff, stem_of
 from lamina.data.readers.hdf5 import Hdf5Volume
-from lamina.data.readers.image import PIXEL_LIMIT, ImageFile
+from lamina.data.readers.images.image import PIXEL_LIMIT, ImageFile
 from lamina.data.readers.nifti import NiftiVolume
 from lamina.data.readers.npy import NpyVolume
-from lamina.data.readers.segy import Segy, SegyVolume
-from lamina.data.readers.sniff import SUFFIXES, has_suffix, is_image, sniff, stem_of
-from lamina.data.readers.tiff import TiffVolume
-from lamina.data.readers.zarr import Fill, ZarrVolume
+from lamina.data.readers.segy.volume import Segy, SegyVolume
+from lamina.data.readers.tiff.volume import TiffVolume
+from lamina.data.readers.zarr.volume import Fill, ZarrVolume
 from lamina.volume import Volume
 
 __all__ = [

@@ -17,8 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.readers.axes import lay_out
-from lamina.data.readers.stamp import stamp_of
-from lamina.data.readers.zarr import LARGEST, Fill
+from lamina.data.readers.file_stamp import stamp_of
+from lamina.data.readers.zarr.volume import LARGEST, Fill
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.volume import check_within

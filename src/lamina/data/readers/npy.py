@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.readers.axes import name_axes
-from lamina.data.readers.stamp import stamp_of
+from lamina.data.readers.file_stamp import stamp_of
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import check_within

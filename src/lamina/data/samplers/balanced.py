@@ -9,9 +9,9 @@ import numpy as np
 from pydantic import Field
 
 from lamina.data.case import Case
-from lamina.data.sample import Draw
+from lamina.data.network_input.sample import Draw
 from lamina.data.samplers.base import Sampler
-from lamina.data.samplers.place import crop, is_positive
+from lamina.data.samplers.crop_placement import crop, is_positive
 from lamina.errors import DataError
 
 

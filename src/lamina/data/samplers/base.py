@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lamina.data.case import Case
-from lamina.data.sample import Draw
+from lamina.data.network_input.sample import Draw
 from lamina.spec import Spec
 
 

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
 from lamina.data.case import Case
-from lamina.data.sample import Draw
+from lamina.data.network_input.sample import Draw
 from lamina.data.samplers.base import Sampler
-from lamina.data.samplers.place import classes_of, crop
+from lamina.data.samplers.crop_placement import classes_of, crop
 from lamina.errors import RecipeError
 
 

@@ -10,9 +10,9 @@ import numpy as np
 from pydantic import Field
 
 from lamina.data.case import Case
-from lamina.data.sample import Draw
+from lamina.data.network_input.sample import Draw
 from lamina.data.samplers.base import Sampler
-from lamina.data.samplers.place import crop
+from lamina.data.samplers.crop_placement import crop
 
 
 class RandomCrop(Sampler):

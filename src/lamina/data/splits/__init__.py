@@ -6,10 +6,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lamina.data.fold_table import check_groups, read_folds, warnings_of, write_folds
 from lamina.data.splits.base import Split
 from lamina.data.splits.folds import Folds
 from lamina.data.splits.sections import Sections
+from lamina.data.tables.folds import check_groups, read_folds, warnings_of, write_folds
 
 AnySplit = Annotated[Folds | Sections, Field(discriminator="kind")]
 

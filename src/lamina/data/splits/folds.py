@@ -12,13 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from lamina import chance
+from lamina import seeding
 from lamina.data.case import MAIN, Case
-from lamina.data.csv_table import read_table
-from lamina.data.fold_table import check_groups, read_folds
 from lamina.data.names import nfc
 from lamina.data.problems import listed
 from lamina.data.splits.base import Split
+from lamina.data.tables.csv import read_table
+from lamina.data.tables.folds import check_groups, read_folds
 from lamina.errors import DataError
 from lamina.files import safe_join
 
@@ -98,7 +98,7 @@ class Folds(Split):
         strata = [self._stratum(case) for case in cases]
         loads = _loads(list(members.values()), strata)
         folds = [0] * len(cases)
-        rng = chance.rng(self.seed, "folds")
+        rng = seeding.rng(self.seed, "folds")
         for indices, fold in zip(members.values(), _deal(loads, self.count, rng), strict=True):
             for index in indices:
                 folds[index] = fold

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
-from lamina.chance import rng as generator
-from lamina.data.lookup import look_up
 from lamina.data.transforms.base import Patch, Touch
+from lamina.data.transforms.lookup import look_up
+from lamina.seeding import rng as generator
 
 
 @cache

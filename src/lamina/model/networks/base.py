@@ -8,7 +8,7 @@ from pydantic import model_validator
 from torch import nn
 
 from lamina.errors import RecipeError
-from lamina.model.restoring import Activation, restoring
+from lamina.model.restoration import Activation, restoring
 from lamina.spec import Spec
 
 

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from lamina.errors import RecipeError
 from lamina.model import weights as files
-from lamina.model.checkpointing import checkpointing
+from lamina.model.gradient_checkpointing import checkpointing
 from lamina.model.networks.base import Network
 from lamina.model.networks.encoders import (
     bare_encoder,

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lamina.errors import RecipeError
+from lamina.model.downscale import shrink
 from lamina.model.networks.encoded import Encoded
 from lamina.model.networks.encoders import UNBUILT, encoder_name, library, why_unbuilt
-from lamina.model.shrink import shrink
 
 _CLASSES = {
     "unet": "Unet",

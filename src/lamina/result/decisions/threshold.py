@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from lamina.geometry.components import drop_small, part_sizes
+from lamina.geometry.components.labelling import drop_small, part_sizes
 from lamina.result.decisions.base import Decision, per_class
 
 

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field, field_validator, model_validator
 
 from lamina.errors import RecipeError
-from lamina.geometry.components import keep_seeded
+from lamina.geometry.components.labelling import keep_seeded
 from lamina.geometry.contours import drop_contours
 from lamina.result.decisions.base import Decision, per_class
 from lamina.spec import Spec

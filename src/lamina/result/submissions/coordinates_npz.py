@@ -17,7 +17,7 @@ from pydantic import Field
 from lamina.errors import DataError
 from lamina.files import replacing, scratch
 from lamina.geometry.region import Region
-from lamina.result.npz import entry
+from lamina.result.npz_entry import entry
 from lamina.result.submissions.base import Part, Submission
 
 _LONGEST = 2**16

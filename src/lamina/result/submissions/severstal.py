@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.files import replacing
-from lamina.geometry.rle import encode
+from lamina.geometry.rle.codec import encode
 from lamina.result.submissions.base import Submission, check_row, csv_line
 
 

@@ -14,7 +14,7 @@ from pydantic import Field, field_validator
 
 from lamina.errors import DataError
 from lamina.files import replacing
-from lamina.geometry.rle import encode
+from lamina.geometry.rle.codec import encode
 from lamina.result.submissions.base import Submission, check_row, csv_line
 
 _HEADER = ("ImageId", "EncodedPixels")

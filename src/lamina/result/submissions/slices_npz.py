@@ -15,7 +15,7 @@ from pydantic import Field
 from lamina.errors import DataError
 from lamina.files import replacing
 from lamina.result.decisions.as_is import eight_bits
-from lamina.result.npz import entry
+from lamina.result.npz_entry import entry
 from lamina.result.submissions.base import Submission
 
 _SLICE = re.compile(r"(?P<volume>.+)/(?P<axis>[a-z])(?P<index>\d{4,})")

@@ -13,7 +13,7 @@ from pydantic import Field
 from lamina.errors import DataError
 from lamina.files import replacing
 from lamina.geometry.region import Region
-from lamina.geometry.rle_parts import encode_rows
+from lamina.geometry.rle.bands import encode_rows
 from lamina.result.submissions.base import Part, Submission, check_row, csv_line
 
 

@@ -1,0 +1,227 @@
+"""Pairs of an image file and a target file as cases, checked together.
+
+All files of a data set are opened before the first is refused, so that one run tells all that
+is wrong with it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.data.case import Case
+from lamina.data.problems import listed
+from lamina.data.targets.label_map import target_of, values_in
+from lamina.errors import DataError
+from lamina.geometry.region import Region
+from lamina.progress import Bar
+from lamina.task import Task
+from lamina.volume import Volume, check_within, read_all
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+_PROPOSED = 12  # values of a proposed data.labels
+
+
+@dataclass(frozen=True)
+class Pair:
+    """An image file with its target file; None: the image is free of every class."""
+
+    id: str
+    image: Path
+    target: Path | None
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A pair with its two volumes; no pixel is read yet."""
+
+    pair: Pair
+    image: Volume
+    target: Volume | None
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What stored labels stand for: see the options ``labels`` and ``ignore`` of catalogs."""
+
+    labels: Mapping[int, int] | None = None
+    ignore: int | None = None
+
+
+@dataclass(frozen=True)
+class Blank:
+    """Zeros of any size that take no memory: the target of an image without a mask."""
+
+    name: str
+    axes: str
+    shape: tuple[int, ...]
+    channels: int
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """One byte a pixel."""
+        return np.dtype(np.uint8)
+
+    def read(self, region: Region) -> NDArray[np.uint8]:
+        """Return zeros ``(channels, *region.shape)``."""
+        check_within(self, region)
+        return np.zeros((self.channels, *region.shape), np.uint8)
+
+
+def open_pairs(pairs: Sequence[Pair], opener: Callable[[Pair], Opened]) -> list[Opened]:
+    """Return all pairs opened.
+
+    Raises:
+        DataError: files cannot be read; all of them are named.
+    """
+    return _all(opener, pairs, "files cannot be read")
+
+
+def read_pairs(
+    opened: Sequence[Opened], task: Task, meaning: Meaning
+) -> tuple[tuple[Case, ...], tuple[str, ...]]:
+    """Return the cases of all pairs and the names of the task's outputs.
+
+    Targets of two axes are read once: this refuses values that are no class, and gives the facts
+    ``classes`` (without the background of multiclass) and ``area_<index>``. Larger ones are read
+    only where neither the task, nor ``meaning``, nor the number of channels says the classes.
+
+    Args:
+        opened: Files that belong together; ids are different.
+        task: What targets mean.
+        meaning: What stored values mean.
+
+    Raises:
+        RecipeError: the task names fewer classes than there are, or labels map to other classes.
+        DataError: files do not fit each other or hold what is no class.
+    """
+    names = _names(
+        [(one.image, one.target) for one in opened if one.target is not None], task, meaning
+    )
+    known = task.found(names)
+    cases = _all(
+        lambda one: _case(one, known, meaning),
+        opened,
+        "pairs of image and target cannot be used",
+    )
+    return tuple(cases), names
+
+
+def _all(work: Callable[[T], R], items: Sequence[T], what: str) -> list[R]:
+    """Return ``work`` of each item; problems are told together, or as they are if it is one."""
+    done: list[R] = []
+    problems: list[str] = []
+    with Bar("opening files", len(items)) as bar:
+        for item in items:
+            try:
+                done.append(work(item))
+            except DataError as error:
+                problems.append(str(error))
+            bar.advance()
+    if len(problems) == 1:
+        raise DataError(problems[0])
+    if problems:
+        raise DataError(listed(f"{len(problems)} of {len(items)} {what}", problems))
+    return done
+
+
+def _names(
+    opened: Sequence[tuple[Volume, Volume]], task: Task, meaning: Meaning
+) -> tuple[str, ...]:
+    """Return the names of the outputs: those of the task, or made up from the data."""
+    if task.names is not None:
+        return task.names
+    if task.kind == "binary":
+        return ("foreground",)
+    if not opened:
+        raise DataError("there is no target at all, so that the classes are unknown; add masks")
+    targets = [target for _, target in opened]
+    if task.kind == "restore":
+        return _of_channels(targets)
+    if task.kind == "multilabel" and (masks := _masks(*opened[0])) > 1:
+        highest = masks
+    elif meaning.labels is not None:
+        highest = max(meaning.labels.values(), default=0)
+    else:
+        highest = _highest(targets, meaning.ignore)
+    first = 1 if task.kind == "multilabel" else 0
+    return tuple(f"class_{k}" for k in range(first, highest + 1))
+
+
+def _masks(image: Volume, target: Volume) -> int:
+    """Return how many masks a target holds: its channels, or its pages beside a flat image."""
+    return target.shape[0] if len(target.axes) > len(image.axes) else target.channels
+
+
+def _of_channels(targets: Sequence[Volume]) -> tuple[str, ...]:
+    channels = targets[0].channels
+    odd = [f"{other.name}: {other.channels}" for other in targets if other.channels != channels]
+    if odd:
+        raise DataError(
+            listed(f"{targets[0].name}: has {channels} channels, other targets have not", odd)
+        )
+    return ("value",) if channels == 1 else tuple(f"value_{k}" for k in range(channels))
+
+
+def _highest(targets: Sequence[Volume], ignore: int | None) -> int:
+    """Return the highest stored class, read from all targets; a gap below it is refused (L04)."""
+    counts: Counter[int] = Counter()
+    seen: dict[int, str] = {}
+    for target, found in zip(
+        targets, _all(values_in, targets, "targets cannot be read"), strict=True
+    ):
+        counts.update(found)
+        seen |= {value: target.name for value in found if value not in seen}
+    counts.pop(ignore, None)  # type: ignore[arg-type]  # no key is None
+    highest = max(counts, default=0)
+    if highest < 1 or min(counts) < 0 or len(counts.keys() | {0}) <= highest:
+        labels = {value: k for k, value in enumerate(sorted(counts)[:_PROPOSED])}
+        raise DataError(
+            listed(
+                f"{len(counts)} stored values do not count 0, 1, 2 ... without a gap; set "
+                f"data.labels, such as {labels}, or task.names if the others are just rare",
+                [f"{v}: {n} pixels, first in {seen[v]}" for v, n in sorted(counts.items())],
+            )
+        )
+    return highest
+
+
+def _case(opened: Opened, task: Task, meaning: Meaning) -> Case:
+    pair, image, stored = opened.pair, opened.image, opened.target
+    if stored is None:
+        channels = task.outputs if task.kind == "multilabel" else 1
+        target: Volume = Blank(f"no mask of {pair.id}", image.axes, image.shape, channels)
+        valid = None
+    else:
+        target, valid = target_of(
+            stored,
+            task_kind=task.kind,
+            classes=task.outputs,
+            values=meaning.labels,
+            ignore=meaning.ignore,
+            axes=image.axes,
+        )
+    case = Case(pair.id, pair.id, image, target, valid, (str(pair.image),))
+    if task.kind != "restore" and len(image.axes) == 2:
+        return replace(case, facts=_facts(target, task))
+    return case
+
+
+def _facts(target: Volume, task: Task) -> dict[str, float | str]:
+    found = read_all(target)
+    if task.kind == "multiclass":
+        areas = np.bincount(found.ravel(), minlength=task.outputs)
+        areas[0] = 0  # the background is in every image and tells nothing
+    else:
+        areas = found.sum(axis=(1, 2), dtype=np.int64)
+    facts: dict[str, float | str] = {f"area_{k}": int(area) for k, area in enumerate(areas)}
+    facts["classes"] = ",".join(str(k) for k, area in enumerate(areas) if area)
+    return facts

@@ -1,0 +1,1 @@
+"""From a region of a case to the array that a network sees."""

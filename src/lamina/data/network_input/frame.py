@@ -1,0 +1,276 @@
+"""How a region of an image becomes what the network sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, field_validator, model_validator
+
+from lamina.data.case import Case
+from lamina.data.network_input.depth import Depth
+from lamina.data.network_input.normalise import AnyNormalise, DatasetStats, check_finite
+from lamina.data.network_input.value_tables import normalised
+from lamina.data.views.padding import Border, read_padded
+from lamina.errors import DataError, RecipeError
+from lamina.geometry.region import Region
+from lamina.spec import Spec
+from lamina.volume import Volume
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+"""A place along an axis, as a share of its length."""
+
+
+class Slices(Spec):
+    """Look at a volume of three axes slice by slice."""
+
+    axes: str = "z"
+    """Axes that are cut across; with several, every slice along each of them is an image."""
+
+    context: int = Field(default=0, ge=0)
+    """Neighbours on either side that become further channels."""
+
+    every: int = Field(default=1, ge=1)
+    """Learn from every n-th slice only, from the first (NOISE-4: 5); answered are all."""
+
+    judge: tuple[Share, ...] = ()
+    """Validate these slices along each axis, each an image of its own answered by its own axis, at
+    shares of the length such as 0.25 (NOISE-5, NOISE-14); none: whole volumes."""
+
+    @field_validator("axes")
+    @classmethod
+    def _axes_are_different(cls, axes: str) -> str:
+        if not axes or len(set(axes)) != len(axes):
+            raise ValueError(f"axes is '{axes}'; it must be one or more different letters")
+        return axes
+
+
+class Frame(Spec):
+    """How a region becomes what the network sees."""
+
+    size: tuple[int, int] = (256, 256)
+    """Rows and columns of a training sample, in pixels."""
+
+    channels: int = Field(default=1, ge=1)
+    """Channels of an image (of each slice). 1 also reads colour files that are really grey."""
+
+    slices: Slices | None = None
+    """How volumes of three axes are cut; null: images only."""
+
+    depth: Depth | None = None
+    """How many of the layers, which are the channels, the network sees; null: all of them."""
+
+    resize: tuple[int, int] | None = None
+    """Rows and columns that whole images (or slices) are resized to before all else; answers are
+    resized back, so that masks and scores are at the size of the image. Whole images are held in
+    memory for it. null: images as they are stored."""
+
+    turn: int = Field(default=0, ge=0, le=3)
+    """Quarter turns against the clock after which the network sees a region, in training and in
+    prediction; sizes are those before. 3: clockwise, as the vertical models of FAULT-5."""
+
+    border: Border = "reflect"
+    """What lies beyond the image: its mirror (without repeating the edge), or the value 0."""
+
+    pad: Literal["around", "after"] = "around"
+    """Where an image smaller than a region lies in it: in the middle (FAULT-5), or at the top left,
+    so that all that is added comes after it (NOISE-7)."""
+
+    normalise: AnyNormalise = DatasetStats()
+    """How stored values are shifted and scaled."""
+
+    @field_validator("size")
+    @classmethod
+    def _size_is_positive(cls, size: tuple[int, int]) -> tuple[int, int]:
+        if min(size) < 1:
+            raise ValueError(f"size is {list(size)}; rows and columns must be at least 1")
+        return size
+
+    @field_validator("resize")
+    @classmethod
+    def _resize_is_positive(cls, resize: tuple[int, int] | None) -> tuple[int, int] | None:
+        if resize is not None and min(resize) < 1:
+            raise ValueError(f"resize is {list(resize)}; rows and columns must be at least 1")
+        return resize
+
+    @model_validator(mode="after")
+    def _depth_has_layers_enough(self) -> Self:
+        if self.depth is None:
+            return self
+        if self.slices is not None:
+            raise ValueError("depth is of layers as channels, and slices is set; leave one out")
+        if self.depth.most > self.channels:
+            raise ValueError(
+                f"depth looks at up to {self.depth.most} layers, {self.depth.see} times "
+                f"{self.depth.factor:g}, and channels is {self.channels}; set channels to the "
+                "number of layers, or depth.see or depth.factor to less"
+            )
+        if isinstance(self.normalise, DatasetStats) and not self.normalise.pooled:
+            raise ValueError(
+                "depth mixes layers, and normalise measures each for itself; set normalise to "
+                "{kind: dataset, pooled: true}"
+            )
+        return self
+
+    @property
+    def inputs(self) -> int:
+        """Channels the network sees: those of the slice and of its neighbours, or its layers."""
+        return self.depth.see if self.depth else self.channels * self._slices
+
+    @property
+    def _slices(self) -> int:
+        return 2 * self.slices.context + 1 if self.slices else 1
+
+    def planes(self, cases: Sequence[Case]) -> list[Case]:
+        """Return two-axis cases: images as they are, volumes cut as ``slices`` says.
+
+        Raises:
+            RecipeError: there is a volume, and ``slices`` is not set.
+            DataError: a volume lacks an axis, or its channels do not suit ``channels``.
+        """
+        found: list[Case] = []
+        for case in cases:
+            axes = case.image.axes
+            if self.slices is None and len(axes) != 2:
+                raise RecipeError(
+                    f"case {case.id}: has axes '{axes}', and the network sees two at a time; set "
+                    f"frame.slices, such as {{axes: {axes[0]}}}"
+                )
+            if self.slices is None:
+                found.append(case)
+            else:
+                found.extend(
+                    case.planes(self.slices.axes, self.slices.context, every=self.slices.every)
+                )
+        for case in found:
+            self._stored(case.image)
+        return found
+
+    def chosen(self, cases: Sequence[Case], at: Sequence[float]) -> list[Case]:
+        """Return the slices of volumes at these places along every axis; images as they are.
+
+        Args:
+            cases: Opened.
+            at: Shares of the axes' lengths; none: cases stay whole.
+
+        Raises:
+            DataError: a volume lacks an axis.
+        """
+        if self.slices is None or not at:
+            return list(cases)
+        axes, context = self.slices.axes, self.slices.context
+        return [plane for case in cases for plane in case.planes(axes, context, at=at)]
+
+    def placed(self, region: Region, shape: tuple[int, ...]) -> Region:
+        """Return a drawn region, moved to where ``pad`` wants it along axes that it overhangs."""
+        if self.pad == "around":
+            return region
+        start = tuple(
+            0 if side > whole else a
+            for a, side, whole in zip(region.start, region.shape, shape, strict=True)
+        )
+        return Region(start, tuple(a + n for a, n in zip(start, region.shape, strict=True)))
+
+    def read(self, volume: Volume, region: Region) -> NDArray[Any]:
+        """Return the pixels of ``region`` of a two-axis volume, padded beyond its border.
+
+        Returns:
+            (inputs, *region.shape) in the stored type.
+
+        Raises:
+            DataError: the channels do not suit ``channels``, or floats hold NaN or infinity.
+        """
+        if self.depth is not None:
+            return self.depth.resized(self.read_layers(volume, self.depth.middle(volume), region))
+        stored = self._stored(volume)
+        pixels = read_padded(volume, region, self.border)
+        check_finite(pixels, volume.name)
+        if stored == self.channels:
+            return pixels
+        if stored == 1:
+            return np.repeat(pixels, self.channels, axis=0)
+        groups = pixels.reshape(self._slices, stored, *region.shape)
+        for other in range(1, stored):
+            if not np.array_equal(groups[:, other], groups[:, 0]):
+                raise DataError(
+                    f"{volume.name}: its {stored} channels differ, and frame.channels is 1, which "
+                    f"reads only grey images; set frame.channels to {stored}"
+                )
+        return groups[:, 0]
+
+    def read_layers(self, volume: Volume, some: Volume, region: Region) -> NDArray[Any]:
+        """Return ``region`` of some layers of a volume, padded, before they are resized.
+
+        Args:
+            volume: Two axes, ``channels`` layers.
+            some: What ``depth`` chose of them.
+            region: In pixels of both.
+
+        Returns:
+            (layers, *region.shape) in the stored type.
+
+        Raises:
+            DataError: the volume has another number of layers, or floats hold NaN or infinity.
+        """
+        if volume.channels != self.channels:
+            raise DataError(
+                f"{volume.name}: has {volume.channels} layers, and frame.channels is "
+                f"{self.channels}; set data.layers, or frame.channels to {volume.channels}"
+            )
+        pixels = read_padded(some, region, self.border)
+        check_finite(pixels, volume.name)
+        return pixels
+
+    def look(self, volume: Volume, region: Region, normalise: AnyNormalise) -> NDArray[np.float32]:
+        """Return what the network sees of ``region``; the region may leave the volume.
+
+        Args:
+            volume: Two axes.
+            region: In pixels of the volume.
+            normalise: What ``fit`` returned.
+
+        Returns:
+            (inputs, *region.shape) float32, a new array.
+        """
+        shift, factor = self.factors(volume, normalise)
+        return normalised(self.read(volume, region), shift, factor)
+
+    def factors(
+        self, volume: Volume, normalise: AnyNormalise
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return shift and factor of each channel the network sees, (inputs,) float32.
+
+        Raises:
+            RecipeError: there are neither one number, nor one per channel.
+        """
+        shift, factor = normalise.factors(volume)
+        if len(shift) not in (1, self.inputs, *([] if self.depth else [self.channels])):
+            raise RecipeError(
+                f"frame.normalise has {len(shift)} numbers, and "
+                + (
+                    f"the network sees {self.inputs} layers; give one number"
+                    if self.depth
+                    else f"frame.channels is {self.channels}; give one number, or one per channel"
+                )
+            )
+        times = self.inputs // len(shift)
+        if times == 1:
+            return shift, factor
+        return np.tile(shift, times), np.tile(factor, times)
+
+    def _stored(self, volume: Volume) -> int:
+        """Return the stored channels of a slice."""
+        stored, rest = divmod(volume.channels, self._slices)
+        if rest:
+            raise DataError(
+                f"{volume.name}: is no volume, and frame.slices.context is "
+                f"{self._slices // 2}; set it to 0 for images"
+            )
+        if stored != self.channels and stored != 1 and self.channels != 1:
+            raise DataError(
+                f"{volume.name}: has {stored} channels, and frame.channels is {self.channels}; "
+                f"set frame.channels to {stored}"
+            )
+        return stored

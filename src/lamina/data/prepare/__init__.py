@@ -1,0 +1,1 @@
+"""What is done to data once, before training, and kept."""

@@ -1,0 +1,185 @@
+"""DICOM images: one frame of one file, with the values that its header means.
+
+Opening reads the header; the first read decodes the whole frame. pydicom reads the file, its own
+decoders unpack native, deflated and RLE pixels, and imagecodecs those of the JPEG family, so that
+no plug-in has to be found.
+"""
+
+from __future__ import annotations
+
+import importlib
+import struct
+import warnings
+import zlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import imagecodecs
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.data.readers.cache import RECENT
+from lamina.data.readers.dicom.deflated import SYNTAX, read_deflated
+from lamina.data.readers.dicom.values import Dicom, meaning_of
+from lamina.data.readers.images.jpeg_size import code_size
+from lamina.errors import DataError, RecipeError
+from lamina.geometry.region import Region
+from lamina.volume import check_within
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+__all__ = ["Dicom", "DicomFile"]
+
+_GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
+_COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_END = b"\xff\xd9"  # of every code of the JPEG family; a byte or two of padding may follow
+_BROKEN = (
+    *(OSError, EOFError, ValueError, RuntimeError, AttributeError, LookupError, TypeError),
+    *(struct.error, NotImplementedError, zlib.error),
+)
+
+
+class DicomFile:
+    """One frame of a DICOM file, axes ``"yx"``, of 1 grey channel or palette index, or 3 colours.
+
+    Without rescale and window values keep their stored type and all their bits.
+    """
+
+    axes = "yx"
+
+    def __init__(self, path: Path, options: Dicom, *, limit: int) -> None:
+        """Read the header of ``path``.
+
+        Args:
+            path: The file.
+            options: Rescale, window and frame.
+            limit: Largest number of pixels.
+
+        Raises:
+            RecipeError: pydicom is not installed.
+            DataError: the file is cut off or no DICOM image, has several frames and none is
+                chosen, lacks the window asked for, has one that cannot be applied, or its colours
+                are of no known kind.
+        """
+        self.path, self._options = Path(path), options
+        head = self._head()
+        frames = int(head.get("NumberOfFrames") or 1)
+        if options.frame is None and frames > 1:
+            raise DataError(
+                f"{path}: holds {frames} frames; choose one with data.dicom.frame, from 0 to "
+                f"{frames - 1}"
+            )
+        if (options.frame or 0) >= frames:
+            raise DataError(f"{path}: has no frame {options.frame}; it holds {frames}")
+        self._frames, self._colours = frames, str(head.get("PhotometricInterpretation"))
+        if self._colours not in (*_GREY, *_COLOUR):
+            raise DataError(f"{path}: its colours are {self._colours}; convert it to grey or RGB")
+        self.shape: tuple[int, ...] = (int(head.Rows), int(head.Columns))
+        if self.shape[0] * self.shape[1] > limit:
+            raise DataError(f"{path}: has {self.shape} rows and columns, more than {limit} pixels")
+        bits, signed = int(head.BitsAllocated), bool(head.PixelRepresentation)
+        if bits not in (8, 16, 32):
+            raise DataError(f"{path}: has {bits} bits per pixel; read are 8, 16 and 32")
+        self._stored = np.dtype(f"{'i' if signed else 'u'}{bits // 8}")
+        self._meaning = meaning_of(head, options, stored=self._stored, name=str(path))
+        stat = self.path.stat()
+        self._key = (str(path), stat.st_size, stat.st_mtime_ns, options.model_dump_json())
+
+    @property
+    def name(self) -> str:
+        """The path."""
+        return str(self.path)
+
+    @property
+    def channels(self) -> int:
+        """1 grey or palette index, 3 colours."""
+        return 1 if self._colours in _GREY else 3
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The stored type, that of the modality table, or float32 if rescaled or windowed."""
+        return self._meaning.dtype
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return a copy, ``(channels, *region.shape)``.
+
+        Raises:
+            ValueError: the region leaves the image.
+            DataError: the pixels are cut off, damaged, or packed in a way that is not known.
+        """
+        check_within(self, region)
+        whole = RECENT.get(self._key, self._decode)
+        return np.array(whole[(slice(None), *region.slices)], order="C")
+
+    def _head(self) -> Dataset:
+        head = self._opened(pixels=False)
+        if "PixelData" not in head:
+            raise DataError(f"{self.path}: has no pixels; it is cut off, or no image; leave it out")
+        return head
+
+    def _opened(self, *, pixels: bool) -> Dataset:
+        """Return the file's elements; without ``pixels`` large ones are read when asked for."""
+        reader = _pydicom(self.path)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of values that are against the standard
+                first = reader.filereader.read_file_meta_info(self.path)
+                if str(first.get("TransferSyntaxUID")) == SYNTAX:
+                    return read_deflated(self.path, first, pixels=pixels)
+                defer = None if pixels else 1024
+                return reader.dcmread(self.path, defer_size=defer)  # type: ignore[no-any-return]
+        except FileNotFoundError:
+            raise DataError(f"{self.path}: no such file") from None
+        except (*_BROKEN, reader.errors.InvalidDicomError) as error:
+            raise DataError(f"{self.path}: is cut off or no DICOM file ({error})") from error
+
+    def _decode(self) -> NDArray[Any]:
+        data = self._opened(pixels=True)
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("error")  # pydicom warns of pixels that are too few
+                warnings.simplefilter("ignore", DeprecationWarning)
+                stored = self._unpacked(data)
+        except (*_BROKEN, UserWarning) as error:
+            raise DataError(
+                f"{self.path}: its pixels are cut off, damaged or packed in an unknown way "
+                f"({data.file_meta.TransferSyntaxUID.name}: {error}); copy it again"
+            ) from error
+        wanted = (*self.shape, self.channels)
+        stored = stored.reshape(*stored.shape[:2], -1)
+        if stored.shape != wanted:
+            raise DataError(f"{self.path}: its pixels are {stored.shape}, its header says {wanted}")
+        return self._meaning.values(stored.transpose(2, 0, 1), data, str(self.path))
+
+    def _unpacked(self, data: Dataset) -> NDArray[Any]:
+        """Return the chosen frame as stored, (rows, columns) or (rows, columns, 3)."""
+        name, frame = data.file_meta.TransferSyntaxUID.name, self._options.frame or 0
+        if "JPEG" not in name and "HTJ2K" not in name:
+            pixels = data.pixel_array
+            return np.asarray(pixels[frame] if self._frames > 1 else pixels).astype(self._stored)
+        encaps = importlib.import_module("pydicom.encaps")
+        count = self._frames
+        packed = list(encaps.generate_frames(data.PixelData, number_of_frames=count))[frame]
+        if _END not in packed[-4:]:  # decoders fill up what is missing, without a word
+            raise ValueError("the code of the image has no end")
+        if (size := code_size(packed)) != self.shape:  # before memory is taken for it
+            raise ValueError(f"the code says {size} rows and columns, the header {self.shape}")
+        if "2000" in name or "HTJ2K" in name:
+            found = imagecodecs.jpeg2k_decode(packed)
+        elif "JPEG-LS" in name:
+            found = imagecodecs.jpegls_decode(packed)
+        else:
+            found = imagecodecs.jpeg_decode(packed)
+        return np.asarray(found).astype(self._stored, copy=False)
+
+
+def _pydicom(path: Path) -> Any:
+    """Import pydicom, which not everybody installs, only when a DICOM file is opened."""
+    try:
+        importlib.import_module("pydicom.errors")
+        return importlib.import_module("pydicom")
+    except ImportError:
+        raise RecipeError(
+            f"{path}: is a DICOM file, and pydicom is not installed; pip install 'lamina[dicom]'"
+        ) from None

@@ -1,0 +1,118 @@
+"""Where a crop lies: inside the image where it fits, centred where the image is smaller.
+
+Of an odd number of pixels beyond the image one more is at the end, as 10 and 11 columns of
+FAULT-5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.data.case import Case
+from lamina.data.network_input.sample import Draw
+from lamina.geometry.region import Region
+from lamina.volume import read_all
+
+
+def anywhere(shape: tuple[int, ...], size: tuple[int, int], rng: np.random.Generator) -> Region:
+    """Return a region of ``size``, every place inside ``shape`` equally likely."""
+    return _region(
+        [
+            int(rng.integers(0, whole - side + 1)) if whole >= side else -((side - whole) // 2)
+            for whole, side in zip(shape, size, strict=True)
+        ],
+        size,
+    )
+
+
+def around(
+    pixel: tuple[int, int],
+    shape: tuple[int, ...],
+    size: tuple[int, int],
+    rng: np.random.Generator,
+) -> Region:
+    """Return a region of ``size`` that shows ``pixel``, wherever in the region chance puts it."""
+    starts = []
+    for at, whole, side in zip(pixel, shape, size, strict=True):
+        wish = at - int(rng.integers(0, side))
+        inside = min(max(wish, 0), whole - side)
+        starts.append(inside if whole >= side else -((side - whole) // 2))
+    return _region(starts, size)
+
+
+def centred(pixel: tuple[int, int], size: tuple[int, int]) -> Region:
+    """Return a region of ``size`` with ``pixel`` in its middle; of an even side just after it."""
+    return _region([at - side // 2 for at, side in zip(pixel, size, strict=True)], size)
+
+
+def target_pixel(case: Case, rng: np.random.Generator) -> tuple[int, int] | None:
+    """Return (row, column) of a target pixel, or None where the case has none.
+
+    First a class among those present, each equally likely, then one of its pixels: a rare class
+    is met as often as a common one. Reads the target once.
+    """
+    if case.target is None or case.facts.get("classes") == "":
+        return None
+    target = read_all(case.target)
+    if case.facts.get("labels") == "soft":  # probabilities: half sure is set
+        target = target >= 0.5
+    return _pixel(target, rng)
+
+
+def is_positive(case: Case) -> bool:
+    """Whether any pixel of the target is set; told by ``facts["classes"]`` where it is known."""
+    if "classes" in case.facts:
+        return case.facts["classes"] != ""
+    return case.target is not None and bool(read_all(case.target).any())
+
+
+def classes_of(case: Case) -> tuple[int, ...]:
+    """Return the classes whose target is set, ascending; class ids where these exclude each other.
+
+    Told by ``facts["classes"]`` where it is known, else the target is read.
+    """
+    if "classes" in case.facts:
+        return tuple(int(k) for k in str(case.facts["classes"]).split(",") if k)
+    if case.target is None:
+        return ()
+    target = read_all(case.target)
+    if len(target) == 1 and target.dtype.kind in "iu":  # class ids, or 0 and 1
+        return tuple(int(value) for value in np.unique(target) if value)
+    return tuple(k for k, plane in enumerate(target) if plane.any())
+
+
+def crop(
+    cases: Sequence[Case],
+    number: int,
+    size: tuple[int, int],
+    focus: float,
+    rng: np.random.Generator,
+) -> Draw:
+    """Return a draw of case ``number``: with probability ``focus`` around a target pixel."""
+    case = cases[number]
+    pixel = target_pixel(case, rng) if focus and rng.random() < focus else None
+    if pixel is None:
+        return Draw(number, anywhere(case.image.shape, size, rng), "random")
+    return Draw(number, around(pixel, case.image.shape, size, rng), "target")
+
+
+def _pixel(target: NDArray[Any], rng: np.random.Generator) -> tuple[int, int] | None:
+    if len(target) > 1:
+        present = [plane != 0 for plane in target if plane.any()]
+    elif target.dtype.kind in "iu":  # class ids
+        present = [target[0] == value for value in np.unique(target) if value]
+    else:  # truth values, or values to restore: no classes to tell apart
+        present = [target[0] != 0] if target.any() else []
+    if not present:
+        return None
+    pixels = np.flatnonzero(present[int(rng.integers(len(present)))])
+    row, column = divmod(int(pixels[int(rng.integers(len(pixels)))]), target.shape[-1])
+    return row, column
+
+
+def _region(starts: list[int], size: tuple[int, int]) -> Region:
+    return Region(tuple(starts), tuple(a + n for a, n in zip(starts, size, strict=True)))

@@ -1,0 +1,1 @@
+"""Tables in CSV files: rows with line numbers, folds, run-length codes."""

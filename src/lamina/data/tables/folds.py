@@ -1,0 +1,93 @@
+"""Folds on disk, and what is to be said about them before training."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from lamina import files
+from lamina.data.case import Case
+from lamina.data.names import nfc
+from lamina.data.problems import listed
+from lamina.data.tables.csv import read_table
+from lamina.errors import DataError, LeakError
+
+
+def write_folds(path: Path, cases: Sequence[Case], folds: Sequence[int]) -> str:
+    """Write folds.csv with the columns case, group, fold; return its SHA-256.
+
+    All text is quoted, so that no name can be taken for a formula or a number.
+    """
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, quoting=csv.QUOTE_NONNUMERIC, lineterminator="\n")
+    writer.writerow(["case", "group", "fold"])
+    writer.writerows([case.id, case.group, fold] for case, fold in zip(cases, folds, strict=True))
+    return files.write_text(path, text.getvalue())
+
+
+def read_folds(path: Path) -> dict[str, int]:
+    """Return the fold of each case of a folds.csv (columns case or ImageId, and fold).
+
+    Raises:
+        DataError: the file is missing, a column is missing, a fold is no number, or a case
+            stands twice.
+    """
+    table = read_table(path)
+    name, fold = table.column("case", "ImageId", "id"), table.column("fold")
+    if name is None or fold is None:
+        raise DataError(
+            f"{path}: line 1: has the columns {', '.join(table.columns)}; needed are case and fold"
+        )
+    found: dict[str, int] = {}
+    odd: list[str] = []
+    for row in table.rows:
+        try:
+            number = int(row.cells[fold])
+        except ValueError:
+            odd.append(f"line {row.line}: fold '{row.cells[fold]}' is no whole number")
+            continue
+        case = nfc(row.cells[name])
+        if case in found:
+            odd.append(f"line {row.line}: case '{case}' stands twice")
+        found[case] = number
+    if odd:
+        raise DataError(listed(f"{path}: {len(odd)} rows cannot be used", odd))
+    return found
+
+
+def check_groups(cases: Sequence[Case], folds: Sequence[int]) -> None:
+    """Refuse folds that put a group on both sides.
+
+    Raises:
+        LeakError: every such group is listed with its cases and their folds.
+    """
+    held: Mapping[str, dict[int, list[str]]] = defaultdict(lambda: defaultdict(list))
+    for case, fold in zip(cases, folds, strict=True):
+        held[case.group][fold].append(case.id)
+    leaks = {group: parts for group, parts in held.items() if len(parts) > 1}
+    if not leaks:
+        return
+    lines = [f"{len(leaks)} groups stand on both sides of the split; give each one fold"]
+    for group, parts in leaks.items():
+        lines.append(f"  group {group}")
+        lines += [f"    fold {fold}: {', '.join(parts[fold])}" for fold in sorted(parts)]
+    raise LeakError("\n".join(lines))
+
+
+def warnings_of(cases: Sequence[Case], folds: Sequence[int]) -> list[str]:
+    """Return what may be wrong with folds, a line each: folds without any class present (L07).
+
+    Cases whose catalog does not know the classes say nothing.
+    """
+    found: list[str] = []
+    for fold in sorted(set(folds)):
+        held = [case for case, at in zip(cases, folds, strict=True) if at == fold]
+        if all(case.facts.get("classes") == "" for case in held):
+            found.append(
+                f"fold {fold}: none of its {len(held)} cases has any class; its score says nothing "
+                "about what is to be found (try split.stratify: count, or fewer folds)"
+            )
+    return found

@@ -1,0 +1,228 @@
+"""From stored label values to the channels of a task, lazily and without guessing.
+
+A value that neither the recipe nor the task names is an error with its count and share: such
+values come from masks saved as 0/255, from resampled or JPEG-compressed masks, and from
+classes that somebody forgot.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.data.targets.label_values import Stack, looked_up, plain, remedy, values_in
+from lamina.errors import DataError, RecipeError
+from lamina.geometry.region import Region
+from lamina.volume import Crop, Volume, check_within
+
+__all__ = ["Classes", "Stack", "TaskKind", "Valid", "target_of", "values_in"]
+
+TaskKind = Literal["binary", "multilabel", "multiclass", "restore"]
+
+_COUNTED = 1 << 28  # a larger volume is not counted as a whole for the sake of a message
+_SHOWN = 8  # odd values that a message lists
+
+
+def target_of(
+    volume: Volume,
+    *,
+    task_kind: TaskKind,
+    classes: int | None,
+    values: Mapping[int, int] | None,
+    ignore: int | None,
+    axes: str | None = None,
+) -> tuple[Volume, Volume | None]:
+    """Lay the meaning of a task over stored labels; nothing is read yet.
+
+    ========== ============================================= ===========================
+    kind       classes that stored values are or map to      target
+    ========== ============================================= ===========================
+    binary     0 and 1                                       1 channel of 0/1
+    multiclass 0..K-1                                        1 channel of ids
+    multilabel 0 for none, k for output k-1; or a stack of   K channels of 0/1
+               K masks of 0 and 1
+    restore    any value                                     the volume itself
+    ========== ============================================= ===========================
+
+    Accepted are integers, booleans, floats that are whole numbers, and colours that are equal
+    (L03). A stack of masks is a volume of K channels, K > 1, or one with an axis more than the
+    image.
+
+    Args:
+        volume: The stored labels.
+        task_kind: As in ``Task``.
+        classes: K, the number of outputs; None for multiclass and multilabel: what ``values``
+            or the number of masks in the stack say.
+        values: Stored value to class; None: stored values are classes.
+        ignore: Stored value of pixels that do not count; they are 0 in the target.
+        axes: Axes of the image; a label volume with one axis before these is a stack of masks.
+
+    Returns:
+        The target, uint8 (uint16 above 256 classes), and 1 where a pixel counts, 1 channel of
+        uint8, or None where all count.
+
+    Raises:
+        RecipeError: ``values`` is empty or names a class that the task does not have.
+        DataError: when read: a stored value is named by neither; colours differ.
+        ValueError: the number of classes follows from nothing.
+    """
+    source = _stack(volume, classes, axes) if task_kind == "multilabel" else volume
+    valid = None if ignore is None else Valid(source, ignore)
+    if task_kind == "restore":
+        return volume, valid
+    stacked = isinstance(source, Stack)
+    top = 1 if stacked or task_kind == "binary" else _highest(task_kind, classes, values)
+    if values is not None and not values:
+        raise RecipeError("data.labels is empty; name stored values, such as {0: 0, 255: 1}")
+    table = {k: k for k in range(top + 1)} if values is None else dict(values)
+    for stored, found in table.items():
+        if not 0 <= found <= top:
+            raise RecipeError(
+                f"data.labels maps {stored} to {found}, but classes of this {task_kind} task are "
+                f"0 to {top}; change data.labels or task.names"
+            )
+    if ignore is not None:
+        table[ignore] = 0
+    outputs = top if task_kind == "multilabel" and not stacked else None
+    return Classes(source, tuple(sorted(table.items())), top, outputs), valid
+
+
+@dataclass(frozen=True)
+class Classes:
+    """Stored labels as the target of a task, see ``target_of``.
+
+    ``table``: stored value and class, in order. ``top``: highest class. ``outputs``: number of
+    channels where class k is channel k-1; None: the channels of the source, holding classes.
+    """
+
+    source: Volume
+    table: tuple[tuple[int, int], ...]
+    top: int
+    outputs: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return self.source.name
+
+    @property
+    def axes(self) -> str:
+        """Axes of the source."""
+        return self.source.axes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the source."""
+        return self.source.shape
+
+    @property
+    def channels(self) -> int:
+        """Masks of a stack, outputs of a multilabel task, or 1."""
+        if self.outputs is not None:
+            return self.outputs
+        return self.source.channels if isinstance(self.source, Stack) else 1
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """uint8, or uint16 where 256 classes are not enough."""
+        return np.dtype(np.uint8 if self.top < 256 else np.uint16)
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return ``(channels, *region.shape)`` of classes, or of 0/1 for multilabel.
+
+        Raises:
+            ValueError: the region leaves the volume.
+            DataError: a stored value is not in the table; the message counts all such values.
+        """
+        check_within(self, region)
+        stored = plain(self.source, self.source.read(region))
+        ids, odd = looked_up(stored, self.table, self.dtype)
+        if odd.any():
+            raise self._odd(region)
+        if self.outputs is None:
+            return ids
+        outputs = np.arange(1, self.outputs + 1).reshape(-1, *([1] * (ids.ndim - 1)))
+        masks: NDArray[Any] = (ids == outputs).astype(self.dtype)
+        return masks
+
+    def _odd(self, region: Region) -> DataError:
+        """Explain the values that nothing names, counted over the whole volume if it is small."""
+        whole = int(np.prod(self.shape)) * self.source.channels <= _COUNTED
+        counts = values_in(self.source if whole else Crop(self.source, region))
+        known = {value for value, _ in self.table}
+        odd = {value: count for value, count in counts.items() if value not in known}
+        total = sum(counts.values())
+        share = 100 * sum(odd.values()) / total
+        most = sorted(odd, key=lambda value: -odd[value])
+        listed = "".join(
+            f"\n  {value}: {odd[value]} pixels, {100 * odd[value] / total:.3g} %"
+            for value in most[:_SHOWN]
+        )
+        more = f"\n  and {len(odd) - _SHOWN} more values" if len(odd) > _SHOWN else ""
+        where = "" if whole else f" in {region}"
+        return DataError(
+            f"{self.name}: {share:.3g} % of the pixels{where} hold "
+            f"{'a value that is' if len(odd) == 1 else f'{len(odd)} values that are'} no class; "
+            f"{remedy(counts, odd, self.top)}{listed}{more}"
+        )
+
+
+@dataclass(frozen=True)
+class Valid:
+    """1 where stored labels are not the ignored value, 0 where they are."""
+
+    source: Volume
+    ignore: int
+
+    channels = 1
+    dtype = np.dtype(np.uint8)
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return self.source.name
+
+    @property
+    def axes(self) -> str:
+        """Axes of the source."""
+        return self.source.axes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the source."""
+        return self.source.shape
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return (1, *region.shape); in a stack a pixel counts where no mask ignores it."""
+        check_within(self, region)
+        stored = plain(self.source, self.source.read(region))
+        counts: NDArray[np.bool_] = (stored != self.ignore).all(axis=0, keepdims=True)
+        return counts.astype(np.uint8)
+
+
+def _stack(volume: Volume, classes: int | None, axes: str | None) -> Volume:
+    """Return ``volume`` as a stack of masks if it is one, else as it is."""
+    if axes is not None and len(volume.axes) == len(axes) + 1 and volume.channels == 1:
+        stack = Stack(volume, pages=True)
+    elif volume.channels > 1 and classes in (None, volume.channels):
+        stack = Stack(volume, pages=False)
+    else:
+        return volume
+    if classes not in (None, stack.channels):
+        raise DataError(
+            f"{volume.name}: holds {stack.channels} masks, but the task has {classes} outputs; "
+            "set task.names to match"
+        )
+    return stack
+
+
+def _highest(task_kind: TaskKind, classes: int | None, values: Mapping[int, int] | None) -> int:
+    if classes is not None:
+        return classes if task_kind == "multilabel" else classes - 1
+    if not values:
+        raise ValueError(f"the number of classes of a {task_kind} task must be known")
+    return max(values.values())

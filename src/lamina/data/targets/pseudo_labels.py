@@ -1,0 +1,246 @@
+"""Labels that members made of unlabelled images, on disk: what training reads of them.
+
+    pseudo.json              the index, written last: without it there are no labels
+    images.csv               the images, by reference
+    labels/SET/train.csv     masks of the images kept, in the layout of the steel competition
+    labels/SET/figures.csv   why each image and class was kept or left out
+    labels/SET/probabilities (K, H, W) float16 for each image
+
+There is a set for each fold, made only by members that never saw the images which that fold holds
+out, and the set ``all``, made by every member. The index names the cases that the makers of each
+set had seen, so that a run with other folds is found out.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from lamina.data.case import Case
+from lamina.data.names import nfc
+from lamina.data.readers import Dicom, open_volume
+from lamina.data.tables.csv import read_table
+from lamina.data.targets.rle import CodedMask, RleTarget
+from lamina.data.targets.soft import SoftTarget
+from lamina.errors import DataError, LeakError
+from lamina.files import digest, read_json, safe_join
+from lamina.spec import Spec
+
+INDEX = "pseudo.json"
+ALL = "all"
+
+_LISTED = 10
+
+
+class MadeImage(Spec):
+    """An image that has no label of its own."""
+
+    id: str
+    """As its catalog would call it."""
+    path: str
+    """Where it lies; only read."""
+    sha256: str
+    """Digest of the file."""
+
+
+class MadeSet(Spec):
+    """Labels by one group of members."""
+
+    members: tuple[str, ...]
+    """Who made them."""
+    decision: dict[str, Any]
+    """From probabilities to the masks of train.csv."""
+    table: str
+    """Digest of its train.csv."""
+    soft: dict[str, tuple[str, str]]
+    """File below the set's folder and digest, for each image kept, by id."""
+
+
+class SeenCase(Spec):
+    """A labelled case that makers had trained on."""
+
+    id: str
+    """As its catalog calls it."""
+    sha256: tuple[str, ...]
+    """Digests of its files."""
+    sets: tuple[str, ...]
+    """The sets whose makers saw it."""
+
+
+class MadeIndex(Spec):
+    """The content of ``pseudo.json``."""
+
+    format: int
+    """Version of the layout."""
+    lamina: str
+    """Version that wrote it."""
+    names: tuple[str, ...]
+    """Names of the classes."""
+    bundles: tuple[str, ...]
+    """Digests of the bundles that made the labels."""
+    filters: dict[str, Any]
+    """What was kept."""
+    images: tuple[MadeImage, ...]
+    """Every image predicted, kept or not."""
+    sets: dict[str, MadeSet]
+    """``all``, and ``fold0``, ``fold1``, ... where members allow it."""
+    seen: tuple[SeenCase, ...]
+    """The labelled cases that any maker had trained on."""
+
+
+@dataclass(frozen=True)
+class MadeLabels:
+    """A folder of labels, opened."""
+
+    folder: Path
+    index: MadeIndex
+
+    @classmethod
+    def open(cls, folder: Path) -> MadeLabels:
+        """Read the index.
+
+        Raises:
+            DataError: it is missing, damaged or of a newer layout.
+        """
+        if not (folder / INDEX).is_file():
+            raise DataError(
+                f"{folder}: no {INDEX}; name a folder of `lamina pseudo`, finished (the same "
+                "command again goes on where it stopped)"
+            )
+        try:
+            index = MadeIndex.model_validate(read_json(folder / INDEX))
+        except ValidationError as error:
+            raise DataError(
+                f"{folder / INDEX}: not readable by this lamina "
+                f"({error.errors()[0]['msg']}); make the labels again"
+            ) from error
+        return cls(folder, index)
+
+    def check(self, fold: int, held_out: Sequence[tuple[str, Sequence[str]]]) -> None:
+        """Refuse labels that the held-out cases of a fold helped to make.
+
+        Args:
+            fold: Its number; its labels are the set ``fold<number>``.
+            held_out: Id and digests of each case that validates the fold.
+
+        Raises:
+            DataError: there are no labels for the fold.
+            LeakError: makers of its set had trained on a held-out case, known by its id or by the
+                content of its files; such cases are listed.
+        """
+        name = f"fold{fold}"
+        if name not in self.index.sets:
+            raise DataError(
+                f"{self.folder}: has no labels for fold {fold}, only for "
+                f"{', '.join(self.index.sets)}; make them with a run of all folds"
+            )
+        ids: dict[str, SeenCase] = {}
+        digests: dict[str, SeenCase] = {}
+        for case in self.index.seen:
+            if name in case.sets:
+                ids[case.id] = case
+                digests |= dict.fromkeys(case.sha256, case)
+        leaks = []
+        for id, found in held_out:
+            other = ids.get(id) or next((digests[one] for one in found if one in digests), None)
+            if other is not None:
+                leaks.append(id if other.id == id else f"{id} (there {other.id})")
+        if leaks:
+            more = [f"  and {len(leaks) - _LISTED} more"] if len(leaks) > _LISTED else []
+            raise LeakError(
+                f"{self.folder}: the labels for fold {fold} were made by members that had trained "
+                f"on {len(leaks)} of the cases the fold holds out; make labels with a run of the "
+                "same folds, or train with the folds of that run (split.path: folds.csv)\n"
+                + "\n".join([f"  {one}" for one in leaks[:_LISTED]] + more)
+            )
+
+    def refuse_own(self, known: Mapping[str, str]) -> None:
+        """Refuse images that have a label of their own in a run.
+
+        Args:
+            known: Id of the run's case by digest of its file.
+
+        Raises:
+            LeakError: such images are listed.
+        """
+        both = [(one.id, known[one.sha256]) for one in self.index.images if one.sha256 in known]
+        if both:
+            raise LeakError(
+                f"{self.folder}: {len(both)} images with made labels are cases of this run, which "
+                "it trains on or validates with; make labels of other images\n"
+                + "\n".join(f"  {one} is {other}" for one, other in both[:_LISTED])
+            )
+
+    def cases(self, name: str, *, soft: bool, dicom: Dicom | None = None) -> list[Case]:
+        """Return the images kept in a set, with probabilities or masks as their target.
+
+        ``dicom`` says how the values of DICOM images are meant, as the catalog of the run does.
+        Facts of a case: ``source`` (pseudo), ``labels`` (soft or hard), and ``classes`` and
+        ``area_<index>`` of the masks.
+
+        Raises:
+            DataError: an image or a label is missing or changed since.
+        """
+        made = self.index.sets[name]
+        folder = self.folder / "labels" / name
+        if digest(folder / "train.csv") != made.table:
+            raise DataError(f"{folder / 'train.csv'}: changed since; make the labels again")
+        masks = _masks(folder / "train.csv")
+        images = {one.id: one for one in self.index.images}
+        outputs = len(self.index.names)
+        return [
+            _case(
+                images[id],
+                _sound(folder, *file) if soft else None,
+                masks[id],
+                outputs=outputs,
+                dicom=dicom,
+            )
+            for id, file in made.soft.items()
+        ]
+
+
+def _masks(path: Path) -> dict[str, dict[int, CodedMask]]:
+    table = read_table(path)
+    found: dict[str, dict[int, CodedMask]] = defaultdict(dict)
+    for row in table.rows:
+        name, _, number = row.cells[0].rpartition("_")
+        if row.cells[1]:
+            place = f"{path}: line {row.line}"
+            found[nfc(name)][int(number) - 1] = CodedMask(row.cells[1], place)
+    return found
+
+
+def _sound(folder: Path, name: str, sha256: str) -> Path:
+    path = safe_join(folder, name)
+    if not path.is_file() or digest(path) != sha256:
+        raise DataError(f"{path}: missing or changed since; make the labels again")
+    return path
+
+
+def _case(
+    made: MadeImage,
+    soft: Path | None,
+    masks: Mapping[int, CodedMask],
+    *,
+    outputs: int,
+    dicom: Dicom | None,
+) -> Case:
+    path = Path(made.path)
+    if not path.is_file() or digest(path) != made.sha256:
+        raise DataError(f"{path}: missing or changed since its labels were made; make them again")
+    image = open_volume(path, dicom=dicom)
+    held = tuple((masks[k],) if k in masks else () for k in range(outputs))
+    hard = RleTarget(made.id, (image.shape[0], image.shape[1]), held)
+    areas = hard.areas()
+    facts: dict[str, float | str] = {f"area_{k}": area for k, area in enumerate(areas)}
+    facts["classes"] = ",".join(str(k) for k, area in enumerate(areas) if area)
+    facts |= {"source": "pseudo", "labels": "hard" if soft is None else "soft"}
+    target = hard if soft is None else SoftTarget(soft, image.shape, outputs, image.axes)
+    id = f"pseudo/{made.id}"
+    return Case(id, id, image, target, files=(str(path),), facts=facts)

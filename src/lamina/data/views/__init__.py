@@ -1,0 +1,1 @@
+"""Volumes computed from other volumes as they are read."""

@@ -1,0 +1,258 @@
+"""Layers of a stack: files that are a volume together, and slices that are channels of an image.
+
+A surface volume is a stack of layers along z. What is wanted is one image for all of them, so that
+the stack is looked at as an image of two axes with a channel for each layer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.data.problems import listed
+from lamina.data.readers import TiffVolume
+from lamina.data.readers.file_stamp import stamp_of
+from lamina.errors import DataError
+from lamina.geometry.region import Region
+from lamina.volume import Crop, Volume, check_within
+
+_TIFF = (".tif", ".tiff")
+
+
+@dataclass(frozen=True)
+class LayerFiles:
+    """Images of one shape one upon another, ``"zyx"``; file i is the slice z = i.
+
+    Only the files of the slices that are asked for are read.
+    """
+
+    folder: Path
+    files: tuple[TiffVolume, ...]
+
+    @property
+    def name(self) -> str:
+        """Path of the folder."""
+        return str(self.folder)
+
+    @property
+    def axes(self) -> str:
+        """Layers, rows, columns."""
+        return "zyx"
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Number of files, rows and columns."""
+        return (len(self.files), *self.files[0].shape)
+
+    @property
+    def channels(self) -> int:
+        """Always 1."""
+        return 1
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The stored type."""
+        return self.files[0].dtype
+
+    @property
+    def grain(self) -> tuple[int, ...]:
+        """One layer, and of it a strip or tile."""
+        return (1, *self.files[0].grain)
+
+    def stamp(self) -> str:
+        """Return a digest of the files' names, sizes and times."""
+        return stamp_of(self.folder, [one.path for one in self.files])
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return ``(1, *region.shape)``.
+
+        Raises:
+            ValueError: the region leaves the stack.
+            DataError: a file is damaged, or changed since it was opened.
+        """
+        check_within(self, region)
+        out = np.empty((1, *region.shape), self.dtype)
+        inside = Region(region.start[1:], region.stop[1:])
+        for place, number in enumerate(range(region.start[0], region.stop[0])):
+            out[0, place] = self.files[number].read(inside)[0]
+        return out
+
+
+def open_layers(folder: Path) -> LayerFiles:
+    """Open a folder of TIFF files, one for each layer, called by their numbers (INK-1).
+
+    The first number need not be 0, but none may be missing between the first and the last.
+
+    Raises:
+        DataError: there is no such file, a name is no number, a layer is missing, or layers differ
+            in shape or type; all such files are named.
+    """
+    paths = [
+        path
+        for path in sorted(folder.iterdir())
+        if path.suffix.lower() in _TIFF and not path.name.startswith(".")
+    ]
+    if not paths:
+        raise DataError(
+            f"{folder}: no layer in it; needed are TIFF files called 00.tif, 01.tif ..."
+        )
+    numbers = _numbers(folder, paths)
+    files = tuple(TiffVolume(numbers[number]) for number in sorted(numbers))
+    _check_equal(folder, files)
+    return LayerFiles(folder, files)
+
+
+def _numbers(folder: Path, paths: Sequence[Path]) -> dict[int, Path]:
+    odd = [f"{path.name}: is no number" for path in paths if not path.stem.isdecimal()]
+    if odd:
+        raise DataError(listed(f"{folder}: layers are called by numbers; move others away", odd))
+    found: dict[int, Path] = {}
+    for path in paths:
+        odd += [f"{found[n].name} and {path.name}" for n in [int(path.stem)] if n in found]
+        found[int(path.stem)] = path
+    if odd:
+        raise DataError(listed(f"{folder}: files are the same layer; keep one of each", odd))
+    missing = sorted(set(range(min(found), max(found) + 1)) - found.keys())
+    if missing:
+        raise DataError(
+            listed(
+                f"{folder}: {len(missing)} layers are missing; add them", list(map(str, missing))
+            )
+        )
+    return found
+
+
+def _check_equal(folder: Path, files: Sequence[TiffVolume]) -> None:
+    first = files[0]
+    if first.axes != "yx" or first.channels != 1:
+        raise DataError(
+            f"{first.name}: has axes '{first.axes}' and {first.channels} channels; a layer is one "
+            "grey image"
+        )
+
+    def kind(one: TiffVolume) -> tuple[object, ...]:
+        return one.axes, one.channels, one.shape, one.dtype
+
+    odd = [
+        f"{one.path.name}: {one.shape} of {one.dtype}" for one in files if kind(one) != kind(first)
+    ]
+    if odd:
+        raise DataError(
+            listed(
+                f"{folder}: {len(odd)} layers differ from {first.path.name}, {first.shape} of "
+                f"{first.dtype}; save all alike",
+                odd,
+            )
+        )
+
+
+@dataclass(frozen=True)
+class Layers:
+    """Slices of a three-axis volume along its first axis as the channels of a two-axis one.
+
+    Channel i is the slice ``first`` + i; only these are read, and only where a region asks.
+    """
+
+    source: Volume
+    first: int
+    count: int
+
+    def __post_init__(self) -> None:
+        source = self.source
+        if len(source.axes) != 3 or source.channels != 1:
+            raise DataError(
+                f"{source.name}: has axes '{source.axes}' and {source.channels} channels; layers "
+                "are those of a volume of three axes and one channel"
+            )
+        if not 0 <= self.first < self.first + self.count <= source.shape[0]:
+            raise DataError(
+                f"{source.name}: has {source.shape[0]} layers, and asked for are those from "
+                f"{self.first} to {self.first + self.count}, the last one excluded"
+            )
+
+    @property
+    def name(self) -> str:
+        """Name of the source with the layers."""
+        axis = self.source.axes[0]
+        return f"{self.source.name}[{axis}={self.first}:{self.first + self.count}]"
+
+    @property
+    def axes(self) -> str:
+        """The two axes that remain."""
+        return self.source.axes[1:]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Lengths of the two axes that remain."""
+        return self.source.shape[1:]
+
+    @property
+    def channels(self) -> int:
+        """Number of layers."""
+        return self.count
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the source."""
+        return self.source.dtype
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return ``(count, *region.shape)``, the first layer first."""
+        check_within(self, region)
+        box = Region((self.first, *region.start), (self.first + self.count, *region.stop))
+        layers: NDArray[Any] = self.source.read(box)[0]
+        return layers
+
+
+@dataclass(frozen=True)
+class Channels:
+    """Some channels of another volume, one after another."""
+
+    source: Volume
+    first: int
+    count: int
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return self.source.name
+
+    @property
+    def axes(self) -> str:
+        """Axes of the source."""
+        return self.source.axes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the source."""
+        return self.source.shape
+
+    @property
+    def channels(self) -> int:
+        """Number of the channels."""
+        return self.count
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the source."""
+        return self.source.dtype
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return ``(count, *region.shape)``."""
+        return self.source.read(region)[self.first : self.first + self.count]
+
+
+def narrowed(volume: Volume, first: int, count: int) -> Volume:
+    """Return ``count`` channels of a volume from ``first``; of layers no others are read."""
+    if (first, count) == (0, volume.channels):
+        return volume
+    if isinstance(volume, Layers):
+        return Layers(volume.source, volume.first + first, count)
+    if isinstance(volume, Crop):
+        return replace(volume, source=narrowed(volume.source, first, count))
+    return Channels(volume, first, count)

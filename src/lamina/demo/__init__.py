@@ -1,0 +1,1 @@
+"""The demos: every verb once, on synthetic data."""

@@ -1,0 +1,50 @@
+"""The same image more than once."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lamina.doctor.examined import Patient
+from lamina.doctor.finding import Area, Finding, some
+
+
+@dataclass(frozen=True)
+class Duplicates:
+    """By their pixels, whatever the file is called; in two folds they flatter every score."""
+
+    most: int = 10
+    """Groups of equal images that are named."""
+    name: str = "duplicates"
+    area: Area = "data"
+
+    def __call__(self, patient: Patient) -> Iterator[Finding]:
+        """Name groups of equal images, first those that stand in different folds."""
+        groups: dict[str, list[int]] = defaultdict(list)
+        for number, look in enumerate(patient.looks):
+            if look.problem is None and look.image_digest and look.low < look.high:
+                groups[look.image_digest].append(number)
+        double = [numbers for numbers in groups.values() if len(numbers) > 1]
+        folds = patient.folds
+        leaks = [one for one in double if folds and len({folds[k] for k in one}) > 1]
+        for numbers in leaks[: self.most]:
+            yield Finding(
+                "error",
+                some(self._names(patient, numbers)),
+                "are the same image, in different folds: one is learnt, the other held out",
+                "leave all but one out, or give them one group (split.groups)",
+            )
+        for numbers in [one for one in double if one not in leaks][: self.most]:
+            what = f"{len(numbers)} images are the same"
+            remedy = "leave all but one out, unless that is meant"
+            yield Finding("warning", some(self._names(patient, numbers)), what, remedy)
+        if not double and groups:
+            yield Finding("fine", "images", "no two are equal")
+
+    def _names(self, patient: Patient, numbers: list[int]) -> list[str]:
+        folds = patient.folds
+        ids = [patient.looks[k].case.id for k in numbers]
+        if folds is None:
+            return ids
+        return [f"{id} (fold {folds[k]})" for id, k in zip(ids, numbers, strict=True)]

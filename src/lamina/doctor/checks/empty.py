@@ -1,0 +1,50 @@
+"""Cases whose masks show nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lamina.doctor.examined import Patient
+from lamina.doctor.finding import Area, Finding, some
+
+
+@dataclass(frozen=True)
+class Empty:
+    """Empty masks are right where nothing is to be found, and wrong where nobody drew (L07)."""
+
+    name: str = "empty"
+    area: Area = "data"
+
+    def __call__(self, patient: Patient) -> Iterator[Finding]:
+        """Say the share of empty masks; refuse data without any class, and name such folds."""
+        if patient.recipe is None or patient.recipe.task.kind == "restore":
+            return
+        known = [look for look in patient.looks if look.case.target is not None]
+        empty = [look.case.id for look in known if look.empty]
+        if not known:
+            return
+        share = f"{len(empty)} of {len(known)} cases show no class ({len(empty) / len(known):.1%})"
+        if len(empty) == len(known):
+            yield Finding("error", "masks", share, "check data.labels and the table of masks")
+            return
+        volumes = [look for look in known if len(look.case.image.axes) > 2 and look.empty]
+        if volumes:
+            remedy = (
+                "leave them out if nobody has labelled them (data.exclude, or data.empty: drop)"
+            )
+            yield Finding("warning", some(empty), share, remedy)
+        else:
+            yield Finding("note" if empty else "fine", "masks", share)
+        yield from _folds(patient)
+
+
+def _folds(patient: Patient) -> Iterator[Finding]:
+    if patient.folds is None:
+        return
+    for fold in sorted(set(patient.folds)):
+        held = [look for look, at in zip(patient.looks, patient.folds, strict=True) if at == fold]
+        if all(look.empty for look in held):
+            what = f"none of its {len(held)} cases shows any class; its score says nothing"
+            remedy = "try split.stratify: count, or fewer folds"
+            yield Finding("warning", f"fold {fold}", what, remedy)

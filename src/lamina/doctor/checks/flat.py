@@ -1,0 +1,33 @@
+"""Images that show nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from lamina.doctor.examined import Patient
+from lamina.doctor.finding import Area, Finding, some
+
+
+@dataclass(frozen=True)
+class Flat:
+    """An image of one value teaches nothing, and often is a failed export (I10)."""
+
+    name: str = "flat"
+    area: Area = "data"
+
+    def __call__(self, patient: Patient) -> Iterator[Finding]:
+        """Name the images whose pixels are all equal."""
+        read = [look for look in patient.looks if look.problem is None and look.image_digest]
+        flat = [look.case.id for look in read if look.low == look.high]
+        if flat:
+            yield Finding(
+                "warning",
+                some(flat),
+                f"{len(flat)} of {len(read)} images hold one value only",
+                "look at them; leave them out if their export failed",
+            )
+        elif read:
+            values = min(look.low for look in read), max(look.high for look in read)
+            said = f"from {values[0]:g} to {values[1]:g}; no image is of one value only"
+            yield Finding("fine", "values", said)

@@ -1,0 +1,51 @@
+"""Threads and number types of the processor."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+
+from lamina.doctor.examined import Patient
+from lamina.doctor.finding import Area, Finding
+from lamina.prediction.tiling.precision import fast_on_cpu
+
+
+@dataclass(frozen=True)
+class Processor:
+    """Torch should use the cores that this process may use, no fewer and no more."""
+
+    name: str = "processor"
+    area: Area = "machine"
+
+    def __call__(self, patient: Patient) -> Iterator[Finding]:
+        """Compare torch's threads with the cores; say whether bfloat16 is fast."""
+        cores, threads = allowed_cores(), torch.get_num_threads()
+        said = f"{threads} threads of torch, {cores} cores for this process"
+        if threads > cores:
+            remedy = f"set OMP_NUM_THREADS={cores}; threads that share a core wait for each other"
+            yield Finding("warning", "threads", said, remedy)
+        elif threads < cores and "OMP_NUM_THREADS" in os.environ:
+            set_to = os.environ["OMP_NUM_THREADS"]
+            yield Finding("note", "threads", f"{said} (OMP_NUM_THREADS is {set_to})")
+        else:
+            yield Finding("fine", "threads", said)
+        fast = fast_on_cpu()
+        what = f"fast here ({fast}); precision auto uses it" if fast else "no faster than float32"
+        yield Finding("fine", "bfloat16", what)
+
+
+def allowed_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
+    """Return how many cores this process may use: by its affinity and its control group."""
+    if hasattr(os, "sched_getaffinity"):
+        cores = len(os.sched_getaffinity(0))
+    else:
+        cores = os.cpu_count() or 1
+    try:
+        most, period = quota.read_text(encoding="utf-8").split()
+        return min(cores, max(1, round(int(most) / int(period))))
+    except (OSError, ValueError):  # no such group, or "max"
+        return cores

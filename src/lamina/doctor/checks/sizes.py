@@ -1,0 +1,69 @@
+"""Whether the network can be built and takes the sizes of the recipe."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from lamina.doctor.examined import Patient
+from lamina.doctor.finding import Area, Finding
+from lamina.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Sizes:
+    """The network's own word on its sizes; they are tried without memory or arithmetic."""
+
+    name: str = "sizes"
+    area: Area = "recipe"
+
+    def __call__(self, patient: Patient) -> Iterator[Finding]:
+        """Build every network without weights and pass an image of each of its sizes through it."""
+        recipe = patient.recipe
+        if recipe is None:
+            return
+        members = [(f" of {one.name}", recipe.member(one.name)) for one in recipe.members]
+        for name, member in members or [("", recipe)]:
+            yield from _tried(member, name)
+
+
+def _tried(recipe: Recipe, name: str) -> Iterator[Finding]:
+    outputs = recipe.outputs
+    untrained = recipe.network.untrained()
+    network = untrained.build(recipe.frame.inputs, outputs).eval()
+    count = sum(one.numel() for one in network.parameters())
+    where = f"network {recipe.network.kind}{name}"
+    yield Finding("fine", where, f"{count / 1e6:.1f} million weights")
+    network = network.to("meta")
+    for key, size in sizes_of(recipe).items():
+        place = f"{key} {list(size)}{name}"
+        problem = _problem(network, (1, recipe.frame.inputs, *size), outputs)
+        if problem:
+            remedy = f"set {key} to multiples of {recipe.network.multiple}"
+            yield Finding("error", place, problem, remedy)
+        else:
+            yield Finding("fine", place, "passes the network")
+
+
+def sizes_of(recipe: Recipe) -> dict[str, tuple[int, int]]:
+    """Return the sizes that the network meets, by the option that sets them."""
+    found = {"frame.size": recipe.frame.size}
+    found |= {f"stages.{one.name}.size": one.size for one in recipe.stages if one.size is not None}
+    if recipe.predict.tile is not None:
+        found["predict.tile"] = recipe.predict.tile
+    return found
+
+
+def _problem(network: nn.Module, shape: tuple[int, ...], outputs: int) -> str | None:
+    try:
+        with torch.inference_mode():
+            answer = network(torch.empty(shape, device="meta"))
+    except (RuntimeError, ValueError) as error:
+        return f"does not pass the network ({str(error).splitlines()[0]})"
+    wanted = (1, outputs, *shape[2:])
+    if tuple(answer.shape) != wanted:
+        return f"becomes {tuple(answer.shape)} in the network, not {wanted}"
+    return None

@@ -1,0 +1,69 @@
+"""What is examined: a recipe, a folder of data, or nothing but the machine."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from lamina.data.case import Case
+from lamina.data.readers import has_suffix, is_image, open_volume
+from lamina.doctor.case_statistics import Look
+from lamina.errors import DataError
+from lamina.recipe.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Patient:
+    """As much as could be opened. Cases are as the catalog lists them, not cut by the split."""
+
+    recipe: Recipe | None = None
+    root: Path | None = None
+    looks: tuple[Look, ...] = ()
+    """One for each case, in order."""
+    broken: tuple[str, ...] = ()
+    """Files that could not be opened, with the reason; only where there is no recipe."""
+    folds: tuple[int, ...] | None = None
+    """The fold of each case; None: there is no split, or it cuts cases."""
+    split_problem: str | None = None
+    """Why the cases cannot be split."""
+
+    @property
+    def cases(self) -> list[Case]:
+        """The cases, in order."""
+        return [look.case for look in self.looks]
+
+
+def loose_cases(root: Path) -> tuple[list[Case], list[str]]:
+    """Return every readable file below ``root`` as a case without a target, and the broken ones."""
+    cases: list[Case] = []
+    broken: list[str] = []
+    for path in _visible(root):
+        try:
+            image = open_volume(path)
+        except DataError as error:
+            broken.append(str(error).splitlines()[0])
+            continue
+        name = path.relative_to(root).as_posix()
+        cases.append(Case(name, name, image, files=(str(path),)))
+    return cases, broken
+
+
+def folds_of(
+    listed: Sequence[Case], assigned: Sequence[Case], folds: Sequence[int]
+) -> tuple[int, ...] | None:
+    """Return the folds in the order of the cases listed; None where the split cut them."""
+    by_id = {case.id: fold for case, fold in zip(assigned, folds, strict=True)}
+    if by_id.keys() != {case.id for case in listed}:
+        return None
+    return tuple(by_id[case.id] for case in listed)
+
+
+def _visible(folder: Path) -> Iterator[Path]:
+    for path in sorted(folder.iterdir()):
+        if path.name.startswith("."):
+            continue
+        if path.is_dir() and not path.is_symlink() and not is_image(path):
+            yield from _visible(path)  # a link may lead in a circle
+        elif has_suffix(path):
+            yield path

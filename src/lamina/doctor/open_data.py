@@ -1,0 +1,95 @@
+"""Opening the data for the checks; where the recipe is almost right, as it should have been."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from lamina.data.catalogs import AnyCatalog, Folder, Listing, VolumePairs
+from lamina.doctor.case_statistics import look_at
+from lamina.doctor.examined import Patient, folds_of, loose_cases
+from lamina.doctor.finding import Finding, counted
+from lamina.doctor.orientation.axis_names import exchanged
+from lamina.errors import DataError, LaminaError
+from lamina.recipe.recipe import Recipe
+
+Fix = Mapping[str, Mapping[Any, Any]]
+
+MASKS = {0: 0, 255: 1}
+"""What picture programs write for no and yes (L01)."""
+
+
+def admit(patient: Patient, root: Path) -> tuple[Patient, Finding]:
+    """Open the data and read all of them once.
+
+    Args:
+        patient: With a recipe, or none: then every readable file is an image without a label.
+        root: The data folder.
+
+    Returns:
+        The patient with its cases, and what is to be said of the opening.
+
+    Raises:
+        LaminaError: the data cannot be opened.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder; give the folder of the data by --data")
+    recipe = patient.recipe
+    if recipe is None:
+        cases, broken = loose_cases(root)
+        found = replace(patient, root=root, looks=tuple(look_at(cases, None)), broken=tuple(broken))
+        return found, Finding("fine", str(root), counted(len(cases), "image"))
+    data, listing, finding = _listed(recipe, root)
+    task = recipe.task.found(listing.names)
+    recipe = recipe.model_copy(update={"task": task, "data": data})
+    patient = replace(patient, recipe=recipe, root=root)
+    try:
+        assigned, folds = recipe.split.assign(listing.cases, root)
+    except LaminaError as error:
+        patient = replace(patient, split_problem=str(error))
+    else:
+        patient = replace(patient, folds=folds_of(listing.cases, assigned, folds))
+    return replace(patient, looks=tuple(look_at(listing.cases, task))), finding
+
+
+def _listed(recipe: Recipe, root: Path) -> tuple[AnyCatalog, Listing, Finding]:
+    data = recipe.data
+    try:
+        listing = data.open(root, recipe.task)
+    except DataError as error:
+        for fix in _fixes(recipe, root):
+            mended = _mended(data, fix)
+            try:
+                listing = mended.open(root, recipe.task)
+            except LaminaError:
+                continue
+            said = "; ".join(f"data.{key} to {value}" for key, value in fix.items())
+            remedy = f"set {said}, as --fix does"
+            return mended, listing, Finding("error", str(root), str(error), remedy, fix)
+        raise
+    if not listing.cases:
+        raise DataError(f"{root}: no cases found by data.kind '{data.kind}'")
+    return data, listing, Finding("fine", str(root), counted(len(listing.cases), "case"))
+
+
+def _fixes(recipe: Recipe, root: Path) -> Iterator[Fix]:
+    """Yield what may be all that is wrong: the meaning of masks, the order of axes, or both."""
+    data, found = recipe.data, list[Fix]()
+    if recipe.task.kind == "binary" and isinstance(data, Folder | VolumePairs) and not data.labels:
+        found.append({"labels": MASKS})
+    if isinstance(data, VolumePairs) and (axes := exchanged(data, root)):
+        found.append({"transpose": axes})
+    yield from found
+    if len(found) > 1:
+        yield {**found[0], **found[1]}
+
+
+def _mended(data: AnyCatalog, fix: Fix) -> AnyCatalog:
+    """Return the catalog with a fix before what it says itself."""
+    update = {}
+    for key, new in fix.items():
+        own = getattr(data, key) or {}
+        update[key] = {**new, **{name: own[name] for name in own if name not in new}}
+    return data.model_copy(update=update)

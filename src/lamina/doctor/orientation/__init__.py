@@ -1,0 +1,1 @@
+"""Whether a label has the orientation of its image."""

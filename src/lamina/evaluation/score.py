@@ -1,0 +1,199 @@
+"""How good a prediction is: the recipe's metric beside predicting nothing, and class by class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+from typing import Any, Literal
+
+from numpy.typing import NDArray
+
+from lamina.data.case import Case
+from lamina.data.splits import Sections
+from lamina.data.targets.ground_truth import truth as read_truth
+from lamina.data.units import unit_of, values
+from lamina.errors import DataError, RecipeError
+from lamina.evaluation.matching import Matched, match
+from lamina.evaluation.score_table import table
+from lamina.evaluation.tallies import MaskTallies, ValueTallies
+from lamina.evaluation.tallies import Part as Tallied
+from lamina.geometry.region import Region
+from lamina.model.metrics import AnyMetric, RatioMetric
+from lamina.model.metrics.errors import ErrorMetric
+from lamina.prediction.folder.predictions import Predictions
+from lamina.progress import Bar
+from lamina.task import Task
+from lamina.volume import Crop, read_all
+
+__all__ = ["Part", "score", "table"]
+
+Part = Literal["all", "validate"]
+
+_PART = 2**24
+"""Pixels of an image that are read at a time."""
+
+
+def score(
+    pred: Path, truth: Path, *, part: Part = "all", metric: AnyMetric | None = None
+) -> dict[str, Any]:
+    """Compare a prediction with the truth, one case in memory at a time.
+
+    A volume is one case: its voxels are counted together, whatever axes it was cut across. No
+    more than a slab of it is in memory where the decision and the metric allow it.
+
+    The truth is opened by the catalog of the recipe that predicted; cases belong together by
+    id, or where no id is equal by id without its suffix. Each whole case is decided by the
+    prediction's decision.
+
+    Args:
+        pred: A folder of ``lamina predict``.
+        truth: The data folder that holds the truth.
+        part: ``validate``: only the held-out ranges of a recipe that splits by sections.
+        metric: The score in place of the recipe's; None: the recipe's.
+
+    Returns:
+        JSON values: ``metric`` (its title), ``value``, ``baseline_empty`` (the same for
+        predicting nothing), ``empty_rule``, ``foreground_dice`` and ``pooled_dice``,
+        (any class, all pixels pooled: by the decision's ``foreground`` threshold where it has
+        one, and ``foreground_dice_of_masks`` by the union of its masks), ``foreground_dice_best``
+        with the threshold that reaches it on these cases, ``auc``, ``classes``,
+        ``cases``, ``policy`` and ``known`` (who answered, and whether they had seen the case),
+        ``truth_only`` and ``prediction_only``. For restore: metric, value, channels, and
+        ``baseline_input``: the same for the images that were restored.
+
+    Raises:
+        RecipeError: ``part`` is not one of those, the recipe has no sections, or the metric is
+            for another kind of task.
+        DataError: no case is in both, or a case differs in shape.
+    """
+    predictions = Predictions.open(pred)
+    recipe, task = predictions.info.recipe, predictions.task
+    _check_part(part, predictions)
+    if not truth.is_dir():
+        raise DataError(f"{truth}: no such folder; give the data folder that holds the truth")
+    listing = recipe.data.open(truth, task)
+    cases = recipe.frame.chosen(listing.cases, predictions.info.predict.slices)
+    matched = match(predictions.ids, {case.id: case for case in cases})
+    if not matched.pairs:
+        raise DataError(
+            f"{pred} and {truth}: no case is in both; predicted is such as "
+            f"{_some(matched.prediction_only)}, the truth has {_some(matched.truth_only)}"
+        )
+    chosen = metric or recipe.metric
+    tallies = _tallies(predictions, chosen)
+    with Bar("scoring", len(matched.pairs)) as bar:
+        for id, case in matched.pairs:
+            for box in _boxes(predictions, id, case, truth, part):
+                whole = not chosen.adds_up
+                tallies.add_parts(_parts(predictions, id, case, box, whole=whole))
+                if isinstance(tallies, ValueTallies) and case.image.channels == task.outputs:
+                    tallies.add_input(_inputs(case, box, task, whole=whole))
+            bar.advance()
+    return {**tallies.summary(), **_about(predictions, matched, part)}
+
+
+def _tallies(predictions: Predictions, metric: AnyMetric) -> MaskTallies | ValueTallies:
+    task = predictions.task
+    values = task.kind == "restore"
+    if isinstance(metric, RatioMetric if values else ErrorMetric):
+        raise RecipeError(
+            f"the metric {metric.kind} is for {'masks' if values else 'values'}, and task.kind is "
+            f"{task.kind}; name another one by --metric"
+        )
+    if values:
+        return ValueTallies(metric, task)
+    decision = predictions.decision
+    return MaskTallies(
+        metric,
+        task,
+        foreground=getattr(decision, "foreground", None),
+        foreground_area=getattr(decision, "foreground_area", 0),
+    )
+
+
+def _check_part(part: str, predictions: Predictions) -> None:
+    if part not in ("all", "validate"):
+        raise RecipeError(f"--part is '{part}'; it must be one of all, validate")
+    split = predictions.info.recipe.split
+    if part == "validate" and not isinstance(split, Sections):
+        raise RecipeError(
+            "--part validate needs a recipe that splits by sections; this one has split.kind "
+            f"'{split.kind}', and scores all cases"
+        )
+
+
+def _boxes(
+    predictions: Predictions, id: str, case: Case, root: Path, part: Part
+) -> Iterator[Region]:
+    """Yield what counts as one case: the whole of it, or each of its held-out ranges."""
+    shape = predictions.case(id).shape
+    if shape != case.image.shape:
+        raise DataError(
+            f"case {id}: predicted is {shape}, the truth {case.image.shape} "
+            f"({case.image.name}); these are not the same images"
+        )
+    if part == "all":
+        yield Region.whole(shape)
+        return
+    cut, folds = predictions.info.recipe.split.assign([case], root)
+    for section, fold in zip(cut, folds, strict=True):
+        if fold >= 0 and isinstance(section.image, Crop):
+            yield section.image.box
+
+
+def _parts(
+    predictions: Predictions, id: str, case: Case, box: Region, *, whole: bool
+) -> Iterator[Tallied]:
+    """Yield answer, decided masks and truth inside ``box``, slab by slab unless ``whole``."""
+    for region, prob, answer in _decided(predictions, id, whole=whole):
+        inside = region.clip_to(box)
+        if 0 in inside.shape:
+            continue
+        at = (slice(None), *inside.shift(tuple(-a for a in region.start)).slices)
+        here = case if inside.shape == case.image.shape else case.crop(inside, case.id)
+        yield prob[at], answer[at], *read_truth(here, predictions.task)
+
+
+def _inputs(case: Case, box: Region, task: Task, *, whole: bool) -> Iterator[Tallied]:
+    """Yield the image of a case as if it were the answer, in parts along the first axis."""
+    unit = task.unit if case.image.dtype.kind == "f" else unit_of(case.image.dtype)
+    scale = task.model_copy(update={"unit": unit})
+    thick = box.shape[0] if whole else max(1, _PART // max(prod(box.shape[1:]), 1))
+    for top in range(box.start[0], box.stop[0], thick):
+        stop = min(top + thick, box.stop[0])
+        part = case.crop(Region((top, *box.start[1:]), (stop, *box.stop[1:])), case.id)
+        image = values(read_all(part.image), scale, case.image.dtype)
+        yield image, image, *read_truth(part, task)
+
+
+def _decided(
+    predictions: Predictions, id: str, *, whole: bool
+) -> Iterator[tuple[Region, NDArray[Any], NDArray[Any]]]:
+    if not whole:
+        yield from predictions.decided(id)
+        return
+    prob = predictions.prob(id)
+    values = predictions.task.kind == "restore"
+    answer = prob if values else predictions.decision(prob)
+    yield Region.whole(prob.shape[1:]), prob, answer
+
+
+def _about(predictions: Predictions, matched: Matched, part: Part) -> dict[str, Any]:
+    known = [predictions.case(id).known for id, _ in matched.pairs]
+    return {
+        "part": part,
+        "policy": predictions.info.members,
+        "known": {word: known.count(word) for word in sorted(set(known))},
+        "decision": predictions.decision.model_dump(mode="json"),
+        "recipe": predictions.info.recipe.name,
+        "truth_only": {"count": len(matched.truth_only), "first": matched.truth_only[:10]},
+        "prediction_only": {
+            "count": len(matched.prediction_only),
+            "first": matched.prediction_only[:10],
+        },
+    }
+
+
+def _some(ids: list[str]) -> str:
+    return ", ".join(f"'{id}'" for id in ids[:3]) or "nothing"

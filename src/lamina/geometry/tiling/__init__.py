@@ -1,0 +1,1 @@
+"""Overlapping tiles and their blending weights."""

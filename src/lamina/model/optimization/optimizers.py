@@ -1,0 +1,159 @@
+"""Optimisers, and the four groups of weights they treat apart.
+
+Every parameter of a network stands in exactly one group: what is not in the encoder counts as
+decoder, the last convolution too.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, NonNegativeFloat, model_validator
+from torch import nn, optim
+
+from lamina.spec import Spec
+
+Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
+
+
+class Optimizer(Spec):
+    """How weights change at a step; rates and decays may differ between encoder and the rest."""
+
+    lr: float = Field(default=1e-3, gt=0)
+    """Learning rate, before the schedule's factor."""
+
+    weight_decay: float = Field(default=0.0, ge=0)
+    """Share of each weight that is taken away per step and unit of rate."""
+
+    encoder_lr: NonNegativeFloat | None = None
+    """Learning rate of the encoder; null: ``lr``."""
+
+    encoder_weight_decay: NonNegativeFloat | None = None
+    """Weight decay of the encoder; null: ``weight_decay``."""
+
+    decay_bias: bool = True
+    """Decay biases and the factors of norms like all weights (STEEL-14); false: leave them."""
+
+    def groups(self, network: nn.Module) -> list[dict[str, Any]]:
+        """Return torch's parameter groups, each parameter of ``network`` in exactly one.
+
+        The names are encoder_weights, decoder_weights, encoder_biases, decoder_biases; biases
+        are all parameters of at most one axis, so the factors of norms too. Groups without
+        parameters are left out; frozen parameters are kept, since a later epoch may free them.
+        """
+        found: dict[str, list[nn.Parameter]] = {
+            f"{part}_{what}": []
+            for what in ("weights", "biases")
+            for part in ("encoder", "decoder")
+        }
+        for name, parameter in network.named_parameters():
+            part = "encoder" if name.startswith("encoder.") else "decoder"
+            what = "biases" if parameter.ndim <= 1 or name.endswith(".bias") else "weights"
+            found[f"{part}_{what}"].append(parameter)
+        return [
+            {"name": name, "params": parameters, **self._rates(name)}
+            for name, parameters in found.items()
+            if parameters
+        ]
+
+    def _rates(self, name: str) -> dict[str, float]:
+        lr, decay = self.lr, self.weight_decay
+        if name.startswith("encoder"):
+            lr = lr if self.encoder_lr is None else self.encoder_lr
+            decay = decay if self.encoder_weight_decay is None else self.encoder_weight_decay
+        if name.endswith("biases") and not self.decay_bias:
+            decay = 0.0
+        return {"lr": lr, "initial_lr": lr, "weight_decay": decay}
+
+    def build(self, network: nn.Module) -> optim.Optimizer:
+        """Return torch's optimiser of all parameters of ``network``.
+
+        Fused where torch has it: a quarter of the time of the loop over parameters. A fused step
+        is silently wrong where state and parameter differ in memory layout, so that state must
+        be loaded by ``lamina.training.saving.state.load_optimizer``.
+        """
+        raise NotImplementedError
+
+
+class Sgd(Optimizer):
+    """Gradient descent with momentum; decay is added to the gradient."""
+
+    kind: Literal["sgd"] = "sgd"
+
+    momentum: float = Field(default=0.9, ge=0, lt=1)
+    """Share of the last step that is repeated."""
+
+    nesterov: bool = False
+    """Look ahead by the momentum before taking the gradient."""
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.nesterov and self.momentum == 0:
+            raise ValueError("nesterov needs a momentum above 0")
+        return self
+
+    def build(self, network: nn.Module) -> optim.Optimizer:
+        """Return ``torch.optim.SGD``."""
+        return optim.SGD(
+            self.groups(network),
+            lr=self.lr,
+            momentum=self.momentum,
+            nesterov=self.nesterov,
+            fused=True,
+        )
+
+
+class _Adaptive(Optimizer):
+    betas: Betas = (0.9, 0.999)
+    """Share of the old mean of the gradient, and of its square, that stays at each step."""
+
+    eps: float = Field(default=1e-8, gt=0)
+    """Added below the root."""
+
+
+class Adam(_Adaptive):
+    """Adam (Kingma and Ba 2015); decay is added to the gradient."""
+
+    kind: Literal["adam"] = "adam"
+
+    def build(self, network: nn.Module) -> optim.Optimizer:
+        """Return ``torch.optim.Adam``."""
+        return optim.Adam(
+            self.groups(network), lr=self.lr, betas=self.betas, eps=self.eps, fused=True
+        )
+
+
+class AdamW(_Adaptive):
+    """Adam with decay of its own, apart from the gradient (Loshchilov and Hutter 2019)."""
+
+    kind: Literal["adamw"] = "adamw"
+
+    weight_decay: float = Field(default=0.01, ge=0)
+    """Share of each weight that is taken away per step and unit of rate."""
+
+    def build(self, network: nn.Module) -> optim.Optimizer:
+        """Return ``torch.optim.AdamW``."""
+        return optim.AdamW(
+            self.groups(network), lr=self.lr, betas=self.betas, eps=self.eps, fused=True
+        )
+
+
+class RAdam(_Adaptive):
+    """Rectified Adam (Liu et al. 2020) with decay apart from the gradient (STEEL-14)."""
+
+    kind: Literal["radam"] = "radam"
+
+    def build(self, network: nn.Module) -> optim.Optimizer:
+        """Return ``torch.optim.RAdam``."""
+        return optim.RAdam(
+            self.groups(network),
+            lr=self.lr,
+            betas=self.betas,
+            eps=self.eps,
+            decoupled_weight_decay=True,
+        )
+
+
+AnyOptimizer = Annotated[Sgd | Adam | AdamW | RAdam, Field(discriminator="kind")]
+
+__all__ = ["Adam", "AdamW", "AnyOptimizer", "Optimizer", "RAdam", "Sgd"]

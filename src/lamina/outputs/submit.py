@@ -1,0 +1,110 @@
+"""From a prediction to the file that is handed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from lamina.errors import DataError, RecipeError
+from lamina.prediction.folder.predictions import Predictions
+from lamina.result.submissions import FORMATS, AnySubmission, Part, Siim, sample_ids
+
+_IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm"}
+
+
+def submit(
+    pred: Path, out: Path, *, format: str | None = None, sample: Path | None = None
+) -> dict[str, Any]:
+    """Decide on every case and write the masks down, one case in memory at a time.
+
+    Of a volume no more than a slab is in memory, where the format and the decision allow it.
+
+    Args:
+        pred: A folder of ``lamina predict``, finished.
+        out: The file to write; it appears whole or not at all. An archive of coordinates that is
+            there is extended.
+        format: Name of a submission format; None: the one of the recipe.
+        sample: A sample submission of the siim format: its images are written, in its order, and
+            no others (SIIM-32). An id of the prediction may end in the suffix of an image file.
+
+    Returns:
+        ``format``, ``out``, and the numbers of ``rows`` and ``cases``; with a sample also
+        ``skipped``, the number of cases that are not in it.
+
+    Raises:
+        RecipeError: there is no such format, the recipe names none, or there are no masks.
+        DataError: the prediction is not finished, or a case cannot be written in the format.
+    """
+    predictions = Predictions.open(pred)
+    form = _format(predictions, format)
+    if form.values != (predictions.task.kind == "restore"):
+        words = ("values", "masks") if form.values else ("masks", "values")
+        raise RecipeError(f"{pred}: holds {words[1]}; {_name(form)} is for {words[0]}")
+    ids = finished_ids(predictions)
+    rows = {id: id for id in ids}
+    if sample is not None:
+        rows = _as_in_sample(form, ids, sample)
+    parts = ((row, _parts(predictions, id)) for row, id in rows.items())
+    written = form.write_parts(parts, out)
+    found = {"format": _name(form), "out": str(out), "rows": written, "cases": len(rows)}
+    return found if sample is None else {**found, "skipped": len(ids) - len(rows)}
+
+
+def finished_ids(predictions: Predictions) -> list[str]:
+    """Return the ids of all cases, sorted.
+
+    Raises:
+        DataError: not all are finished, or there are none.
+    """
+    ids = sorted(predictions.ids)
+    missing = len(predictions.info.cases) - len(ids)
+    if missing or not ids:
+        raise DataError(
+            f"{predictions.folder}: {missing} of {len(predictions.info.cases)} cases are not "
+            "predicted yet; run the same `lamina predict` again, it goes on where it stopped"
+        )
+    return ids
+
+
+def _parts(predictions: Predictions, id: str) -> Iterator[Part]:
+    for region, _, masks in predictions.decided(id):
+        yield region, masks
+
+
+def _as_in_sample(form: AnySubmission, ids: list[str], sample: Path) -> dict[str, str]:
+    """Return the case of each row, in the order of the sample."""
+    if not isinstance(form, Siim):
+        raise RecipeError(f"--sample is for the siim format, not for {_name(form)}; leave it out")
+    wanted = sample_ids(sample)
+    known = {_bare(id): id for id in ids} | {id: id for id in ids}
+    missing = [id for id in wanted if id not in known]
+    if missing or not wanted:
+        raise DataError(
+            f"{sample}: {len(missing)} of its {len(wanted)} images are not in the prediction, such "
+            f"as {', '.join(map(repr, missing[:3])) or 'none'}; predict them as well"
+        )
+    return {id: known[id] for id in wanted}
+
+
+def _bare(id: str) -> str:
+    path = PurePosixPath(id)
+    return path.stem if path.suffix.lower() in _IMAGES else path.name
+
+
+def _name(form: AnySubmission) -> str:
+    return next(name for name, kind in FORMATS.items() if type(form) is kind)
+
+
+def _format(predictions: Predictions, name: str | None) -> AnySubmission:
+    own = predictions.info.recipe.submit
+    known = ", ".join(FORMATS)
+    if name is None:
+        if own is None:
+            raise RecipeError(f"the recipe names no submission; pass --format, one of {known}")
+        return own
+    if name not in FORMATS:
+        raise RecipeError(f"--format is '{name}'; it must be one of {known}")
+    if own is not None and own.kind == name:
+        return own  # with the options of the recipe
+    return FORMATS[name]()

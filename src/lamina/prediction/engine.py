@@ -1,0 +1,279 @@
+"""The one engine of validation, out-of-fold and final prediction.
+
+An image gets one lattice of tiles; members with tiles of another size get their own. Every tile
+is looked at in every view by every member, and its answer is added into one array with weights
+that already sum to 1: there is no map of weights and no final division. Tiles are added in the
+order of the lattice, and batches have one size (the last is padded), so that an answer does not
+depend on its neighbours.
+
+Letters: B tiles of a batch, C channels in, K outputs, H and W rows and columns.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from lamina.data.case import Case
+from lamina.data.network_input.frame import Frame
+from lamina.errors import DataError
+from lamina.geometry.region import Region
+from lamina.prediction.streaming.plan import Plan, plan
+from lamina.prediction.streaming.row_bands import Bands, is_large
+from lamina.prediction.streaming.slabs import Answers, as_stored, check_axes, parts
+from lamina.prediction.streaming.volume import Place, Walk, activate_in_place
+from lamina.prediction.tiling.averaging import activate
+from lamina.prediction.tiling.in_memory import answer_image
+from lamina.prediction.tiling.memory import LARGEST_BATCH
+from lamina.prediction.tiling.tiled_inference import Job, Member
+from lamina.recipe.recipe import Predict, Recipe
+from lamina.task import Task
+from lamina.volume import Plane, Volume
+
+Array = NDArray[np.float32]
+
+__all__ = [
+    "Member",
+    "Place",
+    "Plan",
+    "activate",
+    "can_stream",
+    "plan_case",
+    "predict_case",
+    "predict_image",
+    "stream_case",
+]
+
+
+def predict_image(
+    volume: Volume,
+    members: Sequence[Member],
+    frame: Frame,
+    task: Task,
+    options: Predict,
+    *,
+    tile: tuple[int, int],
+    device: torch.device,
+    precision: torch.dtype | None = None,
+    batch: int = LARGEST_BATCH,
+    out: NDArray[np.float32] | None = None,
+    valid: Volume | None = None,
+) -> NDArray[np.float32]:
+    """Return the mean answer of all members for a two-axis volume of any size and type.
+
+    Args:
+        volume: The image; it is read a tile at a time.
+        members: At least one; their networks map (B, C, h, w) to (B, K, h, w).
+        frame: How regions become network inputs.
+        task: Its kind decides the activation.
+        options: Overlap, window, views and means.
+        tile: Rows and columns of a tile, in pixels.
+        device: Where the networks run; they are moved there.
+        precision: Type for autocast, or None for float32.
+        batch: Largest number of tiles per forward pass; halved where memory runs out.
+        out: (K, H, W) float32 to write to; None: a new array.
+        valid: Answer only where it is not 0, and 0 elsewhere; tiles without such a pixel are
+            skipped (INK-22). None: everywhere.
+
+    Returns:
+        (K, H, W) float32: probabilities in 0..1, or values for restore.
+
+    Raises:
+        DataError: ``valid`` is not as large as the image.
+        ResourceError: a single tile does not fit the memory.
+    """
+    job = Job(tuple(members), frame, task.kind, options, tile, device, precision, batch)
+    with _answering(job):
+        return answer_image(job, volume, out, valid)
+
+
+def predict_case(
+    case: Case | Volume,
+    members: Sequence[Member],
+    recipe: Recipe,
+    *,
+    device: torch.device,
+    precision: torch.dtype | None = None,
+    batch: int | None = None,
+    progress: Callable[[], None] | None = None,
+    out: NDArray[np.float32] | None = None,
+) -> NDArray[np.float32]:
+    """Return the mean answer of all members for a whole case.
+
+    With ``predict.only_valid`` an image is answered only where the case says that pixels count.
+    A volume of three axes is predicted slice by slice along each of ``recipe.frame.slices.axes``;
+    the answers of the axes are averaged as ``mean_of.axes`` says. The whole answer is in memory;
+    ``stream_case`` writes the same to disk.
+
+    Args:
+        case: A case, or its image alone.
+        members: As for ``predict_image``.
+        recipe: Frame, task kind, tile and prediction options.
+        device: Where the networks run.
+        precision: Type for autocast, or None.
+        batch: Tiles per forward pass; None: the recipe's, or up to 8.
+        progress: Called after each image or slice.
+        out: (K, *S) float32 to write to; None: a new array.
+
+    Returns:
+        (K, *S) float32, S the shape of the case.
+
+    Raises:
+        RecipeError: the case has three axes and the recipe does not say how to cut them.
+        DataError: the case lacks an axis that the recipe cuts, or cannot be read.
+        ResourceError: a single tile does not fit the memory.
+    """
+    volume = case.image if isinstance(case, Case) else case
+    job = _job(members, recipe, device, precision, batch, volume=len(volume.axes) != 2)
+    tick = progress or _nothing
+    with _answering(job):
+        if len(volume.axes) == 2:
+            answer = answer_image(job, volume, out, _area(case, recipe))
+            tick()
+            return answer
+        return _slices(job, volume, out, tick)
+
+
+def stream_case(
+    case: Case | Volume,
+    members: Sequence[Member],
+    recipe: Recipe,
+    *,
+    place: Place,
+    device: torch.device,
+    precision: torch.dtype | None = None,
+    batch: int | None = None,
+    progress: Callable[[int], object] | None = None,
+) -> None:
+    """Write the answer of ``predict_case`` to disk: of a volume by slabs, of an image by bands.
+
+    The memory it takes does not depend on the depth of a volume, or on the rows of an image. What
+    an earlier run that was killed has finished is verified and kept.
+
+    Args:
+        case: As for ``predict_case``; an image is one that ``can_stream``.
+        members: As for ``predict_image``.
+        recipe: As for ``predict_case``; the names of its task are known.
+        place: Where the answer and what leads to it are written.
+        device: Where the networks run.
+        precision: Type for autocast, or None.
+        batch: Tiles per forward pass; None: the recipe's, or up to 8.
+        progress: Called with a number of slices, or of bands, that are done.
+
+    Raises:
+        RecipeError: the recipe does not say how to cut volumes.
+        DataError: the volume lacks an axis that the recipe cuts, or cannot be read.
+        ResourceError: a single tile does not fit the memory, or the disk is full.
+    """
+    volume = case.image if isinstance(case, Case) else case
+    flat = len(volume.axes) == 2
+    job = _job(members, recipe, device, precision, batch, volume=not flat)
+    outputs, tick = recipe.task.outputs, progress or _nothing
+    walk: Bands | Walk
+    if flat:
+        walk = Bands(job, volume, _area(case, recipe), outputs, place, tick)
+    else:
+        slices = check_axes(volume, recipe.frame.slices)
+        walk = Walk(job, volume, slices, outputs, place, tick)
+    with _answering(job):
+        walk.finish()
+
+
+def can_stream(shape: tuple[int, ...], frames: Iterable[Frame], outputs: int) -> bool:
+    """Whether an image of this shape is large, and no frame resizes it as a whole."""
+    return is_large(shape, outputs) and all(frame.resize is None for frame in frames)
+
+
+def plan_case(
+    volume: Volume,
+    members: Sequence[Member],
+    recipe: Recipe,
+    *,
+    device: torch.device,
+    precision: torch.dtype | None = None,
+    batch: int | None = None,
+) -> Plan:
+    """Return what ``stream_case`` will take; one slice is predicted to tell how long.
+
+    Raises:
+        RecipeError: the recipe does not say how to cut volumes.
+        DataError: the volume lacks an axis that the recipe cuts, or cannot be read.
+    """
+    job = _job(members, recipe, device, precision, batch, volume=True)
+    slices = check_axes(volume, recipe.frame.slices)
+    axis = slices.axes[0]
+    middle = volume.shape[volume.axes.index(axis)] // 2
+    found = plan(job, volume, slices, recipe.task.outputs)
+    begun = time.perf_counter()
+    with _answering(job):
+        answer_image(job, Plane(volume, axis, middle, slices.context))
+    return replace(found, seconds=(time.perf_counter() - begun) * found.slices)
+
+
+def _area(case: Case | Volume, recipe: Recipe) -> Volume | None:
+    """Return where a case is answered; None: everywhere."""
+    return case.valid if isinstance(case, Case) and recipe.predict.only_valid else None
+
+
+def _job(
+    members: Sequence[Member],
+    recipe: Recipe,
+    device: torch.device,
+    precision: torch.dtype | None,
+    batch: int | None,
+    *,
+    volume: bool = False,
+) -> Job:
+    size = batch or recipe.predict.batch or LARGEST_BATCH
+    kind, tile, options = recipe.task.kind, recipe.tile, recipe.predict
+    job = Job(tuple(members), recipe.frame, kind, options, tile, device, precision, size)
+    job.logits = volume and options.mean_of.axes == "logit"
+    return job
+
+
+def _slices(
+    job: Job, volume: Volume, out: NDArray[np.float32] | None, tick: Callable[[], object]
+) -> NDArray[np.float32]:
+    slices = check_axes(volume, job.frame.slices)
+    share = np.float32(1 / len(slices.axes))
+    answers = Answers(job, volume, slices.context, tick)
+    for number, slab in parts(volume, slices.axes, 1):
+        answer = as_stored(answers.of(slab), slab)
+        if out is None:
+            out = np.empty((len(answer), *volume.shape), np.float32)
+        place = out[(slice(None), *slab.within(Region.whole(volume.shape)).slices)]
+        if number == 0:
+            np.multiply(answer, share, out=place)
+        else:
+            answer *= share
+            place += answer
+    if out is None:
+        raise DataError(f"{volume.name}: holds no pixels")
+    for index in range(volume.shape[0] if job.logits else 0):
+        activate_in_place(job.kind, out[:, index])
+    return out
+
+
+@contextmanager
+def _answering(job: Job) -> Iterator[None]:
+    """Put the networks into evaluation mode without gradients, and back as they were."""
+    before = []
+    for member in job.members:
+        before += [(module, module.training) for module in member.network.modules()]
+        member.network.to(job.device).eval()
+    try:
+        with torch.inference_mode():
+            yield
+    finally:
+        for module, training in before:
+            module.training = training
+
+
+def _nothing(_slices: int = 1) -> None:
+    pass

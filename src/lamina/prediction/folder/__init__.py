@@ -1,0 +1,1 @@
+"""The prediction folder: probabilities, masks and their manifest."""

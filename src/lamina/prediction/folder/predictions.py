@@ -1,0 +1,370 @@
+"""Predictions on disk: probabilities, masks, and how they came about.
+
+    prediction.json            what was asked of whom, and the list of cases
+    probabilities/NAME.npy     (K, *S) float16 of an image; float32 values for restore
+    probabilities/NAME.zarr    the same of a volume or a large image, in chunks
+    masks/NAME.png|tif         after the decision
+    ledger.jsonl               one line per finished case, with the digests of its files
+    work/NAME                  a volume or large image that is being predicted
+
+A case counts as finished only when the ledger says so and its files still have the digests
+written there; a file that merely exists means nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.errors import DataError, RecipeError
+from lamina.files import append_line, digest, read_lines, write_json, write_with
+from lamina.geometry.region import Region
+from lamina.prediction.folder.file_names import check_ids, file_name
+from lamina.prediction.folder.manifest import HEADER, Info, PredictedCase, must_continue, read_info
+from lamina.prediction.folder.mask_files import (
+    read_mask,
+    suffix,
+    write_bands,
+    write_mask,
+    write_slabs,
+)
+from lamina.prediction.streaming.volume import Place
+from lamina.prediction.streaming.zarr_store import Store
+from lamina.result.decisions import AnyDecision, AsIs
+from lamina.task import Task
+
+__all__ = [
+    "HEADER",
+    "LEDGER",
+    "Info",
+    "PredictedCase",
+    "Predictions",
+    "one_digest",
+    "source_digest",
+]
+
+LEDGER = "ledger.jsonl"
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A folder of predictions, opened."""
+
+    folder: Path
+    info: Info
+    _done: dict[str, dict[str, Any]] = field(repr=False, compare=False)
+
+    @classmethod
+    def create(cls, folder: Path, info: Info, *, overwrite: bool = False) -> Predictions:
+        """Begin a folder, or go on with one of the same plan.
+
+        Finished cases stay; a case whose source changed will be predicted again.
+
+        Raises:
+            RecipeError: the folder holds predictions of another plan or of other cases.
+            DataError: two ids are one file on some machine.
+        """
+        check_ids(case.id for case in info.cases)
+        if overwrite:
+            _clear(folder)
+        elif (folder / HEADER).exists():
+            must_continue(folder, read_info(folder), info)
+        elif folder.is_dir() and any(path.name[0] != "." for path in folder.iterdir()):
+            # What begins with a dot is no content: a process that was killed leaves such files.
+            raise RecipeError(
+                f"{folder}: is not empty and holds no predictions; choose another --out"
+            )
+        write_json(folder / HEADER, info.model_dump(mode="json"))
+        return cls.open(folder)
+
+    @classmethod
+    def open(cls, folder: Path) -> Predictions:
+        """Open a folder that ``lamina predict`` wrote, finished or not.
+
+        Raises:
+            DataError: it holds no predictions, or its header is damaged.
+        """
+        rows = {row["id"]: row for row in read_lines(folder / LEDGER) if "id" in row}
+        return cls(folder, read_info(folder), rows)
+
+    @property
+    def task(self) -> Task:
+        """What the channels mean."""
+        return self.info.recipe.task
+
+    @property
+    def decision(self) -> AnyDecision:
+        """The decision that masks follow."""
+        return self.info.decision
+
+    @property
+    def ids(self) -> list[str]:
+        """Ids of the finished cases, in the order of the list."""
+        return [case.id for case in self.info.cases if self._row(case) is not None]
+
+    def case(self, id: str) -> PredictedCase:
+        """Return what is known of a case.
+
+        Raises:
+            DataError: there is no such case.
+        """
+        for case in self.info.cases:
+            if case.id == id:
+                return case
+        raise DataError(f"{self.folder}: no case '{id}'; it has {len(self.info.cases)} others")
+
+    def prob(self, id: str) -> NDArray[Any]:
+        """Return (K, *S) float16 probabilities (float32 values for restore).
+
+        Those of an image are memory-mapped; those of a volume or a large image are read into
+        memory as a whole: ``slabs`` does not.
+
+        Raises:
+            DataError: the case is not finished, or its file is missing or damaged.
+        """
+        case = self._finished(id)
+        path = self.prob_path(id)
+        if case.chunked:
+            return self._store(case).read()
+        try:
+            prob = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: not readable ({error}); predict again") from error
+        self._check_shape(case, prob.shape)
+        return np.asarray(prob) if prob.size == 0 else prob
+
+    def slabs(self, id: str) -> Iterator[tuple[Region, NDArray[Any]]]:
+        """Yield what ``prob`` returns in parts (K, *region), in order along the first axis.
+
+        An image is one part; a part of a volume or of a large image takes up to 64 MiB.
+
+        Raises:
+            DataError: as ``prob``.
+        """
+        case = self._finished(id)
+        if not case.chunked:
+            yield Region.whole(case.shape), self.prob(id)
+            return
+        store = self._store(case)
+        for region in store.slabs():
+            yield region, store.read(region)
+
+    def decided(self, id: str) -> Iterator[tuple[Region, NDArray[Any], NDArray[Any]]]:
+        """Yield parts with their probabilities and decided masks; values of restore twice.
+
+        Volumes and large images come in slabs where each pixel is decided by itself, and else as
+        a whole.
+        """
+        values = self.task.kind == "restore"
+        if values or self.decision.pixelwise:
+            parts = self.slabs(id)
+        else:
+            parts = iter([(Region.whole(self.case(id).shape), self.prob(id))])
+        for region, prob in parts:
+            yield region, prob, prob if values else self.decision(prob)
+
+    def mask(self, id: str) -> NDArray[np.bool_]:
+        """Return (K, *S) masks: the current decision on the stored probabilities."""
+        return self.decision(self.prob(id))
+
+    def stored_mask(self, id: str) -> NDArray[Any]:
+        """Return (K, *S) from the mask file: bool, or restored values as they are stored."""
+        return read_mask(self.mask_path(id), self.task, self.case(id).shape)
+
+    def prob_path(self, id: str) -> Path:
+        """Where the probabilities of a case lie."""
+        ending = ".zarr" if self.case(id).chunked else ".npy"
+        return self.folder / "probabilities" / f"{file_name(id)}{ending}"
+
+    def mask_path(self, id: str) -> Path:
+        """Where the mask of a case lies."""
+        case = self.case(id)
+        ending = suffix(self.task, len(case.shape), banded=case.banded)
+        return self.folder / "masks" / f"{file_name(id)}{ending}"
+
+    def finished(self, id: str) -> bool:
+        """Whether the case is done and both files still have the digests of the ledger."""
+        row = self._row(self.case(id))
+        if row is None or row.get("decision") != _digest_of(self.decision):
+            return False
+        return self._has(row, "probability", self.prob_path(id)) and self._has(
+            row, "mask", self.mask_path(id)
+        )
+
+    def add(self, id: str, prob: NDArray[np.float32]) -> None:
+        """Store the answer (K, *S) of a case with its mask, then note it as finished.
+
+        Raises:
+            ResourceError: the disk is full; nothing is noted.
+        """
+        case = self.case(id)
+        if prob.shape[1:] != case.shape:
+            raise ValueError(f"{id}: an answer {prob.shape} for a case {case.shape}")
+        if case.chunked:
+            place = self.place(id)
+            kind, about = place.dtype, {**place.about, "plan": place.plan}
+            store = Store.begin(place.store, case.axes, prob.shape, kind, about=about)
+            for region in store.slabs():
+                store.write(region, prob[(slice(None), *region.slices)].astype(kind))
+            self.finish(id)
+            return
+
+        def write(path: Path) -> None:
+            stored = np.lib.format.open_memmap(path, mode="w+", dtype=self._kind, shape=prob.shape)
+            stored[...] = prob
+            stored.flush()
+
+        self._note(case, write_with(self.prob_path(id), write))
+
+    def place(self, id: str) -> Place:
+        """Return where the answer of a case in chunks is streamed to; ``finish`` notes it."""
+        case, info = self.case(id), self.info
+        decides = [info.plan(), case.sha256, case.axes, *case.shape, *case.members]
+        return Place(
+            work=self.folder / "work" / file_name(id),
+            store=self.prob_path(id),
+            plan=hashlib.sha256(json.dumps(decides).encode()).hexdigest(),
+            dtype=self._kind,
+            about={
+                "version": info.lamina,
+                "recipe": info.recipe_digest,
+                "bundles": list(info.bundles),
+                "members": list(case.members),
+            },
+        )
+
+    def finish(self, id: str) -> None:
+        """Write the mask of a case whose answer is stored in chunks, and note it as finished.
+
+        Raises:
+            ResourceError: the disk is full; nothing is noted.
+        """
+        self._note(self.case(id), digest(self.prob_path(id)))
+        self.drop_work(id)
+
+    def written(self, id: str) -> int:
+        """Return the bytes on disk of a case that is being predicted in chunks."""
+        place = self.place(id)
+        files = [one for folder in (place.work, place.store) for one in folder.rglob("*")]
+        return sum(one.stat().st_size for one in files if one.is_file())
+
+    def drop_work(self, id: str) -> None:
+        """Remove what a case needed until it was finished."""
+        work = self.folder / "work"
+        shutil.rmtree(work / file_name(id), ignore_errors=True)
+        if work.is_dir() and not any(work.iterdir()):
+            work.rmdir()
+
+    def redecide(self, id: str) -> bool:
+        """Write the mask anew if the decision changed since; return whether the case is finished.
+
+        Only the mask is made again: the probabilities must still have their digest.
+        """
+        case = self.case(id)
+        row = self._row(case)
+        if row is None or not self._has(row, "probability", self.prob_path(id)):
+            return False
+        if not self.finished(id):
+            self._note(case, row["probability"])
+        return True
+
+    def with_decision(self, decision: AnyDecision) -> Predictions:
+        """Return the predictions with another decision; mask files follow with ``redecide``."""
+        return replace(self, info=self.info.model_copy(update={"decision": decision}))
+
+    def _note(self, case: PredictedCase, probability: str) -> None:
+        row = {"id": case.id, "source": case.sha256, "members": list(case.members)}
+        row["probability"] = probability
+        self._done[case.id] = row
+        row["mask"] = self._write_mask(case)
+        row["decision"] = _digest_of(self.decision)
+        append_line(self.folder / LEDGER, json.dumps(row))
+
+    def _write_mask(self, case: PredictedCase) -> str:
+        path, task = self.mask_path(case.id), self.task
+        if not case.chunked or not (task.kind == "restore" or self.decision.pixelwise):
+            ((_, _, answer),) = self.decided(case.id)
+            return write_mask(path, self._as_stored(case, answer), task)
+        shape = (task.outputs, *case.shape)
+
+        def slabs() -> Iterator[NDArray[Any]]:
+            return (self._as_stored(case, one) for *_, one in self.decided(case.id))
+
+        write = write_bands if case.banded else write_slabs
+        return write(path, slabs, task, shape, values=self._writes.kind_of_file)
+
+    @property
+    def _writes(self) -> AsIs:
+        """How restored values are written."""
+        return self.decision if isinstance(self.decision, AsIs) else AsIs()
+
+    def _as_stored(self, case: PredictedCase, answer: NDArray[Any]) -> NDArray[Any]:
+        if self.task.kind != "restore":
+            return answer
+        return self._writes.stored(answer, offset=case.offset, span=case.span)
+
+    @property
+    def _kind(self) -> type[np.floating[Any]]:
+        return np.float32 if self.task.kind == "restore" else np.float16
+
+    def _finished(self, id: str) -> PredictedCase:
+        case = self.case(id)
+        if self._row(case) is None:
+            raise DataError(f"{self.folder}: '{id}' is not finished; run the same predict again")
+        return case
+
+    def _store(self, case: PredictedCase) -> Store:
+        store = Store.open(self.prob_path(case.id))
+        self._check_shape(case, store.shape)
+        return store
+
+    def _check_shape(self, case: PredictedCase, shape: tuple[int, ...]) -> None:
+        if shape[1:] != case.shape:
+            raise DataError(
+                f"{self.prob_path(case.id)}: has shape {shape}, the case {case.shape}; run the "
+                "same predict again"
+            )
+
+    def _row(self, case: PredictedCase) -> dict[str, Any] | None:
+        row = self._done.get(case.id)
+        if row is None or row.get("source") != case.sha256:
+            return None
+        return row if row.get("members") == list(case.members) else None
+
+    @staticmethod
+    def _has(row: dict[str, Any], key: str, path: Path) -> bool:
+        return path.exists() and digest(path) == row.get(key)
+
+
+def _digest_of(decision: AnyDecision) -> str:
+    return hashlib.sha256(decision.model_dump_json().encode()).hexdigest()
+
+
+def _clear(folder: Path) -> None:
+    """Remove what an earlier prediction wrote, and nothing else; the header goes first."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / HEADER).exists():
+        raise RecipeError(f"{folder}: holds no predictions to overwrite; choose another --out")
+    for name in (HEADER, LEDGER):
+        (folder / name).unlink(missing_ok=True)
+    for name in ("probabilities", "masks", "work"):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def source_digest(files: Sequence[str]) -> str:
+    """Return the digest of a case's files: that of the one file, or of all digests in order."""
+    return one_digest([digest(Path(name)) for name in files])
+
+
+def one_digest(digests: Sequence[str]) -> str:
+    """Return the digest that stands for those of a case's files."""
+    if len(digests) == 1:
+        return digests[0]
+    return hashlib.sha256("\n".join(digests).encode()).hexdigest()

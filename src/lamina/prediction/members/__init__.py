@@ -1,0 +1,1 @@
+"""Trained networks that predict: loading them, and which may predict a case."""

@@ -1,0 +1,147 @@
+"""The members of one or more bundles, built when first needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from math import prod
+
+import torch
+
+from lamina.bundle import Bundle, Training
+from lamina.data.network_input.frame import Frame
+from lamina.prediction.engine import Member, can_stream
+from lamina.prediction.members.out_of_fold import Chosen
+from lamina.prediction.streaming.row_bands import held_bytes as band_bytes
+from lamina.prediction.streaming.slabs import held_bytes
+from lamina.prediction.tiling.memory import activations, available_memory, fit_batch, used_memory
+from lamina.volume import Volume
+
+
+class Crew:
+    """Networks on their device; ``batch`` tiles at a time."""
+
+    def __init__(
+        self, bundles: Sequence[Bundle], device: torch.device, precision: torch.dtype | None
+    ) -> None:
+        """Build nothing yet."""
+        self.bundles, self.device, self.precision = bundles, device, precision
+        self._built: dict[tuple[int, int], Member] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """Names of all members."""
+        pairs = [(b, m) for b, one in enumerate(self.bundles) for m in range(len(one.members))]
+        return [self.name(*pair) for pair in pairs]
+
+    def name(self, bundle: int, number: int) -> str:
+        """Return what a prediction calls a member; the bundle's number is in it if several."""
+        name = self.bundles[bundle].members[number].name
+        return name if len(self.bundles) == 1 else f"{bundle}:{name}"
+
+    def members(self, chosen: Chosen) -> list[Member]:
+        """Return the members that answer, with their weights.
+
+        Members of a bundle count 1 each; in an ensemble the weight of a source is shared evenly
+        by those of its members that answer, and all of them together count 1 each.
+
+        Raises:
+            BundleError: weights are missing, damaged or do not fit.
+        """
+        weights = self.weights(chosen)
+        return [
+            replace(self._member(*pair), weight=weight)
+            for pair, weight in zip(chosen.members, weights, strict=True)
+        ]
+
+    def weights(self, chosen: Chosen) -> list[float]:
+        """Return the weight of each member that answers."""
+        found: dict[tuple[int, int], float] = {}
+        for number, bundle in enumerate(self.bundles):
+            answering = {member for at, member in chosen.members if at == number}
+            shares = [
+                (training.weight, answering.intersection(training.members))
+                for training in bundle.trainings
+            ]
+            whole = sum(weight for weight, members in shares if members)
+            for weight, members in shares:
+                each = weight / whole * len(answering) / len(members) if members else 0.0
+                found |= {(number, member): each for member in members}
+        return [found[pair] for pair in chosen.members]
+
+    def _member(self, number: int, member: int) -> Member:
+        if (number, member) not in self._built:
+            bundle = self.bundles[number]
+            recipe = bundle.recipe_of(member)
+            self._built[number, member] = Member(
+                bundle.network(member).to(self.device),
+                bundle.members[member].normalise,
+                frame=recipe.frame,
+                tile=recipe.tile,
+            )
+        return self._built[number, member]
+
+    def fit(self, volumes: Iterable[Volume], memory: int | None) -> int:
+        """Return the tiles per forward pass that the memory allows.
+
+        Args:
+            volumes: All that will be predicted; the largest counts.
+            memory: Bytes the process may hold; None: half of what is free (on a GPU 80 %).
+
+        Raises:
+            ResourceError: not even one tile fits.
+        """
+        used = used_memory()
+        each = max(
+            self._activations(number, member)
+            for number, bundle in enumerate(self.bundles)
+            for training in bundle.trainings
+            for member in _one_of_each_tile(bundle, training)
+        )
+        largest = max(self._held(volume) for volume in volumes)
+        if self.device.type == "cuda":
+            free = int(torch.cuda.mem_get_info(self.device)[0] * 0.8)
+            return fit_batch(each, largest, free)
+        allowed = used + largest + available_memory() // 2 if memory is None else memory
+        return fit_batch(each, used + largest, allowed)
+
+    def _held(self, volume: Volume) -> int:
+        """Return the bytes that an image and its answer need, whatever the batch."""
+        first = self.bundles[0]
+        slices, outputs = first.recipe.frame.slices, first.recipe.task.outputs
+        # The answer in float32, its stored copy in float16, and the image as it is stored.
+        each = 6 * outputs + volume.channels * volume.dtype.itemsize
+        if self.streams(volume):
+            recipes = [one.recipe_of(m) for one in self.bundles for m in range(len(one.members))]
+            return band_bytes(volume, outputs, [recipe.tile[0] for recipe in recipes])
+        if len(volume.axes) == 2 or slices is None:
+            return (prod(volume.shape) + self._resized) * each
+        axes = "".join(axis for axis in slices.axes if axis in volume.axes)
+        slabs = held_bytes(volume, axes, outputs) if axes else 0
+        # Where parts or areas decide, all probabilities are held with their masks.
+        whole = 0 if first.decision.pixelwise else 4 * outputs * prod(volume.shape)
+        return max(slabs + self._resized * each, whole)
+
+    def streams(self, volume: Volume) -> bool:
+        """Whether an image is so large that it is answered band by band."""
+        return can_stream(volume.shape, self._frames, self.bundles[0].recipe.task.outputs)
+
+    @property
+    def _frames(self) -> list[Frame]:
+        return [one.recipe_of(m).frame for one in self.bundles for m in range(len(one.members))]
+
+    @property
+    def _resized(self) -> int:
+        """Pixels of the largest size that a member sees a whole image at; 0: none does."""
+        return max(prod(frame.resize) if frame.resize else 0 for frame in self._frames)
+
+    def _activations(self, number: int, member: int) -> int:
+        recipe = self.bundles[number].recipe_of(member)
+        sample = torch.zeros((1, recipe.frame.inputs, *recipe.tile), device=self.device)
+        return activations(self._member(number, member).network, sample, self.precision)
+
+
+def _one_of_each_tile(bundle: Bundle, training: Training) -> list[int]:
+    """Return members of a training whose tiles differ in size; their networks are alike."""
+    tiles = {bundle.recipe_of(number).tile: number for number in reversed(training.members)}
+    return sorted(tiles.values())

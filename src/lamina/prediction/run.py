@@ -1,0 +1,292 @@
+"""From bundles and images to predictions on disk; interrupted, it goes on where it stopped."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from math import prod
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+import lamina
+from lamina.bundle import Bundle, load_bundles, versions
+from lamina.data.case import Case
+from lamina.data.flatten import align
+from lamina.data.flatten.summary import CURVES
+from lamina.errors import DataError, PartialError, RecipeError
+from lamina.files import sweep
+from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
+from lamina.prediction.folder.manifest import Info, PredictedCase
+from lamina.prediction.folder.predictions import Predictions, source_digest
+from lamina.prediction.inputs import Input, gather, open_input, open_valid
+from lamina.prediction.members.loaded import Crew
+from lamina.prediction.members.out_of_fold import Chosen, Policy
+from lamina.prediction.streaming.plan import check_room
+from lamina.prediction.streaming.row_bands import bands
+from lamina.prediction.tiling.memory import keep_memory
+from lamina.prediction.tiling.precision import choose, choose_device, explain, name_of
+from lamina.progress import Bar, say
+from lamina.volume import Volume
+
+
+def predict(
+    sources: Sequence[Path],
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    members: Literal["auto", "all"] = "auto",
+    device: str = "auto",
+    batch: int | None = None,
+    memory: int | None = None,
+    slices: Sequence[float] | None = None,
+    corrupt: bool = False,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> dict[str, Any]:
+    """Predict images or volumes and write probabilities, masks and how they came about.
+
+    Args:
+        sources: Bundles (folders or zips) or run folders; their members answer together.
+        inputs: Files, folders or csv tables that name images.
+        out: The folder to write. Finished cases of the same plan are verified and kept.
+        members: ``auto``: an image that training saw is predicted only by the members that did
+            not; ``all``: every member answers for every image.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        batch: Tiles per forward pass; None: the recipe's, or as the memory allows, up to 8.
+        memory: Bytes that the process may hold on a CPU; None: half of what is free.
+        slices: Only these slices of volumes, at shares of each axis' length (NOISE-17), each as
+            an image called VOLUME/AXISINDEX; None: as the recipe says.
+        corrupt: Put the noise that the recipe declares on the images first, the same that it
+            puts on held-out ones, to measure on clean images.
+        overwrite: Replace predictions of another plan.
+        progress: Show progress on standard error.
+
+    Returns:
+        JSON values: ``out``, counts of ``cases`` and of those ``predicted`` now, ``kept`` and
+        ``redecided``, ``known`` (count per kind of case), ``failed`` and how it was done.
+
+    Raises:
+        RecipeError: the folder holds something else, or an option is not valid.
+        DataError: nothing can be read, or the only image is bad.
+        BundleError: a bundle is missing, damaged, or does not fit the others.
+        ResourceError: the memory allowed does not hold one tile.
+        PartialError: some images are bad; all others are done. It carries what else is returned.
+    """
+    begun = time.monotonic()
+    if members not in ("auto", "all"):
+        raise RecipeError(f"--members is '{members}'; it must be one of auto, all")
+    keep_memory()
+    bundles = load_bundles(sources)
+    where = choose_device(device)
+    precision = choose(bundles[0].recipe.precision, where)
+    crew = Crew(bundles, where, precision)
+    options = bundles[0].recipe.predict
+    if slices is not None:
+        options = options.model_copy(update={"slices": tuple(slices)})
+    opened = _open(crew, inputs, members, options.slices, corrupt=corrupt)
+    info = _info(bundles, opened, members, where, precision)
+    info = info.model_copy(update={"predict": options, "corrupted": corrupt})
+    found = Predictions.create(out, info, overwrite=overwrite)
+    sweep(out)
+    volumes = [case.image for _, case, _ in opened.cases.values()]
+    size = batch or bundles[0].recipe.predict.batch or crew.fit(volumes, memory)
+    if progress:
+        say(f"{explain(precision, where)}, {size} tiles per forward pass")
+    counts = _predict_all(found, opened, crew, size, progress=progress)
+    summary = {
+        "out": str(out),
+        "cases": len(found.ids),
+        **counts,
+        "known": dict(Counter(case.known for case in found.info.cases)),
+        "failed": opened.failed,
+        "members": crew.names,
+        "device": where.type,
+        "precision": name_of(precision),
+        "batch": size,
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+    _tell(summary, opened, progress=progress)
+    return summary
+
+
+@dataclass
+class _Opened:
+    """The cases that can be read, who answers for each, and the files that are bad."""
+
+    cases: dict[str, tuple[PredictedCase, Case, Chosen]] = field(default_factory=dict)
+    failed: list[dict[str, str]] = field(default_factory=list)
+
+    def refuse(self, path: str, error: DataError) -> None:
+        say(f"left out: {error}")
+        self.failed.append({"source": path, "why": str(error)})
+
+
+def _open(
+    crew: Crew,
+    inputs: Sequence[Path],
+    members: Literal["auto", "all"],
+    slices: Sequence[float],
+    *,
+    corrupt: bool,
+) -> _Opened:
+    recipe = crew.bundles[0].recipe
+    policy = Policy(crew.bundles, members)
+    opened = _Opened()
+    listed = gather(inputs, recipe)
+    for one in listed:
+        try:
+            volume = open_input(one.path, recipe, one.id, corrupt=corrupt)
+            valid = open_valid(one.path, recipe, one.id)
+            offset, span = recipe.data.stored(volume, recipe.task)
+        except DataError as error:
+            if len(listed) == 1:
+                raise
+            opened.refuse(str(one.path), error)
+            continue
+        sha256 = source_digest([str(one.path)])
+        chosen = policy.choose(one.id, sha256)
+        for part in recipe.frame.chosen([Case(one.id, one.id, volume, valid=valid)], slices):
+            if part.id in opened.cases:
+                raise DataError(_double(one, opened.cases[part.id][0].source))
+            case = PredictedCase(
+                id=part.id,
+                source=str(one.path),
+                sha256=sha256,
+                axes=part.image.axes,
+                shape=part.image.shape,
+                members=tuple(crew.name(*pair) for pair in chosen.members),
+                banded=crew.streams(part.image),
+                offset=offset,
+                span=span,
+                known=chosen.known,
+            )
+            opened.cases[part.id] = (case, part, chosen)
+    if not opened.cases:
+        raise DataError(f"none of {len(listed)} images can be read: {opened.failed[0]['why']}")
+    return opened
+
+
+def _double(one: Input, other: str) -> str:
+    return f"{other} and {one.path} would both be called '{one.id}'; predict them apart"
+
+
+def _info(
+    bundles: Sequence[Bundle],
+    opened: _Opened,
+    members: Literal["auto", "all"],
+    device: torch.device,
+    precision: torch.dtype | None,
+) -> Info:
+    first = bundles[0]
+    return Info(
+        lamina=lamina.__version__,
+        recipe=first.recipe,
+        recipe_digest=first.index.recipe_digest,
+        bundles=tuple(bundle.digest() for bundle in bundles),
+        members=members,
+        predict=first.recipe.predict,
+        tile=first.recipe.tile,
+        precision=name_of(precision),
+        device=device.type,
+        versions=versions(),
+        decision=first.decision,
+        cases=tuple(case for case, _, _ in opened.cases.values()),
+    )
+
+
+def _predict_all(
+    found: Predictions, opened: _Opened, crew: Crew, size: int, *, progress: bool
+) -> dict[str, int]:
+    counts = {"predicted": 0, "kept": 0, "redecided": 0}
+    steps = {id: _steps(case, one.image, crew) for id, (case, one, _) in opened.cases.items()}
+    with Bar("predicting", sum(steps.values())) as bar:
+        for id, (_, case, chosen) in opened.cases.items():
+            before = "kept" if found.finished(id) else "redecided"
+            if before == "kept" or found.redecide(id):
+                found.drop_work(id)  # of a run that was killed at the last moment
+                counts[before] += 1
+                bar.advance(steps[id])
+                continue
+            try:
+                align([case], found.folder / CURVES)
+                _predict(found, case, crew.members(chosen), crew, size, bar, progress=progress)
+            except DataError as error:
+                if len(opened.cases) == 1:
+                    raise
+                opened.refuse(case.image.name, error)
+                continue
+            counts["predicted"] += 1
+    return counts
+
+
+def _steps(case: PredictedCase, volume: Volume, crew: Crew) -> int:
+    """Return what the bar counts of a case: slices, bands, or one."""
+    recipe = crew.bundles[0].recipe
+    if case.banded:
+        return len(bands(case.shape, recipe.task.outputs))
+    slices = recipe.frame.slices
+    if slices is None or len(volume.axes) == 2:
+        return 1
+    return sum(volume.shape[volume.axes.index(a)] for a in slices.axes if a in volume.axes)
+
+
+def _predict(
+    found: Predictions,
+    case: Case,
+    members: Sequence[Member],
+    crew: Crew,
+    size: int,
+    bar: Bar,
+    *,
+    progress: bool,
+) -> None:
+    """Predict one case into the folder: an image in memory, what is large part by part."""
+    recipe, device, precision = crew.bundles[0].recipe, crew.device, crew.precision
+    predicted, volume = found.case(case.id), case.image
+    if not predicted.chunked:
+        prob = predict_case(case, members, recipe, device=device, precision=precision, batch=size)
+        bar.advance()
+        found.add(case.id, prob)
+        return
+    if predicted.banded:
+        kept = (4 if recipe.task.kind == "restore" else 2) * recipe.task.outputs
+        check_room(volume.name, found.folder, kept * prod(volume.shape), found.written(case.id))
+    else:
+        ahead = plan_case(volume, members, recipe, device=device, precision=precision, batch=size)
+        ahead.check_disk(found.folder, found.written(case.id))
+        for line in ahead.lines() if progress else ():
+            say(line)
+    stream_case(
+        case,
+        members,
+        recipe,
+        place=found.place(case.id),
+        device=device,
+        precision=precision,
+        batch=size,
+        progress=bar.advance,
+    )
+    found.finish(case.id)
+
+
+def _tell(summary: dict[str, Any], opened: _Opened, *, progress: bool) -> None:
+    known = summary["known"]
+    if progress and known.get("held_out"):
+        say(f"{known['held_out']} images of the training data were predicted out of fold")
+    for word in ("seen", "partly_seen"):
+        if known.get(word):
+            say(
+                f"{known[word]} cases are {word.replace('_', ' ')}: members trained on them, so "
+                "their scores flatter"
+            )
+    if opened.failed:
+        raise PartialError(
+            f"{summary['out']}: {summary['cases']} cases are done, {len(opened.failed)} could not "
+            "be read; correct or remove them, then run the same command again\n  "
+            + "\n  ".join(row["why"].splitlines()[0] for row in opened.failed[:10]),
+            summary,
+        )

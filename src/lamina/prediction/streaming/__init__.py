@@ -1,0 +1,1 @@
+"""Prediction of images and volumes larger than memory, resumable."""

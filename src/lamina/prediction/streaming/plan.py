@@ -1,0 +1,124 @@
+"""What predicting a volume will take: said before the work."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass, replace
+from math import prod
+from pathlib import Path
+
+from lamina.data.network_input.frame import Slices
+from lamina.errors import ResourceError
+from lamina.geometry.view import members as views_of
+from lamina.prediction.streaming.slabs import held_bytes, slice_bytes, thickness
+from lamina.prediction.tiling.tiled_inference import Job
+from lamina.volume import Plane, Volume
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Numbers of a volume that will be streamed."""
+
+    name: str
+    shape: tuple[int, ...]
+    slices: int
+    """Slices of all axes together."""
+    tiles: int
+    """Forward passes of a single tile, over all slices, members and views."""
+    slabs: dict[str, int]
+    """Slices of a slab along each axis."""
+    memory: int
+    """Bytes beside the networks and the tiles that pass them."""
+    work: int
+    """Bytes of disk on the way."""
+    kept: int
+    """Bytes of disk of the probabilities, before compression."""
+    seconds: float | None = None
+    """About how long it takes, from a single slice."""
+
+    def lines(self) -> list[str]:
+        """Return sentences for people."""
+        slabs = ", ".join(f"{thick} along {axis}" for axis, thick in self.slabs.items())
+        found = [
+            f"{self.name}: {' x '.join(map(str, self.shape))}, {self.slices} slices, "
+            f"{self.tiles} tiles; slabs of {slabs}",
+            f"  memory {_size(self.memory)} beside the networks, disk {_size(self.kept)} and "
+            f"{_size(self.work)} on the way",
+        ]
+        if self.seconds is not None:
+            found.append(f"  about {_time(self.seconds)}")
+        return found
+
+    def check_disk(self, folder: Path, there: int = 0) -> None:
+        """Refuse what does not fit; ``there`` bytes of it are written already.
+
+        Raises:
+            ResourceError: the disk that holds ``folder`` has too little room.
+        """
+        free = shutil.disk_usage(folder).free
+        if self.work + self.kept > free + there:
+            raise ResourceError(
+                f"{folder}: predicting {self.name} needs {_size(self.work + self.kept)} of disk, "
+                f"{_size(self.work)} of it on the way, and {_size(free)} are free; free some "
+                "space or choose another --out"
+            )
+
+
+def plan(job: Job, volume: Volume, slices: Slices, outputs: int) -> Plan:
+    """Return what it takes to stream a volume."""
+    count, tiles = 0, 0
+    for axis in slices.axes:
+        length = volume.shape[volume.axes.index(axis)]
+        count += length
+        tiles += length * _tiles(job, Plane(volume, axis, 0, slices.context))
+    voxels = prod(volume.shape) * outputs
+    kinds = {axis: thickness(volume, axis, outputs) for axis in slices.axes}
+    return Plan(
+        name=volume.name,
+        shape=volume.shape,
+        slices=count,
+        tiles=tiles,
+        slabs=kinds,
+        memory=held_bytes(volume, slices.axes, outputs)
+        + 2 * max(slice_bytes(volume, axis, outputs) for axis in slices.axes),
+        work=4 * voxels * min(len(slices.axes) - 1, 2),
+        kept=(4 if job.kind == "restore" else 2) * voxels,
+    )
+
+
+def check_room(name: str, folder: Path, kept: int, there: int = 0) -> None:
+    """Refuse what does not fit; ``there`` bytes of it are written already.
+
+    Raises:
+        ResourceError: the disk that holds ``folder`` has too little room.
+    """
+    free = shutil.disk_usage(folder).free
+    if kept > free + there:
+        raise ResourceError(
+            f"{folder}: predicting {name} needs {_size(kept)} of disk, and {_size(free)} are free; "
+            "free some space or choose another --out"
+        )
+
+
+def _tiles(job: Job, plane: Plane) -> int:
+    total = 0
+    for member in job.members:
+        grid = job.grid(member, plane)
+        shape = job.resize(member, plane)
+        if shape is not None:
+            grid = replace(grid, shape=shape)
+        total += len(grid)
+    return total * len(views_of(job.options.views))
+
+
+def _size(count: int) -> str:
+    for unit, least in (("TiB", 2**40), ("GiB", 2**30), ("MiB", 2**20)):
+        if count >= least:
+            return f"{count / least:.1f} {unit}"
+    return f"{count / 2**10:.0f} KiB"
+
+
+def _time(seconds: float) -> str:
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} minutes" if seconds < 5400 else f"{seconds / 3600:.1f} hours"

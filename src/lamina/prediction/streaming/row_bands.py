@@ -1,0 +1,204 @@
+"""An image predicted band by band into a store; killed, it goes on.
+
+A member's tiles are answered in the order of its lattice, and added into a sum that holds the
+rows of one band and of a tile. When no later tile touches a band its rows are taken out, joined
+with those of the other members, and written. Tiles are batched as in memory, whatever band they
+lie in, so that a run that goes on with a later band gives the same bytes.
+
+    WORK/slabs.jsonl    the plan, then one line for each finished band with its digest
+
+The memory depends on the width of the image and the size of a tile, never on the number of rows.
+
+Letters: K outputs, n rows of a band, W columns of the image.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lamina.files import fault
+from lamina.geometry.region import Region
+from lamina.prediction.streaming.ledger import Ledger
+from lamina.prediction.streaming.row_cache import BUDGET, PIECE, Ahead
+from lamina.prediction.streaming.volume import Place
+from lamina.prediction.streaming.zarr_store import Store
+from lamina.prediction.tiling.forward import answers
+from lamina.prediction.tiling.in_memory import close, join
+from lamina.prediction.tiling.memory import batch_size
+from lamina.prediction.tiling.tiled_inference import Job, Member
+from lamina.prediction.tiling.valid_tiles import rows_of, tiles_inside
+from lamina.volume import Volume
+
+LARGE = 64 * 2**20
+"""Bytes of an answer in float32, beyond which an image is answered band by band."""
+
+_THICKEST, _THINNEST = 256, 16
+
+
+def is_large(shape: Sequence[int], outputs: int) -> bool:
+    """Whether the answer of an image of this shape is written band by band."""
+    return len(shape) == 2 and 4 * outputs * prod(shape) > LARGE
+
+
+def thickness(width: int, outputs: int) -> int:
+    """Return the rows of a band: 256, or the largest power of two within 64 MiB, or 16."""
+    thick = _THICKEST
+    while thick > _THINNEST and 4 * outputs * width * thick > LARGE:
+        thick //= 2
+    return thick
+
+
+def bands(shape: Sequence[int], outputs: int) -> list[range]:
+    """Return the rows of each band."""
+    thick = thickness(shape[1], outputs)
+    return [range(a, min(a + thick, shape[0])) for a in range(0, shape[0], thick)]
+
+
+def held_bytes(volume: Volume, outputs: int, tiles: Sequence[int]) -> int:
+    """Return an upper bound of the memory that bands take, beside networks and batches.
+
+    Args:
+        volume: The image.
+        outputs: K of the answer.
+        tiles: Rows of the tiles of each member.
+    """
+    width = volume.shape[1]
+    line = width * volume.channels * volume.dtype.itemsize
+    held = min(line * max(tiles), BUDGET) + line * PIECE
+    thick = thickness(width, outputs)
+    sums = sum(4 * outputs * width * (2 * thick + 2 * rows) for rows in tiles)
+    return held + sums + 14 * outputs * width * thick
+
+
+class Bands:
+    """The way through all bands of an image."""
+
+    def __init__(
+        self,
+        job: Job,
+        volume: Volume,
+        valid: Volume | None,
+        outputs: int,
+        place: Place,
+        tick: Callable[[int], object],
+    ) -> None:
+        """Begin, or find what an earlier run left; ``tick`` is told how many bands are done."""
+        self._job, self._volume, self._valid, self._outputs = job, volume, valid, outputs
+        self._tick = tick
+        self._bands = bands(volume.shape, outputs)
+        thick = len(self._bands[0])
+        self._ledger = Ledger(place.work, f"{place.plan} rows {thick}")
+        self._store = Store.begin(
+            place.store,
+            volume.axes,
+            (outputs, *volume.shape),
+            place.dtype,
+            slab={0: thick},
+            about={**place.about, "plan": place.plan},
+        )
+        self._lines: list[_Lines] = []
+        self._at = -1
+
+    def finish(self) -> None:
+        """Do what is missing; the store is complete afterwards."""
+        missing = [band for band in self._bands if not self._done(band)]
+        self._tick(len(self._bands) - len(missing))
+        for band in missing:
+            sha256 = self._store.put(self._region(band), self._answer(band))
+            fault("slab.before_ledger")
+            self._ledger.note(0, band.start, sha256)
+            fault("slab.after_ledger")
+            self._tick(1)
+
+    def _region(self, band: range) -> Region:
+        return Region((band.start, 0), (band.stop, self._volume.shape[1]))
+
+    def _done(self, band: range) -> bool:
+        sha256 = self._ledger.digest(0, band.start)
+        return sha256 is not None and self._store.digest(self._region(band)) == sha256
+
+    def _answer(self, band: range) -> NDArray[np.float32]:
+        """Return the answer of a band, (K, n, W), with smaller batches where memory runs out."""
+        while True:
+            try:
+                if self._at != band.start:
+                    self._begin(band.start)
+                found = self._joined([lines.take(band.stop) for lines in self._lines])
+                break
+            except (RuntimeError, MemoryError) as error:
+                self._at = -1
+                self._job.shrink(self._volume.name, error)
+        self._at = band.stop
+        if self._valid is not None:
+            found[:, ~rows_of(self._valid, band.start, band.stop)] = 0
+        return found
+
+    def _begin(self, row: int) -> None:
+        source = _Source(self._volume, Ahead(self._volume), self._valid)
+        thick = len(self._bands[0])
+        self._lines = [
+            _Lines(self._job, member, source, self._outputs, row, thick)
+            for member in self._job.members
+        ]
+        self._at = row
+
+    def _joined(self, each: list[Tensor]) -> NDArray[np.float32]:
+        job = self._job
+        if len(each) == 1 and not job.apart(self._volume):
+            total = each[0]
+            close(job, total, apart=False)
+        else:
+            total = torch.zeros_like(each[0])
+            for own, share in zip(each, job.shares, strict=True):
+                join(job, total, own, share)
+            close(job, total, apart=True)
+        return np.asarray(total.cpu().numpy(), np.float32)
+
+
+@dataclass(frozen=True)
+class _Source:
+    """An image, the way to read it line by line, and where it counts."""
+
+    volume: Volume
+    ahead: Ahead
+    valid: Volume | None
+
+
+class _Lines:
+    """The answers of one member, as rows that no later tile touches."""
+
+    def __init__(
+        self, job: Job, member: Member, source: _Source, outputs: int, row: int, thick: int
+    ) -> None:
+        """Begin so that rows from ``row`` on will be complete."""
+        volume = source.volume
+        grid = job.grid(member, volume)
+        numbers = tiles_inside(grid, source.valid)
+        self._tops, self._columns = grid.starts[0], len(grid.starts[1])
+        size = batch_size(len(numbers), job.batch)
+        above = sum(self._top(number) + grid.tile[0] <= row for number in numbers)
+        numbers = numbers[above // size * size :]  # batches are those of a run from the top
+        rows = range(row, row + thick + grid.tile[0])
+        self._sum = job.sum(grid, outputs, rows=rows)
+        factors = job.frame_of(member).factors(volume, member.normalise)
+        tiles = answers(job, member, source.ahead, grid, numbers, size=size, factors=factors)
+        self._tiles: Iterator[tuple[int, Tensor]] = zip(numbers, tiles, strict=True)
+        self._numbers = iter(numbers)
+        self._next = next(self._numbers, None)
+
+    def _top(self, number: int) -> int:
+        return self._tops[number // self._columns]
+
+    def take(self, stop: int) -> Tensor:
+        """Return the rows up to ``stop`` (K, n, W) that were not taken before."""
+        while self._next is not None and self._top(self._next) < stop:
+            self._sum.add(*next(self._tiles))
+            self._next = next(self._numbers, None)
+        return self._sum.take(stop)

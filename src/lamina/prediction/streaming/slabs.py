@@ -1,0 +1,192 @@
+"""A volume along one axis, a slab of slices at a time: read once, answered slice by slice.
+
+Chunked files are decoded a slab at a time and not once for every slice, and no more of a volume
+is held than one slab as it is stored and one as it is answered, whatever its depth.
+
+Letters: K outputs, t slices of a slab, h and w rows and columns of a slice, S the volume's shape.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from math import prod
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.data.network_input.frame import Slices
+from lamina.errors import DataError, RecipeError
+from lamina.geometry.region import Region
+from lamina.prediction.tiling.in_memory import answer_image
+from lamina.prediction.tiling.tiled_inference import Job
+from lamina.volume import Plane, Volume
+
+BUDGET = 128 * 2**20
+"""Bytes of one slab, as it is stored and as it is answered."""
+
+THICKEST = 64
+"""Most slices of a slab. Thinner slabs have a power of two, so that both meet chunks' borders."""
+
+
+@dataclass(frozen=True)
+class Slab:
+    """The slices ``start`` to ``stop`` along one axis of a volume."""
+
+    axis: str
+    at: int
+    """Which of the stored axes that is."""
+    start: int
+    stop: int
+
+    def within(self, region: Region) -> Region:
+        """Return ``region`` cut down to these slices."""
+        start, stop = list(region.start), list(region.stop)
+        start[self.at] = max(start[self.at], self.start)
+        stop[self.at] = min(stop[self.at], self.stop)
+        return Region(tuple(start), tuple(stop))
+
+
+def check_axes(volume: Volume, slices: Slices | None) -> Slices:
+    """Return how a volume is cut.
+
+    Raises:
+        RecipeError: the recipe does not say.
+        DataError: the volume lacks an axis that the recipe names.
+    """
+    if slices is None:
+        raise RecipeError(
+            f"{volume.name}: has axes '{volume.axes}', and the recipe is for images; train "
+            "it with -s frame.slices.axes=z, or predict its slices as images"
+        )
+    for axis in slices.axes:
+        if axis not in volume.axes:
+            raise DataError(
+                f"{volume.name}: has axes '{volume.axes}', and frame.slices names '{axis}'; "
+                "set frame.slices.axes to match"
+            )
+    return slices
+
+
+def slice_bytes(volume: Volume, axis: str, outputs: int) -> int:
+    """Return the bytes of a slice, as it is stored and as it is answered in float32."""
+    area = prod(volume.shape) // max(volume.shape[volume.axes.index(axis)], 1)
+    return area * (4 * outputs + volume.channels * volume.dtype.itemsize)
+
+
+def thickness(volume: Volume, axis: str, outputs: int) -> int:
+    """Return the slices of a slab: 64, or the largest power of two within the budget, or 1."""
+    thick, each = THICKEST, slice_bytes(volume, axis, outputs)
+    while thick > 1 and thick * each > BUDGET:
+        thick //= 2
+    return thick
+
+
+def held_bytes(volume: Volume, axes: str, outputs: int) -> int:
+    """Return an upper bound of the memory that slabs take: they, and sums of earlier axes."""
+    return max(
+        2 * thickness(volume, axis, outputs) * slice_bytes(volume, axis, outputs) for axis in axes
+    )
+
+
+def cut(volume: Volume, axis: str, thick: int) -> list[Slab]:
+    """Return the slabs of ``thick`` slices along an axis; the last one may be thinner."""
+    at = volume.axes.index(axis)
+    length = volume.shape[at]
+    return [Slab(axis, at, start, min(start + thick, length)) for start in range(0, length, thick)]
+
+
+@dataclass(frozen=True)
+class Held:
+    """A volume of which one box is in memory; nothing else of it can be read."""
+
+    source: Volume
+    box: Region
+    pixels: NDArray[Any]
+
+    @classmethod
+    def of(cls, volume: Volume, slab: Slab, context: int) -> Held:
+        """Read a slab with its neighbours on either side, once."""
+        first, last = slab.start - context, slab.stop + context
+        wide = Slab(slab.axis, slab.at, max(first, 0), last)
+        box = wide.within(Region.whole(volume.shape))
+        return cls(volume, box, volume.read(box))
+
+    @property
+    def name(self) -> str:
+        """Name of the source."""
+        return self.source.name
+
+    @property
+    def axes(self) -> str:
+        """Axes of the source."""
+        return self.source.axes
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape of the source."""
+        return self.source.shape
+
+    @property
+    def channels(self) -> int:
+        """Channels of the source."""
+        return self.source.channels
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the source."""
+        return self.source.dtype
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return ``(channels, *region.shape)``: a view of what is held."""
+        inside = region.shift(tuple(-a for a in self.box.start))
+        if not inside.within(self.box.shape):
+            raise ValueError(f"{self.name}: {region} leaves what is held, {self.box}")
+        return self.pixels[(slice(None), *inside.slices)]
+
+
+class Answers:
+    """Answers of slabs in memory that is taken once.
+
+    ``values`` of a slab are overwritten by the next.
+    """
+
+    def __init__(self, job: Job, volume: Volume, context: int, tick: Callable[[], object]) -> None:
+        """Take no memory yet; ``tick`` is called after each slice."""
+        self._job, self._volume, self._context, self._tick = job, volume, context, tick
+        self._memory = np.empty(0, np.float32)
+
+    def of(self, slab: Slab) -> NDArray[np.float32]:
+        """Return the answers of all slices, (t, K, h, w) float32."""
+        held = Held.of(self._volume, slab, self._context)
+        found: NDArray[np.float32] | None = None
+        for number, index in enumerate(range(slab.start, slab.stop)):
+            plane = Plane(held, slab.axis, index, self._context)
+            if found is None:  # the network says how many outputs there are
+                first = answer_image(self._job, plane)
+                found = self._room((slab.stop - slab.start, *first.shape))
+                found[0] = first
+            else:
+                answer_image(self._job, plane, found[number])
+            self._tick()
+        if found is None:
+            raise ValueError("a slab holds at least one slice")
+        return found
+
+    def _room(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
+        if prod(shape) > self._memory.size:
+            self._memory = np.empty(prod(shape), np.float32)
+        return self._memory[: prod(shape)].reshape(shape)
+
+
+def as_stored(answers: NDArray[np.float32], slab: Slab) -> NDArray[np.float32]:
+    """Return answers (t, K, h, w) as a view (K, *S) in the order of the volume's axes."""
+    return np.moveaxis(answers, 0, slab.at + 1)
+
+
+def parts(volume: Volume, axes: str, outputs: int) -> Iterator[tuple[int, Slab]]:
+    """Yield every slab of every axis with the number of the axis, in order."""
+    for number, axis in enumerate(axes):
+        for slab in cut(volume, axis, thickness(volume, axis, outputs)):
+            yield number, slab

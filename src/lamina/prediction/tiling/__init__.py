@@ -1,0 +1,1 @@
+"""Tiled inference of one image in memory."""

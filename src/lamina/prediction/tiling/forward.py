@@ -1,0 +1,120 @@
+"""Tiles through a network: cut, looked at in every view, and averaged over the views.
+
+Letters: B tiles of a batch, C channels in, K outputs, H and W rows and columns.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from lamina.geometry.tiling.grid import TileGrid
+from lamina.geometry.view import TURNS, View
+from lamina.geometry.view import members as views_of
+from lamina.prediction.tiling.averaging import activate
+from lamina.prediction.tiling.memory import batch_size
+from lamina.prediction.tiling.tiled_inference import Job, Member
+from lamina.volume import Volume
+
+Array = NDArray[np.float32]
+
+Factors = tuple[Array, Array]
+"""Shift and factor of each channel."""
+
+
+def answers(
+    job: Job,
+    member: Member,
+    volume: Volume,
+    grid: TileGrid,
+    numbers: Sequence[int],
+    *,
+    size: int | None = None,
+    factors: Factors | None = None,
+) -> Iterator[Tensor]:
+    """Yield the mean over views (K, h, w) of each tile, float32, in the order of ``numbers``.
+
+    Args:
+        job: Views, means and device.
+        member: Who answers.
+        volume: As the member sees it.
+        grid: The lattice of its tiles.
+        numbers: Tiles to answer, by their place in the lattice.
+        size: Tiles of every batch, the last of which is filled up with zeros; None: as many as
+            the job allows, with the least padding.
+        factors: Normalisation of the image; None: measured on ``volume``.
+    """
+    size = batch_size(len(numbers), job.batch) if size is None else size
+    frame = job.frame_of(member)
+    shift, factor = frame.factors(volume, member.normalise) if factors is None else factors
+    shape = (size, frame.inputs, *grid.tile)
+    stack = torch.zeros(shape).to(memory_format=torch.channels_last)
+    places, filled = stack.numpy(), 0
+    for count, number in enumerate(numbers, start=1):
+        _lay(places[filled], frame.read(volume, grid.region(number)), shift, factor)
+        filled += 1
+        if filled == size or count == len(numbers):
+            stack[filled:].zero_()
+            yield from _forward(job, member, stack.to(job.device))[:filled]
+            filled = 0
+
+
+def _lay(place: Array, pixels: NDArray[Any], shift: Array, factor: Array) -> None:
+    """Put (x - shift) * factor into the batch: what ``Frame.look`` returns, without the copy."""
+    if shift.any():
+        np.subtract(pixels, shift[:, None, None], out=place, dtype=np.float32)
+    else:
+        np.copyto(place, pixels, casting="same_kind")
+    if (factor != 1).any():
+        place *= factor[:, None, None]
+
+
+def _views(job: Job, member: Member) -> list[tuple[View, float]]:
+    turn = TURNS[job.frame_of(member).turn]
+    return [(straight.then(turn), share) for straight, share in views_of(job.options.views)]
+
+
+def _forward(job: Job, member: Member, tiles: Tensor) -> Tensor:
+    """Return the mean over views (B, K, h, w) of a batch: float32, probabilities where due.
+
+    A view whose answer is not a number at a pixel is left out of the mean there (INK-25); where
+    no view has one, there is none.
+    """
+    mean = job.options.mean_of
+    total: Tensor | None = None
+    missing: Tensor | None = None  # shares of the views without a number
+    for view, share in _views(job, member):
+        seen = view.see(tiles).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(
+            job.device.type, dtype=job.precision, enabled=job.precision is not None
+        ):
+            logits = member.network(seen)
+        answer = logits.float()
+        if mean.views == "probability":
+            answer = activate(job.kind, answer)
+        answer = view.undo(answer)
+        if share == 1:
+            total = answer
+            break
+        if answer.sum().isnan():  # cheaper than to ask every pixel
+            answer, missing = _without_nan(answer, share, missing)
+        total = answer * share if total is None else total.add_(answer, alpha=share)
+    if total is None:
+        raise ValueError("a group of views is never empty")
+    if missing is not None:
+        total /= torch.where(missing > 1 - 1e-6, torch.nan, 1 - missing)
+    if mean.views == "logit" and mean.tiles == "probability":
+        return activate(job.kind, total)
+    return total
+
+
+def _without_nan(answer: Tensor, share: float, missing: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Return an answer with 0 for what is no number, and the share that is missing there."""
+    none = answer.isnan()
+    more = none * share
+    return answer.masked_fill(none, 0.0), more if missing is None else missing + more

@@ -1,0 +1,1 @@
+"""Pseudo-labels: labels that trained members assign to unlabelled images."""

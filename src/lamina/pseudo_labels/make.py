@@ -1,0 +1,281 @@
+"""From members and unlabelled images to labels that a training may learn from."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+import lamina
+from lamina import files
+from lamina.bundle import Bundle, load_bundles, versions
+from lamina.data.targets.pseudo_labels import ALL, INDEX, MadeImage, MadeIndex, MadeSet
+from lamina.errors import DataError, LeakError, RecipeError
+from lamina.prediction.engine import predict_case
+from lamina.prediction.folder.file_names import check_ids
+from lamina.prediction.folder.manifest import Info, PredictedCase
+from lamina.prediction.folder.predictions import Predictions, source_digest
+from lamina.prediction.inputs import gather, open_input
+from lamina.prediction.members.loaded import Crew
+from lamina.prediction.members.out_of_fold import Chosen
+from lamina.prediction.tiling.averaging import combine
+from lamina.prediction.tiling.memory import keep_memory
+from lamina.prediction.tiling.precision import choose, choose_device, explain, name_of
+from lamina.progress import Bar, say
+from lamina.pseudo_labels.confidence import FigureTable, Filters, figures
+from lamina.pseudo_labels.eligible_members import Pair, labelled, makers, seen_by
+from lamina.result.submissions import Severstal
+from lamina.volume import Volume
+
+_LISTED = 10
+
+
+def pseudo(
+    sources: Sequence[Path],
+    inputs: Sequence[Path],
+    out: Path,
+    *,
+    filters: Filters | None = None,
+    device: str = "auto",
+    batch: int | None = None,
+    memory: int | None = None,
+    overwrite: bool = False,
+) -> dict[str, Any]:
+    """Predict unlabelled images and write soft and hard labels of those that are sure enough.
+
+    For each fold of the first training there is a set of labels made only by members that never
+    saw what the fold holds out; the set ``all`` is by every member (see
+    ``lamina.data.targets.pseudo_labels``). Masks of ``all`` follow the decision of the first bundle
+    as tuned; those of a fold the decision of its recipe, since held-out cases helped to tune.
+
+    Args:
+        sources: Run folders, ensembles or bundles, at least one.
+        inputs: Files, folders or csv tables that name images.
+        out: The folder to write. Nothing in it counts until all of it does; the same command
+            again goes on where it stopped.
+        filters: What is kept; None: the defaults.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        batch: Tiles per forward pass; None: the recipe's, or as the memory allows.
+        memory: Bytes that the process may hold on a CPU; None: half of what is free.
+        overwrite: Replace labels by other members.
+
+    Returns:
+        JSON values: ``out``, ``images``, and per set its ``members``, images ``kept`` and
+        ``classes`` (images kept that show each class).
+
+    Raises:
+        RecipeError: the task has no masks that may overlap, or the folder holds something else.
+        DataError: an image cannot be read.
+        LeakError: an image has a label of its own in a training of the members.
+        BundleError, ResourceError: as for ``predict``.
+    """
+    begun, chosen_filters = time.monotonic(), filters or Filters()
+    keep_memory()
+    bundles = load_bundles(sources)
+    _check_task(bundles[0])
+    where = choose_device(device)
+    precision = choose(bundles[0].recipe.precision, where)
+    crew = Crew(bundles, where, precision)
+    images = _open(bundles, inputs)
+    sets = makers(bundles)
+    labels = {
+        name: Predictions.create(
+            out / "labels" / name,
+            _info(crew, pairs, images, name=name, device=where, precision=precision),
+            overwrite=overwrite,
+        )
+        for name, pairs in sets.items()
+    }
+    (out / INDEX).unlink(missing_ok=True)  # until all is written again there are no labels
+    files.sweep(out)
+    size = batch or bundles[0].recipe.predict.batch or crew.fit([i.volume for i in images], memory)
+    say(f"{explain(precision, where)}, {size} tiles per forward pass")
+    _predict(crew, sets, labels, images, size)
+    made = {name: _write_set(one, chosen_filters) for name, one in labels.items()}
+    _write_index(out, bundles, images, made, sets, chosen_filters)
+    return {
+        "out": str(out),
+        "images": len(images),
+        "sets": {
+            name: {"members": list(one.made.members), "kept": len(one.made.soft), **one.counts}
+            for name, one in made.items()
+        },
+        "seconds": round(time.monotonic() - begun, 1),
+    }
+
+
+@dataclass(frozen=True)
+class _Image:
+    made: MadeImage
+    volume: Volume
+
+
+@dataclass(frozen=True)
+class _Written:
+    made: MadeSet
+    counts: dict[str, Any]
+
+
+def _check_task(bundle: Bundle) -> None:
+    task = bundle.task
+    if task.kind not in ("binary", "multilabel"):
+        raise RecipeError(
+            f"{bundle.store.where}: its task is {task.kind}; labels are made for binary and "
+            "multilabel tasks"
+        )
+
+
+def _open(bundles: Sequence[Bundle], inputs: Sequence[Path]) -> list[_Image]:
+    recipe, own = bundles[0].recipe, labelled(bundles)
+    images, leaks = [], []
+    for one in gather(inputs, recipe):
+        volume = open_input(one.path, recipe, one.id)
+        if len(volume.axes) != 2:
+            raise DataError(f"{one.path}: has axes '{volume.axes}'; labels are made for images")
+        sha256 = source_digest([str(one.path)])
+        if sha256 in own:
+            leaks.append(f"  {one.path} is {own[sha256]}")
+        made = MadeImage(id=one.id, path=str(one.path.resolve()), sha256=sha256)
+        images.append(_Image(made, volume))
+    if leaks:
+        more = [f"  and {len(leaks) - _LISTED} more"] if len(leaks) > _LISTED else []
+        raise LeakError(
+            f"{len(leaks)} of {len(images)} images have labels in a training of the members; name "
+            "only images without\n" + "\n".join(leaks[:_LISTED] + more)
+        )
+    check_ids(one.made.id for one in images)
+    return images
+
+
+def _info(
+    crew: Crew,
+    pairs: Sequence[Pair],
+    images: Sequence[_Image],
+    *,
+    name: str,
+    device: torch.device,
+    precision: torch.dtype | None,
+) -> Info:
+    first = crew.bundles[0]
+    return Info(
+        lamina=lamina.__version__,
+        recipe=first.recipe,
+        recipe_digest=first.index.recipe_digest,
+        bundles=tuple(bundle.digest() for bundle in crew.bundles),
+        members="auto",
+        predict=first.recipe.predict,
+        tile=first.recipe.tile,
+        precision=name_of(precision),
+        device=device.type,
+        versions=versions(),
+        decision=first.decision if name == ALL else first.recipe.decide,
+        cases=tuple(
+            PredictedCase(
+                id=one.made.id,
+                source=one.made.path,
+                sha256=one.made.sha256,
+                axes=one.volume.axes,
+                shape=one.volume.shape,
+                members=tuple(crew.name(*pair) for pair in pairs),
+                known="new",
+            )
+            for one in images
+        ),
+    )
+
+
+def _predict(
+    crew: Crew,
+    sets: dict[str, tuple[Pair, ...]],
+    labels: dict[str, Predictions],
+    images: Sequence[_Image],
+    size: int,
+) -> None:
+    """Ask every member once for each image; a set's answer is the mean over its members."""
+    recipe = crew.bundles[0].recipe
+    pool = recipe.predict.mean_of.members
+    with Bar("labelling", len(images)) as bar:
+        for one in images:
+            id = one.made.id
+            open_sets = [name for name in sets if not labels[name].redecide(id)]
+            answers: dict[Pair, NDArray[np.float32]] = {}
+            for pair in sorted({pair for name in open_sets for pair in sets[name]}):
+                member = crew.members(Chosen((pair,), "new"))
+                answers[pair] = predict_case(
+                    one.volume,
+                    member,
+                    recipe,
+                    device=crew.device,
+                    precision=crew.precision,
+                    batch=size,
+                )
+            for name in open_sets:
+                pairs = sets[name]
+                weights = crew.weights(Chosen(pairs, "new"))
+                each = [answers[pair] for pair in pairs]
+                labels[name].add(id, combine(each, weights, recipe.task.kind, pool))
+            bar.advance()
+
+
+def _write_set(found: Predictions, filters: Filters) -> _Written:
+    names = found.task.names or ()
+    kept: list[str] = []
+    soft: dict[str, tuple[str, str]] = {}
+    shown = dict.fromkeys(names, 0)
+    table = FigureTable(("ImageId", "class", "area", "unsure", "mean", "kept", "why"))
+    for id in found.ids:
+        masks = found.mask(id)
+        rows, why = figures(found.prob(id), masks, filters)
+        table.add_image(id, names, rows, why)
+        if why:
+            continue
+        kept.append(id)
+        path = found.prob_path(id)
+        soft[id] = (str(path.relative_to(found.folder)), files.digest(path))
+        for name, row in zip(names, rows, strict=True):
+            shown[name] += row.area > 0
+    files.write_text(found.folder / "figures.csv", table.text())
+    Severstal().write(_masks(found, kept), found.folder / "train.csv")
+    members = found.info.cases[0].members
+    made = MadeSet(
+        members=members,
+        decision=found.decision.model_dump(mode="json"),
+        table=files.digest(found.folder / "train.csv"),
+        soft=soft,
+    )
+    return _Written(made, {"classes": shown})
+
+
+def _masks(found: Predictions, ids: Sequence[str]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    return ((id, found.mask(id)) for id in ids)
+
+
+def _write_index(
+    out: Path,
+    bundles: Sequence[Bundle],
+    images: Sequence[_Image],
+    made: dict[str, _Written],
+    sets: dict[str, tuple[Pair, ...]],
+    filters: Filters,
+) -> None:
+    table = FigureTable(("ImageId", "path", "sha256"))
+    for one in images:
+        table.add(one.made.id, one.made.path, one.made.sha256)
+    files.write_text(out / "images.csv", table.text())
+    index = MadeIndex(
+        format=1,
+        lamina=lamina.__version__,
+        names=bundles[0].task.names or (),
+        bundles=tuple(bundle.digest() for bundle in bundles),
+        filters=filters.model_dump(mode="json"),
+        images=tuple(one.made for one in images),
+        sets={name: one.made for name, one in made.items()},
+        seen=seen_by(bundles, sets),
+    )
+    files.write_json(out / INDEX, index.model_dump(mode="json"))

@@ -1,0 +1,1 @@
+"""Recipes as YAML: reading with line numbers, merging, overriding, writing."""

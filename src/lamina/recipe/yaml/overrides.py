@@ -1,0 +1,85 @@
+"""Changes on the command line: ``-s stages.tune.optimizer.lr=1e-5``.
+
+The name is dotted; an item of a list is called by its ``name`` or else its ``kind``, never by
+its number, so that a change means the same after the list has grown. The value is YAML. A
+change is laid over the recipe by the rules of ``merge`` and its nodes remember that it was
+``-s``, so that a later complaint points at the command line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lamina.errors import RecipeError
+from lamina.recipe.yaml.merge import lay
+from lamina.recipe.yaml.nodes import Node, Problem, Where, item_label
+from lamina.recipe.yaml.reader import read_text
+
+
+def apply(root: Node, overrides: Sequence[str]) -> tuple[Node, list[Problem]]:
+    """Return the recipe with all changes made, in order, and the changes that cannot be made."""
+    problems: list[Problem] = []
+    for text in overrides:
+        where = Where(f"-s {text}")
+        try:
+            names, value, found = _parse(text, where)
+            problems += found
+            root = _change(root, names, value, ())
+        except _CannotError as error:
+            problems.append(Problem(where, str(error)))
+    return root, problems
+
+
+class _CannotError(Exception):
+    """A change that cannot be made."""
+
+
+def _parse(text: str, where: Where) -> tuple[list[str], Node, list[Problem]]:
+    name, equals, written = text.partition("=")
+    names = name.strip().split(".")
+    if not equals or not all(names):
+        raise _CannotError("a change is NAME=VALUE, such as stages.main.epochs=2")
+    if names[0] == "extends":
+        raise _CannotError("extends stands in the file, not on the command line")
+    try:
+        value, problems = read_text(written, lambda _: where)
+    except RecipeError as error:
+        raise _CannotError(str(error).removeprefix(f"{where}: ")) from None
+    return names, value, problems
+
+
+def _change(node: Node, names: Sequence[str], value: Node, path: tuple[str, ...]) -> Node:
+    """Return ``node`` with the part called ``names`` changed; ``path`` leads to ``node``."""
+    if not names:
+        return lay(value, node)
+    name, rest = names[0], names[1:]
+    here = (*path, name)
+    if isinstance(node.value, list):
+        index = _item(node.value, here)
+        items = list(node.value)
+        items[index] = _change(items[index], rest, value, here)
+        return Node(items, node.where)
+    if node.value is not None and not isinstance(node.value, dict):
+        raise _CannotError(f"'{'.'.join(path)}' is {node}, which has no parts")
+    parts = node.value or {}
+    if name == "kind" and not rest:
+        return lay(Node({"kind": value}, value.where), node)
+    below = parts.get(name)
+    if below is None:
+        below = Node(None, value.where, "null")
+    where = node.where if node.value is not None else value.where
+    return Node({**parts, name: _change(below, rest, value, here)}, where)
+
+
+def _item(items: Sequence[Node], here: tuple[str, ...]) -> int:
+    labels = [item_label(item) for item in items]
+    known = [label for label in labels if label is not None]
+    name, dotted = here[-1], ".".join(here)
+    if not known:
+        whole = ".".join(here[:-1])
+        raise _CannotError(f"the items of '{whole}' have no names; set it whole, as {whole}=[...]")
+    if name not in known:
+        raise _CannotError(f"'{dotted}' is none of {', '.join(dict.fromkeys(known))}")
+    if known.count(name) > 1:
+        raise _CannotError(f"'{dotted}' names {known.count(name)} items; change them in the file")
+    return labels.index(name)

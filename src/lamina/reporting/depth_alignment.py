@@ -1,0 +1,83 @@
+"""What alignment did to the layers of fragments: curves before and after, and maps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+import lamina
+from lamina.data.flatten.summary import LAYERS, in_words
+from lamina.errors import DataError
+from lamina.files import read_json, write_text
+from lamina.reporting import plots
+
+
+@dataclass(frozen=True)
+class Fragment:
+    """A fragment as a page shows it."""
+
+    name: str
+    words: str
+    plots: list[plots.Plot]
+
+
+@dataclass(frozen=True)
+class Layers:
+    """All fragments as a page shows them."""
+
+    fragments: list[Fragment]
+    before: str
+    """Picture of all mean curves as they are, as a data URI."""
+    after: str
+    """The same, aligned."""
+
+
+def layers_of(folder: Path) -> Layers | None:
+    """Return what a folder says of aligned fragments; None where it says nothing.
+
+    Raises:
+        DataError: what it says is damaged.
+    """
+    path = folder / LAYERS
+    if not path.is_file():
+        return None
+    said = read_json(path)
+    try:
+        return _shown(said)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise DataError(f"{path}: is damaged ({error}); align the fragments again") from error
+
+
+def layers_page(out: Path) -> Path:
+    """Write ``layers.html`` into a folder of ``lamina flatten``; return its path.
+
+    Raises:
+        DataError: the folder has no curves, or they are damaged.
+    """
+    found = layers_of(out)
+    if found is None:
+        raise DataError(f"{out}: has no {LAYERS}; name a folder that lamina flatten wrote")
+    environment = Environment(
+        loader=PackageLoader("lamina.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    template = environment.get_template("layers.html")
+    page = out / "layers.html"
+    write_text(page, template.render(layers=found, version=lamina.__version__))
+    return page
+
+
+def _shown(said: Mapping[str, Mapping[str, Any]]) -> Layers:
+    fragments = [Fragment(name, in_words(one), plots.layers(one)) for name, one in said.items()]
+    before, after = (
+        plots.together({name: one[when]["full"] for name, one in said.items()})
+        for when in ("before", "after")
+    )
+    return Layers(fragments, before, after)

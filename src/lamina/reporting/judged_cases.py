@@ -1,0 +1,86 @@
+"""Every out-of-fold case judged by the decision of the bundle."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.data.case import Case
+from lamina.data.targets.ground_truth import truth
+from lamina.evaluation.tallies import MaskTallies, ValueTallies
+from lamina.prediction.folder.predictions import HEADER, Predictions
+from lamina.progress import Bar
+from lamina.reporting.run_contents import Run, fold_folders
+
+_OUT_OF_FOLD = "oof"
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A held-out case with its score."""
+
+    case: Case
+    fold: int
+    value: float
+    """The metric of this case alone."""
+    wrong: float
+    """Pixels (of all classes) that are not as the truth, or the summed error of values."""
+    tally: NDArray[np.float64]
+    predictions: Predictions
+
+    def answer(self) -> NDArray[Any]:
+        """Return the decided masks, or the values of restore."""
+        prob = self.predictions.prob(self.case.id)
+        return prob if self.predictions.task.kind == "restore" else self.predictions.decision(prob)
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """All held-out cases, and what ``lamina score`` would say of them together."""
+
+    cases: Sequence[Judged]
+    summary: Mapping[str, Any] | None
+
+
+def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
+    """Judge what the folds predicted of ``cases``; pixels of one case are in memory at a time."""
+    recipe = run.recipe
+    task = recipe.task
+    values = task.kind == "restore"
+    tallies = ValueTallies(recipe.metric, task) if values else MaskTallies(recipe.metric, task)
+    judged: list[Judged] = []
+    with Bar("judging held-out cases", len(cases)) as bar:
+        for folder in fold_folders(run.folder):
+            if not (folder / _OUT_OF_FOLD / HEADER).is_file():
+                continue
+            predictions = Predictions.open(folder / _OUT_OF_FOLD).with_decision(run.decision)
+            for id in predictions.ids:
+                if id not in cases:
+                    continue
+                prob = predictions.prob(id)
+                answer = prob if values else predictions.decision(prob)
+                target, valid = truth(cases[id], task)
+                tally = tallies.add(prob, answer, target, valid)
+                one = recipe.metric.score([tally]).value
+                fold, wrong = int(folder.name[4:]), tallies.wrong
+                judged.append(Judged(cases[id], fold, one, wrong, tally, predictions))
+                bar.advance()
+    return Judgement(judged, tallies.summary() if judged else None)
+
+
+def worst(judgement: Judgement, count: int, *, higher_is_better: bool) -> list[Judged]:
+    """Return the cases with the worst score; among equals those with most wrong pixels."""
+    sign = 1 if higher_is_better else -1
+    return sorted(judgement.cases, key=lambda one: (sign * one.value, -one.wrong, one.case.id))[
+        :count
+    ]
+
+
+def drawn(judgement: Judgement, count: int, rng: np.random.Generator) -> list[Judged]:
+    """Return ``count`` cases drawn without looking at their scores, in the order of the run."""
+    size = min(count, len(judgement.cases))
+    return [judgement.cases[i] for i in sorted(rng.permutation(len(judgement.cases))[:size])]

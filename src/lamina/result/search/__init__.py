@@ -1,0 +1,1 @@
+"""Exact searches for the thresholds and minimum areas of a decision."""

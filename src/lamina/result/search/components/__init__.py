@@ -1,0 +1,1 @@
+"""Search with a minimum size per connected component."""

@@ -1,0 +1,1 @@
+"""Search for triplets: two thresholds and a minimum area."""

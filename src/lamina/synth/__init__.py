@@ -1,1 +1,0 @@
-"""Synthetic data of the jobs: small, seeded, made with numpy alone."""

@@ -1,0 +1,1 @@
+"""Synthetic data of the five jobs: small, seeded, made with numpy alone."""

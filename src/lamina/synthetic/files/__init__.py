@@ -1,0 +1,1 @@
+"""PNG and TIFF files written without an imaging library."""

@@ -1,0 +1,1 @@
+"""What synthetic data is composed of: textures, defects, faults, letters."""

@@ -1,1 +1,0 @@
-"""From a recipe and data to a bundle; the only package that knows accelerate."""

@@ -1,0 +1,1 @@
+"""Several runs or checkpoints combined into one."""

@@ -1,0 +1,186 @@
+"""One fold: its stages one after another, resumed where they stopped, and its held-out answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from lamina import files
+from lamina.errors import BundleError, RecipeError
+from lamina.model.memory_layout import channels_last
+from lamina.recipe.stage import Stage
+from lamina.seeding import rng
+from lamina.training.saving.checkpoints import best_of
+from lamina.training.saving.state import (
+    Kept,
+    Position,
+    TrainState,
+    load_optimizer,
+    load_state,
+    optimizer_parts,
+    save_state,
+)
+from lamina.training.stage.context import Job, Training
+from lamina.training.stage.ema import Average
+from lamina.training.stage.loop import run_stage
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a fold leaves: its members with the epoch and score they were chosen by."""
+
+    folder: Path
+    members: tuple[tuple[str, Kept], ...]
+    """Names and weights, best first."""
+    skipped: int
+
+    def path(self, kept: Kept) -> Path:
+        """Return where weights lie."""
+        return self.folder / kept.stage / kept.file
+
+
+def train_fold(job: Job, *, save_seconds: float) -> Trained:
+    """Run every stage of the fold from where an earlier run stopped; return its members.
+
+    Raises:
+        StoppedError: a signal asked to stop; the state is saved.
+        BundleError: every save of an earlier run is damaged.
+        RecipeError: stages that were trained are no longer the first ones of the recipe.
+    """
+    saves = job.folder / "state"
+    found = load_state(saves)
+    state, number = found if found is not None else (TrainState(Position(), {}), 0)
+    position, tensors = state.position, state.tensors
+    _forget_later_rows(job.folder / "metrics.jsonl", position.rows)
+    stages = job.recipe.stages
+    names, trained = [stage.name for stage in stages], list(position.members)
+    if names[: len(trained)] != trained or position.stage >= len(names):
+        raise RecipeError(
+            f"{job.folder}: has trained the stages {', '.join(trained)}, and the recipe now begins "
+            f"with {', '.join(names)}; choose another --out"
+        )
+    for one in position.kept:
+        one.stage = one.stage or names[position.stage]
+    if position.epoch < stages[position.stage].epochs:
+        position.stage_done = False  # the recipe now asks for more epochs; a tired stage stays so
+    while not (position.stage_done and position.stage == len(stages) - 1):
+        if position.stage_done:
+            position, tensors = _next(job, position), {}
+        stage = stages[position.stage]
+        staged = job.at(stage)
+        now = _training(staged, stage, position, tensors, number, save_seconds)
+        run_stage(staged, now)
+        number = _newest(saves)
+    return _checked(job, position)
+
+
+def _checked(job: Job, position: Position) -> Trained:
+    """Return what the last stage left, once every file is as it was written."""
+    last = job.recipe.stages[-1]
+    left = position.members[last.name]
+    several = last.member == "top"
+    names = [
+        f"{job.folder.name}-{n}" if several else job.folder.name for n in range(1, 1 + len(left))
+    ]
+    trained = Trained(job.folder, tuple(zip(names, left, strict=True)), position.skipped)
+    for kept in left:
+        path = trained.path(kept)
+        if not path.is_file() or files.digest(path) != kept.sha256:
+            raise BundleError(
+                f"{path}: missing or damaged; delete {job.folder} to train the fold anew"
+            )
+    return trained
+
+
+def _training(
+    job: Job,
+    stage: Stage,
+    position: Position,
+    tensors: Mapping[str, Tensor],
+    number: int,
+    save_seconds: float,
+) -> Training:
+    """Make the stage's network, optimiser and average, new or as saved."""
+    network = _network(job, stage, position, saved=_below(tensors, "network/"))
+    optimizer = stage.optimizer.build(network)
+    rates = [float(group["lr"]) for group in optimizer.param_groups]
+    average = None if stage.ema is None else Average(stage.ema, network)
+    if tensors:
+        load_optimizer(optimizer, _below(tensors, "optimizer/"), position.optimizer)
+        if average is not None:
+            average.load(_below(tensors, "average/"), position.averaged)
+        torch.set_rng_state(tensors["random/torch"])
+    network = job.accelerator.prepare(network)
+    if job.accelerator.scaler is not None:  # else its wrapper of optimisers only costs time
+        optimizer = job.accelerator.prepare(optimizer)
+
+    def save() -> None:
+        nonlocal number
+        number += 1
+        parts, position.optimizer = optimizer_parts(optimizer)
+        position.averaged = 0 if average is None else average.steps
+        save_state(
+            job.folder / "state",
+            TrainState(
+                position,
+                {f"network/{k}": v for k, v in network.state_dict().items()}
+                | {f"optimizer/{k}": v for k, v in parts.items()}
+                | {f"average/{k}": v for k, v in (average.tensors if average else {}).items()}
+                | {"random/torch": torch.get_rng_state()},
+            ),
+            number=number,
+        )
+
+    return Training(stage, network, optimizer, rates, average, position, save, save_seconds)
+
+
+def _network(
+    job: Job, stage: Stage, position: Position, *, saved: Mapping[str, Tensor]
+) -> nn.Module:
+    """Build the network: as saved, from earlier weights, or from its own start."""
+    recipe = job.recipe
+    option = recipe.network
+    if saved or stage.start is not None:
+        option = option.untrained()
+    torch.manual_seed(int(rng(recipe.seed, "network", job.folder.name, stage.name).integers(2**31)))
+    network = option.build(recipe.frame.inputs, job.task.outputs)
+    if saved:
+        network.load_state_dict(saved)
+    elif stage.start == "bundle":
+        if job.origin is None:
+            raise ValueError("a stage starts from a bundle, and the job has none")
+        job.origin.fill(network)
+    elif stage.start is not None:
+        best = stage.start == "best"
+        kept = best_of(position, recipe.monitor) if best else position.members[stage.start][0]
+        network.load_state_dict(load_file(job.folder / kept.stage / kept.file))
+    return channels_last(network.to(job.accelerator.device))
+
+
+def _next(job: Job, position: Position) -> Position:
+    """Return the beginning of the next stage, with the best so far where it is carried in."""
+    number = position.stage + 1
+    kept = [best_of(position, job.recipe.monitor)] if job.recipe.stages[number].carry_best else []
+    fresh = Position()
+    return replace(fresh, stage=number, rows=position.rows, members=position.members, kept=kept)
+
+
+def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}
+
+
+def _newest(saves: Path) -> int:
+    return max((int(path.name) for path in saves.iterdir() if path.name.isdigit()), default=0)
+
+
+def _forget_later_rows(log: Path, rows: int) -> None:
+    # Rows beyond the state belong to epochs that will be done again (C08).
+    if log.is_file():
+        lines = log.read_bytes().splitlines(keepends=True)
+        if len(lines) != rows:
+            files.write_bytes(log, b"".join(lines[:rows]))

@@ -1,0 +1,170 @@
+"""Labels of ``lamina pseudo`` for a run: checked against its folds, then mixed into its stages."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from lamina import files
+from lamina.data.case import Case
+from lamina.data.catalogs import CsvRle, Folder
+from lamina.data.readers import Dicom
+from lamina.data.samplers.mixed import rounded
+from lamina.data.targets.pseudo_labels import INDEX, MadeLabels
+from lamina.errors import DataError, RecipeError
+from lamina.recipe.recipe import Recipe
+from lamina.recipe.stage import Stage
+from lamina.training.dataset import Opened
+from lamina.training.run_folder import has_begun
+
+USED = "pseudo.json"
+"""What a run folder keeps of the labels it learns from."""
+
+
+@dataclass(frozen=True)
+class Made:
+    """Cases with made labels for one fold: by kind of label, soft or hard."""
+
+    cases: Mapping[str, Sequence[Case]] = field(default_factory=dict)
+
+    def mixed(self, stage: Stage, own: Sequence[Case]) -> tuple[Stage, Sequence[Case]]:
+        """Return the stage with its sampler and the cases it learns from.
+
+        Raises:
+            RecipeError: no batch would hold any of the cases with made labels.
+        """
+        if stage.pseudo is None:
+            return stage, own
+        made = self.cases[stage.pseudo.labels]
+        sampler = stage.pseudo.mixer(stage.sampler)
+        parts = sampler.parts(["train"] * len(own) + ["pseudo"] * len(made))
+        if sampler.how == "fixed" and not rounded(parts, stage.batch)["pseudo"]:
+            raise RecipeError(
+                f"stage {stage.name}: a share of {parts['pseudo']:.3f} is no image in a batch of "
+                f"{stage.batch}; set a larger pseudo.share or pseudo.alpha, or a larger batch"
+            )
+        return stage.model_copy(update={"sampler": sampler}), [*own, *made]
+
+
+@dataclass(frozen=True)
+class Labels:
+    """The labels that a run may use, opened; None: the run uses none."""
+
+    made: MadeLabels | None
+    wanted: frozenset[str]
+    """Kinds of labels that stages ask for."""
+    dicom: Dicom | None = None
+    """How the values of DICOM images are meant; None: the catalog does not say."""
+
+    def of(self, fold: int) -> Made:
+        """Return the cases for a fold, made by members that never saw what it holds out.
+
+        Raises:
+            DataError: an image or a label changed, or none was kept.
+        """
+        if self.made is None:
+            return Made()
+        name = f"fold{fold}"
+        if not self.made.index.sets[name].soft:
+            raise DataError(
+                f"{self.made.folder}: no image was sure enough for fold {fold} (see "
+                f"labels/{name}/figures.csv); make labels with a lower --sure"
+            )
+        return Made(
+            {
+                kind: self.made.cases(name, soft=kind == "soft", dicom=self.dicom)
+                for kind in sorted(self.wanted)
+            }
+        )
+
+    def known(self, own: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+        """Return what a bundle says of the images mixed in, and of cases behind their labels.
+
+        Args:
+            own: The cases of the run by id; they are left out.
+        """
+        if self.made is None:
+            return {}
+        index = self.made.index
+        kept = {id for made in index.sets.values() for id in made.soft}
+        found: dict[str, dict[str, Any]] = {
+            f"pseudo/{one.id}": {"sha256": [one.sha256], "fold": -1, "labels": "pseudo"}
+            for one in index.images
+            if one.id in kept
+        }
+        for case in index.seen:
+            if case.id not in own and case.id not in found:
+                row = {"sha256": list(case.sha256), "fold": -1, "labels": "behind"}
+                found[case.id] = row
+        return found
+
+
+def open_labels(
+    recipe: Recipe,
+    folder: Path | None,
+    opened: Opened,
+    known: Mapping[str, Mapping[str, Any]],
+    folds: Sequence[int],
+) -> Labels:
+    """Open made labels and refuse those that would make the run's scores flatter.
+
+    Args:
+        recipe: Its stages say whether labels are used.
+        folder: What ``lamina pseudo`` wrote, or None.
+        opened: The run's cases and folds.
+        known: Digests and fold of each case by id, as ``record_data`` returns.
+        folds: Those that will be trained.
+
+    Raises:
+        RecipeError: a stage asks for labels and there is no folder, or the other way round.
+        DataError: the labels are not whole, are of other classes, or lack a fold.
+        LeakError: members behind the labels of a fold had trained on what the fold holds out, or
+            a labelled image is a case of the run.
+    """
+    wanted = frozenset(one.pseudo.labels for one in recipe.stages if one.pseudo is not None)
+    if folder is None and not wanted:
+        return Labels(None, wanted)
+    if folder is None:
+        names = ", ".join(one.name for one in recipe.stages if one.pseudo is not None)
+        raise RecipeError(
+            f"stage {names} learns from made labels; say by --pseudo where `lamina pseudo` wrote "
+            "them, or set its pseudo to null"
+        )
+    if not wanted:
+        raise RecipeError(
+            "--pseudo is given, but no stage uses it; say in which, such as -s "
+            f"stages.{recipe.stages[-1].name}.pseudo.share=0.12"
+        )
+    made = MadeLabels.open(folder)
+    if made.index.names != opened.task.names:
+        raise DataError(
+            f"{folder}: labels of {list(made.index.names)}, but this run learns "
+            f"{list(opened.task.names or ())}"
+        )
+    made.refuse_own({one: id for id, case in known.items() for one in case["sha256"]})
+    for fold in folds:
+        held_out = [(one.id, known[one.id]["sha256"]) for one in opened.held_out(fold)]
+        made.check(fold, held_out)
+    data = recipe.data
+    return Labels(made, wanted, data.dicom if isinstance(data, CsvRle | Folder) else None)
+
+
+def record_labels(out: Path, labels: Labels) -> None:
+    """Write which labels a run learns from; refuse to go on with others (C09).
+
+    Raises:
+        RecipeError: folds of the run have begun with other labels, or with none.
+    """
+    made = labels.made
+    now = None if made is None else {"sha256": files.digest(made.folder / INDEX)}
+    path = out / USED
+    before = files.read_json(path) if path.is_file() else None
+    if has_begun(out) and (before and before["sha256"]) != (now and now["sha256"]):
+        raise RecipeError(
+            f"{out}: began with {'other' if before else 'no'} made labels; choose another --out, "
+            "or give by --pseudo what it began with"
+        )
+    if made is not None and now is not None:
+        files.write_json(path, {"path": str(made.folder.resolve()), **now})

@@ -1,0 +1,255 @@
+"""From a recipe and data to a bundle: fold after fold, stage after stage."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from accelerate import Accelerator
+from accelerate.state import AcceleratorState
+from pydantic import TypeAdapter
+from safetensors.torch import load_file
+
+from lamina import files
+from lamina.bundle import Bundle, KnownCase, MemberWeights
+from lamina.data.network_input.normalise import AnyNormalise
+from lamina.data.prepare.pair_quality import write_quality
+from lamina.errors import BundleError, RecipeError
+from lamina.prediction.tiling.memory import keep_memory
+from lamina.prediction.tiling.precision import choose, choose_device
+from lamina.progress import say
+from lamina.recipe.load import resolved_text
+from lamina.recipe.recipe import Recipe
+from lamina.training.dataset import UNPACKED, Opened, open_data
+from lamina.training.fold import train_fold
+from lamina.training.initial_weights import Start, open_start, record_start
+from lamina.training.out_of_fold import predict_held_out
+from lamina.training.pseudo_labels import Labels, open_labels, record_labels
+from lamina.training.run_folder import environment, locked, members_of, record_data, record_recipe
+from lamina.training.stage.context import Job
+from lamina.training.stage.loader import default_workers
+from lamina.training.stage.signals import Stop
+from lamina.training.stage.trackers import tracker
+
+BUNDLE = "bundle"
+TUNED = "tune.json"
+QUALITY = "quality.csv"
+
+
+def train(
+    recipe: Recipe,
+    *,
+    data: Path,
+    out: Path,
+    folds: Sequence[int] | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    save_minutes: float = 10.0,
+    track: Sequence[str] = (),
+    accept_changes: bool = False,
+    pseudo: Path | None = None,
+    start: Path | None = None,
+) -> dict[str, Any]:
+    """Train the recipe's folds on the data and write the run folder with its bundle.
+
+    A run folder that an interrupted run left goes on where it stopped. The bundle holds the
+    members of all folds finished so far.
+
+    Args:
+        recipe: What to do.
+        data: The folder that holds the data; only read.
+        out: The run folder.
+        folds: Only these folds; None: all of the split.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        workers: Loader processes; None: as suits the machine.
+        save_minutes: The state is saved every epoch and at least this often, in minutes.
+        track: Trackers of accelerate besides ``metrics.jsonl``: tensorboard, wandb, mlflow.
+        accept_changes: Go on although stages or decisions of the recipe changed.
+        pseudo: A folder of ``lamina pseudo`` for the stages that mix its labels in.
+        start: A bundle or run folder for the stages whose start is ``bundle``.
+
+    Returns:
+        Run folder, bundle, and per fold the epoch, score and number of held-out cases.
+
+    Raises:
+        RecipeError, DataError, LeakError, BundleError: as their messages say.
+        StoppedError: a signal asked to stop; everything is saved.
+    """
+    begun = time.monotonic()
+    if recipe.members:
+        raise RecipeError(
+            f"recipe {recipe.name} is for several members; train it by lamina.train, or one of "
+            "them by its recipe.member(name)"
+        )
+    with locked(out):
+        where = choose_device(device)
+        precision = choose(recipe.precision, where)
+        opened = open_data(recipe, data)
+        wanted = _wanted(opened, folds)
+        record_recipe(out, opened.recipe, resolved_text(recipe), accept_changes=accept_changes)
+        files.write_json(out / "env.json", environment(where, precision))
+        for line in opened.lines():
+            say(line)
+        known = record_data(out, data, opened.task.names or (), opened.cases, opened.folds)
+        if opened.quality:
+            write_quality(out / QUALITY, opened.quality, {case.id for case in opened.cases})
+        labels = open_labels(opened.recipe, pseudo, opened, known, wanted)
+        record_labels(out, labels)
+        begin = open_start(opened.recipe, start, opened, known, wanted)
+        record_start(out, begin)
+        opened = opened.prepared(out)
+        keep_memory()
+        torch.use_deterministic_algorithms(recipe.deterministic)
+        accelerator = _accelerator(where, precision)
+        say(f"device {where}, {str(precision or torch.float32).removeprefix('torch.')}")
+        stop = Stop()
+        with stop.listening(), tracker(accelerator, track, out, recipe) as report:
+            make = _job_maker(
+                opened, labels, begin, out, accelerator, precision, workers, stop, report
+            )
+            rows = [_one_fold(make(fold), fold, save_minutes) for fold in wanted]
+        shutil.rmtree(out / UNPACKED, ignore_errors=True)
+        bundle = _bundle(opened, out, {**known, **labels.known(known), **begin.known(known)})
+        _keep_tuned(out, bundle).save(out / BUNDLE)
+        return {
+            "run": str(out),
+            "bundle": str(out / BUNDLE),
+            "recipe_digest": opened.recipe.digest(),
+            "folds": rows,
+            "seconds": round(time.monotonic() - begun, 1),
+        }
+
+
+def _accelerator(device: torch.device, precision: torch.dtype | None) -> Accelerator:
+    words = {torch.bfloat16: "bf16", torch.float16: "fp16", None: "no"}
+    # Its state is one per process and remembers the precision; a second training may differ.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=words[precision])
+    if accelerator.num_processes > 1:
+        raise RecipeError(
+            "lamina trains with one process; start it without a multi-process launcher, one run "
+            "per device with --folds"
+        )
+    return accelerator
+
+
+def _wanted(opened: Opened, folds: Sequence[int] | None) -> list[int]:
+    if folds is None:
+        return opened.numbers
+    strange = sorted(set(folds) - set(opened.numbers))
+    if strange:
+        raise RecipeError(f"--folds names {strange}; the split has folds {opened.numbers}")
+    return sorted(set(folds))
+
+
+def _job_maker(
+    opened: Opened,
+    labels: Labels,
+    start: Start,
+    out: Path,
+    accelerator: Accelerator,
+    precision: torch.dtype | None,
+    workers: int | None,
+    stop: Stop,
+    track: Callable[[dict[str, float], int], None],
+) -> Callable[[int], Job]:
+    recipe = opened.recipe
+
+    def make(fold: int) -> Job:
+        training = recipe.frame.planes(opened.training(fold))
+        return Job(
+            recipe=recipe,
+            task=opened.task,
+            folder=out / f"fold{fold}",
+            title=f"fold {fold}",
+            cases=training,
+            held_out=opened.held_out(fold),
+            normalise=_normalise(opened, out / f"fold{fold}", fold),
+            accelerator=accelerator,
+            precision=precision,
+            workers=default_workers(accelerator.device) if workers is None else workers,
+            stop=stop,
+            track=track,
+            made=labels.of(fold),
+            origin=start.of(fold),
+        )
+
+    return make
+
+
+def _normalise(opened: Opened, folder: Path, fold: int) -> AnyNormalise:
+    """Fit the normalisation to the training cases of the fold and write it down."""
+    found = opened.recipe.frame.normalise.fit(opened.training(fold))
+    files.write_json(folder / "normalise.json", found.model_dump(mode="json"))
+    return found
+
+
+def _one_fold(job: Job, fold: int, save_minutes: float) -> dict[str, Any]:
+    done = job.folder / "member.json"
+    trained = train_fold(job, save_seconds=save_minutes * 60)
+    score = predict_held_out(job, trained)
+    members = [
+        {
+            "name": name,
+            "member": f"{kept.stage}/{kept.file}",
+            "sha256": kept.sha256,
+            "stage": kept.stage,
+            "epoch": kept.epoch,
+            "score": kept.score,
+        }
+        for name, kept in trained.members
+    ]
+    row = {
+        "fold": fold,
+        **members[0],
+        "members": members,
+        "out_of_fold": score,
+        "cases": len(job.held_out),
+        "skipped": trained.skipped,
+        "normalise": job.normalise.model_dump(mode="json"),
+    }
+    files.write_json(done, row)
+    return row
+
+
+def _keep_tuned(out: Path, bundle: Bundle) -> Bundle:
+    """Return the bundle with what ``lamina tune`` found for these very members, or forget it."""
+    try:
+        earlier = Bundle.load(out / BUNDLE, verify=False)
+    except BundleError:  # none yet, or damaged and about to be written anew
+        earlier = None
+    if earlier is not None and earlier.digest() == bundle.digest():
+        return bundle.with_decision(earlier.decision, earlier.scores)
+    if (out / TUNED).is_file():
+        (out / TUNED).unlink()
+        say(f"{out}: was tuned for other members; run `lamina tune {out}` again")
+    return bundle
+
+
+def _bundle(opened: Opened, out: Path, known: dict[str, dict[str, Any]]) -> Bundle:
+    """Gather the members of every finished fold."""
+    members, scores = [], {}
+    for fold in opened.numbers:
+        record = out / f"fold{fold}" / "member.json"
+        if not record.is_file():
+            continue
+        row = files.read_json(record)
+        normalise = TypeAdapter(AnyNormalise).validate_python(row["normalise"])
+        for one in members_of(out / f"fold{fold}"):
+            members.append(
+                MemberWeights(
+                    name=one["name"],
+                    weights=load_file(out / f"fold{fold}" / one["member"]),
+                    fold=fold,
+                    stage=one["stage"],
+                    score=one["score"],
+                    normalise=normalise,
+                )
+            )
+            scores[one["name"]] = one["score"]
+    cases = {name: KnownCase.model_validate(one) for name, one in known.items()}
+    return Bundle.make(opened.recipe, members, cases=cases, scores={"monitor": scores})

@@ -1,0 +1,69 @@
+"""The weights a stage keeps, and the best of all stages so far."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from safetensors.torch import save
+from torch import Tensor
+
+from lamina import files
+from lamina.model.metrics.base import Metric
+from lamina.training.saving.state import Kept, Position
+
+
+class Checkpoints:
+    """Weight files of one stage; which of them count stands in the position alone.
+
+    A file that an earlier run or stage left is never taken for one of this stage, whatever its
+    name (unlike SIIM-20).
+
+    A file that is pushed out is deleted only after the state that no longer names it is on the
+    disk, so that a crash in between finds every file its state names.
+    """
+
+    def __init__(self, folder: Path, keep: int, metric: Metric) -> None:
+        self._folder, self._keep, self._stage = folder, keep, folder.name
+        self._sign = 1.0 if metric.higher_is_better else -1.0
+
+    def offer(self, position: Position, score: float, weights: Mapping[str, Tensor]) -> bool:
+        """Keep ``weights`` if their score is among the best; return whether it is a new best.
+
+        Only a strictly better score replaces an older one, also one carried in (SIIM-19).
+        """
+        rank = sum(one.score * self._sign >= score * self._sign for one in position.kept)
+        best = rank == 0
+        position.stale = 0 if best else position.stale + 1
+        if rank < self._keep:
+            kept = self.write(f"epoch-{position.epoch:04d}", score, position.epoch, weights)
+            position.kept.insert(rank, kept)
+            del position.kept[self._keep :]
+        return best
+
+    def last(self, position: Position, weights: Mapping[str, Tensor]) -> Kept:
+        """Write the weights the stage ended with; their score is that of the last validation."""
+        score = position.history[-1] if position.history else 0.0
+        return self.write("last", score, position.epoch, weights)
+
+    def drop_evicted(self, position: Position) -> None:
+        """Delete the files of this stage that the position does not name."""
+        left = (one for stage in position.members.values() for one in stage)
+        named = {one.file for one in (*position.kept, *left) if one.stage == self._stage}
+        for path in self._folder.glob("*.safetensors"):
+            if path.name not in named:
+                path.unlink()
+
+    def write(self, name: str, score: float, epoch: int, weights: Mapping[str, Tensor]) -> Kept:
+        """Write ``weights`` as the file ``name`` of the stage."""
+        tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
+        path = self._folder / f"{name}.safetensors"
+        sha256 = files.write_bytes(path, save(tensors))
+        return Kept(score, epoch, path.name, sha256, self._stage)
+
+
+def best_of(position: Position, metric: Metric) -> Kept:
+    """Return the best that any finished stage left; of equal ones the earlier (SIIM-18)."""
+    sign = 1.0 if metric.higher_is_better else -1.0
+    firsts = [left[0] for left in position.members.values()]
+    return max(firsts, key=lambda one: sign * one.score)  # max keeps the first of equals

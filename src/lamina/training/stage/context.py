@@ -1,0 +1,82 @@
+"""What a fold is trained with, and what changes while one of its stages is trained."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from torch import nn
+
+from lamina.data.case import Case
+from lamina.data.network_input.normalise import AnyNormalise
+from lamina.errors import RecipeError
+from lamina.recipe.recipe import Recipe
+from lamina.recipe.stage import Stage
+from lamina.task import Task
+from lamina.training.initial_weights import Origin
+from lamina.training.pseudo_labels import Made
+from lamina.training.saving.state import Position
+from lamina.training.stage.ema import Average
+from lamina.training.stage.signals import Stop
+
+
+@dataclass(frozen=True)
+class Job:
+    """What stays the same while one fold is trained."""
+
+    recipe: Recipe
+    task: Task
+    folder: Path
+    title: str
+    cases: Sequence[Case]
+    """Two-axis training cases."""
+    held_out: Sequence[Case]
+    """Whole cases that validate."""
+    normalise: AnyNormalise
+    accelerator: Accelerator
+    precision: torch.dtype | None
+    workers: int
+    stop: Stop
+    track: Callable[[dict[str, float], int], None]
+    """Hands one row of numbers to the trackers."""
+    made: Made = field(default_factory=Made)
+    """Cases with made labels that stages may mix in."""
+    origin: Origin | None = None
+    """The member of a bundle that stages may start from."""
+
+    def at(self, stage: Stage) -> Job:
+        """Return the job as it is in a stage: its resolution, and the parts it learns from.
+
+        Raises:
+            RecipeError: no training case belongs to the stage's parts.
+        """
+        cases = stage.learns(self.cases)
+        if not cases:
+            known = sorted({case.part for case in self.cases})
+            raise RecipeError(
+                f"stage {stage.name}: no training case is of {' or '.join(stage.parts or ())}; "
+                f"stages.{stage.name}.parts may name {', '.join(known)}"
+            )
+        return replace(self, recipe=self.recipe.at(stage.name), cases=cases)
+
+
+@dataclass
+class Training:
+    """What changes while one stage is trained."""
+
+    stage: Stage
+    network: nn.Module
+    optimizer: torch.optim.Optimizer
+    rates: list[float]
+    """Learning rate of each parameter group before the schedule."""
+    average: Average | None
+    position: Position
+    save: Callable[[], None]
+    """Writes the state to disk."""
+    save_seconds: float
+    saved: float = field(default_factory=time.monotonic)
+    bad_run: int = 0

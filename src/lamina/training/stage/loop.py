@@ -1,0 +1,259 @@
+"""One stage of training, readable from top to bottom."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from lamina.errors import LaminaError, StoppedError
+from lamina.files import append_line
+from lamina.model.downscale import at_size
+from lamina.model.losses import total
+from lamina.prediction.engine import Member
+from lamina.progress import Bar, say
+from lamina.recipe.stage import Stage
+from lamina.seeding import rng
+from lamina.training.ensembles.soup import soup
+from lamina.training.saving.checkpoints import Checkpoints
+from lamina.training.saving.state import Kept, Position
+from lamina.training.stage.context import Job, Training
+from lamina.training.stage.loader import Batch, batches, epoch_of
+from lamina.training.stage.mixing import mix_batch
+from lamina.training.stage.validate import Judged, validate
+
+_WORST_RUN = 20  # skipped steps in a row after which training is broken, not unlucky (N01)
+
+
+def run_stage(job: Job, now: Training) -> None:
+    """Train from the position to the end of the stage; the position says where it ended.
+
+    Raises:
+        StoppedError: a signal asked to stop; the state is saved.
+        LaminaError: the loss was not finite many times in a row.
+    """
+    stage, position = now.stage, now.position
+    checkpoints = Checkpoints(job.folder / stage.name, stage.keep, job.recipe.monitor)
+    while position.epoch < stage.epochs and not _tired(stage, position):
+        begun = time.monotonic()
+        _train_epoch(job, now)
+        row = _row(now, time.monotonic() - begun)
+        last = position.epoch + 1 == stage.epochs
+        due = (position.epoch + 1 - stage.validate_from) % stage.validate_every == 0
+        if last or (due and position.epoch >= stage.validate_from):
+            weights, judged = _validate(job, now)
+            better = checkpoints.offer(position, judged.value, weights)
+            row |= {"monitor": judged.value, "best": better}
+            if judged.each:
+                row["judged"] = list(judged.each)
+        row["seconds"] = round(time.monotonic() - begun, 3)
+        _write_row(job, position, row)
+        position.epoch, position.batch, position.sums = position.epoch + 1, 0, {}
+        now.save()
+        checkpoints.drop_evicted(position)
+        _leave_if_asked(job, now, saved=True)
+    position.members[stage.name] = _left(job, now, checkpoints)
+    position.stage_done = True
+    now.save()
+
+
+def _left(job: Job, now: Training, checkpoints: Checkpoints) -> list[Kept]:
+    """Return what leaves the stage, best first."""
+    position, member = now.position, now.stage.member
+    if now.stage.keep_last and member != "last":
+        checkpoints.last(position, _weights(now))
+    if member == "last":
+        return [checkpoints.last(position, _weights(now))]
+    if member == "soup":
+        return [soup(job, now, checkpoints)]
+    return list(position.kept) if member == "top" else position.kept[:1]
+
+
+def _tired(stage: Stage, position: Position) -> bool:
+    return stage.patience is not None and position.stale >= stage.patience
+
+
+def _train_epoch(job: Job, now: Training) -> None:
+    position = now.position
+    stage, cases = job.made.mixed(now.stage, job.cases)
+    samples = epoch_of(job.recipe, job.task, cases, job.normalise, stage, position.epoch)
+    groups = stage.sampler.groups(len(samples), stage.batch)
+    if position.batch == 0:
+        # Dropout draws from torch's own generator; it too follows from (seed, stage, epoch).
+        torch.manual_seed(
+            int(rng(job.recipe.seed, stage.name, position.epoch, "torch").integers(2**31))
+        )
+    now.network.train()
+    _freeze(now.network, frozen=position.epoch < stage.freeze_encoder)
+    title = f"{job.title} {stage.name} epoch {position.epoch + 1}/{stage.epochs}"
+    pending: list[Batch] = []
+    steps = math.ceil(len(groups) / stage.accumulate)
+    with Bar(title, len(groups), done=position.batch) as bar:
+        for batch in batches(samples, groups[position.batch :], workers=job.workers):
+            pending.append(mix_batch(job, stage, position, batch))
+            position.batch += 1
+            if len(pending) < stage.accumulate and position.batch < len(groups):
+                continue
+            _set_rates(job, now, steps)
+            loss = _step(job, now, pending, steps)
+            bar.advance(len(pending), f"loss {loss:.4f}")
+            pending = []
+            _leave_if_asked(job, now)
+            if time.monotonic() - now.saved > now.save_seconds:
+                now.save()
+                now.saved = time.monotonic()
+
+
+def _set_rates(job: Job, now: Training, steps_per_epoch: int) -> None:
+    stage, position, schedule = now.stage, now.position, now.stage.schedule
+    at, end = (
+        (position.step, steps_per_epoch * stage.epochs)
+        if schedule.unit == "step"
+        else (position.epoch, stage.epochs)
+    )
+    factor = schedule.factor(at, end, position.history, job.recipe.monitor.higher_is_better)
+    for group, rate in zip(now.optimizer.param_groups, now.rates, strict=True):
+        group["lr"] = rate * factor
+    position.rate = max(now.rates) * factor
+
+
+def _step(job: Job, now: Training, pending: Sequence[Batch], steps_per_epoch: int) -> float:
+    """Take one optimiser step over the batches; return their loss. No sample is lost."""
+    recipe, position = job.recipe, now.position
+    count = sum(len(batch.image) for batch in pending)
+    sums: dict[str, float] = {}
+    for batch in pending:
+        device = job.accelerator.device
+        image = batch.image.to(device, memory_format=torch.channels_last, non_blocking=True)
+        # One memory layout for answer and target: a mixed pair costs the loss twice its time.
+        target = batch.target.to(device, memory_format=torch.channels_last, non_blocking=True)
+        valid = batch.valid.to(device, non_blocking=True)
+        with job.accelerator.autocast():
+            logits = now.network(image)
+        target, valid = at_size(logits, target, valid)
+        loss, parts = total(
+            recipe.loss,
+            logits,
+            target,
+            valid,
+            exclusive=job.task.exclusive,
+            smoothing=recipe.label_smoothing,
+            floor=recipe.loss_floor,
+            share=len(batch.image) / count,
+        )
+        _backward(job, loss)
+        for name, value in {"loss": loss.detach(), **parts}.items():
+            sums[name] = sums.get(name, 0.0) + float(value)
+    scaled = job.accelerator.scaler is not None  # the scaler itself skips and adapts
+    if scaled:
+        job.accelerator.unscale_gradients()
+    limit = now.stage.clip_norm or math.inf
+    norm = float(nn.utils.clip_grad_norm_(now.network.parameters(), limit))
+    if math.isfinite(sums["loss"]) and (scaled or math.isfinite(norm)):
+        now.optimizer.step()
+        if now.average is not None:
+            now.average.update(now.network, steps_per_epoch=steps_per_epoch)
+        now.bad_run = 0
+        for name, mean in sums.items():
+            position.sums[name] = position.sums.get(name, 0.0) + mean * count
+        position.sums["samples"] = position.sums.get("samples", 0.0) + count
+    else:
+        _skip(now, sums["loss"], norm)
+    now.optimizer.zero_grad(set_to_none=True)
+    position.step += 1
+    return sums["loss"]
+
+
+def _backward(job: Job, loss: Tensor) -> None:
+    # accelerate's own looks for uninstalled packages on the disk at every step, a tenth of a
+    # millisecond; with one process and no scaler there is nothing for it to do.
+    if job.accelerator.scaler is None:
+        torch.autograd.backward(loss)
+    else:
+        job.accelerator.backward(loss)
+
+
+def _skip(now: Training, loss: float, norm: float) -> None:
+    now.position.skipped += 1
+    now.bad_run += 1
+    if now.bad_run >= _WORST_RUN:
+        raise LaminaError(
+            f"stage {now.stage.name}, epoch {now.position.epoch + 1}: {now.bad_run} steps in a row "
+            f"were not finite (loss {loss}, gradient norm {norm}); lower the learning rate, set "
+            "clip_norm, or set precision: float32"
+        )
+
+
+def _freeze(network: nn.Module, *, frozen: bool) -> None:
+    encoder = getattr(network, "encoder", None)
+    if encoder is None:
+        return
+    for value in encoder.parameters():
+        value.requires_grad_(not frozen)
+    if frozen:
+        encoder.eval()  # batch statistics stay as they are, too
+
+
+def _weights(now: Training) -> dict[str, Tensor]:
+    weights = {name: value.detach() for name, value in now.network.state_dict().items()}
+    return weights | (now.average.tensors if now.average is not None else {})
+
+
+def _validate(job: Job, now: Training) -> tuple[dict[str, Tensor], Judged]:
+    member = Member(now.network, job.normalise)
+    options = {"device": job.accelerator.device, "precision": job.precision}
+    if now.average is None:
+        judged = validate(job.recipe, job.task, job.held_out, member, **options)
+    else:
+        with now.average.applied(now.network):
+            judged = validate(job.recipe, job.task, job.held_out, member, **options)
+    now.position.history.append(judged.value)
+    return _weights(now), judged
+
+
+def _row(now: Training, seconds: float) -> dict[str, Any]:
+    position = now.position
+    seen = position.sums.get("samples", 0.0)
+    means = {
+        name: value / seen for name, value in position.sums.items() if seen and name != "samples"
+    }
+    return {
+        "stage": now.stage.name,
+        "epoch": position.epoch,
+        "step": position.step,
+        **means,
+        "lr": position.rate,
+        "skipped": position.skipped,
+        "train_seconds": round(seconds, 3),
+    }
+
+
+def _write_row(job: Job, position: Position, row: dict[str, Any]) -> None:
+    append_line(job.folder / "metrics.jsonl", json.dumps(row))
+    position.rows += 1
+    words = [f"loss {row['loss']:.4f}" if "loss" in row else "no finite step"]
+    if "monitor" in row:
+        words.append(f"{job.recipe.monitor.kind} {row['monitor']:.4f}{' *' if row['best'] else ''}")
+    say(
+        f"{job.title} {row['stage']} epoch {int(row['epoch']) + 1:3d}  {'  '.join(words)}  "
+        f"lr {row['lr']:.2e}  {row['seconds']:.1f} s"
+    )
+    numbers = {f"{job.folder.name}/{k}": v for k, v in row.items() if isinstance(v, int | float)}
+    job.track(numbers, position.rows)
+
+
+def _leave_if_asked(job: Job, now: Training, *, saved: bool = False) -> None:
+    if not job.stop.signal:
+        return
+    if not saved:
+        now.save()
+    raise StoppedError(
+        f"{job.folder}: stopped in stage {now.stage.name}, epoch {now.position.epoch + 1}, and "
+        "saved; the same command goes on from here",
+        job.stop.signal,
+    )

@@ -1,0 +1,1 @@
+"""Choice of the decision on out-of-fold predictions."""

@@ -1,0 +1,141 @@
+"""What ``tune`` found: as the JSON of ``tune.json``, and as a table for people."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from lamina.recipe.recipe import Recipe
+from lamina.result.decisions import AnyDecision, Threshold, Triplet
+from lamina.result.search.result import Found
+from lamina.result.search.triplet.landscape import GIVE
+from lamina.result.search.triplet.result import TripletFound
+
+RULES = {
+    "best": "chosen: the highest score",
+    "flat": f"chosen: flat, of the triplets within {GIVE:g} of the best the one whose neighbours "
+    "(thresholds within 0.05, half to double the area) score highest",
+}
+"""How a triplet is chosen, in words."""
+
+
+def result_of(recipe: Recipe, decide: AnyDecision, found: Found | TripletFound) -> dict[str, Any]:
+    """Return JSON values: metric, decision, scores, and per class the numbers found."""
+    names = recipe.task.names or ()
+    decision = decide
+    if isinstance(found, TripletFound):
+        start = decide if isinstance(decide, Triplet) else None
+        decision = found.decision(start)
+    elif isinstance(decide, Threshold):
+        decision = found.decision(decide)
+    more = _of_triplets(found) if isinstance(found, TripletFound) else _of_thresholds(found)
+    return {
+        "metric": recipe.metric.title,
+        "decision": decision.model_dump(mode="json"),
+        "scores": {
+            "tuned": found.score,
+            "nested": found.cross,
+            "at_half": found.default,
+            "baseline_empty": found.empty,
+            **more.pop("scores"),
+        },
+        "classes": {
+            name: one.model_dump(mode="json")
+            for name, one in zip(names, found.classes, strict=True)
+        },
+        **more,
+        "aim": found.aim.model_dump(mode="json"),
+    }
+
+
+def _of_thresholds(found: Found) -> dict[str, Any]:
+    return {
+        "scores": {
+            **_any_class(found),
+            "auc": found.foreground.auc,
+        },
+        "foreground": found.foreground.model_dump(mode="json"),
+    }
+
+
+def _any_class(found: Found) -> dict[str, Any]:
+    """Return the numbers that tell any class from none, and how folds fare by others' numbers."""
+    one, gate = found.foreground, found.gate
+    if gate is not None and gate.score > one.score:
+        numbers = (gate.score, gate.threshold, gate.min_area, gate.cross)
+    else:
+        numbers = (one.score, one.threshold, 0, one.cross)
+    names = ("dice", "threshold", "area", "nested")
+    return {f"foreground_{name}": value for name, value in zip(names, numbers, strict=True)}
+
+
+def _of_triplets(found: TripletFound) -> dict[str, Any]:
+    scores = {"threshold": float(np.mean([one.threshold_score for one in found.classes]))}
+    for rule in ("best", "flat"):
+        peaks = [one.best if rule == "best" else one.flat for one in found.classes]
+        scores[rule] = float(np.mean([one.score for one in peaks]))
+        crosses = [one.cross for one in peaks if one.cross is not None]
+        if crosses:
+            scores[f"{rule}_nested"] = float(np.mean(crosses))
+    choice = found.classes[0].choice
+    return {
+        "scores": scores,
+        "unit": found.unit,
+        "tried": found.tried,
+        "choice": RULES[choice],
+    }
+
+
+def table(result: dict[str, Any]) -> str:
+    """Return what ``tune`` found as a table for people."""
+    scores = result["scores"]
+    lines = [
+        f"{result['metric']}: {scores['tuned']:.4f} tuned, {scores['at_half']:.4f} at 0.5, "
+        f"{scores['baseline_empty']:.4f} when nothing is predicted"
+    ]
+    if scores["nested"] is not None:
+        lines.append(f"each fold judged by numbers found on the others: {scores['nested']:.4f}")
+    more = _triplet_lines if result["decision"]["kind"] == "triplet" else _threshold_lines
+    return "\n".join([*lines, *more(result)])
+
+
+def _threshold_lines(result: dict[str, Any]) -> list[str]:
+    scores = result["scores"]
+    auc = scores["auc"]
+    lines = [
+        f"any class, all pixels pooled: Dice {scores['foreground_dice']:.4f} above "
+        f"{scores['foreground_threshold']:.3f}"
+        + (f" in {least} pixels at least" if (least := scores["foreground_area"]) else "")
+        + ("" if auc is None else f"; image AUC {auc:.4f}")
+    ]
+    heads = ("threshold", "min area", "min part", "  score", "  empty", "   AUC")
+    lines.append(" ".join([f"{'class':20}", *heads]))
+    for name, one in result["classes"].items():
+        auc = "-" if one["auc"] is None else f"{one['auc']:.3f}"
+        lines.append(
+            f"{name:20} {one['threshold']:9.4f} {one['min_area']:8d} "
+            f"{one['min_component']:8d} {one['score']:7.4f} "
+            f"{one['empty']:7.4f} {auc:>6}"
+        )
+    return lines
+
+
+def _triplet_lines(result: dict[str, Any]) -> list[str]:
+    lines = [
+        f"best single threshold without an area: {result['scores']['threshold']:.4f}",
+        f"tried, with areas by {result['unit']}: {result['tried']}",
+        result["choice"],
+    ]
+    heads = ("rule", "    top", "    area", " bottom", "  score", " nested", " around", "  least")
+    lines.append(" ".join([f"{'class':20}", *heads]))
+    for name, one in result["classes"].items():
+        for rule in ("best", "flat"):
+            peak = one[rule]
+            nested = "-" if peak["cross"] is None else f"{peak['cross']:.4f}"
+            lines.append(
+                f"{name:20} {rule} {peak['top']:7.4f} {peak['area']:8d} {peak['bottom']:7.4f} "
+                f"{peak['score']:7.4f} {nested:>7} {peak['around']:7.4f} "
+                f"{peak['around_least']:7.4f}{'  chosen' if rule == one['choice'] else ''}"
+            )
+    return lines

@@ -1,0 +1,97 @@
+"""Files are known by their first bytes, and strangers are called by name."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from lamina.data.readers.file_types import has_suffix, is_image, sniff, stem_of
+from lamina.errors import DataError
+
+
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (b"\x89PNG\r\n\x1a\n", "png"),
+        (b"\xff\xd8\xff\xe0", "jpeg"),
+        (b"II*\0", "tiff"),
+        (b"MM\0+", "tiff"),
+        (b"\x93NUMPY\x01", "npy"),
+        (b"\x89HDF\r\n\x1a\n", "hdf5"),
+        (b"\0" * 344 + b"n+1\0", "nifti"),
+        (b"\x1c\x02\0\0n+2\0\r\n\x1a\n", "nifti"),
+        (gzip.compress(b"\0" * 344 + b"n+1\0" + b"\0" * 10), "nifti"),
+        (b"C" + b" " * 79 + b"C" + b" " * 79 + b"C" + b" " * 79 + b"C", "segy"),
+        ((b"\xc3" + b"\x40" * 79) * 4, "segy"),
+    ],
+)
+def test_the_content_says_the_type(tmp_path: Path, head: bytes, kind: str) -> None:
+    path = tmp_path / "file.dat"
+    path.write_bytes(head + b"\0" * 50)
+    assert sniff(path) == kind
+
+
+@pytest.mark.parametrize(
+    ("head", "words"),
+    [
+        (b"<!DOCTYPE html>", "an HTML or XML page, perhaps an error page"),
+        (b"<html>", "an HTML page"),
+        (b"<?xml version", "an XML file"),
+        (b"GIF89a", "a GIF image"),
+        (b"\x1f\x8b\x08", "a gzip file"),
+        (b"version https://git-lfs.github.com/spec/v1", "a Git LFS pointer"),
+        (b"\x01\x02\x03\x04\x05\x06\x07\x08\x09", r"an unknown type \(first bytes 01 02 03"),
+    ],
+)
+def test_fault_I03_strangers_are_named(tmp_path: Path, head: bytes, words: str) -> None:
+    path = tmp_path / "image.png"
+    path.write_bytes(head)
+    with pytest.raises(DataError, match=f"image.png: is not a PNG, .* it looks like {words}"):
+        sniff(path)
+
+
+def test_a_few_first_bytes_are_a_cut(tmp_path: Path) -> None:
+    path = tmp_path / "image.png"
+    path.write_bytes(b"\x89PN")
+    with pytest.raises(DataError, match="is cut off after 3 bytes; copy it again"):
+        sniff(path)
+
+
+@pytest.mark.parametrize("name", ["zarr.json", ".zarray", ".zgroup"])
+def test_a_folder_with_metadata_of_zarr_is_a_store(tmp_path: Path, name: str) -> None:
+    assert not is_image(tmp_path)
+    with pytest.raises(DataError, match="cannot be opened: it is a folder and no Zarr store"):
+        sniff(tmp_path)
+    (tmp_path / name).write_text("{}")
+    assert is_image(tmp_path)
+    assert is_image(tmp_path / name)
+    assert sniff(tmp_path) == "zarr"
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [
+        ("a.png", "a"),
+        ("a.b.tif", "a.b"),
+        ("a.nii.gz", "a"),
+        ("a.NII.GZ", "a"),
+        ("a.ome.zarr", "a"),
+        ("a.sgy", "a"),
+        (".nii.gz", ".nii"),
+    ],
+)
+def test_the_stem_is_the_name_without_the_type(name: str, stem: str) -> None:
+    assert stem_of(Path("x") / name) == stem
+    assert has_suffix(Path(name))
+
+
+def test_other_suffixes_are_not_read() -> None:
+    assert not any(has_suffix(Path(name)) for name in ("a.txt", "a.gz", "png", "a.zip"))
+
+
+def test_a_page_named_like_seismic_data_is_called_a_page(tmp_path: Path) -> None:
+    (tmp_path / "a.sgy").write_bytes(b"<!DOCTYPE html>" + b" " * 400)
+    with pytest.raises(DataError, match="looks like an HTML or XML page"):
+        sniff(tmp_path / "a.sgy")

@@ -1,0 +1,305 @@
+"""Objects of volumes whose planes are known, of synthetic faults, and what is refused."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import cc3d
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "result"))
+
+from vtp import read_vtp
+
+import lamina
+from lamina.errors import DataError, RecipeError
+from lamina.outputs.objects import export
+from lamina.prediction.folder.predictions import Info, PredictedCase, Predictions
+from lamina.recipe.load import load_recipe
+from lamina.synthetic.seismic import volume
+from lamina.synthetic.shapes.faults import Fault
+
+TWO = "task={kind: multiclass, names: [rock, fault]}"
+ARGMAX = "decide={kind: argmax}"
+
+
+def predicted(
+    folder: Path, maps: dict[str, NDArray[Any]], *changes: str, finished: int | None = None
+) -> Path:
+    recipe = load_recipe("volume-laptop", ["data.labels=null", *(changes or (TWO, ARGMAX))])
+    cases = tuple(
+        PredictedCase(
+            id=id,
+            source=id,
+            sha256="1" * 64,
+            axes="zyx"[-prob.ndim + 1 :],
+            shape=prob.shape[1:],
+            members=("fold0",),
+            known="new",
+        )
+        for id, prob in maps.items()
+    )
+    info = Info(
+        lamina=lamina.__version__,
+        recipe=recipe,
+        recipe_digest=recipe.digest(),
+        bundles=("0" * 64,),
+        members="all",
+        predict=recipe.predict,
+        tile=recipe.tile,
+        precision="float32",
+        device="cpu",
+        versions={},
+        decision=recipe.decide,
+        cases=cases,
+    )
+    predictions = Predictions.create(folder, info)
+    for case in cases[:finished]:
+        predictions.add(case.id, maps[case.id].astype(np.float32))
+    return folder
+
+
+def two(mask: NDArray[np.bool_]) -> NDArray[np.float32]:
+    return np.stack([~mask, mask]).astype(np.float32)
+
+
+def planes() -> NDArray[np.bool_]:
+    """A level plane, a wall, a roof of 45 degrees, and dust; 80 slices, two slabs."""
+    mask = np.zeros((80, 40, 50), np.bool_)
+    mask[2:30, 2:20, 5:7] = True  # level at x = 5.5
+    mask[40:78, 30, 10:40] = True  # a wall along z
+    for z in range(35):
+        mask[40 + z, 2:20, 10 + z] = True  # x grows with z
+    mask[0, 39, 49] = mask[35, 39, 0] = True
+    return mask
+
+
+def table(folder: Path) -> list[dict[str, str]]:
+    with (folder / "objects.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def numbers(row: dict[str, str], word: str) -> list[float]:
+    return [float(row[f"{word}_{i}"]) for i in range(3)]
+
+
+def test_planes_of_known_dip_are_found_and_measured(tmp_path: Path) -> None:
+    pred = predicted(tmp_path / "pred", {"survey": two(planes())})
+    assert len(list(Predictions.open(pred).decided("survey"))) == 2
+    found = export(pred, tmp_path / "out", minimum=10)
+    level, wall, roof = table(tmp_path / "out")
+    assert found == {
+        "out": str(tmp_path / "out"),
+        "kind": "points",
+        "cases": 1,
+        "objects": 3,
+        "voxels": 28 * 18 * 2 + 38 * 30 + 35 * 18,
+    }
+    # by size: the wall has 1140 voxels, the level plane 1008, the roof 630
+    level, wall = wall, level
+    assert [int(row["voxels"]) for row in (wall, level, roof)] == [1140, 1008, 630]
+    assert [row["object"] for row in (wall, level, roof)] == ["1", "2", "3"]
+    assert {(row["case"], row["class"], row["axes"]) for row in (wall, level, roof)} == {
+        ("survey", "fault", "zyx")
+    }
+    assert (numbers(level, "first"), numbers(level, "last")) == ([2, 2, 5], [29, 19, 6])
+    assert numbers(level, "centre") == [15.5, 10.5, 5.5]
+    assert numbers(level, "normal") == [0, 0, -1]
+    assert float(level["dip"]) == 0
+    assert float(level["rms"]) == pytest.approx(0.5)
+    assert (float(wall["dip"]), float(wall["azimuth"]), float(wall["rms"])) == (90, 90, 0)
+    assert float(roof["dip"]) == pytest.approx(45)
+    assert float(roof["azimuth"]) == pytest.approx(0)
+    assert float(roof["strike"]) == pytest.approx(270)
+    half = math.sqrt(0.5)
+    assert numbers(roof, "normal") == pytest.approx([half, 0, -half])
+
+
+def test_points_are_the_voxels_of_each_part(tmp_path: Path) -> None:
+    mask = planes()
+    pred = predicted(tmp_path / "pred", {"survey": two(mask)})
+    export(pred, tmp_path / "csv", minimum=10)
+    export(pred, tmp_path / "npy", minimum=10, kind="npy")
+    export(pred, tmp_path / "vtk", minimum=10, kind="vtk")
+    whole = cc3d.connected_components(mask)
+    for row in table(tmp_path / "csv"):
+        path = tmp_path / "csv" / row["file"]
+        assert path.name == f"fault_{int(row['object']):04d}.csv"
+        voxels = np.loadtxt(path, delimiter=",", skiprows=1, dtype=int)
+        (label,) = set(whole[tuple(voxels.T)])
+        np.testing.assert_array_equal(voxels, np.argwhere(whole == label))  # in C order
+        same = np.load(tmp_path / "npy" / row["file"].replace(".csv", ".npy"))
+        np.testing.assert_array_equal(same, voxels)
+        points, vertices, _ = read_vtp(tmp_path / "vtk" / row["file"].replace(".csv", ".vtp"))
+        np.testing.assert_array_equal(points, voxels[:, ::-1])
+        assert len(vertices) == int(row["voxels"])
+
+
+def test_places_have_spacing_and_origin(tmp_path: Path) -> None:
+    pred = predicted(tmp_path / "pred", {"survey": two(planes())})
+    export(pred, tmp_path / "plain", minimum=10)
+    export(
+        pred,
+        tmp_path / "out",
+        minimum=10,
+        spacing=(25.0, 12.5, 4.0),
+        origin=(1000.0, 5.5e6, 0.0),
+        down="x",
+    )
+    for plain, row in zip(table(tmp_path / "plain"), table(tmp_path / "out"), strict=True):
+        voxels = np.loadtxt(tmp_path / "plain" / plain["file"], delimiter=",", skiprows=1)
+        places = np.loadtxt(tmp_path / "out" / row["file"], delimiter=",", skiprows=1)
+        np.testing.assert_allclose(places, voxels * (25, 12.5, 4) + (1000, 5.5e6, 0))
+        assert numbers(row, "centre") == pytest.approx(places.mean(axis=0).tolist())
+        assert numbers(row, "first") == numbers(plain, "first")
+    roof = table(tmp_path / "out")[2]
+    assert float(roof["dip"]) == pytest.approx(math.degrees(math.atan2(4, 25)))
+    asked = json.loads((tmp_path / "out" / "export.json").read_text())
+    assert (asked["spacing"], asked["minimum"], asked["down"]) == ([25, 12.5, 4], 10, "x")
+
+
+def test_a_surface_is_a_sheet_through_the_voxels(tmp_path: Path) -> None:
+    pred = predicted(tmp_path / "pred", {"survey": two(planes())})
+    export(pred, tmp_path / "out", minimum=10, kind="surface")
+    for row in table(tmp_path / "out"):
+        points, vertices, faces = read_vtp(tmp_path / "out" / row["file"])
+        assert len(vertices) == 0
+        one, two_, three = (points[faces[:, i]] for i in range(3))
+        area = np.linalg.norm(np.cross(two_ - one, three - one), axis=1).sum() / 2
+        wide = {"1": 37 * 29, "2": 27 * 17, "3": 34 * math.sqrt(2) * 17}[row["object"]]
+        assert area == pytest.approx(wide, rel=0.15)
+        normal, centre = np.array(numbers(row, "normal")), np.array(numbers(row, "centre"))
+        assert np.abs((points[:, ::-1] - centre) @ normal).max() < 0.6
+
+
+def test_what_lies_in_a_line_has_a_row_and_no_surface(tmp_path: Path) -> None:
+    mask = np.zeros((4, 5, 60), np.bool_)
+    mask[1, 1] = True
+    pred = predicted(tmp_path / "pred", {"survey": two(mask)})
+    export(pred, tmp_path / "out", minimum=10, kind="surface")
+    (row,) = table(tmp_path / "out")
+    assert (row["voxels"], row["dip"], row["normal_0"], row["file"]) == ("60", "", "", "")
+
+
+def test_every_class_but_the_background_has_its_objects(tmp_path: Path) -> None:
+    mask = planes()
+    both = np.stack([mask, np.roll(mask, 1, 1)]).astype(np.float32)
+    several = ("task={kind: multilabel, names: [a, b]}", "decide={kind: threshold}")
+    pred = predicted(tmp_path / "pred", {"one": both, "two": both}, *several)
+    found = export(pred, tmp_path / "out", minimum=10)
+    assert (found["cases"], found["objects"]) == (2, 12)
+    rows = table(tmp_path / "out")
+    assert {(row["case"], row["class"]) for row in rows} == {
+        (case, name) for case in ("one", "two") for name in "ab"
+    }
+    assert all((tmp_path / "out" / row["file"]).is_file() for row in rows)
+    assert len({row["file"] for row in rows}) == 12
+
+
+def test_faults_dip_as_they_were_drawn(tmp_path: Path) -> None:
+    drawn = {"steep": (80, 20), "gentle": (50, 110), "back": (65, 300)}
+    place = tuple(np.mgrid[:72, :72, :72].astype(np.float64))
+    maps = {}
+    for name, (dip, strike) in drawn.items():
+        fault = Fault(
+            middle=(36, 36, 36),
+            strike=math.radians(strike),
+            dip=math.radians(dip),
+            throw=20,
+            along=30,
+            down=30,
+        )
+        maps[name] = two(fault.undo(place)[1])  # type: ignore[arg-type]
+    export(predicted(tmp_path / "pred", maps), tmp_path / "out", kind="surface")
+    rows = {row["case"]: row for row in table(tmp_path / "out")}
+    assert rows.keys() == drawn.keys()
+    for name, (dip, strike) in drawn.items():
+        assert float(rows[name]["dip"]) == pytest.approx(dip, abs=1)
+        assert float(rows[name]["strike"]) == pytest.approx(strike, abs=1)
+
+
+def test_objects_of_a_synthetic_volume_are_its_faults(tmp_path: Path) -> None:
+    shape = (48, 48, 48)
+    truth = volume(1, seed=3, shape=shape)[1]
+    pred = predicted(tmp_path / "pred", {"survey": two(truth)})
+    found = export(pred, tmp_path / "out", minimum=100, kind="npy")
+    assert found["objects"] >= 1
+    whole = cc3d.connected_components(truth)
+    large = [k for k in range(1, whole.max() + 1) if (whole == k).sum() >= 100]
+    assert found["objects"] == len(large)
+    assert found["voxels"] == sum(int((whole == k).sum()) for k in large)
+    for row in table(tmp_path / "out"):
+        voxels = np.load(tmp_path / "out" / row["file"]).astype(int)
+        assert truth[tuple(voxels.T)].all()
+        normal = np.array(numbers(row, "normal"))
+        _, _, axes = np.linalg.svd(voxels - voxels.mean(axis=0), full_matrices=False)
+        assert abs(axes[2] @ normal) == pytest.approx(1)
+        assert 0 <= float(row["dip"]) <= 90
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"kind": "ply"}, "--kind is 'ply'; it must be one of points, npy, vtk, surface"),
+        ({"connectivity": 8}, "--connectivity is '8'; it must be one of 6, 18, 26"),
+        ({"minimum": 0}, "--min-voxels is 0"),
+        ({"spacing": (1.0, 0.0, 1.0)}, "spacings are above 0"),
+        ({"origin": (0.0, 0.0, math.inf)}, "all are finite"),
+        ({"down": "t"}, "--down is 't'; case survey has the axes z, y, x"),
+    ],
+)
+def test_options_that_cannot_be_are_refused(
+    options: dict[str, Any], message: str, tmp_path: Path
+) -> None:
+    pred = predicted(tmp_path / "pred", {"survey": two(planes())})
+    with pytest.raises(RecipeError, match=message):
+        export(pred, tmp_path / "out", **options)
+    assert not (tmp_path / "out").exists()
+
+
+def test_what_has_no_objects_is_refused(tmp_path: Path) -> None:
+    image = predicted(tmp_path / "image", {"a": two(planes()[0])})
+    with pytest.raises(DataError, match="case a: has axes 'yx'"):
+        export(image, tmp_path / "out")
+    half = predicted(tmp_path / "half", {"a": two(planes()), "b": two(planes())}, finished=1)
+    with pytest.raises(DataError, match="1 of 2 cases are not predicted yet"):
+        export(half, tmp_path / "out")
+    values = ("task={kind: restore, names: [v]}", "decide={kind: as_is}", "loss=[{kind: mse}]")
+    restored = predicted(tmp_path / "values", {"a": planes()[None].astype(np.float32)}, *values)
+    with pytest.raises(RecipeError, match="holds values, not masks"):
+        export(restored, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
+    pred = predicted(tmp_path / "pred", {"survey": two(planes())})
+    (tmp_path / "out").mkdir()
+    export(pred, tmp_path / "out")  # empty
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(RecipeError, match="is there already"):
+        export(pred, tmp_path / "out")
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_memory_does_not_grow_with_the_depth(tmp_path: Path) -> None:
+    def peak(depth: int) -> int:
+        mask = np.zeros((depth, 64, 64), np.bool_)
+        mask[:, 20:22] = mask[:, :, 40:43] = True
+        pred = predicted(tmp_path / f"pred{depth}", {"survey": two(mask)})
+        del mask
+        tracemalloc.start()
+        export(pred, tmp_path / f"out{depth}", kind="vtk")
+        most = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return most
+
+    peak(64)
+    assert peak(512) < peak(128) * 1.1

@@ -1,0 +1,80 @@
+"""What makes two predictions one: the plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lamina.errors import DataError, RecipeError
+from lamina.files import write_json
+from lamina.prediction.folder.manifest import HEADER, Info, PredictedCase, must_continue, read_info
+from lamina.result.decisions import Threshold
+
+
+def case(id: str, **changes: Any) -> PredictedCase:
+    values = {
+        "id": id,
+        "source": f"{id}.png",
+        "sha256": "00",
+        "axes": "yx",
+        "shape": (4, 6),
+        "members": ("fold0",),
+        "known": "new",
+    }
+    return PredictedCase(**{**values, **changes})
+
+
+@pytest.fixture
+def info(make: Any) -> Info:
+    recipe = make.recipe()
+    return Info(
+        lamina="0.1.0",
+        recipe=recipe,
+        recipe_digest=recipe.digest(),
+        bundles=("b0",),
+        members="auto",
+        predict=recipe.predict,
+        tile=recipe.tile,
+        precision="float32",
+        device="cpu",
+        versions={},
+        decision=recipe.decide,
+        cases=(case("a"), case("b")),
+    )
+
+
+def test_there_and_back(tmp_path: Path, info: Info) -> None:
+    write_json(tmp_path / HEADER, info.model_dump(mode="json"))
+    assert read_info(tmp_path) == info
+
+
+def test_a_new_decision_or_more_cases_go_on(info: Info) -> None:
+    more = (*info.cases, case("c"))
+    after = info.model_copy(update={"decision": Threshold(threshold=0.2), "cases": more})
+    must_continue(Path("out"), info, after)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("bundles", ("b1",)), ("precision", "bfloat16"), ("members", "all")]
+)
+def test_B05_another_plan_is_refused_and_says_what_differs(
+    info: Info, key: str, value: object
+) -> None:
+    with pytest.raises(RecipeError, match=f"another plan \\({key}\\)"):
+        must_continue(Path("out"), info, info.model_copy(update={key: value}))
+
+
+def test_other_cases_are_refused(info: Info) -> None:
+    with pytest.raises(RecipeError, match="1 other cases, such as 'b'"):
+        must_continue(Path("out"), info, info.model_copy(update={"cases": info.cases[:1]}))
+
+
+def test_a_damaged_header_is_named(tmp_path: Path, info: Info) -> None:
+    with pytest.raises(DataError, match=r"no prediction\.json"):
+        read_info(tmp_path)
+    values = info.model_dump(mode="json")
+    write_json(tmp_path / HEADER, {**values, "tile": "big"})
+    with pytest.raises(DataError, match="tile"):
+        read_info(tmp_path)

@@ -1,0 +1,239 @@
+"""Predictions on disk: whole, verified, and never mixed."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from lamina.errors import DataError, RecipeError
+from lamina.prediction.folder.predictions import (
+    LEDGER,
+    Info,
+    PredictedCase,
+    Predictions,
+    source_digest,
+)
+from lamina.result.decisions import Argmax, AsIs, Threshold
+
+
+def case(id: str, shape: tuple[int, ...] = (4, 6), sha256: str = "00") -> PredictedCase:
+    axes = "zyx"[-len(shape) :]
+    return PredictedCase(
+        id=id, source=f"{id}.png", sha256=sha256, axes=axes, shape=shape,
+        members=("fold0",), known="new",
+    )  # fmt: skip
+
+
+def answer(shape: tuple[int, ...], seed: int = 0, outputs: int = 2) -> NDArray[np.float32]:
+    return np.random.default_rng(seed).random((outputs, *shape), np.float32)
+
+
+@pytest.fixture
+def info(make: Any) -> Info:
+    return about(make.recipe())
+
+
+def about(recipe: Any, *cases: PredictedCase, decision: Any = None) -> Info:
+    return Info(
+        lamina="0.1.0",
+        recipe=recipe,
+        recipe_digest=recipe.digest(),
+        bundles=("b0",),
+        members="auto",
+        predict=recipe.predict,
+        tile=recipe.tile,
+        precision="float32",
+        device="cpu",
+        versions={},
+        decision=decision or recipe.decide,
+        cases=cases or (case("a.png"), case("vol/b")),
+    )
+
+
+def test_what_is_added_is_there_when_opened_again(tmp_path: Path, info: Info) -> None:
+    made = Predictions.create(tmp_path, info)
+    assert made.ids == []
+    made.add("vol/b", answer((4, 6)))
+    made.add("a.png", answer((4, 6), seed=1))
+    found = Predictions.open(tmp_path)
+    assert found.ids == ["a.png", "vol/b"]
+    prob = found.prob("vol/b")
+    assert isinstance(prob, np.memmap)
+    assert prob.dtype == np.float16
+    np.testing.assert_array_equal(prob, answer((4, 6)).astype(np.float16))
+    np.testing.assert_array_equal(found.mask("vol/b"), found.stored_mask("vol/b"))
+    assert (tmp_path / "probabilities/vol%2Fb.npy").is_file()
+    assert (tmp_path / "masks/vol%2Fb.tif").is_file()
+    assert all(found.finished(id) for id in found.ids)
+
+
+@pytest.mark.parametrize("shape", [(5, 7), (3, 5, 7)])
+@pytest.mark.parametrize(
+    ("kind", "names", "decision"),
+    [
+        ("binary", ["a"], Threshold()),
+        ("multilabel", ["a", "b"], Threshold(threshold=(0.3, 0.6))),
+        ("multiclass", ["a", "b", "c"], Argmax()),
+    ],
+)
+def test_masks_follow_the_decision_in_every_task(
+    tmp_path: Path, make: Any, kind: str, names: list[str], decision: Any, shape: tuple[int, ...]
+) -> None:
+    recipe = make.recipe(task={"kind": kind, "names": names})
+    made = Predictions.create(tmp_path, about(recipe, case("x", shape), decision=decision))
+    made.add("x", answer(shape, outputs=len(names)))
+    np.testing.assert_array_equal(made.stored_mask("x"), decision(made.prob("x")))
+    np.testing.assert_array_equal(made.mask("x"), decision(made.prob("x")))
+
+
+def test_values_of_restore_keep_their_precision(tmp_path: Path, make: Any) -> None:
+    recipe = make.recipe(task={"kind": "restore", "names": ["x"]}, loss=[{"kind": "mse"}])
+    made = Predictions.create(tmp_path, about(recipe, case("x"), decision=AsIs()))
+    values = answer((4, 6), outputs=1) * 1000
+    made.add("x", values)
+    np.testing.assert_array_equal(made.prob("x"), values)
+    np.testing.assert_array_equal(made.stored_mask("x"), values)
+
+
+def test_a_new_decision_makes_new_masks_from_the_same_probabilities(
+    tmp_path: Path, info: Info
+) -> None:
+    made = Predictions.create(tmp_path, info)
+    made.add("a.png", answer((4, 6)))
+    stamp = made.prob_path("a.png").stat().st_mtime_ns
+    harder = info.model_copy(update={"decision": Threshold(threshold=0.9)})
+    found = Predictions.create(tmp_path, harder)
+    assert found.ids == ["a.png"]
+    assert not found.finished("a.png")
+    assert found.redecide("a.png")
+    assert found.finished("a.png")
+    np.testing.assert_array_equal(found.stored_mask("a.png"), found.prob("a.png") > 0.9)
+    assert found.prob_path("a.png").stat().st_mtime_ns == stamp
+
+
+@pytest.mark.parametrize("what", ["probabilities", "masks"])
+@pytest.mark.parametrize("how", ["flip", "cut", "delete"])
+def test_B03_B04_B06_a_damaged_file_is_not_finished(
+    tmp_path: Path, info: Info, what: str, how: str
+) -> None:
+    made = Predictions.create(tmp_path, info)
+    made.add("a.png", answer((4, 6)))
+    path = next((tmp_path / what).iterdir())
+    data = path.read_bytes()
+    if how == "delete":
+        path.unlink()
+    else:
+        path.write_bytes(data[:-1] if how == "cut" else data[:-1] + bytes([data[-1] ^ 1]))
+    found = Predictions.create(tmp_path, info)
+    assert not found.finished("a.png")
+    assert found.redecide("a.png") == (what == "masks")  # masks can be made again, exactly
+    assert found.finished("a.png") == (what == "masks")
+
+
+def test_B08_a_changed_source_or_other_members_are_predicted_again(
+    tmp_path: Path, make: Any
+) -> None:
+    recipe = make.recipe()
+    made = Predictions.create(tmp_path, about(recipe, case("a"), case("b"), case("c")))
+    for id in "abc":
+        made.add(id, answer((4, 6)))
+    others = case("c").model_copy(update={"members": ("fold1",)})
+    found = Predictions.create(tmp_path, about(recipe, case("a"), case("b", sha256="11"), others))
+    assert found.ids == ["a"]
+    assert [found.finished(id) for id in "abc"] == [True, False, False]
+    with pytest.raises(DataError, match="'b' is not finished"):
+        found.prob("b")
+
+
+def test_what_is_half_written_in_the_ledger_is_dropped(tmp_path: Path, info: Info) -> None:
+    made = Predictions.create(tmp_path, info)
+    made.add("a.png", answer((4, 6)))
+    made.add("vol/b", answer((4, 6)))
+    ledger = tmp_path / LEDGER
+    ledger.write_bytes(ledger.read_bytes()[:-20])
+    found = Predictions.open(tmp_path)
+    assert found.ids == ["a.png"]
+    found.add("vol/b", answer((4, 6)))
+    assert Predictions.open(tmp_path).ids == ["a.png", "vol/b"]
+
+
+@pytest.mark.parametrize("passage", range(1, 5))
+@pytest.mark.parametrize("point", ["file.before_rename", "file.after_rename", "file.after_write"])
+def test_B02_killed_at_any_point_nothing_false_is_finished(
+    tmp_path: Path, info: Info, monkeypatch: pytest.MonkeyPatch, point: str, passage: int
+) -> None:
+    made = Predictions.create(tmp_path, info)
+    monkeypatch.setenv("LAMINA_FAULT", f"{point}:{passage}")
+
+    def work() -> None:
+        made.add("a.png", answer((4, 6)))
+        made.add("vol/b", answer((4, 6)))
+
+    child = multiprocessing.get_context("fork").Process(target=work)
+    child.start()
+    child.join(60)
+    assert child.exitcode in (0, -signal.SIGKILL)
+    monkeypatch.delenv("LAMINA_FAULT")
+    found = Predictions.create(tmp_path, info)
+    for id in found.ids:
+        assert found.finished(id)
+    for id in ("a.png", "vol/b"):
+        if not found.finished(id):
+            found.add(id, answer((4, 6)))
+    assert Predictions.open(tmp_path).ids == ["a.png", "vol/b"]
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(tmp_path: Path, info: Info) -> None:
+    (tmp_path / "thesis.txt").write_text("x")
+    for overwrite in (False, True):
+        with pytest.raises(RecipeError, match="choose another --out"):
+            Predictions.create(tmp_path, info, overwrite=overwrite)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_overwriting_begins_anew_and_keeps_what_is_not_ours(tmp_path: Path, info: Info) -> None:
+    made = Predictions.create(tmp_path, info)
+    made.add("a.png", answer((4, 6)))
+    (tmp_path / "notes.txt").write_text("mine")
+    other = info.model_copy(update={"bundles": ("b1",)})
+    with pytest.raises(RecipeError, match="another plan"):
+        Predictions.create(tmp_path, other)
+    found = Predictions.create(tmp_path, other, overwrite=True)
+    assert found.ids == []
+    assert not (tmp_path / "probabilities").exists()
+    assert (tmp_path / "notes.txt").read_text() == "mine"
+
+
+def test_an_unknown_case_or_a_wrong_shape_is_refused(tmp_path: Path, info: Info) -> None:
+    made = Predictions.create(tmp_path, info)
+    with pytest.raises(DataError, match="no case 'z'"):
+        made.prob("z")
+    with pytest.raises(ValueError, match="for a case"):
+        made.add("a.png", answer((4, 7)))
+
+
+def test_the_header_says_all_that_is_needed_to_do_it_again(tmp_path: Path, info: Info) -> None:
+    Predictions.create(tmp_path, info)
+    found = json.loads((tmp_path / "prediction.json").read_text())
+    assert {
+        "recipe", "recipe_digest", "bundles", "members", "predict", "tile", "precision",
+        "versions", "decision", "cases",
+    } <= found.keys()  # fmt: skip
+    assert {"views", "overlap", "window", "mean_of"} <= found["predict"].keys()
+
+
+def test_the_digest_of_several_files_depends_on_their_order(tmp_path: Path) -> None:
+    names = []
+    for name in "ab":
+        (tmp_path / name).write_text(name)
+        names.append(str(tmp_path / name))
+    assert source_digest(names) != source_digest(names[::-1])
+    # printf a | sha256sum
+    assert source_digest(names[:1]).startswith("ca978112ca1bbdca")

@@ -1,0 +1,268 @@
+"""Volumes streamed to disk: the same as in memory, whatever their size, killed or not."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lamina.data.network_input.normalise import Fixed, PerCase
+from lamina.errors import DataError, RecipeError
+from lamina.files import digest
+from lamina.geometry.region import Region
+from lamina.prediction.engine import Member, Place, predict_case, stream_case
+from lamina.prediction.streaming import slabs
+from lamina.prediction.streaming.ledger import LEDGER
+from lamina.prediction.streaming.zarr_store import Store
+from lamina.recipe.recipe import Recipe
+from lamina.volume import ArrayVolume
+
+CPU = torch.device("cpu")
+LOGITS = dict.fromkeys(("views", "tiles", "members", "axes"), "logit")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+
+
+def conv(seed: int, outputs: int = 1, inputs: int = 1) -> nn.Module:
+    torch.manual_seed(seed)
+    return nn.Conv2d(inputs, outputs, 3, padding=1)
+
+
+def recipe(axes: str, *, names: int = 1, context: int = 0, **options: object) -> Recipe:
+    return Recipe.model_validate(
+        {
+            "name": "test",
+            "task": {
+                "kind": "multiclass" if names > 1 else "binary",
+                "names": [f"c{k}" for k in range(names)],
+            },
+            "data": {"kind": "folder"},
+            "network": {"kind": "unet"},
+            "loss": [{"kind": "bce"}],
+            "stages": [{"epochs": 1}],
+            "frame": {"size": [32, 32], "slices": {"axes": axes, "context": context}},
+            "predict": {"views": "flip_x", "overlap": 0.25, **options},
+        }
+    )
+
+
+def volume(*shape: int, seed: int = 0) -> ArrayVolume:
+    rng = np.random.default_rng(seed)
+    return ArrayVolume(rng.integers(0, 256, (1, *shape), np.uint8), "zyx", "rock")
+
+
+def place(folder: Path, **more: Any) -> Place:
+    return Place(folder / "work", folder / "a.zarr", "plan", **more)
+
+
+def streamed(folder: Path, *args: Any, **more: Any) -> NDArray[Any]:
+    stream_case(*args, place=place(folder, **more), device=CPU)
+    return Store.open(folder / "a.zarr").read()
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    st.tuples(st.integers(1, 19), st.integers(1, 19), st.integers(1, 19)),
+    st.sampled_from(["z", "y", "x", "zy", "xz", "yx", "zyx", "xyz", "yxz"]),
+    st.sampled_from([0, 1, 3]),
+    st.sampled_from([1, 3]),
+    st.sampled_from([2_000, 10_000, 2**20]),
+)
+def test_it_is_the_answer_in_memory_rounded_once(
+    tmp_path_factory: pytest.TempPathFactory,
+    shape: tuple[int, int, int],
+    axes: str,
+    context: int,
+    names: int,
+    budget: int,
+) -> None:
+    rock, wanted = volume(*shape), recipe(axes, names=names, context=context)
+    member = Member(conv(0, names, 2 * context + 1), PerCase(how="standard"))
+    whole = predict_case(rock, [member], wanted, device=CPU)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slabs, "BUDGET", budget)
+        found = streamed(tmp_path_factory.mktemp("s"), rock, [member], wanted)
+    assert found.dtype == np.float16
+    np.testing.assert_array_equal(found, whole.astype(np.float16))
+
+
+@pytest.mark.parametrize("names", [1, 3])
+def test_FAULT_14_logits_of_all_axes_have_one_mean(tmp_path: Path, names: int) -> None:
+    """FAULT-14: mean of logits over members, views and axes, then the most probable class."""
+    rock, net = volume(9, 12, 7), conv(3, names)
+    found = streamed(
+        tmp_path, rock, [Member(net, Fixed())], recipe("zyx", names=names, mean_of=LOGITS)
+    )
+    with torch.inference_mode():
+        voxels = torch.from_numpy(rock.array[0].astype(np.float32) / 255)
+        total = torch.zeros(names, 9, 12, 7)
+        for at in range(3):
+            height, width = voxels.movedim(at, 0).shape[1:]
+            mirror = _mirrored(voxels.movedim(at, 0), 32)
+            answers = (net(mirror) + net(mirror.flip(3)).flip(3)) / 2
+            top, left = (32 - height) // 2, (32 - width) // 2
+            answers = answers[:, :, top : top + height, left : left + width]
+            total += answers.movedim(1, 0).movedim(1, at + 1) / 3
+        slow = total.softmax(0) if names > 1 else total.sigmoid()
+    np.testing.assert_allclose(found, slow.numpy(), atol=6e-4)
+    whole = predict_case(
+        rock, [Member(net, Fixed())], recipe("zyx", names=names, mean_of=LOGITS), device=CPU
+    )
+    np.testing.assert_allclose(whole, slow.numpy(), atol=2e-6)
+
+
+def _mirrored(planes: Tensor, size: int) -> Tensor:
+    array = planes.numpy()
+    width = [((size - n) // 2, size - n - (size - n) // 2) for n in array.shape[1:]]
+    return torch.from_numpy(np.pad(array, [(0, 0), *width], mode="reflect"))[:, None]
+
+
+def test_values_of_restore_are_kept_in_float32(tmp_path: Path) -> None:
+    wanted = recipe("zx").model_copy(
+        update={"task": recipe("z").task.model_copy(update={"kind": "restore"})}
+    )
+    rock, member = volume(5, 20, 11), Member(conv(1), Fixed(scale=1))
+    found = streamed(tmp_path, rock, [member], wanted, dtype=np.float32)
+    np.testing.assert_array_equal(found, predict_case(rock, [member], wanted, device=CPU))
+
+
+def test_a_slab_is_read_once_with_its_neighbours(tmp_path: Path) -> None:
+    read: list[tuple[int, ...]] = []
+
+    class Watched(ArrayVolume):
+        def read(self, region: Region) -> NDArray[Any]:
+            read.append((region.start[0], region.stop[0]))
+            return super().read(region)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slabs, "THICKEST", 4)
+        streamed(
+            tmp_path,
+            Watched(volume(11, 6, 5).array, "zyx"),
+            [Member(conv(0, inputs=3), Fixed())],
+            recipe("z", context=1),
+        )
+    assert read == [(0, 5), (3, 9), (7, 11)]
+
+
+POINTS = [
+    *[("slab.before_ledger", n) for n in (1, 3, 4, 5)],
+    *[("slab.after_ledger", n) for n in (2, 3, 4, 5)],
+    *[("slab.after_removal", n) for n in (1, 2)],
+    *[("store.after_chunk", n) for n in (1, 2)],
+    *[(f"file.{name}", 2) for name in ("after_write", "before_rename", "after_rename")],
+]
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): digest(p) for p in folder.rglob("*") if p.is_file()}
+
+
+@pytest.mark.parametrize(("point", "passage"), POINTS)
+def test_killed_anywhere_and_run_again_it_gives_the_same_bytes(
+    tmp_path: Path, point: str, passage: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slabs, "THICKEST", 8)
+    rock, wanted, counts = volume(9, 6, 12), recipe("zyx"), list[int]()
+    members = [Member(conv(0), Fixed())]
+    streamed(tmp_path / "whole", rock, members, wanted)
+    monkeypatch.setenv("LAMINA_FAULT", f"{point}:{passage}")
+    child = multiprocessing.get_context("fork").Process(
+        target=stream_case,
+        args=(rock, members, wanted),
+        kwargs={"place": place(tmp_path / "killed"), "device": CPU},
+    )
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+    monkeypatch.delenv("LAMINA_FAULT")
+    stream_case(
+        rock, members, wanted, place=place(tmp_path / "killed"), device=CPU, progress=counts.append
+    )
+    assert tree(tmp_path / "killed" / "a.zarr") == tree(tmp_path / "whole" / "a.zarr")
+    assert sum(counts) == 9 + 6 + 12
+
+
+def test_what_is_done_is_not_done_again_and_what_is_damaged_is(tmp_path: Path) -> None:
+    rock, wanted, passes = volume(9, 6, 12), recipe("zyx"), list[int]()
+
+    class Counted(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            passes.append(len(x))
+            return x
+
+    def again() -> tuple[int, NDArray[Any]]:
+        passes.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(slabs, "THICKEST", 8)
+            found = streamed(tmp_path, rock, [Member(Counted(), Fixed())], wanted)
+        return len(passes) // 2, found  # two views
+
+    first, before = again()
+    assert first == 9 + 6 + 12
+    assert again()[0] == 0
+    chunk = tmp_path / "a.zarr/c/0/0/0/1"  # of slices 8 to 12 along x
+    chunk.write_bytes(chunk.read_bytes()[:-1])
+    number, found = again()
+    assert number == 9 + 6 + 4  # their sums over the other axes were removed
+    np.testing.assert_array_equal(found, before)
+    ledger = tmp_path / "work" / LEDGER
+    rows = ledger.read_text().splitlines(keepends=True)
+    ledger.write_text("".join(row for row in rows if '"axis": 2, "start": 0' not in row))
+    assert again()[0] == 9 + 6 + 8
+
+
+def test_work_of_another_plan_is_begun_anew(tmp_path: Path) -> None:
+    rock, wanted = volume(6, 7, 8), recipe("zy")
+    before = streamed(tmp_path, rock, [Member(conv(0), Fixed())], wanted)
+    other = Place(tmp_path / "work", tmp_path / "a.zarr", "other plan")
+    member = Member(conv(1), Fixed())
+    stream_case(rock, [member], wanted, place=other, device=CPU)
+    found = Store.open(tmp_path / "a.zarr").read()
+    assert not np.array_equal(found, before)
+    whole = predict_case(rock, [member], wanted, device=CPU)
+    np.testing.assert_array_equal(found, whole.astype(np.float16))
+
+
+def test_memory_does_not_grow_with_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Performance goal 2a: numpy's memory beside the volume itself, at two depths."""
+    monkeypatch.setattr(slabs, "BUDGET", 2**20)
+    peaks = []
+    for depth in (64, 256):
+        rock = volume(depth, 48, 48)
+        tracemalloc.start()
+        streamed_only(tmp_path / str(depth), rock)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.2 * peaks[0]
+    assert peaks[1] < 6 * 2**20  # the answer alone is 2.25 MiB in float32, 4 times over
+
+
+def streamed_only(folder: Path, rock: ArrayVolume) -> None:
+    wanted = recipe("zyx", tile=[64, 64])
+    stream_case(rock, [Member(conv(0), Fixed())], wanted, place=place(folder), device=CPU)
+
+
+def test_axes_that_do_not_fit_are_named_before_anything_is_written(tmp_path: Path) -> None:
+    rock, members = volume(4, 5, 6), [Member(nn.Identity(), Fixed())]
+    flat = recipe("z").model_copy(
+        update={"frame": recipe("z").frame.model_copy(update={"slices": None})}
+    )
+    with pytest.raises(RecipeError, match=r"axes 'zyx'.*frame\.slices"):
+        streamed(tmp_path, rock, members, flat)
+    with pytest.raises(DataError, match=r"frame\.slices names 't'"):
+        streamed(tmp_path, rock, members, recipe("t"))
+    assert not list(tmp_path.iterdir())

@@ -1,0 +1,270 @@
+"""The verb: honest, resumable, and not stopped by one bad image."""
+
+from __future__ import annotations
+
+import json
+import multiprocessing
+import signal
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from lamina.bundle import Bundle, KnownCase
+from lamina.data.readers import open_volume
+from lamina.errors import DataError, PartialError, RecipeError, ResourceError
+from lamina.evaluation.score import score
+from lamina.files import digest
+from lamina.outputs.submit import submit
+from lamina.prediction.engine import Member, predict_case
+from lamina.prediction.folder.predictions import Predictions
+from lamina.prediction.run import predict
+from lamina.result.decisions import Threshold
+from lamina.volume import ArrayVolume
+
+
+@pytest.fixture(scope="module")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder, rng = tmp_path_factory.mktemp("images"), np.random.default_rng(0)
+    for number, shape in enumerate([(40, 50), (20, 33), (64, 64), (1, 70)]):
+        pixels = rng.integers(0, 256, shape, np.uint8)
+        Image.fromarray(pixels).save(folder / f"i{number}.png")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def bundle(make: Any, images: Path) -> Bundle:
+    cases = {
+        "i0": KnownCase(sha256=(digest(images / "i0.png"),), fold=0),
+        "i1": KnownCase(sha256=(digest(images / "i1.png"),), fold=-1),
+    }
+    return make.bundle(cases)  # type: ignore[no-any-return]
+
+
+@pytest.fixture(scope="module")
+def saved(bundle: Bundle, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("run")
+    bundle.save(path / "bundle")
+    return path
+
+
+def tree(folder: Path) -> dict[str, str]:
+    return {str(p.relative_to(folder)): digest(p) for p in folder.rglob("*") if p.is_file()}
+
+
+def test_training_images_are_predicted_out_of_fold_and_others_by_all(
+    bundle: Bundle, saved: Path, images: Path, tmp_path: Path
+) -> None:
+    summary = predict([saved], [images], tmp_path / "pred", device="cpu")
+    assert summary["cases"] == summary["predicted"] == 4
+    assert summary["known"] == {"held_out": 1, "seen": 1, "new": 2}
+    assert summary["failed"] == []
+    json.dumps(summary, allow_nan=False)
+    found = Predictions.open(tmp_path / "pred")
+    members = [
+        Member(bundle.network(number), bundle.members[number].normalise) for number in range(2)
+    ]
+    for id, answering in (("i0", members[:1]), ("i1", members), ("i3", members)):
+        image = open_volume(images / f"{id}.png")
+        wanted = predict_case(image, answering, bundle.recipe, device=torch.device("cpu"))
+        np.testing.assert_allclose(found.prob(id), wanted, atol=1e-3)  # float16
+        assert found.case(id).members == tuple(f"fold{n}" for n in range(len(answering)))
+
+
+def test_the_same_command_again_does_nothing(saved: Path, images: Path, tmp_path: Path) -> None:
+    predict([saved], [images], tmp_path / "pred", device="cpu")
+    before = tree(tmp_path / "pred")
+    again = predict([saved], [images], tmp_path / "pred", device="cpu")
+    assert (again["kept"], again["predicted"]) == (4, 0)
+    assert tree(tmp_path / "pred") == before
+
+
+@pytest.mark.parametrize("passage", [3, 5, 8])
+def test_B01_killed_and_run_again_gives_the_same_bytes(
+    saved: Path, images: Path, tmp_path: Path, passage: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict([saved], [images], tmp_path / "whole", device="cpu", batch=2)
+    monkeypatch.setenv("LAMINA_FAULT", f"file.before_rename:{passage}")
+    child = multiprocessing.get_context("fork").Process(
+        target=predict,
+        args=([saved], [images], tmp_path / "pred"),
+        kwargs={"device": "cpu", "batch": 2},
+    )
+    child.start()
+    child.join(120)
+    assert child.exitcode == -signal.SIGKILL
+    monkeypatch.delenv("LAMINA_FAULT")
+    again = predict([saved], [images], tmp_path / "pred", device="cpu", batch=2)
+    assert again["kept"] >= (passage - 2) // 2
+    assert again["kept"] + again["predicted"] + again["redecided"] == 4
+    assert tree(tmp_path / "pred") == tree(tmp_path / "whole")
+
+
+def test_a_tuned_decision_only_makes_masks_again(
+    bundle: Bundle, images: Path, tmp_path: Path
+) -> None:
+    bundle.save(tmp_path / "bundle")
+    predict([tmp_path / "bundle"], [images], tmp_path / "pred", device="cpu")
+    bundle.with_decision(Threshold(threshold=0.4), {}).save(tmp_path / "bundle")
+    again = predict([tmp_path / "bundle"], [images], tmp_path / "pred", device="cpu")
+    assert (again["redecided"], again["predicted"]) == (4, 0)
+    found = Predictions.open(tmp_path / "pred")
+    np.testing.assert_array_equal(found.stored_mask("i2"), found.prob("i2") > 0.4)
+
+
+def test_B05_other_weights_are_refused_unless_overwritten(
+    make: Any, saved: Path, images: Path, tmp_path: Path
+) -> None:
+    predict([saved], [images], tmp_path / "pred", device="cpu")
+    make.bundle(seed=7).save(tmp_path / "other")
+    with pytest.raises(RecipeError, match=r"another plan \(bundles\)"):
+        predict([tmp_path / "other"], [images], tmp_path / "pred", device="cpu")
+    anew = predict([tmp_path / "other"], [images], tmp_path / "pred", device="cpu", overwrite=True)
+    assert anew["predicted"] == 4
+
+
+def test_B09_one_bad_image_does_not_stop_the_others(
+    saved: Path, images: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for path in images.iterdir():
+        (folder / path.name).write_bytes(path.read_bytes())
+    (folder / "bad.png").write_bytes((images / "i2.png").read_bytes()[:200])
+    Image.fromarray(np.zeros((8, 8, 3), np.uint8)).save(folder / "blue.png")
+    pixels = np.zeros((8, 8, 3), np.uint8)
+    pixels[..., 2] = 200
+    Image.fromarray(pixels).save(folder / "blue.png")  # colours where the recipe wants grey
+    with pytest.raises(PartialError, match="4 cases are done, 2 could not be read") as caught:
+        predict([saved], [folder], tmp_path / "pred", device="cpu")
+    assert "bad.png" in str(caught.value)
+    assert "blue.png" in str(caught.value)
+    assert Predictions.open(tmp_path / "pred").ids == ["i0", "i1", "i2", "i3"]
+
+
+def test_the_only_image_being_bad_is_an_error_of_data(saved: Path, tmp_path: Path) -> None:
+    (tmp_path / "bad.png").write_bytes(b"")
+    with pytest.raises(DataError, match="is empty"):
+        predict([saved], [tmp_path / "bad.png"], tmp_path / "pred", device="cpu")
+
+
+def test_several_bundles_answer_together(
+    make: Any, bundle: Bundle, saved: Path, images: Path, tmp_path: Path
+) -> None:
+    other = make.bundle(seed=5)
+    other.write_zip(tmp_path / "other.zip")
+    image = images / "i2.png"
+    summary = predict([saved, tmp_path / "other.zip"], [image], tmp_path / "pred", device="cpu")
+    assert summary["members"] == ["0:fold0", "0:fold1", "1:fold0", "1:fold1"]
+    members = [
+        Member(one.network(number), one.members[number].normalise)
+        for one in (bundle, other)
+        for number in range(2)
+    ]
+    wanted = predict_case(open_volume(image), members, bundle.recipe, device=torch.device("cpu"))
+    found = Predictions.open(tmp_path / "pred").prob("i2")
+    np.testing.assert_allclose(found, wanted, atol=1e-3)
+
+
+def test_a_volume_is_predicted_slice_by_slice(make: Any, tmp_path: Path) -> None:
+    voxels = np.random.default_rng(0).integers(0, 256, (5, 40, 36), np.uint8)
+    tifffile.imwrite(tmp_path / "raw.tif", voxels)
+    known = {
+        f"raw[z{a}-{b}]": KnownCase(sha256=(digest(tmp_path / "raw.tif"),), fold=fold)
+        for a, b, fold in ((0, 3, -1), (3, 5, 0))
+    }
+    slices = {"size": [32, 32], "channels": 1, "slices": {"axes": "zy"}}
+    made = make.bundle(known, data={"kind": "volume_pairs"}, frame=slices)
+    made.save(tmp_path / "bundle")
+    summary = predict([tmp_path / "bundle"], [tmp_path / "raw.tif"], tmp_path / "p", device="cpu")
+    assert summary["known"] == {"partly_seen": 1}
+    found = Predictions.open(tmp_path / "p")
+    assert found.prob("raw").shape == (2, 5, 40, 36)
+    assert found.stored_mask("raw").shape == (2, 5, 40, 36)
+
+
+def test_M04_too_little_memory_is_said_before_any_work(
+    saved: Path, images: Path, tmp_path: Path
+) -> None:
+    with pytest.raises(ResourceError, match=r"--memory 10M is too little"):
+        predict([saved], [images], tmp_path / "pred", device="cpu", memory=10 * 2**20)
+    assert not (tmp_path / "pred" / "probabilities").exists()
+
+
+def test_an_unknown_policy_is_refused(saved: Path, images: Path, tmp_path: Path) -> None:
+    with pytest.raises(RecipeError, match="--members is 'best'"):
+        predict([saved], [images], tmp_path, members="best")  # type: ignore[arg-type]
+
+
+def test_inputs_are_only_read(saved: Path, images: Path, tmp_path: Path) -> None:
+    before = tree(images), tree(saved)
+    predict([saved], [images], tmp_path / "pred", device="cpu")
+    assert (tree(images), tree(saved)) == before
+
+
+def restoring(make: Any, folder: Path, data: dict[str, Any], **frame: Any) -> Path:
+    """Save a run that restores, its decision to truncate to bytes."""
+    bundle = make.bundle(
+        task={"kind": "restore", "names": ["clean"], "unit": 255.0},
+        data=data,
+        frame={"size": [32, 32], **frame},
+        loss=[{"kind": "mse"}],
+        monitor={"kind": "mse"},
+        metric={"kind": "psnr"},
+        decide={"kind": "as_is"},
+        submit={"kind": "slices_npz"},
+    )
+    bundle.save(folder / "bundle")
+    return folder
+
+
+def test_noise_17_only_the_slices_asked_for_are_predicted_each_by_its_own_axis(
+    make: Any, tmp_path: Path
+) -> None:
+    """NOISE-17: six slices of each volume, written as 8 bits; scored against their truth."""
+    data = {"kind": "volume_pairs", "image": "noisy.npy", "target": "clean.npy"}
+    run = restoring(make, tmp_path / "run", data, slices={"axes": "yx"})
+    cubes = np.random.default_rng(0).random((2, 36, 40, 44)).astype(np.float32)
+    (tmp_path / "data" / "v").mkdir(parents=True)
+    for name, cube in zip(("noisy", "clean"), cubes, strict=True):
+        np.save(tmp_path / "data" / "v" / f"{name}.npy", cube)
+    out = tmp_path / "pred"
+    options: dict[str, Any] = {"slices": (0.25, 0.5, 0.75), "device": "cpu", "progress": False}
+    summary = predict([run], [tmp_path / "data"], out, **options)
+    assert summary["cases"] == summary["predicted"] == 6
+    assert predict([run], [tmp_path / "data"], out, **options)["kept"] == 6
+    found = Predictions.open(out)
+    assert found.ids == [
+        f"v/{axis}{n:04d}" for axis, ns in (("y", (10, 20, 30)), ("x", (11, 22, 33))) for n in ns
+    ]
+    crew = Bundle.load(run / "bundle")
+    members = [Member(crew.network(n), crew.members[n].normalise) for n in range(len(crew.members))]
+    plane = ArrayVolume(cubes[:1, :, 20])
+    alone = predict_case(plane, members, crew.recipe, device=torch.device("cpu"))
+    np.testing.assert_allclose(found.prob("v/y0020"), alone, atol=1e-5)
+    np.testing.assert_allclose(found.stored_mask("v/y0020"), 255 * alone, atol=1e-2)
+    assert score(out, tmp_path / "data")["cases"] == 6
+    assert submit(out, tmp_path / "s.npz")["rows"] == 6
+    with np.load(tmp_path / "s.npz") as archive:
+        wanted = np.clip(alone[0].T, 0, 1) * 255
+        assert np.abs(archive["v_gt.npy-x_1"].astype(float) - np.floor(wanted)).max() <= 1
+    with pytest.raises(RecipeError, match="another plan"):
+        predict([run], [tmp_path / "data"], out, device="cpu", progress=False)
+
+
+def test_clean_images_can_be_predicted_with_the_recipe_s_noise_on_them(
+    make: Any, images: Path, tmp_path: Path
+) -> None:
+    """What is restored from is the noisy image, with the deviation declared."""
+    data = {"kind": "corrupt", "noise": [{"kind": "gaussian", "sigma": 25}]}
+    run = restoring(make, tmp_path / "run", data)
+    for name, corrupt in (("noisy", True), ("clean", False)):
+        predict([run], [images], tmp_path / name, corrupt=corrupt, device="cpu", progress=False)
+    noisy, clean = (Predictions.open(tmp_path / name) for name in ("noisy", "clean"))
+    assert (noisy.prob("i0") != clean.prob("i0")).mean() > 0.9
+    found = score(tmp_path / "noisy", images)
+    assert found["baseline_input"] == pytest.approx(20 * np.log10(255 / 25), abs=0.5)

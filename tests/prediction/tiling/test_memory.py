@@ -1,0 +1,92 @@
+"""Memory kept, measured and shared out."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch import nn
+
+from lamina.errors import ResourceError
+from lamina.prediction.tiling.memory import (
+    activations,
+    available_memory,
+    batch_size,
+    fit_batch,
+    is_out_of_memory,
+    keep_memory,
+    used_memory,
+)
+
+GLIBC = platform.libc_ver()[0] == "glibc"
+
+
+def test_keeping_memory_may_be_asked_for_twice() -> None:
+    assert keep_memory() == keep_memory() == GLIBC
+
+
+@pytest.mark.skipif(not GLIBC, reason="only glibc gives memory back so eagerly")
+def test_kept_memory_takes_no_fresh_pages() -> None:
+    code = """
+import resource, sys, numpy as np
+from lamina.prediction.tiling.memory import keep_memory
+if sys.argv[1] == "keep": keep_memory()
+def faults():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for n in range(4):
+    begun = faults()
+    np.ones(2**25, np.uint8); np.ones(2**25, np.uint8)
+print(faults() - begun)
+"""
+
+    def count(mode: str) -> int:
+        command = [sys.executable, "-c", code, mode]
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+        return int(done.stdout)
+
+    kept = count("keep")
+    assert kept < 200  # 64 MiB are 16384 pages
+    assert count("leave") > kept
+
+
+def test_memory_of_this_machine_is_told_in_bytes() -> None:
+    assert 2**20 < available_memory() < 2**50
+    assert 2**20 < used_memory() < 2**40
+
+
+def test_activations_are_the_sum_of_all_outputs() -> None:
+    network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1))
+    sample = torch.zeros(1, 1, 10, 10)
+    assert activations(network, sample, None) == 4 * 100 * (1 + 4 + 4 + 2)
+    half = activations(network, sample, torch.bfloat16)
+    assert half == 4 * 100 + 2 * 100 * (4 + 4 + 2)
+
+
+def test_batches_fit_the_limit() -> None:
+    assert fit_batch(100, 1000, 1350) == 3
+    assert fit_batch(100, 1000, 10**9) == 8
+    assert fit_batch(100, 1000, 10**9, most=2) == 2
+
+
+@pytest.mark.parametrize(
+    ("tiles", "most", "size"), [(1, 8, 1), (3, 8, 3), (9, 8, 5), (49, 8, 7), (25, 8, 5), (7, 1, 1)]
+)
+def test_one_size_of_batch_leaves_little_padding(tiles: int, most: int, size: int) -> None:
+    assert batch_size(tiles, most) == size
+
+
+def test_M04_too_little_memory_names_the_smallest_that_works() -> None:
+    with pytest.raises(ResourceError, match=r"--memory 100M is too little.*needs 301M"):
+        fit_batch(101 * 2**20, 200 * 2**20, 100 * 2**20)
+    assert fit_batch(101 * 2**20, 200 * 2**20, 301 * 2**20) == 1
+
+
+def test_what_counts_as_out_of_memory() -> None:
+    said = "[enforce fail at alloc_cpu.cpp] DefaultCPUAllocator: can't allocate memory: you tried"
+    assert is_out_of_memory(torch.OutOfMemoryError("CUDA out of memory"))
+    assert is_out_of_memory(RuntimeError(said))
+    assert is_out_of_memory(MemoryError())
+    assert not is_out_of_memory(RuntimeError("shapes differ"))

@@ -1,0 +1,49 @@
+"""Which tiles are answered, against looking at every tile."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lamina.errors import DataError
+from lamina.geometry.tiling.grid import TileGrid
+from lamina.prediction.tiling import valid_tiles as area
+from lamina.prediction.tiling.valid_tiles import tiles_inside
+from lamina.volume import ArrayVolume
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    st.integers(1, 40),
+    st.integers(1, 40),
+    st.integers(1, 16),
+    st.integers(1, 16),
+    st.booleans(),
+    st.booleans(),
+    st.integers(0, 99),
+)
+def test_INK_22_tiles_without_a_pixel_of_the_mask_are_skipped(
+    height: int, width: int, tile: int, step: int, centred: bool, beyond: bool, seed: int
+) -> None:
+    """INK-22: every other tile is answered, in the order of the lattice."""
+    rng = np.random.default_rng(seed)
+    mask = rng.random((height, width)) < rng.choice([0.0, 0.01, 0.2])
+    grid = TileGrid((height, width), (tile, tile), (min(step, tile),) * 2, centred, beyond)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(area, "_ROWS", 7)
+        found = tiles_inside(grid, ArrayVolume(mask[None].astype(np.uint8) * 255))
+    wanted = [
+        number for number, region in enumerate(grid) if mask[region.clip(mask.shape).slices].any()
+    ]
+    assert found == (wanted or [0])
+
+
+def test_without_an_area_all_tiles_are_answered() -> None:
+    assert tiles_inside(TileGrid((9, 9), (4, 4), (4, 4)), None) == list(range(9))
+
+
+def test_an_area_of_another_size_is_refused() -> None:
+    with pytest.raises(DataError, match=r"\(8, 9\), the image \(9, 9\)"):
+        tiles_inside(TileGrid((9, 9), (4, 4), (4, 4)), ArrayVolume(np.ones((1, 8, 9), np.uint8)))

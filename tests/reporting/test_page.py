@@ -1,0 +1,115 @@
+"""The page of a small run: what it shows, that names are text, that nothing is fetched."""
+
+from __future__ import annotations
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from lamina.data.prepare.pair_quality import write_quality
+from lamina.errors import DataError
+from lamina.reporting import page as page_module
+from lamina.reporting.page import report
+
+
+class Tags(HTMLParser):
+    """Collects tags and addresses."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.addresses: list[str] = []
+        self.text = ""
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.addresses += [value or "" for name, value in attrs if name in ("src", "href")]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+def read(path: Path) -> Tags:
+    tags = Tags()
+    tags.feed(path.read_text(encoding="utf-8"))
+    return tags
+
+
+def test_the_page_is_offline_and_small_and_names_are_text(run_folder: Path) -> None:
+    path = report(run_folder)
+    assert path == run_folder / "report.html"
+    assert path.stat().st_size < page_module.LARGEST
+    found = read(path)
+    assert "script" not in found.tags
+    assert "i" in found.tags  # legend dots, none of them from a class name
+    assert all(one.startswith(("data:image/", "#")) for one in found.addresses)
+    assert "<b>&$x.png" in found.text
+    assert "<i>pit</i>" in found.text
+    assert "url(" not in path.read_text(encoding="utf-8")
+
+
+def test_it_shows_scores_folds_thresholds_curves_and_cases(run_folder: Path) -> None:
+    found = read(report(run_folder))
+    for words in ("Scores of held-out cases", "By fold", "Thresholds", "monitor", "Every value"):
+        assert words in found.text
+    cases = found.text[found.text.index("The worst cases") :]
+    assert re.findall(r"[a-e]\.png", cases)[:2] in (["b.png", "e.png"], ["e.png", "b.png"])
+    # 4 panels of 6 cases, twice; a plot per class; monitor, loss and lr
+    assert found.tags.count("img") == 4 * 6 * 2 + 2 + 3
+
+
+def test_the_same_run_gives_the_same_bytes(run_folder: Path, tmp_path: Path) -> None:
+    first = report(run_folder, tmp_path / "one.html").read_bytes()
+    assert report(run_folder, tmp_path / "two.html").read_bytes() == first
+
+
+def test_without_data_or_tuning_the_page_says_what_is_missing(run_folder: Path) -> None:
+    (run_folder / "tune.json").unlink()
+    (run_folder.parent / "data").rename(run_folder.parent / "moved")
+    text = read(report(run_folder)).text
+    assert "is not there" in text
+    assert "Run lamina tune" in text
+    assert "The worst cases" not in text
+    assert "The worst cases" in read(report(run_folder, data=run_folder.parent / "moved")).text
+
+
+def test_a_volume_shows_its_most_telling_slice(volume_run: Path) -> None:
+    found = read(report(volume_run))
+    assert "raw[z3-6]" in found.text
+    assert "3 × 20 × 24, slice z = 4 · mitochondria · 100 pixels wrong" in found.text
+    assert "always trained on" in found.text
+
+
+def test_restored_values_have_scores_and_pictures_and_no_thresholds(restored_run: Path) -> None:
+    found = read(report(restored_run))
+    assert "By fold" in found.text
+    assert "The worst cases" in found.text
+    assert "Thresholds and" not in found.text
+
+
+def test_noise_3_pairs_left_out_are_told_and_nothing_is_to_be_tuned(restored_run: Path) -> None:
+    text = read(report(restored_run)).text
+    assert "left out" not in text
+    (restored_run / "tune.json").unlink(missing_ok=True)
+    values = {"a": 0.9, "b": 0.75, "c": 0.25}
+    write_quality(restored_run / "quality.csv", values, {"a", "b"})
+    text = read(report(restored_run)).text
+    assert "1 of 3 left out; similarities from 0.250 to 0.900, median 0.750" in text
+    assert "lamina tune" not in text
+
+
+def test_pictures_shrink_until_the_page_fits(
+    run_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = report(run_folder).stat().st_size
+    monkeypatch.setattr(page_module, "LARGEST", large)
+    monkeypatch.setattr(page_module, "_SIDES", (520, 24))
+    assert report(run_folder).stat().st_size < large
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="name a run folder"):
+        report(tmp_path)

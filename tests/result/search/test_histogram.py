@@ -1,0 +1,56 @@
+"""Counts of probabilities against a plain count, and the codes of thresholds."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+from numpy.typing import NDArray
+
+from lamina.result.search.histogram import CODES, VALUES, code_of, count
+from lamina.result.search.threshold import histogram as codes
+
+
+def test_every_value_in_order() -> None:
+    assert VALUES[0] == 0
+    assert VALUES[CODES - 1] == 1
+    assert (np.diff(VALUES) > 0).all()
+
+
+@settings(max_examples=50)
+@given(st.floats(0, 1), arrays(np.float16, 20, elements=st.floats(0, 1, width=16)))
+def test_a_threshold_and_its_code_select_the_same_pixels(
+    threshold: float, prob: NDArray[np.float16]
+) -> None:
+    chosen = prob.astype(np.float64) > VALUES[code_of(threshold)]
+    assert chosen.tolist() == (prob.astype(np.float64) > threshold).tolist()
+
+
+def test_by_hand_without_the_zeros() -> None:
+    prob = np.array([0.5, 0.5, -0.0, 1.0, 0.25], np.float16)
+    truth = np.array([True, False, True, True, False])
+    valid = np.array([True, True, True, False, True])
+    found = count(prob, truth, valid)
+    assert VALUES[found.codes].tolist() == [1.0, 0.5, 0.25]
+    assert found.area.tolist() == [1, 2, 1]
+    assert found.predicted.tolist() == [0, 2, 1]
+    assert found.positives.tolist() == [0, 1, 0]
+    assert (found.truth, found.highest) == (2, 1.0)
+
+
+def test_a_map_is_counted_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
+    rng = np.random.default_rng(1)
+    prob, truth = rng.random((7, 9)), rng.random((7, 9)) < 0.5
+    whole = count(prob, truth)
+    monkeypatch.setattr(codes, "_CHUNK", 5)
+    parts = count(prob, truth)
+    assert parts.positives.tolist() == whole.positives.tolist()
+    assert parts.area.tolist() == whole.area.tolist()
+
+
+@pytest.mark.parametrize("value", [-0.1, 1.001, np.nan, np.inf])
+def test_what_is_no_probability_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match=r"0\.\.1"):
+        count(np.array([0.5, value]), np.array([True, False]))

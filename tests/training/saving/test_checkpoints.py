@@ -1,0 +1,84 @@
+"""Which checkpoints stay, against a sorted list; files go only when no state names them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lamina.files import digest
+from lamina.model.metrics import DiceScore, MseScore
+from lamina.training.saving.checkpoints import Checkpoints, best_of
+from lamina.training.saving.state import Kept, Position
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 4), min_size=1, max_size=8), st.integers(1, 3), st.booleans())
+def test_the_best_few_stay_and_earlier_ones_win_ties(
+    tmp_path_factory: object, scores: list[int], keep: int, higher: bool
+) -> None:
+    folder: Path = tmp_path_factory.mktemp("kept")  # type: ignore[attr-defined]
+    checkpoints = Checkpoints(folder, keep, DiceScore() if higher else MseScore())
+    position = Position()
+    best: float | None = None
+    for epoch, score in enumerate(scores):
+        position.epoch = epoch
+        better = best is None or (score > best if higher else score < best)
+        assert checkpoints.offer(position, float(score), {"w": torch.tensor([epoch])}) is better
+        best = float(score) if better else best
+        checkpoints.drop_evicted(position)
+    sign = -1 if higher else 1
+    wanted = sorted(range(len(scores)), key=lambda epoch: (sign * scores[epoch], epoch))[:keep]
+    assert [one.epoch for one in position.kept] == wanted
+    assert {path.name for path in folder.iterdir()} == {one.file for one in position.kept}
+    assert all(digest(folder / one.file) == one.sha256 for one in position.kept)
+
+
+def test_validations_without_a_better_score_are_counted(tmp_path: Path) -> None:
+    checkpoints, position = Checkpoints(tmp_path, 1, DiceScore()), Position()
+    seen = []
+    for score in (0.2, 0.2, 0.1, 0.3, 0.3):  # SIIM-19: only strictly better counts
+        checkpoints.offer(position, score, {"w": torch.zeros(1)})
+        seen.append(position.stale)
+    assert seen == [0, 1, 2, 0, 1]
+
+
+def test_a_best_carried_in_is_replaced_only_by_a_strictly_better_epoch(tmp_path: Path) -> None:
+    """SIIM-19: a stage that never improves ends after its patience, and the earlier best stays."""
+    carried = Kept(0.5, 7, "epoch-0007.safetensors", "ab" * 32, "first")
+    checkpoints = Checkpoints(tmp_path / "second", 2, DiceScore())
+    position = Position(kept=[carried])
+    for epoch, (score, stale) in enumerate([(0.4, 1), (0.5, 2), (0.3, 3)]):
+        position.epoch = epoch
+        assert not checkpoints.offer(position, score, {"w": torch.zeros(1)})
+        assert position.stale == stale
+    assert position.kept[0] == carried
+    assert (position.kept[1].stage, position.kept[1].epoch) == ("second", 1)
+    position.epoch = 3
+    assert checkpoints.offer(position, 0.6, {"w": torch.zeros(1)})
+    assert [one.stage for one in position.kept] == ["second", "first"]
+
+
+def test_files_of_the_same_name_from_another_stage_or_run_never_count(tmp_path: Path) -> None:
+    """SIIM-20: which files count stands in the position, with the stage that made them."""
+    folder = tmp_path / "second"
+    checkpoints = Checkpoints(folder, 2, DiceScore())
+    position = Position(members={"first": [Kept(0.9, 5, "epoch-0005.safetensors", "", "first")]})
+    folder.mkdir()
+    for stale in ("epoch-0005.safetensors", "epoch-0009.safetensors"):
+        (folder / stale).write_bytes(b"of an earlier run")
+    checkpoints.offer(position, 0.1, {"w": torch.zeros(1)})
+    checkpoints.drop_evicted(position)
+    assert [path.name for path in folder.iterdir()] == ["epoch-0000.safetensors"]
+    assert [one.file for one in position.kept] == ["epoch-0000.safetensors"]
+
+
+def test_the_best_of_all_stages_is_by_score_and_the_earlier_of_equals() -> None:
+    left = {
+        name: [Kept(score, 0, "", "", name)]
+        for name, score in {"a": 0.2, "b": 0.7, "c": 0.7, "d": 0.1}.items()
+    }
+    assert best_of(Position(members=left), DiceScore()).stage == "b"
+    assert best_of(Position(members=left), MseScore()).stage == "d"

@@ -1,0 +1,72 @@
+"""Batches are mixed by what they are called, whoever made them."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+import torch
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tiny import tiny
+
+from lamina.errors import RecipeError
+from lamina.training.dataset import open_data
+from lamina.training.saving.state import Position
+from lamina.training.stage.context import Job
+from lamina.training.stage.loader import Batch, batches, epoch_of
+from lamina.training.stage.mixing import mix_batch
+
+torch.set_num_threads(1)
+MIX = "train.mix=[{kind: cutmix, p: 0.8}, {kind: mixup, p: 0.5}, {kind: copy_paste, p: 0.5}]"
+
+
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
+def test_the_number_of_workers_changes_nothing_and_neither_does_going_on(tmp_path: Path) -> None:
+    """Issue 7: mixed batches are equal for 0 and 2 loader processes, and after an interruption."""
+    recipe = tiny(tmp_path, MIX)
+    opened, stage = open_data(recipe, tmp_path), recipe.stages[0]
+    cases = recipe.frame.planes(opened.training(0))
+    normalise = recipe.frame.normalise.fit(cases)
+    epoch = epoch_of(opened.recipe, opened.task, cases, normalise, stage, 1)
+    job = cast("Job", SimpleNamespace(recipe=opened.recipe, task=opened.task))
+    groups = [[0, 1, 2], [3, 4, 5], [1, 3]]
+
+    def run(begin: int, workers: int) -> list[Batch]:
+        made = enumerate(batches(epoch, groups[begin:], workers=workers), begin)
+        return [mix_batch(job, stage, Position(epoch=1, batch=n), one) for n, one in made]
+
+    alone, helped, later = run(0, 0), run(0, 2), run(2, 0)
+    for a, b in zip([*alone, alone[2]], [*helped, *later], strict=True):
+        for name in ("image", "target", "valid"):
+            assert torch.equal(getattr(a, name), getattr(b, name))
+    plain = list(batches(epoch, groups, workers=0))
+    assert not any(torch.equal(a.image, b.image) for a, b in zip(alone, plain, strict=True))
+
+
+def test_without_an_option_a_batch_is_left_alone(tmp_path: Path) -> None:
+    recipe = tiny(tmp_path)
+    batch = Batch(*(torch.zeros(2, 1, 4, 4) for _ in range(3)))
+    job: Any = SimpleNamespace(recipe=recipe)
+    assert mix_batch(job, recipe.stages[0], Position(), batch) is batch
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ((MIX, "train.batch=1"), "batch is 1; set it to 2 or more"),
+        (
+            (MIX, "task={kind: restore}", "loss=[{kind: mse}]", "monitor={kind: psnr}"),
+            "mix has copy_paste, which is for masks",
+        ),
+    ],
+)
+def test_what_cannot_be_mixed_is_refused(
+    tmp_path: Path, changes: tuple[str, ...], message: str
+) -> None:
+    with pytest.raises(RecipeError, match=message):
+        tiny(tmp_path, *changes)

@@ -1,0 +1,120 @@
+"""Scores of held-out answers against Dice by hand, over one decision and over several."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from skimage.metrics import structural_similarity
+from torch import nn
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from tiny import tiny
+
+from lamina.data.case import Case
+from lamina.prediction.engine import Member
+from lamina.seeding import rng
+from lamina.task import Task
+from lamina.training.stage.validate import Judged, Trial, validate
+from lamina.volume import ArrayVolume
+
+TASK = Task(kind="binary", names=("air",))
+BINARY = ("task={kind: binary}", "monitor={kind: dice, over: image, empty: one}")
+
+
+def dice(mask: NDArray[np.bool_], truth: NDArray[np.bool_]) -> float:
+    whole = int(mask.sum()) + int(truth.sum())
+    return 1.0 if whole == 0 else 2 * int((mask & truth).sum()) / whole
+
+
+def some(count: int) -> list[tuple[Case, NDArray[np.float32]]]:
+    found = []
+    for number in range(count):
+        chance = rng(0, "validate", number)
+        truth = chance.random((1, 12, 12)) < (0.3 if number % 2 else 0.0)
+        prob = np.clip(truth * 0.4 + chance.random((1, 12, 12)) * 0.6, 0, 1).astype(np.float32)
+        image = ArrayVolume(np.zeros((1, 12, 12), np.uint8))
+        found.append((Case(str(number), str(number), image, ArrayVolume(truth)), prob))
+    return found
+
+
+def judged(folder: Path, answers: list[tuple[Case, NDArray[np.float32]]], *changes: str) -> Judged:
+    trial = Trial(tiny(folder, *BINARY, *changes), TASK)
+    for case, prob in answers:
+        trial.add(case, prob)
+    return trial.result()
+
+
+def test_without_decisions_the_threshold_is_one_half(tmp_path: Path) -> None:
+    answers = some(5)
+    found = judged(tmp_path, answers)
+    wanted = [dice(prob > 0.5, case.target.array) for case, prob in answers]  # type: ignore[union-attr]
+    assert (found.value, found.each) == (pytest.approx(np.mean(wanted)), ())
+
+
+def test_siim_17_21_25_the_best_of_several_decisions_counts_and_each_is_noted(
+    tmp_path: Path,
+) -> None:
+    """Best over all images together, not image by image; the mean is over images, not batches."""
+    answers, levels = some(7), (0.3, 0.5, 0.7, 0.9)
+    listed = ", ".join(f"{{kind: threshold, threshold: {level}}}" for level in levels)
+    found = judged(tmp_path, answers, f"judge=[{listed}]")
+    wanted = [
+        np.mean([dice(prob > level, case.target.array) for case, prob in answers])  # type: ignore[union-attr]
+        for level in levels
+    ]
+    assert found.each == pytest.approx(wanted)
+    assert found.value == pytest.approx(max(wanted))
+    assert len({round(float(one), 6) for one in wanted}) == len(levels)
+
+
+def test_a_held_out_volume_is_one_case_whatever_axes_it_is_cut_across(tmp_path: Path) -> None:
+    """The fault competition's score (section 6): 3-D Dice of each volume, then their mean."""
+    task = Task(kind="multiclass", names=("rock", "fault"))
+    options = (
+        "task={kind: multiclass, names: [rock, fault]}",
+        "frame.slices={axes: zy}",
+        "monitor={kind: dice, over: image, empty: one, ignore_first: true}",
+    )
+    trial, wanted, by_slice = Trial(tiny(tmp_path, *options), task), [], []
+    for number in range(3):
+        chance = rng(1, "validate", number)
+        truth = chance.random((5, 6, 7)) < (0.3 if number else 0.0)
+        prob = np.clip(truth * 0.4 + chance.random(truth.shape) * 0.6, 0, 1).astype(np.float32)
+        prob *= bool(number)  # nothing in the first, and nothing found: 1
+        image = ArrayVolume(np.zeros((1, *truth.shape), np.uint8), "zyx")
+        target = ArrayVolume(truth[None].astype(np.uint8), "zyx")
+        trial.add(Case(str(number), str(number), image, target), np.stack([1 - prob, prob]))
+        wanted.append(dice(prob > 0.5, truth))
+        by_slice += [dice(p > 0.5, t) for p, t in zip(prob, truth, strict=True)]
+    assert wanted[0] == 1
+    assert trial.result().value == pytest.approx(np.mean(wanted))
+    assert trial.result().value != pytest.approx(np.mean(by_slice))
+
+
+def test_noise_14_validation_may_look_at_a_few_slices_only(tmp_path: Path) -> None:
+    """NOISE-5, NOISE-14: slices at 25, 50 and 75 % of each axis, one score each, plain mean."""
+    cube = rng(2, "validate").random((8, 9, 10)).astype(np.float32)
+    clean = rng(3, "validate").random(cube.shape).astype(np.float32)
+    case = Case("v", "v", ArrayVolume(cube[None], "zyx"), ArrayVolume(clean[None], "zyx"))
+    options = (
+        "task={kind: restore, names: [clean]}",
+        "loss=[{kind: mse}]",
+        "frame={size: [64, 64], normalise: {kind: fixed, mean: 0, std: 1, scale: 1},"
+        " slices: {axes: zy, judge: [0.25, 0.5, 0.75]}}",
+        "monitor={kind: ssim}",
+        "metric={kind: ssim}",
+    )
+    recipe = tiny(tmp_path, *options)
+    member = Member(nn.Identity(), recipe.frame.normalise)
+    device = torch.device("cpu")
+    found = validate(recipe, recipe.task, [case], member, device=device, precision=None)
+    pairs = [(cube[z], clean[z]) for z in (2, 4, 6)]
+    pairs += [(cube[:, y], clean[:, y]) for y in (2, 4, 6)]
+    wanted = [structural_similarity(a, b, data_range=1) for a, b in pairs]
+    assert found.value == pytest.approx(np.mean(wanted), abs=1e-5)
