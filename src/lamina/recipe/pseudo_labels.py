@@ -10,17 +10,17 @@ from lamina.data.samplers import AnySampler, Mixed
 from lamina.spec import Spec
 
 
-class Pseudo(Spec):
+class Pseudo(Spec):  # STEEL-20
     """Images with labels of `lamina pseudo`, mixed into a stage; --pseudo says where they lie.
 
-    Batches then have a fixed composition, as the sampler ``mixed`` makes them (STEEL-20).
+    Batches then have a fixed composition, as the sampler ``mixed`` makes them.
     """
 
     share: float | None = Field(default=None, gt=0, lt=1)
     """Share of such images in a batch, before rounding to whole ones; null: as ``alpha`` says."""
 
-    alpha: float | None = None
-    """Move from their share of all images (0) to one half (1), or beyond: -0.15 is STEEL-20; null:
+    alpha: float | None = None  # STEEL-20: -0.15
+    """Move from their share of all images (0) to one half (1), or beyond; null:
     as ``share`` or the sampler says."""
 
     labels: Literal["soft", "hard"] = "soft"

@@ -40,13 +40,13 @@ class MeanOf(Spec):
     tiles: Level = "probability"
     """Between overlapping tiles."""
 
-    members: Pool = "probability"
+    members: Pool = "probability"  # STEEL-24
     """Between the members of an ensemble: logits, probabilities, or the root of the mean square
-    or third power of probabilities, which leans to the surest member (STEEL-24)."""
+    or third power of probabilities, which leans to the surest member."""
 
-    axes: Level = "probability"
+    axes: Level = "probability"  # FAULT-14
     """Between the axes that a volume is cut across; with logit everywhere the answer is the one
-    mean of all logits (FAULT-14)."""
+    mean of all logits."""
 
     @model_validator(mode="after")
     def _probabilities_stay_probabilities(self) -> Self:
@@ -78,20 +78,20 @@ class Predict(Spec):
     mean_of: MeanOf = MeanOf()
     """Average logits or probabilities at each level."""
 
-    border_tiles: Literal["moved", "beyond"] = "moved"
+    border_tiles: Literal["moved", "beyond"] = "moved"  # INK-22
     """Where the last tiles of a row or column lie: moved back to end at the border, or going on by
-    whole steps beyond it, where the value 0 is seen (INK-22)."""
+    whole steps beyond it, where the value 0 is seen."""
 
-    only_valid: bool = False
+    only_valid: bool = False  # INK-22, INK-23
     """Images that say where pixels count, such as by the mask of a fragment: answer there only.
-    Tiles without such a pixel are skipped, and the answer is 0 elsewhere (INK-22, INK-23)."""
+    Tiles without such a pixel are skipped, and the answer is 0 elsewhere."""
 
-    rounding: Literal["none", "uint8"] = "none"
-    """uint8: cut the probabilities of each member to 255ths before their mean (INK-26)."""
+    rounding: Literal["none", "uint8"] = "none"  # INK-26
+    """uint8: cut the probabilities of each member to 255ths before their mean."""
 
-    slices: tuple[Share, ...] = ()
+    slices: tuple[Share, ...] = ()  # NOISE-17
     """Predict only these slices of volumes along each axis of frame.slices, each an image of its
-    own answered by its own axis, at shares of the length such as 0.25 (NOISE-17); none: whole
+    own answered by its own axis, at shares of the length such as 0.25; none: whole
     volumes."""
 
     batch: int | None = Field(default=None, ge=1)
@@ -143,26 +143,25 @@ class Recipe(Spec):
     loss: tuple[AnyLoss, ...] = Field(min_length=1)
     """Parts of the loss; each has its weight."""
 
-    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)
-    """Share e by which targets leave 0 and 1 in every part: t becomes e + (1 - 2e) t (STEEL-12)."""
+    label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)  # STEEL-12
+    """Share e by which targets leave 0 and 1 in every part: t becomes e + (1 - 2e) t."""
 
-    loss_floor: float = Field(default=0.0, ge=0)
-    """Least value of the weighted sum of all parts; a batch below it teaches nothing (SIIM-13:
-    1e-5). 0: none."""
+    loss_floor: float = Field(default=0.0, ge=0)  # SIIM-13: 1e-5
+    """Least value of the weighted sum of all parts; a batch below it teaches nothing. 0: none."""
 
     stages: tuple[Stage, ...] = Field(min_length=1)
     """The stretches of training, in order."""
 
-    members: tuple[Variant, ...] = ()
-    """Different networks to train on the same folds and to join as one ensemble (FAULT-7); none:
+    members: tuple[Variant, ...] = ()  # FAULT-7
+    """Different networks to train on the same folds and to join as one ensemble; none:
     the recipe's own network only."""
 
     monitor: AnyMetric = DiceScore(over="pooled")
     """Chooses the best epoch, on whole held-out cases."""
 
-    judge: tuple[AnyDecision, ...] = ()
-    """Decisions that the monitor is tried with; the best of their scores counts (SIIM-24,
-    SIIM-25). None: a threshold of 0.5, the most probable class, or the values of restore."""
+    judge: tuple[AnyDecision, ...] = ()  # SIIM-24, SIIM-25
+    """Decisions that the monitor is tried with; the best of their scores counts.
+    None: a threshold of 0.5, the most probable class, or the values of restore."""
 
     predict: Predict = Predict()
     """How members are laid over images."""

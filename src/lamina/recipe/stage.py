@@ -19,21 +19,21 @@ STARTS = ("best", "bundle")
 """Words that ``start`` understands besides the names of earlier stages."""
 
 
-class Ema(Spec):
+class Ema(Spec):  # NOISE-13
     """An exponential moving average of the weights; validation and the member use it.
 
-    It is taken of what is learnt only: batch statistics are those of the newest weights (NOISE-13).
+    It is taken of what is learnt only: batch statistics are those of the newest weights.
     """
 
     decay: float = Field(default=0.999, gt=0, lt=1)
     """Share of the old average that stays at each optimiser step, or after each epoch."""
 
-    per: Literal["step", "epoch"] = "step"
+    per: Literal["step", "epoch"] = "step"  # NOISE-13: 0.3
     """What ``decay`` is said of. epoch: at each of its n optimiser steps decay^(1/n) stays, so that
-    the average reaches as far back for any number of images (NOISE-13: 0.3)."""
+    the average reaches as far back for any number of images."""
 
-    warmup: bool = True
-    """At step n let no more than (1 + n) / (10 + n) stay (NOISE-13)."""
+    warmup: bool = True  # NOISE-13
+    """At step n let no more than (1 + n) / (10 + n) stay."""
 
 
 class Stage(Spec):
@@ -42,18 +42,18 @@ class Stage(Spec):
     name: str = Field(default="main", pattern=r"^[a-z][a-z0-9_]*$")
     """What overrides and messages call it."""
 
-    start: str | None = None
+    start: str | None = None  # SIIM-18
     """Weights to begin from: an earlier stage by name; ``best``: the best that any earlier stage of
-    the fold left (SIIM-18); ``bundle``: a member named by ``lamina train --start``; null: the
+    the fold left; ``bundle``: a member named by ``lamina train --start``; null: the
     network's own."""
 
-    carry_best: bool = False
+    carry_best: bool = False  # SIIM-19
     """Begin with the best score of the earlier stages as the one to beat: only a strictly better
-    epoch takes its place, else that earlier member stays (SIIM-19)."""
+    epoch takes its place, else that earlier member stays."""
 
-    parts: tuple[str, ...] | None = Field(default=None, min_length=1)
+    parts: tuple[str, ...] | None = Field(default=None, min_length=1)  # SIIM-5
     """Learn only from these parts of the data, such as [main]; second-stage images are the part
-    stage_2 (SIIM-5); null: from all."""
+    stage_2; null: from all."""
 
     resize: tuple[int, int] | None = None
     """Rows and columns that whole images are resized to in this stage; null: as the frame says."""
@@ -67,8 +67,8 @@ class Stage(Spec):
     batch: int = Field(default=8, ge=1)
     """Samples per forward pass."""
 
-    accumulate: int = Field(default=1, ge=1)
-    """Batches per optimiser step; a trailing incomplete group takes a step too (not FAULT-9)."""
+    accumulate: int = Field(default=1, ge=1)  # not FAULT-9
+    """Batches per optimiser step; a trailing incomplete group takes a step too."""
 
     sampler: AnySampler = RandomCrop()
     """What is looked at in an epoch."""
@@ -106,12 +106,12 @@ class Stage(Spec):
     keep: int = Field(default=1, ge=1)
     """How many best checkpoints stay on disk."""
 
-    keep_last: bool = False
-    """Leave the weights of the stage's end as ``last.safetensors`` in its folder too (INK-21)."""
+    keep_last: bool = False  # INK-21
+    """Leave the weights of the stage's end as ``last.safetensors`` in its folder too."""
 
-    member: Literal["best", "last", "top", "soup"] = "best"
+    member: Literal["best", "last", "top", "soup"] = "best"  # SIIM-20, SIIM-27
     """Which weights leave the stage. top: every one of the ``keep`` best is a member, and their
-    answers are averaged (SIIM-20, SIIM-27); soup: the mean of their weights is one member, its
+    answers are averaged; soup: the mean of their weights is one member, its
     batch statistics taken anew from one pass over training batches."""
 
     @model_validator(mode="after")

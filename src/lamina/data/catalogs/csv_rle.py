@@ -33,8 +33,8 @@ SECOND_STAGE = "stage_2"
 _FOLDERS = ("train_images", "images", "train")
 
 
-class Second(Spec):
-    """Images that came later, such as the test set of a competition's first stage (SIIM-5)."""
+class Second(Spec):  # SIIM-5
+    """Images that came later, such as the test set of a competition's first stage."""
 
     images: str
     """Their folder below the data folder."""
@@ -43,15 +43,15 @@ class Second(Spec):
     """Their table below the data folder."""
 
 
-class CsvRle(Catalog):
+class CsvRle(Catalog):  # STEEL-2, SIIM-1, SIIM-2
     """One folder of images and one table of run-length codes, as competitions publish them.
 
-    ``severstal``, the steel competition in both generations of its table (STEEL-2): the older has
+    ``severstal``, the steel competition in both generations of its table: the older has
     the columns ``ImageId_ClassId`` ("name.jpg_3") and ``EncodedPixels``, a row for each class of
     each image and an empty cell for none; the newer has ``ImageId``, ``ClassId`` and
     ``EncodedPixels`` in any order, and rows only for defects. The file name is the id.
 
-    ``siim``, the X-ray competition (SIIM-1, SIIM-2): one class, columns ``ImageId`` and
+    ``siim``, the X-ray competition: one class, columns ``ImageId`` and
     ``EncodedPixels``, any number of rows for an image, whose masks unite, and -1 for none. Images
     (DICOM, PNG …) may lie in folders within the folder; the file name without suffix is the id.
 

@@ -29,8 +29,8 @@ from lamina.volume import Volume
 NAME = r"^[^/\\]+$"
 
 
-class Fragments(Catalog):
-    """Folders with a surface volume, a mask and an image of the ink (INK-1).
+class Fragments(Catalog):  # INK-1
+    """Folders with a surface volume, a mask and an image of the ink.
 
     Each folder below the data folder that holds ``image`` is a fragment, called by the folder's
     name; or the data folder itself is one. Its image has two axes and a channel for each layer of
@@ -54,14 +54,14 @@ class Fragments(Catalog):
     labels: str = Field(default="inklabels.png", pattern=NAME)
     """Name of the image whose pixels above 0 are ink."""
 
-    layers: tuple[int, int] | None = None
-    """First layer and the one after the last that are read, counted from 0 (INK-12: [20, 44]);
+    layers: tuple[int, int] | None = None  # INK-12: [20, 44]
+    """First layer and the one after the last that are read, counted from 0;
     null: all."""
 
-    parts: dict[str, Parts] = Field(default_factory=dict)
+    parts: dict[str, Parts] = Field(default_factory=dict)  # INK-11
     """Fragments to cut, by name: into ``equal_area``, which is three, or by rectangles [first row,
     last row, first column, last column] in shares of the sides or in pixels. The parts of 2 are
-    called 2a, 2b ... (INK-11)."""
+    called 2a, 2b ...."""
 
     dataset: str | None = None
     """Path of the array within a Zarr store or HDF5 file; null: the only one, or the full
@@ -70,8 +70,8 @@ class Fragments(Catalog):
     fill: Fill = "refuse"
     """Chunks of Zarr and HDF5 arrays that are not stored: refuse, or allow as empty ones."""
 
-    prepare: Flatten | None = None
-    """Align the layers of all fragments to those of one of them (INK-2 to INK-7); null: as they
+    prepare: Flatten | None = None  # INK-2 to INK-7
+    """Align the layers of all fragments to those of one of them; null: as they
     are stored."""
 
     unpack: Literal["once", "never"] = "once"

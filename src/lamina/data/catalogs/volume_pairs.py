@@ -27,7 +27,7 @@ from lamina.volume import Crop, Plane, Transposed, Volume
 Order = str | tuple[int, ...]
 
 
-class VolumePairs(Catalog):
+class VolumePairs(Catalog):  # FAULT-1
     """Pairs of an image volume and a target volume, found by two patterns.
 
     Where a file of the data folder itself matches ``image``, all pairs lie there; of several,
@@ -35,7 +35,7 @@ class VolumePairs(Catalog):
     image's name without its suffix.
 
     Otherwise each folder below the data folder holds one pair, the first match of each pattern
-    after sorting (FAULT-1), and the folder's name is the id.
+    after sorting, and the folder's name is the id.
 
     A Zarr store is a folder that counts as one file.
     """
@@ -65,38 +65,38 @@ class VolumePairs(Catalog):
     segy: Segy = Segy()
     """Where SEG-Y files say which trace belongs where."""
 
-    transpose: dict[str, Order] = Field(default_factory=dict)
-    """Images whose axes lie in another order than those of their targets, by id or pattern
-    (FAULT-2): the names of the image's axes as they are stored, such as yzx, or the order in
-    which numpy would transpose them, such as [1, 0, 2]."""
+    transpose: dict[str, Order] = Field(default_factory=dict)  # FAULT-2
+    """Images whose axes lie in another order than those of their targets, by id or
+    pattern: the names of the image's axes as they are stored, such as yzx, or the order in which
+    numpy would transpose them, such as [1, 0, 2]."""
 
-    exclude: tuple[str, ...] = ()
-    """Ids or patterns of volumes to leave out (FAULT-2)."""
+    exclude: tuple[str, ...] = ()  # FAULT-2
+    """Ids or patterns of volumes to leave out."""
 
-    shape: tuple[int, ...] | None = None
-    """Volumes of other shapes, in the order of the target's axes, are left out (FAULT-2)."""
+    shape: tuple[int, ...] | None = None  # FAULT-2
+    """Volumes of other shapes, in the order of the target's axes, are left out."""
 
-    opposite: Literal["as_stored", "transpose"] = "as_stored"
+    opposite: Literal["as_stored", "transpose"] = "as_stored"  # NOISE-1
     """What is done where a file's sides are those of ``shape`` in the opposite order: nothing, or
-    all its axes are turned round, in images and targets alike (NOISE-1)."""
+    all its axes are turned round, in images and targets alike."""
 
-    empty: Literal["keep", "drop"] = "keep"
+    empty: Literal["keep", "drop"] = "keep"  # FAULT-2
     """Volumes whose target has no foreground at all: keep them, or read all targets once and
-    drop these (FAULT-2)."""
+    drop these."""
 
-    stretch: Stretch | None = None
-    """Bring each volume to one range by its own numbers, measured once in a run (FAULT-3); null:
+    stretch: Stretch | None = None  # FAULT-3
+    """Bring each volume to one range by its own numbers, measured once in a run; null:
     values are those stored."""
 
-    stretch_target: Literal["no", "own", "shared"] = "no"
+    stretch_target: Literal["no", "own", "shared"] = "no"  # NOISE-6
     """Restore only: bring targets to 0..1 as well. own: by the target's own range, as released; the
     network then learns the change of scale, and what it restores stays a share of a range that
-    nobody knows (NOISE-6). shared: by the range of the image, so that files of what is restored
+    nobody knows. shared: by the range of the image, so that files of what is restored
     are in stored units again."""
 
-    prepare: Quality | None = None
-    """Leave out pairs whose image and target are too far apart, after folds are assigned
-    (NOISE-3); null: keep all."""
+    prepare: Quality | None = None  # NOISE-3
+    """Leave out pairs whose image and target are too far apart, after folds are assigned;
+    null: keep all."""
 
     unpack: Literal["once", "never"] = "once"
     """Volumes that are stored in packed chunks are unpacked once into the run folder, since

@@ -26,12 +26,12 @@ Array = NDArray[np.float64]
 Compose = Literal["in_order", "released"]
 
 
-class Flatten(Spec):
-    """Align the layers of fragments to those of one of them, the reference (INK-2 to INK-10).
+class Flatten(Spec):  # INK-2 to INK-10
+    """Align the layers of fragments to those of one of them, the reference.
 
     ``two_stage``, as published code has it: every tile of a fragment is shifted until its curve
-    meets the fragment's mean curve (INK-3), then the whole fragment is shifted and scaled until its
-    mean curve meets the reference's (INK-6). ``direct``, as its README has it: every tile is
+    meets the fragment's mean curve, then the whole fragment is shifted and scaled until its
+    mean curve meets the reference's. ``direct``, as its README has it: every tile is
     shifted and scaled until its curve meets the reference's. The reference's curve is that after
     its own first stage. Curves are normalised by the least and greatest value of their fragment's
     mean curve (``levels``).
@@ -55,45 +55,45 @@ class Flatten(Spec):
     """Normalised mean curve of the reference over ``slices``; found from the reference, and filled
     in when training begins, so that new fragments are aligned without it."""
 
-    slices: tuple[int, int] = (17, 48)
-    """First layer and the one after the last that are fitted (INK-3)."""
+    slices: tuple[int, int] = (17, 48)  # INK-3
+    """First layer and the one after the last that are fitted."""
 
-    levels: Literal["slices", "stack"] = "slices"
+    levels: Literal["slices", "stack"] = "slices"  # INK-3
     """Where the least and greatest value of a fragment's mean curve are looked for: within
-    ``slices`` (INK-3), or in all layers, which is fairer to fragments of different thickness if the
+    ``slices``, or in all layers, which is fairer to fragments of different thickness if the
     stack reaches beyond the papyrus on both sides."""
 
-    tile: int = Field(default=256, ge=1)
-    """Side of a tile in pixels of the shrunk fragment (INK-2)."""
+    tile: int = Field(default=256, ge=1)  # INK-2
+    """Side of a tile in pixels of the shrunk fragment."""
 
     step: int = Field(default=128, ge=1)
     """From one tile to the next in pixels of the shrunk fragment, at most ``tile``; the last one
     is moved back to the border."""
 
-    shrink: int = Field(default=2, ge=1)
-    """Every n-th pixel along rows and columns is measured (INK-2)."""
+    shrink: int = Field(default=2, ge=1)  # INK-2
+    """Every n-th pixel along rows and columns is measured."""
 
-    reach: int = Field(default=30, ge=1)
-    """Greatest shift either way, in layers (INK-4)."""
+    reach: int = Field(default=30, ge=1)  # INK-4
+    """Greatest shift either way, in layers."""
 
-    scales: tuple[float, float] = (0.1, 10.0)
-    """Least and greatest scale (INK-4)."""
+    scales: tuple[float, float] = (0.1, 10.0)  # INK-4
+    """Least and greatest scale."""
 
-    outliers: Literal["quantiles", "neighbours"] = "quantiles"
+    outliers: Literal["quantiles", "neighbours"] = "quantiles"  # INK-5
     """Which tiles are taken for outliers and interpolated from the others. quantiles: those outside
-    ``quantiles`` of all, wherever they are (INK-5). neighbours: those far from the median of the
+    ``quantiles`` of all, wherever they are. neighbours: those far from the median of the
     5 x 5 tiles around; better where a sheet wanders by more than its fit errs."""
 
-    quantiles: tuple[float, float] = (0.05, 0.95)
-    """With ``outliers: quantiles`` tiles whose shift or scale lies outside are outliers (INK-5)."""
+    quantiles: tuple[float, float] = (0.05, 0.95)  # INK-5
+    """With ``outliers: quantiles`` tiles whose shift or scale lies outside are outliers."""
 
     gaussian: float = Field(default=0.0, ge=0)
     """Deviation of a Gaussian that smooths the tiles' values after cleaning, in tiles; 0: none."""
 
-    compose: Compose = "in_order"
+    compose: Compose = "in_order"  # INK-7
     """How the stages of two_stage are joined. in_order: shift = shift of the fragment + its scale *
     shift of the tile, which is what doing one after the other comes to. released: shift of the tile
-    + shift of the fragment, as published (INK-7); the same where the fragment's scale is 1."""
+    + shift of the fragment, as published; the same where the fragment's scale is 1."""
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> Self:

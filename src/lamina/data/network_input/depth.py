@@ -17,12 +17,12 @@ from lamina.volume import Volume
 _ROUNDING = 1e-9  # 20 times 1.1 is a little more than 22
 
 
-class Depth(Spec):
+class Depth(Spec):  # INK-13, INK-14, INK-15
     """Fewer layers than there are: a random part in training, the middle in prediction.
 
     A training sample shows trunc(see q) layers next to one another, q uniform from 1 / factor to
-    factor, the first one anywhere it fits; they are resized linearly along depth to ``see``
-    (INK-13, INK-14). In prediction these are the middle ceil(see factor) layers (INK-15).
+    factor, the first one anywhere it fits; they are resized linearly along depth to ``see``.
+    In prediction these are the middle ceil(see factor) layers.
     """
 
     see: int = Field(default=18, ge=1)

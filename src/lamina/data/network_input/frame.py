@@ -32,12 +32,12 @@ class Slices(Spec):
     context: int = Field(default=0, ge=0)
     """Neighbours on either side that become further channels."""
 
-    every: int = Field(default=1, ge=1)
-    """Learn from every n-th slice only, from the first (NOISE-4: 5); answered are all."""
+    every: int = Field(default=1, ge=1)  # NOISE-4: 5
+    """Learn from every n-th slice only, from the first; answered are all."""
 
-    judge: tuple[Share, ...] = ()
+    judge: tuple[Share, ...] = ()  # NOISE-5, NOISE-14
     """Validate these slices along each axis, each an image of its own answered by its own axis, at
-    shares of the length such as 0.25 (NOISE-5, NOISE-14); none: whole volumes."""
+    shares of the length such as 0.25; none: whole volumes."""
 
     @field_validator("axes")
     @classmethod
@@ -67,16 +67,16 @@ class Frame(Spec):
     resized back, so that masks and scores are at the size of the image. Whole images are held in
     memory for it. null: images as they are stored."""
 
-    turn: int = Field(default=0, ge=0, le=3)
+    turn: int = Field(default=0, ge=0, le=3)  # FAULT-5
     """Quarter turns against the clock after which the network sees a region, in training and in
-    prediction; sizes are those before. 3: clockwise, as the vertical models of FAULT-5."""
+    prediction; sizes are those before. 3: clockwise."""
 
     border: Border = "reflect"
     """What lies beyond the image: its mirror (without repeating the edge), or the value 0."""
 
-    pad: Literal["around", "after"] = "around"
-    """Where an image smaller than a region lies in it: in the middle (FAULT-5), or at the top left,
-    so that all that is added comes after it (NOISE-7)."""
+    pad: Literal["around", "after"] = "around"  # FAULT-5, NOISE-7
+    """Where an image smaller than a region lies in it: in the middle, or at the top left,
+    so that all that is added comes after it."""
 
     normalise: AnyNormalise = DatasetStats()
     """How stored values are shifted and scaled."""

@@ -15,8 +15,8 @@ from lamina.data.samplers.crop_placement import crop, is_positive
 from lamina.errors import DataError
 
 
-class Balanced(Sampler):
-    """Every positive case once, and as many negative ones as the rate asks for (SIIM-11).
+class Balanced(Sampler):  # SIIM-11
+    """Every positive case once, and as many negative ones as the rate asks for.
 
     With n positive cases and rate p, trunc(n (1 - p) / p) negative cases are drawn with
     replacement, new in each epoch; the union is shuffled. A case is positive where any pixel of
@@ -28,15 +28,15 @@ class Balanced(Sampler):
     positive_rate: float = Field(default=0.5, gt=0, le=1)
     """Share of positive cases in an epoch."""
 
-    last_rate: float | None = Field(default=None, gt=0, le=1)
+    last_rate: float | None = Field(default=None, gt=0, le=1)  # SIIM-12
     """Their share in the last of ``over`` epochs and in all after it, reached along a line; null:
-    ``positive_rate`` throughout (SIIM-12)."""
+    ``positive_rate`` throughout."""
 
     over: int = Field(default=10, ge=2)
     """Epochs of the way to ``last_rate``, the first and the last counted."""
 
-    focus: float = Field(default=0.0, ge=0, le=1)
-    """Probability that a crop of a positive case is laid around a target pixel (STEEL-7)."""
+    focus: float = Field(default=0.0, ge=0, le=1)  # STEEL-7
+    """Probability that a crop of a positive case is laid around a target pixel."""
 
     def draws(
         self,

@@ -23,8 +23,8 @@ Sides = tuple[int, int]
 _TRIES = 64  # centres drawn for each wanted, before the mask is searched through
 
 
-class InMask(Sampler):
-    """Cases by the area of their valid pixels, each time around one of these (INK-12, INK-13).
+class InMask(Sampler):  # INK-12, INK-13
+    """Cases by the area of their valid pixels, each time around one of these.
 
     An epoch has the sum over cases of ceil(valid area / area of a sample) draws. Cases are drawn
     with replacement, each with its share of the whole valid area. The centre of a crop is uniform
@@ -34,12 +34,12 @@ class InMask(Sampler):
 
     kind: Literal["in_mask"] = "in_mask"
 
-    scale: tuple[float, float] = (1.0, 1.0)
+    scale: tuple[float, float] = (1.0, 1.0)  # INK-13: [0.5, 2]
     """Least and greatest side of a crop, as a multiple of the sample's; it is resized to that as a
-    part of the one warp (INK-13: [0.5, 2])."""
+    part of the one warp."""
 
-    aspect: tuple[float, float] = (1.0, 1.0)
-    """Least and greatest further multiple of its columns alone (INK-13: [0.9, 1.1])."""
+    aspect: tuple[float, float] = (1.0, 1.0)  # INK-13: [0.9, 1.1]
+    """Least and greatest further multiple of its columns alone."""
 
     count: int | None = Field(default=None, ge=1)
     """Draws per epoch; null: as the areas say."""

@@ -18,19 +18,19 @@ from lamina.data.samplers.crop_placement import classes_of, crop
 from lamina.errors import RecipeError
 
 
-class Mixed(Sampler):
+class Mixed(Sampler):  # STEEL-19
     """Every batch holds each class of cases in a share between its own and an even one.
 
-    With n_c of n cases in class c of K, its share is alpha / K + (1 - alpha) n_c / n (STEEL-19):
+    With n_c of n cases in class c of K, its share is alpha / K + (1 - alpha) n_c / n:
     at alpha 0 as the data are, at 1 the same for all, below 0 less than its own for a rare class.
     An epoch has n // batch full batches, at least one.
     """
 
     kind: Literal["mixed"] = "mixed"
 
-    by: Literal["source", "rarest"] = "source"
-    """The class of a case: where it comes from (its fact ``source``, else ``train``; STEEL-20),
-    or the rarest class of its target among all cases, those without any a class too (STEEL-21)."""
+    by: Literal["source", "rarest"] = "source"  # STEEL-21, STEEL-20
+    """The class of a case: where it comes from (its fact ``source``, else ``train``),
+    or the rarest class of its target among all cases, those without any a class too."""
 
     alpha: float = 0.0
     """Move from the shares of the data (0) to equal ones (1), or beyond either."""
@@ -43,8 +43,8 @@ class Mixed(Sampler):
     """fixed: every batch holds the same number of each class, its cases taken in turn from a
     shuffled list that goes round; random: each case is drawn with replacement."""
 
-    focus: float = Field(default=0.0, ge=0, le=1)
-    """Probability that a crop is laid around a target pixel, where the case has any (STEEL-7)."""
+    focus: float = Field(default=0.0, ge=0, le=1)  # STEEL-7
+    """Probability that a crop is laid around a target pixel, where the case has any."""
 
     @field_validator("share")
     @classmethod

@@ -23,14 +23,14 @@ class RandomCrop(Sampler):
     per_image: float = Field(default=1.0, gt=0)
     """Draws per case and epoch; of a broken number, chance decides which cases get one more."""
 
-    by_area: bool = False
-    """Count a case ceil(its area / the crop's area) times instead of once (INK-12)."""
+    by_area: bool = False  # INK-12
+    """Count a case ceil(its area / the crop's area) times instead of once."""
 
     count: int | None = Field(default=None, ge=1)
     """Draws per epoch whatever the number of cases; null: as ``per_image`` says."""
 
-    focus: float = Field(default=0.0, ge=0, le=1)
-    """Probability that a crop is laid around a target pixel, where the case has any (STEEL-7)."""
+    focus: float = Field(default=0.0, ge=0, le=1)  # STEEL-7
+    """Probability that a crop is laid around a target pixel, where the case has any."""
 
     def draws(
         self,

@@ -36,8 +36,8 @@ class Folds(Split):
     groups: str | None = None
     """Table below the data folder that names the group of each image; null: as the catalog says."""
 
-    stratify: Literal["none", "classes", "count"] = "none"
-    """Spread evenly over folds: the set of classes of an image, or their number (STEEL-6)."""
+    stratify: Literal["none", "classes", "count"] = "none"  # STEEL-6
+    """Spread evenly over folds: the set of classes of an image, or their number."""
 
     seed: int = Field(default=0, ge=0)
     """Another seed, another split."""

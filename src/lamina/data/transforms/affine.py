@@ -35,8 +35,8 @@ class Affine(Warp):
     scale: tuple[float, float] = (0.9, 1.1)
     """Least and greatest magnification; 2 shows things twice as large."""
 
-    aspect: tuple[float, float] = (1.0, 1.0)
-    """Least and greatest further magnification of columns alone (INK-13)."""
+    aspect: tuple[float, float] = (1.0, 1.0)  # INK-13
+    """Least and greatest further magnification of columns alone."""
 
     shift: float = Field(default=0.0625, ge=0, le=1)
     """Greatest shift along each axis, as a fraction of the region's side."""

@@ -11,10 +11,10 @@ from pydantic import Field
 from lamina.data.transforms.base import Table
 
 
-class BrightnessContrast(Table):
+class BrightnessContrast(Table):  # INK-14, SIIM-7
     """x becomes (1 + c) x + b, with c and b uniform in their limits; x is a fraction of the range.
 
-    The formula of the pipelines it is compared with (INK-14, SIIM-7): contrast pivots at 0.
+    The formula of the pipelines it is compared with: contrast pivots at 0.
     """
 
     kind: Literal["brightness_contrast"] = "brightness_contrast"

@@ -29,8 +29,8 @@ class Cutout(Touch):
     fill: float = Field(default=0.0, ge=0, le=1)
     """Value inside, as a fraction of the range."""
 
-    clear_target: bool = False
-    """Set the target to 0 (no class) inside the holes too (INK-14)."""
+    clear_target: bool = False  # INK-14
+    """Set the target to 0 (no class) inside the holes too."""
 
     @field_validator("size")
     @classmethod

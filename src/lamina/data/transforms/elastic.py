@@ -28,15 +28,15 @@ class Elastic(Warp):
 
     kind: Literal["elastic"] = "elastic"
 
-    alpha: float = Field(default=120.0, ge=0)
-    """Strength, in pixels before the blur (SIIM-7)."""
+    alpha: float = Field(default=120.0, ge=0)  # SIIM-7
+    """Strength, in pixels before the blur."""
 
     sigma: float = Field(default=6.0, gt=0)
     """Width of the blur, in pixels."""
 
-    affine: float = Field(default=0.0, ge=0)
+    affine: float = Field(default=0.0, ge=0)  # SIIM-7
     """Largest move, in pixels, of each of three corners of a square in the region's middle, a
-    third of its shorter side from the centre; the region first follows them (SIIM-7)."""
+    third of its shorter side from the centre; the region first follows them."""
 
     def pick(
         self, size: tuple[int, int], rng: np.random.Generator

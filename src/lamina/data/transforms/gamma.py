@@ -16,8 +16,8 @@ class Gamma(Table):
 
     kind: Literal["gamma"] = "gamma"
 
-    low: float = Field(default=0.8, gt=0)
-    """Least exponent; below 1 brightens (SIIM-7)."""
+    low: float = Field(default=0.8, gt=0)  # SIIM-7
+    """Least exponent; below 1 brightens."""
 
     high: float = Field(default=1.2, gt=0)
     """Greatest exponent; above 1 darkens."""

@@ -17,8 +17,8 @@ from lamina.data.transforms.base import Patch, Touch
 _POINTS = 16  # of the line for each pixel of its length
 
 
-class MotionBlur(Touch):
-    """Blur the image as if it had moved straight on, every channel alike (INK-14).
+class MotionBlur(Touch):  # INK-14
+    """Blur the image as if it had moved straight on, every channel alike.
 
     Each pixel becomes the mean along a line through it; target and valid area stay.
     """

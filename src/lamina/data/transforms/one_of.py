@@ -16,11 +16,11 @@ from lamina.data.transforms.single import Single
 Member = Annotated[Single, Field(discriminator="kind")]
 
 
-class OneOf(Transform):
+class OneOf(Transform):  # STEEL-7
     """Exactly one of several transforms, of any kinds.
 
     A member's ``p`` is its weight: it is chosen with p over the sum of all, and then happens for
-    certain. What was chosen takes part in the one warp or table like any transform (STEEL-7).
+    certain. What was chosen takes part in the one warp or table like any transform.
     """
 
     kind: Literal["one_of"] = "one_of"

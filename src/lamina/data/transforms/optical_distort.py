@@ -19,12 +19,12 @@ class Lens(NamedTuple):
     size: tuple[int, int]
 
 
-class OpticalDistort(Warp):
+class OpticalDistort(Warp):  # SIIM-7
     """Radial distortion about the region's centre: r becomes r (1 + k r^2 + k r^4), then a shift.
 
     Coefficients, focal length (the region's side along each axis, so that r is 0.5 in the middle
     of an edge) and the camera's centre, half a pixel and a shift in whole pixels away from the
-    region's, are those of ``OpticalDistortion`` in albumentations before 2.0 (SIIM-7).
+    region's, are those of ``OpticalDistortion`` in albumentations before 2.0.
     """
 
     kind: Literal["optical_distort"] = "optical_distort"

@@ -25,9 +25,9 @@ To = Literal["byte", "unit"]
 class Stretch(Spec):
     """Bring each volume to one range by its own numbers."""
 
-    to: To = "byte"
-    """byte: times 255, truncated to 8 bits, as the released faults pipeline stored its slices
-    (FAULT-3); follow it with frame.normalise {kind: fixed}. unit: 0 to 1 in float32."""
+    to: To = "byte"  # FAULT-3
+    """byte: times 255, truncated to 8 bits, as the released faults pipeline stored its slices;
+    follow it with frame.normalise {kind: fixed}. unit: 0 to 1 in float32."""
 
     low: float = Field(default=0.0, ge=0, lt=100)
     """Percentile of the whole volume that becomes 0; 0: its least value. What is below becomes 0

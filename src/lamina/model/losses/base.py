@@ -17,9 +17,9 @@ class Loss(Spec):
     weight: float = Field(default=1.0, gt=0)
     """Factor of this part in the sum of all parts."""
 
-    outside: Literal["ignore", "count"] = "ignore"
+    outside: Literal["ignore", "count"] = "ignore"  # INK-18
     """What lies outside the valid area, such as beyond the mask of a fragment: it does not count;
-    or it counts like everything else, by a target that is 0 there (INK-18)."""
+    or it counts like everything else, by a target that is 0 there."""
 
     def __call__(
         self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool

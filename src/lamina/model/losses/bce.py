@@ -13,11 +13,11 @@ from lamina.model.losses.base import Loss
 from lamina.model.losses.pixels import Pixels, refuse_exclusive
 
 
-class Bce(Loss):
+class Bce(Loss):  # SIIM-14, INK-18
     """-(w t log p + (1 - t) log(1 - p)), the mean over all outputs and pixels that count.
 
-    Computed from logits in the stable form (SIIM-14). For a 0/1 target the positive weight is
-    the element weight of INK-18 and ``pos_weight`` of torch.
+    Computed from logits in the stable form. For a 0/1 target the positive weight is a weight of
+    elements, and ``pos_weight`` of torch.
     """
 
     kind: Literal["bce"] = "bce"

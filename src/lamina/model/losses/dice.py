@@ -9,12 +9,10 @@ from torch import Tensor
 from lamina.model.losses.overlap import Overlap
 
 
-class Dice(Overlap):
+class Dice(Overlap):  # SIIM-14; STEEL-11 and FAULT-8 by options
     """1 - (2 |P.T| + s) / (|P| + |T| + s + b) per unit, then the mean; P are probabilities.
 
-    The Dice of Milletari et al. 2016 (V-Net), with plain sums in place of squares. Settings:
-    SIIM-14 is the default; STEEL-11 ``over: all, smooth: 0, smooth_below: 1e-7``; FAULT-8
-    ``smooth: 0, smooth_below: 1e-7, absent: zero``.
+    The Dice of Milletari et al. 2016 (V-Net), with plain sums in place of squares.
     """
 
     kind: Literal["dice"] = "dice"

@@ -13,11 +13,11 @@ from lamina.model.losses.base import Loss
 from lamina.model.losses.pixels import Pixels, refuse_exclusive
 
 
-class Focal(Loss):
+class Focal(Loss):  # SIIM-14
     """(1 - q)^gamma * -log q, the mean over what counts; q is the probability of the truth.
 
     Lin et al. 2017. With exclusive classes q is the softmax probability of the true class and
-    the mean is over pixels, else it is over outputs and pixels. The defaults are SIIM-14.
+    the mean is over pixels, else it is over outputs and pixels.
     """
 
     kind: Literal["focal"] = "focal"

@@ -10,8 +10,8 @@ from torch import Tensor
 from lamina.model.losses.overlap import Overlap
 
 
-class Jaccard(Overlap):
-    """1 - (|P.T| + s) / (|P| + |T| - |P.T| + s + b) per unit, then the mean (SIIM-14)."""
+class Jaccard(Overlap):  # SIIM-14
+    """1 - (|P.T| + s) / (|P| + |T| - |P.T| + s + b) per unit, then the mean."""
 
     kind: Literal["jaccard"] = "jaccard"
 

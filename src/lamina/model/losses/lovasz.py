@@ -11,12 +11,13 @@ from lamina.model.losses.base import Loss
 from lamina.model.losses.pixels import Pixels, refuse_exclusive
 
 
-class Lovasz(Loss):
+class Lovasz(Loss):  # SIIM-14
     """The Lovász extension of 1 - |P.T| / |P u T| at the errors of the pixels, the mean over units.
 
     Errors sorted from large to small, each times what its pixel adds to the Jaccard loss of all
-    pixels before it (Berman et al. 2018). SIIM-14 names both: ``errors: hinge, symmetric: true``,
-    and ``errors: probability, over: batch``. Targets between 0 and 1 count as 1 above one half.
+    pixels before it (Berman et al. 2018). Published pipelines use ``errors: hinge,
+    symmetric: true`` or ``errors: probability, over: batch``. Targets between 0 and 1 count as 1
+    above one half.
     """
 
     kind: Literal["lovasz"] = "lovasz"
@@ -29,8 +30,8 @@ class Lovasz(Loss):
     over: Literal["batch", "image_class"] = "image_class"
     """One Jaccard loss per class over the whole batch, or one per image and class."""
 
-    symmetric: bool = False
-    """The mean of the loss and of that of everything inverted, the background's (SIIM-14)."""
+    symmetric: bool = False  # SIIM-14
+    """The mean of the loss and of that of everything inverted, the background's."""
 
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, a scalar."""

@@ -17,9 +17,9 @@ _AXES = {"all": (0, 1, 2, 3), "batch": (0, 2, 3), "image": (1, 2, 3), "image_cla
 class Overlap(Loss):
     """1 - a ratio of overlap between probabilities P and truth T, the mean over its units."""
 
-    over: Literal["all", "batch", "image", "image_class"] = "batch"
-    """What one ratio is taken over: batch, classes and pixels at once (STEEL-11); the batch, one
-    ratio per class (SIIM-14); an image with all its classes; an image and class."""
+    over: Literal["all", "batch", "image", "image_class"] = "batch"  # STEEL-11, SIIM-14
+    """What one ratio is taken over: batch, classes and pixels at once; the batch, one
+    ratio per class; an image with all its classes; an image and class."""
 
     smooth: float = Field(default=1e-6, ge=0)
     """Added above and below, in pixels; with it, empty against empty scores a loss of 0."""
@@ -27,12 +27,12 @@ class Overlap(Loss):
     smooth_below: float = Field(default=0.0, ge=0)
     """Added below only, in pixels; alone (``smooth: 0``), empty against empty scores 1."""
 
-    absent: Literal["count", "zero", "skip"] = "count"
-    """A unit without true pixels counts as it is; has a loss of 0 in the mean (FAULT-8); or is
+    absent: Literal["count", "zero", "skip"] = "count"  # FAULT-8
+    """A unit without true pixels counts as it is; has a loss of 0 in the mean; or is
     left out of the mean."""
 
-    class_weights: tuple[PositiveFloat, ...] | None = None
-    """Weights of the classes' losses in their sum, such as 1, 0.5, 0.5 (SIIM-14); for ``over``
+    class_weights: tuple[PositiveFloat, ...] | None = None  # SIIM-14
+    """Weights of the classes' losses in their sum, such as 1, 0.5, 0.5; for ``over``
     batch or image_class. null: their mean."""
 
     log: bool = False

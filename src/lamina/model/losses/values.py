@@ -13,8 +13,8 @@ from lamina.model.losses.pixels import Pixels, refuse_exclusive
 class ValueLoss(Loss):
     """An error of every value, and their mean or sum."""
 
-    reduction: Literal["mean", "sum"] = "mean"
-    """Mean over what counts; or sum over all samples of an optimiser step (NOISE-11), so that
+    reduction: Literal["mean", "sum"] = "mean"  # NOISE-11
+    """Mean over what counts; or sum over all samples of an optimiser step, so that
     gradients grow with the number of values, and the best rate falls with it."""
 
     @property

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from lamina.model.metrics.counts import CountMetric, divide
 
 
-class Precision(CountMetric):
-    """|P and T| / |P|: which share of the prediction is right (STEEL-13: 1 when undefined)."""
+class Precision(CountMetric):  # STEEL-13: 1 when undefined
+    """|P and T| / |P|: which share of the prediction is right."""
 
     kind: Literal["precision"] = "precision"
     label: ClassVar[str] = "Precision"

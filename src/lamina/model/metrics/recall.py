@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from lamina.model.metrics.counts import CountMetric, divide
 
 
-class Recall(CountMetric):
-    """|P and T| / |T|: which share of the truth is found (STEEL-13: 1 when undefined)."""
+class Recall(CountMetric):  # STEEL-13: 1 when undefined
+    """|P and T| / |T|: which share of the truth is found."""
 
     kind: Literal["recall"] = "recall"
     label: ClassVar[str] = "Recall"

@@ -13,12 +13,13 @@ from lamina.model.metrics.base import Metric, Score
 _ROWS = 1 << 22  # values multiplied at a time, so that a volume needs no float64 copy of itself
 
 
-class SoftDice(Metric):
-    """1 - the Dice loss of FAULT-8: 2 sum(p t) / max(sum(p + t), 1e-7), the mean over classes.
+class SoftDice(Metric):  # FAULT-8, FAULT-10
+    """2 sum(p t) / max(sum(p + t), 1e-7), the mean over classes.
 
     A class without true pixels scores 1 (its loss is 0). As the monitor of a plateau schedule it
-    stands for the validation loss of FAULT-10, which is the mean over batches; here it is over
-    images or all pixels, so that it does not depend on how held-out slices fall into batches.
+    stands for the validation loss of the faults pipeline, which is the mean over batches; here it
+    is over images or all pixels, so that it does not depend on how held-out slices fall into
+    batches.
     """
 
     kind: Literal["soft_dice"] = "soft_dice"

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from lamina.model.networks.encoded import Encoded
 
 
-class AlbuNet(Encoded):
-    """The U-Net with a ResNet-34 of Shvets et al. 2018 (angiodysplasia), as SIIM-8 had it.
+class AlbuNet(Encoded):  # SIIM-8
+    """The U-Net with a ResNet-34 of Shvets et al. 2018 (angiodysplasia).
 
     The stem is pooled by 2x2 in place of 3x3/2, and the last map by 2x2 again. Of six blocks,
     each bilinear x2 and two 3x3 convolutions with ReLU, the middle four take a map of the encoder;

@@ -15,12 +15,12 @@ from lamina.spec import Spec
 class Network(Spec):
     """A network that maps (B, inputs, H, W) to (B, outputs, H, W) logits of the same size."""
 
-    residual: bool = False
+    residual: bool = False  # NOISE-19
     """In a restore task: the network finds the noise, and the answer is the input, as normalised,
-    less what it finds (Zhang et al. 2017; NOISE-19). It needs as many outputs as inputs."""
+    less what it finds (Zhang et al. 2017). It needs as many outputs as inputs."""
 
-    activation: Activation = "identity"
-    """In a restore task: answers as they come, or their sigmoid, within 0..1 (NOISE-9)."""
+    activation: Activation = "identity"  # NOISE-9
+    """In a restore task: answers as they come, or their sigmoid, within 0..1."""
 
     weights: str = "none"
     """Starting weights: none, or the path of a safetensors file of the whole network."""

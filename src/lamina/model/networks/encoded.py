@@ -45,8 +45,8 @@ class Encoded(Network):
     """Rows and columns that an encoder of windows, such as maxvit or swinv2, is made for; inputs
     are multiples of it. null: the size it was published for. For other encoders leave it out."""
 
-    checkpointing: bool = False
-    """Compute the blocks of the network twice in a training step, and keep less (INK-17)."""
+    checkpointing: bool = False  # INK-17
+    """Compute the blocks of the network twice in a training step, and keep less."""
 
     prior: float | None = Field(default=None, gt=0, lt=1)
     """Probability that every output starts at, by the last bias (Lin et al. 2017, RetinaNet).

@@ -17,9 +17,9 @@ from lamina.model.networks.encoded import Encoded
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=5, max_length=5)]
 
 
-class PixelShuffle(Encoded):
+class PixelShuffle(Encoded):  # NOISE-10
     """1x1 convolution to four times the channels, shuffled to twice the size; the skip joined;
-    3x3 convolution, batch norm and ReLU twice (NOISE-10).
+    3x3 convolution, batch norm and ReLU twice.
 
     The skip of the last stage is the image itself, so that nothing of full size has to pass
     through what the encoder keeps: a network that has to repeat its input comes as close as the

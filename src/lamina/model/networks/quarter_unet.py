@@ -14,14 +14,14 @@ from lamina.model.networks.unet_decoder import Head, UnetDecoder, Upsample
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=3, max_length=3)]
 
 
-class QuarterUnet(Encoded):
+class QuarterUnet(Encoded):  # INK-17
     """Four maps of the encoder, at 1/4 to 1/32 of the size; three decoder blocks; 3x3 logits at a
-    quarter of the size, enlarged four times (INK-17).
+    quarter of the size, enlarged four times.
 
     Each block is nearest x2, the skip joined, and twice 3x3 convolution, batch norm and ReLU. A
     map at half the size is left out, where an encoder has one: most transformers have none, and of
     the one map of plain ones, such as eva02 and vit, a pyramid is made (Li et al. 2022). With
-    ``encoder: maxvit_rmlp_base_rw_384.sw_in12k_ft_in1k`` it is the network of INK-17.
+    ``encoder: maxvit_rmlp_base_rw_384.sw_in12k_ft_in1k`` it is the network of the ink pipeline.
     """
 
     kind: Literal["quarter_unet"] = "quarter_unet"
@@ -33,8 +33,8 @@ class QuarterUnet(Encoded):
     filters: Widths = (256, 128, 64)
     """Channels of the decoder at 1/16, 1/8 and 1/4 of the size."""
 
-    upsample: Upsample = "nearest"
-    """How logits become four times as large: every one a square, as in INK-17, or bilinear."""
+    upsample: Upsample = "nearest"  # INK-17
+    """How logits become four times as large: every one a square, or bilinear."""
 
     @property
     def multiple(self) -> int:

@@ -43,9 +43,9 @@ Planar = Annotated[
 """A network with an encoder, of images."""
 
 
-class SliceFusion(Network):
+class SliceFusion(Network):  # INK-16: six windows of 3 slices, one 1x1 convolution
     """Windows of slices through one network, batch and windows merged, and one answer of their
-    maps of logits (INK-16: six windows of 3 slices, one 1x1 convolution).
+    maps of logits.
 
     The weights of the network keep the names they have by themselves; those of the aggregation
     stand below ``aggregate``.
@@ -63,9 +63,9 @@ class SliceFusion(Network):
     step: int = Field(default=3, ge=1)
     """Slices from one window to the next; the last window has to end with the last slice."""
 
-    aggregate: Aggregate = "conv"
+    aggregate: Aggregate = "conv"  # INK-16
     """How windows become one. conv: a weight for each window and output, and a bias, learnt, which
-    start as the mean (INK-16); mean, max: of the logits; attention: the mean by weights that the
+    start as the mean; mean, max: of the logits; attention: the mean by weights that the
     network answers besides, a softmax over the windows at every pixel (Ilse et al. 2018)."""
 
     @model_validator(mode="after")

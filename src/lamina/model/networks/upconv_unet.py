@@ -15,12 +15,11 @@ from lamina.model.networks.encoded import Encoded
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=4, max_length=4)]
 
 
-class UpconvUnet(Encoded):
+class UpconvUnet(Encoded):  # SIIM-9 by default; SIIM-10 has gates and wider filters
     """Nearest x2, 3x3 convolution and ReLU; the skip joined; 3x3 convolution and ReLU; no norms.
 
-    The U-Net of SIIM-9, whose settings are the defaults; SIIM-10 is ``encoder:
-    se_resnext50_32x4d, filters: [64, 128, 256, 384], attention: scse_max``. Every convolution
-    starts as in He et al. 2015 (normal, by its inputs), its bias at 0; then weights are loaded.
+    Every convolution starts as in He et al. 2015 (normal, by its inputs), its bias at 0; then
+    weights are loaded.
     """
 
     kind: Literal["upconv_unet"] = "upconv_unet"
@@ -34,9 +33,9 @@ class UpconvUnet(Encoded):
     last: PositiveInt = 64
     """Channels at full size, before the last 1x1 convolution."""
 
-    attention: Literal["none", "scse_max"] = "none"
+    attention: Literal["none", "scse_max"] = "none"  # SIIM-10
     """scse_max: after each skip, gates of channels and of pixels, and of both answers the larger
-    at each element (Roy et al. 2018, the maximum; SIIM-10)."""
+    at each element (Roy et al. 2018, the maximum)."""
 
     reduction: PositiveInt = 2
     """The gate of channels passes through this many times fewer."""

@@ -31,8 +31,8 @@ class Optimizer(Spec):
     encoder_weight_decay: NonNegativeFloat | None = None
     """Weight decay of the encoder; null: ``weight_decay``."""
 
-    decay_bias: bool = True
-    """Decay biases and the factors of norms like all weights (STEEL-14); false: leave them."""
+    decay_bias: bool = True  # STEEL-14
+    """Decay biases and the factors of norms like all weights; false: leave them."""
 
     def groups(self, network: nn.Module) -> list[dict[str, Any]]:
         """Return torch's parameter groups, each parameter of ``network`` in exactly one.
@@ -138,8 +138,8 @@ class AdamW(_Adaptive):
         )
 
 
-class RAdam(_Adaptive):
-    """Rectified Adam (Liu et al. 2020) with decay apart from the gradient (STEEL-14)."""
+class RAdam(_Adaptive):  # STEEL-14
+    """Rectified Adam (Liu et al. 2020) with decay apart from the gradient."""
 
     kind: Literal["radam"] = "radam"
 

@@ -57,8 +57,8 @@ class Constant(Schedule):
         return 1.0
 
 
-class Plateau(Schedule):
-    """The rate falls when the monitor has not become better for a while (SIIM-15, FAULT-10).
+class Plateau(Schedule):  # SIIM-15, FAULT-10
+    """The rate falls when the monitor has not become better for a while.
 
     The rule of ``torch.optim.lr_scheduler.ReduceLROnPlateau`` with a relative threshold,
     replayed over the whole history each time.
@@ -78,8 +78,8 @@ class Plateau(Schedule):
     threshold: float = Field(default=1e-4, ge=0)
     """A value is better if it is so by this share of the best one."""
 
-    floor: float = Field(default=0.0, ge=0, lt=1)
-    """Least factor: the least rate over the first, such as 1e-3 for 1e-7 of 1e-4 (SIIM-15)."""
+    floor: float = Field(default=0.0, ge=0, lt=1)  # SIIM-15
+    """Least factor: the least rate over the first, such as 1e-3 for 1e-7 of 1e-4."""
 
     def factor(
         self,
@@ -110,12 +110,11 @@ class Cosine(Schedule):
     period: float | None = Field(default=None, gt=0)
     """Units from top to bottom; null: the whole stage."""
 
-    floor: float = Field(default=0.0, ge=0, lt=1)
-    """Factor at the bottom: the least rate over the first, such as 0.01 for 1e-7 of 1e-5
-    (SIIM-15)."""
+    floor: float = Field(default=0.0, ge=0, lt=1)  # SIIM-15
+    """Factor at the bottom: the least rate over the first, such as 0.01 for 1e-7 of 1e-5."""
 
-    after: Literal["hold", "swing"] = "hold"
-    """Beyond the period stay at the bottom, or swing up and down again (SIIM-16)."""
+    after: Literal["hold", "swing"] = "hold"  # SIIM-16
+    """Beyond the period stay at the bottom, or swing up and down again."""
 
     def factor(
         self,
@@ -128,8 +127,8 @@ class Cosine(Schedule):
         return _fall(position / (self.period or max(total, 1)), self.floor, self.after)
 
 
-class WarmupCosine(Schedule):
-    """The rate rises along a line, then falls along half a cosine (INK-20, NOISE-12)."""
+class WarmupCosine(Schedule):  # INK-20, NOISE-12
+    """The rate rises along a line, then falls along half a cosine."""
 
     kind: Literal["warmup_cosine"] = "warmup_cosine"
 
@@ -148,11 +147,11 @@ class WarmupCosine(Schedule):
     floor: float = Field(default=0.0, ge=0, lt=1)
     """Factor at the bottom."""
 
-    stretch: float = Field(default=1.0, gt=0)
-    """The bottom lies at this many lengths of the stage (NOISE-12: 1.5, so it is not reached)."""
+    stretch: float = Field(default=1.0, gt=0)  # NOISE-12: 1.5, so it is not reached
+    """The bottom lies at this many lengths of the stage."""
 
-    after: Literal["hold", "swing"] = "hold"
-    """Beyond the bottom stay there, or swing up and down again (INK-20)."""
+    after: Literal["hold", "swing"] = "hold"  # INK-20
+    """Beyond the bottom stay there, or swing up and down again."""
 
     def factor(
         self,
@@ -169,8 +168,8 @@ class WarmupCosine(Schedule):
         return _fall((position - rise) / fall, self.floor, self.after)
 
 
-class FlatThenAnneal(Schedule):
-    """The rate stays, then falls along half a cosine or a logistic curve (STEEL-15)."""
+class FlatThenAnneal(Schedule):  # STEEL-15
+    """The rate stays, then falls along half a cosine or a logistic curve."""
 
     kind: Literal["flat_then_anneal"] = "flat_then_anneal"
 
@@ -186,8 +185,8 @@ class FlatThenAnneal(Schedule):
     floor: float = Field(default=0.0, ge=0, lt=1)
     """Factor at the bottom."""
 
-    stretch: float = Field(default=1.0, gt=0)
-    """The fall ends at this many lengths of the stage (STEEL-15 counts one epoch more)."""
+    stretch: float = Field(default=1.0, gt=0)  # STEEL-15 counts one epoch more
+    """The fall ends at this many lengths of the stage."""
 
     def factor(
         self,

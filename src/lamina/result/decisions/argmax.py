@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from lamina.result.decisions.base import Decision
 
 
-class Argmax(Decision):
-    """The most probable class of each pixel; at a tie the lowest, so background wins (FAULT-14)."""
+class Argmax(Decision):  # FAULT-14
+    """The most probable class of each pixel; at a tie the lowest, so background wins."""
 
     kind: Literal["argmax"] = "argmax"
 

@@ -19,8 +19,8 @@ class AsIs(Decision):
     """Values in files of what is restored: in stored units as far as they are known; or 255 times
     the share of the unit, held within 0 and 255, never wrapped."""
 
-    whole: Literal["round", "truncate"] = "round"
-    """How bytes become whole numbers; truncate: as NOISE-14 and NOISE-17."""
+    whole: Literal["round", "truncate"] = "round"  # NOISE-14, NOISE-17
+    """How bytes become whole numbers; truncate drops the fraction."""
 
     def __call__(self, prob: NDArray[Any]) -> NDArray[np.bool_]:
         """Return (K, *S): True where the value is above zero."""

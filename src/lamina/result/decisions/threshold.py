@@ -12,10 +12,10 @@ from lamina.geometry.components.labelling import drop_small, part_sizes
 from lamina.result.decisions.base import Decision, per_class
 
 
-class Threshold(Decision):
+class Threshold(Decision):  # STEEL-22
     """Above the threshold, without small parts, and empty where too little is left.
 
-    The order is that of STEEL-22: p > threshold, then parts below ``min_component`` go, then
+    The order is: p > threshold, then parts below ``min_component`` go, then
     classes that share pixels are told apart if ``overlap`` says so, then a class with fewer
     pixels than ``min_area`` in the whole case is emptied. One number serves all classes; a list
     has one number per class.
@@ -34,9 +34,9 @@ class Threshold(Decision):
 
     `lamina tune` searches this number too where it is above 0; 1 drops nothing and asks for it."""
 
-    overlap: Literal["keep", "largest"] = "keep"
+    overlap: Literal["keep", "largest"] = "keep"  # STEEL-22
     """keep: classes may share pixels; largest: the connected parts of all classes are painted
-    from small to large, each clearing the other classes under it (STEEL-22)."""
+    from small to large, each clearing the other classes under it."""
 
     foreground: float | None = Field(default=None, ge=0, le=1)
     """Answers "any class here?" apart from the masks: a pixel does where its highest probability

@@ -37,8 +37,9 @@ class TripletSearch(Spec):
     bottom: tuple[Probability, ...] | None = Field(default=None, min_length=1)
     """Only these lower thresholds; null: all levels."""
 
+    # SIIM-24
     pairs: tuple[tuple[Probability, Area], ...] | None = Field(default=None, min_length=1)
-    """Only these pairs of upper threshold and area, in place of ``top`` and ``area`` (SIIM-24)."""
+    """Only these pairs of upper threshold and area, in place of ``top`` and ``area``."""
 
     @model_validator(mode="after")
     def _pairs_stand_alone(self) -> Self:
@@ -47,10 +48,10 @@ class TripletSearch(Spec):
         return self
 
 
-class Triplet(Decision):
+class Triplet(Decision):  # SIIM-23
     """Empty unless enough pixels lie above ``top``; then the mask is what lies above ``bottom``.
 
-    All comparisons are strict (SIIM-23): a class is empty where count(p > top) < area, at the
+    All comparisons are strict: a class is empty where count(p > top) < area, at the
     resolution of the map, and p > bottom elsewhere. One number serves all classes; a list has one
     number per class. ``bottom`` may lie above ``top``.
     """
@@ -70,9 +71,9 @@ class Triplet(Decision):
     """image: sure pixels are counted over the whole case; component: in each connected part of
     p > bottom (8 neighbours; 26 in volumes), and a part with too few goes."""
 
-    contour: int = Field(default=0, ge=0)
+    contour: int = Field(default=0, ge=0)  # SIIM-30
     """Afterwards, parts and holes whose outline encloses no more than this many pixels are gone;
-    0: off (SIIM-30). `lamina tune` does not know of it."""
+    0: off. `lamina tune` does not know of it."""
 
     search: TripletSearch = TripletSearch()
     """What `lamina tune` tries."""

@@ -26,8 +26,8 @@ _LONGEST = 2**16
 _BLOCK = 2**16
 
 
-class CoordinatesNpz(Submission):
-    """An npz archive with one array for each volume, (n, 3) uint16 in C order (FAULT-15).
+class CoordinatesNpz(Submission):  # FAULT-15
+    """An npz archive with one array for each volume, (n, 3) uint16 in C order.
 
     The array is called like the case and holds the indices of all voxels that are decided on,
     along the stored axes. An archive that is there is extended: the volumes it has stay, and one

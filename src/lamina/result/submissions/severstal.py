@@ -14,10 +14,10 @@ from lamina.geometry.rle.codec import encode
 from lamina.result.submissions.base import Submission, check_row, csv_line
 
 
-class Severstal(Submission):
-    """One row for each image and class, with an empty cell where nothing was found (STEEL-2).
+class Severstal(Submission):  # STEEL-2, STEEL-4
+    """One row for each image and class, with an empty cell where nothing was found.
 
-    Runs are absolute, counted from 1, column by column (STEEL-4). Classes are counted from 1.
+    Runs are absolute, counted from 1, column by column. Classes are counted from 1.
     """
 
     kind: Literal["severstal"] = "severstal"

@@ -20,17 +20,17 @@ from lamina.result.submissions.base import Submission, check_row, csv_line
 _HEADER = ("ImageId", "EncodedPixels")
 
 
-class Siim(Submission):
-    """``ImageId,EncodedPixels``: one row for each image, -1 where nothing was found (SIIM-32).
+class Siim(Submission):  # SIIM-32, SIIM-2
+    """``ImageId,EncodedPixels``: one row for each image, -1 where nothing was found.
 
-    Runs are pairs of gap and length, column by column (SIIM-2).
+    Runs are pairs of gap and length, column by column.
     """
 
     kind: Literal["siim"] = "siim"
 
-    size: tuple[int, int] | None = Field(default=None)
+    size: tuple[int, int] | None = Field(default=None)  # SIIM-30
     """Rows and columns to which decided masks are resized (bilinear, above one half), after all
-    else (SIIM-30); the competition's are [1024, 1024]. null: as they are."""
+    else; the competition's are [1024, 1024]. null: as they are."""
 
     @field_validator("size")
     @classmethod

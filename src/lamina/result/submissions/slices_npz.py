@@ -24,8 +24,8 @@ Slices = dict[str, dict[int, NDArray[np.uint8]]]
 """Slices of one volume by axis and index."""
 
 
-class SlicesNpz(Submission):
-    """An npz archive of slices, ``ID_gt.npy-i_0`` to ``-i_2`` and ``-x_0`` to ``-x_2`` (NOISE-17).
+class SlicesNpz(Submission):  # NOISE-17
+    """An npz archive of slices, ``ID_gt.npy-i_0`` to ``-i_2`` and ``-x_0`` to ``-x_2``.
 
     A slice is 255 times its values, held within 0 and 255 and truncated, uint8.
     The prediction must be one of slices, each seen by its own axis, as ``lamina predict --slices

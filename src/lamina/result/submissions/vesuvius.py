@@ -17,8 +17,8 @@ from lamina.geometry.rle.bands import encode_rows
 from lamina.result.submissions.base import Part, Submission, check_row, csv_line
 
 
-class Vesuvius(Submission):
-    """``Id,Predicted``: one row for each fragment, no line break after the last (INK-27).
+class Vesuvius(Submission):  # INK-27
+    """``Id,Predicted``: one row for each fragment, no line break after the last.
 
     Runs are pairs of start and length, counted from 1 along the rows; a fragment without ink has
     an empty cell. Rows stand in the order of their ids. A fragment is written band by band, and
