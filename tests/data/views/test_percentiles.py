@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from lamina.data.views.base import chunks as pieces
+from lamina.data.views import chunks as pieces
 from lamina.data.views.percentiles import extremes, percentiles
 from lamina.errors import DataError
 from lamina.volume import ArrayVolume

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
 from lamina.result.search.histogram import CODES, VALUES, code_of, count
-from lamina.result.search.threshold import histogram as codes
+from lamina.result.search import histogram as codes
 
 
 def test_every_value_in_order() -> None:

@@ -13,7 +13,7 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import DeflatedExplicitVRLittleEndian
 
 from lamina.data.readers import Dicom, open_volume
-from lamina.data.readers.dicom.image import deflated
+from lamina.data.readers.dicom import deflated
 from lamina.errors import DataError
 from lamina.volume import read_all
 
