@@ -13,12 +13,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
-from lamina.data.views.chunks import grain_of
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.progress import Bar
 from lamina.task import Task
-from lamina.volume import Volume
+from lamina.volume import Volume, chunk_shape_of
 
 _PIECE = 1 << 22  # values that are held at a time,
 _MOST = 1 << 25  # or so many where chunks would else be decoded twice
@@ -126,9 +125,9 @@ def _slabs(volume: Volume) -> Iterator[NDArray[Any]]:
     """Yield (channels, *slab) along the first axis, of whole chunks unless these are huge."""
     length, *rest = volume.shape
     row = volume.channels * prod(rest)
-    step, grain = max(1, _PIECE // row), grain_of(volume)[0]
-    if step >= grain or grain * row <= _MOST:
-        step = max(step // grain, 1) * grain
+    step, thick = max(1, _PIECE // row), chunk_shape_of(volume)[0]
+    if step >= thick or thick * row <= _MOST:
+        step = max(step // thick, 1) * thick
     for first in range(0, length, step):
         last = min(first + step, length)
         yield volume.read(Region((first, *[0] * len(rest)), (last, *rest)))

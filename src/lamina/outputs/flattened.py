@@ -19,7 +19,7 @@ from lamina.errors import DataError, RecipeError
 from lamina.files import make_folder, read_json, replacing, write_bytes, write_json
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.recipe.load import load_recipe
-from lamina.volume import Packed
+from lamina.volume import Chunked
 
 MAPS, WRITTEN, HOW = "maps.npz", "written.json", "flatten.json"
 
@@ -179,7 +179,8 @@ def _write_fragment(
 
 
 def _key(stack: Stack, maps: Maps, layers: tuple[int, int], form: Form) -> str:
-    stamp = stack.volume.stamp() if isinstance(stack.volume, Packed) else stack.volume.name
+    volume = stack.volume
+    stamp = (volume.stamp() if isinstance(volume, Chunked) else None) or volume.name
     text = json.dumps([stamp, maps.digest(), layers, form])
     return hashlib.sha256(text.encode()).hexdigest()
 

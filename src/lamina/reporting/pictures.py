@@ -10,8 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.data.views.layers import narrowed
-from lamina.volume import Volume
+from lamina.volume import Volume, narrowed
 
 Pixels = NDArray[np.uint8]
 

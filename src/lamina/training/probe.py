@@ -23,7 +23,7 @@ from lamina.data.case import Case
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.targets.ground_truth import truth
 from lamina.data.units import with_unit
-from lamina.data.views.corrupted import uncovered
+from lamina.data.views.corrupted import Corrupted
 from lamina.errors import RecipeError
 from lamina.model.losses import total
 from lamina.model.memory_layout import channels_last
@@ -37,6 +37,7 @@ from lamina.recipe.recipe import Recipe
 from lamina.seeding import rng
 from lamina.training.dataset import open_data
 from lamina.training.stage.loader import Batch, batches, epoch_of
+from lamina.volume import without_view
 
 _AT = (0.25, 0.5, 0.75)  # slices of volumes to judge by
 _WARM = 3  # steps that are not timed
@@ -236,7 +237,7 @@ def _bench(recipe: Recipe, root: Path, device: torch.device, most: int) -> _Benc
 
 def _repeated(case: Case) -> Case:
     """Return a case whose target is its image, without the noise that a recipe puts on it."""
-    image, _ = uncovered(case.image)
+    image, _ = without_view(case.image, Corrupted)
     return replace(case, image=image, target=image)
 
 

@@ -13,7 +13,7 @@ import pytest
 from lamina.data.readers import Hdf5Volume, open_volume
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.volume import Packed, read_all
+from lamina.volume import Chunked, read_all
 
 CUBE = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)
 
@@ -54,8 +54,8 @@ def test_half_floats_with_lzf_are_read_as_they_are(path: Path) -> None:
     with h5py.File(path, "w") as file:
         file.create_dataset("volume", data=stored, chunks=(2, 3, 11), compression="lzf")
     volume = open_volume(path, dataset="volume")
-    assert isinstance(volume, Packed)
-    assert (volume.dtype, volume.grain) == (np.dtype("f2"), (2, 3, 11))
+    assert isinstance(volume, Chunked)
+    assert (volume.dtype, volume.chunk_shape) == (np.dtype("f2"), (2, 3, 11))
     np.testing.assert_array_equal(read_all(volume)[0], stored)
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from lamina.data.readers import NiftiVolume, open_volume
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.volume import Packed, read_all
+from lamina.volume import Chunked, read_all
 
 CUBE = np.arange(5 * 6 * 7, dtype=np.int16).reshape(5, 6, 7)
 
@@ -65,8 +65,8 @@ def test_more_than_24_bits_are_scaled_in_double_precision(tmp_path: Path) -> Non
 def test_a_gzipped_file_is_read_without_its_suffix_and_in_any_order(tmp_path: Path) -> None:
     path = put(tmp_path / "a.nii.gz").rename(tmp_path / "a.dat")
     volume = open_volume(path)
-    assert isinstance(volume, Packed)
-    assert volume.grain == (5, 6, 1)
+    assert isinstance(volume, Chunked)
+    assert volume.chunk_shape == (5, 6, 1)
     for start in (4, 0, 2):
         part = volume.read(Region((1, 0, start), (3, 6, start + 3)))
         np.testing.assert_array_equal(part[0], CUBE[1:3, :, start : start + 3])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamina.data.targets.label_values import Stack, looked_up, plain, remedy, values_in
+from lamina.data.targets.label_values import MaskStack, looked_up, plain, remedy, values_in
 from lamina.geometry.region import Region
 from lamina.volume import ArrayVolume
 
@@ -30,7 +30,10 @@ def test_a_value_out_of_the_types_range_is_only_unused(dtype: str) -> None:
 
 def test_masks_in_a_stack_are_no_colours() -> None:
     masks = np.array([[[0, 1]], [[1, 1]]], np.uint8)
-    flat, pages = Stack(ArrayVolume(masks), False), Stack(ArrayVolume(masks[None], "zyx"), True)
+    flat, pages = (
+        MaskStack(ArrayVolume(masks), False),
+        MaskStack(ArrayVolume(masks[None], "zyx"), True),
+    )
     for stack in (flat, pages):
         assert (stack.channels, stack.axes, stack.shape) == (2, "yx", (1, 2))
         assert plain(stack, stack.read(Region((0, 1), (1, 2)))).tolist() == [[[1]], [[1]]]

@@ -18,11 +18,11 @@ from lamina.data.network_input.make_sample import fetch
 from lamina.data.network_input.normalise import Fixed
 from lamina.data.network_input.sample import Draw, Sample
 from lamina.data.transforms import Affine, AnyTransform, Flip
-from lamina.data.views.corrupted import Corrupted, uncovered
+from lamina.data.views.corrupted import Corrupted
 from lamina.geometry.region import Region
 from lamina.seeding import rng
 from lamina.task import Task
-from lamina.volume import ArrayVolume, Crop, Plane, Volume, read_all
+from lamina.volume import ArrayVolume, Crop, Plane, Volume, read_all, without_view
 
 ALL: tuple[AnyCorruption, ...] = (
     Poisson(peak=(20, 40)),
@@ -111,11 +111,11 @@ def test_the_clean_volume_is_found_behind_slices_and_crops() -> None:
     noisy = Corrupted(CUBE, ALL, 3, "id")
     crop = Crop(noisy, Region((1, 2, 3), (30, 31, 32)))
     plane = Plane(crop, "z", 4, 1)
-    clean, found = uncovered(plane)
+    clean, found = without_view(plane, Corrupted)
     assert found is noisy
     whole = Region.whole(plane.shape)
     np.testing.assert_array_equal(clean.read(whole), CUBE.array[0, 4:7, 2:31, 3:32])
-    assert uncovered(CUBE) == (CUBE, None)
+    assert without_view(CUBE, Corrupted) == (CUBE, None)
     flat = ArrayVolume(np.zeros((1, 80, 80, 3), np.uint8), "zyx", "b")
     slice_ = corrupt(flat, Gaussian(sigma=25)).plane("x", 1)
     assert sample(slice_).image.std() == pytest.approx(25 / 255, rel=0.03)

@@ -13,11 +13,10 @@ from numpy.typing import NDArray
 from lamina.data.case import Case
 from lamina.data.prepare.unpack import unpacked
 from lamina.data.readers import open_volume
-from lamina.data.views.chunks import grain_of
-from lamina.data.views.layers import LayerFiles, Layers, narrowed, open_layers
+from lamina.data.views.layers import LayerFiles, Layers, open_layers
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.volume import ArrayVolume, Crop, read_all
+from lamina.volume import ArrayVolume, Crop, chunk_shape_of, narrowed, read_all
 
 
 def stack(*shape: int, dtype: type[np.generic] = np.uint16) -> NDArray[np.generic]:
@@ -112,7 +111,7 @@ def test_packed_layers_are_unpacked_once_and_alone(tmp_path: Path, packed: bool)
     array = stack(9, 40, 30)
     folder = write(tmp_path / "s", array, compression="zlib" if packed else None, rowsperstrip=8)
     layers = Layers(open_layers(folder), 3, 5)
-    assert grain_of(layers) == ((8, 30) if packed else (1, 1))
+    assert chunk_shape_of(layers) == ((8, 30) if packed else (1, 1))
     box = Region((5, 5), (25, 30))
     cases = [Case(name, name, Crop(layers, box)) for name in "ab"]
     found = unpacked(cases, tmp_path / "copies")

@@ -14,7 +14,7 @@ from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.prediction.streaming import row_cache as ahead
-from lamina.prediction.streaming.row_cache import Ahead
+from lamina.prediction.streaming.row_cache import RowCache
 from lamina.volume import ArrayVolume
 
 
@@ -52,7 +52,7 @@ def test_tiles_are_those_of_the_source(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(ahead, "BUDGET", budget)
         patch.setattr(ahead, "PIECE", piece)
-        held = Ahead(source)
+        held = RowCache(source)
         grid = TileGrid((height, width), (tile, tile), (min(tile, step),) * 2, beyond=beyond)
         for region in grid:
             inside = region.clip((height, width))
@@ -71,7 +71,7 @@ def test_a_read_that_fails_is_made_again() -> None:
             return super().read(region)
 
     source = Broken((np.arange(400) % 251).astype(np.uint8).reshape(1, 20, 20))
-    held = Ahead(source)
+    held = RowCache(source)
     held.read(Region((0, 0), (8, 8)))
     source.__dict__["broken"] = True
     with pytest.raises(DataError):

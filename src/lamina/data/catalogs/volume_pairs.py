@@ -22,7 +22,7 @@ from lamina.data.views.rescaled import Stretch, Stretched
 from lamina.errors import DataError, RecipeError
 from lamina.progress import Bar, say
 from lamina.task import Task
-from lamina.volume import Crop, Plane, Transposed, Volume
+from lamina.volume import Transposed, Volume, unselected
 
 Order = str | tuple[int, ...]
 
@@ -178,8 +178,7 @@ class VolumePairs(Catalog):  # FAULT-1
 
     def stored(self, image: Volume, task: Task) -> tuple[float, float]:
         """Return offset and span of restored values: those of the image where they are shared."""
-        while isinstance(image, Crop | Plane):
-            image = image.source
+        image = unselected(image)
         if self.stretch_target == "shared" and isinstance(image, Stretched):
             low, high = image.ends
             return low, high - low

@@ -15,7 +15,7 @@ from lamina.data.flatten.depth_profiles import Curves, Stack, edges_of
 from lamina.data.targets.bitmask import Bits
 from lamina.files import replacing
 from lamina.geometry.tiling.grid import TileGrid
-from lamina.volume import Packed, Volume
+from lamina.volume import Chunked, Volume
 
 _PARTS = ("count", "total", "ink_count", "ink_total")
 
@@ -78,4 +78,4 @@ def _said(volume: Volume | None) -> str | None:
         return ""
     if isinstance(volume, Bits):
         return f"{volume.shape} {hashlib.sha256(volume.packed.tobytes()).hexdigest()}"
-    return volume.stamp() if isinstance(volume, Packed) else None
+    return volume.stamp() if isinstance(volume, Chunked) else None

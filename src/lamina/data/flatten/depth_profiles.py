@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.flatten.column_maps import Maps
-from lamina.data.views.chunks import PIECE, grain_of
+from lamina.data.views.chunks import PIECE
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.progress import Bar
-from lamina.volume import Volume
+from lamina.volume import Volume, chunk_shape_of
 
 Array = NDArray[np.float64]
 
@@ -207,7 +207,7 @@ def measure(stack: Stack, *, tile: int, step: int, shrink: int) -> Curves:
 def _bands(volume: Volume) -> Iterator[tuple[tuple[int, int], list[tuple[int, int]]]]:
     """Yield bands of rows, each with the slabs of layers it is read in: whole boxes of the file."""
     depth, height, width = volume.shape
-    thick, tall, _ = (min(a, n) for a, n in zip(grain_of(volume), volume.shape, strict=True))
+    thick, tall, _ = (min(a, n) for a, n in zip(chunk_shape_of(volume), volume.shape, strict=True))
     rows = min(tall * max(PIECE // (depth * width * tall), 1), height)
     layers = min(thick * max(PIECE // (rows * width * thick), 1), depth)
     for top in range(0, height, rows):

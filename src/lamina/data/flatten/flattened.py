@@ -15,24 +15,20 @@ from lamina.data.flatten.column_maps import Maps
 from lamina.data.flatten.depth_profiles import Stack
 from lamina.data.flatten.flatten import Flatten
 from lamina.data.flatten.summary import LAYERS, about
-from lamina.data.views.base import behind
 from lamina.errors import DataError
 from lamina.files import read_json, write_json
 from lamina.geometry.depth.shift import move_layers, moved_type, needed_layers
 from lamina.geometry.region import Region
-from lamina.volume import Volume, check_within
+from lamina.volume import VolumeView, check_within, chunk_shape_of, values_stamp, view_chain
 
 
 @dataclass(frozen=True)
-class Flattened:
-    """Another stack, each column shifted and scaled by the maps (INK-8).
+class Flattened(VolumeView):
+    """Another stack ``"zyx"`` of one channel, each column shifted and scaled by the maps (INK-8).
 
     A pixel outside the fragment's mask is moved like its neighbours; what a frame pads beyond
     the border was never read, so that maps need no padding (INK-10).
     """
-
-    source: Volume
-    """``"zyx"``, one channel."""
 
     found: list[Maps] = field(default_factory=list, repr=False, compare=False)
     """The maps, once they are known; see ``aligned``."""
@@ -74,29 +70,19 @@ class Flattened:
         return self.found[0]
 
     @property
-    def name(self) -> str:
-        """Name of the source."""
-        return self.source.name
-
-    @property
-    def axes(self) -> str:
-        """Always ``"zyx"``."""
-        return self.source.axes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the source."""
-        return self.source.shape
-
-    @property
-    def channels(self) -> int:
-        """Always 1."""
-        return self.source.channels
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         """That of the source; of numbers with a fraction float32."""
         return moved_type(self.source.dtype)
+
+    @property
+    def chunk_shape(self) -> tuple[int, ...]:
+        """All layers, since each is computed from others; rows and columns as in the source."""
+        return (self.shape[0], *chunk_shape_of(self.source)[1:])
+
+    def stamp(self) -> str | None:
+        """Return the source's with the maps, which are fitted for it."""
+        stored = values_stamp(self.source)
+        return None if stored is None else f"{stored} {self.maps.digest()}"
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(1, *region.shape)``; layers are read only if the region needs them.
@@ -174,9 +160,8 @@ def _aligned(cases: Sequence[Case]) -> list[Flattened]:
     """Return the aligned stacks behind the images of cases, each once."""
     found: dict[int, Flattened] = {}
     for case in cases:
-        view: Volume | None = case.image
-        while view is not None and not isinstance(view, Flattened):
-            view = behind(view)
-        if view is not None:
-            found[id(view)] = view
+        for view in view_chain(case.image):
+            if isinstance(view, Flattened):
+                found[id(view)] = view
+                break
     return list(found.values())

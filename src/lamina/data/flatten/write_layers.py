@@ -13,12 +13,11 @@ import tifffile
 import zarr
 from zarr.codecs import BloscCodec
 
-from lamina.data.views.chunks import grain_of
 from lamina.errors import DataError, ResourceError
 from lamina.files import make_folder, refusal_said, replacing_folder
 from lamina.geometry.region import Region
 from lamina.progress import Bar
-from lamina.volume import Volume
+from lamina.volume import Volume, chunk_shape_of
 
 Form = Literal["tif", "zarr"]
 
@@ -104,7 +103,7 @@ def _blocks(volume: Volume, layers: tuple[int, int], least: int = 1) -> Iterator
     """Yield blocks of all columns, of rows as the file is cut where that fits, in order."""
     depth, height, width = volume.shape
     rows = max(BLOCK // (depth * width), 1)
-    tall = grain_of(volume)[1]
+    tall = chunk_shape_of(volume)[1]
     if tall <= rows:
         rows -= rows % tall
     rows = -(-rows // least) * least

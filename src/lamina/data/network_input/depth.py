@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from lamina.data.views.layers import narrowed
 from lamina.spec import Spec
-from lamina.volume import Volume
+from lamina.volume import Volume, narrowed
 
 _ROUNDING = 1e-9  # 20 times 1.1 is a little more than 22
 

@@ -22,13 +22,13 @@ from lamina.data.network_input.value_tables import changed, limits, normalised
 from lamina.data.network_input.warp import Look, look
 from lamina.data.transforms import AnyTransform, Patch, Table, Touch, Transform, Warp
 from lamina.data.units import values
-from lamina.data.views.corrupted import Corrupted, uncovered
+from lamina.data.views.corrupted import Corrupted
 from lamina.data.views.padding import read_padded
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.geometry.view import TURNS
 from lamina.task import Task
-from lamina.volume import Volume
+from lamina.volume import Volume, without_view
 
 
 def fetch(
@@ -68,7 +68,7 @@ def fetch(
     warps = [(step, what) for step, what in done if isinstance(step, Warp)]
     seen = look(region, warps, draw.sides)
 
-    clean, noise = uncovered(case.image)
+    clean, noise = without_view(case.image, Corrupted)
     image = _image(clean, seen, frame, rng)
     target = _target(case.target, seen, task)
     valid = _valid(case, region, seen)

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lamina.data.case import Case
-from lamina.data.views.chunks import grain_of, pieces
+from lamina.data.views.chunks import pieces
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.spec import Spec
-from lamina.volume import Plane, Volume
+from lamina.volume import Plane, Volume, chunk_shape_of
 
 Vector = NDArray[np.float32]
 
@@ -246,7 +246,7 @@ def _pieces(volume: Volume) -> Iterator[NDArray[Any]]:
     """Yield all pixels of ``volume`` once, (C, *piece), without a plane's neighbours."""
     if isinstance(volume, Plane):
         volume = replace(volume, context=0)
-    packed = max(grain_of(volume)) > 1
+    packed = max(chunk_shape_of(volume)) > 1
     cut = _cut(Region.whole(volume.shape), _PIECE // volume.channels)
     for region in pieces(volume, _PIECE) if packed else cut:
         piece = volume.read(region)

@@ -11,7 +11,7 @@ import hashlib
 import math
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -20,17 +20,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
-from lamina.data.flatten import Flattened
 from lamina.data.readers import NpyVolume
-from lamina.data.views.base import behind
-from lamina.data.views.chunks import PIECE, grain_of, pieces
-from lamina.data.views.layers import Layers
-from lamina.data.views.rescaled import Stretched
+from lamina.data.views.chunks import pieces
 from lamina.errors import ResourceError
 from lamina.files import make_folder, write_with
 from lamina.geometry.region import Region
 from lamina.progress import Bar
-from lamina.volume import Crop, Packed, Transposed, Volume
+from lamina.volume import Volume, VolumeView, chunk_shape_of, values_stamp, view_chain
 
 
 def unpacked(cases: Sequence[Case], folder: Path) -> list[Case]:
@@ -67,36 +63,15 @@ def unpacked(cases: Sequence[Case], folder: Path) -> list[Case]:
 
 
 @dataclass(frozen=True)
-class Copy:
+class Copy(VolumeView):
     """A copy of a volume, called what the volume is called; ``of`` is that volume."""
 
-    source: Volume
     of: Volume
 
     @property
     def name(self) -> str:
         """Name of the volume, since people know that and not the copy."""
         return self.of.name
-
-    @property
-    def axes(self) -> str:
-        """Axes of the volume."""
-        return self.source.axes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the volume."""
-        return self.source.shape
-
-    @property
-    def channels(self) -> int:
-        """Channels of the volume."""
-        return self.source.channels
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the volume."""
-        return self.source.dtype
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(channels, *region.shape)`` of the copy."""
@@ -111,12 +86,10 @@ class _Plan:
     copies: dict[Path, Volume] = field(default_factory=dict)
 
     def add(self, volume: Volume) -> None:
-        """Note what of a volume, or behind a view, is to be copied."""
-        key = _key(volume)
-        if key is not None:
-            self.copies.setdefault(self._path(volume, key), _whole(volume))
-        elif (source := behind(volume)) is not None:
-            self.add(source)
+        """Note what is to be copied: of the volume, or of what it is a view of."""
+        wanted = next(filter(None, map(_Wanted.of, view_chain(volume))), None)
+        if wanted is not None:
+            self.copies.setdefault(self._path(wanted), wanted.volume)
 
     def make(self) -> None:
         """Write the copies that are not there yet."""
@@ -138,20 +111,40 @@ class _Plan:
 
     def seen(self, volume: Volume) -> Volume:
         """Return a volume, or a view of it, that reads the copy."""
-        key = _key(volume)
-        if key is not None:
-            whole = _whole(volume)
+        wanted = _Wanted.of(volume)
+        if wanted is not None:
+            whole = wanted.volume
             axes = whole.axes if whole.channels == 1 else f"c{whole.axes}"
-            copy = Copy(NpyVolume(self._path(volume, key), axes), whole)
-            return Layers(copy, 0, volume.count) if isinstance(volume, Layers) else copy
-        source = behind(volume)
-        if source is None or (instead := self.seen(source)) is source:
+            copy = Copy(NpyVolume(self._path(wanted), axes), whole)
+            return volume.over_copy(copy) if isinstance(volume, VolumeView) else copy
+        if not isinstance(volume, VolumeView):
             return volume
-        return replace(volume, source=instead)  # type: ignore[type-var]  # views are dataclasses
+        source = self.seen(volume.source)
+        return volume if source is volume.source else volume.over(source)
 
-    def _path(self, volume: Volume, key: str) -> Path:
-        name = re.sub(r"[^\w.-]+", "_", Path(volume.name).name)
-        return self.folder / f"{name[-60:]}.{key}.npy"
+    def _path(self, wanted: _Wanted) -> Path:
+        name = re.sub(r"[^\w.-]+", "_", Path(wanted.name).name)
+        return self.folder / f"{name[-60:]}.{wanted.key}.npy"
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    """A copy that is worth making."""
+
+    name: str
+    volume: Volume
+    key: str
+
+    @classmethod
+    def of(cls, volume: Volume) -> _Wanted | None:
+        """Return the copy that would serve a volume; None where it needs none of its own."""
+        copied = volume.copied if isinstance(volume, VolumeView) else volume
+        if len(copied.axes) != 3 or max(chunk_shape_of(copied)) == 1:
+            return None
+        stamp = values_stamp(volume)
+        if stamp is None:
+            return None
+        return cls(volume.name, copied, hashlib.sha256(stamp.encode()).hexdigest()[:16])
 
 
 @dataclass(frozen=True)
@@ -164,66 +157,13 @@ class _Writer:
         volume = self.volume
         shape = volume.shape if volume.channels == 1 else (volume.channels, *volume.shape)
         array: Any = np.lib.format.open_memmap(path, "w+", volume.dtype, shape)
-        for region in _boxes(volume):
+        for region in pieces(volume):
             values = volume.read(region)
             if volume.channels == 1:
                 array[region.slices] = values[0]
             else:
                 array[(slice(None), *region.slices)] = values
         array.flush()
-
-
-def _boxes(volume: Volume) -> Iterator[Region]:
-    """Yield boxes that cover a volume; of aligned layers rows of all, since they come together."""
-    if not isinstance(volume, Crop) or not isinstance(volume.source, Flattened):
-        yield from pieces(volume)
-        return
-    depth, rows, columns = volume.shape
-    tall = grain_of(volume)[1]
-    step = max(PIECE // (depth * columns * tall), 1) * tall
-    for row in range(0, rows, step):
-        yield Region((0, row, 0), (depth, min(row + step, rows), columns))
-
-
-def _whole(volume: Volume) -> Volume:
-    """Return what is copied for a volume: of layers, the stack of these alone."""
-    if not isinstance(volume, Layers):
-        return volume
-    first, sides = volume.first, volume.shape
-    box = Region((first, *[0] * len(sides)), (first + volume.count, *sides))
-    return Crop(volume.source, box)
-
-
-def _key(volume: Volume) -> str | None:
-    """Return what names the copy of a volume; None where it needs none of its own."""
-    stack = volume.source if isinstance(volume, Layers) else volume
-    moved = isinstance(volume, Layers) and isinstance(stack, Flattened)
-    if len(stack.axes) != 3 or (max(grain_of(stack)) == 1 and not moved):
-        return None
-    said = says(volume)
-    return None if said is None else hashlib.sha256(said.encode()).hexdigest()[:16]
-
-
-def says(volume: Volume) -> str | None:
-    """Return all that decides the values of a volume in a file; None for others.
-
-    That are the files' names, sizes and times, and what is done to the values read.
-    """
-    if isinstance(volume, Packed):
-        return f"{volume.stamp()} {volume.axes} {volume.shape} {volume.channels} {volume.dtype}"
-    if not isinstance(volume, Flattened | Layers | Stretched | Transposed):
-        return None
-    inner = says(volume.source)
-    if inner is None:
-        return None
-    if isinstance(volume, Transposed):
-        return f"{inner} {volume.order}"
-    if isinstance(volume, Flattened):
-        return f"{inner} {volume.maps.digest()}"
-    if isinstance(volume, Layers):
-        return f"{inner} layers {volume.first} {volume.count}"
-    like = None if volume.like is None else says(volume.like)
-    return f"{inner} {volume.stretch.model_dump_json()}{'' if like is None else f' like {like}'}"
 
 
 def _bytes(volume: Volume) -> int:

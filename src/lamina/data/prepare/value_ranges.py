@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from lamina.data.case import Case
-from lamina.data.prepare.unpack import says
-from lamina.data.views.base import behind
 from lamina.data.views.rescaled import Stretched
 from lamina.errors import DataError
 from lamina.files import read_json, write_json
 from lamina.progress import Bar
-from lamina.volume import Volume
+from lamina.volume import view_chain
 
 
 def measure(cases: Sequence[Case], memory: Path) -> None:
@@ -30,34 +28,27 @@ def measure(cases: Sequence[Case], memory: Path) -> None:
     Raises:
         DataError: a volume cannot be read, or holds NaN or infinity.
     """
-    volumes = [one for case in cases for one in (case.image, case.target) if one is not None]
-    seen = [one for volume in volumes for one in _stretched(volume)]
-    left = {id(one): one for one in seen if one.like is None and not one.found}
-    if not left:
+    volumes = [volume for case in cases for volume in (case.image, case.target)]
+    views = [view for volume in volumes if volume is not None for view in view_chain(volume)]
+    stretched = [view for view in views if isinstance(view, Stretched)]
+    unknown = {id(view): view for view in stretched if view.like is None and not view.found}
+    if not unknown:
         return
     known = _remembered(memory)
-    with Bar("measuring volumes", len(left)) as bar:
-        for one in left.values():
-            key = _key(one)
+    with Bar("measuring volumes", len(unknown)) as bar:
+        for view in unknown.values():
+            key = _key(view)
             if key in known:
-                one.found.append(known[key])
+                view.found.append(known[key])
             elif key is not None:
-                known[key] = one.ends
+                known[key] = view.ends
             bar.advance()
     write_json(memory, {key: list(ends) for key, ends in known.items()})
 
 
-def _stretched(volume: Volume) -> Iterator[Stretched]:
-    view: Volume | None = volume
-    while view is not None:
-        if isinstance(view, Stretched):
-            yield view
-        view = behind(view)
-
-
 def _key(volume: Stretched) -> str | None:
-    said = says(volume)
-    return None if said is None else hashlib.sha256(said.encode()).hexdigest()
+    stamp = volume.stamp()
+    return None if stamp is None else hashlib.sha256(stamp.encode()).hexdigest()
 
 
 def _remembered(memory: Path) -> dict[str, tuple[float, float]]:

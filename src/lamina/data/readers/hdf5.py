@@ -93,7 +93,7 @@ class Hdf5Volume:
         return native
 
     @property
-    def grain(self) -> tuple[int, ...]:
+    def chunk_shape(self) -> tuple[int, ...]:
         """Sides of a chunk; of one voxel where the dataset is stored in one piece."""
         return self._layout.spatial(self._chunks)
 

@@ -108,7 +108,7 @@ class NiftiVolume:
         return np.dtype(np.float32 if fits else np.float64)
 
     @property
-    def grain(self) -> tuple[int, ...]:
+    def chunk_shape(self) -> tuple[int, ...]:
         """One voxel; of a gzipped file a slice of the axis that is stored last."""
         sides = (*self._lengths[:3][:-1], 1) if self._packed else (1,) * len(self._lengths[:3])
         return self._layout.spatial(sides)

@@ -81,7 +81,7 @@ class NpyVolume:
         return native
 
     @property
-    def grain(self) -> tuple[int, ...]:
+    def chunk_shape(self) -> tuple[int, ...]:
         """One voxel: the file is mapped."""
         return (1,) * len(self._shape)
 

@@ -14,12 +14,12 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.data.targets.label_values import Stack, looked_up, plain, remedy, values_in
+from lamina.data.targets.label_values import MaskStack, looked_up, plain, remedy, values_in
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
-from lamina.volume import Crop, Volume, check_within
+from lamina.volume import Crop, Volume, VolumeView, check_within
 
-__all__ = ["Classes", "Stack", "TaskKind", "Valid", "target_of", "values_in"]
+__all__ = ["Classes", "MaskStack", "TaskKind", "Valid", "target_of", "values_in"]
 
 TaskKind = Literal["binary", "multilabel", "multiclass", "restore"]
 
@@ -74,7 +74,7 @@ def target_of(
     valid = None if ignore is None else Valid(source, ignore)
     if task_kind == "restore":
         return volume, valid
-    stacked = isinstance(source, Stack)
+    stacked = isinstance(source, MaskStack)
     top = 1 if stacked or task_kind == "binary" else _highest(task_kind, classes, values)
     if values is not None and not values:
         raise RecipeError("data.labels is empty; name stored values, such as {0: 0, 255: 1}")
@@ -92,39 +92,23 @@ def target_of(
 
 
 @dataclass(frozen=True)
-class Classes:
+class Classes(VolumeView):
     """Stored labels as the target of a task, see ``target_of``.
 
     ``table``: stored value and class, in order. ``top``: highest class. ``outputs``: number of
     channels where class k is channel k-1; None: the channels of the source, holding classes.
     """
 
-    source: Volume
     table: tuple[tuple[int, int], ...]
     top: int
     outputs: int | None = None
-
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        return self.source.name
-
-    @property
-    def axes(self) -> str:
-        """Axes of the source."""
-        return self.source.axes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the source."""
-        return self.source.shape
 
     @property
     def channels(self) -> int:
         """Masks of a stack, outputs of a multilabel task, or 1."""
         if self.outputs is not None:
             return self.outputs
-        return self.source.channels if isinstance(self.source, Stack) else 1
+        return self.source.channels if isinstance(self.source, MaskStack) else 1
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -172,29 +156,13 @@ class Classes:
 
 
 @dataclass(frozen=True)
-class Valid:
+class Valid(VolumeView):
     """1 where stored labels are not the ignored value, 0 where they are."""
 
-    source: Volume
     ignore: int
 
     channels = 1
     dtype = np.dtype(np.uint8)
-
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        return self.source.name
-
-    @property
-    def axes(self) -> str:
-        """Axes of the source."""
-        return self.source.axes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the source."""
-        return self.source.shape
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return (1, *region.shape); in a stack a pixel counts where no mask ignores it."""
@@ -207,9 +175,9 @@ class Valid:
 def _stack(volume: Volume, classes: int | None, axes: str | None) -> Volume:
     """Return ``volume`` as a stack of masks if it is one, else as it is."""
     if axes is not None and len(volume.axes) == len(axes) + 1 and volume.channels == 1:
-        stack = Stack(volume, pages=True)
+        stack = MaskStack(volume, pages=True)
     elif volume.channels > 1 and classes in (None, volume.channels):
-        stack = Stack(volume, pages=False)
+        stack = MaskStack(volume, pages=False)
     else:
         return volume
     if classes not in (None, stack.channels):

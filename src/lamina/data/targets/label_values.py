@@ -13,22 +13,16 @@ from numpy.typing import NDArray
 from lamina.data.views.chunks import pieces
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.volume import Crop, Volume, check_within
+from lamina.volume import Volume, VolumeView, check_within, unselected
 
 _PIECE = 1 << 24  # values that are held at a time while counting
 
 
 @dataclass(frozen=True)
-class Stack:
+class MaskStack(VolumeView):
     """Masks of several classes as channels: those of the source, or its first axis."""
 
-    source: Volume
     pages: bool
-
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        return self.source.name
 
     @property
     def axes(self) -> str:
@@ -44,11 +38,6 @@ class Stack:
     def channels(self) -> int:
         """Number of masks."""
         return self.source.shape[0] if self.pages else self.source.channels
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the source."""
-        return self.source.dtype
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(masks, *region.shape)`` in the stored type."""
@@ -78,7 +67,7 @@ def values_in(volume: Volume) -> dict[int, int]:
 
 def plain(volume: Volume, stored: NDArray[Any]) -> NDArray[Any]:
     """Return labels as integers, (masks or 1, *S), or refuse what has no exact integer."""
-    if len(stored) > 1 and not _is_stack(volume):
+    if len(stored) > 1 and not isinstance(unselected(volume), MaskStack):
         if len(stored) in (2, 4):
             opaque = np.iinfo(stored.dtype).max if stored.dtype.kind in "iu" else 1
             if (stored[-1] != opaque).any():
@@ -105,10 +94,6 @@ def plain(volume: Volume, stored: NDArray[Any]) -> NDArray[Any]:
     if stored.dtype.kind == "b":
         stored = stored.view(np.uint8)
     return stored
-
-
-def _is_stack(volume: Volume) -> bool:
-    return isinstance(volume.source if isinstance(volume, Crop) else volume, Stack)
 
 
 def looked_up(

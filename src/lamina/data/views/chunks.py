@@ -6,32 +6,11 @@ import itertools
 import math
 from collections.abc import Iterator
 
-from lamina.data.views.layers import Layers
 from lamina.geometry.region import Region
-from lamina.volume import Crop, Packed, Transposed, Volume
+from lamina.volume import Volume, chunk_shape_of
 
 PIECE = 2**23
 """Values of a piece unless the caller says otherwise."""
-
-
-def grain_of(volume: Volume) -> tuple[int, ...]:
-    """Return the sides of the boxes that a volume decodes whole; ones where it has none.
-
-    Views that show their source's voxels in place, such as labels, have the grain of the source.
-    """
-    if isinstance(volume, Packed):
-        return volume.grain
-    if isinstance(volume, Crop):  # cut between the borders of chunks it meets some twice
-        return grain_of(volume.source)
-    if isinstance(volume, Layers):
-        return grain_of(volume.source)[1:]
-    if isinstance(volume, Transposed):
-        grain = grain_of(volume.source)
-        return tuple(grain[axis] for axis in volume.order)
-    source = getattr(volume, "source", None)
-    if isinstance(source, Volume) and (source.axes, source.shape) == (volume.axes, volume.shape):
-        return grain_of(source)
-    return (1,) * len(volume.shape)
 
 
 def pieces(volume: Volume, most: int | None = None) -> Iterator[Region]:
@@ -44,7 +23,7 @@ def pieces(volume: Volume, most: int | None = None) -> Iterator[Region]:
     """
     most = PIECE if most is None else most
     shape = volume.shape
-    sides = [min(grain, n) for grain, n in zip(grain_of(volume), shape, strict=True)]
+    sides = [min(side, n) for side, n in zip(chunk_shape_of(volume), shape, strict=True)]
     for axis in reversed(range(len(shape))):
         room = most // (math.prod(sides) * volume.channels)
         sides[axis] = min(sides[axis] * max(room, 1), shape[axis])

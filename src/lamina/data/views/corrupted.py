@@ -8,7 +8,7 @@ clean volume and draws fresh noise for every sample, after the warps, which woul
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import product
 from typing import Any
 
@@ -19,40 +19,19 @@ from lamina.data.corruptions import AnyCorruption, Scene
 from lamina.data.units import unit_of
 from lamina.geometry.region import Region
 from lamina.seeding import rng as generator
-from lamina.volume import Crop, Plane, Volume, check_within
+from lamina.volume import VolumeView, check_within
 
 _SIDES = {2: 128, 3: 32}  # of a block, by the number of axes
 
 
 @dataclass(frozen=True)
-class Corrupted:
+class Corrupted(VolumeView):
     """A clean volume with declared noise on it, float32 in stored units."""
 
-    source: Volume
     noise: tuple[AnyCorruption, ...]
     seed: int
     id: str
     """Of the case; another case, another noise."""
-
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        return self.source.name
-
-    @property
-    def axes(self) -> str:
-        """Axes of the source."""
-        return self.source.axes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the source."""
-        return self.source.shape
-
-    @property
-    def channels(self) -> int:
-        """Channels of the source."""
-        return self.source.channels
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -112,17 +91,3 @@ class Corrupted:
             start = tuple(at * side for at, side in zip(place, sides, strict=True))
             stop = tuple(a + side for a, side in zip(start, sides, strict=True))
             yield place, Region(start, stop).clip(self.shape)
-
-
-def uncovered(volume: Volume) -> tuple[Volume, Corrupted | None]:
-    """Return the clean volume behind a corrupted one and its slices and crops, and the noise.
-
-    Any other volume is returned as it is, with None.
-    """
-    if isinstance(volume, Corrupted):
-        return volume.source, volume
-    if isinstance(volume, Plane | Crop):
-        source, found = uncovered(volume.source)
-        if found is not None:
-            return replace(volume, source=source), found
-    return volume, None

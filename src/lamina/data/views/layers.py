@@ -7,7 +7,7 @@ the stack is looked at as an image of two axes with a channel for each layer.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,14 @@ from lamina.data.readers import TiffVolume
 from lamina.data.readers.file_stamp import stamp_of
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.volume import Crop, Volume, check_within
+from lamina.volume import (
+    Crop,
+    Volume,
+    VolumeView,
+    check_within,
+    chunk_shape_of,
+    values_stamp,
+)
 
 _TIFF = (".tif", ".tiff")
 
@@ -60,9 +67,9 @@ class LayerFiles:
         return self.files[0].dtype
 
     @property
-    def grain(self) -> tuple[int, ...]:
+    def chunk_shape(self) -> tuple[int, ...]:
         """One layer, and of it a strip or tile."""
-        return (1, *self.files[0].grain)
+        return (1, *self.files[0].chunk_shape)
 
     def stamp(self) -> str:
         """Return a digest of the files' names, sizes and times."""
@@ -152,13 +159,12 @@ def _check_equal(folder: Path, files: Sequence[TiffVolume]) -> None:
 
 
 @dataclass(frozen=True)
-class Layers:
+class Layers(VolumeView):
     """Slices of a three-axis volume along its first axis as the channels of a two-axis one.
 
     Channel i is the slice ``first`` + i; only these are read, and only where a region asks.
     """
 
-    source: Volume
     first: int
     count: int
 
@@ -197,9 +203,28 @@ class Layers:
         return self.count
 
     @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the source."""
-        return self.source.dtype
+    def chunk_shape(self) -> tuple[int, ...]:
+        """That of the source along the two axes."""
+        return chunk_shape_of(self.source)[1:]
+
+    def stamp(self) -> str | None:
+        """Return the source's with the layers."""
+        stored = values_stamp(self.source)
+        return None if stored is None else f"{stored} layers {self.first} {self.count}"
+
+    @property
+    def copied(self) -> Volume:
+        """The stack of these layers alone."""
+        box = Region((self.first, 0, 0), (self.first + self.count, *self.shape))
+        return Crop(self.source, box)
+
+    def over_copy(self, copy: Volume) -> Layers:
+        """Return all layers of a copy."""
+        return Layers(copy, 0, self.count)
+
+    def narrowed(self, first: int, count: int) -> Layers:
+        """Return some of these layers."""
+        return Layers(self.source, self.first + first, count)
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(count, *region.shape)``, the first layer first."""
@@ -207,52 +232,3 @@ class Layers:
         box = Region((self.first, *region.start), (self.first + self.count, *region.stop))
         layers: NDArray[Any] = self.source.read(box)[0]
         return layers
-
-
-@dataclass(frozen=True)
-class Channels:
-    """Some channels of another volume, one after another."""
-
-    source: Volume
-    first: int
-    count: int
-
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        return self.source.name
-
-    @property
-    def axes(self) -> str:
-        """Axes of the source."""
-        return self.source.axes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the source."""
-        return self.source.shape
-
-    @property
-    def channels(self) -> int:
-        """Number of the channels."""
-        return self.count
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the source."""
-        return self.source.dtype
-
-    def read(self, region: Region) -> NDArray[Any]:
-        """Return ``(count, *region.shape)``."""
-        return self.source.read(region)[self.first : self.first + self.count]
-
-
-def narrowed(volume: Volume, first: int, count: int) -> Volume:
-    """Return ``count`` channels of a volume from ``first``; of layers no others are read."""
-    if (first, count) == (0, volume.channels):
-        return volume
-    if isinstance(volume, Layers):
-        return Layers(volume.source, volume.first + first, count)
-    if isinstance(volume, Crop):
-        return replace(volume, source=narrowed(volume.source, first, count))
-    return Channels(volume, first, count)

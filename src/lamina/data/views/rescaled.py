@@ -17,7 +17,7 @@ from lamina.data.network_input.normalise import check_finite
 from lamina.data.views.percentiles import extremes, percentiles
 from lamina.geometry.region import Region
 from lamina.spec import Spec
-from lamina.volume import Volume, check_within
+from lamina.volume import Volume, VolumeView, check_within, values_stamp
 
 To = Literal["byte", "unit"]
 
@@ -59,7 +59,7 @@ class Stretch(Spec):
 
 
 @dataclass(frozen=True)
-class Stretched:
+class Stretched(VolumeView):
     """Another volume with the low end of its range at 0 and the high one at 255 (byte) or 1.
 
     Calculated as numpy does on the stored array, (x - low) / (high - low) * 255 in the stored
@@ -67,7 +67,6 @@ class Stretched:
     spread becomes 0.
     """
 
-    source: Volume
     stretch: Stretch
     found: list[tuple[float, float]] = field(default_factory=list, repr=False, compare=False)
     """The ends of the range, once they are known."""
@@ -85,29 +84,17 @@ class Stretched:
         return self.found[0]
 
     @property
-    def name(self) -> str:
-        """Name of the source."""
-        return self.source.name
-
-    @property
-    def axes(self) -> str:
-        """Axes of the source."""
-        return self.source.axes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the source."""
-        return self.source.shape
-
-    @property
-    def channels(self) -> int:
-        """Channels of the source."""
-        return self.source.channels
-
-    @property
     def dtype(self) -> np.dtype[Any]:
         """uint8 or float32."""
         return np.dtype(np.uint8 if self.stretch.to == "byte" else np.float32)
+
+    def stamp(self) -> str | None:
+        """Return the source's with the range; and that of the volume whose range it takes."""
+        stored = values_stamp(self.source)
+        if stored is None:
+            return None
+        like = None if self.like is None else self.like.stamp()
+        return f"{stored} {self.stretch.model_dump_json()}{'' if like is None else f' like {like}'}"
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(channels, *region.shape)``.

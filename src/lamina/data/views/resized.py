@@ -12,41 +12,30 @@ from numpy.typing import NDArray
 
 from lamina.data.case import Case
 from lamina.geometry.region import Region
-from lamina.volume import Volume, check_within, read_all
+from lamina.volume import VolumeView, check_within, read_all
 
 _RESAMPLED = (np.uint8, np.uint16, np.int16, np.float32)  # types that OpenCV knows
 
 
 @dataclass(frozen=True)
-class Resized:
+class Resized(VolumeView):
     """A two-axis volume seen at another size; every read resizes the whole of it.
 
     ``smooth`` averages the area of a pixel where both sides shrink and is bilinear otherwise;
     without it every pixel is the nearest stored one, so that classes stay classes (SIIM-7).
     """
 
-    source: Volume
-    shape: tuple[int, int]
+    size: tuple[int, int]
     smooth: bool
 
     def __post_init__(self) -> None:
-        if len(self.source.axes) != 2 or min(self.shape) < 1:
-            raise ValueError(f"{self.source.name}: axes '{self.source.axes}' to {self.shape}")
+        if len(self.source.axes) != 2 or min(self.size) < 1:
+            raise ValueError(f"{self.source.name}: axes '{self.source.axes}' to {self.size}")
 
     @property
-    def name(self) -> str:
-        """Name of the source."""
-        return self.source.name
-
-    @property
-    def axes(self) -> str:
-        """Axes of the source."""
-        return self.source.axes
-
-    @property
-    def channels(self) -> int:
-        """Channels of the source."""
-        return self.source.channels
+    def shape(self) -> tuple[int, ...]:
+        """Rows and columns of that size."""
+        return self.size
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -61,10 +50,10 @@ class Resized:
         check_within(self, region)
         stored = read_all(self.source)
         if self.smooth:
-            whole = resample(stored.astype(self.dtype, copy=False), self.shape)
+            whole = resample(stored.astype(self.dtype, copy=False), self.size)
         else:
             rows, columns = (
-                _nearest(old, new) for old, new in zip(stored.shape[1:], self.shape, strict=True)
+                _nearest(old, new) for old, new in zip(stored.shape[1:], self.size, strict=True)
             )
             whole = stored[:, rows[:, None], columns]
         return whole[(slice(None), *region.slices)]

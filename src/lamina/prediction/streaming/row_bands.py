@@ -26,7 +26,7 @@ from torch import Tensor
 from lamina.files import fault
 from lamina.geometry.region import Region
 from lamina.prediction.streaming.ledger import Ledger
-from lamina.prediction.streaming.row_cache import BUDGET, PIECE, Ahead
+from lamina.prediction.streaming.row_cache import BUDGET, PIECE, RowCache
 from lamina.prediction.streaming.volume import Place
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.prediction.tiling.forward import answers
@@ -141,7 +141,7 @@ class Bands:
         return found
 
     def _begin(self, row: int) -> None:
-        source = _Source(self._volume, Ahead(self._volume), self._valid)
+        source = _Source(self._volume, RowCache(self._volume), self._valid)
         thick = len(self._bands[0])
         self._lines = [
             _Lines(self._job, member, source, self._outputs, row, thick)
@@ -167,7 +167,7 @@ class _Source:
     """An image, the way to read it line by line, and where it counts."""
 
     volume: Volume
-    ahead: Ahead
+    ahead: RowCache
     valid: Volume | None
 
 

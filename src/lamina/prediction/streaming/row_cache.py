@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.geometry.region import Region
-from lamina.volume import Volume, check_within
+from lamina.volume import Volume, VolumeView, check_within
 
 BUDGET = 256 * 2**20
 """Bytes that are held; an image whose rows need more is held as some of its columns."""
@@ -18,7 +18,7 @@ PIECE = 64
 """Rows that are read together: what a source makes of its files for them comes on top."""
 
 
-class Ahead:
+class RowCache(VolumeView):
     """A two-axis volume for tiles that are read line by line, each line from left to right.
 
     What a region needs is read over the whole width, or as much of it as the budget holds. Rows
@@ -27,35 +27,10 @@ class Ahead:
 
     def __init__(self, source: Volume) -> None:
         """Hold nothing yet."""
-        self._source = source
+        super().__init__(source)
         self._box = Region((0, 0), (0, 0))
         self._memory: NDArray[Any] = np.empty(0, source.dtype)
         self._pixels: NDArray[Any] = self._memory
-
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        return self._source.name
-
-    @property
-    def axes(self) -> str:
-        """Axes of the source."""
-        return self._source.axes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the source."""
-        return self._source.shape
-
-    @property
-    def channels(self) -> int:
-        """Channels of the source."""
-        return self._source.channels
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the source."""
-        return self._source.dtype
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(channels, *region.shape)``: a view of what is held, until the next read."""
@@ -87,7 +62,7 @@ class Ahead:
         (top, left), (bottom, right) = box.start, box.stop
         for first in range(top + shared, bottom, PIECE):
             rest = Region((first, left), (min(first + PIECE, bottom), right))
-            self._pixels[:, first - top : rest.stop[0] - top] = self._source.read(rest)
+            self._pixels[:, first - top : rest.stop[0] - top] = self.source.read(rest)
         self._box = box
 
     def _room(self, shape: tuple[int, ...]) -> NDArray[Any]:

@@ -21,7 +21,7 @@ from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.prediction.tiling.in_memory import answer_image
 from lamina.prediction.tiling.tiled_inference import Job
-from lamina.volume import Plane, Volume
+from lamina.volume import Plane, Volume, VolumeView
 
 BUDGET = 128 * 2**20
 """Bytes of one slab, as it is stored and as it is answered."""
@@ -98,10 +98,9 @@ def cut(volume: Volume, axis: str, thick: int) -> list[Slab]:
 
 
 @dataclass(frozen=True)
-class Held:
+class Held(VolumeView):
     """A volume of which one box is in memory; nothing else of it can be read."""
 
-    source: Volume
     box: Region
     pixels: NDArray[Any]
 
@@ -112,31 +111,6 @@ class Held:
         wide = Slab(slab.axis, slab.at, max(first, 0), last)
         box = wide.within(Region.whole(volume.shape))
         return cls(volume, box, volume.read(box))
-
-    @property
-    def name(self) -> str:
-        """Name of the source."""
-        return self.source.name
-
-    @property
-    def axes(self) -> str:
-        """Axes of the source."""
-        return self.source.axes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of the source."""
-        return self.source.shape
-
-    @property
-    def channels(self) -> int:
-        """Channels of the source."""
-        return self.source.channels
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Type of the source."""
-        return self.source.dtype
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(channels, *region.shape)``: a view of what is held."""

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from lamina.data.readers import ZarrVolume, open_volume
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.volume import Packed, Plane, read_all
+from lamina.volume import Chunked, Plane, read_all
 
 CUBE = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)
 
@@ -207,7 +207,7 @@ def test_damaged_metadata_are_refused(tmp_path: Path, text: str) -> None:
 def test_a_store_that_changes_or_goes_is_noticed(tmp_path: Path) -> None:
     path = put(tmp_path / "a.zarr")
     volume = open_volume(path)
-    assert isinstance(volume, Packed)
+    assert isinstance(volume, Chunked)
     stamp = volume.stamp()
     assert volume.stamp() == stamp
     later = pickle.loads(pickle.dumps(volume))
@@ -221,8 +221,8 @@ def test_a_store_that_changes_or_goes_is_noticed(tmp_path: Path) -> None:
 def test_the_grain_is_that_of_the_chunks_along_spatial_axes(tmp_path: Path) -> None:
     path = put(tmp_path / "a.zarr", CUBE[None], chunks=(1, 2, 3, 4), dimension_names=[*"czyx"])
     volume = open_volume(path)
-    assert isinstance(volume, Packed)
-    assert volume.grain == (2, 3, 4)
+    assert isinstance(volume, Chunked)
+    assert volume.chunk_shape == (2, 3, 4)
 
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])

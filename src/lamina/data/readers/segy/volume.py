@@ -122,7 +122,7 @@ class SegyVolume:
         return self._stored
 
     @property
-    def grain(self) -> tuple[int, ...]:
+    def chunk_shape(self) -> tuple[int, ...]:
         """One voxel: traces are not packed, though each is read as a whole."""
         return self._layout.spatial((1, 1, 1))
 

@@ -106,7 +106,7 @@ class TiffVolume:
         return self._header.dtype
 
     @property
-    def grain(self) -> tuple[int, ...]:
+    def chunk_shape(self) -> tuple[int, ...]:
         """Sides of a strip or tile; one pixel where pages are stored as they are."""
         sides = (1, 1) if self._header.mapped is not None else self._header.segment
         return sides if len(self.axes) == 2 else (1, *sides)

@@ -110,7 +110,7 @@ class ZarrVolume:
         return native
 
     @property
-    def grain(self) -> tuple[int, ...]:
+    def chunk_shape(self) -> tuple[int, ...]:
         """Sides of a chunk; of an inner one where chunks lie in shards."""
         return self._layout.spatial(self._chunks)
 
