@@ -6,14 +6,12 @@ in prediction, and names of weights stay as they are.
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any
 
 from torch import Tensor, nn
 
-Activation = Literal["identity", "sigmoid"]
 
-
-def restoring(network: nn.Module, *, residual: bool, activation: Activation) -> None:
+def restoring(network: nn.Module, *, residual: bool, activation: str) -> None:
     """Make ``network`` answer its input less what it found, or the sigmoid of what it found.
 
     Either way the answer is float32, whatever the network computes in (NOISE-11).

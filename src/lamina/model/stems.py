@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
-import torch
 from pydantic import AfterValidator, Field
-from torch import Tensor
 
 from lamina.errors import RecipeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _PATTERN = "sum|mean|cyclic|[rgb]+"
 
@@ -61,8 +62,7 @@ def adapt(weight: Tensor, inputs: int, stem: Stem) -> Tensor:
         return weight
     repeats = (1, inputs, *(1,) * (weight.ndim - 2))
     if stem == "cyclic" and inputs > 1:
-        planes = torch.arange(inputs, device=weight.device) % 3
-        return weight[:, planes] * (3 / inputs)
+        return weight[:, [plane % 3 for plane in range(inputs)]] * (3 / inputs)
     if stem in ("sum", "cyclic"):
         return weight.sum(1, keepdim=True).repeat(repeats) / inputs
     if stem == "mean":

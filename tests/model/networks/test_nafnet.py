@@ -8,8 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from torch import nn
 from torch.nn import functional
 
+from lamina.model.modules.nafnet import Block, LayerNorm2d
 from lamina.model.networks import AnyNetwork, Nafnet
-from lamina.model.networks.nafnet import Block, LayerNorm2d
 
 torch.set_num_threads(1)
 SMALL = Nafnet(width=4, down=(1, 0, 2), middle=1, up=(0, 1, 1))

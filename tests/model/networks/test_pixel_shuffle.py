@@ -8,8 +8,8 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lamina.model.modules.pixel_shuffle import shuffled
 from lamina.model.networks import AnyNetwork, PixelShuffle
-from lamina.model.networks.pixel_shuffle import shuffled
 from lamina.model.optimization.optimizers import AdamW
 
 torch.set_num_threads(1)

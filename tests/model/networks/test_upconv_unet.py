@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lamina.errors import RecipeError
+from lamina.model.modules.upconv_unet import ScseMax
 from lamina.model.networks import AnyNetwork, UpconvUnet
-from lamina.model.networks.upconv_unet import ScseMax
 from lamina.model.optimization.optimizers import AdamW
 
 torch.set_num_threads(1)

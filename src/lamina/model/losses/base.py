@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
-from torch import Tensor
 
 from lamina.model.losses.pixels import Pixels, counted
 from lamina.spec import Spec
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Loss(Spec):

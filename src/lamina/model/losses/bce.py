@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import PositiveFloat
-from torch import Tensor
-from torch.nn import functional
 
 from lamina.errors import RecipeError
 from lamina.model.losses.base import Loss
 from lamina.model.losses.pixels import Pixels, refuse_exclusive
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Bce(Loss):  # SIIM-14, INK-18
@@ -27,6 +28,8 @@ class Bce(Loss):  # SIIM-14, INK-18
 
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, a scalar."""
+        from torch.nn import functional
+
         refuse_exclusive(self.kind, "cross_entropy", exclusive=exclusive)
         weight = self._weight(pixels.logits)
         loss = functional.binary_cross_entropy_with_logits(

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
-from torch import Tensor
 
 from lamina.model.losses.values import ValueLoss
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Charbonnier(ValueLoss):

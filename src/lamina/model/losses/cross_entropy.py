@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field, PositiveFloat
-from torch import Tensor
 
 from lamina.errors import RecipeError
 from lamina.model.losses.base import Loss
 from lamina.model.losses.pixels import Pixels
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class CrossEntropy(Loss):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal
 
 from lamina.model.losses.overlap import Overlap
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Dice(Overlap):  # SIIM-14; STEEL-11 and FAULT-8 by options

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
-from torch import Tensor
-from torch.nn import functional
 
 from lamina.model.losses.base import Loss
 from lamina.model.losses.pixels import Pixels, refuse_exclusive
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Focal(Loss):  # SIIM-14
@@ -50,6 +51,8 @@ class Focal(Loss):  # SIIM-14
 
 
 def _single(pixels: Pixels) -> tuple[Tensor, Tensor]:
+    from torch.nn import functional
+
     prob, truth = pixels.logits.sigmoid(), pixels.target
     surprise = functional.binary_cross_entropy_with_logits(pixels.logits, truth, reduction="none")
     return surprise, prob * (1 - truth) + (1 - prob) * truth

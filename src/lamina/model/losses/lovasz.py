@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal
 
 from lamina.model.losses.base import Loss
 from lamina.model.losses.pixels import Pixels, refuse_exclusive
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Lovasz(Loss):  # SIIM-14
@@ -35,6 +35,8 @@ class Lovasz(Loss):  # SIIM-14
 
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, a scalar."""
+        import torch
+
         truth, counts = pixels.target > 0.5, (pixels.valid != 0).expand_as(pixels.target)
         if self.errors == "hinge":
             refuse_exclusive("lovasz with hinge", "errors: probability", exclusive=exclusive)
@@ -72,6 +74,8 @@ def jaccard_steps(truth: Tensor) -> Tensor:
         (U, N) float32, each row at least 0 with a sum of 1. Without true pixels the first one
         takes all.
     """
+    import torch
+
     right = truth.sum(1, keepdim=True) - truth.long().cumsum(1)
     union = truth.sum(1, keepdim=True) + (~truth).long().cumsum(1)
     before = (union - (~truth).long()).float()

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal
 
 from lamina.model.losses.values import ValueLoss
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Mse(ValueLoss):

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, PositiveFloat, model_validator
-from torch import Tensor
 
 from lamina.errors import RecipeError
 from lamina.model.losses.base import Loss
 from lamina.model.losses.pixels import Pixels
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 _AXES = {"all": (0, 1, 2, 3), "batch": (0, 2, 3), "image": (1, 2, 3), "image_class": (2, 3)}
 

@@ -5,12 +5,12 @@ Legend of shapes: B batch, K outputs, H rows, W columns.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
-import torch
-from torch import Tensor
+from typing import TYPE_CHECKING, NamedTuple
 
 from lamina.errors import RecipeError
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Pixels(NamedTuple):
@@ -43,6 +43,8 @@ def counted(logits: Tensor, target: Tensor, valid: Tensor | None) -> Pixels:
     Raises:
         ValueError: shapes differ.
     """
+    import torch
+
     if logits.shape != target.shape:
         raise ValueError(f"logits are {tuple(logits.shape)}, target is {tuple(target.shape)}")
     if valid is None or bool((valid != 0).all()):

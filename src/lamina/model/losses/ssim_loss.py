@@ -5,17 +5,17 @@ Letters: B batch, K outputs, H and W rows and columns, N = B K images of one cha
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-import torch
 from pydantic import Field
-from torch import Tensor
-from torch.nn import functional
 
 from lamina.errors import RecipeError
 from lamina.geometry.similarity import K1, K2, Kernel, Window
 from lamina.model.losses.base import Loss
 from lamina.model.losses.pixels import Pixels, refuse_exclusive
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class Ssim(Loss):
@@ -38,6 +38,9 @@ class Ssim(Loss):
 
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, a scalar; 0 where no window counts."""
+        import torch
+        from torch.nn import functional
+
         refuse_exclusive(self.kind, "cross_entropy or dice", exclusive=exclusive)
         weights = torch.from_numpy(Kernel.of(self.window).weights).to(pixels.logits.device)
         size = len(weights)
@@ -52,6 +55,8 @@ class Ssim(Loss):
 
     def _similarity(self, answer: Tensor, target: Tensor, weights: Tensor) -> Tensor:
         """Return (B, K, H - n + 1, W - n + 1): the similarity of each window of n x n pixels."""
+        import torch
+
         # A common shift changes no variance, and keeps float32 exact enough.
         shift = ((answer.mean((2, 3), True) + target.mean((2, 3), True)) / 2).detach()
         x, y = answer - shift, target - shift
@@ -69,6 +74,8 @@ class Ssim(Loss):
 
 def _means(fields: Tensor, weights: Tensor) -> tuple[Tensor, ...]:
     """Return the four fields (4, B, K, H, W) averaged by a separable window, each (B, K, h, w)."""
+    from torch.nn import functional
+
     flat = fields.flatten(0, 2)[:, None]  # (4N, 1, H, W)
     down = functional.conv2d(flat, weights.view(1, 1, -1, 1))
     across = functional.conv2d(down, weights.view(1, 1, 1, -1))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
-from torch import Tensor
+from typing import TYPE_CHECKING, Literal
 
 from lamina.model.losses.base import Loss
 from lamina.model.losses.pixels import Pixels, refuse_exclusive
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 class ValueLoss(Loss):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-
-from torch import Tensor
+from typing import TYPE_CHECKING
 
 from lamina.model.losses.base import Loss
 from lamina.model.losses.pixels import counted
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def total(

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
-from torch import nn
 
 from lamina.errors import RecipeError
-from lamina.model.restoration import Activation, restoring
 from lamina.spec import Spec
+
+if TYPE_CHECKING:
+    from torch import nn
+
+Activation = Literal["identity", "sigmoid"]
 
 
 class Network(Spec):
@@ -57,6 +60,8 @@ class Network(Spec):
                 "what is taken from the input must be as large: set it to false, or frame.channels "
                 "to the number of outputs and frame.slices.context to 0"
             )
+        from lamina.model.restoration import restoring
+
         network = self._build(inputs, outputs)
         restoring(network, residual=self.residual, activation=self.activation)
         return network

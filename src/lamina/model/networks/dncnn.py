@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
-from torch import Tensor, nn
 
 from lamina.model.networks.plain import Plain
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Dncnn(Plain):
@@ -31,30 +33,6 @@ class Dncnn(Plain):
         return 1
 
     def _bare(self, inputs: int, outputs: int) -> nn.Module:
-        network = _Dncnn(inputs, outputs, self.depth, self.width)
-        for layer in network.modules():
-            if isinstance(layer, nn.Conv2d):
-                nn.init.kaiming_normal_(layer.weight)
-                if layer.bias is not None:
-                    nn.init.zeros_(layer.bias)
-        return network
+        from lamina.model.modules.dncnn import DncnnModule
 
-
-class _Dncnn(nn.Module):
-    def __init__(self, inputs: int, outputs: int, depth: int, width: int) -> None:
-        super().__init__()
-        self.first = nn.Sequential(nn.Conv2d(inputs, width, 3, padding=1), nn.ReLU(inplace=True))
-        self.middle = nn.Sequential(*(_layer(width) for _ in range(depth - 2)))
-        self.last = nn.Conv2d(width, outputs, 3, padding=1)
-
-    def forward(self, image: Tensor) -> Tensor:
-        noise: Tensor = self.last(self.middle(self.first(image)))
-        return noise
-
-
-def _layer(width: int) -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(width, width, 3, padding=1, bias=False),  # the norm has one
-        nn.BatchNorm2d(width),
-        nn.ReLU(inplace=True),
-    )
+        return DncnnModule(inputs, outputs, self.depth, self.width)

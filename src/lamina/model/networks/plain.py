@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from torch import nn
-
-from lamina.model import weights as files
 from lamina.model.networks.base import Network
+
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Plain(Network):
@@ -20,6 +21,8 @@ class Plain(Network):
     def _build(self, inputs: int, outputs: int) -> nn.Module:
         network = self._bare(inputs, outputs)
         if self.weights != "none":
+            from lamina.model import weights as files
+
             tensors = files.read(Path(self.weights))
             files.fit(network, tensors, inputs=inputs, stem="sum", source=self.weights)
         return network

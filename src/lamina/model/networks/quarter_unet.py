@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveInt
-from torch import Tensor, nn
 
 from lamina.errors import RecipeError
 from lamina.model.networks.encoded import Encoded
-from lamina.model.networks.unet_decoder import Head, UnetDecoder, Upsample
 
+if TYPE_CHECKING:
+    from torch import nn
+
+Upsample = Literal["nearest", "bilinear"]
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=3, max_length=3)]
 
 
@@ -48,6 +50,8 @@ class QuarterUnet(Encoded):  # INK-17
             RecipeError: the encoder does not exist, or has no such maps.
             BundleError: starting weights are not on this machine or do not fit.
         """
+        from lamina.model.modules.quarter_unet import QuarterUnetModule
+
         encoder = self._bare_encoder(inputs)
         widths = list(encoder.out_channels)  # type: ignore[arg-type]
         if len(widths) != 6:
@@ -55,19 +59,6 @@ class QuarterUnet(Encoded):  # INK-17
                 f"network.encoder is '{self.encoder}', which has {len(widths) - 1} maps; "
                 "quarter_unet needs one that halves five times, such as resnet50 or convnextv2_tiny"
             )
-        head = Head(self.filters[-1], outputs, 4, self.upsample)
-        decoder = UnetDecoder(widths[5], widths[4:1:-1], self.filters)
-        network = _QuarterUnet(encoder, decoder, head)
+        network = QuarterUnetModule(encoder, outputs, filters=self.filters, upsample=self.upsample)
         self._start(network, inputs)
         return network
-
-
-class _QuarterUnet(nn.Module):
-    def __init__(self, encoder: nn.Module, decoder: nn.Module, head: nn.Module) -> None:
-        super().__init__()
-        self.encoder, self.decoder, self.segmentation_head = encoder, decoder, head
-
-    def forward(self, image: Tensor) -> Tensor:
-        maps = self.encoder(image)
-        logits: Tensor = self.segmentation_head(self.decoder(maps[5], maps[4:1:-1]))
-        return logits

@@ -1,27 +1,22 @@
-"""One two-axis network for every few neighbouring slices, and one answer of all of them.
-
-Letters: B batch, C channels (the slices), N windows, D slices of a window, K outputs, H and W rows
-and columns.
-"""
+"""One two-axis network for every few neighbouring slices, and one answer of all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator, Field, model_validator
-from torch import Tensor, nn
 
 from lamina.errors import RecipeError
-from lamina.model import weights as files
 from lamina.model.networks.albunet import AlbuNet
 from lamina.model.networks.base import Network
 from lamina.model.networks.pixel_shuffle import PixelShuffle
 from lamina.model.networks.quarter_unet import QuarterUnet
 from lamina.model.networks.smp import Smp
 from lamina.model.networks.upconv_unet import UpconvUnet
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Aggregate = Literal["conv", "mean", "max", "attention"]
 
@@ -111,73 +106,20 @@ class SliceFusion(Network):  # INK-16: six windows of 3 slices, one 1x1 convolut
 
     def _build(self, inputs: int, outputs: int) -> nn.Module:
         """Return the network with its starting weights, from torch's current random state."""
+        from lamina.model import weights as files
+        from lamina.model.modules.slice_fusion import fuse, maps_of
+
         windows = self.windows(inputs)
-        make, maps = _AGGREGATES[self.aggregate]
-        network = self.network.build(self.window, outputs * maps)
-        network.aggregate = make(windows, outputs)
-        network.register_forward_pre_hook(partial(_split, self.window, self.step))
-        network.register_forward_hook(partial(_join, windows))
+        network = self.network.build(self.window, outputs * maps_of(self.aggregate))
+        fuse(
+            network,
+            aggregate=self.aggregate,
+            window=self.window,
+            step=self.step,
+            windows=windows,
+            outputs=outputs,
+        )
         if self.weights != "none":
             tensors = files.read(Path(self.weights))
             files.fit(network, tensors, inputs=self.window, stem="sum", source=self.weights)
         return network
-
-
-def _split(window: int, step: int, network: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor]:
-    """(B, C, H, W) to (BN, D, H, W), channels last in memory."""
-    del network
-    image: Tensor = args[0]
-    return (image.unfold(1, window, step).flatten(0, 1).permute(0, 3, 1, 2),)
-
-
-def _join(windows: int, network: nn.Module, args: tuple[Any, ...], logits: Tensor) -> Tensor:
-    """(BN, K, H, W) to (B, K, H, W)."""
-    del args
-    maps = logits.reshape(-1, windows, *logits.shape[1:])
-    answer: Tensor = network.get_submodule("aggregate")(maps)
-    return answer
-
-
-class _Conv(nn.Module):
-    """One 1x1 convolution from the N maps of an output to its one."""
-
-    def __init__(self, windows: int, outputs: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(windows * outputs, outputs, 1, groups=outputs)
-        nn.init.constant_(self.conv.weight, 1 / windows)
-        nn.init.zeros_(self.conv.bias)  # type: ignore[arg-type]
-
-    def forward(self, logits: Tensor) -> Tensor:
-        answer: Tensor = self.conv(logits.transpose(1, 2).flatten(1, 2))
-        return answer
-
-
-class _Mean(nn.Module):
-    def __init__(self, windows: int, outputs: int) -> None:
-        super().__init__()
-
-    def forward(self, logits: Tensor) -> Tensor:
-        return logits.mean(1)
-
-
-class _Max(_Mean):
-    def forward(self, logits: Tensor) -> Tensor:
-        return logits.amax(1)
-
-
-class _Attention(_Mean):
-    """Of 2K maps the first K are logits; the softmax of the others over the windows weighs them."""
-
-    def forward(self, logits: Tensor) -> Tensor:
-        values, scores = logits.chunk(2, 2)
-        # Exponentials of half precision overflow at a score of 11.
-        return (scores.float().softmax(1) * values.float()).sum(1)
-
-
-_AGGREGATES: dict[Aggregate, tuple[Callable[[int, int], nn.Module], int]] = {
-    "conv": (_Conv, 1),
-    "mean": (_Mean, 1),
-    "max": (_Max, 1),
-    "attention": (_Attention, 2),
-}
-"""How windows are joined, and the maps of an output that each needs from the network."""

@@ -2,39 +2,14 @@
 
 from __future__ import annotations
 
-import difflib
-import inspect
-from typing import Any, Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
-from torch import Tensor, nn
-from torch.nn import functional
 
-from lamina.errors import RecipeError
-from lamina.model.downscale import shrink
 from lamina.model.networks.encoded import Encoded
-from lamina.model.networks.encoders import UNBUILT, encoder_name, library, why_unbuilt
 
-_CLASSES = {
-    "unet": "Unet",
-    "unet_plus_plus": "UnetPlusPlus",
-    "fpn": "FPN",
-    "deeplabv3": "DeepLabV3",
-    "deeplabv3_plus": "DeepLabV3Plus",
-    "manet": "MAnet",
-    "linknet": "Linknet",
-    "pspnet": "PSPNet",
-    "pan": "PAN",
-    "upernet": "UPerNet",
-    "segformer": "Segformer",
-}
-_OURS = {"self", "encoder_name", "encoder_weights", "in_channels", "classes", "activation"}
-_REFUSED = {
-    "aux_params",  # a second answer
-    "kwargs",  # options that nobody checks
-    "upsampling",  # follows from the depth, so that the answer is as big as the image
-}
-_UPSAMPLING = {"pspnet": 0, "fpn": 3}  # 2 to the encoder's depth less this
+if TYPE_CHECKING:
+    from torch import nn
 
 
 class Smp(Encoded):
@@ -101,79 +76,20 @@ class Smp(Encoded):
         It has an ``encoder``, a ``decoder`` and a ``segmentation_head``, and maps
         (B, inputs, H, W) to (B, outputs, H, W) logits; H and W are multiples of ``multiple``.
         """
-        make = getattr(library("segmentation_models_pytorch"), _CLASSES[self.kind])
-        options, name = self._options(make), encoder_name(self.encoder)
-        try:
-            network: nn.Module = make(
-                encoder_name=name,
-                encoder_weights=None,
-                in_channels=inputs,
-                classes=outputs,
-                activation=None,
-                **self._sizes(name),
-                **options,
-            )
-        except UNBUILT as error:
-            raise RecipeError(
-                f"network {self.kind} with encoder '{self.encoder}' cannot be built: "
-                f"{why_unbuilt(error)}"
-            ) from error
-        _forgive_single_values(network.get_submodule("decoder"))
+        from lamina.model.downscale import shrink
+        from lamina.model.modules.smp import drop_channels, smp_network
+
+        network = smp_network(
+            self.kind,
+            inputs,
+            outputs,
+            encoder=self.encoder,
+            image_size=self.image_size,
+            depth=self._depth,
+            decoder=self.decoder,
+        )
         self._start(network, inputs)
         if self.dropout:
-            head = network.get_submodule("segmentation_head")
-            network.segmentation_head = _DroppedHead(head, self.dropout)
+            drop_channels(network, self.dropout)
         shrink(network, self.shrink)
         return network
-
-    def _options(self, make: type[nn.Module]) -> dict[str, Any]:
-        """Return the decoder's options, every one known to the architecture."""
-        known = sorted(set(inspect.signature(make).parameters) - _OURS - _REFUSED)
-        for key in self.decoder:
-            if key not in known:
-                near = difflib.get_close_matches(key, known, 1)
-                hint = f"; did you mean '{near[0]}'?" if near else ""
-                raise RecipeError(
-                    f"network.decoder.{key} is not an option of {self.kind}{hint}"
-                    f"\n  options are {', '.join(known)}"
-                )
-        options: dict[str, Any] = dict(self.decoder)
-        if self.kind in _UPSAMPLING:
-            options["upsampling"] = 1 << max(self._depth - _UPSAMPLING[self.kind], 0)
-        return options
-
-
-class _DroppedHead(nn.Sequential):
-    """The head with channel dropout before it; names of weights stay as they were."""
-
-    def __init__(self, head: nn.Module, p: float) -> None:
-        super().__init__(*head.children())
-        self.p = p
-
-    def forward(self, features: Tensor) -> Tensor:
-        dropped = functional.dropout2d(features, self.p, self.training)
-        for layer in self:
-            dropped = layer(dropped)
-        return dropped
-
-
-class _BatchNorm(nn.BatchNorm2d):
-    """Batch norm that uses its running values where a channel has a single one to learn from.
-
-    Decoders that pool an image to one pixel would else fail on a last batch of one image.
-    """
-
-    def forward(self, features: Tensor) -> Tensor:
-        if self.training and features.numel() == features.shape[1]:
-            return functional.batch_norm(
-                features, self.running_mean, self.running_var, self.weight, self.bias, eps=self.eps
-            )
-        return super().forward(features)
-
-
-def _forgive_single_values(decoder: nn.Module) -> None:
-    for parent in list(decoder.modules()):
-        for name, child in parent.named_children():
-            if type(child) is nn.BatchNorm2d:
-                norm = _BatchNorm(child.num_features, child.eps, child.momentum, child.affine)
-                setattr(parent, name, norm)

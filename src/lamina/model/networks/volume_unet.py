@@ -1,25 +1,20 @@
-"""A ResNet of three axes that sees slices as a volume, and a decoder of two axes.
-
-Letters: B batch, C channels, D, H and W depth, rows and columns.
-"""
+"""A ResNet of three axes that sees slices as a volume, and a decoder of two axes."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field, PositiveInt
-from torch import Tensor, nn
 
-from lamina.model.inflate import inflate, inflated
 from lamina.model.networks.encoded import Encoded
-from lamina.model.networks.unet_decoder import Head, UnetDecoder
+
+if TYPE_CHECKING:
+    from torch import nn
 
 Widths = Annotated[tuple[PositiveInt, ...], Field(min_length=5, max_length=5)]
 Strides = Annotated[
     tuple[Annotated[int, Field(ge=1, le=2)], ...], Field(min_length=5, max_length=5)
 ]
-_STEPS = ("conv1", "maxpool", "layer2", "layer3", "layer4")
 
 
 class VolumeUnet(Encoded):
@@ -63,41 +58,14 @@ class VolumeUnet(Encoded):
 
         Starting weights of two axes are brought to one channel by ``stem``, and inflated.
         """
-        encoder = self._bare_encoder(1)
-        for name, stride in zip(_STEPS, self.depth_strides, strict=True):
-            setattr(encoder, name, inflate(encoder.get_submodule(name), stride=stride))
-        widths = list(encoder.out_channels)  # type: ignore[arg-type]
-        decoder = UnetDecoder(widths[5], [*widths[4:0:-1], 0], self.filters)
-        head = Head(self.filters[-1], outputs, 1, "nearest")
-        network = _VolumeUnet(inflate(encoder, stride=1), decoder, head, pool=self.pool)
+        from lamina.model.modules.volume_unet import VolumeUnetModule
+
+        network = VolumeUnetModule(
+            self._bare_encoder(1),
+            outputs,
+            depth_strides=self.depth_strides,
+            pool=self.pool,
+            filters=self.filters,
+        )
         self._start(network, 1)
         return network
-
-    def _fit_encoder(
-        self, network: nn.Module, tensors: Mapping[str, Tensor], inputs: int, source: str
-    ) -> None:
-        own = network.get_submodule("encoder").state_dict()
-        ready = {name: _as_deep(tensors[name], own.get(name)) for name in tensors}
-        super()._fit_encoder(network, ready, inputs, source)
-
-
-def _as_deep(given: Tensor, own: Tensor | None) -> Tensor:
-    if own is None or own.ndim != 5 or given.ndim != 4:
-        return given
-    return inflated(given, own.shape[2])
-
-
-class _VolumeUnet(nn.Module):
-    def __init__(
-        self, encoder: nn.Module, decoder: nn.Module, head: nn.Module, *, pool: str
-    ) -> None:
-        super().__init__()
-        self.encoder, self.decoder, self.segmentation_head = encoder, decoder, head
-        self.pool = pool
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, D, H, W) to (B, K, H, W)."""
-        maps: Sequence[Tensor] = self.encoder(image.unsqueeze(1))
-        flat = [m.mean(2) if self.pool == "mean" else m.amax(2) for m in maps[1:]]
-        logits: Tensor = self.segmentation_head(self.decoder(flat[4], flat[3::-1]))
-        return logits

@@ -6,12 +6,14 @@ decoder, the last convolution too.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, model_validator
-from torch import nn, optim
 
 from lamina.spec import Spec
+
+if TYPE_CHECKING:
+    from torch import nn, optim
 
 Betas = tuple[Annotated[float, Field(ge=0, lt=1)], Annotated[float, Field(ge=0, lt=1)]]
 
@@ -94,6 +96,8 @@ class Sgd(Optimizer):
 
     def build(self, network: nn.Module) -> optim.Optimizer:
         """Return ``torch.optim.SGD``."""
+        from torch import optim
+
         return optim.SGD(
             self.groups(network),
             lr=self.lr,
@@ -118,6 +122,8 @@ class Adam(_Adaptive):
 
     def build(self, network: nn.Module) -> optim.Optimizer:
         """Return ``torch.optim.Adam``."""
+        from torch import optim
+
         return optim.Adam(
             self.groups(network), lr=self.lr, betas=self.betas, eps=self.eps, fused=True
         )
@@ -133,6 +139,8 @@ class AdamW(_Adaptive):
 
     def build(self, network: nn.Module) -> optim.Optimizer:
         """Return ``torch.optim.AdamW``."""
+        from torch import optim
+
         return optim.AdamW(
             self.groups(network), lr=self.lr, betas=self.betas, eps=self.eps, fused=True
         )
@@ -145,6 +153,8 @@ class RAdam(_Adaptive):  # STEEL-14
 
     def build(self, network: nn.Module) -> optim.Optimizer:
         """Return ``torch.optim.RAdam``."""
+        from torch import optim
+
         return optim.RAdam(
             self.groups(network),
             lr=self.lr,

@@ -6,13 +6,10 @@ Letters: B batch, C channels, H and W rows and columns.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-Upsample = Literal["nearest", "bilinear"]
 
 
 class UnetDecoder(nn.Module):
@@ -69,7 +66,7 @@ def _layer(inputs: int, outputs: int) -> tuple[nn.Module, nn.Module, nn.Module]:
 class Head(nn.Sequential):
     """A 3x3 convolution to logits, then larger by ``factor``; the weights stand in ``0``."""
 
-    def __init__(self, inputs: int, outputs: int, factor: int, upsample: Upsample) -> None:
+    def __init__(self, inputs: int, outputs: int, factor: int, upsample: str) -> None:
         convolution = nn.Conv2d(inputs, outputs, 3, padding=1)
         nn.init.xavier_uniform_(convolution.weight)
         nn.init.zeros_(convolution.bias)  # type: ignore[arg-type]

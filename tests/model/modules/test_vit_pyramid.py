@@ -13,8 +13,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from lamina.errors import BundleError
+from lamina.model.modules.vit_pyramid import VitPyramid, is_plain_vit
 from lamina.model.networks import QuarterUnet
-from lamina.model.networks.vit_pyramid import VitPyramid, is_plain_vit
 
 torch.set_num_threads(1)
 

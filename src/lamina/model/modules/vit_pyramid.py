@@ -5,10 +5,10 @@ Letters: B batch, C channels, H and W rows and columns.
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Mapping
 from typing import Any
 
+import timm
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -23,7 +23,7 @@ def is_plain_vit(name: str) -> bool:
     """
     if not name.startswith("tu-"):
         return False
-    make = importlib.import_module("timm").models.model_entrypoint(_architecture(name))
+    make = timm.models.model_entrypoint(_architecture(name))
     return make.__module__ in _MODULES
 
 
@@ -37,7 +37,7 @@ class VitPyramid(nn.Module):
 
     def __init__(self, name: str, inputs: int, **options: Any) -> None:
         super().__init__()
-        self.model: nn.Module = importlib.import_module("timm").create_model(
+        self.model: nn.Module = timm.create_model(
             name.removeprefix("tu-"),
             features_only=True,
             out_indices=1,  # the last one
@@ -46,7 +46,7 @@ class VitPyramid(nn.Module):
             dynamic_img_size=True,
             **options,
         )
-        width = int(self.model.feature_info.channels()[-1])
+        width = int(self.model.feature_info.channels()[-1])  # type: ignore[union-attr, operator]
         self.quarter = nn.Sequential(
             nn.ConvTranspose2d(width, width // 2, 2, 2),
             nn.GroupNorm(1, width // 2),

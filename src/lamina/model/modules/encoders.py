@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import difflib
-import importlib
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import timm
+from segmentation_models_pytorch.encoders import encoders as known_encoders
+from segmentation_models_pytorch.encoders import get_encoder
 from torch import Tensor, nn
 
 from lamina.errors import BundleError, RecipeError
 from lamina.model import weights as files
-from lamina.model.networks.vit_pyramid import VitPyramid, is_plain_vit
+from lamina.model.modules.vit_pyramid import VitPyramid, is_plain_vit
 
 UNBUILT = (ValueError, TypeError, KeyError, RuntimeError, AttributeError)
 """What the libraries raise where a network cannot be built."""
 
 _WRAPPERS = re.compile(r"^(model\.|body\.)+")
-
-
-def library(name: str) -> ModuleType:
-    """Import a library that takes seconds, only when a network is built."""
-    return importlib.import_module(name)
 
 
 def published_size(name: str) -> int | None:
@@ -34,9 +31,10 @@ def published_size(name: str) -> int | None:
     """
     if not name.startswith("tu-") or is_plain_vit(name):
         return None
-    config = library("timm").models.get_pretrained_cfg(name.removeprefix("tu-"))
-    fixed = config is not None and config.fixed_input_size
-    return int(config.input_size[-1]) if fixed else None
+    config = timm.models.get_pretrained_cfg(name.removeprefix("tu-"))
+    if config is None or not config.fixed_input_size:
+        return None
+    return int(config.input_size[-1])
 
 
 def why_unbuilt(error: Exception) -> str:
@@ -52,13 +50,11 @@ def why_unbuilt(error: Exception) -> str:
 
 def encoder_name(encoder: str) -> str:
     """Return the library's name of ``encoder``, with ``tu-`` where it is timm's."""
-    known = library("segmentation_models_pytorch.encoders").encoders
-    timm = library("timm")
-    if encoder in known:
+    if encoder in known_encoders:
         return encoder
     bare = encoder.removeprefix("tu-")
     if not timm.is_model(bare):
-        names = sorted({*known, *timm.list_models()})
+        names = sorted({*known_encoders, *timm.list_models()})
         near = difflib.get_close_matches(bare, names, 5, cutoff=0.5)
         raise RecipeError(
             f"network.encoder is '{encoder}', which neither segmentation_models_pytorch nor timm "
@@ -74,28 +70,76 @@ def encoder_name(encoder: str) -> str:
     return f"tu-{bare}"
 
 
-def bare_encoder(name: str, inputs: int, sizes: Mapping[str, Any]) -> nn.Module:
+def sizes_of(encoder: str, name: str, image_size: int | None) -> dict[str, Any]:
+    """Return what an encoder of windows has to be told of sizes; nothing for others.
+
+    Args:
+        encoder: As the recipe names it.
+        name: The library's, see ``encoder_name``.
+        image_size: Rows of the images that it shall be made for; None: as published.
+
+    Raises:
+        RecipeError: a size is given for an encoder that takes any.
+    """
+    if published_size(name) is None:
+        if image_size is None:
+            return {}
+        raise RecipeError(
+            f"network.image_size is {image_size}, but encoder '{encoder}' takes images of any "
+            "size; leave it out"
+        )
+    told = {} if image_size is None else {"img_size": image_size}
+    # By themselves these take one size only, and no multiples of it.
+    return told | ({"strict_img_size": False} if name.startswith("tu-swin") else {})
+
+
+def bare_encoder(encoder: str, inputs: int, image_size: int | None) -> nn.Module:
     """Return an encoder at its random start.
 
     It maps (B, inputs, H, W) to a list of 6 maps: the input, then halved once to five times.
 
     Args:
-        name: The library's, see ``encoder_name``.
+        encoder: As the recipe names it.
         inputs: Channels of the image.
-        sizes: What an encoder of windows has to be told of sizes.
+        image_size: Rows of the images that an encoder of windows is made for; None: as published.
 
     Raises:
-        RecipeError: it has no such maps, or cannot be built.
+        RecipeError: it does not exist, has no such maps, or cannot be built.
     """
-    get_encoder = library("segmentation_models_pytorch.encoders").get_encoder
+    name = encoder_name(encoder)
+    sizes = sizes_of(encoder, name, image_size)
     try:
         if is_plain_vit(name):
             return VitPyramid(name, inputs)
-        encoder: nn.Module = get_encoder(name, in_channels=inputs, depth=5, weights=None, **sizes)
+        made: nn.Module = get_encoder(name, in_channels=inputs, depth=5, weights=None, **sizes)
     except UNBUILT as error:
         bare = name.removeprefix("tu-")
         raise RecipeError(f"encoder '{bare}' cannot be built: {why_unbuilt(error)}") from error
-    return encoder
+    return made
+
+
+def expect_size(network: nn.Module, encoder: str, image_size: int | None) -> None:
+    """Make ``network`` refuse images that its encoder of windows is not made for.
+
+    Args:
+        network: Its submodule ``encoder`` was made by ``bare_encoder`` of the same arguments.
+        encoder: As the recipe names it.
+        image_size: As the recipe says.
+    """
+    size = image_size or published_size(encoder_name(encoder))
+    if size is not None:
+        hook = partial(_refuse_other_sizes, encoder, size)
+        network.get_submodule("encoder").register_forward_pre_hook(hook)
+
+
+def _refuse_other_sizes(name: str, size: int, encoder: nn.Module, args: tuple[Any, ...]) -> None:
+    del encoder
+    rows, columns = args[0].shape[-2:]
+    if rows % size or columns % size:
+        raise RecipeError(
+            f"encoder '{name}' is made for images of {size}x{size} pixels or multiples, not of "
+            f"{rows}x{columns}; set frame.size and predict.tile to such, or network.image_size"
+        )
 
 
 def hub_file(name: str, encoder: str) -> Path:
@@ -103,11 +147,10 @@ def hub_file(name: str, encoder: str) -> Path:
     repo: str | None = None
     revision: str | None = None
     if name.startswith("tu-"):
-        config = library("timm").models.get_pretrained_cfg(name.removeprefix("tu-"))
+        config = timm.models.get_pretrained_cfg(name.removeprefix("tu-"))
         repo = config.hf_hub_id if config is not None else None
     else:
-        known = library("segmentation_models_pytorch.encoders").encoders
-        settings = known[name]["pretrained_settings"].get("imagenet")
+        settings = known_encoders[name]["pretrained_settings"].get("imagenet")
         if settings is not None:
             repo, revision = settings["repo_id"], settings["revision"]
     if repo is None:
@@ -127,7 +170,6 @@ def plain_encoder(
     source: str,
 ) -> nn.Module:
     """Return a three-channel encoder with a published file's weights."""
-    get_encoder = library("segmentation_models_pytorch.encoders").get_encoder
     try:
         if name.startswith("tu-"):
             overlay = {"state_dict": tensors, "source": ""}

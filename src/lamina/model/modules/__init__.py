@@ -1,0 +1,1 @@
+"""Layers and hooks of torch, imported only where a network is built."""
