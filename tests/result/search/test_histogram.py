@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
 
-from lamina.result.search.histogram import CODES, VALUES, code_of, count
 from lamina.result.search import histogram as codes
+from lamina.result.search.histogram import CODES, VALUES, code_of, count
 
 
 def test_every_value_in_order() -> None:
