@@ -30,7 +30,7 @@ def test_fault_I14_exchanged_axes_are_named_by_their_lengths(
         Case("a", "a", volume(*image), volume(*target))
 
 
-def test_noise_4_every_nth_slice_of_each_axis_from_the_first() -> None:
+def test_every_nth_slice_of_each_axis_from_the_first() -> None:
     """NOISE-4: of 300 slices every 5th is 0, 5, ..., 295."""
     case = Case("a", "a", volume(11, 10, 2))
     found = [plane.id for plane in case.planes("zy", every=5)]
@@ -46,9 +46,10 @@ def test_noise_4_every_nth_slice_of_each_axis_from_the_first() -> None:
         (1, (0.0, 0.9), [0, 0]),
     ],
 )
-def test_noise_5_slices_are_chosen_by_their_share_of_the_length(
+def test_slices_are_chosen_by_their_share_of_the_length(
     length: int, shares: tuple[float, ...], indices: list[int]
 ) -> None:
+    """NOISE-5."""
     case = Case("a", "a", volume(length, 2, 2))
     found = [plane.id for plane in case.planes("z", at=shares)]
     assert found == [f"a/z{index:04d}" for index in indices]

@@ -194,9 +194,10 @@ def test_labels_of_a_volume_with_one_odd_value_are_mended(tmp_path: Path) -> Non
     assert {"labels": {0: 0, 7: 1}} in report.fixes
 
 
-def test_fault_2_a_transposed_volume_is_mended_by_the_recipe_that_is_written(
+def test_a_transposed_volume_is_mended_by_the_recipe_that_is_written(
     tmp_path: Path,
 ) -> None:
+    """FAULT-2."""
     data, fixed = tmp_path / "data", tmp_path / "fixed.yaml"
     write_faults(data, count=4, seed=11, shape=(48, 48, 72))
     (path,) = (data / "seismic_00002").glob("seismic*")

@@ -16,7 +16,8 @@ def ring(hole: int) -> np.ndarray:
     return mask
 
 
-def test_siim_30_a_small_hole_is_filled_and_a_large_one_stays() -> None:
+def test_a_small_hole_is_filled_and_a_large_one_stays() -> None:
+    """SIIM-30."""
     solid = ring(0)
     # a hole's outline runs over the pixels around it: 4 x 4 pixels, cut at the corners, enclose 23
     assert (drop_contours(ring(4), 23) == solid).all()

@@ -89,9 +89,10 @@ def test_an_unfinished_prediction_is_not_submitted(tmp_path: Path) -> None:
     assert not (tmp_path / "s.csv").exists()
 
 
-def test_siim_32_images_of_the_sample_are_written_in_its_order_and_no_others(
+def test_images_of_the_sample_are_written_in_its_order_and_no_others(
     tmp_path: Path,
 ) -> None:
+    """SIIM-32; SIIM-31: one that is listed twice has one row, by the decision of all others."""
     pred = predicted(tmp_path / "pred", "task={kind: binary, names: [one]}", classes=1)
     sample = tmp_path / "sample.csv"
     sample.write_text("ImageId,EncodedPixels\nb,-1\na,-1\nb,-1\n", encoding="utf-8")
@@ -154,7 +155,8 @@ def predicted_volumes(folder: Path, *changes: str) -> tuple[Path, NDArray[np.flo
     return folder, fault
 
 
-def test_fault_15_volumes_are_handed_in_as_coordinates_slab_by_slab(tmp_path: Path) -> None:
+def test_volumes_are_handed_in_as_coordinates_slab_by_slab(tmp_path: Path) -> None:
+    """FAULT-15."""
     pred, prob = predicted_volumes(tmp_path / "pred", "submit={kind: coordinates_npz}")
     assert len(list(Predictions.open(pred).slabs("2023-10-05_a"))) == 2
     out = tmp_path / "s.npz"

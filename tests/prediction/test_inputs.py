@@ -197,9 +197,8 @@ def scroll(tmp_path: Path) -> Path:
     return tmp_path / "test"
 
 
-def test_ink_1_a_fragment_without_labels_is_one_image_of_its_layers(
-    scroll: Path, ink: Recipe
-) -> None:
+def test_a_fragment_without_labels_is_one_image_of_its_layers(scroll: Path, ink: Recipe) -> None:
+    """INK-1."""
     for given in (scroll, scroll / "a", scroll / "a" / "surface_volume"):
         first, *others = gather([given], ink)
         assert (first.id, first.path) == ("a", scroll / "a" / "surface_volume")
@@ -209,7 +208,8 @@ def test_ink_1_a_fragment_without_labels_is_one_image_of_its_layers(
     assert read_all(image)[:, 0, 0].tolist() == [10, 20]
 
 
-def test_ink_22_a_fragment_counts_inside_its_mask_or_everywhere(scroll: Path, ink: Recipe) -> None:
+def test_a_fragment_counts_inside_its_mask_or_everywhere(scroll: Path, ink: Recipe) -> None:
+    """INK-22."""
     valid = open_valid(scroll / "a" / "surface_volume", ink)
     assert valid is not None
     assert read_all(valid)[0, :, 0].tolist() == [0, 0, 1, 1, 0, 0]

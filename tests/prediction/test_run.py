@@ -222,7 +222,7 @@ def restoring(make: Any, folder: Path, data: dict[str, Any], **frame: Any) -> Pa
     return folder
 
 
-def test_noise_17_only_the_slices_asked_for_are_predicted_each_by_its_own_axis(
+def test_only_the_slices_asked_for_are_predicted_each_by_its_own_axis(
     make: Any, tmp_path: Path
 ) -> None:
     """NOISE-17: six slices of each volume, written as 8 bits; scored against their truth."""

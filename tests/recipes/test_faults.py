@@ -7,6 +7,7 @@ settings and formulas.
 from __future__ import annotations
 
 import json
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,14 +26,21 @@ from lamina.data.network_input.sample import Draw
 from lamina.data.samplers.crop_placement import anywhere
 from lamina.data.tables.folds import read_folds
 from lamina.data.transforms import Flip
+from lamina.errors import StoppedError
 from lamina.model.losses import total
 from lamina.prediction.engine import Member, predict_case
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
+from lamina.recipe.stage import Stage
 from lamina.seeding import rng
 from lamina.synthetic.seismic import write_faults
 from lamina.task import Task
 from lamina.training import member_runs as members
+from lamina.training.saving.state import Position
+from lamina.training.stage import loop
+from lamina.training.stage.context import Job
+from lamina.training.stage.loader import Batch
+from lamina.training.stage.mixing import mix_batch
 from lamina.volume import ArrayVolume, read_all
 
 torch.set_num_threads(1)
@@ -74,9 +82,10 @@ def trained(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return out
 
 
-def test_fault_1_a_folder_for_each_volume_and_the_first_match_of_its_patterns(
+def test_a_folder_for_each_volume_and_the_first_match_of_its_patterns(
     faults: Recipe, data: Path, tmp_path: Path
 ) -> None:
+    """FAULT-1."""
     cases = _small(faults).open(data, faults.task).cases
     assert [case.image.shape for case in cases] == [(8, 16, 24)] * 4
     for name in ("b", "a"):
@@ -86,7 +95,8 @@ def test_fault_1_a_folder_for_each_volume_and_the_first_match_of_its_patterns(
     assert (first.id, int(read_all(first.image).max())) == ("v", ord("a"))
 
 
-def test_fault_2_left_out_transposed_and_other_shapes(faults: Recipe, tmp_path: Path) -> None:
+def test_left_out_transposed_and_other_shapes(faults: Recipe, tmp_path: Path) -> None:
+    """FAULT-2."""
     catalog: Any = faults.data
     assert len(catalog.exclude) == 8
     assert catalog.exclude[0] == "2023-10-05_37fd5dd2"
@@ -109,9 +119,10 @@ def test_fault_2_left_out_transposed_and_other_shapes(faults: Recipe, tmp_path: 
         np.testing.assert_array_equal(read_all(case.image)[0], image)
 
 
-def test_fault_3_the_range_of_the_volume_in_8_bits_and_empty_slices_are_used(
+def test_the_range_of_the_volume_in_8_bits_and_empty_slices_are_used(
     faults: Recipe, data: Path
 ) -> None:
+    """FAULT-3."""
     for case in _small(faults).open(data, faults.task).cases:
         stored = np.load(case.files[0])
         low, high = stored.min(), stored.max()
@@ -126,9 +137,10 @@ def test_fault_3_the_range_of_the_volume_in_8_bits_and_empty_slices_are_used(
             np.testing.assert_array_equal(read_all(one.target)[0], truth[:, index])
 
 
-def test_fault_4_ten_folds_of_whole_volumes_are_kept_in_a_file(
+def test_ten_folds_of_whole_volumes_are_kept_in_a_file(
     faults: Recipe, data: Path, trained: Path
 ) -> None:
+    """FAULT-4."""
     assert (faults.split.kind, faults.split.count) == ("folds", 10)  # type: ignore[union-attr]
     kept = read_folds(trained / "folds.csv")
     listed = _small(faults).open(data, faults.task)
@@ -139,7 +151,8 @@ def test_fault_4_ten_folds_of_whole_volumes_are_kept_in_a_file(
 
 
 @pytest.mark.parametrize("turn", [0, 3])
-def test_fault_5_slices_are_padded_and_turned_clockwise(faults: Recipe, turn: int) -> None:
+def test_slices_are_padded_and_turned_clockwise(faults: Recipe, turn: int) -> None:
+    """FAULT-5."""
     pixels = np.random.default_rng(1).random((1, *SHAPE), np.float32)
     label = (pixels > 0.9).astype(np.uint8)
     case = Case("a", "a", ArrayVolume(pixels), ArrayVolume(label), None, ())
@@ -154,13 +167,15 @@ def test_fault_5_slices_are_padded_and_turned_clockwise(faults: Recipe, turn: in
     np.testing.assert_array_equal(as_read.target, [1 - truth, truth])
 
 
-def test_fault_6_flips_are_of_two_levels(faults: Recipe) -> None:
+def test_flips_are_of_two_levels(faults: Recipe) -> None:
+    """FAULT-6."""
     for name in ("b8", "b8_ap", "v2_l", "v2_xl"):
         assert faults.member(name).transforms == (Flip(axes="yx", p=0.5),)
     assert faults.member("l2").transforms == (Flip(axes="y", p=0.5),)
 
 
-def test_fault_7_the_published_members(faults: Recipe) -> None:
+def test_the_published_members(faults: Recipe) -> None:
+    """FAULT-7."""
     rows = [
         ("tu-tf_efficientnet_l2.ns_jft_in1k", 7, 2, 20, 1e-4, False),
         ("timm-efficientnet-b8", 16, 5, 8, 1e-3, False),
@@ -188,9 +203,10 @@ def test_fault_7_the_published_members(faults: Recipe) -> None:
     assert found == rows
 
 
-def test_fault_8_softmax_dice_over_the_batch_with_the_rule_for_absent_classes(
+def test_softmax_dice_over_the_batch_with_the_rule_for_absent_classes(
     faults: Recipe,
 ) -> None:
+    """FAULT-8."""
     torch.manual_seed(2)
     logits, target = torch.randn(3, 2, 8, 9), torch.zeros(3, 2, 8, 9)
     for empty in (True, False):
@@ -205,7 +221,8 @@ def test_fault_8_softmax_dice_over_the_batch_with_the_rule_for_absent_classes(
         assert float(value) == pytest.approx(float(sum(losses)) / 2, abs=1e-6)
 
 
-def test_fault_9_adam_half_precision_and_no_sample_is_lost(faults: Recipe, trained: Path) -> None:
+def test_adam_half_precision_and_no_sample_is_lost(faults: Recipe, trained: Path) -> None:
+    """FAULT-9."""
     assert faults.precision == "float16"
     for member in faults.members:
         (stage,) = faults.member(member.name).stages
@@ -218,7 +235,8 @@ def test_fault_9_adam_half_precision_and_no_sample_is_lost(faults: Recipe, train
     assert [row["step"] for row in rows] == [2, 4]
 
 
-def test_fault_10_the_rate_halves_when_the_loss_stays(faults: Recipe) -> None:
+def test_the_rate_halves_when_the_loss_stays(faults: Recipe) -> None:
+    """FAULT-10."""
     (stage,) = faults.member("b8").stages
     weight = nn.Parameter(torch.zeros(1))
     optimizer = torch.optim.Adam([weight], lr=1e-3)
@@ -232,15 +250,53 @@ def test_fault_10_the_rate_halves_when_the_loss_stays(faults: Recipe) -> None:
     assert (faults.monitor.kind, faults.monitor.higher_is_better) == ("soft_dice", True)
 
 
-def test_fault_11_the_last_epoch_is_the_member_and_states_are_saved_by_time(
+def test_the_last_epoch_is_the_member_and_states_are_saved_by_time(
     faults: Recipe, trained: Path
 ) -> None:
+    """FAULT-11."""
     assert {faults.member(one.name).stages[0].member for one in faults.members} == {"last"}
     row = json.loads((trained / "members" / "flat" / "fold0" / "member.json").read_text())
     assert (row["member"], row["epoch"]) == ("main/last.safetensors", 2)
 
 
-def test_fault_13_the_bundle_holds_weights_and_no_optimiser(trained: Path) -> None:
+def test_a_run_stopped_within_an_epoch_takes_up_the_batch_it_was_at(
+    data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """FAULT-12: the same epoch with the same seed; finished batches are skipped, sums go on."""
+    option = '"stages":[{"name":"main","epochs":2,"batch":8,"validate_every":2}]'
+    recipe = load_recipe("faults", (*SMALL, f'members=[{{"name":"flat",{option}}}]'))
+    taken: list[tuple[int, int]] = []
+
+    def noted(job: Job, stage: Stage, position: Position, batch: Batch) -> Batch:
+        taken.append((position.epoch, position.batch))
+        if len(taken) == stops:
+            signal.raise_signal(signal.SIGTERM)
+        return mix_batch(job, stage, position, batch)
+
+    monkeypatch.setattr(loop, "mix_batch", noted)
+
+    def run(name: str) -> dict[str, Any]:
+        out = tmp_path / name
+        members.train(recipe, data=data, out=out, folds=[0], device="cpu", workers=0)
+        fold = out / "members" / "flat" / "fold0"
+        rows = [{k: v for k, v in row.items() if "seconds" not in k} for row in _rows(fold)]
+        return {"sha256": json.loads((fold / "member.json").read_text())["sha256"], "rows": rows}
+
+    stops = 0
+    whole = run("whole")
+    assert taken == [(epoch, batch) for epoch in range(2) for batch in range(6)]
+    taken.clear()
+    stops = 10  # the fourth of six batches of the second epoch
+    with pytest.raises(StoppedError):
+        run("run")
+    assert taken[-1] == (1, 3)
+    taken.clear()
+    assert run("run") == whole
+    assert taken == [(1, 4), (1, 5)]
+
+
+def test_the_bundle_holds_weights_and_no_optimiser(trained: Path) -> None:
+    """FAULT-13."""
     bundle = Bundle.load(trained / "bundle")
     network = load_recipe("faults", SMALL).network.build(1, 2)
     assert [member.name for member in bundle.members] == ["flat-fold0", "tall-fold0"]
@@ -270,7 +326,8 @@ def _ways() -> Iterator[tuple[bool, bool]]:
             yield upside_down, vertical
 
 
-def test_fault_14_mean_of_logits_over_flips_models_and_axes(faults: Recipe) -> None:
+def test_mean_of_logits_over_flips_models_and_axes(faults: Recipe) -> None:
+    """FAULT-14."""
     shape, room = (12, 20, 41), {"z": (32, 64), "y": (32, 64)}
     pixels = np.random.default_rng(3).random((1, *shape), np.float32)
     networks = {False: _Uneven(1).eval(), True: _Uneven(2).eval()}
@@ -311,14 +368,16 @@ def test_fault_14_mean_of_logits_over_flips_models_and_axes(faults: Recipe) -> N
     np.testing.assert_allclose(found, exponents / exponents.sum(0), atol=2e-6)
 
 
-def test_fault_14_a_tie_is_background(faults: Recipe) -> None:
+def test_a_tie_is_background(faults: Recipe) -> None:
+    """FAULT-14."""
     prob = np.array([[[0.5, 0.4, 0.6]], [[0.5, 0.6, 0.4]]], np.float32)
     decided: NDArray[Any] = faults.decide(prob)
     np.testing.assert_array_equal(decided[1], [[False, True, False]])
     np.testing.assert_array_equal(decided[0], [[True, False, True]])
 
 
-def test_fault_16_volumes_come_in_the_order_of_their_names(faults: Recipe, data: Path) -> None:
+def test_volumes_come_in_the_order_of_their_names(faults: Recipe, data: Path) -> None:
+    """FAULT-16."""
     ids = [case.id for case in _small(faults).open(data, faults.task).cases]
     assert ids == sorted(ids) == [f"seismic_{number:05d}" for number in range(4)]
 

@@ -82,8 +82,8 @@ def fragment(side: int = 500, layers: int = 24) -> Case:
     return Case("1", "1", image, ArrayVolume(ink), valid)
 
 
-def test_ink_1_folders_of_layers_with_a_mask_and_ink(tmp_path: Path, ink: Recipe) -> None:
-    """INK-12: layers 20 to 43 of 65; in 16 bits."""
+def test_folders_of_layers_with_a_mask_and_ink(tmp_path: Path, ink: Recipe) -> None:
+    """INK-1; INK-12: layers 20 to 43 of 65; in 16 bits."""
     for name in ("1", "3"):
         folder = tmp_path / name / "surface_volume"
         folder.mkdir(parents=True)
@@ -98,16 +98,18 @@ def test_ink_1_folders_of_layers_with_a_mask_and_ink(tmp_path: Path, ink: Recipe
     assert read_all(first.image)[:, 0, 0].tolist() == list(range(20000, 44000, 1000))
 
 
-def test_ink_2_3_5_tiles_of_a_half_sized_copy_over_slices_17_to_47(ink: Recipe) -> None:
+def test_tiles_of_a_half_sized_copy_over_slices_17_to_47(ink: Recipe) -> None:
+    """INK-2, INK-3, INK-5."""
     how = prepare(ink)
     assert (how.tile, how.step, how.shrink, how.slices) == (256, 128, 2, (17, 48))
     assert (how.quantiles, how.gaussian) == ((0.05, 0.95), 0)  # INK-5
     assert (how.reach, how.scales) == (30, (0.1, 10))  # INK-4
 
 
-def test_ink_6_7_each_tile_to_fragment_3_or_each_fragment_to_itself_first(
+def test_each_tile_to_fragment_3_or_each_fragment_to_itself_first(
     ink: Recipe, released: Recipe
 ) -> None:
+    """INK-6, INK-7."""
     assert (prepare(ink).method, prepare(ink).reference) == ("direct", "3")
     assert (prepare(released).method, prepare(released).compose) == ("two_stage", "released")
     assert prepare(released).reference == "3"
@@ -119,7 +121,8 @@ def prepare(recipe: Recipe) -> Flatten:
     return recipe.data.prepare
 
 
-def test_ink_10_aligned_once_and_written_or_for_every_crop(ink: Recipe) -> None:
+def test_aligned_once_and_written_or_for_every_crop(ink: Recipe) -> None:
+    """INK-10."""
     assert isinstance(ink.data, Fragments)
     assert (ink.data.unpack, ink.data.layers) == ("once", (20, 44))
     other = load_recipe("ink", ("data.unpack=never",)).data
@@ -127,10 +130,8 @@ def test_ink_10_aligned_once_and_written_or_for_every_crop(ink: Recipe) -> None:
     assert other.unpack == "never"
 
 
-def test_ink_11_28_fragment_2_is_three_and_each_of_five_is_left_out_once(
-    tmp_path: Path, ink: Recipe
-) -> None:
-    """INK-28: the published scores are one for each of the five."""
+def test_fragment_2_is_three_and_each_of_five_is_left_out_once(tmp_path: Path, ink: Recipe) -> None:
+    """INK-11; INK-28: the published scores are one for each of the five."""
     assert isinstance(ink.data, Fragments)
     mask = Bits("m", "yx", (14830, 9506), np.zeros((0, 0), np.uint8))
     boxes = parts_of(ink.data.parts["2"], mask, "2")
@@ -145,18 +146,20 @@ def test_ink_11_28_fragment_2_is_three_and_each_of_five_is_left_out_once(
     assert sorted(folds) == [0, 1, 2, 3, 4]
 
 
-def test_ink_12_an_epoch_has_the_mask_in_samples_and_fragments_come_by_area(
+def test_an_epoch_has_the_mask_in_samples_and_fragments_come_by_area(
     ink: Recipe, stage: Stage
 ) -> None:
+    """INK-12."""
     sampler = stage.sampler
     assert isinstance(sampler, InMask)
     areas = [36_000_000, 12_345_678, 90_000_001]
     assert sampler.length(areas, ink.frame.size) == sum(math.ceil(a / 384**2) for a in areas)
 
 
-def test_ink_13_crops_of_192_to_767_rows_around_papyrus_half_a_crop_from_the_border(
+def test_crops_of_192_to_767_rows_around_papyrus_half_a_crop_from_the_border(
     ink: Recipe, stage: Stage
 ) -> None:
+    """INK-13."""
     sampler = stage.sampler.model_copy(update={"count": 300})
     case = fragment(1400)
     draws = sampler.draws(
@@ -178,7 +181,8 @@ def test_ink_13_crops_of_192_to_767_rows_around_papyrus_half_a_crop_from_the_bor
     assert 755 < max(heights) <= 767  # trunc(384 s), s below 2
 
 
-def test_ink_13_18_of_24_layers_or_13_to_23_of_them(ink: Recipe, released: Recipe) -> None:
+def test_18_of_24_layers_or_13_to_23_of_them(ink: Recipe, released: Recipe) -> None:
+    """INK-13."""
     for recipe, counts in ((ink, {18}), (released, set(range(13, 24)))):
         depth, chance = recipe.frame.depth, np.random.default_rng(0)
         assert depth is not None
@@ -187,7 +191,8 @@ def test_ink_13_18_of_24_layers_or_13_to_23_of_them(ink: Recipe, released: Recip
         assert recipe.frame.inputs == 18
 
 
-def test_ink_14_the_changes_of_a_sample_and_their_probabilities(ink: Recipe) -> None:
+def test_the_changes_of_a_sample_and_their_probabilities(ink: Recipe) -> None:
+    """INK-14."""
     steps = ink.transforms
     assert [one.kind for one in steps] == [
         *("affine", "flip", "flip", "rot90", "brightness_contrast", "one_of"),
@@ -207,7 +212,8 @@ def test_ink_14_the_changes_of_a_sample_and_their_probabilities(ink: Recipe) -> 
     assert ink.frame.border == "reflect"
 
 
-def test_ink_14_a_hole_of_exactly_115_pixels_without_ink_in_it(ink: Recipe) -> None:
+def test_a_hole_of_exactly_115_pixels_without_ink_in_it(ink: Recipe) -> None:
+    """INK-14."""
     hole = ink.transforms[-1]
     assert isinstance(hole, Cutout)
     always = hole.model_copy(update={"p": 1.0})
@@ -220,7 +226,8 @@ def test_ink_14_a_hole_of_exactly_115_pixels_without_ink_in_it(ink: Recipe) -> N
     np.testing.assert_allclose(inside, empty, rtol=1e-5)
 
 
-def test_ink_14_values_are_normalised_by_the_mean_of_the_imagenet_numbers(ink: Recipe) -> None:
+def test_values_are_normalised_by_the_mean_of_the_imagenet_numbers(ink: Recipe) -> None:
+    """INK-14."""
     norm = ink.frame.normalise
     assert isinstance(norm, Fixed)
     assert norm.mean == pytest.approx(np.mean([0.485, 0.456, 0.406]), abs=5e-4)
@@ -238,7 +245,8 @@ def sampled(recipe: Recipe, steps: tuple[Cutout, ...], seed: int = 0):  # type: 
     )
 
 
-def test_ink_15_prediction_sees_24_layers_as_18(released: Recipe) -> None:
+def test_prediction_sees_24_layers_as_18(released: Recipe) -> None:
+    """INK-15."""
     frame = released.frame
     region = Region((0, 0), (4, 4))
     found = frame.look(fragment(4).image, region, Fixed(scale=1))
@@ -247,7 +255,8 @@ def test_ink_15_prediction_sees_24_layers_as_18(released: Recipe) -> None:
     np.testing.assert_allclose(found[:, 0, 0], expected, atol=1)
 
 
-def test_ink_16_17_six_windows_of_three_layers_through_one_network(ink: Recipe) -> None:
+def test_six_windows_of_three_layers_through_one_network(ink: Recipe) -> None:
+    """INK-16, INK-17."""
     option = ink.network
     assert isinstance(option, SliceFusion)
     assert (option.window, option.step, option.aggregate) == (3, 3, "conv")
@@ -260,7 +269,8 @@ def test_ink_16_17_six_windows_of_three_layers_through_one_network(ink: Recipe) 
     assert ink.frame.size == (planar.image_size, planar.image_size)
 
 
-def test_ink_18_ink_weighs_half_and_what_is_no_papyrus_counts_too(ink: Recipe) -> None:
+def test_ink_weighs_half_and_what_is_no_papyrus_counts_too(ink: Recipe) -> None:
+    """INK-18."""
     (loss,) = ink.loss
     assert isinstance(loss, Bce)
     chance = torch.Generator().manual_seed(0)
@@ -273,7 +283,8 @@ def test_ink_18_ink_weighs_half_and_what_is_no_papyrus_counts_too(ink: Recipe) -
     assert found.item() == pytest.approx((weight * each).mean().item(), rel=1e-6)
 
 
-def test_ink_19_64_epochs_of_three_times_three_samples(ink: Recipe, stage: Stage) -> None:
+def test_64_epochs_of_three_times_three_samples(ink: Recipe, stage: Stage) -> None:
+    """INK-19."""
     optimizer = stage.optimizer
     assert isinstance(optimizer, AdamW)
     assert (optimizer.lr, optimizer.weight_decay, optimizer.eps) == (1e-4, 1e-6, 1e-8)
@@ -282,9 +293,8 @@ def test_ink_19_64_epochs_of_three_times_three_samples(ink: Recipe, stage: Stage
 
 
 @pytest.mark.parametrize("per_epoch", [7, 170])
-def test_ink_20_a_tenth_up_then_half_a_cosine_that_would_rise_again(
-    stage: Stage, per_epoch: int
-) -> None:
+def test_a_tenth_up_then_half_a_cosine_that_would_rise_again(stage: Stage, per_epoch: int) -> None:
+    """INK-20."""
     steps = per_epoch * 64
     rise = int(0.1 * steps)
     for step in (0, rise // 2, rise - 1, rise, steps // 2, steps - 1, steps, steps + rise):
@@ -297,9 +307,10 @@ def test_ink_20_a_tenth_up_then_half_a_cosine_that_would_rise_again(
     assert stage.schedule.unit == "step"
 
 
-def test_ink_21_24_the_best_epoch_by_f_half_of_whole_fragments_inside_the_mask(
+def test_the_best_epoch_by_f_half_of_whole_fragments_inside_the_mask(
     ink: Recipe, stage: Stage
 ) -> None:
+    """INK-21, INK-24."""
     assert (stage.member, stage.keep, stage.keep_last) == ("best", 1, True)
     assert stage.mix == ()  # INK-15: they exist, and are off
     assert isinstance(ink.monitor, FBeta)
@@ -313,16 +324,16 @@ def test_ink_21_24_the_best_epoch_by_f_half_of_whole_fragments_inside_the_mask(
     assert found == pytest.approx(expected)
 
 
-def test_ink_22_tiles_of_384_every_192_or_48_pixels_on_papyrus_only(
-    ink: Recipe, released: Recipe
-) -> None:
+def test_tiles_of_384_every_192_or_48_pixels_on_papyrus_only(ink: Recipe, released: Recipe) -> None:
+    """INK-22."""
     for recipe, step in ((ink, 192), (released, 48)):
         assert recipe.tile == (384, 384)
         assert round(384 * (1 - recipe.predict.overlap)) == step
         assert (recipe.predict.border_tiles, recipe.predict.only_valid) == ("beyond", True)
 
 
-def test_ink_23_the_window_of_squared_splines(ink: Recipe) -> None:
+def test_the_window_of_squared_splines(ink: Recipe) -> None:
+    """INK-23."""
     assert ink.predict.window == "spline"
     t = triangle(384)
     q = int(384 / 4)
@@ -337,7 +348,8 @@ def triangle(size: int) -> NDArray[np.float64]:
     return np.concatenate([half, half[::-1]])
 
 
-def test_ink_25_twelve_views_of_which_eight_differ(ink: Recipe, released: Recipe) -> None:
+def test_twelve_views_of_which_eight_differ(ink: Recipe, released: Recipe) -> None:
+    """INK-25."""
     views = views_of(ink.predict.views)
     assert len(views) == 8
     assert sorted(round(12 * share) for _, share in views) == [1, 1, 1, 1, 2, 2, 2, 2]
@@ -347,16 +359,18 @@ def test_ink_25_twelve_views_of_which_eight_differ(ink: Recipe, released: Recipe
         assert recipe.predict.mean_of.tiles == recipe.predict.mean_of.members == "probability"
 
 
-def test_ink_26_members_are_cut_to_bytes_and_their_mean_has_to_be_above_half(
+def test_members_are_cut_to_bytes_and_their_mean_has_to_be_above_half(
     ink: Recipe, released: Recipe
 ) -> None:
+    """INK-26."""
     assert (ink.predict.rounding, released.predict.rounding) == ("none", "uint8")
     assert isinstance(ink.decide, Threshold)
     mask = ink.decide(np.array([[[0.5, 0.5 + 1e-3]]], np.float32))
     assert mask.tolist() == [[[False, True]]]
 
 
-def test_ink_27_the_file_of_the_competition(tmp_path: Path, ink: Recipe) -> None:
+def test_the_file_of_the_competition(tmp_path: Path, ink: Recipe) -> None:
+    """INK-27."""
     assert ink.submit is not None
     mask = np.zeros((1, 2, 5), bool)
     mask[0, 0, 3:], mask[0, 1, :1], mask[0, 1, 4] = True, True, True

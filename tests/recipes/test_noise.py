@@ -54,10 +54,10 @@ def noise(*shape: int, seed: int = 0) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-def test_noise_8_slices_are_read_where_they_lie_and_never_from_a_stale_copy(
+def test_slices_are_read_where_they_lie_and_never_from_a_stale_copy(
     tmp_path: Path,
 ) -> None:
-    """No cache has to be flushed: a volume written anew shows at the next start."""
+    """NOISE-8: no cache has to be flushed: a volume written anew shows at the next start."""
     data = write_pairs(tmp_path / "data", count=4, shape=(8, 8, 16))
     (path,) = (data / "pair_00002").glob("seismic_w_noise_vol*.npy")
     recipe = load_recipe("denoise-laptop", ("data.stretch=null", "data.stretch_target=no"))
@@ -77,7 +77,8 @@ def test_noise_8_slices_are_read_where_they_lie_and_never_from_a_stale_copy(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-def test_noise_9_a_unet_plus_plus_of_22_6_million_with_a_sigmoid(denoise: Recipe) -> None:
+def test_a_unet_plus_plus_of_22_6_million_with_a_sigmoid(denoise: Recipe) -> None:
+    """NOISE-9."""
     option = denoise.network
     assert isinstance(option, Smp)
     assert (option.kind, option.encoder, option.weights) == (
@@ -94,16 +95,16 @@ def test_noise_9_a_unet_plus_plus_of_22_6_million_with_a_sigmoid(denoise: Recipe
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf])
-def test_noise_9_what_is_not_finite_is_refused_and_not_made_zero(
-    denoise: Recipe, value: float
-) -> None:
+def test_what_is_not_finite_is_refused_and_not_made_zero(denoise: Recipe, value: float) -> None:
+    """NOISE-9."""
     pixels = np.zeros((1, 32, 32), np.float32)
     pixels[0, 3, 4] = value
     with pytest.raises(DataError, match="1 of 1024 values read are not numbers"):
         denoise.frame.read(ArrayVolume(pixels, "yx", "bad"), Region((0, 0), (32, 32)))
 
 
-def test_noise_10_the_other_network_serves_in_its_place_and_starts_without_a_chequer() -> None:
+def test_the_other_network_serves_in_its_place_and_starts_without_a_chequer() -> None:
+    """NOISE-10."""
     other = "{kind: pixel_shuffle, encoder: resnet18, activation: sigmoid}"
     option = load_recipe("denoise", (f"network={other}",)).network
     assert isinstance(option, PixelShuffle)
@@ -115,9 +116,8 @@ def test_noise_10_the_other_network_serves_in_its_place_and_starts_without_a_che
         assert torch.equal(grown, functional.interpolate(small, scale_factor=2, mode="nearest"))
 
 
-def test_noise_11_squared_errors_are_summed_over_the_batch_in_float32(
-    denoise: Recipe, stage: Stage
-) -> None:
+def test_squared_errors_are_summed_over_the_batch_in_float32(denoise: Recipe, stage: Stage) -> None:
+    """NOISE-11."""
     answer = noise(8, 1, 4, 5).sigmoid().to(torch.bfloat16)
     target = noise(8, 1, 4, 5, seed=1).sigmoid()
     loss, _ = total(denoise.loss, answer, target, exclusive=False)
@@ -129,8 +129,8 @@ def test_noise_11_squared_errors_are_summed_over_the_batch_in_float32(
     assert (denoise.precision, denoise.seed, stage.clip_norm) == ("bfloat16", 3407, None)
 
 
-def test_noise_11_what_is_added_around_a_slice_has_no_part_in_the_sum(denoise: Recipe) -> None:
-    """NOISE-7: targets are not padded; answers are cut to 300 x 1259 before the error."""
+def test_what_is_added_around_a_slice_has_no_part_in_the_sum(denoise: Recipe) -> None:
+    """NOISE-11; NOISE-7: targets are not padded; answers are cut to 300 x 1259 before the error."""
     answer, target = noise(2, 1, 4, 6), noise(2, 1, 4, 6, seed=1)
     valid = torch.zeros(2, 1, 4, 6)
     valid[..., :3, :5] = 1
@@ -140,9 +140,8 @@ def test_noise_11_what_is_added_around_a_slice_has_no_part_in_the_sum(denoise: R
 
 
 @pytest.mark.parametrize("per_epoch", [1, 46, 1875])
-def test_noise_12_one_epoch_up_then_a_cosine_that_ends_at_a_quarter(
-    stage: Stage, per_epoch: int
-) -> None:
+def test_one_epoch_up_then_a_cosine_that_ends_at_a_quarter(stage: Stage, per_epoch: int) -> None:
+    """NOISE-12."""
     steps, end = per_epoch * EPOCHS, 1.5 * per_epoch * EPOCHS
     assert stage.schedule.unit == "step"
     for step in (0, per_epoch // 2, per_epoch, 7 * per_epoch + 3, steps // 2, steps - 1):
@@ -155,8 +154,8 @@ def test_noise_12_one_epoch_up_then_a_cosine_that_ends_at_a_quarter(
 
 
 @pytest.mark.parametrize(("name", "decay"), [("denoise", 0.3), ("denoise-released", 0.67)])
-def test_noise_13_the_average_forgets_by_the_epoch_and_warms_up(name: str, decay: float) -> None:
-    """0.3 is meant; three processes take a third of the steps each, which makes 0.3^(1/3)."""
+def test_the_average_forgets_by_the_epoch_and_warms_up(name: str, decay: float) -> None:
+    """NOISE-13: 0.3 is meant; with a third of the steps, as three processes take, 0.3^(1/3)."""
     assert round(0.3 ** (1 / 3), 2) == 0.67
     (stage,) = load_recipe(name).stages
     assert stage.ema is not None
@@ -170,14 +169,15 @@ def test_noise_13_the_average_forgets_by_the_epoch_and_warms_up(name: str, decay
     assert float(average.tensors["weight"]) == pytest.approx(expected, rel=1e-5)
 
 
-def test_noise_14_the_last_average_is_the_member(denoise: Recipe, stage: Stage) -> None:
+def test_the_last_average_is_the_member(denoise: Recipe, stage: Stage) -> None:
+    """NOISE-14."""
     assert stage.member == "last"
     assert stage.validate_every == 1
     assert denoise.monitor.kind == "ssim"
 
 
-def test_noise_15_every_held_out_slice_counts_once_whatever_the_batch(denoise: Recipe) -> None:
-    """Six slices in batches of four: no repeat that fills the last batch has a part in the mean."""
+def test_every_held_out_slice_counts_once_whatever_the_batch(denoise: Recipe) -> None:
+    """NOISE-15: six slices in batches of four; no repeat that fills the last one is in the mean."""
     frame = denoise.frame.model_copy(update={"size": (32, 32)})
     options = denoise.predict.model_copy(update={"batch": 4})
     changes = {"frame": frame, "predict": options, "precision": "float32"}
@@ -206,7 +206,8 @@ class Lopsided(nn.Module):
         return (x * ramp).sigmoid()
 
 
-def test_noise_16_the_mean_of_the_sigmoids_of_a_slice_and_its_mirror(denoise: Recipe) -> None:
+def test_the_mean_of_the_sigmoids_of_a_slice_and_its_mirror(denoise: Recipe) -> None:
+    """NOISE-16."""
     pixels = noise(1, 32, 16)
     frame = denoise.frame.model_copy(update={"slices": None, "size": (32, 16)})
     found = predict_image(
@@ -224,8 +225,8 @@ def test_noise_16_the_mean_of_the_sigmoids_of_a_slice_and_its_mirror(denoise: Re
     np.testing.assert_allclose(found, expected.numpy(), atol=1e-6)
 
 
-def test_noise_18_one_process_trains_and_predicts(tmp_path: Path) -> None:
-    """Weights bear the names that the network itself gives them, with nothing wrapped around."""
+def test_one_process_trains_and_predicts(tmp_path: Path) -> None:
+    """NOISE-18: weights bear the names that the network itself gives them, with no wrapper."""
     data = write_pairs(tmp_path / "data", count=2, shape=(8, 32, 32))
     changes = (
         "split.count=2",
@@ -244,7 +245,8 @@ def test_noise_18_one_process_trains_and_predicts(tmp_path: Path) -> None:
     assert (done["cases"], done["predicted"]) == (12, 12)  # six slices of each volume
 
 
-def test_noise_19_predicting_the_noise_is_an_option_without_the_sigmoid() -> None:
+def test_predicting_the_noise_is_an_option_without_the_sigmoid() -> None:
+    """NOISE-19."""
     changes = ("network.residual=true", "network.activation=identity", "network.encoder=resnet18")
     recipe = load_recipe("denoise", (*changes, "network.weights=none"))
     network = recipe.network.build(1, 1).eval()

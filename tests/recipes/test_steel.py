@@ -45,8 +45,6 @@ from lamina.volume import ArrayVolume, read_all
 
 torch.set_num_threads(1)
 TASK = Task(kind="multilabel", names=("one", "two", "three", "four"))
-COUNTS = (897, 247, 5150, 801)
-"""Images that show each class (STEEL-3)."""
 DEVIATIONS = (Path(__file__).parents[2] / "docs" / "deviations.md").read_text(encoding="utf-8")
 
 
@@ -112,9 +110,10 @@ def test_released_differs_from_steel_in_these_settings_and_no_others(
     }
 
 
-def test_steel_1_strips_stored_in_equal_colours_are_read_as_one_channel(
+def test_strips_stored_in_equal_colours_are_read_as_one_channel(
     tmp_path: Path, steel: Recipe
 ) -> None:
+    """STEEL-1."""
     case = CsvRle().open(strips(tmp_path), Task(kind="multilabel")).cases[0]
     assert case.image.channels == 3
     region = (
@@ -127,9 +126,10 @@ def test_steel_1_strips_stored_in_equal_colours_are_read_as_one_channel(
     np.testing.assert_array_equal(pixels, case.image.read(region)[:1])
 
 
-def test_steel_2_images_without_a_row_stay_in_both_generations_of_the_table(
+def test_images_without_a_row_stay_in_both_generations_of_the_table(
     tmp_path: Path,
 ) -> None:
+    """STEEL-2."""
     later = CsvRle().open(strips(tmp_path), TASK)
     assert [case.facts["classes"] for case in later.cases] == ["0,2", "", "", ""]
     code = (tmp_path / "train.csv").read_text().splitlines()[1].split(",")[2]
@@ -149,13 +149,8 @@ def test_steel_2_images_without_a_row_stay_in_both_generations_of_the_table(
     assert "| STEEL-2 |" in DEVIATIONS
 
 
-def test_steel_3_the_class_counts_add_up_to_the_rows_of_the_later_table() -> None:
-    assert sum(COUNTS) == 7095
-    rarest = sorted(range(4), key=lambda k: COUNTS[k])
-    assert rarest == [1, 3, 0, 2]
-
-
-def test_steel_4_runs_count_from_one_down_the_columns_of_four_masks(tmp_path: Path) -> None:
+def test_runs_count_from_one_down_the_columns_of_four_masks(tmp_path: Path) -> None:
+    """STEEL-4."""
     mask = np.zeros((256, 1600), bool)
     mask[2:5, 0] = mask[255, 0] = mask[0, 1] = True
     assert encode(mask, "severstal") == "3 3 256 2"
@@ -165,7 +160,8 @@ def test_steel_4_runs_count_from_one_down_the_columns_of_four_masks(tmp_path: Pa
     assert read_all(case.target).shape == (4, 256, 512)
 
 
-def test_steel_5_the_deviation_and_its_square(steel: Recipe, released: Recipe) -> None:
+def test_the_deviation_and_its_square(steel: Recipe, released: Recipe) -> None:
+    """STEEL-5."""
     assert pytest.approx(0.0383, abs=5e-5) == 0.1957**2
     image = ArrayVolume(np.arange(256, dtype=np.uint8).reshape(1, 16, 16))
     for recipe, divisor in ((steel, 0.1957), (released, 0.0383)):
@@ -177,9 +173,8 @@ def test_steel_5_the_deviation_and_its_square(steel: Recipe, released: Recipe) -
     assert "| STEEL-5 |" in DEVIATIONS
 
 
-def test_steel_6_a_fifth_is_held_out_level_in_the_number_of_classes(
-    tmp_path: Path, steel: Recipe
-) -> None:
+def test_a_fifth_is_held_out_level_in_the_number_of_classes(tmp_path: Path, steel: Recipe) -> None:
+    """STEEL-6."""
     cases = cases_of(*[""] * 30, *["0", "2"] * 10, *["0,2", "1,3"] * 5)
     _, folds = steel.split.assign(cases, tmp_path)
     for fold in range(5):
@@ -188,7 +183,8 @@ def test_steel_6_a_fifth_is_held_out_level_in_the_number_of_classes(
         assert numbers == {0: 6, 1: 4, 2: 2}
 
 
-def test_steel_7_the_published_transforms(steel: Recipe) -> None:
+def test_the_published_transforms(steel: Recipe) -> None:
+    """STEEL-7."""
     group, flips = steel.transforms
     assert isinstance(group, OneOf)
     assert isinstance(flips, OneOf)
@@ -204,9 +200,8 @@ def test_steel_7_the_published_transforms(steel: Recipe) -> None:
         assert load_recipe("steel", [f"frame.size=[256, {width}]"]).frame.size == (256, width)
 
 
-def test_steel_7_half_of_the_crops_show_a_defect_where_there_is_one(
-    tmp_path: Path, steel: Recipe
-) -> None:
+def test_half_of_the_crops_show_a_defect_where_there_is_one(tmp_path: Path, steel: Recipe) -> None:
+    """STEEL-7."""
     cases = CsvRle().open(strips(tmp_path, 2, (256, 1600)), TASK).cases
     sampler = stage_of(steel).sampler
     draws = [
@@ -229,7 +224,8 @@ def test_steel_7_half_of_the_crops_show_a_defect_where_there_is_one(
 
 @pytest.mark.parametrize("encoder", ["efficientnet-b5", "se_resnext50_32x4d", "inceptionv4"])
 @pytest.mark.parametrize("kind", ["unet", "fpn"])
-def test_steel_9_decoders_and_encoders_answer_four_logits(kind: str, encoder: str) -> None:
+def test_decoders_and_encoders_answer_four_logits(kind: str, encoder: str) -> None:
+    """STEEL-9."""
     options = {"decoder_merge_policy": "cat"} if kind == "fpn" else {}
     option = Smp.model_validate(
         {"kind": kind, "encoder": encoder, "decoder": options, "dropout": 0.2}
@@ -239,16 +235,18 @@ def test_steel_9_decoders_and_encoders_answer_four_logits(kind: str, encoder: st
         assert network(torch.zeros(1, 1, 256, 416)).shape == (1, 4, 256, 416)
 
 
-def test_steel_9_the_published_network(steel: Recipe) -> None:
+def test_the_published_network(steel: Recipe) -> None:
+    """STEEL-9."""
     assert (steel.network.kind, steel.network.encoder) == ("fpn", "efficientnet-b5")
     assert steel.network.decoder["decoder_merge_policy"] == "cat"
     assert 0.1 <= float(str(steel.network.decoder["decoder_dropout"])) <= 0.2
 
 
 @pytest.mark.parametrize(("stem", "planes"), [("r", [0]), ("g", [1]), ("b", [2]), ("rb", [0, 2])])
-def test_steel_10_the_first_convolution_keeps_the_named_planes(
+def test_the_first_convolution_keeps_the_named_planes(
     tmp_path: Path, stem: str, planes: list[int]
 ) -> None:
+    """STEEL-10."""
     options = {"encoder": "resnet18", "decoder": {"encoder_depth": 3, "decoder_channels": [8] * 3}}
     colour = Smp.model_validate(options).build(3, 4)
     save_file(colour.state_dict(), tmp_path / "colour.safetensors")
@@ -271,7 +269,8 @@ def published_loss(logits: Tensor, truth: Tensor) -> Tensor:
     return 0.6 * bce + 0.4 * dice
 
 
-def test_steel_11_the_loss(released: Recipe) -> None:
+def test_the_loss(released: Recipe) -> None:
+    """STEEL-11."""
     logits, truth = answers()
     found, _ = total(
         released.loss, logits, truth, exclusive=False, smoothing=released.label_smoothing
@@ -282,7 +281,8 @@ def test_steel_11_the_loss(released: Recipe) -> None:
     assert float(parts["dice"]) == 1.0  # both empty
 
 
-def test_steel_12_smoothing_reaches_both_parts(steel: Recipe, released: Recipe) -> None:
+def test_smoothing_reaches_both_parts(steel: Recipe, released: Recipe) -> None:
+    """STEEL-12."""
     assert (steel.label_smoothing, released.label_smoothing) == (1e-6, 0.0)
     logits, truth = answers()
     e = 0.1  # as large as it takes to be seen
@@ -290,7 +290,8 @@ def test_steel_12_smoothing_reaches_both_parts(steel: Recipe, released: Recipe) 
     torch.testing.assert_close(found, published_loss(logits, e + (1 - 2 * e) * truth))
 
 
-def test_steel_12_smoothing_is_refused_where_targets_are_not_zero_and_one() -> None:
+def test_smoothing_is_refused_where_targets_are_not_zero_and_one() -> None:
+    """STEEL-12."""
     values = load_recipe("steel").model_dump(mode="json")
     for change in (
         {"task": {"kind": "multiclass"}},
@@ -300,7 +301,8 @@ def test_steel_12_smoothing_is_refused_where_targets_are_not_zero_and_one() -> N
             Recipe.model_validate_json(json.dumps(values | change), strict=True)
 
 
-def test_steel_13_dice_per_image_and_class_on_probabilities(steel: Recipe) -> None:
+def test_dice_per_image_and_class_on_probabilities(steel: Recipe) -> None:
+    """STEEL-13."""
     truth: NDArray[np.bool_] = np.zeros((4, 2, 4), bool)
     truth[0, 0], truth[1, 0, :2] = True, True
     prob = np.where(truth, 0.55, 0.45).astype(np.float32)  # logits of +-0.2: below 0.5
@@ -313,7 +315,8 @@ def test_steel_13_dice_per_image_and_class_on_probabilities(steel: Recipe) -> No
     assert "| STEEL-13 |" in DEVIATIONS
 
 
-def test_steel_14_radam_in_four_groups_and_nothing_left_out(steel: Recipe) -> None:
+def test_radam_in_four_groups_and_nothing_left_out(steel: Recipe) -> None:
+    """STEEL-14."""
     optimizer = stage_of(steel).optimizer
     assert isinstance(optimizer, RAdam)
     with torch.device("meta"):
@@ -332,7 +335,8 @@ def test_steel_14_radam_in_four_groups_and_nothing_left_out(steel: Recipe) -> No
     assert {id(value) for value in last} <= decoder
 
 
-def test_steel_15_flat_then_cosine_or_logistic(steel: Recipe, released: Recipe) -> None:
+def test_flat_then_cosine_or_logistic(steel: Recipe, released: Recipe) -> None:
+    """STEEL-15."""
     meant, ran = stage_of(steel).schedule, stage_of(released).schedule
     assert isinstance(meant, FlatThenAnneal)
     assert isinstance(ran, FlatThenAnneal)
@@ -346,23 +350,25 @@ def test_steel_15_flat_then_cosine_or_logistic(steel: Recipe, released: Recipe) 
         assert ran.factor(epoch, 250) == pytest.approx(logistic)
 
 
-def test_steel_16_validation_is_late_and_rare_and_the_encoder_learns_from_the_start(
+def test_validation_is_late_and_rare_and_the_encoder_learns_from_the_start(
     steel: Recipe, released: Recipe
 ) -> None:
+    """STEEL-16."""
     for stage in (stage_of(steel), stage_of(released)):
         assert (stage.validate_every, stage.validate_from) == (10, 100)
         assert stage.freeze_encoder == 0
     later = load_recipe("steel", ["train.freeze_encoder=5", "train.validate_from=150"])
-    assert stage_of(later).freeze_encoder == 5  # frozen encoders: tests/train/test_stages.py
+    assert stage_of(later).freeze_encoder == 5  # frozen encoders: tests/training/test_run.py
 
 
-def test_steel_17_the_best_checkpoint_survives_epochs_without_validation(steel: Recipe) -> None:
-    """The behaviour itself is tested in tests/train/test_stages.py."""
+def test_the_best_checkpoint_survives_epochs_without_validation(steel: Recipe) -> None:
+    """STEEL-17; the behaviour itself is tested in tests/training/test_run.py."""
     assert stage_of(steel).member == "best"
     assert "| STEEL-17 |" in DEVIATIONS
 
 
-def test_steel_18_a_further_stage_starts_from_weights_with_a_schedule_of_its_own() -> None:
+def test_a_further_stage_starts_from_weights_with_a_schedule_of_its_own() -> None:
+    """STEEL-18."""
     more = "stages=[{name: main}, {name: more, start: main, epochs: 50, schedule: {flat: 5}}]"
     _, second = load_recipe("steel", [more]).stages
     assert second.start == "main"
@@ -371,7 +377,8 @@ def test_steel_18_a_further_stage_starts_from_weights_with_a_schedule_of_its_own
     assert "| STEEL-18 |" in DEVIATIONS
 
 
-def test_steel_19_batches_of_a_fixed_composition(steel: Recipe) -> None:
+def test_batches_of_a_fixed_composition(steel: Recipe) -> None:
+    """STEEL-19."""
     sampler = stage_of(steel).sampler
     assert isinstance(sampler, Mixed)
     assert (sampler.how, sampler.alpha) == ("fixed", -0.15)
@@ -382,8 +389,8 @@ def test_steel_19_batches_of_a_fixed_composition(steel: Recipe) -> None:
     assert composition(labels, sampler.alpha, 16) == rounded
 
 
-def test_steel_20_the_published_batch(steel: Recipe) -> None:
-    """All four published batches are in tests/data/samplers/test_mixed.py."""
+def test_the_published_batch(steel: Recipe) -> None:
+    """STEEL-20; all four published batches are in tests/data/samplers/test_mixed.py."""
     stage = stage_of(steel)
     assert isinstance(stage.sampler, Mixed)
     assert stage.sampler.by == "source"
@@ -392,7 +399,8 @@ def test_steel_20_the_published_batch(steel: Recipe) -> None:
     assert found == {"train": 14, "pseudo": 2}
 
 
-def test_steel_21_an_image_belongs_to_its_rarest_defect() -> None:
+def test_an_image_belongs_to_its_rarest_defect() -> None:
+    """STEEL-21."""
     recipe = load_recipe(
         "steel", ["train.sampler={kind: mixed, by: rarest, alpha: 1}", "train.batch=5"]
     )
@@ -411,7 +419,8 @@ def test_steel_21_an_image_belongs_to_its_rarest_defect() -> None:
         assert sum(n in of_four for n in numbers) == 1
 
 
-def test_steel_22_the_published_decision(steel: Recipe) -> None:
+def test_the_published_decision(steel: Recipe) -> None:
+    """STEEL-22."""
     assert steel.decide == Threshold(
         threshold=0.5, min_component=20, min_area=3500, overlap="largest"
     )
@@ -425,8 +434,8 @@ def test_steel_22_the_published_decision(steel: Recipe) -> None:
     assert masks.sum(axis=(1, 2)).tolist() == [10_000, 0, 3528, 0]
 
 
-def test_steel_22_tuned_a_spot_is_told_from_a_defect_by_its_parts(steel: Recipe) -> None:
-    """Published minimum parts are above 0, so that ``lamina tune`` searches them too."""
+def test_tuned_a_spot_is_told_from_a_defect_by_its_parts(steel: Recipe) -> None:
+    """STEEL-22: published minimum parts are above 0, so that ``lamina tune`` searches them too."""
     assert isinstance(steel.decide, Threshold)
     prob = np.zeros((4, 32, 64), np.float32)
     prob[:, :10, :10] = prob[:, 20:, 20:30] = 0.75  # the defect: two parts of 100 and 120
@@ -440,7 +449,8 @@ def test_steel_22_tuned_a_spot_is_told_from_a_defect_by_its_parts(steel: Recipe)
     assert tables.best().score == 1.0
 
 
-def test_steel_23_the_published_quantiles_can_be_minimum_areas() -> None:
+def test_the_published_quantiles_can_be_minimum_areas() -> None:
+    """STEEL-23."""
     recipe = load_recipe("steel", ["decide.min_area=[548, 715, 1146, 2959]"])
     prob = np.zeros((4, 256, 400), np.float32)
     prob[:, :10, :100] = 1  # 1000 pixels of each

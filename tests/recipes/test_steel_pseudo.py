@@ -62,10 +62,10 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_steel_8_made_labels_are_the_competitions_table_beside_images_by_reference(
+def test_made_labels_are_the_competitions_table_beside_images_by_reference(
     made: Path, tmp_path: Path
 ) -> None:
-    """As published, labels and images are joined in one folder; lamina itself needs no copy."""
+    """STEEL-8: labels and images joined in one folder, as published; lamina needs no copy."""
     table = made / "made" / "labels" / "all" / "train.csv"
     assert read_table(table).columns == ("ImageId_ClassId", "EncodedPixels")
     assert len(read_table(table).rows) == 3 * 4
@@ -88,9 +88,8 @@ def test_steel_8_made_labels_are_the_competitions_table_beside_images_by_referen
 @pytest.mark.parametrize(
     ("batch", "pseudo", "passes"), [(16, 2, 0.82), (18, 2, 0.73), (32, 3, 0.62), (36, 4, 0.73)]
 )
-def test_steel_20_a_stage_mixes_the_published_numbers(
-    batch: int, pseudo: int, passes: float
-) -> None:
+def test_a_stage_mixes_the_published_numbers(batch: int, pseudo: int, passes: float) -> None:
+    """STEEL-20."""
     recipe = load_recipe("steel", [f"train.batch={batch}", "stages.main.pseudo.labels=hard"])
     image = ArrayVolume(np.zeros((1, 256, 1600), np.uint8))
     own = [Case("t", "t", image, facts={"classes": ""})] * 10_054
@@ -107,7 +106,8 @@ def test_steel_20_a_stage_mixes_the_published_numbers(
 
 
 @pytest.mark.parametrize(("share", "count"), [(0.12, 2), (0.25, 4), (0.5, 8)])
-def test_steel_20_a_share_may_be_said_plainly(share: float, count: int) -> None:
+def test_a_share_may_be_said_plainly(share: float, count: int) -> None:
+    """STEEL-20."""
     recipe = load_recipe("steel", [f"stages.main.pseudo.share={share}"])
     image = ArrayVolume(np.zeros((1, 256, 416), np.uint8))
     own = [Case("t", "t", image, facts={"classes": ""})] * 40
@@ -119,8 +119,8 @@ def test_steel_20_a_share_may_be_said_plainly(share: float, count: int) -> None:
     assert [sum(one.case >= 40 for one in draws[:16]), len(draws)] == [count, 80]
 
 
-def test_steel_11_the_loss_of_soft_targets_follows_its_formula_and_is_least_for_them() -> None:
-    """Made labels are probabilities: 0.6 BCE + 0.4 (1 - 2 sum(pt) / (sum p + sum t + 1e-7))."""
+def test_the_loss_of_soft_targets_follows_its_formula_and_is_least_for_them() -> None:
+    """STEEL-11 for made labels: 0.6 BCE + 0.4 (1 - 2 sum(pt) / (sum p + sum t + 1e-7))."""
     recipe = load_recipe("steel", ["label_smoothing=0"])
     torch.manual_seed(0)
     target = torch.rand(2, 4, 8, 8) * 0.9 + 0.05
@@ -160,7 +160,8 @@ class Constant(nn.Module):
         ("logit", 1 / (1 + (0.25 ** (-2 / 3)) * 9 ** (-1 / 3))),
     ],
 )
-def test_steel_24_means_of_an_ensemble(pool: str, expected: float) -> None:
+def test_means_of_an_ensemble(pool: str, expected: float) -> None:
+    """STEEL-24."""
     levels: dict[str, Any] = {"members": pool}
     if pool == "logit":
         levels |= {"views": "logit", "tiles": "logit"}

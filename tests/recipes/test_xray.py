@@ -83,7 +83,8 @@ def test_released_differs_from_xray_in_these_settings_and_no_others(
     }
 
 
-def test_siim_4_one_grey_image_three_times_at_the_chosen_size(xray: Recipe) -> None:
+def test_one_grey_image_three_times_at_the_chosen_size(xray: Recipe) -> None:
+    """SIIM-4."""
     image = ArrayVolume(rng(0, "grey").integers(0, 256, (1, 16, 16)).astype(np.uint8))
     seen = xray.frame.look(image, region_of(image), xray.frame.normalise)
     assert seen.shape == (3, 16, 16)
@@ -96,9 +97,10 @@ def region_of(image: ArrayVolume) -> Any:
     return Region.whole(image.shape)
 
 
-def test_siim_5_folds_are_level_in_the_label_and_the_second_stage_joins_at_last(
+def test_folds_are_level_in_the_label_and_the_second_stage_joins_at_last(
     xray: Recipe, tmp_path: Path
 ) -> None:
+    """SIIM-5."""
     cases = cases_of(45, 155)
     _, folds = xray.split.assign(cases, tmp_path)
     for fold in range(5):
@@ -109,7 +111,8 @@ def test_siim_5_folds_are_level_in_the_label_and_the_second_stage_joins_at_last(
     assert learnt == {"part0": 200, "part1": 200, "part2": 200, "second": 207}
 
 
-def test_siim_6_values_are_divided_by_255_and_no_more(xray: Recipe) -> None:
+def test_values_are_divided_by_255_and_no_more(xray: Recipe) -> None:
+    """SIIM-6."""
     assert isinstance(xray.frame.normalise, Fixed)
     image = ArrayVolume(np.arange(256, dtype=np.uint8).reshape(1, 16, 16))
     shift, factor = xray.frame.normalise.factors(image)
@@ -117,7 +120,8 @@ def test_siim_6_values_are_divided_by_255_and_no_more(xray: Recipe) -> None:
     assert "| SIIM-6 |" in DEVIATIONS
 
 
-def test_siim_7_the_published_transforms_in_their_order(xray: Recipe) -> None:
+def test_the_published_transforms_in_their_order(xray: Recipe) -> None:
+    """SIIM-7."""
     flip, light, shape, affine = xray.transforms
     assert flip == Flip(axes="x", p=0.5)
     assert isinstance(light, OneOf)
@@ -143,9 +147,8 @@ def test_siim_7_the_published_transforms_in_their_order(xray: Recipe) -> None:
 @pytest.mark.parametrize(
     ("stage", "draws"), [("part0", 2387), ("part1", 3183), ("part2", 4775), ("second", 4775)]
 )
-def test_siim_11_12_images_of_an_epoch_by_the_rate_of_the_stage(
-    xray: Recipe, stage: str, draws: int
-) -> None:
+def test_images_of_an_epoch_by_the_rate_of_the_stage(xray: Recipe, stage: str, draws: int) -> None:
+    """SIIM-11, SIIM-12."""
     cases, one = cases_of(POSITIVE, NEGATIVE), stages_of(xray)[stage]
     found = one.sampler.draws(cases, size=(8, 8), batch=2, epoch=0, rng=rng(0, stage))
     assert len(found) == draws
@@ -155,7 +158,8 @@ def test_siim_11_12_images_of_an_epoch_by_the_rate_of_the_stage(
     assert negative[0] != negative[1]
 
 
-def test_siim_13_14_parts_of_the_loss_with_their_weights(xray: Recipe) -> None:
+def test_parts_of_the_loss_with_their_weights(xray: Recipe) -> None:
+    """SIIM-13, SIIM-14."""
     assert [(one.kind, one.weight) for one in xray.loss] == [("bce", 3), ("dice", 1), ("focal", 4)]
     assert xray.loss_floor == 1e-5
     dice, focal = xray.loss[1].model_dump(), xray.loss[2].model_dump()
@@ -163,7 +167,8 @@ def test_siim_13_14_parts_of_the_loss_with_their_weights(xray: Recipe) -> None:
     assert (focal["gamma"], focal["alpha"], focal["clamp"]) == (2, None, 1e-8)
 
 
-def test_siim_15_how_every_stage_is_trained(xray: Recipe) -> None:
+def test_how_every_stage_is_trained(xray: Recipe) -> None:
+    """SIIM-15."""
     assert xray.seed == 42
     first, *others = xray.stages
     for stage in xray.stages:
@@ -181,7 +186,8 @@ def test_siim_15_how_every_stage_is_trained(xray: Recipe) -> None:
     assert all(isinstance(stage.schedule, Cosine) for stage in others)
 
 
-def test_siim_16_the_cosine_swings_with_a_period_of_sixteen_epochs(xray: Recipe) -> None:
+def test_the_cosine_swings_with_a_period_of_sixteen_epochs(xray: Recipe) -> None:
+    """SIIM-16."""
     stage = stages_of(xray)["part1"]
     rates = [stage.optimizer.lr * stage.schedule.factor(epoch, 50) for epoch in range(50)]
     wanted = [1e-7 + (1e-5 - 1e-7) * (1 + np.cos(np.pi * epoch / 8)) / 2 for epoch in range(50)]
@@ -190,18 +196,21 @@ def test_siim_16_the_cosine_swings_with_a_period_of_sixteen_epochs(xray: Recipe)
     assert stage.schedule.unit == "epoch"
 
 
-def test_siim_17_every_epoch_is_validated(xray: Recipe) -> None:
+def test_every_epoch_is_validated(xray: Recipe) -> None:
+    """SIIM-17."""
     assert {(one.validate_every, one.validate_from) for one in xray.stages} == {(1, 0)}
 
 
-def test_siim_18_19_stages_start_from_the_best_and_have_to_beat_it(xray: Recipe) -> None:
+def test_stages_start_from_the_best_and_have_to_beat_it(xray: Recipe) -> None:
+    """SIIM-18, SIIM-19."""
     first, *others = xray.stages
     assert (first.start, first.carry_best) == (None, False)
     assert {(one.start, one.carry_best) for one in others} == {("best", True)}
     assert "| SIIM-18 |" in DEVIATIONS
 
 
-def test_siim_20_27_three_checkpoints_of_every_fold_answer_together(xray: Recipe) -> None:
+def test_three_checkpoints_of_every_fold_answer_together(xray: Recipe) -> None:
+    """SIIM-20, SIIM-27."""
     last = xray.stages[-1]
     assert (last.member, last.keep) == ("top", 3)
     assert xray.predict.mean_of.members == "probability"
@@ -209,9 +218,10 @@ def test_siim_20_27_three_checkpoints_of_every_fold_answer_together(xray: Recipe
     assert "| SIIM-20 |" in DEVIATIONS
 
 
-def test_siim_22_small_images_first_then_large_ones_behind_a_frozen_encoder(
+def test_small_images_first_then_large_ones_behind_a_frozen_encoder(
     xray: Recipe, released: Recipe
 ) -> None:
+    """SIIM-22."""
     seen = {name: xray.at(name).frame.resize for name in stages_of(xray)}
     assert seen == {"part0": (512, 512)} | dict.fromkeys(["part1", "part2", "second"], (1024, 1024))
     assert all(xray.at(name).tile == resize for name, resize in seen.items())
@@ -221,7 +231,8 @@ def test_siim_22_small_images_first_then_large_ones_behind_a_frozen_encoder(
     assert "| SIIM-22 |" in DEVIATIONS
 
 
-def test_siim_23_24_the_triplets_of_validation_and_the_one_that_decides(xray: Recipe) -> None:
+def test_the_triplets_of_validation_and_the_one_that_decides(xray: Recipe) -> None:
+    """SIIM-23, SIIM-24."""
     pairs = [(0.75, 1000), (0.75, 2000), (0.6, 2000), (0.6, 3000)]
     wanted = [(top, area, bottom) for top, area in pairs for bottom in (0.3, 0.4)]
     assert [(one.top, one.area, one.bottom) for one in xray.judge] == wanted  # type: ignore[union-attr]
@@ -229,9 +240,10 @@ def test_siim_23_24_the_triplets_of_validation_and_the_one_that_decides(xray: Re
     assert (xray.decide.top, xray.decide.area, xray.decide.bottom) == (0.75, 2000, 0.3)
 
 
-def test_siim_25_the_score_is_the_mean_dice_of_images_and_empty_on_empty_is_one(
+def test_the_score_is_the_mean_dice_of_images_and_empty_on_empty_is_one(
     xray: Recipe,
 ) -> None:
+    """SIIM-25."""
     nothing, something = np.zeros((1, 8, 8), bool), np.ones((1, 8, 8), bool)
     for metric in (xray.monitor, xray.metric):
         pairs = [(nothing, nothing), (something, something), (something, nothing)]
@@ -240,16 +252,24 @@ def test_siim_25_the_score_is_the_mean_dice_of_images_and_empty_on_empty_is_one(
     assert "| SIIM-25 |" in DEVIATIONS
 
 
-def test_siim_26_an_image_and_its_mirror_are_averaged_as_probabilities(xray: Recipe) -> None:
+def test_an_image_and_its_mirror_are_averaged_as_probabilities(xray: Recipe) -> None:
+    """SIIM-26."""
     assert xray.predict.views == "flip_x"
     assert xray.predict.mean_of.views == "probability"
 
 
-def test_siim_29_what_single_models_were_handed_in_with(released: Recipe) -> None:
+def test_what_single_models_were_handed_in_with(released: Recipe) -> None:
+    """SIIM-29."""
     assert isinstance(released.decide, Triplet)
     assert (released.decide.top, released.decide.area, released.decide.bottom) == (0.75, 800, 0.4)
 
 
-def test_siim_32_the_file_to_hand_in(xray: Recipe) -> None:
+def test_the_file_to_hand_in(xray: Recipe, tmp_path: Path) -> None:
+    """SIIM-32: one row per image, -1 for nothing; SIIM-2: gap and length, down the columns."""
     assert xray.submit is not None
-    assert xray.submit.kind == "siim"
+    mask = np.zeros((1, 4, 3), bool)
+    mask[0, 2:, 0] = mask[0, 0, 1] = mask[0, 3, 2] = True  # a run over the end of a column
+    rows = [("b", mask), ("a", np.zeros((1, 4, 3), bool))]
+    assert xray.submit.write(rows, tmp_path / "s.csv") == 2
+    text = (tmp_path / "s.csv").read_text()
+    assert text == "ImageId,EncodedPixels\nb,2 3 6 1\na,-1\n"

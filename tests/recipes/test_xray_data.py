@@ -66,9 +66,10 @@ def opened(root: Path, changes: tuple[str, ...]) -> tuple[Mapping[str, Case], li
 
 
 @pytest.mark.data
-def test_siim_1_2_masks_and_codes_images_and_dicom_are_the_same_cases_in_the_same_folds(
+def test_masks_and_codes_images_and_dicom_are_the_same_cases_in_the_same_folds(
     shared_data: Path, dicom: Path
 ) -> None:
+    """SIIM-1, SIIM-2."""
     masks, folds = opened(shared_data / CHEST, PNG)
     for root in (shared_data / CHEST, dicom):
         coded, same = opened(root, CODED)

@@ -90,7 +90,8 @@ def test_restored_values_have_scores_and_pictures_and_no_thresholds(restored_run
     assert "Thresholds and" not in found.text
 
 
-def test_noise_3_pairs_left_out_are_told_and_nothing_is_to_be_tuned(restored_run: Path) -> None:
+def test_pairs_left_out_are_told_and_nothing_is_to_be_tuned(restored_run: Path) -> None:
+    """NOISE-3."""
     text = read(report(restored_run)).text
     assert "left out" not in text
     (restored_run / "tune.json").unlink(missing_ok=True)

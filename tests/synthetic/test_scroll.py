@@ -130,7 +130,7 @@ def test_other_pages_are_as_strong_at_other_depths() -> None:
         assert levels[name] > 0.4 * levels["recto"]
 
 
-def test_ink_7_the_second_of_three_fragments_has_a_depth_scale_of_0_6() -> None:
+def test_the_second_of_three_fragments_has_a_depth_scale_of_0_6() -> None:
     """INK-7: about 1 for fragments 1 and 3, 0.6 for 2; so its sheet is 1 / 0.6 as thick."""
     scales = [Fragment(n, seed=5, shape=(64, 64)).scale for n in range(6)]
     assert scales[1::3] == pytest.approx([0.6, 0.6], abs=0.03)
@@ -158,7 +158,7 @@ def test_ink_and_mask_make_sense_together() -> None:
         assert 0.6 < one.mask.mean() < 0.95
 
 
-def test_ink_1_files_hold_what_fragments_say(tmp_path: Path) -> None:
+def test_files_hold_what_fragments_say(tmp_path: Path) -> None:
     """INK-1: a folder for each fragment with 65 layers of 16 bit, a mask and labels above 0."""
     folder = write_fragments(tmp_path / "data", count=2, seed=5, shape=(70, 80), first=2)
     assert sorted(path.name for path in folder.iterdir()) == ["3", "4"]

@@ -169,7 +169,8 @@ def test_a_small_share_of_voxels_is_a_fault() -> None:
     assert max(shares) < 0.3
 
 
-def test_fault_1_files_hold_what_volumes_say(tmp_path: Path) -> None:
+def test_files_hold_what_volumes_say(tmp_path: Path) -> None:
+    """FAULT-1."""
     folder = write_faults(tmp_path / "data", count=2, seed=5, shape=SHAPE, first=3)
     catalog = VolumePairs(image="seismicCubes*.npy", target="fault*.npy")
     listing = catalog.open(folder, Task(kind="binary"))
@@ -181,7 +182,7 @@ def test_fault_1_files_hold_what_volumes_say(tmp_path: Path) -> None:
         np.testing.assert_array_equal(read_all(case.target)[0] != 0, faults)
 
 
-def test_noise_1_pairs_are_noisy_and_clean_in_a_folder_each(tmp_path: Path) -> None:
+def test_pairs_are_noisy_and_clean_in_a_folder_each(tmp_path: Path) -> None:
     """NOISE-1: a noisy and a clean file of one shape in each folder, time first."""
     folder = write_pairs(tmp_path / "data", count=2, seed=5, shape=SHAPE, first=3)
     catalog = VolumePairs(image="seismic_w_noise_vol*.npy", target="seismicCubes_RFC*.npy")

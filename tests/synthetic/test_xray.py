@@ -48,7 +48,8 @@ def test_air_is_darker_and_smoother_than_the_lung_of_the_other_side() -> None:
     assert darker > count / 2
 
 
-def test_siim_1_2_files_hold_what_images_say(tmp_path: Path) -> None:
+def test_files_hold_what_images_say(tmp_path: Path) -> None:
+    """SIIM-1, SIIM-2."""
     folder = write_siim(tmp_path / "data", count=40, seed=5, shape=SMALL, first=2)
     with (folder / "train.csv").open(newline="") as stream:
         rows = list(csv.reader(stream))

@@ -66,7 +66,7 @@ def test_ranges_of_stretched_volumes_are_measured_once_in_a_run(
             np.testing.assert_array_equal(read_all(case.image)[0], stretched[span])
 
 
-def test_noise_3_pairs_that_are_too_far_apart_are_left_out_after_folds_are_assigned(
+def test_pairs_that_are_too_far_apart_are_left_out_after_folds_are_assigned(
     tmp_path: Path,
 ) -> None:
     """NOISE-3: SSIM > 0.7; the folds are those of all pairs."""

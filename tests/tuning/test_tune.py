@@ -39,7 +39,8 @@ def run(trained: Path, tmp_path: Path) -> Path:
     return tmp_path / "run"
 
 
-def test_siim_23_a_run_is_tuned_with_triplets_by_the_word_of_the_command(run: Path) -> None:
+def test_a_run_is_tuned_with_triplets_by_the_word_of_the_command(run: Path) -> None:
+    """SIIM-23."""
     found = tune(run, decision="triplet")
     decision = Bundle.load(run / "bundle").decision
     assert isinstance(decision, Triplet)
@@ -66,8 +67,8 @@ def test_the_kind_can_be_turned_back(run: Path) -> None:
         tune(run, decision="argmax")
 
 
-def test_siim_28_a_blend_is_the_weighted_sum_of_the_maps(trained: Path, tmp_path: Path) -> None:
-    """.4/.2/.2/.2 of four experiments; each map stays a probability."""
+def test_a_blend_is_the_weighted_sum_of_the_maps(trained: Path, tmp_path: Path) -> None:
+    """SIIM-28: .4/.2/.2/.2 of four experiments; each map stays a probability."""
     weights = [0.4, 0.2, 0.2, 0.2]
     runs = []
     rng = np.random.default_rng(1)

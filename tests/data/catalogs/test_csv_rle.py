@@ -233,9 +233,10 @@ def siim(root: Path, table: str, names: str = "abcd", folder: str = "train") -> 
 
 
 @pytest.mark.parametrize("table", [SIIM, SIIM.replace(", ", ",")])
-def test_siim_1_2_nested_images_leading_blanks_and_several_rows_that_unite(
+def test_nested_images_leading_blanks_and_several_rows_that_unite(
     tmp_path: Path, table: str
 ) -> None:
+    """SIIM-1, SIIM-2."""
     listing = CsvRle(dialect="siim").open(siim(tmp_path, table), BINARY)
     none = np.zeros((3, 4), int).tolist()
     assert masks(listing) == {
@@ -247,7 +248,8 @@ def test_siim_1_2_nested_images_leading_blanks_and_several_rows_that_unite(
     assert [case.facts["classes"] for case in listing.cases] == ["", "0", "0", ""]
 
 
-def test_siim_5_images_of_the_second_stage_are_always_trained_on(tmp_path: Path) -> None:
+def test_images_of_the_second_stage_are_always_trained_on(tmp_path: Path) -> None:
+    """SIIM-5."""
     siim(tmp_path, SIIM)
     siim(tmp_path, "ImageId,EncodedPixels\nx,-1\ny,{first}\n", "xy", "later")
     catalog = CsvRle(

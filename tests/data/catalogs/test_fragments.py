@@ -51,7 +51,8 @@ def write(root: Path, name: str, *, seed: int = 0, labels: bool = True) -> Path:
     return folder
 
 
-def test_ink_1_a_fragment_is_an_image_of_its_layers_with_ink_inside_a_mask(tmp_path: Path) -> None:
+def test_a_fragment_is_an_image_of_its_layers_with_ink_inside_a_mask(tmp_path: Path) -> None:
+    """INK-1."""
     for name in ("1", "2"):
         write(tmp_path, name, seed=int(name))
     listing = Fragments(layers=(2, 6)).open(tmp_path, Task())
@@ -145,7 +146,8 @@ def test_a_fragment_without_a_mask_counts_whole(tmp_path: Path) -> None:
         Fragments(parts={"1": "equal_area"}).open(tmp_path, Task())
 
 
-def test_ink_11_three_parts_of_equal_mask_area_in_five_folds(tmp_path: Path) -> None:
+def test_three_parts_of_equal_mask_area_in_five_folds(tmp_path: Path) -> None:
+    """INK-11."""
     for name in ("1", "2", "3"):
         write(tmp_path, name, seed=int(name))
     listing = Fragments(parts={"2": "equal_area"}).open(tmp_path, Task())
@@ -167,7 +169,8 @@ def test_ink_11_three_parts_of_equal_mask_area_in_five_folds(tmp_path: Path) -> 
     assert {case.group for case in cases} == {"1", "2a", "2b", "2c", "3"}
 
 
-def test_ink_11_the_rectangles_of_the_published_split() -> None:
+def test_the_rectangles_of_the_published_split() -> None:
+    """INK-11."""
     shares = ((0, 0.45853, 0, 1), (0.45853, 1, 0, 0.52598), (0.45853, 1, 0.52598, 1))
     mask = Bits("m", "yx", (14830, 9506), np.zeros((0, 0), np.uint8))
     found = parts_of(shares, mask, "2")
@@ -240,7 +243,8 @@ def test_a_reference_that_is_not_there_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.data
-def test_ink_1_real_fragments_of_bytes_are_left_out_one_by_one(shared_data: Path) -> None:
+def test_real_fragments_of_bytes_are_left_out_one_by_one(shared_data: Path) -> None:
+    """INK-1."""
     root = shared_data / "surface-volume-standin"
     listing = Fragments().open(root, Task())
     assert [case.id for case in listing.cases] == ["1", "2", "3"]

@@ -162,9 +162,7 @@ def folders(root: Path, *names: str, **other: NDArray[Any]) -> VolumePairs:
 
 
 @pytest.mark.parametrize("order", [(1, 0, 2), "yzx"])
-def test_fault_2_images_are_transposed_by_case_and_labels_are_not(
-    tmp_path: Path, order: Any
-) -> None:
+def test_images_are_transposed_by_case_and_labels_are_not(tmp_path: Path, order: Any) -> None:
     """FAULT-2: the input of some volumes is transposed by (1, 0, 2), the label is not."""
     turned = CUBE.transpose(1, 0, 2)
     catalog = folders(
@@ -207,7 +205,7 @@ def test_turns_that_are_none_are_refused(tmp_path: Path) -> None:
             turned.open(tmp_path, BINARY)
 
 
-def test_fault_2_volumes_are_left_out_by_name_by_shape_and_where_labels_are_empty(
+def test_volumes_are_left_out_by_name_by_shape_and_where_labels_are_empty(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """FAULT-2: volumes with empty labels are excluded by name; other shapes are skipped."""
@@ -237,7 +235,7 @@ def test_fault_2_volumes_are_left_out_by_name_by_shape_and_where_labels_are_empt
         catalog.model_copy(update={"empty": "drop"}).open(tmp_path, Task(kind="restore"))
 
 
-def test_fault_3_each_volume_is_stretched_to_bytes_by_its_own_range(tmp_path: Path) -> None:
+def test_each_volume_is_stretched_to_bytes_by_its_own_range(tmp_path: Path) -> None:
     """FAULT-3: min-max of the whole volume times 255, truncated, in training and prediction."""
     large = (CUBE * 3 + 5).astype(np.float64)
     catalog = folders(tmp_path, "a", "b", b=large).model_copy(update={"stretch": Stretch()})
@@ -315,7 +313,7 @@ def unit(values: NDArray[Any], by: NDArray[Any]) -> NDArray[Any]:
 
 
 @pytest.mark.parametrize(("how", "by"), [("own", CLEAN), ("shared", NOISY)])
-def test_noise_6_targets_on_their_own_range_or_that_of_the_image(
+def test_targets_on_their_own_range_or_that_of_the_image(
     tmp_path: Path, how: Any, by: NDArray[Any]
 ) -> None:
     """NOISE-6: two different maps as released, or one for both, which can be undone."""
@@ -350,7 +348,7 @@ def test_targets_are_stretched_only_with_their_images_and_only_to_restore(tmp_pa
         catalog.open(tmp_path, BINARY)
 
 
-def test_noise_1_volumes_stored_in_the_opposite_order_are_fully_transposed(tmp_path: Path) -> None:
+def test_volumes_stored_in_the_opposite_order_are_fully_transposed(tmp_path: Path) -> None:
     """NOISE-1: (300, 300, 1259) or (1259, 300, 300); each file is turned by itself."""
     put(tmp_path / "a" / "raw.npy", NOISY)
     put(tmp_path / "a" / "labels.npy", CLEAN.transpose())

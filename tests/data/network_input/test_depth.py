@@ -27,7 +27,8 @@ def volume(layers: int, dtype: type[np.generic] = np.uint16) -> Layers:
     return Layers(ArrayVolume(array.astype(dtype), "zyx"), 0, layers)
 
 
-def test_ink_13_a_sample_shows_13_to_23_layers_from_anywhere() -> None:
+def test_a_sample_shows_13_to_23_layers_from_anywhere() -> None:
+    """INK-13."""
     depth, rng, stack = Depth(see=18, factor=1.33), np.random.default_rng(0), volume(24)
     counts: Counter[int] = Counter()
     starts = set()
@@ -43,7 +44,8 @@ def test_ink_13_a_sample_shows_13_to_23_layers_from_anywhere() -> None:
     assert starts == {(first, n) for n in counts for first in range(24 - n + 1)}
 
 
-def test_ink_15_prediction_sees_the_middle_24_layers_as_18() -> None:
+def test_prediction_sees_the_middle_24_layers_as_18() -> None:
+    """INK-15."""
     depth = Depth(see=18, factor=1.33)
     assert depth.most == math.ceil(18 * 1.33) == 24
     some = depth.middle(volume(30))

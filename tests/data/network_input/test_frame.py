@@ -129,7 +129,7 @@ def test_the_defaults_and_what_is_refused() -> None:
             Frame.model_validate(options)
 
 
-def test_noise_4_5_training_may_see_every_nth_slice_and_judging_a_few() -> None:
+def test_training_may_see_every_nth_slice_and_judging_a_few() -> None:
     """NOISE-4, NOISE-5: every 5th slice is learnt from; a few are judged, each by its own axis."""
     case = Case("v", "v", ArrayVolume(np.zeros((1, 12, 8, 4), np.uint8), "zyx"))
     frame = Frame(slices=Slices(axes="zy", every=5))

@@ -236,7 +236,7 @@ def test_a_case_without_a_target_or_with_nan_in_it_is_refused() -> None:
         get(broken, Region.whole((4, 4)), task=Task(kind="restore", names=("clean",)))
 
 
-def test_noise_7_an_image_may_lie_at_the_top_left_of_a_larger_region() -> None:
+def test_an_image_may_lie_at_the_top_left_of_a_larger_region() -> None:
     """NOISE-7: zeros below and to the right only."""
     pixels = np.random.default_rng(0).random((1, 5, 6), np.float32)
     frame = Frame(size=(8, 16), border="zero", pad="after")
@@ -258,7 +258,8 @@ def test_noise_7_an_image_may_lie_at_the_top_left_of_a_larger_region() -> None:
 
 
 @pytest.mark.parametrize("sides", [(16, 16), (48, 40), (33, 64)])
-def test_ink_13_a_crop_of_any_size_is_resized_as_opencv_resizes_it(sides: tuple[int, int]) -> None:
+def test_a_crop_of_any_size_is_resized_as_opencv_resizes_it(sides: tuple[int, int]) -> None:
+    """INK-13."""
     case = picture(96, channels=3)
     region = Region((32, 32), (64, 64))
     frame = Frame(size=(32, 32), channels=3, normalise=Fixed(scale=1.0))
@@ -281,8 +282,8 @@ def test_ink_13_a_crop_of_any_size_is_resized_as_opencv_resizes_it(sides: tuple[
     assert set(np.unique(found.target)) <= {0.0, 1.0}  # masks by the nearest pixel
 
 
-def test_ink_14_all_layers_and_the_target_are_moved_alike() -> None:
-    """A crop of any size, turned, distorted: every layer as if it were alone."""
+def test_all_layers_and_the_target_are_moved_alike() -> None:
+    """INK-14: a crop of any size, turned, distorted: every layer as if it were alone."""
     y, x = np.mgrid[0:96, 0:96]
     plane = (y + 2 * x).astype(np.uint16) * 100
     case = make(np.repeat(plane[None], 18, 0), ((y // 8 + x // 8) % 2).astype(np.uint8)[None])
@@ -297,8 +298,8 @@ def test_ink_14_all_layers_and_the_target_are_moved_alike() -> None:
     np.testing.assert_array_equal(one.target, found.target)
 
 
-def test_ink_13_a_sample_shows_some_layers_from_anywhere_resized_after_the_move() -> None:
-    """Trunc(see q) layers next to one another, of which the place and number are random."""
+def test_a_sample_shows_some_layers_from_anywhere_resized_after_the_move() -> None:
+    """INK-13: trunc(see q) layers next to one another, of which the place and number are random."""
     layers = np.arange(24, dtype=np.uint16)[:, None, None] * 1000
     case = make(np.broadcast_to(layers, (24, 64, 64)), np.zeros((1, 64, 64), np.uint8))
     frame = Frame(

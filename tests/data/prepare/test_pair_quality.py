@@ -27,7 +27,7 @@ def unit(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.asarray((values - values.min()) / np.ptp(values))
 
 
-def test_noise_3_six_slices_each_by_its_own_range() -> None:
+def test_six_slices_each_by_its_own_range() -> None:
     """NOISE-3: 25, 50 and 75 % of two axes, min-max scaled slice by slice, range 1, mean."""
     case = pair("a", 4.0)
     noisy = case.image.array[0]  # type: ignore[attr-defined]

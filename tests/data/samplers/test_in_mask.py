@@ -43,7 +43,8 @@ def half(share: float = 0.5) -> NDArray[np.bool_]:
     return mask
 
 
-def test_ink_12_an_epoch_is_the_mask_area_in_samples_and_cases_come_by_area() -> None:
+def test_an_epoch_is_the_mask_area_in_samples_and_cases_come_by_area() -> None:
+    """INK-12."""
     large, small = case("large", half(0.8)), case("small", half(0.1))
     sampler = InMask()
     assert len(drawn(sampler, large, small)) == math.ceil(2400 / 64) + math.ceil(300 / 64)
@@ -53,7 +54,8 @@ def test_ink_12_an_epoch_is_the_mask_area_in_samples_and_cases_come_by_area() ->
     assert all(draw.region.shape == (8, 8) for draw in many)
 
 
-def test_ink_13_centres_are_uniform_among_valid_pixels_half_a_crop_from_the_border() -> None:
+def test_centres_are_uniform_among_valid_pixels_half_a_crop_from_the_border() -> None:
+    """INK-13."""
     mask = np.zeros((12, 10), bool)
     mask[1:11, 2:7] = True
     mask[5, 4] = False
@@ -69,7 +71,8 @@ def test_ink_13_centres_are_uniform_among_valid_pixels_half_a_crop_from_the_bord
     assert all(abs(n - each) < 6 * math.sqrt(each) for n in found.values())
 
 
-def test_ink_13_crops_have_the_sides_of_the_formula_and_stay_inside() -> None:
+def test_crops_have_the_sides_of_the_formula_and_stay_inside() -> None:
+    """INK-13."""
     sampler = InMask(scale=(0.5, 2.0), aspect=(0.9, 1.1), count=2000)
     draws = drawn(sampler, case("m", None, (300, 280)), size=(32, 32))
     heights = np.array([draw.sides for draw in draws if draw.sides])

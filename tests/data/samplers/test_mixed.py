@@ -36,9 +36,8 @@ def draw(sampler: Mixed, cases: list[Case], batch: int, epoch: int = 0) -> list[
     ("batch", "train", "pseudo", "passes"),
     [(16, 14, 2, 0.82), (18, 16, 2, 0.73), (32, 29, 3, 0.62), (36, 32, 4, 0.73)],
 )
-def test_the_published_mixes_of_steel_20(
-    batch: int, train: int, pseudo: int, passes: float
-) -> None:
+def test_the_published_mixes(batch: int, train: int, pseudo: int, passes: float) -> None:
+    """STEEL-20."""
     labels = ["train"] * 10_054 + ["pseudo"] * 1801
     assert composition(labels, -0.15, batch) == {"pseudo": pseudo, "train": train}
     assert len(labels) // batch * pseudo / 1801 == pytest.approx(passes, abs=0.005)

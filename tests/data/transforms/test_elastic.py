@@ -50,7 +50,8 @@ def test_it_may_not_happen() -> None:
     assert Elastic(p=0).pick((8, 8), np.random.default_rng(0)) is None
 
 
-def test_siim_7_the_region_first_follows_three_corners_of_its_middle() -> None:
+def test_the_region_first_follows_three_corners_of_its_middle() -> None:
+    """SIIM-7."""
     elastic = Elastic(p=1, alpha=0, affine=5)
     bend = elastic.pick((60, 90), np.random.default_rng(3))
     assert isinstance(bend, Bend)

@@ -13,9 +13,10 @@ from lamina.data.transforms.optical_distort import Lens
 @pytest.mark.parametrize(
     ("size", "k", "shift"), [((48, 80), 0.9, (2, -1)), ((64, 64), -1.4, (0, 0))]
 )
-def test_siim_7_it_is_the_map_of_the_published_code(
+def test_it_is_the_map_of_the_published_code(
     size: tuple[int, int], k: float, shift: tuple[int, int]
 ) -> None:
+    """SIIM-7."""
     height, width = size
     camera = np.array(
         [[width, 0, width / 2 + shift[1]], [0, height, height / 2 + shift[0]], [0, 0, 1]],

@@ -126,7 +126,8 @@ def test_packed_layers_are_unpacked_once_and_alone(tmp_path: Path, packed: bool)
 
 
 @pytest.mark.data
-def test_ink_1_a_real_stack_of_bytes_is_what_tifffile_reads(shared_data: Path) -> None:
+def test_a_real_stack_of_bytes_is_what_tifffile_reads(shared_data: Path) -> None:
+    """INK-1."""
     folder = shared_data / "surface-volume-standin" / "2" / "surface_volume"
     found = open_layers(folder)
     assert isinstance(found, LayerFiles)

@@ -77,7 +77,7 @@ def test_low_percentiles_are_below_high_ones() -> None:
         Stretch(low=60, high=40)
 
 
-def test_noise_6_a_volume_may_take_the_range_of_another() -> None:
+def test_a_volume_may_take_the_range_of_another() -> None:
     """NOISE-6: shared, the map of the noisy volume is that of the clean one."""
     noisy, clean = RNG.normal(0, 2, (3, 4, 5)), RNG.normal(0, 1, (3, 4, 5))
     image = Stretch(to="unit").of(volume(noisy))

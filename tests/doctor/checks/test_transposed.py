@@ -37,7 +37,8 @@ def errors(found: list[Finding]) -> list[Finding]:
     return [one for one in found if one.level == "error"]
 
 
-def test_fault_2_the_volumes_that_are_transposed_are_named_with_their_axes(tmp_path: Path) -> None:
+def test_the_volumes_that_are_transposed_are_named_with_their_axes(tmp_path: Path) -> None:
+    """FAULT-2."""
     write_faults(tmp_path, count=4, seed=11, shape=SHAPE)
     for name in ("seismic_00001", "seismic_00003"):
         transposed(tmp_path / name, (1, 0, 2))

@@ -19,7 +19,7 @@ from lamina.geometry.rle.codec import decode, encode
     st.lists(st.integers(0, 9), max_size=4),
     st.integers(0, 99),
 )
-def test_INK_27_bands_give_the_text_of_the_whole(
+def test_bands_give_the_text_of_the_whole(
     rows: int, columns: int, share: float, cuts: list[int], seed: int
 ) -> None:
     """INK-27: row-major pairs counted from 1, and runs over the end of a band are one run."""
@@ -30,7 +30,7 @@ def test_INK_27_bands_give_the_text_of_the_whole(
     np.testing.assert_array_equal(decode(text, (rows, columns), "vesuvius"), mask)
 
 
-def test_INK_27_runs_that_touch_the_first_and_the_last_pixel() -> None:
+def test_runs_that_touch_the_first_and_the_last_pixel() -> None:
     """INK-27: the published encoder broke here."""
     assert "".join(encode_rows([np.array([[1, 1, 0], [0, 0, 1]])])) == "1 2 6 1"
     assert "".join(encode_rows([np.ones((2, 3), bool), np.ones((1, 3), bool)])) == "1 9"
@@ -38,7 +38,7 @@ def test_INK_27_runs_that_touch_the_first_and_the_last_pixel() -> None:
     assert "".join(encode_rows([])) == ""
 
 
-def test_INK_27_many_runs_are_the_same_text() -> None:
+def test_many_runs_are_the_same_text() -> None:
     """INK-27: bands with so many runs that compiled loops write them."""
     mask = np.random.default_rng(0).random((90, 700)) < 0.5
     text = "".join(encode_rows(np.split(mask, [1, 40, 41, 85])))

@@ -82,9 +82,7 @@ def test_both_directions_agree_with_numbers_worked_out_by_hand(
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 5), (64, 64), (300, 401)])
-def test_siim_3_runs_that_end_at_the_very_last_pixel_are_kept(
-    way: str, shape: tuple[int, int]
-) -> None:
+def test_runs_that_end_at_the_very_last_pixel_are_kept(way: str, shape: tuple[int, int]) -> None:
     """SIIM-3: the published encoder lost them, so that a full mask became -1."""
     full = np.ones(shape, np.bool_)
     assert encode(full, "siim") == f"0 {full.size}"

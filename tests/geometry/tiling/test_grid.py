@@ -123,7 +123,7 @@ def test_a_lattice_that_cannot_cover_is_refused(
         (1, 1, 1, (0,)),
     ],
 )
-def test_INK_22_starts_beyond_the_border_by_hand(
+def test_starts_beyond_the_border_by_hand(
     extent: int, tile: int, step: int, starts: tuple[int, ...]
 ) -> None:
     """INK-22: no tile is moved back."""
@@ -132,7 +132,7 @@ def test_INK_22_starts_beyond_the_border_by_hand(
 
 @pytest.mark.parametrize("extent", [1, 100, 384, 385, 575, 576, 577, 1000, 6330])
 @pytest.mark.parametrize(("tile", "step"), [(384, 192), (384, 48), (384, 384)])
-def test_INK_22_it_is_the_lattice_of_a_volume_padded_to_a_multiple_of_the_step(
+def test_it_is_the_lattice_of_a_volume_padded_to_a_multiple_of_the_step(
     extent: int, tile: int, step: int
 ) -> None:
     """INK-22: padded at the end to a multiple of the step, and at least to a tile."""

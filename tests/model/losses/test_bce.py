@@ -38,7 +38,7 @@ def test_positive_weights_of_outputs_agree_with_torch() -> None:
     torch.testing.assert_close(found, expected)
 
 
-def test_a_positive_weight_is_the_element_weight_of_ink_18() -> None:
+def test_a_positive_weight_is_the_published_element_weight() -> None:
     """INK-18: weight 0.5 on ink, 1 elsewhere, the mean over all elements, not over weights."""
     element = torch.where(TARGET == 1, 0.5, 1.0)
     expected = functional.binary_cross_entropy_with_logits(LOGITS, TARGET, weight=element)
@@ -46,7 +46,7 @@ def test_a_positive_weight_is_the_element_weight_of_ink_18() -> None:
     torch.testing.assert_close(found, expected)
 
 
-def test_pixels_outside_may_count_as_in_ink_18() -> None:
+def test_pixels_outside_may_count() -> None:
     """INK-18: what is outside the papyrus is not excluded; the mean is over all elements."""
     valid = torch.zeros(2, 1, 4, 4)
     valid[0, 0, :2] = 1
@@ -71,7 +71,7 @@ def test_a_wrong_number_of_weights_is_refused() -> None:
         Bce(positive_weight=(1.0, 2.0))(LOGITS, TARGET, exclusive=False)
 
 
-def test_it_is_the_mean_of_the_stable_form_of_siim_14() -> None:
+def test_it_is_the_mean_of_the_stable_form() -> None:
     """SIIM-14: max(x, 0) - x t + log(1 + exp(-|x|)), finite however sure the answer."""
     x, t = LOGITS.double() * 100, TARGET.double()
     expected = (x.clamp(min=0) - x * t + (-x.abs()).exp().log1p()).mean()

@@ -39,7 +39,8 @@ def test_a_ratio_is_taken_over_its_scope(over: str, axes: tuple[int, ...]) -> No
     torch.testing.assert_close(found, 1 - (above / below).mean())
 
 
-def test_the_steel_setting_is_steel_11_and_scores_empty_against_empty_as_one() -> None:
+def test_the_steel_setting_scores_empty_against_empty_as_one() -> None:
+    """STEEL-11."""
     steel = Dice(over="all", smooth=0, smooth_below=1e-7)
     p = LOGITS.sigmoid()
     expected = 1 - 2 * (p * TARGET).sum() / (p.sum() + TARGET.sum() + 1e-7)
@@ -49,7 +50,7 @@ def test_the_steel_setting_is_steel_11_and_scores_empty_against_empty_as_one() -
     assert Dice()(*nothing, exclusive=False).item() == 0
 
 
-def test_the_ink_setting_is_the_dice_of_ink_18() -> None:
+def test_the_ink_setting_is_the_published_dice() -> None:
     """INK-18: Dice with smooth 1, over everything at once."""
     p = LOGITS.sigmoid()
     expected = 1 - (2 * (p * TARGET).sum() + 1) / (p.sum() + TARGET.sum() + 1)
@@ -61,7 +62,8 @@ def test_the_ink_setting_is_the_dice_of_ink_18() -> None:
     )
 
 
-def test_the_fault_setting_is_fault_8() -> None:
+def test_the_fault_setting_is_the_published_dice() -> None:
+    """FAULT-8."""
     target = one_hot(IDS)
     p = LOGITS.softmax(1)
     losses = []
@@ -91,7 +93,7 @@ def test_agrees_with_segmentation_models_pytorch(exclusive: bool, log: bool) -> 
     torch.testing.assert_close(mine(LOGITS, target, exclusive=exclusive), expected)
 
 
-def test_the_default_is_siim_14_and_classes_may_be_weighted_in_a_sum() -> None:
+def test_the_default_is_the_published_one_and_classes_may_be_weighted_in_a_sum() -> None:
     """SIIM-14: one ratio over the whole batch per channel; weights 1, 0.5, 0.5, summed."""
     expected = 0.0
     for k, weight in enumerate((1, 0.5, 0.5)):

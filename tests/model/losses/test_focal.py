@@ -17,7 +17,8 @@ TARGET = torch.randint(0, 2, (2, 3, 6, 6), generator=CHANCE).float()
 ONE_HOT = functional.one_hot(torch.randint(0, 3, (2, 6, 6), generator=CHANCE), 3).movedim(-1, 1)
 
 
-def test_the_default_is_siim_14() -> None:
+def test_the_default_is_the_published_one() -> None:
+    """SIIM-14."""
     p = LOGITS.double().sigmoid().clamp(1e-8, 1 - 1e-8)
     t = TARGET.double().clamp(1e-8, 1 - 1e-8)
     q = (1 - t) * (1 - p) + t * p
@@ -32,7 +33,7 @@ def test_alpha_agrees_with_torchvision() -> None:
     torch.testing.assert_close(found, expected)
 
 
-def test_the_alpha_of_an_element_weight_is_that_of_ink_18() -> None:
+def test_the_alpha_of_an_element_weight_is_the_published_one() -> None:
     """INK-18: with the weight w of ink, alpha = w / (1 + w), so that ink counts w times."""
     w = 0.5
     element = torch.where(TARGET == 1, w, 1.0)

@@ -13,7 +13,8 @@ from lamina.model.losses.jaccard import Jaccard
 torch.set_num_threads(1)
 
 
-def test_by_hand_with_the_smoothing_of_siim_14() -> None:
+def test_by_hand_with_the_published_smoothing() -> None:
+    """SIIM-14."""
     logits = torch.tensor([0.0, math.log(3.0)]).view(1, 1, 1, 2)  # p = 1/2, 3/4
     target = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2)
     found = Jaccard()(logits, target, exclusive=False)

@@ -106,7 +106,7 @@ def direct(loss: Lovasz, valid: Tensor | None) -> float:
 @pytest.mark.parametrize("over", ["batch", "image_class"])
 @pytest.mark.parametrize("symmetric", [False, True])
 @pytest.mark.parametrize("valid", [None, VALID], ids=["all", "some"])
-def test_batches_agree_with_the_slow_twin_of_siim_14(
+def test_batches_agree_with_the_slow_twin_of_the_published_forms(
     errors: str, over: str, symmetric: bool, valid: Tensor | None
 ) -> None:
     """SIIM-14: hinge, symmetric as (L(x, t) + L(-x, 1 - t)) / 2; sigmoid; only what counts."""

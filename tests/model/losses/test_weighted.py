@@ -26,7 +26,8 @@ def test_parts_are_named_by_kind_and_summed_with_their_weights() -> None:
     assert logits.grad is not None
 
 
-def test_smoothing_moves_the_target_of_every_part_as_in_steel_12() -> None:
+def test_smoothing_moves_the_target_of_every_part() -> None:
+    """STEEL-12."""
     chance = torch.Generator().manual_seed(8)
     logits = torch.randn(2, 3, 4, 4, generator=chance)
     target = torch.randint(0, 2, (2, 3, 4, 4), generator=chance)
@@ -41,7 +42,7 @@ def test_smoothing_moves_the_target_of_every_part_as_in_steel_12() -> None:
 
 
 @pytest.mark.parametrize("weights", [(3, 1, 4), (1, 1, 1), (2, 1, 2)])
-def test_the_combination_of_siim_13_is_clamped_from_below(weights: tuple[int, int, int]) -> None:
+def test_the_published_combination_is_clamped_from_below(weights: tuple[int, int, int]) -> None:
     """SIIM-13: w_bce BCE + w_dice Dice + w_focal Focal, then at least 1e-5, as torch clamps."""
     losses = [kind(weight=weight) for kind, weight in zip((Bce, Dice, Focal), weights, strict=True)]
     target = torch.tensor([1.0, 0.0]).view(1, 1, 1, 2)

@@ -46,7 +46,8 @@ def test_agrees_with_scikit_learn(
     assert score("image") == pytest.approx(np.mean(images))
 
 
-def test_undefined_precision_and_recall_are_one_as_in_steel_13() -> None:
+def test_undefined_precision_and_recall_are_one() -> None:
+    """STEEL-13."""
     nothing, something = np.zeros((1, 2, 2), bool), np.ones((1, 2, 2), bool)
     precision, recall = Precision(), Recall()
     assert precision.score([precision.tally(nothing, something)]).value == 1

@@ -23,7 +23,7 @@ def _case(
 
 
 @pytest.mark.parametrize("absent", [False, True])
-def test_fault_8_it_is_one_minus_the_loss_of_the_same_pixels(absent: bool) -> None:
+def test_it_is_one_minus_the_loss_of_the_same_pixels(absent: bool) -> None:
     """FAULT-8, FAULT-10: an absent class has a loss of 0."""
     logits, target, prob, truth = _case(1, absent=absent)
     loss = Dice(smooth=0, smooth_below=1e-7, absent="zero")

@@ -73,7 +73,7 @@ def test_identical_and_constant_images_score_one() -> None:
     assert _value(Ssim(), a, a) == pytest.approx(1, abs=1e-7)
 
 
-def test_noise_14_the_competition_s_trimmed_mean_over_slices_of_both_axes() -> None:
+def test_the_competition_s_trimmed_mean_over_slices_of_both_axes() -> None:
     """NOISE-14 and section 6: every slice of two axes, the lowest and the highest left out."""
     a, b, span = _pair(2, (8, 9, 40), "uint8")
     metric = Ssim(span=span, slices=(0, 1), trim=True)

@@ -32,7 +32,7 @@ def block(inputs: int, middle: int, outputs: int) -> int:
     return 9 * inputs * middle + middle + 9 * middle * outputs + outputs
 
 
-def test_the_parameters_are_those_of_siim_8() -> None:
+def test_the_parameters_are_those_published() -> None:
     """SIIM-8: 35.1 million with the classifier of 1000 classes, which nothing uses."""
     network = build(AlbuNet())
     classifier = 512 * 1000 + 1000
@@ -50,7 +50,7 @@ def test_the_parameters_are_those_of_siim_8() -> None:
     assert round((count(network) + classifier) / 1e6, 1) == 35.1
 
 
-def test_it_computes_what_siim_8_says() -> None:
+def test_it_computes_what_is_published() -> None:
     """SIIM-8: 2x2 pools at the stem and before the centre, bilinear x2, ReLU and no norms."""
     network = build(AlbuNet(encoder="resnet18", filters=2), outputs=2)
     encoder = network.get_submodule("encoder")

@@ -38,7 +38,7 @@ def test_a_shuffle_starts_as_the_nearest_neighbour_of_its_first_quarter() -> Non
     assert quarter.std().item() > 0.5  # and it is not nothing that is repeated
 
 
-def test_channels_become_rows_and_columns_as_noise_10_says() -> None:
+def test_channels_become_rows_and_columns() -> None:
     """NOISE-10: channel c*4 + 2i + j becomes row 2y + i, column 2x + j of channel c."""
     grow, x = shuffled(3, 2), noise(1, 3, 4, 5)
     convolution = grow.get_submodule("0")
@@ -61,7 +61,7 @@ def test_all_shuffles_of_a_network_start_so_whatever_the_encoder() -> None:
         assert not convolution.get_parameter("bias").any()
 
 
-def test_it_computes_what_noise_10_says() -> None:
+def test_it_computes_what_is_published() -> None:
     """NOISE-10: 1x1, shuffle, the skip joined, twice 3x3, norm and ReLU; the image at full size."""
     network = build(SMALL, 2, 3)
     image = noise(2, 2, 64, 32)

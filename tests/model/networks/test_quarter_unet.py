@@ -46,7 +46,7 @@ def test_the_released_network_has_the_published_size() -> None:
     assert round(sum(p.numel() for p in network.parameters()) / 1e6, 1) == 118.9
 
 
-def test_it_computes_what_ink_17_says() -> None:
+def test_it_computes_what_is_published() -> None:
     """INK-17: nearest x2, concat, two conv-BN-ReLU, three times; 3x3 head; nearest x4."""
     network, image = build(SMALL, 3, 2), noise(2, 3, 64, 96)
     with torch.inference_mode():

@@ -62,7 +62,7 @@ def test_the_parameters_are_those_published(
 
 
 @pytest.mark.parametrize("attention", ["none", "scse_max"])
-def test_it_computes_what_siim_9_and_10_say(attention: str) -> None:
+def test_it_computes_what_is_published(attention: str) -> None:
     """SIIM-9: nearest x2, conv, ReLU; the skip joined; conv, ReLU; SIIM-10: then the gates."""
     network = build(SMALL.model_copy(update={"attention": attention}), outputs=2)
     state = network.state_dict()
@@ -92,7 +92,7 @@ def test_it_computes_what_siim_9_and_10_say(attention: str) -> None:
     torch.testing.assert_close(found, expected)
 
 
-def test_the_gates_are_combined_by_the_maximum_of_siim_10() -> None:
+def test_the_gates_are_combined_by_the_maximum() -> None:
     """SIIM-10: reduction 2, two branches, the larger of both at each element."""
     gate = ScseMax(6, reduction=2)
     for i, parameter in enumerate(gate.parameters()):

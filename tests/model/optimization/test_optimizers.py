@@ -35,7 +35,8 @@ def test_groups_by_hand() -> None:
     }
 
 
-def test_rates_and_decays_of_steel_14() -> None:
+def test_the_published_rates_and_decays() -> None:
+    """STEEL-14."""
     steel = RAdam(lr=3e-3, weight_decay=3e-4, encoder_lr=7e-5, encoder_weight_decay=3e-5)
     rates = {g["name"]: (g["lr"], g["weight_decay"]) for g in steel.groups(Net())}
     assert rates == {

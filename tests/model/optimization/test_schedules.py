@@ -38,7 +38,7 @@ def sgd(lr: float) -> optim.SGD:
 
 
 @pytest.mark.parametrize("eta_min", [1e-7, 1e-8])
-def test_cosine_agrees_with_torch_and_swings_as_in_siim_16(eta_min: float) -> None:
+def test_cosine_agrees_with_torch_and_swings(eta_min: float) -> None:
     """SIIM-15, SIIM-16: T_max 8 and never stopped; 1e-7 in stages, 1e-8 in the second stage.
 
     The floor is a share of the rate: eta_min / lr.
@@ -62,7 +62,7 @@ def test_cosine_holds_at_its_floor_and_covers_the_stage_by_default() -> None:
     assert [mine.factor(e, 4) for e in (0, 2, 4, 6)] == pytest.approx([1, 0.55, 0.1, 0.1])
 
 
-def test_warm_up_and_cosine_of_ink_20() -> None:
+def test_the_published_warm_up_and_cosine() -> None:
     """INK-20: 0.1 to 1 over the first tenth, 0.01 + 0.99 (1 + cos(pi u)) / 2, and up again."""
     mine = WarmupCosine(start=0.1, floor=0.01, after="swing")
     total = 205
@@ -78,7 +78,8 @@ def test_warm_up_and_cosine_of_ink_20() -> None:
     assert mine.factor(250, total) > mine.factor(205, total)
 
 
-def test_the_stretched_cosine_of_noise_12_ends_at_about_a_quarter() -> None:
+def test_the_stretched_cosine_ends_at_about_a_quarter() -> None:
+    """NOISE-12."""
     per_epoch, epochs = 40, 100
     mine = WarmupCosine(warmup_share=0.01, start=0, stretch=1.5)
     for step in range(0, per_epoch * epochs, 7):
@@ -92,7 +93,7 @@ def test_the_stretched_cosine_of_noise_12_ends_at_about_a_quarter() -> None:
 
 
 @pytest.mark.parametrize("per_epoch", [1, 29, 113])
-def test_the_schedule_of_noise_12_is_torchs_with_the_published_factor(per_epoch: int) -> None:
+def test_the_stretched_schedule_is_torchs_with_the_published_factor(per_epoch: int) -> None:
     """NOISE-12: up along a line for one epoch of 100, then a cosine over 1.5 x all steps."""
     last, end = per_epoch * 100, 1.5 * per_epoch * 100
 
@@ -122,7 +123,8 @@ def test_a_share_of_one_epoch_is_one_epoch_of_whole_steps() -> None:
             assert rises.factor(per_epoch - 1, per_epoch * epochs) < 1
 
 
-def test_the_logistic_fall_of_steel_15() -> None:
+def test_the_published_logistic_fall() -> None:
+    """STEEL-15."""
     n = 251  # the pipeline counts one epoch more than it trains
     mine = FlatThenAnneal(flat=30, form="logistic", stretch=n / 250)
     for epoch in range(250):
@@ -172,7 +174,7 @@ def test_plateau_agrees_with_torch(
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_the_plateau_of_siim_15_agrees_with_torch_step_for_step(seed: int) -> None:
+def test_the_plateau_agrees_with_torch_step_for_step(seed: int) -> None:
     """SIIM-15: mode max, factor 0.1, patience 2, threshold 1e-7, least rate 1e-7 of 1e-4."""
     optimizer = sgd(1e-4)
     reference = optim.lr_scheduler.ReduceLROnPlateau(

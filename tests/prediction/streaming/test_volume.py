@@ -100,7 +100,7 @@ def test_it_is_the_answer_in_memory_rounded_once(
 
 
 @pytest.mark.parametrize("names", [1, 3])
-def test_FAULT_14_logits_of_all_axes_have_one_mean(tmp_path: Path, names: int) -> None:
+def test_logits_of_all_axes_have_one_mean(tmp_path: Path, names: int) -> None:
     """FAULT-14: mean of logits over members, views and axes, then the most probable class."""
     rock, net = volume(9, 12, 7), conv(3, names)
     found = streamed(

@@ -23,7 +23,8 @@ def formula(answers: list[NDArray[np.float64]], weights: list[float], pool: Pool
 
 
 @pytest.mark.parametrize("pool", ["logit", "probability", "root_mean_square", "cubic"])
-def test_steel_24_means_follow_their_formulas(pool: Pool) -> None:
+def test_means_follow_their_formulas(pool: Pool) -> None:
+    """STEEL-24."""
     answers = [RNG.uniform(0.01, 0.99, (2, 3, 5)) for _ in range(3)]
     found = combine(answers, [2, 1, 0.5], "multilabel", pool)
     assert found.dtype == np.float32
@@ -61,8 +62,8 @@ def test_the_answers_are_not_changed() -> None:
     np.testing.assert_array_equal(answers, before)
 
 
-def test_siim_27_and_28_a_mean_is_a_running_mean_and_a_blend_a_weighted_sum() -> None:
-    """15 checkpoints one by one are their mean; weights that sum to 1 give the weighted sum."""
+def test_a_mean_is_a_running_mean_and_a_blend_a_weighted_sum() -> None:
+    """SIIM-27: the running mean of 15 checkpoints; SIIM-28: the sum by weights that add up to 1."""
     answers = [RNG.uniform(0, 1, (1, 4, 6)) for _ in range(15)]
     running = np.zeros((1, 4, 6))
     for number, answer in enumerate(answers, start=1):

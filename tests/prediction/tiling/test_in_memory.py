@@ -106,9 +106,7 @@ def ask(
 
 @pytest.mark.parametrize(("height", "width"), [(40, 53), (32, 48), (10, 30), (50, 17)])
 @pytest.mark.parametrize("overlap", [0.5, 0.875])
-def test_INK_22_to_25_a_fragment_is_stitched_as_released(
-    height: int, width: int, overlap: float
-) -> None:
+def test_a_fragment_is_stitched_as_released(height: int, width: int, overlap: float) -> None:
     """INK-22, INK-23, INK-25: lattice past the border, skipped tiles, spline window, 12 views."""
     pixels, mask = fragment(height, width)
     model = Padded(1)
@@ -121,7 +119,7 @@ def test_INK_22_to_25_a_fragment_is_stitched_as_released(
     assert 8 * count <= len(model.tiles) < 8 * (count + 3)
 
 
-def test_INK_25_a_view_without_a_number_is_left_out_of_the_mean() -> None:
+def test_a_view_without_a_number_is_left_out_of_the_mean() -> None:
     """INK-25: nan is ignored among the logits of the views."""
 
     class Holes(nn.Module):
@@ -143,7 +141,7 @@ def test_INK_25_a_view_without_a_number_is_left_out_of_the_mean() -> None:
     np.testing.assert_allclose(found[0], wanted, atol=3e-6)
 
 
-def test_INK_26_members_are_cut_to_bytes_before_their_mean() -> None:
+def test_members_are_cut_to_bytes_before_their_mean() -> None:
     """INK-26: per model trunc(255 p); the mean is the sum over (255 n)."""
     pixels, mask = fragment(40, 53)
     models = [Padded(seed) for seed in range(5)]
@@ -156,7 +154,7 @@ def test_INK_26_members_are_cut_to_bytes_before_their_mean() -> None:
     assert np.abs(found - sum(each) / 5).max() > 1e-3
 
 
-def test_INK_23_inside_the_mask_skipping_changes_nothing() -> None:
+def test_inside_the_mask_skipping_changes_nothing() -> None:
     """INK-23: skipped tiles cannot touch the mask."""
     pixels, mask = fragment(60, 71)
     for border in ("moved", "beyond"):

@@ -24,7 +24,7 @@ from lamina.volume import ArrayVolume
     st.booleans(),
     st.integers(0, 99),
 )
-def test_INK_22_tiles_without_a_pixel_of_the_mask_are_skipped(
+def test_tiles_without_a_pixel_of_the_mask_are_skipped(
     height: int, width: int, tile: int, step: int, centred: bool, beyond: bool, seed: int
 ) -> None:
     """INK-22: every other tile is answered, in the order of the lattice."""

@@ -16,7 +16,8 @@ def test_a_tie_goes_to_the_lowest_class() -> None:
     assert Argmax()(prob).argmax(axis=0).tolist() == [[0, 1, 2]]
 
 
-def test_fault_14_between_background_and_fault_a_tie_is_background() -> None:
+def test_between_background_and_fault_a_tie_is_background() -> None:
+    """FAULT-14."""
     fault = np.array([0.5, np.nextafter(np.float16(0.5), np.float16(1)), 0.0, 1.0], np.float16)
     masks = Argmax()(np.stack([1 - fault, fault])[:, None, None])
     assert masks[1].ravel().tolist() == [False, True, False, True]

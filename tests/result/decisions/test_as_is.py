@@ -23,7 +23,8 @@ def test_files_hold_stored_units_as_far_as_they_are_known() -> None:
     np.testing.assert_allclose(found, [[-4, -1.5, 6, -9]])
 
 
-def test_noise_6_14_bytes_never_wrap_and_are_rounded_or_truncated() -> None:
+def test_bytes_never_wrap_and_are_rounded_or_truncated() -> None:
+    """NOISE-6, NOISE-14."""
     values = np.array([-3.0, -0.01, 0.0, 0.5, 0.999, 1.0, 1.01, 9.0, np.nan, np.inf, -np.inf])
     rounded = AsIs(store="uint8").stored(values)
     assert rounded.tolist() == [0, 0, 0, 128, 255, 255, 255, 255, 0, 255, 0]

@@ -15,8 +15,8 @@ from lamina.result.decisions import Triplet
 STRIP = np.array([[[0.3, 0.75, 0.8, 0.8, 0.31, 0.0, 0.5, 0.5]]], np.float32)
 
 
-def test_siim_23_all_comparisons_are_strict() -> None:
-    """Empty if count(p > top) < area; else p > bottom."""
+def test_all_comparisons_are_strict() -> None:
+    """SIIM-23: empty if count(p > top) < area; else p > bottom."""
     shown = [[False, True, True, True, True, False, True, True]]
     assert Triplet(top=0.75, area=2, bottom=0.3)(STRIP)[0].tolist() == shown
     assert not Triplet(top=0.75, area=3, bottom=0.3)(STRIP).any()  # 0.75 is not above 0.75
@@ -24,8 +24,8 @@ def test_siim_23_all_comparisons_are_strict() -> None:
     assert Triplet(top=0.8, area=0, bottom=0.3)(STRIP).sum() == 6
 
 
-def test_siim_24_and_29_published_numbers_are_triplets() -> None:
-    """On validation (0.75, 2000, 0.3), on the public board (0.7, 600, 0.3)."""
+def test_published_numbers_are_triplets() -> None:
+    """SIIM-24, SIIM-29: on validation (0.75, 2000, 0.3), on the public board (0.7, 600, 0.3)."""
     prob = np.full((1, 64, 64), 0.31, np.float32)
     prob[0, :20, :40] = 0.72  # 800 pixels
     assert not Triplet(top=0.75, area=2000, bottom=0.3)(prob).any()
@@ -62,7 +62,8 @@ def test_volumes_are_decided_as_a_whole() -> None:
         Triplet(contour=3)(prob)
 
 
-def test_siim_30_small_outlines_go_after_the_decision() -> None:
+def test_small_outlines_go_after_the_decision() -> None:
+    """SIIM-30."""
     prob = np.zeros((1, 20, 20), np.float32)
     prob[0, 2:12, 2:12] = 0.9  # outline of 9 x 9
     prob[0, 4:6, 4:6] = 0.0  # a small hole: it is filled

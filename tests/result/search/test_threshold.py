@@ -208,7 +208,7 @@ def test_no_case_and_wrong_shapes_are_a_programmers_mistake() -> None:
     st.sampled_from([0.0, 0.3, 1.0]),
     st.integers(0, 999),
 )
-def test_INK_24_the_threshold_for_f_beta_is_exact_inside_the_mask(
+def test_the_threshold_for_f_beta_is_exact_inside_the_mask(
     beta: float, count: int, share: float, inside: float, seed: int
 ) -> None:
     """INK-24: F-beta of all pixels inside the mask pooled, at every value of a float16 map."""

@@ -38,7 +38,8 @@ def there(path: Path) -> dict[str, list[list[int]]]:
         return {name: archive[name].tolist() for name in archive.files}
 
 
-def test_fault_15_by_hand(tmp_path: Path) -> None:
+def test_by_hand(tmp_path: Path) -> None:
+    """FAULT-15."""
     mask = np.zeros((1, 2, 3, 4), np.bool_)
     mask[0, 1, 0, 3] = mask[0, 0, 2, 1] = mask[0, 1, 0, 0] = True
     out = tmp_path / "s.npz"
@@ -71,9 +72,10 @@ def test_equal_masks_make_equal_bytes_however_they_are_cut(tmp_path: Path) -> No
     assert (tmp_path / "whole.npz").read_bytes() == (tmp_path / "parts.npz").read_bytes()
 
 
-def test_fault_15_an_archive_is_extended_and_a_volume_of_the_same_name_replaced(
+def test_an_archive_is_extended_and_a_volume_of_the_same_name_replaced(
     tmp_path: Path,
 ) -> None:
+    """FAULT-15."""
     out = tmp_path / "s.npz"
     one, two = np.zeros((2, 1, 1, 2, 2), np.bool_)
     one[..., 0, 0] = two[..., 1, 1] = True
@@ -207,7 +209,8 @@ CoordinatesNpz().write([("new", np.ones((1, 2, 2, 2), bool))], Path(sys.argv[1])
 
 
 @pytest.mark.parametrize("point", ["file.after_write:1", "file.before_rename:1"])
-def test_fault_15_a_kill_leaves_the_earlier_archive_whole(point: str, tmp_path: Path) -> None:
+def test_a_kill_leaves_the_earlier_archive_whole(point: str, tmp_path: Path) -> None:
+    """FAULT-15."""
     out = tmp_path / "s.npz"
     CoordinatesNpz().write([("old", volume(1, 1, 1, 2))], out)
     before = out.read_bytes()

@@ -15,7 +15,8 @@ from lamina.geometry.rle.codec import decode
 from lamina.result.submissions import Siim, sample_ids
 
 
-def test_siim_32_one_row_for_each_image_and_minus_one_for_nothing(tmp_path: Path) -> None:
+def test_one_row_for_each_image_and_minus_one_for_nothing(tmp_path: Path) -> None:
+    """SIIM-32."""
     mask = np.zeros((1, 3, 2), np.bool_)
     mask[0, 1:, 0] = mask[0, 1, 1] = True
     rows = Siim().write([("1.2.3", mask), ("1.2.4", np.zeros_like(mask))], tmp_path / "s.csv")
@@ -24,7 +25,8 @@ def test_siim_32_one_row_for_each_image_and_minus_one_for_nothing(tmp_path: Path
     assert text == "ImageId,EncodedPixels\n1.2.3,1 2 1 1\n1.2.4,-1\n"
 
 
-def test_siim_2_and_3_there_and_back_with_the_last_pixel(tmp_path: Path) -> None:
+def test_there_and_back_with_the_last_pixel(tmp_path: Path) -> None:
+    """SIIM-2, SIIM-3."""
     masks = np.random.default_rng(3).random((4, 1, 5, 7)) < 0.4
     masks[0, 0, -1, -1] = True
     masks[1] = True
@@ -35,7 +37,8 @@ def test_siim_2_and_3_there_and_back_with_the_last_pixel(tmp_path: Path) -> None
     np.testing.assert_array_equal(back, masks)
 
 
-def test_siim_30_masks_are_resized_after_the_threshold(tmp_path: Path) -> None:
+def test_masks_are_resized_after_the_threshold(tmp_path: Path) -> None:
+    """SIIM-30."""
     mask = np.random.default_rng(5).random((16, 24)) < 0.5
     form = Siim(size=(32, 48))
     found = form.resized(mask)

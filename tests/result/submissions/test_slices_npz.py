@@ -25,7 +25,7 @@ def slices(*volumes: str) -> Results:
     ]
 
 
-def test_noise_17_six_slices_a_volume_truncated_to_8_bits(tmp_path: Path) -> None:
+def test_six_slices_a_volume_truncated_to_8_bits(tmp_path: Path) -> None:
     """NOISE-17: keys ID_gt.npy-i_n and -x_n, index (n + 1) * 75, trunc(255 y), no wrapping."""
     results, path = slices("77", "78"), tmp_path / "s.npz"
     assert SlicesNpz().write(results, path) == 12

@@ -14,7 +14,7 @@ from lamina.geometry.rle.codec import decode
 from lamina.result.submissions import Vesuvius
 
 
-def test_INK_27_rows_without_a_last_line_break(tmp_path: Path) -> None:
+def test_rows_without_a_last_line_break(tmp_path: Path) -> None:
     """INK-27: ``Id,Predicted``, 1-based pairs along the rows, no final newline, empty cells."""
     mask = np.zeros((1, 2, 4), np.bool_)
     mask[0, 0, 0] = mask[0, 0, 3] = mask[0, 1, 0] = mask[0, 1, 3] = True
@@ -23,7 +23,7 @@ def test_INK_27_rows_without_a_last_line_break(tmp_path: Path) -> None:
     assert (tmp_path / "s.csv").read_bytes() == b"Id,Predicted\na,1 1 4 2 8 1\nb,"
 
 
-def test_INK_27_bands_give_the_same_bytes(tmp_path: Path) -> None:
+def test_bands_give_the_same_bytes(tmp_path: Path) -> None:
     """INK-27: a fragment that is too large for the memory is written in bands."""
     masks = np.random.default_rng(3).random((2, 1, 37, 11)) < 0.6
     masks[0, 0, 0, 0] = masks[0, 0, -1, -1] = True

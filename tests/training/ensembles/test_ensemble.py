@@ -46,9 +46,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-def test_steel_24_out_of_fold_answers_are_merged_by_weight_and_fold_of_each_run(
+def test_out_of_fold_answers_are_merged_by_weight_and_fold_of_each_run(
     folder: Path, tmp_path: Path
 ) -> None:
+    """STEEL-24."""
     runs = [folder / "one", folder / "two"]
     folds = [read_folds(run / "folds.csv") for run in runs]
     assert folds[0] != folds[1]

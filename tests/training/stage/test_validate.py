@@ -57,10 +57,10 @@ def test_without_decisions_the_threshold_is_one_half(tmp_path: Path) -> None:
     assert (found.value, found.each) == (pytest.approx(np.mean(wanted)), ())
 
 
-def test_siim_17_21_25_the_best_of_several_decisions_counts_and_each_is_noted(
+def test_the_best_of_several_decisions_counts_and_each_is_noted(
     tmp_path: Path,
 ) -> None:
-    """Best over all images together, not image by image; the mean is over images, not batches."""
+    """SIIM-17, SIIM-21; SIIM-25: best over all images together, the mean over images."""
     answers, levels = some(7), (0.3, 0.5, 0.7, 0.9)
     listed = ", ".join(f"{{kind: threshold, threshold: {level}}}" for level in levels)
     found = judged(tmp_path, answers, f"judge=[{listed}]")
@@ -97,7 +97,7 @@ def test_a_held_out_volume_is_one_case_whatever_axes_it_is_cut_across(tmp_path: 
     assert trial.result().value != pytest.approx(np.mean(by_slice))
 
 
-def test_noise_14_validation_may_look_at_a_few_slices_only(tmp_path: Path) -> None:
+def test_validation_may_look_at_a_few_slices_only(tmp_path: Path) -> None:
     """NOISE-5, NOISE-14: slices at 25, 50 and 75 % of each axis, one score each, plain mean."""
     cube = rng(2, "validate").random((8, 9, 10)).astype(np.float32)
     clean = rng(3, "validate").random(cube.shape).astype(np.float32)
