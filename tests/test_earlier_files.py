@@ -59,3 +59,13 @@ def test_a_prediction_scores_as_it_did(earlier: Path) -> None:
     stored = json.loads((earlier / "score.json").read_text(encoding="utf-8"))
     value = score["value"] if isinstance(score, dict) else score.value
     assert value == pytest.approx(stored["value"], abs=1e-9)
+
+
+RECIPES = Path(__file__).parent / "data" / "earlier_recipes"
+DIGESTS = json.loads((RECIPES / "digests.json").read_text(encoding="utf-8"))
+
+
+@pytest.mark.parametrize("name", DIGESTS)
+def test_a_recipe_has_the_digest_that_it_had(name: str) -> None:
+    """New options leave digests alone: resolved recipes of before load, and count as the same."""
+    assert lamina.load_recipe(RECIPES / f"{name}.yaml").digest() == DIGESTS[name]
