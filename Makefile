@@ -1,11 +1,11 @@
-# The words of the house: demo, test, lint, bench. CI calls nothing else.
+# What one does with a checkout. CI calls lint and test only.
 
 PYTHON ?= python3.11
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench schema clean
+.PHONY: demo test lint bench schema tree docs-update lowest release clean
 
 demo: $(READY)
 	$(BIN)/lamina demo
@@ -26,6 +26,22 @@ bench: $(READY)
 schema: $(READY)
 	$(BIN)/python -m lamina.recipe.schema
 
+# The packages, two levels deep, a sentence each.
+tree: $(READY)
+	@$(BIN)/python -m tools.tree
+
+# Rewrites what is generated in the pages.
+docs-update: $(READY)
+	$(BIN)/python -m tools.tree --write
+
+# The suite with the lowest versions that the floors in pyproject.toml allow.
+lowest:
+	$(PYTHON) -m tools.lowest .venv-lowest
+
+# make release VERSION=0.2.0: the fragments in changes/ become a section of CHANGELOG.md.
+release: $(READY)
+	$(BIN)/python -m tools.changelog release $(VERSION)
+
 $(READY): pyproject.toml constraints.txt
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) not found; try: make PYTHON=python3.12"; exit 2; }
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -33,4 +49,4 @@ $(READY): pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) lamina-demo
+	rm -rf $(VENV) .venv-lowest lamina-demo

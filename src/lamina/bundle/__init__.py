@@ -1,4 +1,4 @@
-"""What training leaves and prediction takes; a folder or a zip, verified on load."""
+"""Trained members with all that prediction needs; verified on load."""
 
 from __future__ import annotations
 

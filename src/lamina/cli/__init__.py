@@ -1,1 +1,1 @@
-"""The command line: thin doors."""
+"""The command line: each verb parses its options, calls one function and prints the result."""

@@ -1,1 +1,1 @@
-"""From files to what a network sees."""
+"""From files to the arrays that a network sees."""

@@ -1,1 +1,1 @@
-"""The demos: every verb once, on synthetic data."""
+"""Demos: every verb once, on synthetic data."""

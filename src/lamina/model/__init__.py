@@ -1,1 +1,1 @@
-"""Networks, and how they are judged and changed."""
+"""Networks, losses, metrics and optimizers."""

@@ -1,1 +1,1 @@
-"""Pseudo-labels: labels that trained members assign to unlabelled images."""
+"""Labels that trained members assign to unlabelled images."""

@@ -1,1 +1,1 @@
-"""The waist: the only package that knows all families of components."""
+"""Every option in one checked value; the only package that knows all families."""

@@ -1,1 +1,1 @@
-"""From probabilities to what people need."""
+"""Decisions on probabilities, the search for them, submissions and objects."""

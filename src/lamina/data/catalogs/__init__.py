@@ -1,4 +1,7 @@
-"""Catalogs. To add one: write its file here, then name it in the two lines below."""
+"""Catalogs: how the files of a data folder become cases.
+
+To add one: write its file here, then name it in the two lines below.
+"""
 
 from __future__ import annotations
 

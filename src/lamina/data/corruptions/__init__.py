@@ -1,4 +1,7 @@
-"""Corruptions. To add one: write its file here, then name it in the two lines below."""
+"""Corruptions: declared noise that is put on clean images.
+
+To add one: write its file here, then name it in the two lines below.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Depth alignment of fragments: what it is fitted to, how, and the stack seen through it."""
+"""Alignment in depth of the layers of fragments."""
 
 from lamina.data.flatten.column_maps import Maps
 from lamina.data.flatten.depth_profiles import Curves, Stack

@@ -1,4 +1,7 @@
-"""Mixing of samples. To add one: write its file here, then name it in the lines below."""
+"""Mixing: samples of one batch combined with one another.
+
+To add one: write its file here, then name it in the lines below.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""What is done to data once, before training, and kept."""
+"""What is done to data once before training, and kept."""

@@ -1,4 +1,7 @@
-"""What is looked at in an epoch. To add one: write its file, then name it below."""
+"""Samplers: which regions of which cases an epoch consists of.
+
+To add one: write its file, then name it below.
+"""
 
 from __future__ import annotations
 

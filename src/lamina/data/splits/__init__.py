@@ -1,4 +1,7 @@
-"""Splits. To add one: write its file here, then name it in the two lines below."""
+"""Splits: which cases train and which are held out.
+
+To add one: write its file here, then name it in the two lines below.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Random changes of samples. To add one: write its file, name it in ``single`` and below."""
+"""Transforms: random changes of training samples.
+
+To add one: write its file, name it in ``single`` and below.
+"""
 
 from __future__ import annotations
 

@@ -1,1 +1,1 @@
-"""Run-length codes."""
+"""Run-length codes of masks: encoding, decoding, and codes of bands of rows."""

@@ -1,4 +1,7 @@
-"""Losses. To add one: write its file here, then name it in the lines below."""
+"""Losses: what training minimizes.
+
+To add one: write its file here, then name it in the lines below.
+"""
 
 from __future__ import annotations
 

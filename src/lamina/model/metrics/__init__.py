@@ -1,4 +1,7 @@
-"""Metrics. To add one: write its file here, then name it in the lines below."""
+"""Metrics: scores of predictions against targets.
+
+To add one: write its file here, then name it in the lines below.
+"""
 
 from __future__ import annotations
 

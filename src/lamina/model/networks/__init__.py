@@ -1,4 +1,7 @@
-"""Networks. To add one: write its file here, then name it in the lines below."""
+"""Networks: architectures as values that build a torch module.
+
+To add one: write its file here, then name it in the lines below.
+"""
 
 from __future__ import annotations
 

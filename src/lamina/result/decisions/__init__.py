@@ -1,4 +1,7 @@
-"""Decisions. To add one: write its file here, then name it in the lines below."""
+"""Decisions: how probabilities become masks.
+
+To add one: write its file here, then name it in the lines below.
+"""
 
 from __future__ import annotations
 

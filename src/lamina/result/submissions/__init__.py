@@ -1,4 +1,7 @@
-"""Submissions. To add one: write its file here, then name it in the lines below."""
+"""Submissions: the file formats of competitions.
+
+To add one: write its file here, then name it in the lines below.
+"""
 
 from __future__ import annotations
 
