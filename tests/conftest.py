@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import warnings
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+
+if TYPE_CHECKING:
+    from tests.factories.bundles import Maker
+
+# Small tensors gain nothing by threads. Torch reads this when it is imported.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")
@@ -16,3 +25,22 @@ def shared_data() -> Path:
         warnings.warn(f"REAL DATA MISSING: {folder}", stacklevel=1)
         pytest.skip(f"REAL DATA MISSING: {folder}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def make() -> Maker:
+    """Makes recipes and bundles that predict in milliseconds."""
+    from tests.factories.bundles import Maker
+
+    return Maker()
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Compute with one thread: a forked child has none of its parent's threads and waits."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

@@ -16,7 +16,6 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
-import torch
 from typer.testing import CliRunner, Result
 
 from lamina.cli.main import app
@@ -57,7 +56,6 @@ frame: {size: [64, 64], channels: 1, slices: {axes: z}}
 
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    torch.set_num_threads(1)
     monkeypatch.chdir(tmp_path)
 
 

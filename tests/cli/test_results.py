@@ -12,11 +12,10 @@ import pytest
 from numpy.typing import NDArray
 from typer.testing import CliRunner, Result
 
-import lamina as package
 from lamina.cli.main import app
-from lamina.prediction.folder.predictions import Info, PredictedCase, Predictions
 from lamina.recipe.load import load_recipe
 from lamina.result.submissions import read_coordinates
+from tests.factories.predictions import write_predictions
 
 
 @pytest.fixture(autouse=True)
@@ -45,30 +44,7 @@ def fault() -> NDArray[np.bool_]:
     np.save("truth/a/seismicCubes_1.npy", np.zeros(mask.shape, np.float32))
     np.save("truth/a/fault_1.npy", mask.astype(np.uint8))
     moved = np.roll(mask, 1, axis=2)
-    case = PredictedCase(
-        id="a",
-        source="a",
-        sha256="1" * 64,
-        axes="zyx",
-        shape=mask.shape,
-        members=("fold0",),
-        known="new",
-    )
-    info = Info(
-        lamina=package.__version__,
-        recipe=recipe,
-        recipe_digest=recipe.digest(),
-        bundles=("0" * 64,),
-        members="all",
-        predict=recipe.predict,
-        tile=recipe.tile,
-        precision="float32",
-        device="cpu",
-        versions={},
-        decision=recipe.decide,
-        cases=(case,),
-    )
-    Predictions.create(Path("pred"), info).add("a", moved[None].astype(np.float32))
+    write_predictions(Path("pred"), recipe, {"a": moved[None].astype(np.float32)})
     return moved
 
 

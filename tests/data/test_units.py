@@ -23,7 +23,6 @@ from lamina.errors import DataError
 from lamina.evaluation.score import score
 from lamina.geometry.region import Region
 from lamina.prediction.engine import Member, predict_case
-from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.load import load_recipe
 from lamina.seeding import rng
@@ -31,6 +30,7 @@ from lamina.task import Task
 from lamina.training.dataset import open_data
 from lamina.training.stage.validate import validate
 from lamina.volume import ArrayVolume
+from tests.factories.predictions import predicted_case, prediction_info
 
 RESTORE = Task(kind="restore", names=("value",))
 IMAGE = np.random.default_rng(0).integers(0, 256, (1, 64, 64)).astype(np.uint8)
@@ -104,31 +104,8 @@ def test_an_answer_equal_to_the_truth_has_no_error_in_validation_and_score(tmp_p
     options: dict[str, Any] = {"device": torch.device("cpu"), "precision": None}
     judged = validate(recipe, opened.task, opened.cases, member, **options)
     assert judged.value == pytest.approx(0, abs=1e-12)
-    info = Info(
-        lamina="0",
-        recipe=recipe,
-        recipe_digest=recipe.digest(),
-        bundles=("0",),
-        members="all",
-        predict=recipe.predict,
-        tile=recipe.tile,
-        precision="float32",
-        device="cpu",
-        versions={},
-        decision=recipe.decide,
-        cases=tuple(
-            PredictedCase(
-                id=one.id,
-                source="x",
-                sha256="1",
-                axes="yx",
-                shape=one.image.shape,
-                members=("a",),
-                known="new",
-            )
-            for one in opened.cases
-        ),
-    )
+    cases = [predicted_case(one.id, one.image.shape) for one in opened.cases]
+    info = prediction_info(recipe, *cases)
     predictions = Predictions.create(tmp_path / "pred", info)
     for one in opened.cases:
         predictions.add(one.id, predict_case(one, [member], recipe, **options) + 0.01)

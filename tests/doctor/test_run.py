@@ -9,7 +9,6 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-import torch
 
 from lamina.doctor.run import CHECKS, Report, cure, examine
 from lamina.doctor.table import summary, table
@@ -29,11 +28,6 @@ network:
 loss: [{kind: bce}]
 train: {epochs: 1, batch: 4, optimizer: {kind: adamw, lr: 0.003}}
 """
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture

@@ -12,51 +12,21 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
-import lamina
 from lamina.errors import DataError, RecipeError
 from lamina.evaluation.score import score, table
 from lamina.geometry.rle.codec import encode
 from lamina.model.metrics import DiceScore, MseScore, TolerantDice
-from lamina.prediction.folder.predictions import Info, PredictedCase, Predictions
+from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
+from tests.factories.predictions import write_predictions
 
 SHAPE = (4, 6)
 Maps = dict[str, NDArray[np.float32]]
 
 
 def predicted(folder: Path, recipe: Recipe, maps: Maps, known: str = "new") -> Path:
-    info = Info(
-        lamina=lamina.__version__,
-        recipe=recipe,
-        recipe_digest=recipe.digest(),
-        bundles=("0" * 64,),
-        members="all",
-        predict=recipe.predict,
-        tile=recipe.tile,
-        precision="float32",
-        device="cpu",
-        versions={},
-        decision=recipe.decide,
-        cases=tuple(
-            PredictedCase.model_validate(
-                {
-                    "id": id,
-                    "source": id,
-                    "sha256": "1" * 64,
-                    "axes": "zyx"[-prob.ndim + 1 :],
-                    "shape": prob.shape[1:],
-                    "members": ("fold0",),
-                    "known": known,
-                }
-            )
-            for id, prob in maps.items()
-        ),
-    )
-    predictions = Predictions.create(folder, info)
-    for id, prob in maps.items():
-        predictions.add(id, prob)
-    return folder
+    return write_predictions(folder, recipe, maps, known=known)
 
 
 def steel_truth(folder: Path, masks: dict[str, NDArray[np.bool_]]) -> Path:

@@ -15,8 +15,6 @@ from numpy.typing import NDArray
 
 from lamina.geometry.view import AS_IS, FLIP_X, FLIP_Y, QUARTER, View, Views, members
 
-torch.set_num_threads(1)
-
 Values = NDArray[np.int16]
 GROUPS: tuple[Views, ...] = get_args(Views)
 EVERY = [View(*map(bool, bits)) for bits in np.ndindex(2, 2, 2)]

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from lamina.model.networks import AlbuNet, PixelShuffle, Smp, UpconvUnet
 from lamina.model.networks.encoded import Encoded
 
-torch.set_num_threads(1)
 SMALL: JsonValue = [16, 8, 8, 8, 8]
 
 

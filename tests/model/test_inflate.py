@@ -11,8 +11,6 @@ from torch import Tensor, nn
 from lamina.model.inflate import inflate, inflated
 from lamina.model.memory_layout import channels_last
 
-torch.set_num_threads(1)
-
 
 def noise(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(1))

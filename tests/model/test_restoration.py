@@ -14,7 +14,6 @@ from lamina.model.networks import AnyNetwork, Network, Smp
 from lamina.model.restoration import restoring
 from lamina.recipe.recipe import Recipe
 
-torch.set_num_threads(1)
 KINDS: list[dict[str, Any]] = [
     {"kind": "unet", "encoder": "resnet18"},
     {"kind": "unet_plus_plus", "encoder": "resnet18"},

@@ -11,7 +11,6 @@ from lamina.errors import RecipeError
 from lamina.model.networks import Smp
 from lamina.model.stems import Stem, adapt
 
-torch.set_num_threads(1)
 RGB = torch.tensor([1.0, 2.0, 6.0]).view(1, 3, 1, 1)
 
 

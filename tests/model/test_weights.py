@@ -17,8 +17,6 @@ from lamina.model import weights
 from lamina.model.networks import Smp
 from lamina.model.stems import Stem, adapt
 
-torch.set_num_threads(1)
-
 
 class Canary:
     """Writes a file when it is unpickled."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import math
-import sys
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -15,17 +14,14 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "result"))
-
-from vtp import read_vtp
-
-import lamina
 from lamina.errors import DataError, RecipeError
 from lamina.outputs.objects import export
-from lamina.prediction.folder.predictions import Info, PredictedCase, Predictions
+from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.load import load_recipe
 from lamina.synthetic.seismic import volume
 from lamina.synthetic.shapes.faults import Fault
+from tests.factories.predictions import write_predictions
+from tests.result.vtp import read_vtp
 
 TWO = "task={kind: multiclass, names: [rock, fault]}"
 ARGMAX = "decide={kind: argmax}"
@@ -35,36 +31,7 @@ def predicted(
     folder: Path, maps: dict[str, NDArray[Any]], *changes: str, finished: int | None = None
 ) -> Path:
     recipe = load_recipe("volume-laptop", ["data.labels=null", *(changes or (TWO, ARGMAX))])
-    cases = tuple(
-        PredictedCase(
-            id=id,
-            source=id,
-            sha256="1" * 64,
-            axes="zyx"[-prob.ndim + 1 :],
-            shape=prob.shape[1:],
-            members=("fold0",),
-            known="new",
-        )
-        for id, prob in maps.items()
-    )
-    info = Info(
-        lamina=lamina.__version__,
-        recipe=recipe,
-        recipe_digest=recipe.digest(),
-        bundles=("0" * 64,),
-        members="all",
-        predict=recipe.predict,
-        tile=recipe.tile,
-        precision="float32",
-        device="cpu",
-        versions={},
-        decision=recipe.decide,
-        cases=cases,
-    )
-    predictions = Predictions.create(folder, info)
-    for case in cases[:finished]:
-        predictions.add(case.id, maps[case.id].astype(np.float32))
-    return folder
+    return write_predictions(folder, recipe, maps, finished=finished)
 
 
 def two(mask: NDArray[np.bool_]) -> NDArray[np.float32]:

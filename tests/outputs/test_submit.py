@@ -9,47 +9,19 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-import lamina
 from lamina.errors import DataError, RecipeError
 from lamina.outputs.submit import submit
-from lamina.prediction.folder.predictions import Info, PredictedCase, Predictions
+from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.load import load_recipe
 from lamina.result.submissions import read_coordinates
+from tests.factories.predictions import write_predictions
 
 
 def predicted(folder: Path, *changes: str, finished: int = 2, classes: int = 2) -> Path:
     recipe = load_recipe("steel-laptop", ["task.names=[one,two]", *changes])
-    cases = [
-        PredictedCase(
-            id=id,
-            source=id,
-            sha256="1" * 64,
-            axes="yx",
-            shape=(2, 2),
-            members=("fold0",),
-            known="new",
-        )
-        for id in ("b.png", "a.png")
-    ]
-    info = Info(
-        lamina=lamina.__version__,
-        recipe=recipe,
-        recipe_digest=recipe.digest(),
-        bundles=("0" * 64,),
-        members="all",
-        predict=recipe.predict,
-        tile=recipe.tile,
-        precision="float32",
-        device="cpu",
-        versions={},
-        decision=recipe.decide,
-        cases=tuple(cases),
-    )
-    predictions = Predictions.create(folder, info)
     prob = np.array([[[0.9, 0.2], [0.6, 0.2]], [[0.1, 0.1], [0.1, 0.1]]], np.float32)
-    for case in cases[:finished]:
-        predictions.add(case.id, prob[:classes])
-    return folder
+    answers = dict.fromkeys(("b.png", "a.png"), prob[:classes])
+    return write_predictions(folder, recipe, answers, finished=finished)
 
 
 def test_rows_are_sorted_by_image_and_decided_by_the_prediction(tmp_path: Path) -> None:
@@ -122,37 +94,10 @@ def predicted_volumes(folder: Path, *changes: str) -> tuple[Path, NDArray[np.flo
         ],
     )
     shape = (70, 4, 6)
-    cases = tuple(
-        PredictedCase(
-            id=id,
-            source=id,
-            sha256="1" * 64,
-            axes="zyx",
-            shape=shape,
-            members=("fold0",),
-            known="new",
-        )
-        for id in ("2023-10-05_b", "2023-10-05_a")
-    )
-    info = Info(
-        lamina=lamina.__version__,
-        recipe=recipe,
-        recipe_digest=recipe.digest(),
-        bundles=("0" * 64,),
-        members="all",
-        predict=recipe.predict,
-        tile=recipe.tile,
-        precision="float32",
-        device="cpu",
-        versions={},
-        decision=recipe.decide,
-        cases=cases,
-    )
-    predictions = Predictions.create(folder, info)
     fault = np.random.default_rng(0).choice([0.25, 0.5, 0.75], (2, *shape)).astype(np.float32)
-    for case, prob in zip(cases, fault, strict=True):
-        predictions.add(case.id, np.stack([1 - prob, prob]))
-    return folder, fault
+    ids = ("2023-10-05_b", "2023-10-05_a")
+    answers = {id: np.stack([1 - prob, prob]) for id, prob in zip(ids, fault, strict=True)}
+    return write_predictions(folder, recipe, answers), fault
 
 
 def test_volumes_are_handed_in_as_coordinates_slab_by_slab(tmp_path: Path) -> None:

@@ -32,11 +32,6 @@ BINARY, RESTORE = Task(kind="binary", names=("x",)), Task(kind="restore", names=
 Array = NDArray[np.float32]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def member(network: nn.Module, weight: float = 1.0) -> Member:
     return Member(network, AS_STORED, weight)
 

@@ -26,6 +26,8 @@ from lamina.prediction.run import predict
 from lamina.result.decisions import Threshold
 from lamina.volume import ArrayVolume
 
+pytestmark = pytest.mark.usefixtures("one_thread")  # children are forked
+
 
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> Path:

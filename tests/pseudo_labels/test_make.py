@@ -27,6 +27,8 @@ from lamina.pseudo_labels.make import pseudo
 from lamina.recipe.recipe import MeanOf
 from lamina.result.decisions import Threshold
 
+pytestmark = pytest.mark.usefixtures("one_thread")  # children are forked
+
 ANY = Filters(unsure=1e9, unsure_empty=1)
 
 

@@ -43,7 +43,6 @@ from lamina.training.stage.loader import Batch
 from lamina.training.stage.mixing import mix_batch
 from lamina.volume import ArrayVolume, read_all
 
-torch.set_num_threads(1)
 SHAPE = (300, 1259)
 """Rows and columns of a slice (FAULT-1)."""
 

@@ -52,8 +52,6 @@ from lamina.task import Task
 from lamina.training.run import train
 from lamina.volume import ArrayVolume, read_all
 
-torch.set_num_threads(1)
-
 
 @pytest.fixture(scope="module")
 def ink() -> Recipe:

@@ -35,7 +35,6 @@ from lamina.training.stage.ema import Average
 from lamina.training.stage.validate import validate
 from lamina.volume import ArrayVolume
 
-torch.set_num_threads(1)
 EPOCHS = 100
 
 
@@ -113,7 +112,8 @@ def test_the_other_network_serves_in_its_place_and_starts_without_a_chequer() ->
         up = network.get_submodule(f"decoder.ups.{level}")
         grown = up(noise(1, up.get_submodule("0").get_parameter("weight").shape[1], 3, 4))
         small = grown[..., ::2, ::2]
-        assert torch.equal(grown, functional.interpolate(small, scale_factor=2, mode="nearest"))
+        expected = functional.interpolate(small, scale_factor=2, mode="nearest")
+        torch.testing.assert_close(grown, expected)  # channels may fall to different kernels
 
 
 def test_squared_errors_are_summed_over_the_batch_in_float32(denoise: Recipe, stage: Stage) -> None:

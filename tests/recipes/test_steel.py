@@ -43,7 +43,6 @@ from lamina.task import Task
 from lamina.training.stage.validate import plain_masks
 from lamina.volume import ArrayVolume, read_all
 
-torch.set_num_threads(1)
 TASK = Task(kind="multilabel", names=("one", "two", "three", "four"))
 DEVIATIONS = (Path(__file__).parents[2] / "docs" / "deviations.md").read_text(encoding="utf-8")
 

@@ -30,7 +30,6 @@ from lamina.task import Task
 from lamina.training.pseudo_labels import Made
 from lamina.volume import ArrayVolume, read_all
 
-torch.set_num_threads(1)
 NAMES = ("class_1", "class_2", "class_3", "class_4")
 TASK = Task(kind="multilabel", names=NAMES)
 SMALL = {

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-import torch
 
 from lamina.data.case import Case
 from lamina.data.network_input.normalise import Fixed
@@ -25,7 +24,6 @@ from lamina.result.decisions import Triplet
 from lamina.seeding import rng
 from lamina.volume import ArrayVolume, read_all
 
-torch.set_num_threads(1)
 POSITIVE, NEGATIVE = 1910, 6633
 """Training images with and without a finding when fold 0 is held out (SIIM-5, SIIM-12)."""
 DEVIATIONS = (Path(__file__).parents[2] / "docs" / "deviations.md").read_text(encoding="utf-8")

@@ -12,15 +12,15 @@ import pytest
 import tifffile
 from numpy.typing import NDArray
 
-import lamina
 from lamina.data.case import Case
 from lamina.data.targets.ground_truth import truth
 from lamina.files import write_json, write_text
 from lamina.geometry.rle.codec import encode
-from lamina.prediction.folder.predictions import Info, PredictedCase, Predictions, source_digest
+from lamina.prediction.folder.predictions import Info, Predictions, source_digest
 from lamina.recipe.load import load_recipe, resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.result.search.threshold import Tables
+from tests.factories.predictions import predicted_case, prediction_info
 
 HOSTILE = "<b>&$x.png"
 NAMES = ("<i>pit</i>", "scratch $a$")
@@ -139,28 +139,14 @@ def _log() -> str:
 
 def _info(recipe: Recipe, cases: list[Case]) -> Info:
     listed = [
-        PredictedCase(
-            id=case.id,
+        predicted_case(
+            case.id,
+            case.image.shape,
             source=case.image.name,
             sha256=source_digest(case.files),
             axes=case.image.axes,
-            shape=case.image.shape,
-            members=("fold0",),
             known="held_out",
         )
         for case in cases
     ]
-    return Info(
-        lamina=lamina.__version__,
-        recipe=recipe,
-        recipe_digest=recipe.digest(),
-        bundles=("0" * 64,),
-        members="out_of_fold",
-        predict=recipe.predict,
-        tile=recipe.tile,
-        precision="float32",
-        device="cpu",
-        versions={},
-        decision=recipe.decide,
-        cases=tuple(listed),
-    )
+    return prediction_info(recipe, *listed, members="out_of_fold")

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from vtp import read_vtp
-
 from lamina.result import object_files as objects
+from tests.result.vtp import read_vtp
 
 
 @pytest.fixture

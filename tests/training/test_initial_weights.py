@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from steel import known, recipe, unlabelled
 
 from lamina.bundle import Bundle
 from lamina.errors import BundleError, LeakError, RecipeError
@@ -21,21 +16,16 @@ from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import open_data
 from lamina.training.initial_weights import Start, open_start
 from lamina.training.run import train
+from tests.factories.training import known, steel_recipe, unlabelled
 
 FROM = "stages.main.start=bundle"
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data and a run on them."""
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("start")
-    train(recipe(folder), data=known(folder), out=folder / "run")
+    train(steel_recipe(folder), data=known(folder), out=folder / "run")
     return folder
 
 
@@ -46,7 +36,7 @@ def begin(asked: Recipe, data: Path, run: Path | None) -> Start:
 
 
 def test_a_fold_starts_from_the_member_that_held_the_same_cases_out(folder: Path) -> None:
-    found = begin(recipe(folder, FROM), folder / "known", folder / "run")
+    found = begin(steel_recipe(folder, FROM), folder / "known", folder / "run")
     assert found.numbers == {0: 0, 1: 1}
     assert found.known({}) != {}
 
@@ -54,7 +44,7 @@ def test_a_fold_starts_from_the_member_that_held_the_same_cases_out(folder: Path
 def test_other_folds_of_the_same_images_are_refused_under_any_name(
     folder: Path, tmp_path: Path
 ) -> None:
-    other = recipe(folder, FROM, "split.seed=2")
+    other = steel_recipe(folder, FROM, "split.seed=2")
     with pytest.raises(LeakError, match=r"no member may start fold 0.*fold0 has seen"):
         begin(other, folder / "known", folder / "run")
     shutil.copytree(folder / "known", tmp_path / "renamed")
@@ -72,7 +62,7 @@ def test_new_images_may_start_from_any_member_and_the_bundle_remembers_the_old_o
     folder: Path, tmp_path: Path
 ) -> None:
     data = unlabelled(tmp_path)
-    asked = recipe(folder, FROM, "train.optimizer.lr=1e-12", "train.ema=null")
+    asked = steel_recipe(folder, FROM, "train.optimizer.lr=1e-12", "train.ema=null")
     train(asked, data=data, out=tmp_path / "run", start=folder / "run" / "bundle")
     before, after = Bundle.load(folder / "run" / "bundle"), Bundle.load(tmp_path / "run" / "bundle")
     for number in (0, 1):
@@ -92,15 +82,15 @@ def test_new_images_may_start_from_any_member_and_the_bundle_remembers_the_old_o
 
 def test_the_option_and_the_recipe_must_agree(folder: Path) -> None:
     with pytest.raises(RecipeError, match="starts from a bundle; name one by --start"):
-        begin(recipe(folder, FROM), folder / "known", None)
+        begin(steel_recipe(folder, FROM), folder / "known", None)
     with pytest.raises(RecipeError, match=r"no stage uses it.*stages\.main\.start=bundle"):
-        begin(recipe(folder), folder / "known", folder / "run")
-    assert begin(recipe(folder), folder / "known", None).of(0) is None
+        begin(steel_recipe(folder), folder / "known", folder / "run")
+    assert begin(steel_recipe(folder), folder / "known", None).of(0) is None
 
 
 def test_weights_of_another_network_are_refused_with_the_differences(
     folder: Path, tmp_path: Path
 ) -> None:
-    other = recipe(folder, FROM, "network.decoder.decoder_channels=[16, 8, 4]")
+    other = steel_recipe(folder, FROM, "network.decoder.decoder_channels=[16, 8, 4]")
     with pytest.raises(BundleError, match="do not belong to the recipe's network"):
         train(other, data=folder / "known", out=tmp_path / "run", start=folder / "run")

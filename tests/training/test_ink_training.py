@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,10 +13,6 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 from torch.nn import functional
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tiny import tiny
 
 from lamina.bundle import Bundle
 from lamina.data.case import Case
@@ -32,8 +27,8 @@ from lamina.training.stage.context import Training
 from lamina.training.stage.loader import Batch
 from lamina.training.stage.validate import Trial
 from lamina.volume import ArrayVolume
+from tests.factories.training import tiny
 
-torch.set_num_threads(1)
 INK = (
     "task={kind: binary}",
     "loss=[{kind: bce, positive_weight: 0.5, outside: count}]",

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from lamina.errors import RecipeError
 from lamina.recipe.load import load_recipe
@@ -40,7 +39,6 @@ predict: {overlap: 0, window: constant}
 
 @pytest.fixture
 def recipe(tmp_path: Path) -> Recipe:
-    torch.set_num_threads(1)
     (tmp_path / "repeat.yaml").write_text(RECIPE)
     return load_recipe(str(tmp_path / "repeat.yaml"))
 

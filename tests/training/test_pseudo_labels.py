@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from steel import SHAPE, SMALL, known, recipe, unlabelled
 
 from lamina.bundle import Bundle
 from lamina.data.readers import Dicom
@@ -31,22 +25,17 @@ from lamina.training.pseudo_labels import Labels, Made, open_labels
 from lamina.training.run import train
 from lamina.training.stage.loader import epoch_of
 from lamina.volume import read_all
+from tests.factories.training import SHAPE, SMALL, known, steel_recipe, unlabelled
 
 ANY = Filters(unsure=1e9, unsure_empty=1)
 """A network of one epoch is sure of nothing."""
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data, a run on them, unlabelled images, and the labels that the run makes of them."""
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("pseudo")
-    train(recipe(folder, SMALL), data=known(folder), out=folder / "run")
+    train(steel_recipe(folder, SMALL), data=known(folder), out=folder / "run")
     images = unlabelled(folder) / "train_images"
     pseudo([folder / "run"], [images], folder / "labels", filters=ANY, device="cpu")
     return folder
@@ -54,7 +43,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def seen(folder: Path, labels: Path, *changes: str) -> Labels:
     """Open labels for the two folds of a recipe."""
-    asked = recipe(folder, SMALL, "stages.main.pseudo.alpha=0", *changes)
+    asked = steel_recipe(folder, SMALL, "stages.main.pseudo.alpha=0", *changes)
     opened = open_data(asked, folder / "known")
     rows = {
         case.id: {"sha256": [digest(Path(case.files[0]))], "fold": fold}
@@ -108,7 +97,7 @@ def test_a_run_learns_from_made_labels_and_says_so(
 ) -> None:
     changes = ("stages.main.pseudo.share=0.25", f"stages.main.pseudo.labels={labels}")
     train(
-        recipe(tmp_path, SMALL, *changes),
+        steel_recipe(tmp_path, SMALL, *changes),
         data=folder / "known",
         out=tmp_path / "run",
         folds=(0,),
@@ -125,7 +114,7 @@ def test_a_run_learns_from_made_labels_and_says_so(
     other = tmp_path / "labels"
     shutil.copytree(folder / "labels", other)
     write_json(other / "pseudo.json", read_json(other / "pseudo.json") | {"lamina": "x"})
-    again = recipe(tmp_path, SMALL, *changes)
+    again = steel_recipe(tmp_path, SMALL, *changes)
     with pytest.raises(RecipeError, match="began with other made labels"):
         train(again, data=folder / "known", out=tmp_path / "run", folds=(0,), pseudo=other)
 
@@ -136,7 +125,7 @@ def test_labels_open_dicom_images_as_the_catalog_of_the_run_does(folder: Path) -
 
 
 def test_batches_are_mixed_by_source_in_the_share_asked_for(folder: Path) -> None:
-    asked = recipe(folder, SMALL, "stages.main.pseudo.share=0.25", "train.batch=4")
+    asked = steel_recipe(folder, SMALL, "stages.main.pseudo.share=0.25", "train.batch=4")
     opened = open_data(asked, folder / "known")
     made = seen(folder, folder / "labels").of(0)
     own = opened.training(0)
@@ -156,7 +145,7 @@ def test_labels_by_members_of_other_folds_are_a_leak_with_the_cases_listed(folde
     with pytest.raises(LeakError, match=r"had trained on \d of the cases the fold holds out") as no:
         seen(folder, folder / "labels", "split.seed=2")
     folds = read_folds(folder / "run" / "folds.csv")
-    asked = recipe(folder, SMALL, "split.seed=2")
+    asked = steel_recipe(folder, SMALL, "split.seed=2")
     opened = open_data(asked, folder / "known")
     leaked = {
         case.id
@@ -191,7 +180,7 @@ def test_a_run_whose_own_cases_have_made_labels_is_refused(folder: Path, tmp_pat
     """The images that were unlabelled then are validation images now."""
     with pytest.raises(LeakError, match="4 images with made labels are cases of this run"):
         train(
-            recipe(tmp_path, SMALL, "stages.main.pseudo.alpha=0"),
+            steel_recipe(tmp_path, SMALL, "stages.main.pseudo.alpha=0"),
             data=folder / "unlabelled",
             out=tmp_path / "run",
             pseudo=folder / "labels",
@@ -202,7 +191,7 @@ def test_cases_behind_the_labels_are_remembered_as_seen(folder: Path, tmp_path: 
     """A run on other data learns from members that knew ours: ours are no new images to it."""
     write_severstal(tmp_path / "other", count=6, seed=9, shape=SHAPE, first=300)
     train(
-        recipe(tmp_path, SMALL, "stages.main.pseudo.alpha=0"),
+        steel_recipe(tmp_path, SMALL, "stages.main.pseudo.alpha=0"),
         data=tmp_path / "other",
         out=tmp_path / "run",
         folds=(0,),
@@ -214,12 +203,12 @@ def test_cases_behind_the_labels_are_remembered_as_seen(folder: Path, tmp_path: 
 
 
 def test_labels_and_the_recipe_must_both_want_it(folder: Path, tmp_path: Path) -> None:
-    asked = recipe(tmp_path, SMALL, "stages.main.pseudo.alpha=-0.15")
+    asked = steel_recipe(tmp_path, SMALL, "stages.main.pseudo.alpha=-0.15")
     with pytest.raises(RecipeError, match="stage main learns from made labels; say by --pseudo"):
         train(asked, data=folder / "known", out=tmp_path / "a")
     with pytest.raises(RecipeError, match="no stage uses it"):
         train(
-            recipe(tmp_path, SMALL),
+            steel_recipe(tmp_path, SMALL),
             data=folder / "known",
             out=tmp_path / "b",
             pseudo=folder / "labels",
@@ -245,5 +234,5 @@ def test_changed_or_missing_labels_are_found_before_training(folder: Path, tmp_p
 
 
 def test_without_labels_a_stage_is_as_it_was(folder: Path) -> None:
-    stage = recipe(folder, SMALL).stages[0]
+    stage = steel_recipe(folder, SMALL).stages[0]
     assert Made().mixed(stage, []) == (stage, [])

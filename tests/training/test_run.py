@@ -18,10 +18,6 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tiny import tiny
-
 from lamina.bundle import Bundle
 from lamina.data.case import Case
 from lamina.errors import RecipeError, StoppedError
@@ -31,19 +27,14 @@ from lamina.recipe.stage import Stage
 from lamina.training.dataset import open_data
 from lamina.training.run import train
 from lamina.volume import ArrayVolume
+from tests.factories.training import tiny
 
 PROCESSES = mp.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["lamina.training.run", "segmentation_models_pytorch"])
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def run(folder: Path, out: Path, changes: tuple[str, ...] = (), folds: Any = (0,)) -> None:
     """Train in a process of its own; its exit code says how it ended."""
-    torch.set_num_threads(1)
     try:
         train(tiny(folder, *changes), data=folder, out=out, folds=folds, save_minutes=0.001)
     except StoppedError as error:

@@ -2,21 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tiny import tiny
 
 from lamina.data.case import Case
 from lamina.data.catalogs.synthetic import Strip
 from lamina.errors import RecipeError
 from lamina.files import read_json, write_json
 from lamina.training.run_folder import locked, record_data, record_recipe
+from tests.factories.training import tiny
 
 
 def saved(out: Path) -> None:

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import json
 import shutil
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from steel import known, recipe
 
 from lamina.bundle import Bundle
 from lamina.errors import RecipeError
@@ -23,13 +17,13 @@ from lamina.result.decisions import Threshold, Triplet
 from lamina.training.ensembles.ensemble import ensemble
 from lamina.training.run import train
 from lamina.tuning.tune import table, tune
+from tests.factories.training import known, steel_recipe
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("search")
-    train(recipe(folder), data=known(folder), out=folder / "run")
+    train(steel_recipe(folder), data=known(folder), out=folder / "run")
     return folder / "run"
 
 

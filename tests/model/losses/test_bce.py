@@ -11,7 +11,6 @@ from torch.nn import functional
 from lamina.errors import RecipeError
 from lamina.model.losses.bce import Bce
 
-torch.set_num_threads(1)
 CHANCE = torch.Generator().manual_seed(1)
 LOGITS = torch.randn(2, 3, 4, 4, generator=CHANCE)
 TARGET = torch.randint(0, 2, (2, 3, 4, 4), generator=CHANCE).float()

@@ -11,7 +11,6 @@ from torch.nn import functional
 from lamina.errors import RecipeError
 from lamina.model.losses.cross_entropy import CrossEntropy
 
-torch.set_num_threads(1)
 CHANCE = torch.Generator().manual_seed(2)
 LOGITS = torch.randn(2, 3, 4, 4, generator=CHANCE)
 IDS = torch.randint(0, 3, (2, 4, 4), generator=CHANCE)

@@ -13,7 +13,6 @@ from torch import Tensor
 from lamina.errors import RecipeError
 from lamina.model.losses.dice import Dice
 
-torch.set_num_threads(1)
 CHANCE = torch.Generator().manual_seed(4)
 LOGITS = torch.randn(2, 3, 6, 6, generator=CHANCE)
 TARGET = torch.randint(0, 2, (2, 3, 6, 6), generator=CHANCE).float()

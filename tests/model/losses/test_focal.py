@@ -10,7 +10,6 @@ from lamina.model.losses.bce import Bce
 from lamina.model.losses.cross_entropy import CrossEntropy
 from lamina.model.losses.focal import Focal
 
-torch.set_num_threads(1)
 CHANCE = torch.Generator().manual_seed(7)
 LOGITS = torch.randn(2, 3, 6, 6, generator=CHANCE) * 4
 TARGET = torch.randint(0, 2, (2, 3, 6, 6), generator=CHANCE).float()

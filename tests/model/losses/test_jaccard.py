@@ -10,8 +10,6 @@ import torch
 
 from lamina.model.losses.jaccard import Jaccard
 
-torch.set_num_threads(1)
-
 
 def test_by_hand_with_the_published_smoothing() -> None:
     """SIIM-14."""

@@ -27,8 +27,6 @@ from lamina.model.losses import (
     Mse,
 )
 
-torch.set_num_threads(1)
-
 CASES = [
     (Bce(), False),
     (Bce(positive_weight=(2.0, 0.5, 3.0)), False),

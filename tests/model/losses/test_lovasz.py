@@ -12,7 +12,6 @@ from torch import Tensor
 from lamina.errors import RecipeError
 from lamina.model.losses.lovasz import Lovasz, jaccard_steps
 
-torch.set_num_threads(1)
 CHANCE = torch.Generator().manual_seed(5)
 LOGITS = torch.randn(2, 3, 4, 5, generator=CHANCE) * 2
 TARGET = torch.randint(0, 2, (2, 3, 4, 5), generator=CHANCE).float()

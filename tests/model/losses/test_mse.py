@@ -7,8 +7,6 @@ import torch
 
 from lamina.model.losses.mse import Mse
 
-torch.set_num_threads(1)
-
 
 def test_mean_and_sum_by_hand() -> None:
     answer = torch.tensor([1.0, 2.0, 5.0]).view(1, 1, 1, 3)

@@ -14,7 +14,6 @@ from lamina.errors import RecipeError
 from lamina.geometry.similarity import similarity
 from lamina.model.losses import Ssim
 
-torch.set_num_threads(1)
 Window = Literal["uniform", "gaussian"]
 
 

@@ -9,7 +9,6 @@ from torch.nn import functional
 from lamina.model.losses import L1, Charbonnier, Mse, total
 from lamina.model.losses.values import ValueLoss
 
-torch.set_num_threads(1)
 ANSWER = torch.tensor([1.0, 2.0, 5.0]).view(1, 1, 1, 3)
 TARGET = torch.tensor([0.0, 4.0, 5.0]).view(1, 1, 1, 3)
 VALID = torch.tensor([1, 0, 1]).view(1, 1, 1, 3)

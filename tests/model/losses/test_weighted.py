@@ -7,8 +7,6 @@ import torch
 
 from lamina.model.losses import Bce, Dice, Focal, Jaccard, total
 
-torch.set_num_threads(1)
-
 
 def test_parts_are_named_by_kind_and_summed_with_their_weights() -> None:
     chance = torch.Generator().manual_seed(8)

@@ -16,8 +16,6 @@ from lamina.errors import BundleError
 from lamina.model.modules.vit_pyramid import VitPyramid, is_plain_vit
 from lamina.model.networks import QuarterUnet
 
-torch.set_num_threads(1)
-
 
 def noise(*shape: int) -> Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(1))

@@ -15,8 +15,6 @@ from lamina.errors import BundleError
 from lamina.model.networks import AlbuNet, AnyNetwork
 from lamina.model.optimization.optimizers import AdamW
 
-torch.set_num_threads(1)
-
 
 def build(option: AlbuNet, inputs: int = 3, outputs: int = 1) -> nn.Module:
     with torch.random.fork_rng():

@@ -14,7 +14,6 @@ from torch.nn import functional
 from lamina.errors import BundleError
 from lamina.model.networks import AnyNetwork, Dncnn
 
-torch.set_num_threads(1)
 SMALL = Dncnn(depth=4, width=5, residual=False)
 
 

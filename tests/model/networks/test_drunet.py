@@ -14,7 +14,6 @@ from torch.nn import functional
 
 from lamina.model.networks import AnyNetwork, Drunet
 
-torch.set_num_threads(1)
 SMALL = Drunet(widths=(3, 5), blocks=2, residual=False)
 
 

@@ -11,7 +11,6 @@ from torch.nn import functional
 from lamina.model.modules.nafnet import Block, LayerNorm2d
 from lamina.model.networks import AnyNetwork, Nafnet
 
-torch.set_num_threads(1)
 SMALL = Nafnet(width=4, down=(1, 0, 2), middle=1, up=(0, 1, 1))
 DEBLUR = {"down": (1, 1, 1, 28), "middle": 1, "up": (1, 1, 1, 1)}
 

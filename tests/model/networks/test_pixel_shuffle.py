@@ -12,7 +12,6 @@ from lamina.model.modules.pixel_shuffle import shuffled
 from lamina.model.networks import AnyNetwork, PixelShuffle
 from lamina.model.optimization.optimizers import AdamW
 
-torch.set_num_threads(1)
 SMALL = PixelShuffle(encoder="resnet18", filters=(4, 5, 6, 7, 8))
 
 
@@ -32,9 +31,10 @@ def test_a_shuffle_starts_as_the_nearest_neighbour_of_its_first_quarter() -> Non
     weight = grow.get_submodule("0").get_parameter("weight")
     quarter = functional.conv2d(x, weight[::4])  # the first of the four of each channel
     found = grow(x)
-    assert torch.equal(found, functional.interpolate(quarter, scale_factor=2, mode="nearest"))
+    expected = functional.interpolate(quarter, scale_factor=2, mode="nearest")
+    torch.testing.assert_close(found, expected)  # of another width, by another kernel
     squares = found.unfold(2, 2, 2).unfold(3, 2, 2)  # the four pixels that came from one
-    assert torch.equal(squares.amax((4, 5)), squares.amin((4, 5)))
+    torch.testing.assert_close(squares.amax((4, 5)), squares.amin((4, 5)))
     assert quarter.std().item() > 0.5  # and it is not nothing that is repeated
 
 

@@ -17,7 +17,6 @@ from lamina.errors import RecipeError
 from lamina.model.networks import AnyNetwork, QuarterUnet, SliceFusion, Smp
 from lamina.model.optimization.optimizers import AdamW
 
-torch.set_num_threads(1)
 RELEASED = QuarterUnet(
     encoder="maxvit_rmlp_base_rw_384.sw_in12k_ft_in1k", image_size=384, checkpointing=True
 )

@@ -11,7 +11,6 @@ from lamina.errors import RecipeError
 from lamina.model.networks import AnyNetwork, SliceFusion, Smp
 from lamina.model.optimization.optimizers import AdamW
 
-torch.set_num_threads(1)
 SMALL = Smp(encoder="mobilenetv3_small_050", decoder={"decoder_channels": [16, 8, 8, 8, 8]})
 
 

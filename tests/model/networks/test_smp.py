@@ -15,7 +15,6 @@ from lamina.errors import RecipeError
 from lamina.model.networks import AnyNetwork, Smp
 from lamina.model.optimization.optimizers import AdamW
 
-torch.set_num_threads(1)
 KINDS = get_args(Smp.model_fields["kind"].annotation)
 
 

@@ -17,7 +17,6 @@ from lamina.model.modules.upconv_unet import ScseMax
 from lamina.model.networks import AnyNetwork, UpconvUnet
 from lamina.model.optimization.optimizers import AdamW
 
-torch.set_num_threads(1)
 SIIM_10 = UpconvUnet(
     encoder="se_resnext50_32x4d", filters=(64, 128, 256, 384), attention="scse_max"
 )

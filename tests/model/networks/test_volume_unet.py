@@ -13,7 +13,6 @@ from torch import Tensor, nn
 from lamina.model.networks import AnyNetwork, Smp, VolumeUnet
 from lamina.model.optimization.optimizers import AdamW
 
-torch.set_num_threads(1)
 SMALL = VolumeUnet(filters=(8, 8, 8, 8, 8))
 
 

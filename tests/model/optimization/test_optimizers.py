@@ -9,8 +9,6 @@ from torch import nn, optim
 
 from lamina.model.optimization.optimizers import Adam, AdamW, AnyOptimizer, Optimizer, RAdam, Sgd
 
-torch.set_num_threads(1)
-
 
 class Net(nn.Module):
     def __init__(self) -> None:

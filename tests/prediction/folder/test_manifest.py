@@ -11,38 +11,16 @@ from lamina.errors import DataError, RecipeError
 from lamina.files import write_json
 from lamina.prediction.folder.manifest import HEADER, Info, PredictedCase, must_continue, read_info
 from lamina.result.decisions import Threshold
+from tests.factories.predictions import predicted_case, prediction_info
 
 
 def case(id: str, **changes: Any) -> PredictedCase:
-    values = {
-        "id": id,
-        "source": f"{id}.png",
-        "sha256": "00",
-        "axes": "yx",
-        "shape": (4, 6),
-        "members": ("fold0",),
-        "known": "new",
-    }
-    return PredictedCase(**{**values, **changes})
+    return predicted_case(id, (4, 6), **changes)
 
 
 @pytest.fixture
 def info(make: Any) -> Info:
-    recipe = make.recipe()
-    return Info(
-        lamina="0.1.0",
-        recipe=recipe,
-        recipe_digest=recipe.digest(),
-        bundles=("b0",),
-        members="auto",
-        predict=recipe.predict,
-        tile=recipe.tile,
-        precision="float32",
-        device="cpu",
-        versions={},
-        decision=recipe.decide,
-        cases=(case("a"), case("b")),
-    )
+    return prediction_info(make.recipe(), case("a"), case("b"))
 
 
 def test_there_and_back(tmp_path: Path, info: Info) -> None:
@@ -57,7 +35,7 @@ def test_a_new_decision_or_more_cases_go_on(info: Info) -> None:
 
 
 @pytest.mark.parametrize(
-    ("key", "value"), [("bundles", ("b1",)), ("precision", "bfloat16"), ("members", "all")]
+    ("key", "value"), [("bundles", ("b1",)), ("precision", "bfloat16"), ("members", "out_of_fold")]
 )
 def test_B05_another_plan_is_refused_and_says_what_differs(
     info: Info, key: str, value: object

@@ -21,14 +21,11 @@ from lamina.prediction.folder.predictions import (
     source_digest,
 )
 from lamina.result.decisions import Argmax, AsIs, Threshold
+from tests.factories.predictions import predicted_case, prediction_info
 
 
 def case(id: str, shape: tuple[int, ...] = (4, 6), sha256: str = "00") -> PredictedCase:
-    axes = "zyx"[-len(shape) :]
-    return PredictedCase(
-        id=id, source=f"{id}.png", sha256=sha256, axes=axes, shape=shape,
-        members=("fold0",), known="new",
-    )  # fmt: skip
+    return predicted_case(id, shape, sha256=sha256)
 
 
 def answer(shape: tuple[int, ...], seed: int = 0, outputs: int = 2) -> NDArray[np.float32]:
@@ -41,20 +38,8 @@ def info(make: Any) -> Info:
 
 
 def about(recipe: Any, *cases: PredictedCase, decision: Any = None) -> Info:
-    return Info(
-        lamina="0.1.0",
-        recipe=recipe,
-        recipe_digest=recipe.digest(),
-        bundles=("b0",),
-        members="auto",
-        predict=recipe.predict,
-        tile=recipe.tile,
-        precision="float32",
-        device="cpu",
-        versions={},
-        decision=decision or recipe.decide,
-        cases=cases or (case("a.png"), case("vol/b")),
-    )
+    default = (case("a.png"), case("vol/b"))
+    return prediction_info(recipe, *(cases or default), decision=decision or recipe.decide)
 
 
 def test_what_is_added_is_there_when_opened_again(tmp_path: Path, info: Info) -> None:

@@ -29,14 +29,12 @@ from lamina.prediction.streaming.row_bands import held_bytes, is_large, thicknes
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.recipe.recipe import Recipe
 from lamina.volume import ArrayVolume
+from tests.tolerance import assert_rounded_once
+
+pytestmark = pytest.mark.usefixtures("one_thread")  # children are forked
 
 CPU = torch.device("cpu")
 LOGITS = {"views": "logit", "tiles": "logit", "members": "logit"}
-
-
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
 
 
 @pytest.fixture
@@ -128,8 +126,7 @@ def test_it_is_the_answer_in_memory_rounded_once(
         patch.setattr(bands, "_THICKEST", thick)
         patch.setattr(ahead, "BUDGET", budget)
         found = streamed(tmp_path_factory.mktemp("s"), case, members, wanted)
-    assert found.dtype == np.float16
-    np.testing.assert_array_equal(found, whole.astype(np.float16))
+    assert_rounded_once(found, whole)
 
 
 def test_members_of_one_lattice_differ_from_memory_by_rounding(tmp_path: Path, thin: None) -> None:
@@ -241,7 +238,7 @@ def test_M05_batches_shrink_until_they_fit(tmp_path: Path, thin: None) -> None:
     member = Member(Hungry(), Fixed(scale=65536))
     found = streamed(tmp_path / "a", case, [member], wanted)
     whole = predict_case(case, [member], wanted, device=CPU, batch=1)
-    np.testing.assert_array_equal(found, whole.astype(np.float16))
+    assert_rounded_once(found, whole)
     Hungry.most = 0
     with pytest.raises(ResourceError, match="32 x 32 pixels"):
         streamed(tmp_path / "b", case, [member], wanted)

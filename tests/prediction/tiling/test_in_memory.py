@@ -28,11 +28,6 @@ RELEASED = MeanOf(views="logit", tiles="probability", members="probability")
 Array = NDArray[np.float32]
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 def net(seed: int, inputs: int = 2) -> nn.Module:
     torch.manual_seed(seed)
     return nn.Sequential(nn.Conv2d(inputs, 4, 3, padding=1), nn.Tanh(), nn.Conv2d(4, 1, 3))

@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from steel import SMALL, known, recipe
 
 from lamina.bundle import Bundle
 from lamina.data.splits import read_folds
@@ -24,25 +18,20 @@ from lamina.reporting.page import report
 from lamina.training.ensembles.ensemble import ensemble
 from lamina.training.run import train
 from lamina.tuning.tune import tune
+from tests.factories.training import SMALL, known, steel_recipe
 
 SEVERAL = ("train.epochs=2", "train.keep=2", "train.member=top", "stages.main.resize=[48, 64]")
 """Two members of each fold, at another size."""
 
 
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data and two runs: other networks, folds, tiles, sizes, and numbers of members."""
-    torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("ensemble")
     data = known(folder)
-    train(recipe(folder), data=data, out=folder / "one")
+    train(steel_recipe(folder), data=data, out=folder / "one")
     changes = (SMALL, "split.seed=2", "predict.tile=[64, 96]", *SEVERAL)
-    train(recipe(folder, *changes), data=data, out=folder / "two")
+    train(steel_recipe(folder, *changes), data=data, out=folder / "two")
     return folder
 
 
@@ -109,7 +98,7 @@ def test_a_mean_of_logits_is_one_from_the_tiles_on(folder: Path, tmp_path: Path)
 
 
 def test_a_fold_that_no_run_answers_is_left_out_with_a_word(folder: Path, tmp_path: Path) -> None:
-    train(recipe(tmp_path), data=folder / "known", out=tmp_path / "half", folds=(0,))
+    train(steel_recipe(tmp_path), data=folder / "known", out=tmp_path / "half", folds=(0,))
     found = ensemble([tmp_path / "half"], tmp_path / "alone")
     assert found["out_of_fold"] == 4
     assert any("fold 1: 0 of 4 cases" in note for note in found["notes"])

@@ -2,27 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
-import pytest
 import torch
 from safetensors.torch import load_file, save_file
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tiny import tiny
 
 from lamina.files import read_json
 from lamina.training.dataset import open_data
 from lamina.training.ensembles.soup import mean_of
 from lamina.training.run import train
 from lamina.training.stage.loader import batches, epoch_of
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> None:
-    torch.set_num_threads(1)
+from tests.factories.training import tiny
 
 
 def test_the_mean_is_that_of_every_tensor_and_counters_are_the_first_ones(tmp_path: Path) -> None:

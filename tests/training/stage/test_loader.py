@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tiny import tiny
-
 from lamina.training.dataset import open_data
 from lamina.training.stage.loader import Epoch, batches, epoch_of
+from tests.factories.training import tiny
 
 
 def an_epoch(folder: Path, epoch: int) -> Epoch:

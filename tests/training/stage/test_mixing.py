@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -10,18 +9,14 @@ from typing import Any, cast
 import pytest
 import torch
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tiny import tiny
-
 from lamina.errors import RecipeError
 from lamina.training.dataset import open_data
 from lamina.training.saving.state import Position
 from lamina.training.stage.context import Job
 from lamina.training.stage.loader import Batch, batches, epoch_of
 from lamina.training.stage.mixing import mix_batch
+from tests.factories.training import tiny
 
-torch.set_num_threads(1)
 MIX = "train.mix=[{kind: cutmix, p: 0.8}, {kind: mixup, p: 0.5}, {kind: copy_paste, p: 0.5}]"
 
 

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import pytest
 from accelerate import Accelerator
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tiny import tiny
-
 from lamina.errors import RecipeError
 from lamina.training.stage.trackers import tracker
+from tests.factories.training import tiny
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,16 +11,13 @@ from numpy.typing import NDArray
 from skimage.metrics import structural_similarity
 from torch import nn
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from tiny import tiny
-
 from lamina.data.case import Case
 from lamina.prediction.engine import Member
 from lamina.seeding import rng
 from lamina.task import Task
 from lamina.training.stage.validate import Judged, Trial, validate
 from lamina.volume import ArrayVolume
+from tests.factories.training import tiny
 
 TASK = Task(kind="binary", names=("air",))
 BINARY = ("task={kind: binary}", "monitor={kind: dice, over: image, empty: one}")

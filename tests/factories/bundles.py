@@ -1,11 +1,10 @@
-"""A bundle small enough to predict with in milliseconds."""
+"""Bundles small enough to predict with in milliseconds."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-import pytest
 import torch
 
 from lamina.bundle import Bundle, KnownCase, MemberWeights
@@ -28,11 +27,6 @@ VALUES: dict[str, Any] = {
 }
 
 
-@pytest.fixture(autouse=True)
-def _one_thread() -> None:
-    torch.set_num_threads(1)
-
-
 class Maker:
     """Makes recipes and bundles that differ in a few values."""
 
@@ -49,8 +43,3 @@ class Maker:
             normalise = Fixed(mean=0.1 * fold)
             members.append(MemberWeights(f"fold{fold}", weights, fold, "main", 0.5, normalise))
         return Bundle.make(recipe, members, cases=cases or {})
-
-
-@pytest.fixture(scope="session")
-def make() -> Maker:
-    return Maker()

@@ -1,0 +1,1 @@
+"""What several tests need: recipes that train in seconds, small bundles, prediction folders."""
