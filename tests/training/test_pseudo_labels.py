@@ -21,7 +21,7 @@ from lamina.pseudo_labels.confidence import Filters
 from lamina.pseudo_labels.make import pseudo
 from lamina.synthetic.steel import write_severstal
 from lamina.training.dataset import open_data
-from lamina.training.pseudo_labels import Labels, Made, open_labels
+from lamina.training.pseudo_labels import Labels, Made, open_labels, refuse_leaks
 from lamina.training.run import train
 from lamina.training.stage.loader import epoch_of
 from lamina.volume import read_all
@@ -161,12 +161,12 @@ def test_a_held_out_image_under_another_name_is_still_a_leak(folder: Path) -> No
     folds = read_folds(folder / "run" / "folds.csv")
     trained = next(case for case in made.index.seen if folds[case.id] == 1)
     with pytest.raises(LeakError, match=f"renamed.png .there {trained.id}."):
-        made.check(0, [("renamed.png", trained.sha256)])
-    made.check(1, [("renamed.png", trained.sha256)])  # held out by the makers of that set
+        refuse_leaks(made, 0, {"renamed.png": trained.sha256})
+    refuse_leaks(made, 1, {"renamed.png": trained.sha256})  # held out by the makers of that set
     with pytest.raises(LeakError, match=trained.id):  # the same name with another content
-        made.check(0, [(trained.id, ["00" * 32])])
+        refuse_leaks(made, 0, {trained.id: ["00" * 32]})
     with pytest.raises(DataError, match="has no labels for fold 2"):
-        made.check(2, [])
+        refuse_leaks(made, 2, {})
 
 
 def test_images_with_a_label_are_not_labelled_again(folder: Path, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from lamina.bundle.bundle import Bundle, MemberWeights, Training, versions
 from lamina.bundle.index import KnownCase, MemberFile, Source
+from lamina.bundle.seen_cases import SeenCases, behind, leak_lines, member_of_file
 from lamina.bundle.several import Part, join, load_bundles, must_agree
 
 __all__ = [
@@ -12,10 +13,14 @@ __all__ = [
     "MemberFile",
     "MemberWeights",
     "Part",
+    "SeenCases",
     "Source",
     "Training",
+    "behind",
     "join",
+    "leak_lines",
     "load_bundles",
+    "member_of_file",
     "must_agree",
     "versions",
 ]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
-from lamina.bundle import Bundle, KnownCase
+from lamina.bundle import Bundle, SeenCases
 from lamina.data.targets.pseudo_labels import ALL, SeenCase
 
 Pair = tuple[int, int]
@@ -20,16 +20,18 @@ def makers(bundles: Sequence[Bundle]) -> dict[str, tuple[Pair, ...]]:
     no set.
     """
     first = bundles[0].trainings[0]
-    every = [(b, m) for b, bundle in enumerate(bundles) for m in range(len(bundle.members))]
-    found: dict[str, tuple[Pair, ...]] = {ALL: tuple(every)}
-    memory = {pair: _seen(bundles[pair[0]], pair[1]) for pair in every}
+    every = tuple((b, m) for b, bundle in enumerate(bundles) for m in range(len(bundle.members)))
+    seen = {(b, m): SeenCases.of_member(bundles[b], m) for b, m in every}
+    fold_of = {(b, m): bundles[b].members[m].fold for b, m in every}
+    sets: dict[str, tuple[Pair, ...]] = {ALL: every}
     for fold in sorted({case.fold for case in first.cases.values() if case.fold >= 0}):
-        held_out = {id: case for id, case in first.cases.items() if case.fold == fold}
-        names = _names(held_out)
-        clean = tuple(pair for pair in every if names.isdisjoint(_names(memory[pair])))
+        held_out = {id: case.sha256 for id, case in first.cases.items() if case.fold == fold}
+        clean = tuple(
+            pair for pair in every if not seen[pair].leaks(fold_of[pair], held_out, or_id=True)
+        )
         if clean:
-            found[f"fold{fold}"] = clean
-    return found
+            sets[f"fold{fold}"] = clean
+    return sets
 
 
 def seen_by(bundles: Sequence[Bundle], sets: dict[str, tuple[Pair, ...]]) -> tuple[SeenCase, ...]:
@@ -37,10 +39,12 @@ def seen_by(bundles: Sequence[Bundle], sets: dict[str, tuple[Pair, ...]]) -> tup
     held: dict[tuple[str, tuple[str, ...]], set[str]] = defaultdict(set)
     for name, pairs in sets.items():
         for number, member in pairs:
-            for id, case in _seen(bundles[number], member).items():
+            bundle = bundles[number]
+            seen = SeenCases.of_member(bundle, member).seen(bundle.members[member].fold)
+            for id, case in seen.items():
                 held[id, case.sha256].add(name)
     return tuple(
-        SeenCase(id=id, sha256=digests, sets=tuple(one for one in sets if one in names))
+        SeenCase(id=id, sha256=digests, sets=tuple(name for name in sets if name in names))
         for (id, digests), names in held.items()
     )
 
@@ -48,25 +52,10 @@ def seen_by(bundles: Sequence[Bundle], sets: dict[str, tuple[Pair, ...]]) -> tup
 def labelled(bundles: Sequence[Bundle]) -> dict[str, str]:
     """Return the id of every case with a label of its own by the digest of its file."""
     return {
-        one: id
+        sha256: id
         for bundle in bundles
         for training in bundle.trainings
         for id, case in training.cases.items()
         if case.labels == "given"
-        for one in case.sha256
+        for sha256 in case.sha256
     }
-
-
-def _seen(bundle: Bundle, member: int) -> dict[str, KnownCase]:
-    """Return the cases that a member trained on, or whose labels are behind those it learnt."""
-    training = next(one for one in bundle.trainings if member in one.members)
-    fold = bundle.members[member].fold
-    return {id: case for id, case in training.cases.items() if case.fold != fold or fold < 0}
-
-
-def _names(cases: Mapping[str, KnownCase]) -> set[str]:
-    """Return all that cases may be known by."""
-    found: set[str] = set()
-    for id, case in cases.items():
-        found |= {f"id {id}", *case.sha256}
-    return found

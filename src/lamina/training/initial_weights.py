@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lamina import files
-from lamina.bundle import Bundle, KnownCase, Training, load_bundles
+from lamina.bundle import Bundle, SeenCases, behind, load_bundles
 from lamina.bundle.tensors import fill
 from lamina.errors import LeakError, RecipeError
 from lamina.recipe.recipe import Recipe
@@ -54,15 +53,10 @@ class Start:
 
     def known(self, own: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         """Return what a bundle says of cases that trained the start and are none of the run's."""
-        if self.bundle is None:
-            return {}
-        digests = {one for case in own.values() for one in case["sha256"]}
-        return {
-            f"start/{id}": {"sha256": list(case.sha256), "fold": -1, "labels": "behind"}
-            for training in self.bundle.trainings
-            for id, case in training.cases.items()
-            if digests.isdisjoint(case.sha256)
-        }
+        rows: dict[str, dict[str, Any]] = {}
+        for training in self.bundle.trainings if self.bundle is not None else ():
+            rows |= behind(training.cases, own, "start")
+        return rows
 
 
 def open_start(
@@ -103,11 +97,10 @@ def open_start(
             f"stages.{recipe.stages[0].name}.start=bundle"
         )
     bundle = load_bundles([path])[0]
-    seen = [_Seen(training) for training in bundle.trainings]
     numbers = {}
     for fold in folds:
-        held_out = {one.id: known[one.id]["sha256"] for one in opened.held_out(fold)}
-        numbers[fold] = _choose(bundle, seen, fold, held_out, path)
+        held_out = {case.id: known[case.id]["sha256"] for case in opened.held_out(fold)}
+        numbers[fold] = _choose(bundle, fold, held_out, path)
     return Start(bundle, path, numbers)
 
 
@@ -129,40 +122,18 @@ def record_start(out: Path, start: Start) -> None:
         files.write_json(path, {"path": str(start.path.resolve()), "bundle": now})
 
 
-class _Seen:
-    """What the members of one training have seen."""
-
-    def __init__(self, training: Training) -> None:
-        self.members = training.members
-        self._cases: dict[str, list[tuple[str, KnownCase]]] = defaultdict(list)
-        for id, case in training.cases.items():
-            for one in case.sha256:
-                self._cases[one].append((id, case))
-
-    def has(self, fold: int, id: str, digests: Sequence[str]) -> bool:
-        """Whether the member that left out ``fold`` learnt from a case, by that or any name."""
-        rows = [row for one in digests for row in self._cases.get(one, ())]
-        same = [case for name, case in rows if name == id]  # sections share the file
-        return any(case.fold != fold or fold < 0 for case in same or [case for _, case in rows])
-
-
-def _choose(
-    bundle: Bundle,
-    seen: Sequence[_Seen],
-    fold: int,
-    held_out: Mapping[str, Sequence[str]],
-    path: Path,
-) -> int:
+def _choose(bundle: Bundle, fold: int, held_out: Mapping[str, Sequence[str]], path: Path) -> int:
     numbers = range(len(bundle.members))
-    leak = ""
-    for number in sorted(numbers, key=lambda one: bundle.members[one].fold != fold):
-        left_out = bundle.members[number].fold
-        memory = next(one for one in seen if number in one.members)
-        found = [id for id, digests in held_out.items() if memory.has(left_out, id, digests)]
-        if not found:
+    first_leak = ""
+    for number in sorted(numbers, key=lambda number: bundle.members[number].fold != fold):
+        member = bundle.members[number]
+        leaks = SeenCases.of_member(bundle, number).leaks(member.fold, held_out)
+        if not leaks:
             return number
-        leak = leak or f"{bundle.members[number].name} has seen {len(found)}, such as '{found[0]}'"
+        example = next(iter(leaks))
+        first_leak = first_leak or f"{member.name} has seen {len(leaks)}, such as '{example}'"
     raise LeakError(
         f"{path}: no member may start fold {fold}, since each has seen cases that it holds out "
-        f"({leak}); give a bundle of the same folds by --start, or the same folds by split.path"
+        f"({first_leak}); give a bundle of the same folds by --start, or the same folds by "
+        "split.path"
     )

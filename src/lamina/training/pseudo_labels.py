@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from lamina import files
+from lamina.bundle import KnownCase, SeenCases, leak_lines
 from lamina.data.case import Case
 from lamina.data.catalogs import CsvRle, Folder
+from lamina.data.problems import listed
 from lamina.data.readers import Dicom
 from lamina.data.samplers.mixed import rounded
 from lamina.data.targets.pseudo_labels import INDEX, MadeLabels
-from lamina.errors import DataError, RecipeError
+from lamina.errors import DataError, LeakError, RecipeError
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
 from lamina.training.dataset import Opened
@@ -145,10 +147,33 @@ def open_labels(
         )
     made.refuse_own({one: id for id, case in known.items() for one in case["sha256"]})
     for fold in folds:
-        held_out = [(one.id, known[one.id]["sha256"]) for one in opened.held_out(fold)]
-        made.check(fold, held_out)
+        refuse_leaks(made, fold, {one.id: known[one.id]["sha256"] for one in opened.held_out(fold)})
     data = recipe.data
     return Labels(made, wanted, data.dicom if isinstance(data, CsvRle | Folder) else None)
+
+
+def refuse_leaks(made: MadeLabels, fold: int, held_out: Mapping[str, Sequence[str]]) -> None:
+    """Refuse labels that the held-out cases of a fold helped to make.
+
+    Args:
+        made: The labels.
+        fold: Its number.
+        held_out: Digests of the files of each case that validates the fold, by id.
+
+    Raises:
+        DataError: there are no labels for the fold.
+        LeakError: makers of its set had trained on a held-out case, known by its id or by the
+            content of its files; such cases are listed.
+    """
+    seen = {id: KnownCase(sha256=sha256, fold=-1) for id, sha256 in made.seen(fold).items()}
+    leaks = SeenCases(seen).leaks(fold, held_out, or_id=True)
+    if leaks:
+        headline = (
+            f"{made.folder}: the labels for fold {fold} were made by members that had trained on "
+            f"{len(leaks)} of the cases the fold holds out; make labels with a run of the same "
+            "folds, or train with the folds of that run (split.path: folds.csv)"
+        )
+        raise LeakError(listed(headline, leak_lines(leaks)))
 
 
 def record_labels(out: Path, labels: Labels) -> None:

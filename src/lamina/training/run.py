@@ -34,6 +34,7 @@ from lamina.training.stage.context import Job
 from lamina.training.stage.loader import default_workers
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.trackers import tracker
+from lamina.training.weights_file import check_weights, record_weights, trained_files
 
 BUNDLE = "bundle"
 TUNED = "tune.json"
@@ -101,6 +102,9 @@ def train(
         record_labels(out, labels)
         begin = open_start(opened.recipe, start, opened, known, wanted)
         record_start(out, begin)
+        weights = trained_files(opened.recipe)
+        check_weights(weights, opened, known, wanted)
+        earlier = record_weights(out, opened.recipe, weights, known) | begin.known(known)
         opened = opened.prepared(out)
         keep_memory()
         torch.use_deterministic_algorithms(recipe.deterministic)
@@ -113,7 +117,7 @@ def train(
             )
             rows = [_one_fold(make(fold), fold, save_minutes) for fold in wanted]
         shutil.rmtree(out / UNPACKED, ignore_errors=True)
-        bundle = _bundle(opened, out, {**known, **labels.known(known), **begin.known(known)})
+        bundle = _bundle(opened, out, {**known, **labels.known(known), **earlier})
         _keep_tuned(out, bundle).save(out / BUNDLE)
         return {
             "run": str(out),

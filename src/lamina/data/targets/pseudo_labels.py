@@ -14,7 +14,7 @@ set had seen, so that a run with other folds is found out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,17 +121,14 @@ class MadeLabels:
             ) from error
         return cls(folder, index)
 
-    def check(self, fold: int, held_out: Sequence[tuple[str, Sequence[str]]]) -> None:
-        """Refuse labels that the held-out cases of a fold helped to make.
+    def seen(self, fold: int) -> dict[str, tuple[str, ...]]:
+        """Return the cases that makers of a fold's labels had trained on: their digests by id.
 
         Args:
             fold: Its number; its labels are the set ``fold<number>``.
-            held_out: Id and digests of each case that validates the fold.
 
         Raises:
             DataError: there are no labels for the fold.
-            LeakError: makers of its set had trained on a held-out case, known by its id or by the
-                content of its files; such cases are listed.
         """
         name = f"fold{fold}"
         if name not in self.index.sets:
@@ -139,25 +136,7 @@ class MadeLabels:
                 f"{self.folder}: has no labels for fold {fold}, only for "
                 f"{', '.join(self.index.sets)}; make them with a run of all folds"
             )
-        ids: dict[str, SeenCase] = {}
-        digests: dict[str, SeenCase] = {}
-        for case in self.index.seen:
-            if name in case.sets:
-                ids[case.id] = case
-                digests |= dict.fromkeys(case.sha256, case)
-        leaks = []
-        for id, found in held_out:
-            other = ids.get(id) or next((digests[one] for one in found if one in digests), None)
-            if other is not None:
-                leaks.append(id if other.id == id else f"{id} (there {other.id})")
-        if leaks:
-            more = [f"  and {len(leaks) - _LISTED} more"] if len(leaks) > _LISTED else []
-            raise LeakError(
-                f"{self.folder}: the labels for fold {fold} were made by members that had trained "
-                f"on {len(leaks)} of the cases the fold holds out; make labels with a run of the "
-                "same folds, or train with the folds of that run (split.path: folds.csv)\n"
-                + "\n".join([f"  {one}" for one in leaks[:_LISTED]] + more)
-            )
+        return {case.id: case.sha256 for case in self.index.seen if name in case.sets}
 
     def refuse_own(self, known: Mapping[str, str]) -> None:
         """Refuse images that have a label of their own in a run.

@@ -26,7 +26,8 @@ class Network(Spec):
     """In a restore task: answers as they come, or their sigmoid, within 0..1."""
 
     weights: str = "none"
-    """Starting weights: none, or the path of a safetensors file of the whole network."""
+    """Starting weights: none, or the path of a safetensors file of the whole network. A
+    member of a bundle or a checkpoint of a run is refused for folds that hold out what it saw."""
 
     @model_validator(mode="after")
     def _noise_has_both_signs(self) -> Self:
@@ -45,6 +46,10 @@ class Network(Spec):
     def untrained(self) -> Self:
         """Return the network without starting weights, for weights that come from elsewhere."""
         return self.model_copy(update={"weights": "none"})
+
+    def weight_files(self) -> tuple[str, ...]:
+        """Return the paths of the files that starting weights are read from."""
+        return () if self.weights in ("none", "imagenet") else (self.weights,)
 
     def build(self, inputs: int, outputs: int) -> nn.Module:
         """Return the network with its starting weights, from torch's current random state.

@@ -22,7 +22,8 @@ class Encoded(Network):
 
     weights: str = "none"
     """Starting weights: none; imagenet, for the encoder; or the path of a safetensors file, for
-    the encoder or the whole network."""
+    the encoder or the whole network. A member of a bundle or a checkpoint of a run is refused for
+    folds that hold out what it saw."""
 
     stem: Stem = "sum"
     """How starting weights for red, green, blue serve another number of channels."""

@@ -89,6 +89,10 @@ class SliceFusion(Network):  # INK-16: six windows of 3 slices, one 1x1 convolut
         update = {"weights": "none", "network": self.network.untrained()}
         return self.model_copy(update=update)
 
+    def weight_files(self) -> tuple[str, ...]:
+        """Return the files of the fusion and of the network in it."""
+        return super().weight_files() + self.network.weight_files()
+
     def windows(self, inputs: int) -> int:
         """Return how many windows there are of ``inputs`` slices.
 
