@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import Annotated, Any, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
 
@@ -48,3 +48,13 @@ def _added_later(model: type[Spec]) -> tuple[tuple[str, str], ...]:
         for name, field in model.model_fields.items()
         if any(isinstance(mark, AddedLater) for mark in field.metadata)
     )
+
+
+def kinds_of(union: Any) -> dict[str, type[Spec]]:
+    """Return the components of a family by their ``kind``, in order.
+
+    Args:
+        union: Such as ``AnyLoss``: an annotated union of specs, or of one alone.
+    """
+    inner = get_args(union)[0] if get_origin(union) is Annotated else union
+    return {one.model_fields["kind"].default: one for one in get_args(inner) or (inner,)}

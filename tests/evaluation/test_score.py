@@ -168,7 +168,7 @@ def test_background_of_exclusive_classes_is_no_defect(tmp_path: Path) -> None:
             "task.names=[ground,one]",
             "data.labels=null",
             "decide={kind: argmax}",
-            "metric={kind: dice, over: pooled, ignore_first: true}",
+            "metric={kind: dice, over: pooled}",
         ],
     )
     one = box(1, 2).astype(np.float32)
@@ -177,6 +177,10 @@ def test_background_of_exclusive_classes_is_no_defect(tmp_path: Path) -> None:
     found = score(pred, tmp_path)
     assert found["value"] == found["foreground_dice"] == pytest.approx(2 / 3)
     assert found["baseline_empty"] == 0
+    again = score(pred, tmp_path, metric=DiceScore(over="pooled"))
+    assert (again["value"], again["baseline_empty"]) == (found["value"], 0)
+    asked = score(pred, tmp_path, metric=DiceScore(over="pooled", ignore_first=False))
+    assert asked["baseline_empty"] > 0.4
     assert [one["name"] for one in found["classes"]] == ["one"]
 
 

@@ -4,16 +4,26 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from lamina.bundle import Bundle
+from lamina.data.targets.ground_truth import truth
 from lamina.errors import RecipeError
+from lamina.model.metrics import AnyMetric
 from lamina.prediction.folder.predictions import Predictions
+from lamina.recipe.recipe import Recipe
 from lamina.reporting.page import report
 from lamina.result.decisions import Threshold, Triplet
+from lamina.result.search.threshold import Tables
+from lamina.result.search.triplet.search import TripletTables
+from lamina.spec import kinds_of
+from lamina.training.dataset import open_data
 from lamina.training.ensembles.ensemble import ensemble
 from lamina.training.run import train
 from lamina.tuning.tune import table, tune
@@ -59,6 +69,101 @@ def test_the_kind_can_be_turned_back(run: Path) -> None:
     assert tune(run) == before  # the recipe's kind is threshold
     with pytest.raises(RecipeError, match="--decision is 'argmax'; it must be one of threshold"):
         tune(run, decision="argmax")
+
+
+def with_recipe(run: Path, **changes: Any) -> Recipe:
+    """Write other parts of the recipe into the bundle of a run; its answers stay."""
+    bundle = Bundle.load(run / "bundle")
+    values = bundle.recipe.model_dump(mode="json") | changes
+    recipe = Recipe.model_validate(values)
+    replace(bundle, index=bundle.index.model_copy(update={"recipe": recipe})).save(run / "bundle")
+    return recipe
+
+
+def judged(run: Path, recipe: Recipe) -> Iterator[tuple[Any, Any, int]]:
+    """Yield probabilities, truth and fold of every held-out case."""
+    opened = open_data(recipe, run.parent / "known")
+    for fold in opened.numbers:
+        predictions = Predictions.open(run / f"fold{fold}" / "oof")
+        for case in opened.held_out(fold):
+            yield predictions.prob(case.id), truth(case, recipe.task)[0], fold
+
+
+METRICS = [
+    {"kind": "dice"},
+    {"kind": "dice", "over": "image", "empty": "skip"},
+    {"kind": "f_beta", "over": "pooled", "empty": "zero"},
+    {"kind": "iou", "over": "foreground"},
+    {"kind": "precision"},
+    {"kind": "recall", "over": "pooled"},
+    {"kind": "tolerant_dice", "tolerance": 2, "over": "image"},
+]
+
+
+def test_every_kind_of_metric_is_tried_or_refused() -> None:
+    """Whoever adds a metric says in ``aim`` what tune does with it; here it is tried."""
+    refused = {"mse", "psnr", "ssim", "soft_dice"}
+    assert {str(one["kind"]) for one in METRICS} | refused == set(kinds_of(AnyMetric))
+
+
+@pytest.mark.parametrize("metric", METRICS, ids=lambda one: "-".join(map(str, one.values())))
+def test_what_is_told_is_the_metric_of_the_decision_found(
+    run: Path, trained: Path, metric: dict[str, Any]
+) -> None:
+    recipe = with_recipe(run, metric=metric)
+    found = tune(run)
+    decide = Bundle.load(run / "bundle").decision
+    cases = list(judged(trained, recipe))
+    score = recipe.metric
+    for name, masks in {
+        "tuned": [decide(prob) for prob, _, _ in cases],
+        "at_half": [prob > 0.5 for prob, _, _ in cases],
+        "baseline_empty": [prob > 1 for prob, _, _ in cases],
+    }.items():
+        tallies = [score.tally(m, t) for m, (_, t, _) in zip(masks, cases, strict=True)]
+        wanted = score.score(tallies)
+        assert found["scores"][name] == pytest.approx(wanted.value, abs=1e-12)
+        classes = [one["metric"][name] for one in found["classes"].values()]
+        assert classes == pytest.approx(list(wanted.classes), abs=1e-12)
+    first, *rest = table(found).splitlines()
+    assert first.startswith(f"{score.title}: {found['scores']['tuned']:.4f} tuned")
+    said = any("searched for Dice in its place" in line for line in rest)
+    assert said == (metric["kind"] in ("precision", "recall", "tolerant_dice"))
+
+
+def test_each_fold_is_judged_by_what_the_others_chose(run: Path, trained: Path) -> None:
+    recipe = with_recipe(run, metric={"kind": "recall"})
+    cases = list(judged(trained, recipe))
+    for word in ("threshold", "single", "triplet"):
+        found = tune(run, decision=word)
+        tallies = []
+        for prob, target, fold in cases:
+            alone: Tables | TripletTables = (
+                Tables(len(target)) if word != "triplet" else TripletTables(len(target))
+            )
+            for other, shown, one in cases:
+                if one != fold:
+                    alone.add(other, shown)
+            best = alone.best(recipe.metric.aim(len(target)))
+            decide = best.single() if word == "single" else best.decision()  # type: ignore[union-attr]
+            tallies.append(recipe.metric.tally(decide(prob), target))
+        assert found["scores"]["nested"] == pytest.approx(recipe.metric.score(tallies).value)
+
+
+@pytest.mark.parametrize("metric", ["mse", "psnr", "ssim", "soft_dice"])
+def test_a_metric_that_no_decision_changes_is_refused(run: Path, metric: str) -> None:
+    with_recipe(run, metric={"kind": metric})
+    with pytest.raises(RecipeError, match=r"no decision (to tune|changes)"):
+        tune(run)
+    assert not (run / "tune.json").exists()
+
+
+def test_a_decision_without_numbers_is_refused_and_stays(run: Path) -> None:
+    with_recipe(run, decide={"kind": "argmax"})
+    before = (run / "bundle" / "bundle.json").read_bytes()
+    with pytest.raises(RecipeError, match=r"decision argmax takes the most probable .* leave tune"):
+        tune(run)
+    assert (run / "bundle" / "bundle.json").read_bytes() == before
 
 
 def test_a_blend_is_the_weighted_sum_of_the_maps(trained: Path, tmp_path: Path) -> None:

@@ -19,8 +19,7 @@ from lamina.evaluation.score_table import table
 from lamina.evaluation.tallies import MaskTallies, ValueTallies
 from lamina.evaluation.tallies import Part as Tallied
 from lamina.geometry.region import Region
-from lamina.model.metrics import AnyMetric, RatioMetric
-from lamina.model.metrics.errors import ErrorMetric
+from lamina.model.metrics import AnyMetric
 from lamina.prediction.folder.predictions import Predictions
 from lamina.progress import Bar
 from lamina.task import Task
@@ -80,7 +79,7 @@ def score(
             f"{pred} and {truth}: no case is in both; predicted is such as "
             f"{_some(matched.prediction_only)}, the truth has {_some(matched.truth_only)}"
         )
-    chosen = metric or recipe.metric
+    chosen = (metric or recipe.metric).suited(task)
     tallies = _tallies(predictions, chosen)
     with Bar("scoring", len(matched.pairs)) as bar:
         for id, case in matched.pairs:
@@ -96,7 +95,7 @@ def score(
 def _tallies(predictions: Predictions, metric: AnyMetric) -> MaskTallies | ValueTallies:
     task = predictions.task
     values = task.kind == "restore"
-    if isinstance(metric, RatioMetric if values else ErrorMetric):
+    if not (metric.values if values else metric.masks):
         raise RecipeError(
             f"the metric {metric.kind} is for {'masks' if values else 'values'}, and task.kind is "
             f"{task.kind}; name another one by --metric"

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.data.targets.ground_truth import nothing
 from lamina.model.metrics import AnyMetric, CountMetric, DiceScore, Precision, Recall
 from lamina.model.metrics.counts import counts
 from lamina.result.search.histogram import CODES, VALUES, Counts, code_of, count
@@ -121,10 +122,8 @@ class MaskTallies:
     ) -> _Counted:
         tally = counts(masks, target, valid, ignore_first=self._task.exclusive)
         mine, metric = tally, self._metric
-        if not isinstance(metric, CountMetric) or metric.ignore_first != self._task.exclusive:
+        if not isinstance(metric, CountMetric) or bool(metric.ignore_first) != self._task.exclusive:
             mine = metric.tally(prob if metric.soft else masks, target, valid)
-        nothing = np.zeros_like(masks)
-        nothing[: self._first] = True
         foreground = prob[self._first :].max(axis=0)
         per_class = prob.reshape(len(prob), -1).max(axis=1)
         found = count(foreground, np.asarray(target[self._first :].any(axis=0)), valid)
@@ -134,7 +133,7 @@ class MaskTallies:
         return _Counted(
             tally,
             mine,
-            metric.tally(nothing, target, valid),
+            metric.tally(nothing(target, self._task), target, valid),
             np.append(per_class, foreground.max()).astype(np.float64),
             self._shown(found),
         )
@@ -153,7 +152,7 @@ class MaskTallies:
         """Return the scores over all cases as JSON values."""
         metric, exclusive = self._metric, self._task.exclusive
         found = metric.score([one.metric for one in self._cases])
-        nothing = metric.score([one.nothing for one in self._cases])
+        empty = metric.score([one.nothing for one in self._cases])
         pooled = DiceScore(over="pooled", ignore_first=exclusive).score(self._tallies)
         foreground = DiceScore(over="foreground", ignore_first=exclusive).score(self._tallies)
         best, threshold = self._best_foreground()
@@ -161,7 +160,7 @@ class MaskTallies:
         return {
             "metric": metric.title,
             "value": found.value,
-            "baseline_empty": nothing.value,
+            "baseline_empty": empty.value,
             "empty_rule": None if rule is None else _EMPTY_RULES[rule],
             "foreground_dice": (foreground.value if self._threshold is None else self._gated()),
             "foreground_threshold": self._threshold,

@@ -202,6 +202,13 @@ class Recipe(Spec):
         return self
 
     @model_validator(mode="after")
+    def _metrics_suit_the_task(self) -> Self:
+        # a metric may leave to the task whether its first class counts; here it is said
+        for name in ("monitor", "metric"):
+            object.__setattr__(self, name, getattr(self, name).suited(self.task))
+        return self
+
+    @model_validator(mode="after")
     def _smoothing_suits_task_and_losses(self) -> Self:
         if not self.label_smoothing:
             return self

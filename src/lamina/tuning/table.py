@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from lamina.aim import Aim
+from lamina.model.metrics import Score
 from lamina.recipe.recipe import Recipe
-from lamina.result.decisions import AnyDecision, Threshold, Triplet
+from lamina.result.decisions import Threshold, Triplet
 from lamina.result.search.result import Found
 from lamina.result.search.triplet.landscape import GIVE
 from lamina.result.search.triplet.result import TripletFound
@@ -20,30 +23,36 @@ RULES = {
 """How a triplet is chosen, in words."""
 
 
-def result_of(recipe: Recipe, decide: AnyDecision, found: Found | TripletFound) -> dict[str, Any]:
-    """Return JSON values: metric, decision, scores, and per class the numbers found."""
-    names = recipe.task.names or ()
-    decision = decide
-    if isinstance(found, TripletFound):
-        start = decide if isinstance(decide, Triplet) else None
-        decision = found.decision(start)
-    elif isinstance(decide, Threshold):
-        decision = found.decision(decide)
+def result_of(
+    recipe: Recipe,
+    decision: Threshold | Triplet,
+    found: Found | TripletFound,
+    told: Mapping[str, Score],
+) -> dict[str, Any]:
+    """Return JSON values: metric, decision, scores, and per class the numbers found.
+
+    Args:
+        recipe: Its metric and the names of its classes.
+        decision: The one found.
+        found: What the search tells; its scores are of what it aimed at.
+        told: The metric of the decision and of others, by ``figures``.
+    """
     more = _of_triplets(found) if isinstance(found, TripletFound) else _of_thresholds(found)
+    classes = {}
+    for k, one in enumerate(found.classes):
+        values = {name: score.classes[k] for name, score in told.items()}
+        classes[(recipe.task.names or ())[k]] = {**one.model_dump(mode="json"), "metric": values}
     return {
         "metric": recipe.metric.title,
         "decision": decision.model_dump(mode="json"),
         "scores": {
-            "tuned": found.score,
-            "nested": found.cross,
-            "at_half": found.default,
-            "baseline_empty": found.empty,
+            "tuned": told["tuned"].value,
+            "nested": told["nested"].value if "nested" in told else None,
+            "at_half": told["at_half"].value,
+            "baseline_empty": told["baseline_empty"].value,
             **more.pop("scores"),
         },
-        "classes": {
-            name: one.model_dump(mode="json")
-            for name, one in zip(names, found.classes, strict=True)
-        },
+        "classes": classes,
         **more,
         "aim": found.aim.model_dump(mode="json"),
     }
@@ -96,6 +105,9 @@ def table(result: dict[str, Any]) -> str:
     ]
     if scores["nested"] is not None:
         lines.append(f"each fold judged by numbers found on the others: {scores['nested']:.4f}")
+    if result["aim"]["instead"] is not None:
+        aim = Aim.model_validate(result["aim"])
+        lines.append(f"searched for {aim.label} in its place: {aim.instead}")
     more = _triplet_lines if result["decision"]["kind"] == "triplet" else _threshold_lines
     return "\n".join([*lines, *more(result)])
 
@@ -115,10 +127,14 @@ def _threshold_lines(result: dict[str, Any]) -> list[str]:
         auc = "-" if one["auc"] is None else f"{one['auc']:.3f}"
         lines.append(
             f"{name:20} {one['threshold']:9.4f} {one['min_area']:8d} "
-            f"{one['min_component']:8d} {one['score']:7.4f} "
-            f"{one['empty']:7.4f} {auc:>6}"
+            f"{one['min_component']:8d} {_number(one['metric']['tuned'])} "
+            f"{_number(one['metric']['baseline_empty'])} {auc:>6}"
         )
     return lines
+
+
+def _number(value: float | None) -> str:
+    return f"{'-':>7}" if value is None else f"{value:7.4f}"
 
 
 def _triplet_lines(result: dict[str, Any]) -> list[str]:

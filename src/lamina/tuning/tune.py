@@ -2,38 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from lamina import files
+from lamina.aim import Aim
 from lamina.bundle import Bundle
 from lamina.data.case import Case
 from lamina.data.targets.ground_truth import truth
 from lamina.errors import DataError, RecipeError
-from lamina.prediction.aims import aim_of
 from lamina.prediction.folder.predictions import HEADER, Predictions
 from lamina.progress import Bar
 from lamina.recipe.recipe import Recipe
-from lamina.result.decisions import AnyDecision, Threshold, Triplet
-from lamina.result.search.result import Aim, Found
+from lamina.result.decisions import Threshold, Triplet
+from lamina.result.search.result import Found
 from lamina.result.search.threshold import Tables
+from lamina.result.search.triplet.result import TripletFound
 from lamina.result.search.triplet.search import TripletTables
+from lamina.task import Task
 from lamina.training.dataset import open_data
 from lamina.training.out_of_fold import OUT_OF_FOLD
 from lamina.training.run import BUNDLE, TUNED
+from lamina.tuning.figures import Judged, figures
 from lamina.tuning.table import result_of, table
 
 __all__ = ["table", "tune"]
 
 SINGLE = "single"
-_KINDS: dict[str, AnyDecision] = {
-    "threshold": Threshold(),
-    SINGLE: Threshold(),
-    "triplet": Triplet(),
-}
+
+Held = tuple[Case, Predictions, int]
+"""A held-out case, the predictions that hold it, and its fold."""
 
 
 def tune(run: Path, *, data: Path | None = None, decision: str | None = None) -> dict[str, Any]:
@@ -44,6 +45,9 @@ def tune(run: Path, *, data: Path | None = None, decision: str | None = None) ->
     well, at 255 thresholds. Predicting nothing is one of the choices. Classes are searched one by
     one, before ``overlap`` tells them apart. Of triplets all thresholds of a grid and all areas
     are tried, and which one is taken follows ``decide.search.choice``.
+
+    What is searched for is said by the metric (``Metric.aim``); what is told is the metric itself
+    of the decisions found, in a second pass over the maps.
 
     Args:
         run: A run folder of ``lamina train``.
@@ -56,8 +60,8 @@ def tune(run: Path, *, data: Path | None = None, decision: str | None = None) ->
 
     Raises:
         DataError: no fold has finished, or the data changed since.
-        RecipeError: the recipe's decision has no numbers to tune, or the task or the metric does
-            not suit a triplet.
+        RecipeError: the recipe's decision has no numbers to tune, no decision changes its metric,
+            or the task or the metric does not suit a triplet.
     """
     if not (run / "data.json").is_file():
         raise DataError(f"{run}: no data.json; name a run folder that lamina train wrote")
@@ -69,39 +73,71 @@ def tune(run: Path, *, data: Path | None = None, decision: str | None = None) ->
     bundle = Bundle.load(run / BUNDLE)
     recipe = bundle.recipe
     decide = _wanted(recipe, decision)
-    aim = aim_of(recipe.metric, outputs=recipe.task.outputs)
+    aim = recipe.metric.aim(recipe.task.outputs)
     root = data or Path(files.read_json(run / "data.json")["root"])
-    tables = _tables(recipe, decide, aim)
-    for case, predictions, fold in _held_out(run, recipe, root):
-        target, valid = truth(case, recipe.task)
-        tables.add(predictions.prob(case.id), target, valid=valid, fold=fold)
-    if not len(tables):
+    cases = list(_held_out(run, recipe, root))
+    if not cases:
         raise DataError(f"{run}: no fold has out-of-fold predictions; finish `lamina train` first")
+    tables = _tables(recipe, decide, aim)
+    for prob, target, valid, fold in _read(cases, recipe.task, "out-of-fold cases"):
+        tables.add(prob, target, valid=valid, fold=fold)
     found = tables.best(aim)
-    result = result_of(recipe, decide, found)
-    if decision == SINGLE and isinstance(found, Found):
-        plain, result["scores"]["tuned"] = found.single()
-        result["decision"] = plain.model_dump(mode="json")
+    folds = sorted({fold for _, _, fold in cases})
+    chosen = _decided(found, decide, decision)
+    by_fold = {fold: _decided(found, decide, decision, fold) for fold in folds}
+    told = figures(
+        recipe.metric,
+        recipe.task,
+        chosen,
+        by_fold if len(folds) > 1 else {},
+        _read(cases, recipe.task, "scoring what was found"),
+    )
+    result = result_of(recipe, chosen, found, told)
     files.write_json(run / TUNED, result)
-    if isinstance(decide, Threshold | Triplet):
-        chosen = type(decide).model_validate(result["decision"])
-        bundle.with_decision(chosen, {"tune": result["scores"]}).save(run / BUNDLE)
+    bundle.with_decision(chosen, {"tune": result["scores"]}).save(run / BUNDLE)
     return result
 
 
-def _wanted(recipe: Recipe, name: str | None) -> AnyDecision:
+def _wanted(recipe: Recipe, name: str | None) -> Threshold | Triplet:
     """Return the recipe's decision, or one of another kind with its defaults."""
-    if name is None or name == recipe.decide.kind:
-        return recipe.decide
-    if name not in _KINDS:
-        raise RecipeError(f"--decision is '{name}'; it must be one of {', '.join(_KINDS)}")
-    return _KINDS[name]
+    if recipe.task.kind == "restore":
+        raise RecipeError("task.kind is 'restore', whose values are the result; leave tune out")
+    known: dict[str, Threshold | Triplet] = {
+        "threshold": Threshold(),
+        SINGLE: Threshold(),
+        "triplet": Triplet(),
+    }
+    own = recipe.decide
+    if name is None or name == own.kind:
+        if isinstance(own, Threshold | Triplet):
+            return own
+        raise RecipeError(
+            f"the recipe's decision {own.kind} {own.without_numbers}, and has no number to tune; "
+            "leave tune out, predict and score use it as it is"
+        )
+    if name not in known:
+        raise RecipeError(f"--decision is '{name}'; it must be one of {', '.join(known)}")
+    return known[name]
 
 
-def _tables(recipe: Recipe, decide: AnyDecision, aim: Aim) -> Tables | TripletTables:
+def _decided(
+    found: Found | TripletFound,
+    decide: Threshold | Triplet,
+    name: str | None,
+    fold: int | None = None,
+) -> Threshold | Triplet:
+    """Return the decision with the numbers found; ``fold``: without the cases of that fold."""
+    if isinstance(found, TripletFound):
+        return found.decision(decide if isinstance(decide, Triplet) else None, fold)
+    if name == SINGLE:
+        return found.single(fold)
+    return found.decision(decide if isinstance(decide, Threshold) else None, fold)
+
+
+def _tables(recipe: Recipe, decide: Threshold | Triplet, aim: Aim) -> Tables | TripletTables:
     task = recipe.task
-    if not isinstance(decide, Triplet):
-        parts = isinstance(decide, Threshold) and bool(np.any(np.asarray(decide.min_component)))
+    if isinstance(decide, Threshold):
+        parts = bool(np.any(np.asarray(decide.min_component)))
         return Tables(task.outputs, exclusive=task.exclusive, parts=parts)
     if task.exclusive:
         raise RecipeError(
@@ -116,20 +152,26 @@ def _tables(recipe: Recipe, decide: AnyDecision, aim: Aim) -> Tables | TripletTa
     return TripletTables(task.outputs, decide)
 
 
-def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[tuple[Case, Predictions, int]]:
+def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[Held]:
     opened = open_data(recipe, root)
-    with Bar("out-of-fold cases", len(opened.cases)) as bar:
-        for fold in opened.numbers:
-            folder = run / f"fold{fold}" / OUT_OF_FOLD
-            if not (folder / HEADER).is_file():
-                continue
-            predictions = Predictions.open(folder)
-            done = set(predictions.ids)
-            for case in recipe.asked(opened.held_out(fold)):
-                if case.id not in done:
-                    raise DataError(
-                        f"{folder}: no prediction of case {case.id}; finish `lamina train`, or "
-                        "give the data it trained on by --data"
-                    )
-                yield case, predictions, fold
-                bar.advance()
+    for fold in opened.numbers:
+        folder = run / f"fold{fold}" / OUT_OF_FOLD
+        if not (folder / HEADER).is_file():
+            continue
+        predictions = Predictions.open(folder)
+        done = set(predictions.ids)
+        for case in recipe.asked(opened.held_out(fold)):
+            if case.id not in done:
+                raise DataError(
+                    f"{folder}: no prediction of case {case.id}; finish `lamina train`, or "
+                    "give the data it trained on by --data"
+                )
+            yield case, predictions, fold
+
+
+def _read(cases: Sequence[Held], task: Task, what: str) -> Iterator[Judged]:
+    with Bar(what, len(cases)) as bar:
+        for case, predictions, fold in cases:
+            target, valid = truth(case, task)
+            yield predictions.prob(case.id), target, valid, fold
+            bar.advance()

@@ -67,3 +67,14 @@ def test_slabs_add_up_to_their_volume() -> None:
     assert metric.adds_up
     parts = [metric.tally(prob[:, at], truth[:, at]) for at in (slice(0, 2), slice(2, 5))]
     np.testing.assert_allclose(sum(parts), metric.tally(prob, truth))
+
+
+def test_the_first_class_is_left_out_where_asked_for() -> None:
+    rng = np.random.default_rng(3)
+    tallies = [
+        SoftDice().tally(rng.random((3, 6, 6)), rng.random((3, 6, 6)) < 0.4) for _ in range(4)
+    ]
+    every, without = SoftDice().score(tallies), SoftDice(ignore_first=True).score(tallies)
+    assert without.classes == (None, *every.classes[1:])
+    assert without.value == pytest.approx(SoftDice().score([one[1:] for one in tallies]).value)
+    assert "ignore_first" not in SoftDice().model_dump()

@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from lamina.aim import Aim
 from lamina.model.metrics import FBeta
-from lamina.prediction.aims import aim_of
 from lamina.result.decisions import Threshold
 from lamina.result.search.pooled_fbeta import best_threshold
-from lamina.result.search.result import Aim
 from lamina.result.search.threshold import Tables
 
 Maps = list[tuple[NDArray[np.float16], NDArray[np.bool_]]]
@@ -214,7 +213,7 @@ def test_the_threshold_for_f_beta_is_exact_inside_the_mask(
     """INK-24: F-beta of all pixels inside the mask pooled, at every value of a float16 map."""
     rng = np.random.default_rng(seed)
     metric = FBeta(beta=beta, over="pooled")
-    aim = aim_of(metric, outputs=1)
+    aim = metric.aim(1)
     tables, pixels = Tables(1), []
     for _ in range(count):
         prob = rng.random((1, 6, 7)).astype(np.float16)

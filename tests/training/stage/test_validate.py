@@ -69,6 +69,22 @@ def test_the_best_of_several_decisions_counts_and_each_is_noted(
     assert len({round(float(one), 6) for one in wanted}) == len(levels)
 
 
+def test_background_that_is_everywhere_is_no_score(tmp_path: Path) -> None:
+    """An answer of nothing but background scores 0 where there is something, not nearly 1."""
+    task = Task(kind="multiclass", names=("ground", "a", "b"))
+    options = "task={kind: multiclass, names: [ground, a, b]}"
+    ids = np.zeros((1, 10, 10), np.uint8)
+    ids[0, 0, :4] = 1, 1, 2, 2
+    prob = np.zeros((3, 10, 10), np.float32)
+    prob[0] = 1
+    case = Case("a", "a", ArrayVolume(np.zeros((1, 10, 10), np.uint8)), ArrayVolume(ids))
+    for asked, wanted in (("null", 0.0), ("false", 2 * 96 / 196 / 3)):
+        monitor = f"monitor={{kind: dice, over: pooled, ignore_first: {asked}}}"
+        trial = Trial(tiny(tmp_path, options, monitor), task)
+        trial.add(case, prob)
+        assert trial.result().value == pytest.approx(wanted)
+
+
 def test_a_held_out_volume_is_one_case_whatever_axes_it_is_cut_across(tmp_path: Path) -> None:
     """The fault competition's score (section 6): 3-D Dice of each volume, then their mean."""
     task = Task(kind="multiclass", names=("rock", "fault"))

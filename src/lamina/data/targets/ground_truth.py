@@ -34,3 +34,13 @@ def truth(case: Case, task: Task) -> tuple[NDArray[Any], NDArray[np.bool_] | Non
         ids = np.arange(task.outputs).reshape(-1, *([1] * (stored.ndim - 1)))
         return stored == ids, valid
     return stored != 0, valid
+
+
+def nothing(target: NDArray[np.bool_], task: Task) -> NDArray[np.bool_]:
+    """Return the masks (K, *S) of an answer without any object, as large as ``target``.
+
+    All are empty; where classes exclude each other every pixel is background, the first class.
+    """
+    masks = np.zeros(target.shape, np.bool_)
+    masks[: int(task.exclusive)] = True
+    return masks

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.aim import Aim
 from lamina.spec import Spec
+from lamina.task import Task
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,14 @@ class Score:
     classes: tuple[float | None, ...]
 
 
-class Metric(Spec):
+class Metric(Spec, ABC):
     """A score gathered case by case: a small tally per case, never the predictions."""
+
+    masks: ClassVar[bool] = True
+    """Whether masks (or, where ``soft``, their probabilities) can be judged."""
+
+    values: ClassVar[bool] = True
+    """Whether the values of a restore task can be judged."""
 
     soft: ClassVar[bool] = False
     """Whether probabilities are judged as they are, in place of decided masks."""
@@ -33,6 +42,7 @@ class Metric(Spec):
     adds_up: ClassVar[bool] = False
     """Whether tallies of the slabs of a volume, cut along its first axis, add up to its own."""
 
+    @abstractmethod
     def tally(
         self,
         answer: NDArray[Any],
@@ -46,15 +56,30 @@ class Metric(Spec):
             target: (K, *S) bool masks (one-hot where classes exclude each other), or values.
             valid: (*S) True where a pixel counts; None: all count.
         """
-        raise NotImplementedError
 
+    @abstractmethod
     def score(self, tallies: Iterable[NDArray[np.float64]]) -> Score:
         """Return the score over all cases.
 
         Raises:
             ValueError: there are no tallies.
         """
-        raise NotImplementedError
+
+    @abstractmethod
+    def aim(self, outputs: int) -> Aim:
+        """Return what ``lamina tune`` searches for, so that the metric is as high as it can be.
+
+        Args:
+            outputs: Number of classes; with one, any class is that class.
+
+        Raises:
+            RecipeError: no decision changes the metric; the message says why.
+        """
+
+    def suited(self, task: Task) -> Self:
+        """Return the metric with what it leaves to the task filled in; others as they are."""
+        del task
+        return self
 
     @property
     def higher_is_better(self) -> bool:
@@ -62,6 +87,6 @@ class Metric(Spec):
         return True
 
     @property
+    @abstractmethod
     def title(self) -> str:
         """One line for tables: the name with scope and empty rule stated."""
-        raise NotImplementedError

@@ -92,7 +92,7 @@ class CountMetric(RatioMetric):
         valid: NDArray[np.bool_] | None = None,
     ) -> NDArray[np.float64]:
         """Return ``counts`` of the case, (K + 1, 3)."""
-        return counts(answer, target, valid, ignore_first=self.ignore_first)
+        return counts(answer, target, valid, ignore_first=bool(self.ignore_first))
 
 
 def divide(above: NDArray[np.float64], below: NDArray[np.float64]) -> NDArray[np.float64]:

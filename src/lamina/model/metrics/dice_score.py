@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.aim import Aim
 from lamina.model.metrics.counts import CountMetric, divide
 
 
@@ -24,3 +25,7 @@ class DiceScore(CountMetric):
     def ratio(self, tally: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return Dice of (..., 3) counts."""
         return divide(2 * tally[..., 0], tally[..., 1] + tally[..., 2])
+
+    def aim(self, outputs: int) -> Aim:
+        """Return Dice."""
+        return self.searched(outputs)

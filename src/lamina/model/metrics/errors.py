@@ -5,12 +5,15 @@ A tally is (C, 2) float64: the sum of squared errors and the number of pixels, p
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.aim import Aim
+from lamina.errors import RecipeError
 from lamina.model.metrics.base import Metric, Score
 
 _ROWS = 1 << 22  # values squared at a time, so that a volume needs no float64 copy of itself
@@ -54,13 +57,14 @@ class ErrorMetric(Metric):
     """Name in tables."""
 
     adds_up: ClassVar[bool] = True
+    masks: ClassVar[bool] = False
 
     over: Literal["image", "pooled"] = "image"
     """One value per image and channel, then the mean; or all images of a channel pooled."""
 
+    @abstractmethod
     def of(self, mse: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return the value for each mean squared error; NaN stays NaN."""
-        raise NotImplementedError
 
     def tally(
         self,
@@ -94,3 +98,14 @@ class ErrorMetric(Metric):
         """Name and scope."""
         scope = "per image and channel" if self.over == "image" else "all images pooled"
         return f"{self.label} {scope}"
+
+    def aim(self, outputs: int) -> Aim:
+        """Refuse: values are compared as they are.
+
+        Raises:
+            RecipeError: always.
+        """
+        raise RecipeError(
+            f"the recipe's metric is {self.label}, which compares values; there is no decision to "
+            "tune"
+        )

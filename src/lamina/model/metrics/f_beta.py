@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from lamina.aim import Aim
 from lamina.model.metrics.counts import CountMetric, divide
 
 
@@ -27,6 +28,11 @@ class FBeta(CountMetric):
         """Return F-beta of (..., 3) counts."""
         square = self.beta**2
         return divide((1 + square) * tally[..., 0], square * tally[..., 2] + tally[..., 1])
+
+    def aim(self, outputs: int) -> Aim:
+        """Return F-beta."""
+        wrong = 1 / (1 + self.beta**2)
+        return self.searched(outputs, wrong, 1 - wrong)
 
     @property
     def title(self) -> str:

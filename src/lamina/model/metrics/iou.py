@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.aim import Aim
 from lamina.model.metrics.counts import CountMetric, divide
 
 
@@ -20,3 +21,7 @@ class Iou(CountMetric):
         """Return IoU of (..., 3) counts."""
         both = tally[..., 0]
         return divide(both, tally[..., 1] + tally[..., 2] - both)
+
+    def aim(self, outputs: int) -> Aim:
+        """Return intersection over union."""
+        return self.searched(outputs, 1.0, 1.0)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Iterable
-from typing import ClassVar, Literal
+from typing import ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.aim import Aim
 from lamina.model.metrics.base import Metric, Score
+from lamina.task import Task
 
 _FILL = {"one": 1.0, "zero": 0.0, "skip": np.nan}
 _UNITS = {
@@ -16,6 +19,12 @@ _UNITS = {
     "image_class": "per image and class",
     "pooled": "per class, all images pooled",
     "foreground": "any class, all images pooled",
+}
+_SEARCHED = {
+    "image_class": "case",
+    "image": "case_foreground",
+    "pooled": "class",
+    "foreground": "foreground",
 }
 
 
@@ -35,6 +44,7 @@ class RatioMetric(Metric):
     """When the ratio is 0/0, in words."""
 
     adds_up: ClassVar[bool] = True
+    values: ClassVar[bool] = False
 
     over: Literal["image", "image_class", "pooled", "foreground"] = "image_class"
     """What one ratio is taken over: an image with any class; an image and class; a class with
@@ -43,12 +53,47 @@ class RatioMetric(Metric):
     empty: Literal["one", "zero", "skip"] = "one"
     """Value where the ratio is 0/0; skip leaves the unit out of the mean."""
 
-    ignore_first: bool = False
-    """Leave out class 0, the background where classes exclude each other."""
+    ignore_first: bool | None = None
+    """Leave out class 0; null: where classes exclude each other, whose first is the background."""
 
+    def suited(self, task: Task) -> Self:
+        """Return the metric with ``ignore_first`` true or false."""
+        if self.ignore_first is not None:
+            return self
+        return self.model_copy(update={"ignore_first": task.exclusive})
+
+    def searched(
+        self,
+        outputs: int,
+        false_positive: float = 0.5,
+        false_negative: float = 0.5,
+        *,
+        instead: str | None = None,
+    ) -> Aim:
+        """Return an aim with the metric's scope and its rule for nothing against nothing.
+
+        Args:
+            outputs: As for ``aim``.
+            false_positive: Weight of pixels predicted and not true.
+            false_negative: Weight of pixels true and not predicted.
+            instead: Why the aim is not the metric itself.
+        """
+        over = _SEARCHED[self.over]
+        if outputs == 1:
+            over = {"case_foreground": "case", "foreground": "class"}.get(over, over)
+        return Aim.model_validate(
+            {
+                "over": over,
+                "false_positive": false_positive,
+                "false_negative": false_negative,
+                "empty": self.empty,
+                "instead": instead,
+            }
+        )
+
+    @abstractmethod
     def ratio(self, tally: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return (...) ratios of (..., N) counts; NaN where a ratio is 0/0."""
-        raise NotImplementedError
 
     def score(self, tallies: Iterable[NDArray[np.float64]]) -> Score:
         """Return the value over ``over``; classes are scored in the same scope, one by one.
@@ -64,7 +109,7 @@ class RatioMetric(Metric):
             tally = tally.sum(axis=0, keepdims=True)
         ratio = self.ratio(tally)
         ratio[np.isnan(ratio)] = _FILL[self.empty]
-        first = int(self.ignore_first)
+        first = int(bool(self.ignore_first))
         one = self.over in ("image", "foreground")
         units = ratio[:, -1:] if one else ratio[:, first:-1]
         classes = [None if k < first else _mean(ratio[:, k]) for k in range(ratio.shape[1] - 1)]

@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.aim import Aim
 from lamina.model.metrics.counts import CountMetric, divide
 
 
@@ -20,3 +21,9 @@ class Recall(CountMetric):  # STEEL-13: 1 when undefined
     def ratio(self, tally: NDArray[np.float64]) -> NDArray[np.float64]:
         """Return recall of (..., 3) counts."""
         return divide(tally[..., 0], tally[..., 2])
+
+    def aim(self, outputs: int) -> Aim:
+        """Return Dice, since recall alone is highest for an absurd mask."""
+        return self.searched(
+            outputs, instead="recall alone is highest where everything is predicted"
+        )

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.aim import Aim
+from lamina.errors import RecipeError
 from lamina.model.metrics.base import Metric, Score
+from lamina.spec import ADDED_LATER
 
 _ROWS = 1 << 22  # values multiplied at a time, so that a volume needs no float64 copy of itself
 
@@ -25,9 +28,13 @@ class SoftDice(Metric):  # FAULT-8, FAULT-10
     kind: Literal["soft_dice"] = "soft_dice"
     soft: ClassVar[bool] = True
     adds_up: ClassVar[bool] = True
+    values: ClassVar[bool] = False
 
     over: Literal["image", "pooled"] = "pooled"
     """One value per image (or volume) and class, then the mean; or all images of a class pooled."""
+
+    ignore_first: Annotated[bool, ADDED_LATER] = False
+    """Leave out class 0; false counts it, as the loss does that the score stands for."""
 
     def tally(
         self,
@@ -68,13 +75,27 @@ class SoftDice(Metric):  # FAULT-8, FAULT-10
             tally = tally.sum(axis=0, keepdims=True)
         below = np.maximum(tally[..., 1] + tally[..., 2], 1e-7)
         values = np.where(tally[..., 2] > 0, 2 * tally[..., 0] / below, 1.0)
-        return Score(float(values.mean()), tuple(float(one) for one in values.mean(axis=0)))
+        first = int(self.ignore_first)
+        classes = tuple(float(one) for one in values.mean(axis=0)[first:])
+        return Score(float(values[:, first:].mean()), (None,) * first + classes)
+
+    def aim(self, outputs: int) -> Aim:
+        """Refuse: probabilities are judged as they are.
+
+        Raises:
+            RecipeError: always.
+        """
+        raise RecipeError(
+            "the recipe's metric is soft Dice, which judges probabilities, and no decision changes "
+            "them; run the same `lamina train` with -s 'metric={kind: dice}' --accept-changes first"
+        )
 
     @property
     def title(self) -> str:
         """Name, scope and rule."""
         scope = "per image and class" if self.over == "image" else "per class, all images pooled"
-        return f"soft Dice {scope}; absent classes = 1"
+        without = ", without class 0" if self.ignore_first else ""
+        return f"soft Dice {scope}{without}; absent classes = 1"
 
 
 def _sums(prob: NDArray[Any], truth: NDArray[Any]) -> tuple[float, float, float]:

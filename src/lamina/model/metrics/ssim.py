@@ -9,6 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from lamina.aim import Aim
+from lamina.errors import RecipeError
 from lamina.geometry.similarity import similarity
 from lamina.model.metrics.base import Metric, Score
 
@@ -80,6 +82,16 @@ class Ssim(Metric):
         values = np.divide(total, count, out=np.full(total.shape, np.nan), where=count > 0)
         classes = tuple(self._mean(channel) for channel in values)
         return Score(self._mean(values.ravel()) or 0.0, classes)
+
+    def aim(self, outputs: int) -> Aim:
+        """Refuse: values are compared as they are.
+
+        Raises:
+            RecipeError: always.
+        """
+        raise RecipeError(
+            "the recipe's metric is SSIM, which compares values; there is no decision to tune"
+        )
 
     def _parts(self, shape: tuple[int, ...]) -> list[Any]:
         if len(shape) == 2 or not self.slices:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from lamina.aim import Aim
 from lamina.model.metrics.counts import check_masks, divide
 from lamina.model.metrics.ratios import RatioMetric
 
@@ -43,8 +44,8 @@ class TolerantDice(RatioMetric):
             ValueError: shapes differ.
             RecipeError: ``ignore_first`` leaves no class.
         """
-        check_masks(answer, target, valid, ignore_first=self.ignore_first)
-        first = int(self.ignore_first)
+        check_masks(answer, target, valid, ignore_first=bool(self.ignore_first))
+        first = int(bool(self.ignore_first))
         mine, true = answer.astype(bool, copy=False), target.astype(bool, copy=False)
         rows = np.zeros((len(mine) + 1, 4))
         for k in range(first, len(mine)):
@@ -62,6 +63,13 @@ class TolerantDice(RatioMetric):
         recall = np.nan_to_num(divide(tally[..., 2], tally[..., 3]))
         found = np.nan_to_num(divide(2 * precision * recall, precision + recall))
         return np.where(tally[..., 1] + tally[..., 3] > 0, found, np.nan)
+
+    def aim(self, outputs: int) -> Aim:
+        """Return Dice without a tolerance: a search cannot measure distances anew each time."""
+        why = None
+        if self.tolerance >= 1:
+            why = "the search counts pixels one by one and measures no distances"
+        return self.searched(outputs, instead=why)
 
     @property
     def title(self) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ class Argmax(Decision):  # FAULT-14
     """The most probable class of each pixel; at a tie the lowest, so background wins."""
 
     kind: Literal["argmax"] = "argmax"
+    without_numbers: ClassVar[str | None] = "takes the most probable class of each pixel"
 
     def __call__(self, prob: NDArray[Any]) -> NDArray[np.bool_]:
         """Return (K, *S) masks of which exactly one is True at every pixel."""

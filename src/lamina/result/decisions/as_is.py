@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,7 @@ class AsIs(Decision):
     """Nothing is decided: values stay values. Its masks are where a value is above zero."""
 
     kind: Literal["as_is"] = "as_is"
+    without_numbers: ClassVar[str | None] = "leaves values as they are"
 
     store: Literal["float32", "uint8"] = "float32"
     """Values in files of what is restored: in stored units as far as they are known; or 255 times

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,9 +14,13 @@ from lamina.spec import Spec
 T = TypeVar("T", int, float)
 
 
-class Decision(Spec):
+class Decision(Spec, ABC):
     """The rule that turns probabilities into masks."""
 
+    without_numbers: ClassVar[str | None] = None
+    """What is decided by, where there is no number that a search could set; None: there is."""
+
+    @abstractmethod
     def __call__(self, prob: NDArray[Any]) -> NDArray[np.bool_]:
         """Return the masks of one whole case.
 
@@ -25,7 +30,6 @@ class Decision(Spec):
         Returns:
             (K, *S): True where the class is decided on.
         """
-        raise NotImplementedError
 
     @property
     def pixelwise(self) -> bool:

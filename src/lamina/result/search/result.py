@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from pydantic import Field
 
+from lamina.aim import Aim
 from lamina.result.decisions import Threshold
 from lamina.result.search.image_gate import Gate
 from lamina.spec import Spec
@@ -20,37 +20,6 @@ class Choice(NamedTuple):
     min_component: int = 0
 
 
-class Aim(Spec):
-    """What is searched for: the mean or the pooled value of hits / (hits + misses weighted).
-
-    The value is tp / (tp + a fp + b fn) (Tversky 1977): Dice and F1 have a = b = 1/2, F-beta
-    a = 1 / (1 + beta^2) and b = 1 - a, intersection over union a = b = 1.
-    """
-
-    over: Literal["case", "class", "case_foreground", "foreground"] = "case"
-    """case: mean over cases, class by class; class: all cases pooled, class by class;
-    case_foreground and foreground: the same where any class counts, with one threshold for all."""
-
-    false_positive: float = Field(default=0.5, ge=0)
-    """Weight a of pixels predicted and not true."""
-
-    false_negative: float = Field(default=0.5, ge=0)
-    """Weight b of pixels true and not predicted."""
-
-    empty: Literal["one", "zero", "skip"] = "one"
-    """The value where neither prediction nor truth has a pixel; skip: such cases do not count."""
-
-    @property
-    def by_case(self) -> bool:
-        """Whether the value is a mean over cases."""
-        return self.over in ("case", "case_foreground")
-
-    @property
-    def any_class(self) -> bool:
-        """Whether any class counts."""
-        return self.over in ("case_foreground", "foreground")
-
-
 class Curve(Spec):
     """The score at thresholds from 0 to 1."""
 
@@ -62,6 +31,25 @@ class Curve(Spec):
 
     plain: tuple[float, ...]
     """Score without a minimum area."""
+
+
+class FoldNumbers(Spec):
+    """What one class of a fold is decided by: numbers chosen on the cases of all other folds."""
+
+    fold: int
+    """The fold that had no part in the choice."""
+
+    threshold: float
+    """As in ``ClassFound``."""
+
+    min_area: int
+    """As in ``ClassFound``."""
+
+    min_component: int = 0
+    """As in ``ClassFound``."""
+
+    single: float
+    """The best threshold without an area."""
 
 
 class ClassFound(Spec):
@@ -88,6 +76,9 @@ class ClassFound(Spec):
     cross: float | None
     """The aim when each fold is judged with the numbers chosen on the others; None: one fold."""
 
+    folds: tuple[FoldNumbers, ...] = ()
+    """Numbers for each fold, chosen on the others; none: there is one fold."""
+
     auc: float | None
     """How well the highest probability tells cases with the class from cases without."""
 
@@ -99,6 +90,15 @@ class ClassFound(Spec):
 
     curve: Curve
     """The aim over thresholds, for the report."""
+
+    def without(self, fold: int | None) -> ClassFound | FoldNumbers:
+        """Return the numbers chosen without a fold; None: those chosen on all cases."""
+        return self if fold is None else next(one for one in self.folds if one.fold == fold)
+
+    @property
+    def single(self) -> float:
+        """The best threshold without an area, of those of ``curve``."""
+        return self.curve.threshold[int(np.argmax(self.curve.plain))]
 
 
 class Found(Spec):
@@ -133,30 +133,36 @@ class Found(Spec):
     cross: float | None
     """The same when each fold is judged with the numbers chosen on the others."""
 
-    def single(self) -> tuple[Threshold, float]:
-        """Return the best threshold of each class alone, without any area, and its mean score.
+    def single(self, fold: int | None = None) -> Threshold:
+        """Return the best threshold of each class alone, of those of ``curve``, without any area.
 
-        Thresholds are those of ``curve``.
+        Args:
+            fold: As for ``decision``.
         """
-        peaks = [int(np.argmax(one.curve.plain)) for one in self.classes]
-        chosen = [one.curve.threshold[at] for one, at in zip(self.classes, peaks, strict=True)]
-        scores = [one.curve.plain[at] for one, at in zip(self.classes, peaks, strict=True)]
-        return Threshold(threshold=tuple(chosen)), float(np.mean(scores))
+        return Threshold(threshold=tuple(one.without(fold).single for one in self.classes))
 
-    def decision(self, start: Threshold | None = None) -> Threshold:
-        """Return the decision with these numbers; what was not searched is as in ``start``."""
+    def decision(self, start: Threshold | None = None, fold: int | None = None) -> Threshold:
+        """Return the decision with these numbers; what was not searched is as in ``start``.
+
+        Args:
+            start: The recipe's decision.
+            fold: With the masks of this fold's held-out cases, by numbers chosen on the other
+                folds; None: by those chosen on all cases.
+        """
         start = start or Threshold()
         if self.aim.any_class:
-            return start.model_copy(update={"threshold": self.foreground.threshold, "min_area": 0})
+            threshold = self.foreground.without(fold).threshold
+            return start.model_copy(update={"threshold": threshold, "min_area": 0})
+        classes = [one.without(fold) for one in self.classes]
         changes: dict[str, object] = {
-            "threshold": tuple(one.threshold for one in self.classes),
-            "min_area": tuple(one.min_area for one in self.classes),
+            "threshold": tuple(one.threshold for one in classes),
+            "min_area": tuple(one.min_area for one in classes),
         }
-        if len(self.classes) > 1:
+        if fold is None and len(self.classes) > 1:
             changes["foreground"] = self.foreground.threshold
             if self.gate is not None and self.gate.score > self.foreground.score:
                 changes["foreground"] = self.gate.threshold
                 changes["foreground_area"] = self.gate.min_area
         if self.parts:
-            changes["min_component"] = tuple(one.min_component for one in self.classes)
+            changes["min_component"] = tuple(one.min_component for one in classes)
         return start.model_copy(update=changes)

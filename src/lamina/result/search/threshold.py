@@ -15,13 +15,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.aim import Aim
 from lamina.result.search.components.threshold import PartColumn
 from lamina.result.search.components.tree import Parts, find_parts
 from lamina.result.search.histogram import CODES, VALUES, Counts, code_of, count
 from lamina.result.search.image_auc import auc
 from lamina.result.search.image_gate import Gates
 from lamina.result.search.min_area import part, scan
-from lamina.result.search.result import Aim, Choice, ClassFound, Curve, Found
+from lamina.result.search.result import Choice, ClassFound, Curve, FoldNumbers, Found
 
 _EMPTY = {"one": (1.0, 1.0), "zero": (0.0, 1.0), "skip": (0.0, 0.0)}
 _SAME = 1e-9  # scores that differ by less differ by rounding
@@ -226,6 +227,7 @@ def _best(
     everything = np.arange(len(counts))
     curves = column.curves(everything)
     choice = column.choose(everything, curves)
+    cross, by_fold = _cross(column, folds)
     present = [one.truth > 0 for one in counts]
     return ClassFound(
         threshold=float(VALUES[choice.code]),
@@ -234,7 +236,8 @@ def _best(
         score=column.score([(everything, choice)]),
         empty=column.score([(everything, Choice(_NEVER, 0))]),
         default=column.score([(everything, Choice(code_of(0.5), 0))]),
-        cross=_cross(column, folds),
+        cross=cross,
+        folds=by_fold,
         auc=auc([one.highest for one in counts], present),
         cases=len(counts),
         present=sum(present),
@@ -255,15 +258,28 @@ def _choose(curves: Curves) -> Choice:
     return Choice(middle, max(int(least[middle]), 0))
 
 
-def _cross(column: _Column, folds: NDArray[Any]) -> float | None:
+def _cross(column: _Column, folds: NDArray[Any]) -> tuple[float | None, tuple[FoldNumbers, ...]]:
+    """Return the aim by numbers that are chosen on the other folds, and these numbers."""
     names = np.unique(folds)
     if names.size < 2:
-        return None
-    choices = []
+        return None, ()
+    choices, numbers = [], []
     for name in names:
-        choice = column.choose(np.flatnonzero(folds != name))
+        others = np.flatnonzero(folds != name)
+        curves = column.curves(others)
+        choice = column.choose(others, curves)
         choices.append((np.flatnonzero(folds == name), choice))
-    return column.score(choices)
+        thin = _thin(curves)
+        numbers.append(
+            FoldNumbers(
+                fold=int(name),
+                threshold=float(VALUES[choice.code]),
+                min_area=choice.min_area,
+                min_component=choice.min_component,
+                single=thin.threshold[int(np.argmax(thin.plain))],
+            )
+        )
+    return column.score(choices), tuple(numbers)
 
 
 def _thin(curves: Curves) -> Curve:

@@ -10,9 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from lamina.aim import Aim
 from lamina.geometry.components.labelling import drop_small
 from lamina.result.decisions import Threshold
-from lamina.result.search.result import Aim, Found
+from lamina.result.search.result import Found
 from lamina.result.search.threshold import Tables
 
 Maps = list[tuple[NDArray[np.float16], NDArray[np.bool_]]]

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from lamina.aim import Aim
 from lamina.result.decisions import Triplet, TripletSearch
-from lamina.result.search.result import Aim
 from lamina.result.search.triplet.result import Triple, TripletFound
 from lamina.result.search.triplet.search import TripletTables
 

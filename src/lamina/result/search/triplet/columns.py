@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.result.search.result import Aim
+from lamina.aim import Aim
 from lamina.result.search.triplet.component_scan import decide_trees, scan_trees
 from lamina.result.search.triplet.component_tree import Tree, plant
 from lamina.result.search.triplet.image_scan import add_up, scan_images

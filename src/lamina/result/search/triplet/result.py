@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
+from lamina.aim import Aim
 from lamina.result.decisions import Triplet
-from lamina.result.search.result import Aim
 from lamina.spec import Spec
 
 
@@ -19,6 +19,22 @@ class Triple(NamedTuple):
 
 NEVER = Triple(1.0, 1, 1.0)
 """Every image is left empty."""
+
+
+class FoldTriplet(Spec):
+    """The triplet of one fold, chosen by the same rule on the cases of all other folds."""
+
+    fold: int
+    """The fold that had no part in the choice."""
+
+    top: float
+    """As in ``Peak``."""
+
+    area: int
+    """As in ``Peak``."""
+
+    bottom: float
+    """As in ``Peak``."""
 
 
 class Peak(Spec):
@@ -40,11 +56,18 @@ class Peak(Spec):
     """The aim when each fold is judged with the triplet that the same rule chose on the others;
     None: one fold."""
 
+    folds: tuple[FoldTriplet, ...] = ()
+    """Triplets for each fold, chosen on the others; none: there is one fold."""
+
     around: float
     """Mean score of the neighbours: both thresholds within 0.05, half to double the area."""
 
     around_least: float
     """The lowest score among these neighbours."""
+
+    def without(self, fold: int | None) -> Peak | FoldTriplet:
+        """Return the triplet chosen without a fold; None: the one chosen on all cases."""
+        return self if fold is None else next(one for one in self.folds if one.fold == fold)
 
 
 class Surface(Spec):
@@ -126,9 +149,14 @@ class TripletFound(Spec):
     cross: float | None
     """The same when each fold is judged by triplets that the same rule chose on the others."""
 
-    def decision(self, start: Triplet | None = None) -> Triplet:
-        """Return the decision with these numbers; what was not searched is as in ``start``."""
-        chosen = [one.chosen for one in self.classes]
+    def decision(self, start: Triplet | None = None, fold: int | None = None) -> Triplet:
+        """Return the decision with these numbers; what was not searched is as in ``start``.
+
+        Args:
+            start: The recipe's decision.
+            fold: By triplets chosen on the folds other than this; None: on all cases.
+        """
+        chosen = [one.chosen.without(fold) for one in self.classes]
         changes = {
             "top": tuple(one.top for one in chosen),
             "area": tuple(one.area for one in chosen),

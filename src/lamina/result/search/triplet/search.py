@@ -13,18 +13,22 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.aim import Aim
 from lamina.result.decisions import Triplet
-from lamina.result.search.result import Aim
 from lamina.result.search.triplet.columns import Axes, Cases, ImageColumn, PartColumn
 from lamina.result.search.triplet.component_tree import Tree, find_tree
 from lamina.result.search.triplet.landscape import Landscape
 from lamina.result.search.triplet.result import (
     NEVER,
+    FoldTriplet,
     Peak,
     Triple,
     TripletClass,
     TripletFound,
 )
+
+ByFold = dict[int, tuple[Cases, Triple]]
+"""The cases of each fold and the triplet that they are judged by."""
 
 
 class TripletTables:
@@ -116,11 +120,11 @@ class TripletTables:
         land = column.landscape(everything)
         empty = column.score([(everything, NEVER)])
         best, flat = land.highest(empty), land.flattest(empty)
-        cross_best, cross_flat = self._cross(column)
+        best_by_fold, flat_by_fold = self._by_fold(column)
         threshold, threshold_score = column.plain(everything)
         return TripletClass(
-            best=_peak(column, land, everything, best, cross_best),
-            flat=_peak(column, land, everything, flat, cross_flat),
+            best=_peak(column, land, everything, best, best_by_fold),
+            flat=_peak(column, land, everything, flat, flat_by_fold),
             choice=self._decide.search.choice,
             empty=empty,
             default=column.score([(everything, Triple(0.5, 0, 0.5))]),
@@ -131,20 +135,19 @@ class TripletTables:
             surface=land.surface(),
         )
 
-    def _cross(self, column: ImageColumn) -> tuple[float | None, float | None]:
-        """Return the aim by numbers chosen on the other folds, by the best and the flat rule."""
+    def _by_fold(self, column: ImageColumn) -> tuple[ByFold, ByFold]:
+        """Return triplets for each fold, chosen on the others: by the best and the flat rule."""
         folds = np.asarray(self._folds)
         names = np.unique(folds)
-        if names.size < 2:
-            return None, None
-        best, flat = [], []
-        for name in names:
+        best: ByFold = {}
+        flat: ByFold = {}
+        for name in names if names.size > 1 else ():
             own, others = np.flatnonzero(folds == name), np.flatnonzero(folds != name)
             land = column.landscape(others)
             empty = column.score([(others, NEVER)])
-            best.append((own, land.highest(empty)))
-            flat.append((own, land.flattest(empty)))
-        return column.score(best), column.score(flat)
+            best[int(name)] = own, land.highest(empty)
+            flat[int(name)] = own, land.flattest(empty)
+        return best, flat
 
     def _words(self) -> str:
         axes, many = self._axes, self._decide.search.levels
@@ -174,7 +177,7 @@ def _axes(decide: Triplet) -> Axes:
 
 
 def _peak(
-    column: ImageColumn, land: Landscape, use: Cases, triple: Triple, cross: float | None
+    column: ImageColumn, land: Landscape, use: Cases, triple: Triple, by_fold: ByFold
 ) -> Peak:
     score = column.score([(use, triple)])
     mean, least = (score, score) if triple == NEVER else land.ground(triple)
@@ -183,7 +186,8 @@ def _peak(
         area=triple.area,
         bottom=triple.bottom,
         score=score,
-        cross=cross,
+        cross=column.score(list(by_fold.values())) if by_fold else None,
+        folds=tuple(FoldTriplet(fold=fold, **one._asdict()) for fold, (_, one) in by_fold.items()),
         around=mean,
         around_least=least,
     )
