@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
 from functools import cache
 from typing import Annotated, Any, get_args, get_origin
 
-from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, model_serializer
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    GetJsonSchemaHandler,
+    SerializerFunctionWrapHandler,
+    model_serializer,
+)
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 
 class AddedLater:
@@ -26,7 +37,6 @@ class Spec(BaseModel):
         frozen=True,
         extra="forbid",
         allow_inf_nan=False,
-        use_attribute_docstrings=True,
         validate_default=True,
         serialize_by_alias=True,  # what is written down reads again
     )
@@ -38,6 +48,17 @@ class Spec(BaseModel):
             if getattr(self, name) == type(self).model_fields[name].default:
                 written.pop(key, None)
         return written
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        """Return pydantic's schema with the doc of every option as its description."""
+        schema = handler(core_schema)
+        options = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in option_docs(cls).items():
+            options[cls.model_fields[name].alias or name].setdefault("description", text)
+        return schema
 
 
 @cache
@@ -58,3 +79,31 @@ def kinds_of(union: Any) -> dict[str, type[Spec]]:
     """
     inner = get_args(union)[0] if get_origin(union) is Annotated else union
     return {one.model_fields["kind"].default: one for one in get_args(inner) or (inner,)}
+
+
+@cache
+def option_docs(model: type[BaseModel]) -> dict[str, str]:
+    """Return the docstring under each field of a model, by the field's name.
+
+    They are read from the source when asked for: pydantic's ``use_attribute_docstrings`` reads it
+    for every class, as often as lamina is started.
+    """
+    found: dict[str, str] = {}
+    for parent in reversed(model.__mro__):
+        if parent is not Spec and issubclass(parent, Spec):
+            found |= _docs_in(parent)
+    return {name: text for name, text in found.items() if name in model.model_fields}
+
+
+def _docs_in(model: type[BaseModel]) -> dict[str, str]:
+    statement = ast.parse(textwrap.dedent(inspect.getsource(model))).body[0]
+    assert isinstance(statement, ast.ClassDef)
+    return {
+        field.target.id: inspect.cleandoc(doc.value.value)
+        for field, doc in zip(statement.body, statement.body[1:], strict=False)
+        if isinstance(field, ast.AnnAssign)
+        and isinstance(field.target, ast.Name)
+        and isinstance(doc, ast.Expr)
+        and isinstance(doc.value, ast.Constant)
+        and isinstance(doc.value.value, str)
+    }

@@ -9,9 +9,10 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from lamina.errors import RecipeError
-from lamina.recipe.messages.fields import options_of, part_of
+from lamina.recipe.messages.fields import part_of
 from lamina.recipe.messages.near_words import did_you_mean
 from lamina.recipe.yaml.nodes import Node, Where
+from lamina.spec import option_docs
 
 
 def explain_value(recipe: BaseModel, root: Node, key: str) -> str:
@@ -36,7 +37,7 @@ def explain_value(recipe: BaseModel, root: Node, key: str) -> str:
             raise RecipeError(_unknown(path, name, list(options)))
         step = options[name]
         if isinstance(value, BaseModel):
-            document = options_of(type(value))[name].description or document
+            document = option_docs(type(value)).get(str(step)) or document
         below = None if node is None else part_of(node, step if isinstance(step, int) else name)
         if below is not None:
             origin = below.where
