@@ -17,7 +17,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.transforms import Table
-from lamina.data.transforms.lookup import look_up
 
 Picked = Sequence[tuple[Table, Any]]
 Values = NDArray[np.float32]
@@ -94,4 +93,6 @@ def _look_up(image: NDArray[Any], values: NDArray[Any]) -> NDArray[Any]:
     if image.dtype == np.uint8:
         rows = np.ascontiguousarray(image).reshape(-1, image.shape[-1])
         return np.asarray(cv2.LUT(rows, values.reshape(1, 256))).reshape(image.shape)
+    from lamina.data.transforms.lookup import look_up  # compiles on first use
+
     return look_up(image, values)

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from lamina.data.transforms.base import Patch, Touch
-from lamina.data.transforms.lookup import look_up
 from lamina.seeding import rng as generator
 
 
@@ -53,6 +52,8 @@ class Noise(Touch):
 
     def touch(self, patch: Patch, picked: tuple[float, int]) -> Patch:
         """Add the noise; integers are rounded and stay in their range."""
+        from lamina.data.transforms.lookup import look_up  # compiles on first use
+
         image, (std, seed) = patch.image, picked
         step = _quantiles() * np.float32(std * (patch.high - patch.low))
         drawn = np.frombuffer(generator(seed, "noise").bytes(2 * image.size), np.uint16)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -61,7 +60,8 @@ def _edges(band: NDArray[Any], *, inside: bool) -> NDArray[np.int64]:
 def _text(edges: NDArray[np.int64]) -> str:
     """Return start and length of each run, from places counted from 0."""
     if edges.size >= _MANY:
-        kernels = importlib.import_module("lamina.geometry.rle.kernels")
+        from lamina.geometry.rle import kernels
+
         letters = kernels.write(edges, False, len(str(edges[-1])))
         return str(letters[:-1].data, "ascii")
     starts, ends = edges.reshape(-1, 2).T

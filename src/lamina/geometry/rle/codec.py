@@ -15,7 +15,6 @@ one and those that touch the first or last pixel, which published encoders lost 
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Literal
 
 import numpy as np
@@ -25,7 +24,7 @@ from lamina.errors import DataError
 
 Code = Literal["severstal", "siim", "vesuvius"]
 
-_LARGE_MASK = 1 << 16  # pixels; below, loading the compiled kernels is not worth it
+_LARGE_MASK = 1 << 16  # pixels; below, the half second to import the kernels is not worth it
 _LARGE_TEXT = 1 << 10  # letters; a shorter text has so few runs that numpy is as fast
 
 
@@ -92,13 +91,9 @@ def decode(text: str, shape: tuple[int, int], code: Code) -> NDArray[np.bool_]:
     return flat.reshape(shape) if code == "vesuvius" else flat.reshape(shape[::-1]).T
 
 
-def _kernels() -> Any:
-    """Return the compiled loops; loading them takes half a second, so small masks do without."""
-    return importlib.import_module("lamina.geometry.rle.kernels")
-
-
 def _write_large(bits: NDArray[np.bool_], code: Code) -> str:
-    kernels = _kernels()
+    from lamina.geometry.rle import kernels
+
     reading = bits if code == "vesuvius" else bits.T
     if reading.flags.c_contiguous:
         flat, words = _memory(reading)
@@ -138,7 +133,9 @@ def _fill(flat: NDArray[np.bool_], text: str, code: Code) -> None:
     """Set the runs of ``text`` in ``flat``, all off so far."""
     if len(text) >= _LARGE_TEXT and text.isascii():
         letters = np.frombuffer(text.encode() + b" ", np.uint8)
-        if _kernels().paint(letters, code == "siim", flat.view(np.uint8)):
+        from lamina.geometry.rle import kernels
+
+        if kernels.paint(letters, code == "siim", flat.view(np.uint8)):
             return
         # The text is not in order: the slow way finds out where.
     starts, ends = _runs(text, flat.size, code)

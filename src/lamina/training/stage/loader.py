@@ -25,6 +25,9 @@ from lamina.recipe.stage import Stage
 from lamina.seeding import rng
 from lamina.task import Task
 
+_IMPORTED_TO_READ = ("numba", "zarr", "lamina.data.transforms.lookup")
+"""What reading and changing samples imports only when it is needed: once for all workers."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -113,7 +116,7 @@ def _processes() -> BaseContext:
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload([__name__])
+    context.set_forkserver_preload([__name__, *_IMPORTED_TO_READ])
     return context
 
 

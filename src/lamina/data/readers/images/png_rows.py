@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -108,6 +107,8 @@ class PngRows:
 
     def _lines(self, count: int) -> NDArray[np.uint8]:
         """Return the bytes of the next rows, (count, bytes of a row)."""
+        from lamina.data.readers.images.png_filters import undo_filters
+
         wanted = count * (self._bytes + 1)
         data = bytearray()
         try:
@@ -125,7 +126,7 @@ class PngRows:
             raise DataError(f"{self.path}: its pixels are damaged; copy it again")
         lines = np.empty((count, self._bytes), np.uint8)
         pixel = max(self._header.depth * self._header.samples // 8, 1)
-        _unfilter(packed, self._before, pixel, lines)
+        undo_filters(packed, self._before, pixel, lines)
         self._before = lines[-1].copy()
         self._row += count
         return lines
@@ -165,31 +166,3 @@ def _packed(path: Path) -> Iterator[bytes]:
                 yield data
             if stream.read(4) != struct.pack(">I", check):
                 raise ValueError("a checksum differs")
-
-
-@numba.njit(cache=True)
-def _unfilter(
-    packed: NDArray[np.uint8], before: NDArray[np.uint8], pixel: int, lines: NDArray[np.uint8]
-) -> None:
-    """Undo the filters of rows (n, 1 + bytes), the first byte of which names the filter."""
-    above = before
-    for row in range(packed.shape[0]):
-        kind, line = packed[row, 0], lines[row]
-        for i in range(line.size):
-            guess: Any = np.int64(0)
-            left: Any = np.int64(line[i - pixel]) if i >= pixel else np.int64(0)
-            up: Any = np.int64(above[i])
-            if kind == 0:
-                pass
-            elif kind == 1:
-                guess = left
-            elif kind == 2:
-                guess = up
-            elif kind == 3:
-                guess = (left + up) // 2
-            else:
-                corner: Any = np.int64(above[i - pixel]) if i >= pixel else np.int64(0)
-                a, b, c = abs(up - corner), abs(left - corner), abs(left + up - 2 * corner)
-                guess = left if a <= b and a <= c else (up if b <= c else corner)
-            line[i] = (np.int64(packed[row, i + 1]) + guess) & 255
-        above = line

@@ -10,19 +10,20 @@ from __future__ import annotations
 import itertools
 import math
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from lamina.data.readers.axes import lay_out
 from lamina.data.readers.file_stamp import stamp_of
-from lamina.data.readers.zarr.chunks import PlainChunks
 from lamina.data.readers.zarr.header import find_array
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import check_within
+
+if TYPE_CHECKING:
+    import zarr
 
 Fill = Literal["refuse", "allow"]
 """What becomes of chunks that are not stored: an error, or the fill value of the array."""
@@ -131,6 +132,8 @@ class ZarrVolume:
             return np.empty((self.channels, *region.shape), self.dtype)
         box = self._layout.stored(region)
         if self._kept is None:
+            from lamina.data.readers.zarr.chunks import PlainChunks
+
             array = self._again()
             self._kept = array, PlainChunks.of(array, self._where)
         if self._fill == "refuse":
@@ -148,6 +151,8 @@ class ZarrVolume:
         return {**self.__dict__, "_kept": None}
 
     def _opened(self) -> zarr.Array[Any]:
+        import zarr
+
         try:
             array = zarr.open_array(self._where, mode="r", zarr_format=self._version)
         except _BROKEN as error:
