@@ -31,7 +31,7 @@ from numpy.typing import NDArray
 
 from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame
-from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.make_sample import make_sample
 from lamina.data.network_input.normalise import Fixed
 from lamina.data.network_input.sample import Draw
 from lamina.data.transforms import (
@@ -97,7 +97,9 @@ def lamina(
             for whole, side in zip(image.shape[1:], size, strict=True)
         )
         region = Region((top, left), (top + size[0], left + size[1]))
-        sample = fetch(case, Draw(0, region), frame, frame.normalise, transforms, task, chance)
+        sample = make_sample(
+            case, Draw(0, region), frame, frame.normalise, transforms, task, chance
+        )
         return sample.image, sample.target
 
     return make

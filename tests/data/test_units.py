@@ -14,7 +14,7 @@ from torch import nn
 
 from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame
-from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.make_sample import make_sample
 from lamina.data.network_input.normalise import Fixed
 from lamina.data.network_input.sample import Draw
 from lamina.data.targets.ground_truth import truth
@@ -79,7 +79,7 @@ def test_what_is_learnt_is_what_is_scored(dtype: str, unit: float | None) -> Non
     task = RESTORE.model_copy(update={"unit": unit})
     some, frame = case(IMAGE, IMAGE.astype(dtype)), Frame(size=(64, 64), normalise=Fixed())
     draw = Draw(0, Region.whole((64, 64)))
-    sample = fetch(some, draw, frame, Fixed(), (), task, rng(0))
+    sample = make_sample(some, draw, frame, Fixed(), (), task, rng(0))
     np.testing.assert_array_equal(sample.target, truth(some, task)[0])
     expected = IMAGE / (unit or unit_of(np.dtype(dtype)))
     np.testing.assert_allclose(sample.target, expected, rtol=1e-6)

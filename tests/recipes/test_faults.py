@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from lamina.bundle import Bundle
 from lamina.data.case import Case
-from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.make_sample import make_sample
 from lamina.data.network_input.normalise import Fixed
 from lamina.data.network_input.sample import Draw
 from lamina.data.samplers.crop_placement import anywhere
@@ -157,7 +157,9 @@ def test_slices_are_padded_and_turned_clockwise(faults: Recipe, turn: int) -> No
     case = Case("a", "a", ArrayVolume(pixels), ArrayVolume(label), None, ())
     frame = faults.frame.model_copy(update={"turn": turn})
     region = anywhere(SHAPE, frame.size, rng(0))
-    as_read = fetch(case, Draw(0, region, "random"), frame, Fixed(scale=1), (), faults.task, rng(0))
+    as_read = make_sample(
+        case, Draw(0, region, "random"), frame, Fixed(scale=1), (), faults.task, rng(0)
+    )
     wide, truth = np.zeros((320, 1280), np.float32), np.zeros((320, 1280), np.float32)
     wide[10:-10, 10:-11], truth[10:-10, 10:-11] = pixels[0], label[0]
     if turn:

@@ -22,7 +22,7 @@ from lamina.data.case import Case
 from lamina.data.catalogs import Fragments
 from lamina.data.catalogs.fragment_parts import parts_of
 from lamina.data.flatten import Flatten
-from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.make_sample import make_sample
 from lamina.data.network_input.normalise import Fixed
 from lamina.data.network_input.sample import Draw
 from lamina.data.readers import open_volume
@@ -238,7 +238,7 @@ def test_values_are_normalised_by_the_mean_of_the_imagenet_numbers(ink: Recipe) 
 
 def sampled(recipe: Recipe, steps: tuple[Cutout, ...], seed: int = 0):  # type: ignore[no-untyped-def]
     draw = Draw(0, Region((50, 50), (434, 434)))
-    return fetch(
+    return make_sample(
         fragment(), draw, recipe.frame, recipe.frame.normalise, steps, Task(), rng(seed, "ink")
     )
 
@@ -247,7 +247,7 @@ def test_prediction_sees_24_layers_as_18(released: Recipe) -> None:
     """INK-15."""
     frame = released.frame
     region = Region((0, 0), (4, 4))
-    found = frame.look(fragment(4).image, region, Fixed(scale=1))
+    found = frame.look(fragment(4).image, region, frame.factors(fragment(4).image, Fixed(scale=1)))
     assert math.ceil(18 * 1.33) == frame.channels == 24
     expected = ((np.arange(18) + 0.5) * 24 / 18 - 0.5) * 2000 + 1000
     np.testing.assert_allclose(found[:, 0, 0], expected, atol=1)

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from lamina.data.case import Case
 from lamina.data.catalogs import CsvRle
-from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.make_sample import make_sample
 from lamina.data.network_input.normalise import Fixed
 from lamina.data.samplers import Mixed
 from lamina.data.samplers.mixed import composition
@@ -214,7 +214,7 @@ def test_half_of_the_crops_show_a_defect_where_there_is_one(tmp_path: Path, stee
     assert origins[0, "target"] == pytest.approx(75, abs=25)
     assert origins[0, "target"] + origins[0, "random"] == 150
     assert origins[1, "target"] == 0
-    sample = fetch(
+    sample = make_sample(
         cases[0], draws[0], steel.frame, steel.frame.normalise, steel.transforms, TASK, rng(0, "x")
     )
     assert sample.image.shape == (1, 256, 416)

@@ -84,7 +84,7 @@ def test_released_differs_from_xray_in_these_settings_and_no_others(
 def test_one_grey_image_three_times_at_the_chosen_size(xray: Recipe) -> None:
     """SIIM-4."""
     image = ArrayVolume(rng(0, "grey").integers(0, 256, (1, 16, 16)).astype(np.uint8))
-    seen = xray.frame.look(image, region_of(image), xray.frame.normalise)
+    seen = xray.frame.look(image, region_of(image), xray.frame.factors(image, xray.frame.normalise))
     assert seen.shape == (3, 16, 16)
     assert (xray.frame.resize, xray.frame.size) == ((1024, 1024), (1024, 1024))
 

@@ -53,7 +53,7 @@ def test_prediction_sees_the_middle_24_layers_as_18() -> None:
     assert (some.first, some.count) == (3, 24)
     assert depth.middle(volume(20)).channels == 20
     frame = Frame(size=(6, 5), channels=24, depth=depth, normalise=ONE)
-    found = frame.look(volume(24), Region((0, 0), (6, 5)), ONE)
+    found = frame.look(volume(24), Region((0, 0), (6, 5)), frame.factors(volume(24), ONE))
     assert found.shape == (18, 6, 5)
     assert frame.inputs == 18
     # Each layer has a thickness of its own: the middle of layer i is at (i + 1/2) 24 / 18 - 1/2.

@@ -11,12 +11,18 @@ from pydantic import ValidationError
 
 from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame, Slices
-from lamina.data.network_input.normalise import DatasetStats, Fixed, PerCase
+from lamina.data.network_input.normalise import AnyNormalise, DatasetStats, Fixed, PerCase
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
-from lamina.volume import ArrayVolume
+from lamina.volume import ArrayVolume, Volume
 
 PLAIN = Fixed(scale=1.0)
+
+
+def looked(
+    frame: Frame, volume: Volume, region: Region, normalise: AnyNormalise = PLAIN
+) -> NDArray[np.float32]:
+    return frame.look(volume, region, frame.factors(volume, normalise))
 
 
 def image(*shape: int, dtype: type[np.generic] = np.uint8) -> NDArray[Any]:
@@ -60,9 +66,9 @@ def test_slices_become_images_with_neighbours_as_channels() -> None:
     planes = frame.planes([Case("v", "v", ArrayVolume(volume, "zyx"))])
     assert frame.inputs == 3
     assert len(planes) == 4 + 5
-    first = frame.look(planes[0].image, Region.whole((5, 6)), PLAIN)
+    first = looked(frame, planes[0].image, Region.whole((5, 6)))
     np.testing.assert_array_equal(first, volume[0, [0, 0, 1]])
-    across = frame.look(planes[4 + 2].image, Region.whole((4, 6)), PLAIN)
+    across = looked(frame, planes[4 + 2].image, Region.whole((4, 6)))
     np.testing.assert_array_equal(across, volume[0].swapaxes(0, 1)[[1, 2, 3]])
 
 
@@ -88,7 +94,7 @@ def test_a_volume_needs_slices_and_neighbours_need_a_volume() -> None:
 def test_every_type_is_normalised_by_the_same_formula(dtype: type[np.generic]) -> None:
     stored = image(2, 8, 9, dtype=dtype)
     frame, normalise = Frame(channels=2), Fixed(mean=(10, 20), std=(3, 5), scale=1)
-    found = frame.look(ArrayVolume(stored), Region((-2, 0), (8, 9)), normalise)
+    found = looked(frame, ArrayVolume(stored), Region((-2, 0), (8, 9)), normalise)
     mirrored = np.pad(stored, ((0, 0), (2, 0), (0, 0)), mode="reflect").astype(np.float64)
     expected = (mirrored - np.array([10, 20])[:, None, None]) / np.array([3, 5])[:, None, None]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-5)
@@ -111,13 +117,13 @@ def test_nan_is_found_when_it_is_read() -> None:
     volume = ArrayVolume(stored, name="scan.tif")
     assert Frame().read(volume, Region((2, 2), (4, 4))).shape == (1, 2, 2)
     with pytest.raises(DataError, match=r"scan\.tif: 1 of 16"):
-        Frame().look(volume, Region.whole((4, 4)), PLAIN)
+        looked(Frame(), volume, Region.whole((4, 4)))
 
 
 @pytest.mark.parametrize("how", ["minmax", "standard", "percentile"])
 def test_constant_images_stay_finite(how: Any) -> None:
     stored = np.full((1, 4, 4), 9, np.uint8)
-    found = Frame().look(ArrayVolume(stored), Region.whole((4, 4)), PerCase(how=how))
+    found = looked(Frame(), ArrayVolume(stored), Region.whole((4, 4)), PerCase(how=how))
     assert (found == 0).all()
 
 

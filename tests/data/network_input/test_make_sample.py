@@ -14,7 +14,7 @@ from scipy.ndimage import map_coordinates
 from lamina.data.case import Case
 from lamina.data.network_input.depth import Depth
 from lamina.data.network_input.frame import Frame
-from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.make_sample import make_sample
 from lamina.data.network_input.normalise import Fixed
 from lamina.data.network_input.sample import Draw, Sample
 from lamina.data.transforms import (
@@ -73,7 +73,9 @@ def get(
     task: Task = BINARY,
     frame: Frame = FRAME,
 ) -> Sample:
-    return fetch(case, Draw(0, region), frame, frame.normalise, transforms, task, rng(seed, "x"))
+    return make_sample(
+        case, Draw(0, region), frame, frame.normalise, transforms, task, rng(seed, "x")
+    )
 
 
 def picture(side: int = 64, channels: int = 1, dtype: type[np.generic] = np.uint8) -> Case:
@@ -88,7 +90,8 @@ INSIDE = Region((16, 16), (48, 48))
 def test_without_transforms_a_sample_is_a_plain_look() -> None:
     case = picture()
     sample = get(case, INSIDE)
-    np.testing.assert_array_equal(sample.image, FRAME.look(case.image, INSIDE, FRAME.normalise))
+    factors = FRAME.factors(case.image, FRAME.normalise)
+    np.testing.assert_array_equal(sample.image, FRAME.look(case.image, INSIDE, factors))
     assert case.target is not None
     np.testing.assert_array_equal(sample.target, case.target.read(INSIDE))
     assert (sample.valid == 1).all()
@@ -241,7 +244,7 @@ def test_an_image_may_lie_at_the_top_left_of_a_larger_region() -> None:
     pixels = np.random.default_rng(0).random((1, 5, 6), np.float32)
     frame = Frame(size=(8, 16), border="zero", pad="after")
     drawn = Draw(0, Region((-1, -5), (7, 11)))
-    found = fetch(
+    found = make_sample(
         make(pixels, (pixels > 0.5).astype(np.uint8)),
         drawn,
         frame,
@@ -264,7 +267,7 @@ def test_a_crop_of_any_size_is_resized_as_opencv_resizes_it(sides: tuple[int, in
     region = Region((32, 32), (64, 64))
     frame = Frame(size=(32, 32), channels=3, normalise=Fixed(scale=1.0))
     draw = Draw(0, region, sides=sides)
-    found = fetch(case, draw, frame, frame.normalise, (), BINARY, rng(0, "x"))
+    found = make_sample(case, draw, frame, frame.normalise, (), BINARY, rng(0, "x"))
     rows, columns = sides
     # The middle of region and crop is between pixels 47 and 48, or on one for an odd side.
     top, left = 48 - rows / 2, 48 - columns / 2
@@ -290,10 +293,12 @@ def test_all_layers_and_the_target_are_moved_alike() -> None:
     frame = Frame(size=(32, 32), channels=18, normalise=Fixed(scale=1.0))
     steps = (Affine(rotate=45, scale=(1, 1), shift=0, p=1), Flip(), Rot90(), GridDistort(p=1))
     draw = Draw(0, Region((32, 32), (64, 64)), sides=(40, 44))
-    found = fetch(case, draw, frame, frame.normalise, steps, BINARY, rng(3, "x"))
+    found = make_sample(case, draw, frame, frame.normalise, steps, BINARY, rng(3, "x"))
     assert (found.image == found.image[:1]).all()
     alone = replace(case, image=ArrayVolume(plane[None]))
-    one = fetch(alone, draw, Frame(size=(32, 32)), frame.normalise, steps, BINARY, rng(3, "x"))
+    one = make_sample(
+        alone, draw, Frame(size=(32, 32)), frame.normalise, steps, BINARY, rng(3, "x")
+    )
     np.testing.assert_array_equal(one.image[0], found.image[7])
     np.testing.assert_array_equal(one.target, found.target)
 

@@ -10,7 +10,7 @@ import pytest
 
 from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame
-from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.make_sample import make_sample
 from lamina.data.network_input.normalise import Fixed
 from lamina.data.network_input.sample import Draw
 from lamina.data.samplers import RandomCrop
@@ -53,11 +53,11 @@ def test_a_sample_carries_the_probabilities_flipped_and_warped(
     draw = Draw(0, Region((0, 0), SHAPE))
     rng = np.random.default_rng(3)
     options = (Frame(size=SHAPE), Fixed(scale=1.0))
-    sample = fetch(case(target), draw, *options, [], TASK, rng)
+    sample = make_sample(case(target), draw, *options, [], TASK, rng)
     np.testing.assert_array_equal(sample.target, prob.astype(np.float32))
-    flipped = fetch(case(target), draw, *options, [Flip(axes="x", p=1)], TASK, rng)
+    flipped = make_sample(case(target), draw, *options, [Flip(axes="x", p=1)], TASK, rng)
     np.testing.assert_array_equal(flipped.target, prob[..., ::-1].astype(np.float32))
-    turned = fetch(case(target), draw, *options, [Affine(rotate=20, p=1)], TASK, rng)
+    turned = make_sample(case(target), draw, *options, [Affine(rotate=20, p=1)], TASK, rng)
     assert turned.target.shape == prob.shape
     assert 0 <= turned.target.min() < turned.target.max() <= 1
     assert len(np.unique(turned.target)) > prob.size / 2  # between neighbours, not nearest

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from lamina.data.case import Case
 from lamina.data.corruptions import AnyCorruption, Gaussian, Poisson, Stripes, Swell
 from lamina.data.network_input.frame import Frame
-from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.make_sample import make_sample
 from lamina.data.network_input.normalise import Fixed
 from lamina.data.network_input.sample import Draw, Sample
 from lamina.data.transforms import Affine, AnyTransform, Flip
@@ -78,7 +78,7 @@ def sample(case: Case, *transforms: AnyTransform, seed: int = 0, **frame: Any) -
     look = Frame(size=(64, 64), normalise=Fixed(scale=255), **frame)
     draw = Draw(0, Region((5, 5), (69, 69)))
     task = Task(kind="restore", names=("value",))
-    return fetch(case, draw, look, look.normalise, transforms, task, rng(seed, "sample"))
+    return make_sample(case, draw, look, look.normalise, transforms, task, rng(seed, "sample"))
 
 
 def corrupt(volume: Volume, *noise: AnyCorruption) -> Case:

@@ -16,8 +16,12 @@ from lamina.data.network_input.value_tables import normalised
 from lamina.data.views.padding import Border, read_padded
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
+from lamina.geometry.view import TURNS, View
 from lamina.spec import Spec
 from lamina.volume import Volume
+
+Factors = tuple[NDArray[np.float32], NDArray[np.float32]]
+"""Shift and factor of each channel that a network sees: x becomes (x - shift) * factor."""
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 """A place along an axis, as a share of its length."""
@@ -223,23 +227,35 @@ class Frame(Spec):
         check_finite(pixels, volume.name)
         return pixels
 
-    def look(self, volume: Volume, region: Region, normalise: AnyNormalise) -> NDArray[np.float32]:
-        """Return what the network sees of ``region``; the region may leave the volume.
+    def look(
+        self,
+        volume: Volume,
+        region: Region,
+        factors: Factors,
+        *,
+        out: NDArray[np.float32] | None = None,
+    ) -> NDArray[np.float32]:
+        """Return what the network sees of ``region``, before the quarter turns of ``turn``.
+
+        A training sample that nothing changes is the same, turned.
 
         Args:
             volume: Two axes.
-            region: In pixels of the volume.
-            normalise: What ``fit`` returned.
+            region: In pixels of the volume; it may leave the volume.
+            factors: What ``factors`` returned for the volume.
+            out: (inputs, *region.shape) float32 of any layout to write to; None: a new array.
 
         Returns:
-            (inputs, *region.shape) float32, a new array.
+            (inputs, *region.shape) float32.
         """
-        shift, factor = self.factors(volume, normalise)
-        return normalised(self.read(volume, region), shift, factor)
+        return normalised(self.read(volume, region), *factors, out=out)
 
-    def factors(
-        self, volume: Volume, normalise: AnyNormalise
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    @property
+    def quarter_turns(self) -> View:
+        """How a region is turned after all else, in training and in prediction."""
+        return TURNS[self.turn]
+
+    def factors(self, volume: Volume, normalise: AnyNormalise) -> Factors:
         """Return shift and factor of each channel the network sees, (inputs,) float32.
 
         Raises:

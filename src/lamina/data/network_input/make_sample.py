@@ -26,12 +26,11 @@ from lamina.data.views.corrupted import Corrupted
 from lamina.data.views.padding import read_padded
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.geometry.view import TURNS
 from lamina.task import Task
 from lamina.volume import Volume, without_view
 
 
-def fetch(
+def make_sample(
     case: Case,
     draw: Draw,
     frame: Frame,
@@ -82,10 +81,10 @@ def fetch(
     if noise is not None:
         image = _noisy(image, noise, case.image, seen, frame, rng)
 
-    shift, factor = frame.factors(case.image, normalise)
-    turn = TURNS[frame.turn]
+    turn = frame.quarter_turns
+    seen_by_network = normalised(image, *frame.factors(case.image, normalise), tables)
     return Sample(
-        image=np.ascontiguousarray(turn.see(normalised(image, shift, factor, tables))),
+        image=np.ascontiguousarray(turn.see(seen_by_network)),
         target=np.ascontiguousarray(turn.see(_encoded(target, task, case.target.dtype))),
         valid=np.ascontiguousarray(turn.see(valid), np.float32),
     )

@@ -41,7 +41,14 @@ def changed(image: NDArray[Any], picked: Picked) -> NDArray[Any]:
     return _mapped(image.astype(np.float32), limits(image), picked, clip=False)
 
 
-def normalised(image: NDArray[Any], shift: Values, factor: Values, picked: Picked = ()) -> Values:
+def normalised(
+    image: NDArray[Any],
+    shift: Values,
+    factor: Values,
+    picked: Picked = (),
+    *,
+    out: Values | None = None,
+) -> Values:
     """Return (x - shift) * factor after the tables, not rounded in between.
 
     Args:
@@ -49,12 +56,23 @@ def normalised(image: NDArray[Any], shift: Values, factor: Values, picked: Picke
         shift: (C,), in stored units.
         factor: (C,).
         picked: What the tables picked, in recipe order.
+        out: (C, H, W) float32 of any layout to write to; None: a new array.
 
     Returns:
-        (C, H, W) float32, a new array.
+        (C, H, W) float32, ``out`` where it is given: the same values either way.
     """
-    if image.dtype not in _LISTED or (image.dtype == np.uint16 and not picked):
-        return _scaled(changed(image, picked), shift[:, None, None], factor[:, None, None])
+    plain = not picked and (out is not None or image.dtype == np.uint16)
+    if plain or image.dtype not in _LISTED:
+        return _scaled(changed(image, picked), shift[:, None, None], factor[:, None, None], out)
+    found = _through_table(image, shift, factor, picked)
+    if out is None:
+        return found
+    np.copyto(out, found)
+    return out
+
+
+def _through_table(image: NDArray[Any], shift: Values, factor: Values, picked: Picked) -> Values:
+    """Return the same by a look-up of each possible value."""
     values = _mapped(_all_values(image.dtype), limits(image), picked, clip=True)
     if (shift == shift[0]).all() and (factor == factor[0]).all():
         return _look_up(image, _scaled(values, shift[0], factor[0]))
@@ -83,9 +101,17 @@ def _mapped(values: Values, ends: tuple[float, float], picked: Picked, *, clip: 
     return values * (high - low) + low
 
 
-def _scaled(values: NDArray[Any], shift: Any, factor: Any) -> Values:
-    out: Values = np.subtract(values, shift, dtype=np.float32)
-    out *= factor
+def _scaled(
+    values: NDArray[Any], shift: Values, factor: Values, out: Values | None = None
+) -> Values:
+    if out is None:
+        out = np.empty(values.shape, np.float32)
+    if shift.any():
+        np.subtract(values, shift, out=out, dtype=np.float32)
+    else:
+        np.copyto(out, values, casting="same_kind")
+    if (factor != 1).any():
+        out *= factor
     return out
 
 

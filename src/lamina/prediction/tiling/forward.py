@@ -6,25 +6,18 @@ Letters: B tiles of a batch, C channels in, K outputs, H and W rows and columns.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
+from lamina.data.network_input.frame import Factors
 from lamina.geometry.tiling.grid import TileGrid
-from lamina.geometry.view import TURNS, View
+from lamina.geometry.view import View
 from lamina.geometry.view import members as views_of
 from lamina.prediction.tiling.averaging import activate
 from lamina.prediction.tiling.memory import batch_size
 from lamina.prediction.tiling.tiled_inference import Job, Member
 from lamina.volume import Volume
-
-Array = NDArray[np.float32]
-
-Factors = tuple[Array, Array]
-"""Shift and factor of each channel."""
 
 
 def answers(
@@ -51,12 +44,12 @@ def answers(
     """
     size = batch_size(len(numbers), job.batch) if size is None else size
     frame = job.frame_of(member)
-    shift, factor = frame.factors(volume, member.normalise) if factors is None else factors
+    factors = frame.factors(volume, member.normalise) if factors is None else factors
     shape = (size, frame.inputs, *grid.tile)
     stack = torch.zeros(shape).to(memory_format=torch.channels_last)
     places, filled = stack.numpy(), 0
     for count, number in enumerate(numbers, start=1):
-        _lay(places[filled], frame.read(volume, grid.region(number)), shift, factor)
+        frame.look(volume, grid.region(number), factors, out=places[filled])
         filled += 1
         if filled == size or count == len(numbers):
             stack[filled:].zero_()
@@ -64,18 +57,8 @@ def answers(
             filled = 0
 
 
-def _lay(place: Array, pixels: NDArray[Any], shift: Array, factor: Array) -> None:
-    """Put (x - shift) * factor into the batch: what ``Frame.look`` returns, without the copy."""
-    if shift.any():
-        np.subtract(pixels, shift[:, None, None], out=place, dtype=np.float32)
-    else:
-        np.copyto(place, pixels, casting="same_kind")
-    if (factor != 1).any():
-        place *= factor[:, None, None]
-
-
 def _views(job: Job, member: Member) -> list[tuple[View, float]]:
-    turn = TURNS[job.frame_of(member).turn]
+    turn = job.frame_of(member).quarter_turns
     return [(straight.then(turn), share) for straight, share in views_of(job.options.views)]
 
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from lamina.data.case import Case
-from lamina.data.network_input.make_sample import fetch
+from lamina.data.network_input.make_sample import make_sample
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.network_input.sample import Draw, Sample
 from lamina.data.views.resized import resized
@@ -55,7 +55,7 @@ class Epoch(Dataset[Any]):
 
     def __getitem__(self, index: int) -> Sample:
         draw = self.draws[index]
-        return fetch(
+        return make_sample(
             self.cases[draw.case],
             draw,
             self.recipe.frame,
