@@ -102,9 +102,9 @@ def synthetic(
     images, truths = read(known)
     others, wanted = read(fresh)
     rows: dict[str, Any] = {
-        "trained": found["value"],
+        "trained": found.value,
         "trained_out_of_fold": tuned.get("value"),
-        "nothing": found["baseline_empty"],
+        "nothing": found.baseline_empty,
     }
     coherence = [semblance(image) for image in images]
     limit = best(coherence, truths, dice)

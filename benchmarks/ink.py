@@ -153,8 +153,8 @@ def synthetic(out: Path, changes: Sequence[str], shape: tuple[int, int]) -> dict
         found = score(pred, fresh)
         report(run)
         rows[name] = {
-            "f0.5": round(found["value"], 4),
-            "held_out": round(float(tuned["scores"]["tuned"]), 4),
+            "f0.5": round(found.value, 4),
+            "held_out": round(float(tuned.scores["tuned"]), 4),
             "cpu_minutes": _minutes(begun),
         }
         print(json.dumps({name: rows[name]}), flush=True)

@@ -82,10 +82,10 @@ def natural(out: Path, changes: Sequence[str]) -> dict[str, Any]:
             score(pred, data / name, metric=Ssim(window="gaussian")),
         )
         found[name] = {
-            "psnr": round(psnr["value"], 3),
-            "psnr_as_they_came": round(psnr["baseline_input"], 3),
-            "ssim": round(ssim["value"], 4),
-            "images": psnr["cases"],
+            "psnr": round(psnr.value, 3),
+            "psnr_as_they_came": round(psnr.baseline_input, 3),
+            "ssim": round(ssim.value, 4),
+            "images": psnr.cases,
             "predict_core_seconds": round(seconds, 1),
         }
     return found

@@ -57,8 +57,7 @@ def test_a_stopped_run_resumes_to_the_members_of_the_finished_one(earlier: Path)
 def test_a_prediction_scores_as_it_did(earlier: Path) -> None:
     score = lamina.score(earlier / "pred", earlier / "data")
     stored = json.loads((earlier / "score.json").read_text(encoding="utf-8"))
-    value = score["value"] if isinstance(score, dict) else score.value
-    assert value == pytest.approx(stored["value"], abs=1e-9)
+    assert score.value == pytest.approx(stored["value"], abs=1e-9)
 
 
 RECIPES = Path(__file__).parent / "data" / "earlier_recipes"

@@ -16,8 +16,7 @@ not a LaminaError is a bug in lamina and keeps its traceback.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 
 class LaminaError(Exception):
@@ -48,14 +47,22 @@ class BundleError(LaminaError):
     exit_code = 4
 
 
+class Result(Protocol):
+    """What a verb returns; see ``lamina.public.VerbResult``."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values."""
+        ...
+
+
 class PartialError(LaminaError):
-    """Some items failed; the others are whole. ``found`` is what would have been returned."""
+    """Some items failed; the others are whole. ``result`` is what would have been returned."""
 
     exit_code = 5
 
-    def __init__(self, message: str, found: Mapping[str, Any] | None = None) -> None:
+    def __init__(self, message: str, result: Result | None = None) -> None:
         super().__init__(message)
-        self.found = found
+        self.result = result
 
 
 class ResourceError(LaminaError):

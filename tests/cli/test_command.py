@@ -30,6 +30,7 @@ from lamina.errors import (
     ResourceError,
     StoppedError,
 )
+from lamina.prediction.predict_result import FailedInput
 
 
 def command(error: BaseException) -> Callable[..., None]:
@@ -74,11 +75,12 @@ def test_a_bug_keeps_its_traceback() -> None:
 def test_where_some_items_failed_json_still_lists_them(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    error = PartialError("pred: 1 case is done, 1 could not be read", {"failed": [{"why": "cut"}]})
+    failed = FailedInput("a.png", "cut")
+    error = PartialError("pred: 1 case is done, 1 could not be read", failed)
     with pytest.raises(typer.Exit):
         command(error)(json=True)
     said = capsys.readouterr()
-    assert json.loads(said.out) == {"failed": [{"why": "cut"}]}
+    assert json.loads(said.out) == {"source": "a.png", "why": "cut"}
     assert said.err.startswith("error: pred: 1 case is done")
     with pytest.raises(typer.Exit):
         command(error)(json=False)

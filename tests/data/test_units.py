@@ -109,4 +109,4 @@ def test_an_answer_equal_to_the_truth_has_no_error_in_validation_and_score(tmp_p
     predictions = Predictions.create(tmp_path / "pred", info)
     for one in opened.cases:
         predictions.add(one.id, predict_case(one, [member], recipe, **options) + 0.01)
-    assert score(tmp_path / "pred", root)["value"] == pytest.approx(40, abs=0.01)  # peak 1
+    assert score(tmp_path / "pred", root).value == pytest.approx(40, abs=0.01)  # peak 1

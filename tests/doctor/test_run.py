@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from lamina.doctor.run import CHECKS, Report, cure, examine
+from lamina.doctor.run import CHECKS, ExamineResult, cure, examine
 from lamina.doctor.table import summary, table
 from lamina.errors import RecipeError
 from lamina.recipe.load import load_recipe
@@ -51,7 +51,7 @@ def data(tmp_path: Path) -> Path:
     return root
 
 
-def wrong(report: Report, *, levels: Sequence[str] = ("warning", "error")) -> dict[str, str]:
+def wrong(report: ExamineResult, *, levels: Sequence[str] = ("warning", "error")) -> dict[str, str]:
     """Return what is not fine with recipe and data, by check."""
     return {
         one.check: f"{one.finding.where}: {one.finding.what}"
@@ -248,7 +248,7 @@ def test_without_anything_only_the_machine_is_examined() -> None:
 
 
 def test_a_fix_needs_a_recipe_and_something_to_fix(tmp_path: Path) -> None:
-    report = Report((), 0.0)
+    report = ExamineResult((), 0.0)
     with pytest.raises(RecipeError, match="name the one that is to be fixed"):
         cure(report, None, tmp_path / "a.yaml")
     assert cure(report, "steel-laptop", tmp_path / "a.yaml") is report
@@ -280,7 +280,7 @@ def test_the_table_holds_every_finding_and_fits_its_width(data: Path, recipe: Pa
 
 
 def test_values_are_those_of_json(data: Path, recipe: Path) -> None:
-    found = examine(recipe, root=data).values()
+    found = examine(recipe, root=data).to_dict()
     assert found["exit_code"] == found["errors"] == 0
     assert {"area", "check", "level", "where", "what", "remedy", "fix", "fixed"} == set(
         found["findings"][0]

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from lamina.errors import DataError, RecipeError
 from lamina.evaluation.score import score, table
+from lamina.evaluation.score_result import Alone
 from lamina.geometry.rle.codec import encode
 from lamina.model.metrics import DiceScore, MseScore, TolerantDice
 from lamina.prediction.folder.predictions import Predictions
@@ -62,19 +63,19 @@ def two_images(tmp_path: Path) -> tuple[Path, Path]:
 
 def test_by_hand(two_images: tuple[Path, Path]) -> None:
     found = score(*two_images)
-    assert found["value"] == pytest.approx((2 / 3 + 1 + 1 + 0) / 4)
-    assert found["baseline_empty"] == pytest.approx(3 / 4)
-    assert found["foreground_dice"] == pytest.approx(2 * 2 / (4 + 4))
-    assert found["foreground_dice_best"]["value"] == pytest.approx(2 / 3)
-    assert 0.6 <= found["foreground_dice_best"]["threshold"] + 1e-3 < 0.9
-    assert found["pooled_dice"] == pytest.approx((2 / 3 + 0) / 2)
-    assert found["auc"] == 1.0
-    assert found["cases"] == 2
-    assert "counts as 1" in found["empty_rule"]
-    one, two = found["classes"]
-    assert (one["name"], one["images"], one["images_predicted"]) == ("one", 1, 1)
-    assert (one["precision"], one["recall"], one["auc"]) == (1.0, 0.5, 1.0)
-    assert (two["precision"], two["recall"], two["auc"]) == (0.0, None, None)
+    assert found.value == pytest.approx((2 / 3 + 1 + 1 + 0) / 4)
+    assert found.baseline_empty == pytest.approx(3 / 4)
+    assert found.foreground_dice == pytest.approx(2 * 2 / (4 + 4))
+    assert found.foreground_dice_best.value == pytest.approx(2 / 3)
+    assert 0.6 <= found.foreground_dice_best.threshold + 1e-3 < 0.9
+    assert found.pooled_dice == pytest.approx((2 / 3 + 0) / 2)
+    assert found.auc == 1.0
+    assert found.cases == 2
+    assert "counts as 1" in found.empty_rule
+    one, two = found.classes
+    assert (one.name, one.images, one.images_predicted) == ("one", 1, 1)
+    assert (one.precision, one.recall, one.auc) == (1.0, 0.5, 1.0)
+    assert (two.precision, two.recall, two.auc) == (0.0, None, None)
 
 
 def test_the_table_names_the_metric_the_baseline_and_every_class(
@@ -97,8 +98,8 @@ def test_predicting_nothing_scores_the_baseline(tmp_path: Path) -> None:
     maps = {name: np.zeros((1, *SHAPE), np.float32) for name in ("a.png", "b.png")}
     recipe = load_recipe("steel-laptop", ["task.names=[one]"])
     found = score(predicted(tmp_path / "pred", recipe, maps), truth)
-    assert found["value"] == found["baseline_empty"] == 0.5
-    assert found["auc"] == 0.5
+    assert found.value == found.baseline_empty == 0.5
+    assert found.auc == 0.5
 
 
 def test_what_stands_alone_is_counted_and_named(two_images: tuple[Path, Path]) -> None:
@@ -106,8 +107,8 @@ def test_what_stands_alone_is_counted_and_named(two_images: tuple[Path, Path]) -
     cv2.imwrite(str(truth / "images" / "c.png"), np.zeros(SHAPE, np.uint8))
     (truth / "images" / "b.png").unlink()
     found = score(pred, truth)
-    assert found["truth_only"] == {"count": 1, "first": ["c.png"]}
-    assert found["prediction_only"] == {"count": 1, "first": ["b.png"]}
+    assert found.truth_only == Alone(1, ("c.png",))
+    assert found.prediction_only == Alone(1, ("b.png",))
     assert "1 not predicted: c.png" in table(found)
 
 
@@ -115,7 +116,7 @@ def test_ids_without_suffix_are_matched_where_none_is_equal(tmp_path: Path) -> N
     truth = steel_truth(tmp_path / "truth", {"a.png": box(2, 2)[None]})
     recipe = load_recipe("steel-laptop", ["task.names=[one]"])
     pred = predicted(tmp_path / "pred", recipe, {"a.jpg": box(2, 2)[None].astype(np.float32)})
-    assert score(pred, truth)["value"] == 1.0
+    assert score(pred, truth).value == 1.0
 
 
 @pytest.mark.parametrize(
@@ -148,10 +149,10 @@ def test_only_the_held_out_sections_of_a_volume_count(tmp_path: Path) -> None:
     recipe = load_recipe("volume-laptop", ["split.train=[[0,3]]", "split.validate=[[3,5]]"])
     id = recipe.data.open(tmp_path, recipe.task).cases[0].id
     pred = predicted(tmp_path / "pred", recipe, {id: prob}, known="partly_seen")
-    assert score(pred, tmp_path, part="validate")["value"] == 1.0
+    assert score(pred, tmp_path, part="validate").value == 1.0
     whole = score(pred, tmp_path)
-    assert whole["value"] == pytest.approx(2 * 2 / (2 + 5))
-    assert whole["known"] == {"partly_seen": 1}
+    assert whole.value == pytest.approx(2 * 2 / (2 + 5))
+    assert whole.known == {"partly_seen": 1}
 
 
 def test_background_of_exclusive_classes_is_no_defect(tmp_path: Path) -> None:
@@ -175,13 +176,13 @@ def test_background_of_exclusive_classes_is_no_defect(tmp_path: Path) -> None:
     id = recipe.data.open(tmp_path, recipe.task).cases[0].id
     pred = predicted(tmp_path / "pred", recipe, {id: np.stack([1 - one, one])})
     found = score(pred, tmp_path)
-    assert found["value"] == found["foreground_dice"] == pytest.approx(2 / 3)
-    assert found["baseline_empty"] == 0
+    assert found.value == found.foreground_dice == pytest.approx(2 / 3)
+    assert found.baseline_empty == 0
     again = score(pred, tmp_path, metric=DiceScore(over="pooled"))
-    assert (again["value"], again["baseline_empty"]) == (found["value"], 0)
+    assert (again.value, again.baseline_empty) == (found.value, 0)
     asked = score(pred, tmp_path, metric=DiceScore(over="pooled", ignore_first=False))
-    assert asked["baseline_empty"] > 0.4
-    assert [one["name"] for one in found["classes"]] == ["one"]
+    assert asked.baseline_empty > 0.4
+    assert [one.name for one in found.classes] == ["one"]
 
 
 def fault_volumes(folder: Path, *changes: str) -> tuple[Recipe, list[NDArray[np.bool_]]]:
@@ -217,8 +218,8 @@ def test_the_fault_competition_pools_the_voxels_of_each_volume(tmp_path: Path) -
     found = score(pred, tmp_path / "truth")
     shown = guess > 0.5  # a tie is background
     dice = 2 * (shown & truth[0]).sum() / (shown.sum() + truth[0].sum())
-    assert found["value"] == pytest.approx((dice + 1) / 2)
-    assert found["baseline_empty"] == 0.5
+    assert found.value == pytest.approx((dice + 1) / 2)
+    assert found.baseline_empty == 0.5
     by_slice = [
         2 * (a & t).sum() / (a.sum() + t.sum()) for a, t in zip(shown, truth[0], strict=True)
     ]
@@ -246,10 +247,10 @@ def test_another_metric_may_be_named(tmp_path: Path) -> None:
     pred = predicted(tmp_path / "pred", recipe, maps)
     metric = TolerantDice(tolerance=1, over="image", ignore_first=True)
     found = score(pred, tmp_path / "truth", metric=metric)
-    plain = score(pred, tmp_path / "truth")["value"]
-    assert found["metric"].startswith("Dice within 1 pixels per image")
-    assert plain < found["value"] <= 1
-    assert found["pooled_dice"] == score(pred, tmp_path / "truth")["pooled_dice"]
+    plain = score(pred, tmp_path / "truth").value
+    assert found.metric.startswith("Dice within 1 pixels per image")
+    assert plain < found.value <= 1
+    assert found.pooled_dice == score(pred, tmp_path / "truth").pooled_dice
     with pytest.raises(RecipeError, match=r"mse is for values, and task\.kind is multi"):
         score(pred, tmp_path / "truth", metric=MseScore())
 
@@ -266,8 +267,8 @@ def test_held_out_sections_are_cut_out_of_slabs(tmp_path: Path) -> None:
         for at in (slice(50, 68), slice(20, 30)):
             shown = maps[name][1, at].astype(np.float16) > maps[name][0, at].astype(np.float16)
             values.append(2 * (shown & true[at]).sum() / (shown.sum() + true[at].sum()))
-    assert found["value"] == pytest.approx(np.mean(values))
-    assert found["cases"] == 4
+    assert found.value == pytest.approx(np.mean(values))
+    assert found.cases == 4
 
 
 def test_memory_does_not_grow_with_the_depth_of_a_volume(tmp_path: Path) -> None:
@@ -280,7 +281,7 @@ def test_memory_does_not_grow_with_the_depth_of_a_volume(tmp_path: Path) -> None
         np.save(tmp_path / f"{depth}" / "a" / "fault_1.npy", truth)
         pred = predicted(tmp_path / f"pred{depth}", recipe, {"a": probabilities(truth > 0)})
         tracemalloc.start()
-        assert score(pred, tmp_path / f"{depth}")["value"] == 1
+        assert score(pred, tmp_path / f"{depth}").value == 1
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most

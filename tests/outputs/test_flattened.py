@@ -32,7 +32,7 @@ def test_a_written_fragment_is_the_one_seen_aligned(data: Path, tmp_path: Path) 
     """INK-10: writing and moving on the fly are the same; mask and ink go along."""
     catalog = Fragments(prepare=HOW)
     found = flatten([data], tmp_path / "out", catalog, Wish((20, 44)))
-    assert set(found["fragments"]) == {"1", "2"}
+    assert set(found.fragments) == {"1", "2"}
     how = Flatten.model_validate(read_json(tmp_path / "out" / "flatten.json"))
     stack = catalog.open_stack(data / "2" / "surface_volume")
     wanted = read_all(Flattened(stack.volume, [how.maps(stack)]))[0, 20:44]
@@ -81,7 +81,7 @@ def test_a_new_fragment_is_aligned_by_the_curve_alone(data: Path, tmp_path: Path
     both = flatten([data], tmp_path / "both", catalog, Wish(maps_only=True))
     how = Flatten.model_validate(read_json(tmp_path / "both" / "flatten.json"))
     alone = flatten([data / "2"], tmp_path / "alone", Fragments(prepare=how), Wish(maps_only=True))
-    assert alone["fragments"]["2"] == both["fragments"]["2"]
+    assert alone.fragments["2"] == both.fragments["2"]
 
 
 def test_mistakes_are_said(data: Path, tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def test_planes_of_known_dip_are_found_and_measured(tmp_path: Path) -> None:
     assert len(list(Predictions.open(pred).decided("survey"))) == 2
     found = export(pred, tmp_path / "out", minimum=10)
     level, wall, roof = table(tmp_path / "out")
-    assert found == {
+    assert found.to_dict() == {
         "out": str(tmp_path / "out"),
         "kind": "points",
         "cases": 1,
@@ -162,7 +162,7 @@ def test_every_class_but_the_background_has_its_objects(tmp_path: Path) -> None:
     several = ("task={kind: multilabel, names: [a, b]}", "decide={kind: threshold}")
     pred = predicted(tmp_path / "pred", {"one": both, "two": both}, *several)
     found = export(pred, tmp_path / "out", minimum=10)
-    assert (found["cases"], found["objects"]) == (2, 12)
+    assert (found.cases, found.objects) == (2, 12)
     rows = table(tmp_path / "out")
     assert {(row["case"], row["class"]) for row in rows} == {
         (case, name) for case in ("one", "two") for name in "ab"
@@ -198,11 +198,11 @@ def test_objects_of_a_synthetic_volume_are_its_faults(tmp_path: Path) -> None:
     truth = volume(1, seed=3, shape=shape)[1]
     pred = predicted(tmp_path / "pred", {"survey": two(truth)})
     found = export(pred, tmp_path / "out", minimum=100, kind="npy")
-    assert found["objects"] >= 1
+    assert found.objects >= 1
     whole = cc3d.connected_components(truth)
     large = [k for k in range(1, whole.max() + 1) if (whole == k).sum() >= 100]
-    assert found["objects"] == len(large)
-    assert found["voxels"] == sum(int((whole == k).sum()) for k in large)
+    assert found.objects == len(large)
+    assert found.voxels == sum(int((whole == k).sum()) for k in large)
     for row in table(tmp_path / "out"):
         voxels = np.load(tmp_path / "out" / row["file"]).astype(int)
         assert truth[tuple(voxels.T)].all()

@@ -27,7 +27,7 @@ def predicted(folder: Path, *changes: str, finished: int = 2, classes: int = 2) 
 def test_rows_are_sorted_by_image_and_decided_by_the_prediction(tmp_path: Path) -> None:
     out = tmp_path / "s.csv"
     found = submit(predicted(tmp_path / "pred", "decide.threshold=0.7"), out, format="severstal")
-    assert found == {"format": "severstal", "out": str(out), "rows": 4, "cases": 2}
+    assert found.to_dict() == {"format": "severstal", "out": str(out), "rows": 4, "cases": 2}
     assert out.read_text().splitlines() == [
         "ImageId_ClassId,EncodedPixels",
         "a.png_1,1 1",
@@ -35,7 +35,7 @@ def test_rows_are_sorted_by_image_and_decided_by_the_prediction(tmp_path: Path) 
         "b.png_1,1 1",
         "b.png_2,",
     ]
-    json.dumps(found)
+    json.dumps(found.to_dict())
 
 
 def test_without_a_format_the_recipe_decides(tmp_path: Path) -> None:
@@ -70,10 +70,10 @@ def test_images_of_the_sample_are_written_in_its_order_and_no_others(
     sample.write_text("ImageId,EncodedPixels\nb,-1\na,-1\nb,-1\n", encoding="utf-8")
     out = tmp_path / "s.csv"
     found = submit(pred, out, format="siim", sample=sample)
-    assert (found["rows"], found["skipped"]) == (2, 0)
+    assert (found.rows, found.skipped) == (2, 0)
     sample.write_text("ImageId,EncodedPixels\nb,-1\nb,-1\n", encoding="utf-8")
     found = submit(pred, out, format="siim", sample=sample)
-    assert (found["rows"], found["skipped"]) == (1, 1)
+    assert (found.rows, found.skipped) == (1, 1)
     assert out.read_text() == "ImageId,EncodedPixels\nb,0 2\n"
     sample.write_text("ImageId,EncodedPixels\nc,-1\na,-1\n", encoding="utf-8")
     with pytest.raises(DataError, match="1 of its 2 images are not in the prediction, such as 'c'"):
@@ -106,7 +106,7 @@ def test_volumes_are_handed_in_as_coordinates_slab_by_slab(tmp_path: Path) -> No
     assert len(list(Predictions.open(pred).slabs("2023-10-05_a"))) == 2
     out = tmp_path / "s.npz"
     found = submit(pred, out)
-    assert found == {"format": "coordinates_npz", "out": str(out), "rows": 2, "cases": 2}
+    assert found.to_dict() == {"format": "coordinates_npz", "out": str(out), "rows": 2, "cases": 2}
     got = dict(read_coordinates(out))
     assert list(got) == ["2023-10-05_a", "2023-10-05_b"]
     for name, fault in zip(("2023-10-05_b", "2023-10-05_a"), prob, strict=True):

@@ -105,7 +105,7 @@ def test_fragments_are_predicted_decided_scored_and_handed_in(
     saved: Path, bundle: Bundle, scrolls: Path, middle: float, tmp_path: Path
 ) -> None:
     summary = predict([saved], [scrolls], tmp_path / "pred", device="cpu", progress=False)
-    assert summary["cases"] == summary["predicted"] == 2
+    assert summary.cases == summary.predicted == 2
     found = Predictions.open(tmp_path / "pred")
     for id in ("a", "b"):
         whole = answer(bundle, scrolls, id)
@@ -120,7 +120,7 @@ def test_fragments_are_predicted_decided_scored_and_handed_in(
         np.testing.assert_array_equal(mask, wanted[0] * 255)
         np.testing.assert_array_equal(found.stored_mask(id), wanted)
     assert not (tmp_path / "pred/work").exists()
-    assert submit(tmp_path / "pred", tmp_path / "s.csv")["rows"] == 2
+    assert submit(tmp_path / "pred", tmp_path / "s.csv").rows == 2
     lines = (tmp_path / "s.csv").read_text().split("\n")
     assert [line.partition(",")[0] for line in lines] == ["Id", "a", "b"]
     for id, line in zip("ab", lines[1:], strict=True):
@@ -139,7 +139,7 @@ def check_score(summary: dict[str, Any], found: Predictions, scrolls: Path) -> N
         counts += (mine & ink).sum(), mine.sum(), ink.sum()
     precision, recall = counts[0] / counts[1:]
     wanted = 1.25 * precision * recall / (0.25 * precision + recall)
-    assert summary["value"] == pytest.approx(wanted, abs=1e-9)
+    assert summary.value == pytest.approx(wanted, abs=1e-9)
 
 
 def test_another_decision_writes_only_the_masks_anew(
@@ -149,7 +149,7 @@ def test_another_decision_writes_only_the_masks_anew(
     before = digest(tmp_path / "pred/probabilities")
     bundle.with_decision(Threshold(threshold=middle, min_component=9), {}).save(tmp_path / "bundle")
     summary = predict([tmp_path], [scrolls / "a"], tmp_path / "pred", device="cpu", progress=False)
-    assert (summary["redecided"], summary["predicted"]) == (1, 0)
+    assert (summary.redecided, summary.predicted) == (1, 0)
     assert digest(tmp_path / "pred/probabilities") == before
     found = Predictions.open(tmp_path / "pred")
     wanted = Threshold(threshold=middle, min_component=9)(found.prob("a"))

@@ -62,9 +62,9 @@ def test_training_images_are_predicted_out_of_fold_and_others_by_all(
     bundle: Bundle, saved: Path, images: Path, tmp_path: Path
 ) -> None:
     summary = predict([saved], [images], tmp_path / "pred", device="cpu")
-    assert summary["cases"] == summary["predicted"] == 4
-    assert summary["known"] == {"held_out": 1, "seen": 1, "new": 2}
-    assert summary["failed"] == []
+    assert summary.cases == summary.predicted == 4
+    assert summary.known == {"held_out": 1, "seen": 1, "new": 2}
+    assert summary.failed == ()
     json.dumps(summary, allow_nan=False)
     found = Predictions.open(tmp_path / "pred")
     members = [
@@ -81,7 +81,7 @@ def test_the_same_command_again_does_nothing(saved: Path, images: Path, tmp_path
     predict([saved], [images], tmp_path / "pred", device="cpu")
     before = tree(tmp_path / "pred")
     again = predict([saved], [images], tmp_path / "pred", device="cpu")
-    assert (again["kept"], again["predicted"]) == (4, 0)
+    assert (again.kept, again.predicted) == (4, 0)
     assert tree(tmp_path / "pred") == before
 
 
@@ -101,8 +101,8 @@ def test_B01_killed_and_run_again_gives_the_same_bytes(
     assert child.exitcode == -signal.SIGKILL
     monkeypatch.delenv("LAMINA_FAULT")
     again = predict([saved], [images], tmp_path / "pred", device="cpu", batch=2)
-    assert again["kept"] >= (passage - 2) // 2
-    assert again["kept"] + again["predicted"] + again["redecided"] == 4
+    assert again.kept >= (passage - 2) // 2
+    assert again.kept + again.predicted + again.redecided == 4
     assert tree(tmp_path / "pred") == tree(tmp_path / "whole")
 
 
@@ -113,7 +113,7 @@ def test_a_tuned_decision_only_makes_masks_again(
     predict([tmp_path / "bundle"], [images], tmp_path / "pred", device="cpu")
     bundle.with_decision(Threshold(threshold=0.4), {}).save(tmp_path / "bundle")
     again = predict([tmp_path / "bundle"], [images], tmp_path / "pred", device="cpu")
-    assert (again["redecided"], again["predicted"]) == (4, 0)
+    assert (again.redecided, again.predicted) == (4, 0)
     found = Predictions.open(tmp_path / "pred")
     np.testing.assert_array_equal(found.stored_mask("i2"), found.prob("i2") > 0.4)
 
@@ -126,7 +126,7 @@ def test_B05_other_weights_are_refused_unless_overwritten(
     with pytest.raises(RecipeError, match=r"another plan \(bundles\)"):
         predict([tmp_path / "other"], [images], tmp_path / "pred", device="cpu")
     anew = predict([tmp_path / "other"], [images], tmp_path / "pred", device="cpu", overwrite=True)
-    assert anew["predicted"] == 4
+    assert anew.predicted == 4
 
 
 def test_B09_one_bad_image_does_not_stop_the_others(
@@ -161,7 +161,7 @@ def test_several_bundles_answer_together(
     other.write_zip(tmp_path / "other.zip")
     image = images / "i2.png"
     summary = predict([saved, tmp_path / "other.zip"], [image], tmp_path / "pred", device="cpu")
-    assert summary["members"] == ["0:fold0", "0:fold1", "1:fold0", "1:fold1"]
+    assert summary.members == ("0:fold0", "0:fold1", "1:fold0", "1:fold1")
     members = [
         Member(one.network(number), one.members[number].normalise)
         for one in (bundle, other)
@@ -183,7 +183,7 @@ def test_a_volume_is_predicted_slice_by_slice(make: Any, tmp_path: Path) -> None
     made = make.bundle(known, data={"kind": "volume_pairs"}, frame=slices)
     made.save(tmp_path / "bundle")
     summary = predict([tmp_path / "bundle"], [tmp_path / "raw.tif"], tmp_path / "p", device="cpu")
-    assert summary["known"] == {"partly_seen": 1}
+    assert summary.known == {"partly_seen": 1}
     found = Predictions.open(tmp_path / "p")
     assert found.prob("raw").shape == (2, 5, 40, 36)
     assert found.stored_mask("raw").shape == (2, 5, 40, 36)
@@ -237,8 +237,8 @@ def test_only_the_slices_asked_for_are_predicted_each_by_its_own_axis(
     out = tmp_path / "pred"
     options: dict[str, Any] = {"slices": (0.25, 0.5, 0.75), "device": "cpu", "progress": False}
     summary = predict([run], [tmp_path / "data"], out, **options)
-    assert summary["cases"] == summary["predicted"] == 6
-    assert predict([run], [tmp_path / "data"], out, **options)["kept"] == 6
+    assert summary.cases == summary.predicted == 6
+    assert predict([run], [tmp_path / "data"], out, **options).kept == 6
     found = Predictions.open(out)
     assert found.ids == [
         f"v/{axis}{n:04d}" for axis, ns in (("y", (10, 20, 30)), ("x", (11, 22, 33))) for n in ns
@@ -249,8 +249,8 @@ def test_only_the_slices_asked_for_are_predicted_each_by_its_own_axis(
     alone = predict_case(plane, members, crew.recipe, device=torch.device("cpu"))
     np.testing.assert_allclose(found.prob("v/y0020"), alone, atol=1e-5)
     np.testing.assert_allclose(found.stored_mask("v/y0020"), 255 * alone, atol=1e-2)
-    assert score(out, tmp_path / "data")["cases"] == 6
-    assert submit(out, tmp_path / "s.npz")["rows"] == 6
+    assert score(out, tmp_path / "data").cases == 6
+    assert submit(out, tmp_path / "s.npz").rows == 6
     with np.load(tmp_path / "s.npz") as archive:
         wanted = np.clip(alone[0].T, 0, 1) * 255
         assert np.abs(archive["v_gt.npy-x_1"].astype(float) - np.floor(wanted)).max() <= 1
@@ -269,4 +269,4 @@ def test_clean_images_can_be_predicted_with_the_recipe_s_noise_on_them(
     noisy, clean = (Predictions.open(tmp_path / name) for name in ("noisy", "clean"))
     assert (noisy.prob("i0") != clean.prob("i0")).mean() > 0.9
     found = score(tmp_path / "noisy", images)
-    assert found["baseline_input"] == pytest.approx(20 * np.log10(255 / 25), abs=0.5)
+    assert found.baseline_input == pytest.approx(20 * np.log10(255 / 25), abs=0.5)

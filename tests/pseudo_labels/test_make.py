@@ -92,11 +92,11 @@ def test_every_image_has_its_figures_and_a_reason(
     assert table.columns == ("ImageId", "class", "area", "unsure", "mean", "kept", "why")
     assert len(table.rows) == 6
     kept = {row.cells[0] for row in table.rows if row.cells[5] == "1"}
-    assert found["sets"]["all"]["kept"] == len(kept) == 0  # an untrained network
+    assert found.sets["all"].kept == len(kept) == 0  # an untrained network
     assert all(row.cells[6] for row in table.rows)
     again = pseudo([saved], [images], tmp_path / "out", device="cpu", filters=ANY)
-    assert again["sets"]["all"]["kept"] == 3
-    assert again["sets"]["all"]["classes"].keys() == {"dot", "line"}
+    assert again.sets["all"].kept == 3
+    assert again.sets["all"].classes.keys() == {"dot", "line"}
 
 
 def test_the_table_of_masks_opens_like_any_of_the_competition(

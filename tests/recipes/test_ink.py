@@ -391,8 +391,8 @@ def test_ink_laptop_goes_from_fragments_to_a_file_to_hand_in(tmp_path: Path) -> 
     run, pred = tmp_path / "run", tmp_path / "pred"
     train(load_recipe("ink-laptop", changes), data=known, out=run, device="cpu", workers=0)
     predict([run], [new], pred, device="cpu", progress=False)
-    assert 0 <= score(pred, new)["value"] <= 1
+    assert 0 <= score(pred, new).value <= 1
     mask = read_all(open_volume(new / "4" / "mask.png"))[0] > 0
     assert not np.asarray(Predictions.open(pred).prob("4"))[0][~mask].any()  # INK-23
-    assert submit(pred, tmp_path / "ink.csv", format="vesuvius")["rows"] == 1
+    assert submit(pred, tmp_path / "ink.csv", format="vesuvius").rows == 1
     assert (tmp_path / "ink.csv").read_text().startswith("Id,Predicted\n4,")

@@ -242,7 +242,7 @@ def test_one_process_trains_and_predicts(tmp_path: Path) -> None:
     plain = recipe.network.build(1, 1).state_dict()
     assert bundle.network(0).state_dict().keys() == plain.keys()
     done = predict([tmp_path / "run"], [data], tmp_path / "pred", device="cpu", progress=False)
-    assert (done["cases"], done["predicted"]) == (12, 12)  # six slices of each volume
+    assert (done.cases, done.predicted) == (12, 12)  # six slices of each volume
 
 
 def test_predicting_the_noise_is_an_option_without_the_sigmoid() -> None:

@@ -39,9 +39,9 @@ def test_fragments_are_shown_with_what_they_have(tmp_path: Path) -> None:
 
 
 def test_the_page_of_a_run_shows_what_alignment_did(run_folder: Path) -> None:
-    assert 'id="layers"' not in report(run_folder).read_text(encoding="utf-8")
+    assert 'id="layers"' not in report(run_folder).report.read_text(encoding="utf-8")
     write_json(run_folder / "curves" / "layers.json", {"1": said()})
-    page = report(run_folder).read_text(encoding="utf-8")
+    page = report(run_folder).report.read_text(encoding="utf-8")
     assert 'id="layers"' in page
     assert "shifts -2.0 to 3.0 layers" in page
 

@@ -39,7 +39,7 @@ def read(path: Path) -> Tags:
 
 
 def test_the_page_is_offline_and_small_and_names_are_text(run_folder: Path) -> None:
-    path = report(run_folder)
+    path = report(run_folder).report
     assert path == run_folder / "report.html"
     assert path.stat().st_size < page_module.LARGEST
     found = read(path)
@@ -52,7 +52,7 @@ def test_the_page_is_offline_and_small_and_names_are_text(run_folder: Path) -> N
 
 
 def test_it_shows_scores_folds_thresholds_curves_and_cases(run_folder: Path) -> None:
-    found = read(report(run_folder))
+    found = read(report(run_folder).report)
     for words in ("Scores of held-out cases", "By fold", "Thresholds", "monitor", "Every value"):
         assert words in found.text
     cases = found.text[found.text.index("The worst cases") :]
@@ -62,29 +62,30 @@ def test_it_shows_scores_folds_thresholds_curves_and_cases(run_folder: Path) -> 
 
 
 def test_the_same_run_gives_the_same_bytes(run_folder: Path, tmp_path: Path) -> None:
-    first = report(run_folder, tmp_path / "one.html").read_bytes()
-    assert report(run_folder, tmp_path / "two.html").read_bytes() == first
+    first = report(run_folder, tmp_path / "one.html").report.read_bytes()
+    assert report(run_folder, tmp_path / "two.html").report.read_bytes() == first
 
 
 def test_without_data_or_tuning_the_page_says_what_is_missing(run_folder: Path) -> None:
     (run_folder / "tune.json").unlink()
     (run_folder.parent / "data").rename(run_folder.parent / "moved")
-    text = read(report(run_folder)).text
+    text = read(report(run_folder).report).text
     assert "is not there" in text
     assert "Run lamina tune" in text
     assert "The worst cases" not in text
-    assert "The worst cases" in read(report(run_folder, data=run_folder.parent / "moved")).text
+    moved = report(run_folder, data=run_folder.parent / "moved")
+    assert "The worst cases" in read(moved.report).text
 
 
 def test_a_volume_shows_its_most_telling_slice(volume_run: Path) -> None:
-    found = read(report(volume_run))
+    found = read(report(volume_run).report)
     assert "raw[z3-6]" in found.text
     assert "3 × 20 × 24, slice z = 4 · mitochondria · 100 pixels wrong" in found.text
     assert "always trained on" in found.text
 
 
 def test_restored_values_have_scores_and_pictures_and_no_thresholds(restored_run: Path) -> None:
-    found = read(report(restored_run))
+    found = read(report(restored_run).report)
     assert "By fold" in found.text
     assert "The worst cases" in found.text
     assert "Thresholds and" not in found.text
@@ -92,12 +93,12 @@ def test_restored_values_have_scores_and_pictures_and_no_thresholds(restored_run
 
 def test_pairs_left_out_are_told_and_nothing_is_to_be_tuned(restored_run: Path) -> None:
     """NOISE-3."""
-    text = read(report(restored_run)).text
+    text = read(report(restored_run).report).text
     assert "left out" not in text
     (restored_run / "tune.json").unlink(missing_ok=True)
     values = {"a": 0.9, "b": 0.75, "c": 0.25}
     write_quality(restored_run / "quality.csv", values, {"a", "b"})
-    text = read(report(restored_run)).text
+    text = read(report(restored_run).report).text
     assert "1 of 3 left out; similarities from 0.250 to 0.900, median 0.750" in text
     assert "lamina tune" not in text
 
@@ -105,10 +106,10 @@ def test_pairs_left_out_are_told_and_nothing_is_to_be_tuned(restored_run: Path) 
 def test_pictures_shrink_until_the_page_fits(
     run_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    large = report(run_folder).stat().st_size
+    large = report(run_folder).bytes
     monkeypatch.setattr(page_module, "LARGEST", large)
     monkeypatch.setattr(page_module, "_SIDES", (520, 24))
-    assert report(run_folder).stat().st_size < large
+    assert report(run_folder).bytes < large
 
 
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:

@@ -75,7 +75,7 @@ def test_new_images_may_start_from_any_member_and_the_bundle_remembers_the_old_o
     summary = predict(
         [tmp_path / "run"], [folder / "known" / "train_images"], tmp_path / "pred", device="cpu"
     )
-    assert summary["known"] == {"seen": 8}
+    assert summary.known == {"seen": 8}
     with pytest.raises(RecipeError, match="began from another bundle"):
         train(asked, data=data, out=tmp_path / "run", start=tmp_path / "run" / "bundle")
 

@@ -54,15 +54,15 @@ def test_more_steps_repeat_the_input_better_and_the_report_says_what_it_cost(
     short, long = (
         probe(recipe, data=data, steps=steps, cases=4, device="cpu") for steps in (2, 120)
     )
-    one, other = short["networks"][0], long["networks"][0]
-    assert one["psnr"] < other["psnr"]
-    assert other["ssim"] > one["ssim"] + 0.2
+    one, other = short.networks[0], long.networks[0]
+    assert one.psnr < other.psnr
+    assert other.ssim > one.ssim + 0.2
     # 3x3: 1 to 8 with bias, 8 to 8 with a norm, 8 to 1 with bias
-    assert other["parameters"] == 9 * 8 + 8 + 9 * 64 + 16 + 9 * 8 + 1
+    assert other.parameters == 9 * 8 + 8 + 9 * 64 + 16 + 9 * 8 + 1
     # at least what the two ReLUs of four crops keep
-    assert other["memory"] > 2 * 4 * 8 * 32 * 32 * 4
-    assert other["seconds"] > 0
-    assert math.isfinite(other["loss"])
+    assert other.memory > 2 * 4 * 8 * 32 * 32 * 4
+    assert other.seconds > 0
+    assert math.isfinite(other.loss)
     json.dumps(long)
     assert table(long).splitlines()[-1].startswith("dncnn")
 
@@ -71,7 +71,7 @@ def test_networks_are_set_side_by_side(recipe: Recipe, data: Path) -> None:
     found = probe(
         recipe, data=data, steps=1, cases=2, compare=["dncnn", "unet", "nafnet"], device="cpu"
     )
-    assert [one["network"] for one in found["networks"]] == ["dncnn", "unet", "nafnet"]
+    assert [one.network for one in found.networks] == ["dncnn", "unet", "nafnet"]
     assert len(table(found).splitlines()) == 5
 
 
@@ -81,7 +81,7 @@ def test_a_residual_network_has_to_repeat_its_input_as_well(recipe: Recipe, data
         update={"network": recipe.network.model_copy(update={"residual": True})}
     )
     found = [probe(one, data=data, steps=1, cases=1, device="cpu") for one in (recipe, residual)]
-    assert found[0]["networks"][0]["psnr"] == found[1]["networks"][0]["psnr"]
+    assert found[0].networks[0].psnr == found[1].networks[0].psnr
 
 
 def test_clean_images_are_repeated_where_the_recipe_makes_the_noise(
@@ -93,7 +93,7 @@ def test_clean_images_are_repeated_where_the_recipe_makes_the_noise(
     changes = ["data={kind: corrupt}", "frame={size: [32, 32]}"]
     corrupt = load_recipe(str(tmp_path / "repeat.yaml"), changes)
     found = probe(corrupt, data=tmp_path / "clean", steps=1, cases=1, device="cpu")
-    assert found["range"] == 1.0  # a flat image has none
+    assert found.range == 1.0  # a flat image has none
 
 
 @pytest.mark.parametrize(

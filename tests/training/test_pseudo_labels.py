@@ -110,7 +110,7 @@ def test_a_run_learns_from_made_labels_and_says_so(
     assert (kinds.count("given"), kinds.count("pseudo"), kinds.count("behind")) == (8, 4, 0)
     images = folder / "unlabelled" / "train_images"
     found = predict([tmp_path / "run"], [images], tmp_path / "pred", device="cpu")
-    assert found["known"] == {"pseudo": 4}
+    assert found.known == {"pseudo": 4}
     other = tmp_path / "labels"
     shutil.copytree(folder / "labels", other)
     write_json(other / "pseudo.json", read_json(other / "pseudo.json") | {"lamina": "x"})
@@ -199,7 +199,7 @@ def test_cases_behind_the_labels_are_remembered_as_seen(folder: Path, tmp_path: 
     )
     images = folder / "known" / "train_images"
     found = predict([tmp_path / "run"], [images], tmp_path / "pred", device="cpu")
-    assert found["known"] == {"seen": 8}
+    assert found.known == {"seen": 8}
 
 
 def test_labels_and_the_recipe_must_both_want_it(folder: Path, tmp_path: Path) -> None:

@@ -48,16 +48,16 @@ def test_a_run_is_tuned_with_triplets_by_the_word_of_the_command(run: Path) -> N
     found = tune(run, decision="triplet")
     decision = Bundle.load(run / "bundle").decision
     assert isinstance(decision, Triplet)
-    assert found["decision"] == decision.model_dump(mode="json")
-    scores = found["scores"]
+    assert found.decision == decision
+    scores = found.scores
     assert scores["tuned"] >= scores["baseline_empty"]
     assert scores["best"] >= max(scores["threshold"], scores["at_half"], scores["flat"]) - 1e-9
     assert {"best_nested", "flat_nested"} <= set(scores)
-    json.dumps(found, allow_nan=False)
+    json.dumps(found.to_dict(), allow_nan=False)
     text = table(found)
     assert "257 upper and 257 lower thresholds (steps of 1/256) with all areas" in text
     assert "chosen: flat, of the triplets within 0.01 of the best" in text
-    page = report(run).read_text(encoding="utf-8")
+    page = report(run).report.read_text(encoding="utf-8")
     assert "the flattest of the triplets" in page
     assert "half to double the area" in page
 
@@ -122,11 +122,11 @@ def test_what_is_told_is_the_metric_of_the_decision_found(
     }.items():
         tallies = [score.tally(m, t) for m, (_, t, _) in zip(masks, cases, strict=True)]
         wanted = score.score(tallies)
-        assert found["scores"][name] == pytest.approx(wanted.value, abs=1e-12)
-        classes = [one["metric"][name] for one in found["classes"].values()]
+        assert found.scores[name] == pytest.approx(wanted.value, abs=1e-12)
+        classes = [one.metric[name] for one in found.classes.values()]
         assert classes == pytest.approx(list(wanted.classes), abs=1e-12)
     first, *rest = table(found).splitlines()
-    assert first.startswith(f"{score.title}: {found['scores']['tuned']:.4f} tuned")
+    assert first.startswith(f"{score.title}: {found.scores['tuned']:.4f} tuned")
     said = any("searched for Dice in its place" in line for line in rest)
     assert said == (metric["kind"] in ("precision", "recall", "tolerant_dice"))
 
@@ -147,7 +147,7 @@ def test_each_fold_is_judged_by_what_the_others_chose(run: Path, trained: Path) 
             best = alone.best(recipe.metric.aim(len(target)))
             decide = best.single() if word == "single" else best.decision()  # type: ignore[union-attr]
             tallies.append(recipe.metric.tally(decide(prob), target))
-        assert found["scores"]["nested"] == pytest.approx(recipe.metric.score(tallies).value)
+        assert found.scores["nested"] == pytest.approx(recipe.metric.score(tallies).value)
 
 
 @pytest.mark.parametrize("metric", ["mse", "psnr", "ssim", "soft_dice"])
@@ -177,7 +177,7 @@ def test_a_blend_is_the_weighted_sum_of_the_maps(trained: Path, tmp_path: Path) 
         for path in runs[-1].glob("fold*/oof/probabilities/**/*.npy"):
             np.save(path, rng.random(np.load(path).shape).astype(np.float16))
     found = ensemble(runs, tmp_path / "blend", weights=weights)
-    assert found["answers"] == {"4": 8}
+    assert found.answers == {"4": 8}
     for fold in (0, 1):
         blend = Predictions.open(tmp_path / "blend" / f"fold{fold}" / "oof")
         alone = [Predictions.open(one / f"fold{fold}" / "oof") for one in runs]

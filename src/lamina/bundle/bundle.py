@@ -18,7 +18,6 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor, nn
@@ -31,6 +30,7 @@ from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import BundleError
 from lamina.files import digest, replacing, safe_join, write_bytes, write_json, write_text
 from lamina.model.memory_layout import channels_last
+from lamina.public import StrPath, as_path
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision
@@ -127,7 +127,7 @@ class Bundle:
         return cls(index, MemoryStore(files))
 
     @classmethod
-    def load(cls, path: Path, *, verify: bool = True) -> Bundle:
+    def load(cls, path: StrPath, *, verify: bool = True) -> Bundle:
         """Open a folder or a zip.
 
         Args:
@@ -137,7 +137,7 @@ class Bundle:
         Raises:
             BundleError: it is missing, damaged, hostile or from a newer lamina.
         """
-        store = open_store(path, INDEX)
+        store = open_store(as_path(path), INDEX)
         bundle = cls(read_index(store), store)
         if verify:
             for number in range(len(bundle.members)):
@@ -243,8 +243,9 @@ class Bundle:
         fill(network, self.weights(number), self._place(number))
         return channels_last(network.eval())
 
-    def save(self, path: Path) -> None:
+    def save(self, path: StrPath) -> None:
         """Write the folder; members that are there with the right content stay untouched."""
+        path = as_path(path)
         for member in self.members:
             target = safe_join(path, member.file)
             if not (target.is_file() and digest(target) == member.sha256):
@@ -252,8 +253,9 @@ class Bundle:
         write_text(path / RECIPE, resolved_text(self.recipe))
         write_json(path / INDEX, sealed(self.index))
 
-    def write_zip(self, path: Path) -> None:
+    def write_zip(self, path: StrPath) -> None:
         """Write the bundle as one zip, whole or not at all; equal bundles give equal bytes."""
+        path = as_path(path)
         entries = [(member.file, self.store.read(member.file)) for member in self.members]
         entries.append((RECIPE, resolved_text(self.recipe).encode()))
         entries.append((INDEX, json.dumps(sealed(self.index), indent=1).encode()))

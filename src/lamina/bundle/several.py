@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import lamina
 from lamina.bundle.bundle import Bundle, versions
 from lamina.bundle.index import FORMAT, INDEX, Index, MemberFile, Source
 from lamina.bundle.store import Store
 from lamina.errors import BundleError
+from lamina.public import StrPaths, as_paths
 from lamina.recipe.recipe import MeanOf, Recipe
 
 
@@ -98,7 +98,7 @@ class JoinedStore:
         return store.read(there)
 
 
-def load_bundles(paths: Sequence[Path], *, verify: bool = True) -> list[Bundle]:
+def load_bundles(paths: StrPaths, *, verify: bool = True) -> list[Bundle]:
     """Open several bundles that are to answer together.
 
     Args:
@@ -109,7 +109,7 @@ def load_bundles(paths: Sequence[Path], *, verify: bool = True) -> list[Bundle]:
         BundleError: one cannot be opened, or they do not see or answer alike.
     """
     bundles = []
-    for path in paths:
+    for path in as_paths(paths):
         inside = path / "bundle"
         if path.is_dir() and not (path / INDEX).is_file():
             if not inside.is_dir():

@@ -11,7 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 import typer
 
-from lamina.errors import LaminaError, PartialError, RecipeError
+from lamina.errors import LaminaError, PartialError, RecipeError, Result
 
 P = ParamSpec("P")
 S = TypeVar("S")
@@ -30,8 +30,8 @@ def door(command: Callable[P, None]) -> Callable[P, None]:
         try:
             command(*args, **kwargs)
         except LaminaError as error:
-            if isinstance(error, PartialError) and error.found is not None and kwargs.get("json"):
-                show(error.found, json=True, text="")
+            if isinstance(error, PartialError) and error.result is not None and kwargs.get("json"):
+                show(error.result, json=True, text="")
             typer.secho(f"error: {error}", fg="red", err=True)
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
@@ -44,9 +44,13 @@ def door(command: Callable[P, None]) -> Callable[P, None]:
     return opened
 
 
-def show(found: Mapping[str, Any], *, json: bool, text: str) -> None:
-    """Print ``found`` as one JSON object, or ``text`` for people."""
-    typer.echo(json_module.dumps(found, allow_nan=False) if json else text)
+def show(result: Result | Mapping[str, Any], *, json: bool, text: str) -> None:
+    """Print ``result`` as one JSON object, or ``text`` for people."""
+    if not json:
+        typer.echo(text)
+        return
+    values = result if isinstance(result, Mapping) else result.to_dict()
+    typer.echo(json_module.dumps(values, allow_nan=False))
 
 
 def split_inputs(sources: Sequence[Path]) -> tuple[list[Path], list[Path]]:

@@ -44,6 +44,6 @@ def doctor(
         report = cure(report, recipe, fix)
     width = shutil.get_terminal_size().columns
     text = table(report, width=width, colour=sys.stdout.isatty())
-    show(report.values(), json=json, text=text)
+    show(report, json=json, text=text)
     if report.exit_code:
         raise typer.Exit(report.exit_code)

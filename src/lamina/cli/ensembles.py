@@ -40,8 +40,8 @@ def ensemble(
 
     found = run_joining(runs, out, weights=numbers("--weights", weights), mean=mean)
     text = (
-        f"joined {len(runs)} runs into {out}: {len(found['members'])} members, "
-        f"{found['out_of_fold']} out-of-fold answers\nnext: lamina tune {out}"
+        f"joined {len(runs)} runs into {out}: {len(found.members)} members, "
+        f"{found.out_of_fold} out-of-fold answers\nnext: lamina tune {out}"
     )
     show(found, json=json, text=text)
 
@@ -109,5 +109,5 @@ def pseudo(
         memory=byte_count(memory),
         overwrite=overwrite,
     )
-    kept = ", ".join(f"{name} {one['kept']}" for name, one in found["sets"].items())
-    show(found, json=json, text=f"labelled {found['images']} images into {out}; kept: {kept}")
+    kept = ", ".join(f"{name} {one.kept}" for name, one in found.sets.items())
+    show(found, json=json, text=f"labelled {found.images} images into {out}; kept: {kept}")

@@ -63,10 +63,11 @@ def flatten(
     catalog = fragments_of(recipe, changes or (), reference)
     wish = wish_of(whole_numbers(layers, "--layers"), form, maps_only=maps_only)
     found = run_flattening(fragments, out, catalog, wish)
-    found["page"] = str(layers_page(out))
+    page = layers_page(out)
     lines = [
-        f"{name}: shifts {one['shift'][0]:.1f} to {one['shift'][1]:.1f} layers, "
-        f"scale {one['scale'][0]:.2f} to {one['scale'][1]:.2f}"
-        for name, one in found["fragments"].items()
+        f"{name}: shifts {one.shift[0]:.1f} to {one.shift[1]:.1f} layers, "
+        f"scale {one.scale[0]:.2f} to {one.scale[1]:.2f}"
+        for name, one in found.fragments.items()
     ]
-    show(found, json=json, text="\n".join([*lines, f"wrote {out}; curves: {found['page']}"]))
+    values = {**found.to_dict(), "page": str(page)}
+    show(values, json=json, text="\n".join([*lines, f"wrote {out}; curves: {page}"]))

@@ -270,7 +270,7 @@ def predict(
         corrupt=corrupt,
         overwrite=overwrite,
     )
-    show(found, json=json, text=f"predicted {found['cases']} cases into {out}")
+    show(found, json=json, text=f"predicted {found.cases} cases into {out}")
 
 
 app.command(epilog="Example: lamina ensemble runs/fpn runs/unet --weights 2,1 --out runs/both")(
@@ -309,7 +309,7 @@ def submit(
     from lamina.outputs.submit import submit as run_submission
 
     found = run_submission(pred, out, format=form, sample=sample)
-    show(found, json=json, text=f"wrote {found['rows']} rows to {out}")
+    show(found, json=json, text=f"wrote {found.rows} rows to {out}")
 
 
 @app.command(epilog="Example: lamina report runs/tiles")
@@ -328,8 +328,8 @@ def report(
     """Write one offline HTML page about a run: curves, scores, worst cases."""
     from lamina.reporting.page import report as write_report
 
-    page = write_report(run, out, data=data)
-    show({"report": str(page), "bytes": page.stat().st_size}, json=json, text=f"wrote {page}")
+    found = write_report(run, out, data=data)
+    show(found, json=json, text=f"wrote {found.report}")
 
 
 @app.command(epilog="Example: lamina demo --quick")
@@ -349,7 +349,7 @@ def demo(
     from lamina.demo.run import demo as run_demo
 
     found = run_demo(job, out, quick=quick)
-    show(found, json=json, text=str(found["summary"]))
+    show(found, json=json, text=found.summary)
 
 
 def run() -> None:

@@ -96,4 +96,4 @@ def export(
         origin=three_numbers("--origin", origin),
         down=down,
     )
-    show(found, json=json, text=f"wrote {found['objects']} objects and {TABLE} into {out}")
+    show(found, json=json, text=f"wrote {found.objects} objects and {TABLE} into {out}")

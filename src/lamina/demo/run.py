@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from lamina import files
 from lamina.demo.jobs import JOBS, Job, Size
 from lamina.errors import RecipeError
-from lamina.evaluation.score import score, table
+from lamina.evaluation.score import ScoreResult, score, table
 from lamina.model.metrics import Psnr
 from lamina.outputs.submit import submit
 from lamina.prediction.run import predict
 from lamina.progress import say
+from lamina.public import StrPath, VerbResult, as_path
 from lamina.recipe.load import load_recipe
 from lamina.reporting.page import report
 from lamina.training.run import BUNDLE, train
@@ -22,7 +24,29 @@ from lamina.tuning.tune import tune
 SEED = 7
 
 
-def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
+@dataclass(frozen=True)
+class DemoResult(VerbResult):
+    """What the demo came to."""
+
+    job: str
+    """Which job it was."""
+    score: ScoreResult
+    """The score on the unseen images."""
+    decisions: Mapping[str, float]
+    """The score by each kind of decision, where several are compared."""
+    without: Mapping[str, float]
+    """The score of a run without a step, by the change that leaves it out."""
+    submission: Path
+    """The submission."""
+    report: Path
+    """The page about the run."""
+    seconds: float
+    """Time that the call took."""
+    summary: str
+    """All of it in words."""
+
+
+def demo(job: str, out: StrPath, *, quick: bool = False) -> DemoResult:
     """Make data, train two folds, tune, predict unseen images, score, submit and report.
 
     An interrupted demo goes on where it stopped.
@@ -35,11 +59,12 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
         quick: Less data and fewer epochs.
 
     Returns:
-        Score of the unseen part beside predicting nothing, the files written, and seconds.
+        The score on unseen images beside predicting nothing, and the files written.
 
     Raises:
         RecipeError: there is no such job, or ``out`` holds another demo.
     """
+    out = as_path(out, "out")
     if job not in JOBS:
         raise RecipeError(f"there is no demo '{job}'; there are: {', '.join(JOBS)}")
     begun, one = time.monotonic(), JOBS[job]
@@ -51,43 +76,42 @@ def demo(job: str, out: Path, *, quick: bool = False) -> dict[str, Any]:
     found = list(scores.values())[-1]
     handed = out / one.submission
     _say("submit", f"{out / 'pred'} --format {one.format} --out {handed}")
-    rows = submit(out / "pred", handed, format=one.format)["rows"]
+    rows = submit(out / "pred", handed, format=one.format).rows
     _say("report", f"{run}")
-    page = report(run)
+    page = report(run).report
     plain = _without(one, out, size)
     seconds = time.monotonic() - begun
     lines = [
         table(found),
         "",
-        *(f"decided by {kind}: {one['value']:.4f}" for kind, one in scores.items() if kind),
+        *(f"decided by {kind}: {one.value:.4f}" for kind, one in scores.items() if kind),
         *_against(one, out, found),
         *(f"with {change} {value:.4f}" for change, value in plain.items()),
         f"submission {handed} ({rows} rows)",
         f"report {page}",
         f"{seconds:.0f} s",
     ]
-    return {
-        "job": job,
-        "score": found,
-        "decisions": {kind: one["value"] for kind, one in scores.items() if kind},
-        "without": plain,
-        "submission": str(handed),
-        "report": str(page),
-        "seconds": round(seconds, 1),
-        "summary": "\n".join(lines),
-    }
+    return DemoResult(
+        job=job,
+        score=found,
+        decisions={kind: one.value for kind, one in scores.items() if kind},
+        without=plain,
+        submission=handed,
+        report=page,
+        seconds=round(seconds, 1),
+        summary="\n".join(lines),
+    )
 
 
-def _against(job: Job, out: Path, found: dict[str, Any]) -> list[str]:
+def _against(job: Job, out: Path, found: ScoreResult) -> list[str]:
     """Say what the score is to be compared with."""
-    if found["baseline_empty"] is not None:
-        nothing = f"predicting nothing {found['baseline_empty']:.4f}"
-        return [f"score on unseen images {found['value']:.4f}; {nothing}"]
+    if found.baseline_empty is not None:
+        nothing = f"predicting nothing {found.baseline_empty:.4f}"
+        return [f"score on unseen images {found.value:.4f}; {nothing}"]
     psnr = score(out / "pred", out / "unseen", metric=Psnr())
     return [
-        f"SSIM of unseen slices {found['value']:.4f}; as they came {found['baseline_input']:.4f}",
-        f"PSNR of unseen slices {psnr['value']:.2f} dB; as they came "
-        f"{psnr['baseline_input']:.2f} dB",
+        f"SSIM of unseen slices {found.value:.4f}; as they came {found.baseline_input:.4f}",
+        f"PSNR of unseen slices {psnr.value:.2f} dB; as they came {psnr.baseline_input:.2f} dB",
     ]
 
 
@@ -103,12 +127,12 @@ def _without(job: Job, out: Path, size: Size) -> dict[str, float]:
         return {}
     _train(job, out, "run-without", (*size.changes, *size.without))
     found = _judge(job, out, None, "run-without", "pred-without")
-    return {" ".join(size.without): found["value"]}
+    return {" ".join(size.without): found.value}
 
 
 def _judge(
     job: Job, out: Path, decision: str | None, name: str = "run", answers: str = "pred"
-) -> dict[str, Any]:
+) -> ScoreResult:
     """Tune on the known images, if at all; predict the unseen ones, and return their score."""
     run, unseen, pred = out / name, out / "unseen", out / answers
     if job.tuned:

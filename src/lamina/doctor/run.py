@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 from lamina.doctor.checks.damaged import Damaged
@@ -27,6 +26,7 @@ from lamina.doctor.finding import EXIT_CODES, Area, Check, Finding
 from lamina.doctor.open_data import admit
 from lamina.doctor.recipe_fixes import write_fixes
 from lamina.errors import LaminaError, RecipeError
+from lamina.public import StrPath, VerbResult, as_path
 from lamina.recipe.load import load_recipe
 
 CHECKS: tuple[Check, ...] = (
@@ -53,11 +53,13 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Report:
+class ExamineResult(VerbResult):
     """All findings in order: machine, recipe, data."""
 
     said: tuple[Said, ...]
+    """The findings."""
     seconds: float
+    """Time that the call took."""
 
     @property
     def exit_code(self) -> int:
@@ -70,14 +72,14 @@ class Report:
         """What to lay over the recipe's ``data``."""
         return [one.finding.fix for one in self.said if one.finding.fix is not None]
 
-    def fixed(self) -> Report:
+    def fixed(self) -> ExamineResult:
         """Return the report after all fixes were written."""
         return replace(
             self, said=tuple(replace(one, fixed=one.finding.fix is not None) for one in self.said)
         )
 
-    def values(self) -> dict[str, Any]:
-        """Return JSON values."""
+    def to_dict(self) -> dict[str, Any]:
+        """Return JSON values: ``exit_code``, counts, and a row for each finding."""
         levels = [one.finding.level for one in self.said]
         return {
             "exit_code": self.exit_code,
@@ -101,8 +103,8 @@ class Report:
 
 
 def examine(
-    source: Path | str | None = None, changes: Sequence[str] = (), *, root: Path | None = None
-) -> Report:
+    source: StrPath | None = None, changes: Sequence[str] = (), *, root: StrPath | None = None
+) -> ExamineResult:
     """Check the machine, and the recipe and the data where they are given.
 
     Every file of the data is read once, and boxes of labelled volumes a few times more. Without a
@@ -114,6 +116,7 @@ def examine(
         root: The data folder, or None.
     """
     begun = time.monotonic()
+    root = None if root is None else as_path(root, "root")
     patient = Patient(root=root)
     said: list[Said] = list(_run("machine", patient))
     sound = True
@@ -134,10 +137,10 @@ def examine(
         else:
             said.append(Said("data", "opens", finding))
             said += _run("data", patient)
-    return Report(tuple(said), time.monotonic() - begun)
+    return ExamineResult(tuple(said), time.monotonic() - begun)
 
 
-def cure(report: Report, source: Path | str | None, path: Path) -> Report:
+def cure(report: ExamineResult, source: StrPath | None, path: StrPath) -> ExamineResult:
     """Write the recipe with all fixes to ``path``; where there are none nothing is written.
 
     Raises:
@@ -147,7 +150,7 @@ def cure(report: Report, source: Path | str | None, path: Path) -> Report:
         raise RecipeError("--fix writes a recipe; name the one that is to be fixed")
     if not report.fixes:
         return report
-    write_fixes(source, report.fixes, path)
+    write_fixes(str(source), report.fixes, as_path(path))
     return report.fixed()
 
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lamina.doctor.finding import Level
-from lamina.doctor.run import Report, Said
+from lamina.doctor.run import ExamineResult, Said
 
 _STYLES: Mapping[Level, str] = {
     "fine": "green",
@@ -20,7 +20,7 @@ _STYLES: Mapping[Level, str] = {
 }
 
 
-def table(report: Report, *, width: int, colour: bool) -> str:
+def table(report: ExamineResult, *, width: int, colour: bool) -> str:
     """Return the findings as text, the worst of each area last seen in its own colour.
 
     Args:
@@ -44,11 +44,11 @@ def table(report: Report, *, width: int, colour: bool) -> str:
     return stream.getvalue().rstrip()
 
 
-def summary(report: Report) -> str:
+def summary(report: ExamineResult) -> str:
     """Return the one line below the table.
 
     Example:
-        >>> summary(Report((), 0.0))
+        >>> summary(ExamineResult((), 0.0))
         'no errors, no warnings'
     """
     counts = []

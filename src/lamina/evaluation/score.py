@@ -15,6 +15,7 @@ from lamina.data.targets.ground_truth import truth as read_truth
 from lamina.data.units import unit_of, values
 from lamina.errors import DataError, RecipeError
 from lamina.evaluation.matching import Matched, match
+from lamina.evaluation.score_result import Alone, ScoreResult
 from lamina.evaluation.score_table import table
 from lamina.evaluation.tallies import MaskTallies, ValueTallies
 from lamina.evaluation.tallies import Part as Tallied
@@ -22,10 +23,11 @@ from lamina.geometry.region import Region
 from lamina.model.metrics import AnyMetric
 from lamina.prediction.folder.predictions import Predictions
 from lamina.progress import Bar
+from lamina.public import StrPath, as_path
 from lamina.task import Task
 from lamina.volume import Crop, read_all
 
-__all__ = ["Part", "score", "table"]
+__all__ = ["Part", "ScoreResult", "score", "table"]
 
 Part = Literal["all", "validate"]
 
@@ -34,8 +36,8 @@ _PART = 2**24
 
 
 def score(
-    pred: Path, truth: Path, *, part: Part = "all", metric: AnyMetric | None = None
-) -> dict[str, Any]:
+    pred: StrPath, truth: StrPath, *, part: Part = "all", metric: AnyMetric | None = None
+) -> ScoreResult:
     """Compare a prediction with the truth, one case in memory at a time.
 
     A volume is one case: its voxels are counted together, whatever axes it was cut across. No
@@ -52,20 +54,15 @@ def score(
         metric: The score in place of the recipe's; None: the recipe's.
 
     Returns:
-        JSON values: ``metric`` (its title), ``value``, ``baseline_empty`` (the same for
-        predicting nothing), ``empty_rule``, ``foreground_dice`` and ``pooled_dice``,
-        (any class, all pixels pooled: by the decision's ``foreground`` threshold where it has
-        one, and ``foreground_dice_of_masks`` by the union of its masks), ``foreground_dice_best``
-        with the threshold that reaches it on these cases, ``auc``, ``classes``,
-        ``cases``, ``policy`` and ``known`` (who answered, and whether they had seen the case),
-        ``truth_only`` and ``prediction_only``. For restore: metric, value, channels, and
-        ``baseline_input``: the same for the images that were restored.
+        The metric over all cases beside its baseline, the scores of each class, and which cases
+        were scored.
 
     Raises:
         RecipeError: ``part`` is not one of those, the recipe has no sections, or the metric is
             for another kind of task.
         DataError: no case is in both, or a case differs in shape.
     """
+    pred, truth = as_path(pred, "pred"), as_path(truth, "truth")
     predictions = Predictions.open(pred)
     recipe, task = predictions.info.recipe, predictions.task
     _check_part(part, predictions)
@@ -89,7 +86,7 @@ def score(
                 if isinstance(tallies, ValueTallies) and case.image.channels == task.outputs:
                     tallies.add_input(_inputs(case, box, task, whole=whole))
             bar.advance()
-    return {**tallies.summary(), **_about(predictions, matched, part)}
+    return ScoreResult(**tallies.summary(), **_about(predictions, matched, part))
 
 
 def _tallies(predictions: Predictions, metric: AnyMetric) -> MaskTallies | ValueTallies:
@@ -184,14 +181,15 @@ def _about(predictions: Predictions, matched: Matched, part: Part) -> dict[str, 
         "part": part,
         "policy": predictions.info.members,
         "known": {word: known.count(word) for word in sorted(set(known))},
-        "decision": predictions.decision.model_dump(mode="json"),
+        "decision": predictions.decision,
         "recipe": predictions.info.recipe.name,
-        "truth_only": {"count": len(matched.truth_only), "first": matched.truth_only[:10]},
-        "prediction_only": {
-            "count": len(matched.prediction_only),
-            "first": matched.prediction_only[:10],
-        },
+        "truth_only": _alone(matched.truth_only),
+        "prediction_only": _alone(matched.prediction_only),
     }
+
+
+def _alone(ids: list[str]) -> Alone:
+    return Alone(len(ids), tuple(ids[:10]))
 
 
 def _some(ids: list[str]) -> str:

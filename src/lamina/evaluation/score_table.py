@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from lamina.evaluation.score_result import ScoreResult
+
 _COLUMNS = {
     "value": "value",
     "pooled_dice": "pooled Dice",
@@ -16,8 +18,9 @@ _COLUMNS = {
 }
 
 
-def table(result: dict[str, Any]) -> str:
+def table(score: ScoreResult) -> str:
     """Return what ``score`` found as plain text: the metric first, then a row for each class."""
+    result = score.to_dict()
     lines = [f"{result['metric']}", _pair("value", result["value"])]
     if result.get("baseline_empty") is not None:
         lines.append(_pair("predicting nothing", result["baseline_empty"]))

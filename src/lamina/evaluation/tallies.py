@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.targets.ground_truth import nothing
+from lamina.evaluation.score_result import BestThreshold, ClassScore
 from lamina.model.metrics import AnyMetric, CountMetric, DiceScore, Precision, Recall
 from lamina.model.metrics.counts import counts
 from lamina.result.search.histogram import CODES, VALUES, Counts, code_of, count
@@ -149,7 +150,7 @@ class MaskTallies:
         )
 
     def summary(self) -> dict[str, Any]:
-        """Return the scores over all cases as JSON values."""
+        """Return the scores over all cases, as fields of ``ScoreResult``."""
         metric, exclusive = self._metric, self._task.exclusive
         found = metric.score([one.metric for one in self._cases])
         empty = metric.score([one.nothing for one in self._cases])
@@ -166,7 +167,7 @@ class MaskTallies:
             "foreground_threshold": self._threshold,
             "foreground_area": self._least,
             "foreground_dice_of_masks": foreground.value,
-            "foreground_dice_best": {"value": best, "threshold": threshold},
+            "foreground_dice_best": BestThreshold(best, threshold),
             "pooled_dice": pooled.value,
             "auc": self._auc(-1),
             "classes": self._classes(found.classes, pooled.classes),
@@ -176,23 +177,23 @@ class MaskTallies:
 
     def _classes(
         self, values: tuple[float | None, ...], pooled: tuple[float | None, ...]
-    ) -> list[dict[str, Any]]:
+    ) -> tuple[ClassScore, ...]:
         precision = Precision(over="pooled", empty="skip").score(self._tallies).classes
         recall = Recall(over="pooled", empty="skip").score(self._tallies).classes
         names = self._task.names or ()
-        return [
-            {
-                "name": names[k],
-                "value": values[k],
-                "pooled_dice": pooled[k],
-                "images": self._present(k),
-                "images_predicted": sum(bool(tally[k, 1]) for tally in self._tallies),
-                "precision": precision[k],
-                "recall": recall[k],
-                "auc": self._auc(k),
-            }
+        return tuple(
+            ClassScore(
+                name=names[k],
+                value=values[k],
+                pooled_dice=pooled[k],
+                images=self._present(k),
+                images_predicted=sum(bool(tally[k, 1]) for tally in self._tallies),
+                precision=precision[k],
+                recall=recall[k],
+                auc=self._auc(k),
+            )
             for k in range(self._first, self._task.outputs)
-        ]
+        )
 
     @property
     def _tallies(self) -> list[NDArray[np.float64]]:
@@ -272,7 +273,7 @@ class ValueTallies:
         return float(self._tallies[-1][:, 0].sum())
 
     def summary(self) -> dict[str, Any]:
-        """Return the scores over all cases as JSON values."""
+        """Return the scores over all cases, as fields of ``ScoreResult``."""
         found = self._metric.score(self._tallies)
         names = self._task.names or ()
         return {
@@ -280,9 +281,8 @@ class ValueTallies:
             "value": found.value,
             "baseline_empty": None,
             "baseline_input": self._metric.score(self._inputs).value if self._inputs else None,
-            "classes": [
-                {"name": name, "value": value}
-                for name, value in zip(names, found.classes, strict=True)
-            ],
+            "classes": tuple(
+                ClassScore(name, value) for name, value in zip(names, found.classes, strict=True)
+            ),
             "cases": len(self._tallies),
         }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from lamina.data.flatten.write_layers import Form, write_layers
 from lamina.errors import DataError, RecipeError
 from lamina.files import make_folder, read_json, replacing, write_bytes, write_json
 from lamina.prediction.tiling.memory import keep_memory
+from lamina.public import StrPath, StrPaths, VerbResult, as_path, as_paths
 from lamina.recipe.load import load_recipe
 from lamina.volume import Chunked
 
@@ -35,9 +36,31 @@ class Wish:
     """No layers at all."""
 
 
+@dataclass(frozen=True)
+class FlattenedFragment(VerbResult):
+    """How a fragment was aligned."""
+
+    shift: tuple[float, float]
+    """Least and greatest shift over its tiles, in layers."""
+    scale: tuple[float, float]
+    """Least and greatest scale over its tiles."""
+
+
+@dataclass(frozen=True)
+class FlattenResult(VerbResult):
+    """What ``flatten`` wrote."""
+
+    out: Path
+    """The folder."""
+    reference: str | None
+    """Name of the fragment that all are aligned to."""
+    fragments: Mapping[str, FlattenedFragment]
+    """The fragments by their names."""
+
+
 def flatten(
-    fragments: Sequence[Path], out: Path, catalog: Fragments, wish: Wish | None = None
-) -> dict[str, Any]:
+    fragments: StrPaths, out: StrPath, catalog: Fragments, wish: Wish | None = None
+) -> FlattenResult:
     """Align fragments and write them; what is there already is not written again.
 
     ``out`` gets a folder for each fragment with its layers, copies of its mask and ink, and
@@ -51,7 +74,7 @@ def flatten(
         wish: What is written.
 
     Returns:
-        JSON values: ``out``, ``reference``, and for each of ``fragments`` its shifts and scales.
+        The folder, the reference, and the range of shifts and scales of each fragment.
 
     Raises:
         RecipeError: two fragments have one name, the reference is none of them, or a folder in
@@ -59,6 +82,7 @@ def flatten(
         DataError: there is no fragment, or one cannot be read.
         ResourceError: the disk is full.
     """
+    fragments, out = as_paths(fragments, "fragments"), as_path(out, "out")
     keep_memory()
     wish = wish or Wish()
     stacks = _opened(fragments, catalog)
@@ -73,17 +97,18 @@ def flatten(
         if not wish.maps_only:
             _write_fragment(folder, stack, maps, out / stack.id, catalog, wish)
     write_json(out / LAYERS, said)
-    found = {
-        id: {
-            name: [float(np.min(one[name])), float(np.max(one[name]))]
-            for name in ("shift", "scale")
-        }
+    flattened = {
+        id: FlattenedFragment(_range(one["shift"]), _range(one["scale"]))
         for id, one in said.items()
     }
-    return {"out": str(out), "reference": how.reference, "fragments": found}
+    return FlattenResult(out, how.reference, flattened)
 
 
-def fragments_of(recipe: str, changes: Sequence[str], reference: str | None) -> Fragments:
+def _range(values: Any) -> tuple[float, float]:
+    return float(np.min(values)), float(np.max(values))
+
+
+def fragments_of(recipe: StrPath, changes: Sequence[str], reference: str | None) -> Fragments:
     """Return the catalog of a recipe of fragments.
 
     Args:
@@ -94,9 +119,9 @@ def fragments_of(recipe: str, changes: Sequence[str], reference: str | None) -> 
     Raises:
         RecipeError: the recipe is not sound, or not for fragments.
     """
-    folder = Path(recipe)
+    folder = as_path(recipe, "recipe")
     inside = [folder / name for name in ("recipe.yaml", "bundle/recipe.yaml")]
-    found = next((str(path) for path in reversed(inside) if path.is_file()), recipe)
+    found = next((str(path) for path in reversed(inside) if path.is_file()), str(recipe))
     data = load_recipe(found, changes).data
     if not isinstance(data, Fragments):
         raise RecipeError(

@@ -20,6 +20,7 @@ from lamina.outputs.submit import finished_ids
 from lamina.prediction.folder.file_names import file_name
 from lamina.prediction.folder.predictions import Predictions
 from lamina.progress import Bar
+from lamina.public import StrPath, VerbResult, as_path
 from lamina.result.object_files import (
     SUFFIXES,
     Kind,
@@ -42,9 +43,25 @@ _CELL = 2  # largest spacings; a cell of one would miss voxels of a slanting she
 Masks = Iterator[NDArray[np.bool_]]
 
 
+@dataclass(frozen=True)
+class ExportResult(VerbResult):
+    """What ``export`` wrote."""
+
+    out: Path
+    """The folder; its table is ``objects.csv``."""
+    kind: Kind
+    """What the files of objects hold."""
+    cases: int
+    """Number of volumes."""
+    objects: int
+    """Number of objects over all volumes and classes."""
+    voxels: int
+    """Number of voxels over all objects."""
+
+
 def export(
-    pred: Path,
-    out: Path,
+    pred: StrPath,
+    out: StrPath,
     *,
     kind: Kind = "points",
     minimum: int = 100,
@@ -52,7 +69,7 @@ def export(
     spacing: tuple[float, float, float] | None = None,
     origin: tuple[float, float, float] | None = None,
     down: str | None = None,
-) -> dict[str, Any]:
+) -> ExportResult:
     """Write the connected parts of decided volumes, class by class.
 
     A slab of a volume is in memory at a time where each pixel is decided by itself. The
@@ -69,12 +86,13 @@ def export(
         down: Name of the axis that points down, for dip and azimuth; None: the last.
 
     Returns:
-        JSON values: ``out``, ``kind``, ``cases``, ``objects`` and ``voxels``.
+        The folder and how many objects and voxels it holds.
 
     Raises:
         RecipeError: an option is not valid, ``out`` is there, or there are no masks.
         DataError: the prediction is not finished or damaged, or holds images.
     """
+    pred, out = as_path(pred, "pred"), as_path(out, "out")
     predictions = Predictions.open(pred)
     grid = Grid(spacing or (1.0, 1.0, 1.0), origin or (0.0, 0.0, 0.0))
     _check(pred, predictions, kind, minimum, connectivity, grid)
@@ -100,13 +118,8 @@ def export(
         }
         write_json(folder / HEADER, asked)
         _write_table(folder / TABLE, rows)
-    return {
-        "out": str(out),
-        "kind": kind,
-        "cases": len(ids),
-        "objects": len(rows),
-        "voxels": sum(row["voxels"] for row in rows),
-    }
+    voxels = sum(row["voxels"] for row in rows)
+    return ExportResult(out, kind, cases=len(ids), objects=len(rows), voxels=voxels)
 
 
 def _check(

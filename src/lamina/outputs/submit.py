@@ -3,19 +3,39 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
 
 from lamina.errors import DataError, RecipeError
 from lamina.prediction.folder.predictions import Predictions
+from lamina.public import StrPath, VerbResult, as_path
 from lamina.result.submissions import FORMATS, AnySubmission, Part, Siim, sample_ids
 
 _IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm"}
 
 
+@dataclass(frozen=True)
+class SubmitResult(VerbResult):
+    """What ``submit`` wrote."""
+
+    format: str
+    """Name of the submission format."""
+    out: Path
+    """The file."""
+    rows: int
+    """Number of rows, or of entries of an archive."""
+    cases: int
+    """Number of cases written."""
+    skipped: int | None = None
+    """Number of cases that the sample does not list; None without a sample."""
+
+    def _not_applicable(self) -> set[str]:
+        return {"skipped"} if self.skipped is None else set()
+
+
 def submit(
-    pred: Path, out: Path, *, format: str | None = None, sample: Path | None = None
-) -> dict[str, Any]:
+    pred: StrPath, out: StrPath, *, format: str | None = None, sample: StrPath | None = None
+) -> SubmitResult:
     """Decide on every case and write the masks down, one case in memory at a time.
 
     Of a volume no more than a slab is in memory, where the format and the decision allow it.
@@ -29,13 +49,13 @@ def submit(
             no others (SIIM-32). An id of the prediction may end in the suffix of an image file.
 
     Returns:
-        ``format``, ``out``, and the numbers of ``rows`` and ``cases``; with a sample also
-        ``skipped``, the number of cases that are not in it.
+        The format, the file, and the numbers of rows and cases.
 
     Raises:
         RecipeError: there is no such format, the recipe names none, or there are no masks.
         DataError: the prediction is not finished, or a case cannot be written in the format.
     """
+    pred, out = as_path(pred, "pred"), as_path(out, "out")
     predictions = Predictions.open(pred)
     form = _format(predictions, format)
     if form.values != (predictions.task.kind == "restore"):
@@ -44,11 +64,11 @@ def submit(
     ids = finished_ids(predictions)
     rows = {id: id for id in ids}
     if sample is not None:
-        rows = _as_in_sample(form, ids, sample)
+        rows = _as_in_sample(form, ids, as_path(sample, "sample"))
     parts = ((row, _parts(predictions, id)) for row, id in rows.items())
     written = form.write_parts(parts, out)
-    found = {"format": _name(form), "out": str(out), "rows": written, "cases": len(rows)}
-    return found if sample is None else {**found, "skipped": len(ids) - len(rows)}
+    skipped = None if sample is None else len(ids) - len(rows)
+    return SubmitResult(_name(form), out, written, len(rows), skipped)
 
 
 def finished_ids(predictions: Predictions) -> list[str]:

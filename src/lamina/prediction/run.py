@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from math import prod
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import torch
 
@@ -25,18 +25,20 @@ from lamina.prediction.folder.predictions import Predictions, source_digest
 from lamina.prediction.inputs import Input, gather, open_input, open_valid
 from lamina.prediction.members.loaded import Crew
 from lamina.prediction.members.out_of_fold import Chosen, Policy
+from lamina.prediction.predict_result import FailedInput, PredictResult
 from lamina.prediction.streaming.plan import check_room
 from lamina.prediction.streaming.row_bands import bands
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device, explain, name_of
 from lamina.progress import Bar, say
+from lamina.public import StrPath, StrPaths, as_path, as_paths
 from lamina.volume import Volume
 
 
 def predict(
-    sources: Sequence[Path],
-    inputs: Sequence[Path],
-    out: Path,
+    sources: StrPaths,
+    inputs: StrPaths,
+    out: StrPath,
     *,
     members: Literal["auto", "all"] = "auto",
     device: str = "auto",
@@ -46,12 +48,12 @@ def predict(
     corrupt: bool = False,
     overwrite: bool = False,
     progress: bool = True,
-) -> dict[str, Any]:
+) -> PredictResult:
     """Predict images or volumes and write probabilities, masks and how they came about.
 
     Args:
-        sources: Bundles (folders or zips) or run folders; their members answer together.
-        inputs: Files, folders or csv tables that name images.
+        sources: A bundle (folder or zip) or run folder, or several; their members answer together.
+        inputs: A file, a folder or a csv table that names images, or several.
         out: The folder to write. Finished cases of the same plan are verified and kept.
         members: ``auto``: an image that training saw is predicted only by the members that did
             not; ``all``: every member answers for every image.
@@ -66,17 +68,22 @@ def predict(
         progress: Show progress on standard error.
 
     Returns:
-        JSON values: ``out``, counts of ``cases`` and of those ``predicted`` now, ``kept`` and
-        ``redecided``, ``known`` (count per kind of case), ``failed`` and how it was done.
+        Counts of cases, what was left out, and how it was done.
 
     Raises:
         RecipeError: the folder holds something else, or an option is not valid.
         DataError: nothing can be read, or the only image is bad.
         BundleError: a bundle is missing, damaged, or does not fit the others.
         ResourceError: the memory allowed does not hold one tile.
-        PartialError: some images are bad; all others are done. It carries what else is returned.
+        PartialError: some images are bad; all others are done. Its ``result`` is what is
+            returned otherwise.
     """
     begun = time.monotonic()
+    sources, inputs, out = (
+        as_paths(sources, "sources"),
+        as_paths(inputs, "inputs"),
+        as_path(out, "out"),
+    )
     if members not in ("auto", "all"):
         raise RecipeError(f"--members is '{members}'; it must be one of auto, all")
     keep_memory()
@@ -97,20 +104,20 @@ def predict(
     if progress:
         say(f"{explain(precision, where)}, {size} tiles per forward pass")
     counts = _predict_all(found, opened, crew, size, progress=progress)
-    summary = {
-        "out": str(out),
-        "cases": len(found.ids),
+    result = PredictResult(
+        out=out,
+        cases=len(found.ids),
         **counts,
-        "known": dict(Counter(case.known for case in found.info.cases)),
-        "failed": opened.failed,
-        "members": crew.names,
-        "device": where.type,
-        "precision": name_of(precision),
-        "batch": size,
-        "seconds": round(time.monotonic() - begun, 1),
-    }
-    _tell(summary, opened, progress=progress)
-    return summary
+        known=dict(Counter(case.known for case in found.info.cases)),
+        failed=tuple(opened.failed),
+        members=tuple(crew.names),
+        device=where.type,
+        precision=name_of(precision),
+        batch=size,
+        seconds=round(time.monotonic() - begun, 1),
+    )
+    _tell(result, progress=progress)
+    return result
 
 
 @dataclass
@@ -118,11 +125,11 @@ class _Opened:
     """The cases that can be read, who answers for each, and the files that are bad."""
 
     cases: dict[str, tuple[PredictedCase, Case, Chosen]] = field(default_factory=dict)
-    failed: list[dict[str, str]] = field(default_factory=list)
+    failed: list[FailedInput] = field(default_factory=list)
 
     def refuse(self, path: str, error: DataError) -> None:
         say(f"left out: {error}")
-        self.failed.append({"source": path, "why": str(error)})
+        self.failed.append(FailedInput(path, str(error)))
 
 
 def _open(
@@ -166,7 +173,7 @@ def _open(
             )
             opened.cases[part.id] = (case, part, chosen)
     if not opened.cases:
-        raise DataError(f"none of {len(listed)} images can be read: {opened.failed[0]['why']}")
+        raise DataError(f"none of {len(listed)} images can be read: {opened.failed[0].why}")
     return opened
 
 
@@ -273,8 +280,8 @@ def _predict(
     found.finish(case.id)
 
 
-def _tell(summary: dict[str, Any], opened: _Opened, *, progress: bool) -> None:
-    known = summary["known"]
+def _tell(result: PredictResult, *, progress: bool) -> None:
+    known = result.known
     if progress and known.get("held_out"):
         say(f"{known['held_out']} images of the training data were predicted out of fold")
     for word in ("seen", "partly_seen"):
@@ -283,10 +290,10 @@ def _tell(summary: dict[str, Any], opened: _Opened, *, progress: bool) -> None:
                 f"{known[word]} cases are {word.replace('_', ' ')}: members trained on them, so "
                 "their scores flatter"
             )
-    if opened.failed:
+    if result.failed:
         raise PartialError(
-            f"{summary['out']}: {summary['cases']} cases are done, {len(opened.failed)} could not "
+            f"{result.out}: {result.cases} cases are done, {len(result.failed)} could not "
             "be read; correct or remove them, then run the same command again\n  "
-            + "\n  ".join(row["why"].splitlines()[0] for row in opened.failed[:10]),
-            summary,
+            + "\n  ".join(one.why.splitlines()[0] for one in result.failed[:10]),
+            result,
         )

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -30,23 +29,50 @@ from lamina.prediction.tiling.precision import choose, choose_device, explain, n
 from lamina.progress import Bar, say
 from lamina.pseudo_labels.confidence import FigureTable, Filters, figures
 from lamina.pseudo_labels.eligible_members import Pair, labelled, makers, seen_by
+from lamina.public import StrPath, StrPaths, VerbResult, as_path, as_paths
 from lamina.result.submissions import Severstal
 from lamina.volume import Volume
 
 _LISTED = 10
 
 
+@dataclass(frozen=True)
+class LabelSet(VerbResult):
+    """Labels made by some of the members."""
+
+    members: tuple[str, ...]
+    """Names of the members."""
+    kept: int
+    """Number of images that are sure enough."""
+    classes: Mapping[str, int]
+    """Number of kept images that show each class, by its name."""
+
+
+@dataclass(frozen=True)
+class PseudoResult(VerbResult):
+    """What ``pseudo`` wrote."""
+
+    out: Path
+    """The folder of labels."""
+    images: int
+    """Number of images that were labelled."""
+    sets: Mapping[str, LabelSet]
+    """The sets of labels: one for each fold of the first training, and ``all``."""
+    seconds: float
+    """Time that the call took."""
+
+
 def pseudo(
-    sources: Sequence[Path],
-    inputs: Sequence[Path],
-    out: Path,
+    sources: StrPaths,
+    inputs: StrPaths,
+    out: StrPath,
     *,
     filters: Filters | None = None,
     device: str = "auto",
     batch: int | None = None,
     memory: int | None = None,
     overwrite: bool = False,
-) -> dict[str, Any]:
+) -> PseudoResult:
     """Predict unlabelled images and write soft and hard labels of those that are sure enough.
 
     For each fold of the first training there is a set of labels made only by members that never
@@ -66,8 +92,7 @@ def pseudo(
         overwrite: Replace labels by other members.
 
     Returns:
-        JSON values: ``out``, ``images``, and per set its ``members``, images ``kept`` and
-        ``classes`` (images kept that show each class).
+        The folder, the number of images, and per set its members, images and classes.
 
     Raises:
         RecipeError: the task has no masks that may overlap, or the folder holds something else.
@@ -76,6 +101,8 @@ def pseudo(
         BundleError, ResourceError: as for ``predict``.
     """
     begun, chosen_filters = time.monotonic(), filters or Filters()
+    sources, inputs = as_paths(sources, "sources"), as_paths(inputs, "inputs")
+    out = as_path(out, "out")
     keep_memory()
     bundles = load_bundles(sources)
     _check_task(bundles[0])
@@ -99,15 +126,15 @@ def pseudo(
     _predict(crew, sets, labels, images, size)
     made = {name: _write_set(one, chosen_filters) for name, one in labels.items()}
     _write_index(out, bundles, images, made, sets, chosen_filters)
-    return {
-        "out": str(out),
-        "images": len(images),
-        "sets": {
-            name: {"members": list(one.made.members), "kept": len(one.made.soft), **one.counts}
+    return PseudoResult(
+        out=out,
+        images=len(images),
+        sets={
+            name: LabelSet(one.made.members, len(one.made.soft), one.classes)
             for name, one in made.items()
         },
-        "seconds": round(time.monotonic() - begun, 1),
-    }
+        seconds=round(time.monotonic() - begun, 1),
+    )
 
 
 @dataclass(frozen=True)
@@ -119,7 +146,7 @@ class _Image:
 @dataclass(frozen=True)
 class _Written:
     made: MadeSet
-    counts: dict[str, Any]
+    classes: dict[str, int]
 
 
 def _check_task(bundle: Bundle) -> None:
@@ -249,7 +276,7 @@ def _write_set(found: Predictions, filters: Filters) -> _Written:
         table=files.digest(found.folder / "train.csv"),
         soft=soft,
     )
-    return _Written(made, {"classes": shown})
+    return _Written(made, shown)
 
 
 def _masks(found: Predictions, ids: Sequence[str]) -> Iterator[tuple[str, NDArray[np.bool_]]]:

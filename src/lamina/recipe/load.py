@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from lamina.public import StrPath, as_path
 from lamina.recipe.builtin import about, names, text_of
 from lamina.recipe.messages.explain import check
 from lamina.recipe.messages.why import explain_value
@@ -16,10 +17,10 @@ from lamina.recipe.recipe import Recipe
 from lamina.recipe.yaml.resolve import resolve
 from lamina.recipe.yaml.writer import resolved_text
 
-__all__ = ["about", "load_recipe", "names", "resolved_text", "text_of", "why"]
+__all__ = ["about", "load_recipe", "names", "recipe_of", "resolved_text", "text_of", "why"]
 
 
-def load_recipe(source: Path | str, overrides: Sequence[str] = ()) -> Recipe:
+def load_recipe(source: StrPath, overrides: Sequence[str] = ()) -> Recipe:
     """Return the recipe in a file, or the built-in one of that name.
 
     Args:
@@ -29,12 +30,32 @@ def load_recipe(source: Path | str, overrides: Sequence[str] = ()) -> Recipe:
     Raises:
         RecipeError: all that is wrong, one problem a line, each with file and line (or the
             change), the dotted name, and the nearest valid word.
+
+    Example:
+        >>> recipe = load_recipe("folder-laptop", ["train.epochs=3"])
+        >>> recipe.task.kind, [stage.epochs for stage in recipe.stages]
+        ('multilabel', [3])
     """
-    found = resolve(source, overrides)
+    found = resolve(_named(source), overrides)
     return check(Recipe, found.root, found.train, found.problems)
 
 
-def why(source: Path | str, overrides: Sequence[str], key: str) -> str:
+def recipe_of(recipe: Recipe | StrPath) -> Recipe:
+    """Return a recipe as it is, or the one in a file or of a built-in name.
+
+    Raises:
+        RecipeError: as ``load_recipe``.
+    """
+    return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
+
+
+def _named(source: StrPath) -> Path | str:
+    """Return a path; text stays as the user wrote it, since it may be a built-in name."""
+    path = as_path(source, "recipe")
+    return source if isinstance(source, str) and path == Path(source) else path
+
+
+def why(source: StrPath, overrides: Sequence[str], key: str) -> str:
     """Return the value of one option, where it comes from, and what it means.
 
     Args:
@@ -45,6 +66,6 @@ def why(source: Path | str, overrides: Sequence[str], key: str) -> str:
     Raises:
         RecipeError: the recipe is not sound, or has no such option.
     """
-    found = resolve(source, overrides)
+    found = resolve(_named(source), overrides)
     recipe = check(Recipe, found.root, found.train, found.problems)
     return explain_value(recipe, found.root, key)

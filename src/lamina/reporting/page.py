@@ -19,6 +19,7 @@ from lamina.data.targets.ground_truth import truth
 from lamina.files import write_text
 from lamina.geometry.region import Region
 from lamina.progress import say
+from lamina.public import StrPath, VerbResult, as_path
 from lamina.reporting import pictures, plots
 from lamina.reporting.depth_alignment import layers_of
 from lamina.reporting.judged_cases import Judged, Judgement, drawn, judge, worst
@@ -44,7 +45,19 @@ class Shown:
     wide: bool
 
 
-def report(run: Path, out: Path | None = None, *, data: Path | None = None) -> Path:
+@dataclass(frozen=True)
+class ReportResult(VerbResult):
+    """What ``report`` wrote."""
+
+    report: Path
+    """The page."""
+    bytes: int
+    """Its size, below 10 MB."""
+
+
+def report(
+    run: StrPath, out: StrPath | None = None, *, data: StrPath | None = None
+) -> ReportResult:
     """Write the page of a run.
 
     A run without out-of-fold predictions, without a tuned decision, or whose data folder is
@@ -56,16 +69,17 @@ def report(run: Path, out: Path | None = None, *, data: Path | None = None) -> P
         data: Where the training data lie now; None: where they lay in training.
 
     Returns:
-        The path of the page, which is smaller than 10 MB.
+        The page and its size.
 
     Raises:
         DataError: it is no run folder, or its data are damaged.
         BundleError: its bundle is damaged.
     """
+    run = as_path(run, "run")
     opened = Run.open(run)
-    cases = opened.cases(data)
+    cases = opened.cases(None if data is None else as_path(data, "data"))
     judgement = judge(opened, cases)
-    page = out or run / "report.html"
+    page = run / "report.html" if out is None else as_path(out, "out")
     lowest = worst(judgement, _SHOWN, higher_is_better=opened.recipe.metric.higher_is_better)
     random = drawn(judgement, _SHOWN, seeding.rng(opened.recipe.seed, "report"))
     facts = _facts(opened, judgement, cases)
@@ -80,7 +94,7 @@ def report(run: Path, out: Path | None = None, *, data: Path | None = None) -> P
             break
         say(f"pictures of {side} pixels make the page too large; drawing them smaller")
     write_text(page, text)
-    return page
+    return ReportResult(page, page.stat().st_size)
 
 
 def _template() -> Any:

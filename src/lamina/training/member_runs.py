@@ -3,40 +3,85 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lamina.errors import RecipeError
 from lamina.progress import say
+from lamina.public import StrPath, as_path
+from lamina.recipe.load import recipe_of
 from lamina.recipe.messages.near_words import did_you_mean
 from lamina.recipe.recipe import Recipe
 from lamina.training.ensembles.ensemble import MEANS, MEMBERS, ensemble
 from lamina.training.run import BUNDLE
 from lamina.training.run import train as train_one
+from lamina.training.train_result import TrainResult
 
 
 def train(
-    recipe: Recipe, *, data: Path, out: Path, member: str | None = None, **options: Any
-) -> dict[str, Any]:
+    recipe: Recipe | StrPath,
+    *,
+    data: StrPath,
+    out: StrPath,
+    member: str | None = None,
+    folds: Sequence[int] | None = None,
+    device: str = "auto",
+    workers: int | None = None,
+    save_minutes: float = 10.0,
+    track: Sequence[str] = (),
+    accept_changes: bool = False,
+    pseudo: StrPath | None = None,
+    start: StrPath | None = None,
+) -> TrainResult:
     """Train a recipe; one with members (FAULT-7) member by member, each in ``out/members/NAME``.
 
     ``out`` then holds their ensemble, laid out as any run. The same call again goes on where an
     interrupted one stopped.
 
     Args:
-        recipe: What to do.
+        recipe: What to do: a recipe, its file, or the name of a built-in.
         data: The folder that holds the data; only read.
         out: The run folder.
         member: Train only this one and join nothing, such as one on each of several machines.
-        options: As ``lamina.training.run.train`` takes them.
+        folds: Only these folds; None: all of the split.
+        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        workers: Loader processes; None: as suits the machine.
+        save_minutes: The state is saved every epoch and at least this often, in minutes.
+        track: Trackers of accelerate besides ``metrics.jsonl``: tensorboard, wandb, mlflow.
+        accept_changes: Resume although stages or decisions of the recipe changed.
+        pseudo: A folder of ``lamina pseudo`` for the stages that mix its labels in.
+        start: A bundle or run folder for the stages whose start is ``bundle``.
 
     Returns:
-        As ``lamina.training.run.train``; of several members ``run``, ``bundle``, ``members`` (what
-        each returned, by name), ``ensemble`` and ``seconds``.
+        Run folder, bundle, and what each fold or each member came to.
 
     Raises:
-        RecipeError: there is no such member; and as ``lamina.training.run.train``.
+        RecipeError: the recipe or an option cannot be used, or there is no such member.
+        DataError: the data cannot be read.
+        LeakError: one group stands on both sides of the split.
+        BundleError: starting weights, or saved ones, are damaged or do not fit.
+        ResourceError: the disk is full.
+        StoppedError: a signal asked to stop; everything is saved.
+
+    Example:
+        >>> import lamina  # doctest: +SKIP
+        >>> result = lamina.train("folder-laptop", data="tiles", out="runs/tiles")  # doctest: +SKIP
+        >>> [fold.out_of_fold for fold in result.folds]  # doctest: +SKIP
+        [0.71, 0.68]
     """
+    recipe = recipe_of(recipe)
+    data, out = as_path(data, "data"), as_path(out, "out")
+    options: dict[str, Any] = {
+        "folds": folds,
+        "device": device,
+        "workers": workers,
+        "save_minutes": save_minutes,
+        "track": track,
+        "accept_changes": accept_changes,
+        "pseudo": pseudo,
+        "start": start,
+    }
     names = [one.name for one in recipe.members]
     if member is not None and member not in names:
         has = f"; it has {', '.join(names)}" if names else " and has none"
@@ -51,19 +96,19 @@ def train(
     rows = {name: _train_member(recipe, name, data, out, options) for name in names}
     mean = {pool: word for word, pool in MEANS.items()}[recipe.predict.mean_of.members]
     joined = ensemble([_folder(out, name) for name in names], out, mean=mean, renew=True)
-    return {
-        "run": str(out),
-        "bundle": str(out / BUNDLE),
-        "recipe_digest": recipe.digest(),
-        "members": rows,
-        "ensemble": joined,
-        "seconds": round(time.monotonic() - begun, 1),
-    }
+    return TrainResult(
+        run=out,
+        bundle=out / BUNDLE,
+        recipe_digest=recipe.digest(),
+        members=rows,
+        ensemble=joined,
+        seconds=round(time.monotonic() - begun, 1),
+    )
 
 
 def _train_member(
     recipe: Recipe, name: str, data: Path, out: Path, options: dict[str, Any]
-) -> dict[str, Any]:
+) -> TrainResult:
     say(f"member {name}")
     return train_one(recipe.member(name), data=data, out=_folder(out, name), **options)
 

@@ -33,6 +33,8 @@ from lamina.prediction.engine import Member, predict_case
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device, name_of
 from lamina.progress import Bar
+from lamina.public import StrPath, VerbResult, as_path
+from lamina.recipe.load import recipe_of
 from lamina.recipe.recipe import Recipe
 from lamina.seeding import rng
 from lamina.training.dataset import open_data
@@ -44,15 +46,53 @@ _WARM = 3  # steps that are not timed
 _KEPT = ("encoder", "weights", "stem", "activation")
 
 
+@dataclass(frozen=True)
+class ProbedNetwork(VerbResult):
+    """How well a network repeats its input."""
+
+    network: str
+    """Kind of the network."""
+    ssim: float
+    """Structural similarity of output and input, at most 1."""
+    psnr: float
+    """Peak signal-to-noise ratio of output and input, in decibel."""
+    parameters: int
+    """Number of parameters."""
+    memory: int
+    """Bytes of weights, gradients, optimiser state and what a batch keeps for the way back."""
+    seconds: float
+    """Median time of a step."""
+    loss: float
+    """Loss of the last step."""
+
+
+@dataclass(frozen=True)
+class ProbeResult(VerbResult):
+    """What ``probe`` measured."""
+
+    recipe: str
+    """Name of the recipe."""
+    steps: int
+    """Optimiser steps of each network."""
+    device: str
+    """``cpu``, ``cuda`` or ``mps``."""
+    precision: str
+    """Type of the forward passes."""
+    range: float
+    """Difference of the greatest and least value of the images that were compared."""
+    networks: tuple[ProbedNetwork, ...]
+    """The networks, in the order asked for."""
+
+
 def probe(
-    recipe: Recipe,
+    recipe: Recipe | StrPath,
     *,
-    data: Path,
+    data: StrPath,
     compare: Sequence[str] = (),
     steps: int = 200,
     cases: int = 6,
     device: str = "auto",
-) -> dict[str, Any]:
+) -> ProbeResult:
     """Train networks to repeat their input and say how well they can.
 
     Of a recipe with corrupted images the clean ones are repeated. Warps and flips are left out,
@@ -68,32 +108,30 @@ def probe(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
 
     Returns:
-        JSON values: ``steps``, ``device``, ``precision``, ``range`` of the values judged, and for
-        each network ``ssim``, ``psnr`` in decibel, ``parameters``, ``memory`` (bytes of weights,
-        gradients, optimiser and what a batch keeps for the way back), ``seconds`` of a step and
-        the last ``loss``.
+        Similarity, size, memory and time of each network.
 
     Raises:
         RecipeError: the task is not to restore, the outputs are not the inputs, or a kind of
             network does not exist or suit the recipe.
         DataError: the data cannot be read.
     """
+    recipe = recipe_of(recipe)
     if recipe.task.kind != "restore":
         raise RecipeError(
             f"recipe {recipe.name}: task.kind is {recipe.task.kind}, and only a network that "
             "restores can repeat its input"
         )
     networks = [_like(recipe.network, kind) for kind in compare] or [recipe.network]
-    bench = _bench(recipe, data, choose_device(device), cases)
+    bench = _bench(recipe, as_path(data, "data"), choose_device(device), cases)
     keep_memory()
-    return {
-        "recipe": recipe.name,
-        "steps": steps,
-        "device": bench.device.type,
-        "precision": name_of(bench.precision),
-        "range": bench.span,
-        "networks": [bench.run(network, steps) for network in networks],
-    }
+    return ProbeResult(
+        recipe=recipe.name,
+        steps=steps,
+        device=bench.device.type,
+        precision=name_of(bench.precision),
+        range=bench.span,
+        networks=tuple(bench.run(network, steps) for network in networks),
+    )
 
 
 @dataclass(frozen=True)
@@ -109,7 +147,7 @@ class _Bench:
     span: float
     """From the least to the greatest value of what is judged."""
 
-    def run(self, option: AnyNetwork, steps: int) -> dict[str, Any]:
+    def run(self, option: AnyNetwork, steps: int) -> ProbedNetwork:
         """Train one network and judge it."""
         recipe = _with(self.recipe, option)
         seed = int(rng(recipe.seed, "probe").integers(2**31))
@@ -119,15 +157,15 @@ class _Bench:
         count = sum(one.numel() for one in network.parameters())
         spent, kept, loss = self._train(recipe, network, steps)
         ssim, psnr = self._judge(recipe, network)
-        return {
-            "network": recipe.network.kind,
-            "ssim": ssim,
-            "psnr": psnr,
-            "parameters": count,
-            "memory": kept + 16 * count,  # weight, gradient and two moments in float32
-            "seconds": round(spent, 4),
-            "loss": loss,
-        }
+        return ProbedNetwork(
+            network=recipe.network.kind,
+            ssim=ssim,
+            psnr=psnr,
+            parameters=count,
+            memory=kept + 16 * count,  # weight, gradient and two moments in float32
+            seconds=round(spent, 4),
+            loss=loss,
+        )
 
     def _train(self, recipe: Recipe, network: nn.Module, steps: int) -> tuple[float, int, float]:
         """Return the median time of a step, the bytes kept for the way back, and the last loss."""
@@ -267,19 +305,19 @@ def _like(network: AnyNetwork, kind: str) -> AnyNetwork:
         raise RecipeError(f"--compare {kind}: {error.errors()[0]['msg']}") from None
 
 
-def table(found: dict[str, Any]) -> str:
+def table(result: ProbeResult) -> str:
     """Return what ``probe`` found as plain text, a row for each network."""
     rows = [("network", "SSIM", "PSNR dB", "parameters", "memory", "step")]
     rows += [
         (
-            one["network"],
-            f"{one['ssim']:.4f}",
-            f"{one['psnr']:.2f}",
-            f"{one['parameters'] / 1e6:.2f} M",
-            f"{one['memory'] / 2**20:.0f} MiB",
-            f"{one['seconds'] * 1000:.0f} ms",
+            one.network,
+            f"{one.ssim:.4f}",
+            f"{one.psnr:.2f}",
+            f"{one.parameters / 1e6:.2f} M",
+            f"{one.memory / 2**20:.0f} MiB",
+            f"{one.seconds * 1000:.0f} ms",
         )
-        for one in found["networks"]
+        for one in result.networks
     ]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     lines = [
@@ -290,7 +328,7 @@ def table(found: dict[str, Any]) -> str:
         for row in rows
     ]
     head = (
-        f"{found['recipe']}: the input repeated after {found['steps']} steps "
-        f"({found['device']}, {found['precision']})"
+        f"{result.recipe}: the input repeated after {result.steps} steps "
+        f"({result.device}, {result.precision})"
     )
     return "\n".join([head, *lines])

@@ -22,6 +22,7 @@ from lamina.errors import BundleError, RecipeError
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device
 from lamina.progress import say
+from lamina.public import StrPath, as_path
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import UNPACKED, Opened, open_data
@@ -34,6 +35,7 @@ from lamina.training.stage.context import Job
 from lamina.training.stage.loader import default_workers
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.trackers import tracker
+from lamina.training.train_result import FoldResult, TrainedMember, TrainResult
 from lamina.training.weights_file import check_weights, record_weights, trained_files
 
 BUNDLE = "bundle"
@@ -44,17 +46,17 @@ QUALITY = "quality.csv"
 def train(
     recipe: Recipe,
     *,
-    data: Path,
-    out: Path,
+    data: StrPath,
+    out: StrPath,
     folds: Sequence[int] | None = None,
     device: str = "auto",
     workers: int | None = None,
     save_minutes: float = 10.0,
     track: Sequence[str] = (),
     accept_changes: bool = False,
-    pseudo: Path | None = None,
-    start: Path | None = None,
-) -> dict[str, Any]:
+    pseudo: StrPath | None = None,
+    start: StrPath | None = None,
+) -> TrainResult:
     """Train the recipe's folds on the data and write the run folder with its bundle.
 
     A run folder that an interrupted run left goes on where it stopped. The bundle holds the
@@ -81,6 +83,9 @@ def train(
         StoppedError: a signal asked to stop; everything is saved.
     """
     begun = time.monotonic()
+    data, out = as_path(data, "data"), as_path(out, "out")
+    pseudo = None if pseudo is None else as_path(pseudo, "pseudo")
+    start = None if start is None else as_path(start, "start")
     if recipe.members:
         raise RecipeError(
             f"recipe {recipe.name} is for several members; train it by lamina.train, or one of "
@@ -119,13 +124,13 @@ def train(
         shutil.rmtree(out / UNPACKED, ignore_errors=True)
         bundle = _bundle(opened, out, {**known, **labels.known(known), **earlier})
         _keep_tuned(out, bundle).save(out / BUNDLE)
-        return {
-            "run": str(out),
-            "bundle": str(out / BUNDLE),
-            "recipe_digest": opened.recipe.digest(),
-            "folds": rows,
-            "seconds": round(time.monotonic() - begun, 1),
-        }
+        return TrainResult(
+            run=out,
+            bundle=out / BUNDLE,
+            recipe_digest=opened.recipe.digest(),
+            folds=tuple(rows),
+            seconds=round(time.monotonic() - begun, 1),
+        )
 
 
 def _accelerator(device: torch.device, precision: torch.dtype | None) -> Accelerator:
@@ -192,32 +197,31 @@ def _normalise(opened: Opened, folder: Path, fold: int) -> AnyNormalise:
     return found
 
 
-def _one_fold(job: Job, fold: int, save_minutes: float) -> dict[str, Any]:
+def _one_fold(job: Job, fold: int, save_minutes: float) -> FoldResult:
     done = job.folder / "member.json"
     trained = train_fold(job, save_seconds=save_minutes * 60)
     score = predict_held_out(job, trained)
-    members = [
-        {
-            "name": name,
-            "member": f"{kept.stage}/{kept.file}",
-            "sha256": kept.sha256,
-            "stage": kept.stage,
-            "epoch": kept.epoch,
-            "score": kept.score,
-        }
+    members = tuple(
+        TrainedMember(
+            name=name,
+            member=f"{kept.stage}/{kept.file}",
+            sha256=kept.sha256,
+            stage=kept.stage,
+            epoch=kept.epoch,
+            score=kept.score,
+        )
         for name, kept in trained.members
-    ]
-    row = {
-        "fold": fold,
-        **members[0],
-        "members": members,
-        "out_of_fold": score,
-        "cases": len(job.held_out),
-        "skipped": trained.skipped,
-        "normalise": job.normalise.model_dump(mode="json"),
-    }
-    files.write_json(done, row)
-    return row
+    )
+    result = FoldResult(
+        fold=fold,
+        members=members,
+        out_of_fold=score,
+        cases=len(job.held_out),
+        skipped=trained.skipped,
+        normalise=job.normalise,
+    )
+    files.write_json(done, result.to_dict())
+    return result
 
 
 def _keep_tuned(out: Path, bundle: Bundle) -> Bundle:

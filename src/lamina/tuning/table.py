@@ -1,19 +1,21 @@
-"""What ``tune`` found: as the JSON of ``tune.json``, and as a table for people."""
+"""What ``tune`` found: as a value, whose JSON is ``tune.json``, and as a table for people."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
 from lamina.aim import Aim
 from lamina.model.metrics import Score
+from lamina.public import VerbResult
 from lamina.recipe.recipe import Recipe
-from lamina.result.decisions import Threshold, Triplet
-from lamina.result.search.result import Found
+from lamina.result.decisions import AnyDecision, Threshold, Triplet
+from lamina.result.search.result import ClassFound, Found
 from lamina.result.search.triplet.landscape import GIVE
-from lamina.result.search.triplet.result import TripletFound
+from lamina.result.search.triplet.result import TripletClass, TripletFound
 
 RULES = {
     "best": "chosen: the highest score",
@@ -23,13 +25,57 @@ RULES = {
 """How a triplet is chosen, in words."""
 
 
+@dataclass(frozen=True)
+class TunedClass(VerbResult):
+    """What was found for one class."""
+
+    numbers: ClassFound | TripletClass
+    """The numbers of the decision, and the scores of the search by its own aim."""
+    metric: Mapping[str, float | None]
+    """The recipe's metric, by the words of ``TuneResult.scores``."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the numbers as JSON values, with ``metric`` among them."""
+        return {**self.numbers.model_dump(mode="json"), "metric": dict(self.metric)}
+
+
+@dataclass(frozen=True)
+class TuneResult(VerbResult):
+    """What ``tune`` found; ``tune.json`` holds the same."""
+
+    metric: str
+    """Title of the recipe's metric."""
+    decision: AnyDecision
+    """The decision found, which the bundle has now."""
+    scores: Mapping[str, float | None]
+    """The metric out of fold: ``tuned``, ``nested`` (each fold decided by the numbers found on the
+    others; None: one fold), ``at_half`` (a threshold of 0.5), ``baseline_empty`` (nothing is
+    predicted), and others by the kind of decision."""
+    classes: Mapping[str, TunedClass]
+    """What was found for each class, by its name."""
+    aim: Aim
+    """What was searched for."""
+    foreground: ClassFound | None = None
+    """The numbers that tell any class from none; None for triplets."""
+    unit: Literal["image", "component"] | None = None
+    """What the area of a triplet is asked of; None for thresholds."""
+    tried: str | None = None
+    """Which triplets were tried, in words; None for thresholds."""
+    choice: str | None = None
+    """How the triplet was chosen, in words; None for thresholds."""
+
+    def _not_applicable(self) -> set[str]:
+        optional = ("foreground", "unit", "tried", "choice")
+        return {name for name in optional if getattr(self, name) is None}
+
+
 def result_of(
     recipe: Recipe,
     decision: Threshold | Triplet,
     found: Found | TripletFound,
     told: Mapping[str, Score],
-) -> dict[str, Any]:
-    """Return JSON values: metric, decision, scores, and per class the numbers found.
+) -> TuneResult:
+    """Return metric, decision, scores, and per class the numbers found.
 
     Args:
         recipe: Its metric and the names of its classes.
@@ -38,24 +84,27 @@ def result_of(
         told: The metric of the decision and of others, by ``figures``.
     """
     more = _of_triplets(found) if isinstance(found, TripletFound) else _of_thresholds(found)
-    classes = {}
-    for k, one in enumerate(found.classes):
-        values = {name: score.classes[k] for name, score in told.items()}
-        classes[(recipe.task.names or ())[k]] = {**one.model_dump(mode="json"), "metric": values}
-    return {
-        "metric": recipe.metric.title,
-        "decision": decision.model_dump(mode="json"),
-        "scores": {
-            "tuned": told["tuned"].value,
-            "nested": told["nested"].value if "nested" in told else None,
-            "at_half": told["at_half"].value,
-            "baseline_empty": told["baseline_empty"].value,
-            **more.pop("scores"),
-        },
-        "classes": classes,
-        **more,
-        "aim": found.aim.model_dump(mode="json"),
+    names = recipe.task.names or ()
+    numbers: Sequence[ClassFound | TripletClass] = found.classes
+    classes = {
+        names[k]: TunedClass(one, {name: score.classes[k] for name, score in told.items()})
+        for k, one in enumerate(numbers)
     }
+    scores = {
+        "tuned": told["tuned"].value,
+        "nested": told["nested"].value if "nested" in told else None,
+        "at_half": told["at_half"].value,
+        "baseline_empty": told["baseline_empty"].value,
+        **more.pop("scores"),
+    }
+    return TuneResult(
+        metric=recipe.metric.title,
+        decision=decision,
+        scores=scores,
+        classes=classes,
+        aim=found.aim,
+        **more,
+    )
 
 
 def _of_thresholds(found: Found) -> dict[str, Any]:
@@ -64,7 +113,7 @@ def _of_thresholds(found: Found) -> dict[str, Any]:
             **_any_class(found),
             "auc": found.foreground.auc,
         },
-        "foreground": found.foreground.model_dump(mode="json"),
+        "foreground": found.foreground,
     }
 
 
@@ -96,8 +145,9 @@ def _of_triplets(found: TripletFound) -> dict[str, Any]:
     }
 
 
-def table(result: dict[str, Any]) -> str:
+def table(found: TuneResult) -> str:
     """Return what ``tune`` found as a table for people."""
+    result = found.to_dict()
     scores = result["scores"]
     lines = [
         f"{result['metric']}: {scores['tuned']:.4f} tuned, {scores['at_half']:.4f} at 0.5, "

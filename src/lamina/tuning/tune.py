@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -16,6 +15,7 @@ from lamina.data.targets.ground_truth import truth
 from lamina.errors import DataError, RecipeError
 from lamina.prediction.folder.predictions import HEADER, Predictions
 from lamina.progress import Bar
+from lamina.public import StrPath, as_path
 from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import Threshold, Triplet
 from lamina.result.search.result import Found
@@ -27,9 +27,9 @@ from lamina.training.dataset import open_data
 from lamina.training.out_of_fold import OUT_OF_FOLD
 from lamina.training.run import BUNDLE, TUNED
 from lamina.tuning.figures import Judged, figures
-from lamina.tuning.table import result_of, table
+from lamina.tuning.table import TuneResult, result_of, table
 
-__all__ = ["table", "tune"]
+__all__ = ["TuneResult", "table", "tune"]
 
 SINGLE = "single"
 
@@ -37,7 +37,7 @@ Held = tuple[Case, Predictions, int]
 """A held-out case, the predictions that hold it, and its fold."""
 
 
-def tune(run: Path, *, data: Path | None = None, decision: str | None = None) -> dict[str, Any]:
+def tune(run: StrPath, *, data: StrPath | None = None, decision: str | None = None) -> TuneResult:
     """Search the recipe's decision on the run's out-of-fold predictions; write it to the bundle.
 
     The search is exact: all thresholds that make a difference and all minimum areas, in one pass
@@ -56,13 +56,14 @@ def tune(run: Path, *, data: Path | None = None, decision: str | None = None) ->
             with) or ``triplet``, in place of the recipe's kind; None: the recipe's.
 
     Returns:
-        The content of ``tune.json``: decision, metric, scores, and per class the numbers found.
+        Decision, metric, scores, and per class the numbers found: the content of ``tune.json``.
 
     Raises:
         DataError: no fold has finished, or the data changed since.
         RecipeError: the recipe's decision has no numbers to tune, no decision changes its metric,
             or the task or the metric does not suit a triplet.
     """
+    run = as_path(run, "run")
     if not (run / "data.json").is_file():
         raise DataError(f"{run}: no data.json; name a run folder that lamina train wrote")
     if not (run / BUNDLE).is_dir():
@@ -74,7 +75,7 @@ def tune(run: Path, *, data: Path | None = None, decision: str | None = None) ->
     recipe = bundle.recipe
     decide = _wanted(recipe, decision)
     aim = recipe.metric.aim(recipe.task.outputs)
-    root = data or Path(files.read_json(run / "data.json")["root"])
+    root = as_path(files.read_json(run / "data.json")["root"] if data is None else data, "data")
     cases = list(_held_out(run, recipe, root))
     if not cases:
         raise DataError(f"{run}: no fold has out-of-fold predictions; finish `lamina train` first")
@@ -93,8 +94,8 @@ def tune(run: Path, *, data: Path | None = None, decision: str | None = None) ->
         _read(cases, recipe.task, "scoring what was found"),
     )
     result = result_of(recipe, chosen, found, told)
-    files.write_json(run / TUNED, result)
-    bundle.with_decision(chosen, {"tune": result["scores"]}).save(run / BUNDLE)
+    files.write_json(run / TUNED, result.to_dict())
+    bundle.with_decision(chosen, {"tune": dict(result.scores)}).save(run / BUNDLE)
     return result
 
 

@@ -44,9 +44,9 @@ def test_out_of_fold_answers_are_merged_by_weight_and_fold_of_each_run(
     assert folds[0] != folds[1]
     found = ensemble(runs, tmp_path / "both", weights=[2, 1], mean="cubic")
     twos = [f"two-fold{fold}-{number}" for fold in (0, 1) for number in (1, 2)]
-    assert found["members"] == ["one-fold0", "one-fold1", *twos]
-    assert (found["out_of_fold"], found["answers"]) == (8, {"2": 8})
-    json.dumps(found, allow_nan=False)
+    assert found.members == ("one-fold0", "one-fold1", *twos)
+    assert (found.out_of_fold, found.answers) == (8, {"2": 8})
+    json.dumps(found.to_dict(), allow_nan=False)
     for fold in (0, 1):
         merged = Predictions.open(tmp_path / "both" / f"fold{fold}" / "oof")
         assert set(merged.ids) == {id for id, at in folds[0].items() if at == fold}
@@ -67,7 +67,7 @@ def test_predict_answers_training_images_as_merged(folder: Path, tmp_path: Path,
     ensemble([folder / "one", folder / "two"], tmp_path / "both", weights=[2, 1], mean=mean)
     images = folder / "known" / "train_images"
     summary = predict([tmp_path / "both"], [images], tmp_path / "pred", device="cpu")
-    assert summary["known"] == {"held_out": 8}
+    assert summary.known == {"held_out": 8}
     found = Predictions.open(tmp_path / "pred")
     for fold in (0, 1):
         merged = Predictions.open(tmp_path / "both" / f"fold{fold}" / "oof")
@@ -82,10 +82,10 @@ def test_an_ensemble_is_tuned_and_reported_like_a_run(folder: Path, tmp_path: Pa
     before = Bundle.load(both / "bundle")
     found = tune(both)
     tuned = Bundle.load(both / "bundle")
-    assert found["decision"] == tuned.decision.model_dump(mode="json")
+    assert found.decision == tuned.decision
     assert tuned.digest() == before.digest()
-    assert found["scores"]["nested"] is not None
-    assert report(both).stat().st_size > 1000
+    assert found.scores["nested"] is not None
+    assert report(both).bytes > 1000
     ensemble([folder / "one", folder / "two"], both)  # the same command again keeps it
     assert Bundle.load(both / "bundle").decision == tuned.decision
 
@@ -94,22 +94,22 @@ def test_a_mean_of_logits_is_one_from_the_tiles_on(folder: Path, tmp_path: Path)
     found = ensemble([folder / "one", folder / "two"], tmp_path / "both", mean="logit")
     mean_of = Bundle.load(tmp_path / "both" / "bundle").recipe.predict.mean_of
     assert {mean_of.views, mean_of.tiles, mean_of.members} == {"logit"}
-    assert found["out_of_fold"] == 8
+    assert found.out_of_fold == 8
 
 
 def test_a_fold_that_no_run_answers_is_left_out_with_a_word(folder: Path, tmp_path: Path) -> None:
     train(steel_recipe(tmp_path), data=folder / "known", out=tmp_path / "half", folds=(0,))
     found = ensemble([tmp_path / "half"], tmp_path / "alone")
-    assert found["out_of_fold"] == 4
-    assert any("fold 1: 0 of 4 cases" in note for note in found["notes"])
+    assert found.out_of_fold == 4
+    assert any("fold 1: 0 of 4 cases" in note for note in found.notes)
     assert not (tmp_path / "alone" / "fold1").exists()
     found = ensemble([tmp_path / "half", folder / "one"], tmp_path / "both")
-    assert found["answers"] == {"1": 4, "2": 4}
+    assert found.answers == {"1": 4, "2": 4}
 
 
 def test_one_run_twice_is_told_apart_and_answers_as_itself(folder: Path, tmp_path: Path) -> None:
     found = ensemble([folder / "one", folder / "one"], tmp_path / "twice", weights=[3, 1])
-    assert found["members"][::2] == ["one-fold0", "one~2-fold0"]
+    assert found.members[::2] == ("one-fold0", "one~2-fold0")
     merged = Predictions.open(tmp_path / "twice" / "fold0" / "oof")
     alone = Predictions.open(folder / "one" / "fold0" / "oof")
     for id in alone.ids:
@@ -118,8 +118,8 @@ def test_one_run_twice_is_told_apart_and_answers_as_itself(folder: Path, tmp_pat
 
 def test_a_bundle_alone_has_nothing_to_tune_on(folder: Path, tmp_path: Path) -> None:
     found = ensemble([folder / "one", folder / "two" / "bundle"], tmp_path / "both")
-    assert found["out_of_fold"] == 0
-    assert any("only a bundle" in note for note in found["notes"])
+    assert found.out_of_fold == 0
+    assert any("only a bundle" in note for note in found.notes)
 
 
 @pytest.mark.parametrize(

@@ -5,8 +5,6 @@ To add one: write its file here, name its first bytes in ``sniff`` and its class
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from lamina.data.readers.dicom.image import Dicom, DicomFile
 from lamina.data.readers.file_types import SUFFIXES, has_suffix, is_image, sniff, stem_of
 from lamina.data.readers.hdf5 import Hdf5Volume
@@ -16,6 +14,7 @@ from lamina.data.readers.npy import NpyVolume
 from lamina.data.readers.segy.volume import Segy, SegyVolume
 from lamina.data.readers.tiff.volume import TiffVolume
 from lamina.data.readers.zarr.volume import Fill, ZarrVolume
+from lamina.public import StrPath, as_path
 from lamina.volume import Volume
 
 __all__ = [
@@ -40,7 +39,7 @@ __all__ = [
 
 
 def open_volume(
-    path: Path | str,
+    path: StrPath,
     axes: str | None = None,
     *,
     limit: int = PIXEL_LIMIT,
@@ -75,7 +74,7 @@ def open_volume(
         DataError: the file is missing, empty, cut off, of another type, of a kind that cannot be
             read exactly, or its axes are not those named.
     """
-    path = Path(path)
+    path = as_path(path)
     match sniff(path):
         case "npy":
             return NpyVolume(path, axes)

@@ -38,6 +38,7 @@ from lamina.prediction.folder.mask_files import (
 )
 from lamina.prediction.streaming.volume import Place
 from lamina.prediction.streaming.zarr_store import Store
+from lamina.public import StrPath, as_path
 from lamina.result.decisions import AnyDecision, AsIs
 from lamina.task import Task
 
@@ -86,12 +87,13 @@ class Predictions:
         return cls.open(folder)
 
     @classmethod
-    def open(cls, folder: Path) -> Predictions:
+    def open(cls, folder: StrPath) -> Predictions:
         """Open a folder that ``lamina predict`` wrote, finished or not.
 
         Raises:
             DataError: it holds no predictions, or its header is damaged.
         """
+        folder = as_path(folder)
         rows = {row["id"]: row for row in read_lines(folder / LEDGER) if "id" in row}
         return cls(folder, read_info(folder), rows)
 

@@ -18,8 +18,10 @@ from lamina import files
 from lamina.bundle import Bundle, Part, join, load_bundles
 from lamina.errors import BundleError, RecipeError
 from lamina.progress import say
+from lamina.public import StrPath, StrPaths, as_path, as_paths
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import MeanOf, Pool
+from lamina.training.ensembles.ensemble_result import EnsembleResult
 from lamina.training.ensembles.merge_out_of_fold import Merged, merge
 from lamina.training.run import BUNDLE, TUNED
 from lamina.training.run_folder import locked
@@ -43,13 +45,13 @@ _OWN = ("run.lock", MEMBERS)
 
 
 def ensemble(
-    runs: Sequence[Path],
-    out: Path,
+    runs: StrPaths,
+    out: StrPath,
     *,
     weights: Sequence[float] | None = None,
     mean: str = "arithmetic",
     renew: bool = False,
-) -> dict[str, Any]:
+) -> EnsembleResult:
     """Join the bundles of several runs and merge their out-of-fold answers.
 
     Task, prediction, decision and metric are those of the first run; each member keeps its own
@@ -67,14 +69,13 @@ def ensemble(
         renew: Another ensemble in ``out`` gives way to this one; else it is refused.
 
     Returns:
-        JSON values: ``out``, ``members``, ``weights``, ``mean``, ``out_of_fold`` (cases with
-        merged answers), ``answers`` (how many of those have 1, 2, ... runs behind them) and
-        ``notes`` on what the runs do not have in common.
+        The folder, its members, and how many cases have merged out-of-fold predictions.
 
     Raises:
         RecipeError: weights or mean are not usable, or the folder holds something else.
         BundleError: a run has no sound bundle, or they do not see or answer alike.
     """
+    runs, out = as_paths(runs, "runs"), as_path(out, "out")
     parts = _parts(runs, weights, mean)
     mean_of = _mean_of(parts[0].bundle, MEANS[mean])
     bundle = join(parts, mean_of)
@@ -106,15 +107,15 @@ def ensemble(
         for line in notes:
             say(line)
         _keep_decision(bundle, out).save(out / BUNDLE)
-    return {
-        "out": str(out),
-        "members": [member.name for member in bundle.members],
-        "weights": [part.weight for part in parts],
-        "mean": mean,
-        "out_of_fold": sum(merged.answers.values()),
-        "answers": {str(count): merged.answers[count] for count in sorted(merged.answers)},
-        "notes": notes,
-    }
+    return EnsembleResult(
+        out=out,
+        members=tuple(member.name for member in bundle.members),
+        weights=tuple(part.weight for part in parts),
+        mean=mean,
+        out_of_fold=sum(merged.answers.values()),
+        answers={str(count): merged.answers[count] for count in sorted(merged.answers)},
+        notes=tuple(notes),
+    )
 
 
 def _parts(runs: Sequence[Path], weights: Sequence[float] | None, mean: str) -> list[Part]:
