@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import sys
 from pathlib import Path
 
 import pytest
 import torch
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from steel import known, recipe, unlabelled
 
 from lamina.bundle import Bundle
 from lamina.errors import LeakError
@@ -19,6 +14,7 @@ from lamina.files import read_json
 from lamina.recipe.recipe import Recipe
 from lamina.training.run import train
 from lamina.training.weights_file import BEHIND, TrainedFile, record_weights, trained_files
+from tests.factories.training import known, steel_recipe, unlabelled
 
 
 @pytest.fixture(autouse=True)
@@ -31,12 +27,12 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Data and a run on them."""
     torch.set_num_threads(1)
     folder = tmp_path_factory.mktemp("weights")
-    train(recipe(folder), data=known(folder), out=folder / "run")
+    train(steel_recipe(folder), data=known(folder), out=folder / "run")
     return folder
 
 
 def beginning(folder: Path, path: Path, *changes: str) -> Recipe:
-    return recipe(folder, f"network.weights={path}", "train.optimizer.lr=1e-12", *changes)
+    return steel_recipe(folder, f"network.weights={path}", "train.optimizer.lr=1e-12", *changes)
 
 
 def of_fold(folder: Path, fold: int) -> list[Path]:
@@ -102,7 +98,7 @@ def test_only_files_of_a_training_that_are_used_count(folder: Path, tmp_path: Pa
     assert only(checkpoint, beginning(folder, checkpoint)).fold == 1
     copy = shutil.copy(member, tmp_path / "copy.safetensors")
     assert trained_files(beginning(folder, Path(copy))) == []
-    assert trained_files(recipe(folder)) == []
+    assert trained_files(steel_recipe(folder)) == []
     assert trained_files(beginning(folder, member, "stages.main.start=bundle")) == []
     fusion = f"network={{kind: slice_fusion, window: 1, step: 1, network: {{weights: {member}}}}}"
-    assert only(member, recipe(folder, fusion)).fold == 1
+    assert only(member, steel_recipe(folder, fusion)).fold == 1
