@@ -27,7 +27,7 @@ from lamina.recipe.recipe import Recipe
 from lamina.seeding import rng
 from lamina.synthetic.steel import write_severstal
 from lamina.task import Task
-from lamina.training.pseudo_labels import Made
+from lamina.training.sources.pseudo_labels import Made
 from lamina.volume import ArrayVolume, read_all
 
 NAMES = ("class_1", "class_2", "class_3", "class_4")

@@ -38,6 +38,7 @@ from lamina.recipe.load import recipe_of
 from lamina.recipe.recipe import Recipe
 from lamina.seeding import rng
 from lamina.training.dataset import open_data
+from lamina.training.process_state import own_random_state
 from lamina.training.stage.loader import Batch, batches, epoch_of
 from lamina.volume import without_view
 
@@ -124,13 +125,15 @@ def probe(
     networks = [_like(recipe.network, kind) for kind in compare] or [recipe.network]
     bench = _bench(recipe, as_path(data, "data"), choose_device(device), cases)
     keep_memory()
+    with own_random_state(bench.device):
+        tried = tuple(bench.run(network, steps) for network in networks)
     return ProbeResult(
         recipe=recipe.name,
         steps=steps,
         device=bench.device.type,
         precision=name_of(bench.precision),
         range=bench.span,
-        networks=tuple(bench.run(network, steps) for network in networks),
+        networks=tried,
     )
 
 

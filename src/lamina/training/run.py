@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
 from pydantic import TypeAdapter
 from safetensors.torch import load_file
 
@@ -27,16 +26,21 @@ from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import UNPACKED, Opened, open_data
 from lamina.training.fold import train_fold
-from lamina.training.initial_weights import Start, open_start, record_start
 from lamina.training.out_of_fold import predict_held_out
-from lamina.training.pseudo_labels import Labels, open_labels, record_labels
+from lamina.training.process_state import (
+    deterministic_algorithms,
+    own_accelerator,
+    own_random_state,
+)
 from lamina.training.run_folder import environment, locked, members_of, record_data, record_recipe
+from lamina.training.sources.initial_weights import Start, open_start, record_start
+from lamina.training.sources.pseudo_labels import Labels, open_labels, record_labels
+from lamina.training.sources.weights_file import check_weights, record_weights, trained_files
 from lamina.training.stage.context import Job
 from lamina.training.stage.loader import default_workers
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.trackers import tracker
 from lamina.training.train_result import FoldResult, TrainedMember, TrainResult
-from lamina.training.weights_file import check_weights, record_weights, trained_files
 
 BUNDLE = "bundle"
 TUNED = "tune.json"
@@ -91,9 +95,14 @@ def train(
             f"recipe {recipe.name} is for several members; train it by lamina.train, or one of "
             "them by its recipe.member(name)"
         )
-    with locked(out):
-        where = choose_device(device)
-        precision = choose(recipe.precision, where)
+    where = choose_device(device)
+    precision = choose(recipe.precision, where)
+    with (
+        locked(out),
+        own_random_state(where),
+        deterministic_algorithms(recipe.deterministic),
+        own_accelerator(where, precision) as accelerator,
+    ):
         opened = open_data(recipe, data)
         wanted = _wanted(opened, folds)
         record_recipe(out, opened.recipe, resolved_text(recipe), accept_changes=accept_changes)
@@ -112,8 +121,6 @@ def train(
         earlier = record_weights(out, opened.recipe, weights, known) | begin.known(known)
         opened = opened.prepared(out)
         keep_memory()
-        torch.use_deterministic_algorithms(recipe.deterministic)
-        accelerator = _accelerator(where, precision)
         say(f"device {where}, {str(precision or torch.float32).removeprefix('torch.')}")
         stop = Stop()
         with stop.listening(), tracker(accelerator, track, out, recipe) as report:
@@ -131,19 +138,6 @@ def train(
             folds=tuple(rows),
             seconds=round(time.monotonic() - begun, 1),
         )
-
-
-def _accelerator(device: torch.device, precision: torch.dtype | None) -> Accelerator:
-    words = {torch.bfloat16: "bf16", torch.float16: "fp16", None: "no"}
-    # Its state is one per process and remembers the precision; a second training may differ.
-    AcceleratorState._reset_state(reset_partial_state=True)
-    accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=words[precision])
-    if accelerator.num_processes > 1:
-        raise RecipeError(
-            "lamina trains with one process; start it without a multi-process launcher, one run "
-            "per device with --folds"
-        )
-    return accelerator
 
 
 def _wanted(opened: Opened, folds: Sequence[int] | None) -> list[int]:

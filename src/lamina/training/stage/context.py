@@ -17,9 +17,9 @@ from lamina.errors import RecipeError
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
 from lamina.task import Task
-from lamina.training.initial_weights import Origin
-from lamina.training.pseudo_labels import Made
 from lamina.training.saving.state import Position
+from lamina.training.sources.initial_weights import Origin
+from lamina.training.sources.pseudo_labels import Made
 from lamina.training.stage.ema import Average
 from lamina.training.stage.signals import Stop
 

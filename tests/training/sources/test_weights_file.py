@@ -13,7 +13,7 @@ from lamina.errors import LeakError
 from lamina.files import read_json
 from lamina.recipe.recipe import Recipe
 from lamina.training.run import train
-from lamina.training.weights_file import BEHIND, TrainedFile, record_weights, trained_files
+from lamina.training.sources.weights_file import BEHIND, TrainedFile, record_weights, trained_files
 from tests.factories.training import known, steel_recipe, unlabelled
 
 

@@ -14,8 +14,8 @@ from lamina.files import digest
 from lamina.prediction.run import predict
 from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import open_data
-from lamina.training.initial_weights import Start, open_start
 from lamina.training.run import train
+from lamina.training.sources.initial_weights import Start, open_start
 from tests.factories.training import known, steel_recipe, unlabelled
 
 FROM = "stages.main.start=bundle"

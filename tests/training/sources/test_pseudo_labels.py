@@ -21,8 +21,8 @@ from lamina.pseudo_labels.confidence import Filters
 from lamina.pseudo_labels.make import pseudo
 from lamina.synthetic.steel import write_severstal
 from lamina.training.dataset import open_data
-from lamina.training.pseudo_labels import Labels, Made, open_labels, refuse_leaks
 from lamina.training.run import train
+from lamina.training.sources.pseudo_labels import Labels, Made, open_labels, refuse_leaks
 from lamina.training.stage.loader import epoch_of
 from lamina.volume import read_all
 from tests.factories.training import SHAPE, SMALL, known, steel_recipe, unlabelled
