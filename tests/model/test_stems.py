@@ -25,7 +25,10 @@ RGB = torch.tensor([1.0, 2.0, 6.0]).view(1, 3, 1, 1)
         ("g", 1, [2.0]),
         ("b", 2, [6.0, 6.0]),
         ("rg", 2, [1.0, 2.0]),
-        ("bgr", 3, [1.0, 2.0, 6.0]),  # three channels take the planes as they are
+        ("bgr", 3, [6.0, 2.0, 1.0]),  # letters are planes for three channels too
+        ("g", 3, [2.0, 2.0, 2.0]),
+        ("sum", 3, [1.0, 2.0, 6.0]),  # three channels take the planes as they are
+        ("cyclic", 3, [1.0, 2.0, 6.0]),
         ("bbrg", 4, [6.0, 6.0, 1.0, 2.0]),
         ("cyclic", 1, [9.0]),
         ("cyclic", 2, [1.5, 3.0]),

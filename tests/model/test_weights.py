@@ -95,6 +95,20 @@ def test_only_the_first_convolution_is_adapted_to_other_channels(inputs: int, st
     assert same(found, expected)
 
 
+@pytest.mark.parametrize(("stem", "planes"), [("bgr", [2, 1, 0]), ("r", [0, 0, 0])])
+def test_planes_are_those_of_the_letters_for_three_channels_too(
+    tmp_path: Path, stem: Stem, planes: list[int]
+) -> None:
+    """STEEL-10: several letters name the planes of as many channels, three among them."""
+    path = tmp_path / "w.safetensors"
+    encoder = trained(Smp().build(3, 1).get_submodule("encoder"))
+    save_file(encoder, path)
+    found = Smp(weights=str(path), stem=stem).build(3, 1)
+    assert same(found, encoder | {"conv1.weight": encoder["conv1.weight"][:, planes]}, "encoder.")
+    save_file(found.state_dict(), path)  # a network of this recipe's own is loaded as it is
+    assert same(Smp(weights=str(path), stem=stem).build(3, 1), found.state_dict())
+
+
 def test_weights_that_do_not_fit_are_counted_and_named(tmp_path: Path) -> None:
     tensors = trained(Smp().build(3, 1))
     del tensors["decoder.blocks.0.conv1.0.weight"]

@@ -28,7 +28,15 @@ from lamina.data.network_input.sample import Draw
 from lamina.data.readers import open_volume
 from lamina.data.samplers import InMask
 from lamina.data.targets.bitmask import Bits, bits_of
-from lamina.data.transforms import Affine, BrightnessContrast, Cutout, Flip, GridDistort, OneOf
+from lamina.data.transforms import (
+    Affine,
+    BrightnessContrast,
+    Cutout,
+    Flip,
+    GridDistort,
+    Noise,
+    OneOf,
+)
 from lamina.data.views.layers import Layers
 from lamina.evaluation.score import score
 from lamina.geometry.region import Region
@@ -210,6 +218,22 @@ def test_the_changes_of_a_sample_and_their_probabilities(ink: Recipe) -> None:
     assert ink.frame.border == "reflect"
 
 
+def test_noise_has_a_variance_of_10_to_50_in_stored_values(ink: Recipe) -> None:
+    """INK-14: of 16 bits, a deviation of 3.2 to 7.1 of 65,535."""
+    group = ink.transforms[5]
+    assert isinstance(group, OneOf)
+    (noise,) = (one for one in group.of if isinstance(one, Noise))
+    assert (noise.low * 65535) ** 2 == pytest.approx(10, rel=0.01)
+    assert (noise.high * 65535) ** 2 == pytest.approx(50, rel=0.01)
+    clean = sampled(ink, ()).image
+    deviations = []
+    for seed in range(12):
+        noisy = sampled(ink, (noise.model_copy(update={"p": 1.0}),), seed).image
+        deviations.append(float((noisy - clean).std()) * 0.226 * 65536)
+    assert 3.1 < min(deviations) < 4.5
+    assert 5.8 < max(deviations) < 7.2
+
+
 def test_a_hole_of_exactly_115_pixels_without_ink_in_it(ink: Recipe) -> None:
     """INK-14."""
     hole = ink.transforms[-1]
@@ -236,7 +260,7 @@ def test_values_are_normalised_by_the_mean_of_the_imagenet_numbers(ink: Recipe) 
     assert set(np.rint(stored).astype(int)) <= set(range(1000, 49000, 2000))
 
 
-def sampled(recipe: Recipe, steps: tuple[Cutout, ...], seed: int = 0):  # type: ignore[no-untyped-def]
+def sampled(recipe: Recipe, steps: tuple[Cutout | Noise, ...], seed: int = 0):  # type: ignore[no-untyped-def]
     draw = Draw(0, Region((50, 50), (434, 434)))
     return make_sample(
         fragment(), draw, recipe.frame, recipe.frame.normalise, steps, Task(), rng(seed, "ink")

@@ -189,7 +189,7 @@ def test_the_published_transforms(steel: Recipe) -> None:
     assert isinstance(flips, OneOf)
     assert group.p == 1
     assert group.of == (
-        Clahe(clip=(4, 4), grid=(8, 8), p=0.5),
+        Clahe(clip=(1, 4), grid=(8, 8), p=0.5),
         Blur(kernel=3, p=0.3),
         Sharpen(alpha=(0.2, 0.3), lightness=(0.5, 1), p=0.3),
     )

@@ -1,4 +1,4 @@
-"""Pretrained first convolutions for images that do not have three channels."""
+"""Pretrained first convolutions for images whose channels are not red, green and blue."""
 
 from __future__ import annotations
 
@@ -40,13 +40,13 @@ def adapt(weight: Tensor, inputs: int, stem: Stem) -> Tensor:
            stored three times did (FAULT-7)
     mean   the mean of the planes for every input
     r g b  one plane as it is for every input, not rescaled (STEEL-10); several letters, such as
-           ``rg``, are the planes of as many inputs
+           ``rg`` or ``bgr``, are the planes of as many inputs
     cyclic one input: the sum; else planes r, g, b, r, ... times 3 / inputs (INK-17)
     ====== ============================================================================
 
     Args:
         weight: (K, 3, ...) weights for three channels.
-        inputs: Number of channels of the new image; three leave the weights as they are.
+        inputs: Number of channels of the new image; for three, only letters change the weights.
         stem: Which rule.
 
     Returns:
@@ -58,7 +58,7 @@ def adapt(weight: Tensor, inputs: int, stem: Stem) -> Tensor:
     """
     if weight.ndim < 2 or weight.shape[1] != 3 or inputs < 1:
         raise ValueError(f"no stem of {inputs} inputs from weights {tuple(weight.shape)}")
-    if inputs == 3:
+    if inputs == 3 and stem in ("sum", "mean", "cyclic"):
         return weight
     repeats = (1, inputs, *(1,) * (weight.ndim - 2))
     if stem == "cyclic" and inputs > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -13,7 +13,7 @@ from lamina.data.samplers import AnySampler, Balanced, InMask, Mixed, RandomCrop
 from lamina.model.optimization.optimizers import AdamW, AnyOptimizer
 from lamina.model.optimization.schedules import AnySchedule, Constant
 from lamina.recipe.pseudo_labels import Pseudo
-from lamina.spec import Spec
+from lamina.spec import ADDED_LATER, Spec
 
 STARTS = ("best", "bundle")
 """Words that ``start`` understands besides the names of earlier stages."""
@@ -33,7 +33,7 @@ class Ema(Spec):  # NOISE-13
     the average reaches as far back for any number of images."""
 
     warmup: bool = True  # NOISE-13
-    """At step n let no more than (1 + n) / (10 + n) stay."""
+    """At step n, counted from 1, let no more than (1 + n) / (10 + n) stay."""
 
 
 class Stage(Spec):
@@ -101,7 +101,9 @@ class Stage(Spec):
     """First epoch (counted from 0) that may be validated."""
 
     patience: int | None = Field(default=None, ge=1)
-    """Stop after this many validations in a row without a better score; null: never."""
+    """Stop after this many validations in a row without a better score; null: never.
+
+    Programs that stop where epoch - best epoch > n stop after n + 1 of them."""
 
     keep: int = Field(default=1, ge=1)
     """How many best checkpoints stay on disk."""
@@ -113,6 +115,10 @@ class Stage(Spec):
     """Which weights leave the stage. top: every one of the ``keep`` best is a member, and their
     answers are averaged; soup: the mean of their weights is one member, its
     batch statistics taken anew from one pass over training batches."""
+
+    top_of: Annotated[Literal["stage", "all"], ADDED_LATER] = "stage"  # SIIM-27
+    """Which checkpoints are among the ``keep`` best: those of this stage, or also the one that
+    ``carry_best`` brings in."""
 
     @model_validator(mode="after")
     def _pseudo_images_are_mixed_by_source(self) -> Self:

@@ -26,6 +26,32 @@ def test_the_default_is_the_published_one() -> None:
     torch.testing.assert_close(found.double(), expected, rtol=1e-5, atol=1e-7)
 
 
+def test_between_0_and_1_it_is_the_probability_of_the_truth() -> None:
+    """SIIM-14: q = t p + (1 - t)(1 - p) whatever t; for 0 and 1 it is cross-entropy, weighted."""
+    soft = torch.rand(2, 3, 6, 6, generator=torch.Generator().manual_seed(8))
+    p, t = LOGITS.double().sigmoid(), soft.double()
+    q = t * p + (1 - t) * (1 - p)
+    found = Focal()(LOGITS, soft, exclusive=False)
+    torch.testing.assert_close(found.double(), ((1 - q) ** 2 * -q.log()).mean(), rtol=1e-5, atol=0)
+    entropy = functional.binary_cross_entropy_with_logits(LOGITS, TARGET, reduction="none")
+    hard = ((1 - torch.exp(-entropy)) ** 2 * entropy).mean()
+    torch.testing.assert_close(Focal()(LOGITS, TARGET, exclusive=False), hard)
+    shares = soft / soft.sum(1, keepdim=True)
+    q = (shares.double() * LOGITS.double().softmax(1)).sum(1)
+    found = Focal()(LOGITS, shares, exclusive=True)
+    torch.testing.assert_close(found.double(), ((1 - q) ** 2 * -q.log()).mean(), rtol=1e-5, atol=0)
+
+
+def test_pixels_without_any_class_have_no_gradient_where_they_do_not_count() -> None:
+    logits = LOGITS.clone().requires_grad_()
+    valid = torch.ones(2, 1, 6, 6)
+    valid[:, :, :3] = 0
+    Focal()(logits, ONE_HOT * valid, valid, exclusive=True).backward()
+    assert logits.grad is not None
+    assert torch.isfinite(logits.grad).all()
+    assert not logits.grad[:, :, :3].any()
+
+
 def test_alpha_agrees_with_torchvision() -> None:
     expected = sigmoid_focal_loss(LOGITS, TARGET, alpha=0.25, gamma=1.5, reduction="mean")
     found = Focal(alpha=0.25, gamma=1.5)(LOGITS, TARGET, exclusive=False)

@@ -16,6 +16,7 @@ from lamina.model.optimization.schedules import (
     AnySchedule,
     Constant,
     Cosine,
+    CosineRestarts,
     FlatThenAnneal,
     Plateau,
     Schedule,
@@ -27,6 +28,7 @@ ALL = [
     Plateau(),
     Cosine(floor=0.01),
     Cosine(period=3, after="swing"),
+    CosineRestarts(period=2.5, growth=1.5, floor=0.1),
     WarmupCosine(stretch=1.5),
     FlatThenAnneal(),
     FlatThenAnneal(form="logistic", flat=3),
@@ -55,6 +57,28 @@ def test_cosine_agrees_with_torch_and_swings(eta_min: float) -> None:
             assert lr == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-13)
             assert lr == pytest.approx(1e-5 * mine.factor(epoch + 16, 50), rel=1e-12)
             reference.step()
+
+
+@pytest.mark.parametrize(("period", "growth"), [(1, 2), (3, 2), (8, 1), (5, 3)])
+def test_cosine_restarts_agree_with_torch_for_every_epoch(period: int, growth: int) -> None:
+    """SIIM-15: the text also names warm restarts; its settings have T_0 1 and T_mult 2."""
+    optimizer = sgd(1e-5)
+    reference = optim.lr_scheduler.CosineAnnealingWarmRestarts(
+        optimizer, T_0=period, T_mult=growth, eta_min=1e-7
+    )
+    mine = CosineRestarts(period=period, growth=growth, floor=0.01)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for epoch in range(50):
+            assert 1e-5 * mine.factor(epoch, 50) == pytest.approx(optimizer.param_groups[0]["lr"])
+            reference.step()
+
+
+def test_cosine_restarts_begin_at_the_sums_of_their_lengths() -> None:
+    mine = CosineRestarts(period=4, growth=1.5)
+    tops = [at for at in range(60) if mine.factor(at, 60) == 1]
+    assert tops == [0, 4, 10, 19]  # 4, 6, 9; the next, of 13.5, ends between two epochs
+    assert mine.factor(8, 60) == pytest.approx(math.cos(math.pi / 3) ** 2)  # 4 of 6
 
 
 def test_cosine_holds_at_its_floor_and_covers_the_stage_by_default() -> None:
@@ -191,6 +215,28 @@ def test_the_plateau_agrees_with_torch_step_for_step(seed: int) -> None:
         assert rates[-1] == pytest.approx(optimizer.param_groups[0]["lr"], rel=1e-13)
         reference.step(float(scores[epoch]))
     assert rates[-1] == pytest.approx(1e-7, rel=1e-13)
+
+
+def test_a_threshold_of_the_loss_is_that_of_torch_where_the_score_is_one_minus_it() -> None:
+    """FAULT-10: better by 1e-4 of a loss of about 0.06 is better, and 6e-6 of the score."""
+    optimizer = sgd(1e-3)
+    reference = optim.lr_scheduler.ReduceLROnPlateau(
+        optimizer, mode="min", factor=0.5, patience=1, threshold=1e-4
+    )
+    of_loss = Plateau(drop=0.5, patience=1, threshold_of="loss")
+    of_score = Plateau(drop=0.5, patience=1)
+    losses = [0.06 * 0.9995**n for n in range(12)]  # better by 3e-5 each time
+    losses += [0.06 * 0.9995**11 * (1 - 5e-5) ** n for n in range(1, 8)]  # by too little
+    for n in range(1, len(losses) + 1):
+        reference.step(losses[n - 1])
+        history = [1 - loss for loss in losses[:n]]
+        assert 1e-3 * of_loss.factor(n, 99, history) == pytest.approx(
+            optimizer.param_groups[0]["lr"]
+        )
+    assert of_loss.factor(12, 99, [1 - loss for loss in losses[:12]]) == 1
+    assert of_score.factor(12, 99, [1 - loss for loss in losses[:12]]) < 1
+    assert of_loss.factor(len(losses), 99, history) < 1
+    assert of_loss.factor(12, 99, losses[:12], False) == 1  # a monitor that is a loss itself
 
 
 def test_plateau_counts_the_size_of_negative_values() -> None:

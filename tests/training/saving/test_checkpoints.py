@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamina.files import digest
 from lamina.model.metrics import DiceScore, MseScore
+from lamina.recipe.stage import Stage
 from lamina.training.saving.checkpoints import Checkpoints, best_of
 from lamina.training.saving.state import Kept, Position
+from lamina.training.stage.loop import tired
 
 
 @settings(max_examples=25, deadline=None)
@@ -45,6 +49,52 @@ def test_validations_without_a_better_score_are_counted(tmp_path: Path) -> None:
     assert seen == [0, 1, 2, 0, 1]
 
 
+@settings(max_examples=25, deadline=None)
+@given(st.lists(st.integers(0, 30), min_size=60, max_size=60), st.integers(1, 12))
+def test_a_stage_ends_where_the_original_does_with_a_patience_of_one_more(
+    tmp_path_factory: object, scores: list[int], early_stopping: int
+) -> None:
+    """SIIM-15, SIIM-19: the originals end a stage where epoch - best_epoch > early_stopping."""
+    ends, best_score, best_epoch = len(scores), 0, -1
+    for epoch, score in enumerate(scores):
+        if score > best_score:
+            best_score, best_epoch = score, epoch
+        if epoch - best_epoch > early_stopping:
+            ends = epoch + 1
+            break
+    folder: Path = tmp_path_factory.mktemp("stage")  # type: ignore[attr-defined]
+    stage = Stage(epochs=len(scores), patience=early_stopping + 1)
+    checkpoints = Checkpoints(folder, 1, DiceScore())
+    position = Position(kept=[Kept(0.0, 0, "", "", "first")])  # the original begins with 0
+    while position.epoch < stage.epochs and not tired(stage, position):
+        checkpoints.offer(position, float(scores[position.epoch]), {"w": torch.zeros(1)})
+        position.epoch += 1
+    assert position.epoch == ends
+
+
+@pytest.mark.parametrize(
+    ("top_of", "wanted"),
+    [
+        ("stage", [("second", 2), ("second", 3), ("second", 1)]),
+        ("all", [("first", 7), ("second", 2), ("second", 3)]),
+    ],
+)
+def test_the_best_of_a_stage_are_its_own_unless_told_otherwise(
+    tmp_path: Path, top_of: Any, wanted: list[tuple[str, int]]
+) -> None:
+    """SIIM-20, SIIM-27: the top 3 is that of one stage; the score to beat is that of all."""
+    checkpoints = Checkpoints(tmp_path / "second", 3, DiceScore(), top_of=top_of)
+    position = Position(kept=[Kept(0.8, 7, "epoch-0007.safetensors", "ab" * 32, "first")])
+    for epoch, score in enumerate([0.1, 0.4, 0.7, 0.5]):
+        position.epoch = epoch
+        assert not checkpoints.offer(position, score, {"w": torch.zeros(1)})
+    assert position.kept[0].stage == "first"  # what the stage has to beat, and its best member
+    assert [(one.stage, one.epoch) for one in checkpoints.top(position.kept)] == wanted
+    checkpoints.drop_evicted(position)
+    own = {one.file for one in position.kept if one.stage == "second"}
+    assert {path.name for path in (tmp_path / "second").iterdir()} == own
+
+
 def test_a_best_carried_in_is_replaced_only_by_a_strictly_better_epoch(tmp_path: Path) -> None:
     """SIIM-19: a stage that never improves ends after its patience, and the earlier best stays."""
     carried = Kept(0.5, 7, "epoch-0007.safetensors", "ab" * 32, "first")
@@ -58,7 +108,7 @@ def test_a_best_carried_in_is_replaced_only_by_a_strictly_better_epoch(tmp_path:
     assert (position.kept[1].stage, position.kept[1].epoch) == ("second", 1)
     position.epoch = 3
     assert checkpoints.offer(position, 0.6, {"w": torch.zeros(1)})
-    assert [one.stage for one in position.kept] == ["second", "first"]
+    assert [one.stage for one in position.kept] == ["second", "first", "second"]
 
 
 def test_files_of_the_same_name_from_another_stage_or_run_never_count(tmp_path: Path) -> None:

@@ -18,10 +18,10 @@ def test_the_average_follows_the_formula_with_warm_up() -> None:
     torch.nn.init.constant_(network.weight, 1.0)
     average = Average(Ema(decay=0.9, warmup=True), network)
     expected = 1.0
-    for step, value in enumerate([2.0, 3.0, 5.0]):
+    for n, value in enumerate([2.0, 3.0, 5.0], start=1):
         torch.nn.init.constant_(network.weight, value)
         average.update(network, steps_per_epoch=7)
-        decay = min(0.9, (1 + step) / (10 + step))  # NOISE-13
+        decay = min(0.9, (1 + n) / (10 + n))  # NOISE-13
         expected = decay * expected + (1 - decay) * value
     assert float(average.tensors["weight"].squeeze()) == pytest.approx(expected, rel=1e-6)
 
@@ -39,7 +39,7 @@ def test_a_decay_per_epoch_reaches_as_far_back_for_any_number_of_steps(steps: in
 
 
 def test_the_warm_up_holds_for_a_decay_per_epoch_too() -> None:
-    """NOISE-13: min(d, (1 + n) / (10 + n)), d of a step."""
+    """NOISE-13: min(d, (1 + n) / (10 + n)), d of a step; the first update keeps 2/11."""
     network = torch.nn.Linear(1, 1)
     average = Average(Ema(decay=0.3, per="epoch"), network)
     found = []
@@ -47,8 +47,8 @@ def test_the_warm_up_holds_for_a_decay_per_epoch_too() -> None:
         found.append(average.decay(50))
         average.update(network, steps_per_epoch=50)
     d = 0.3 ** (1 / 50)
-    assert found == pytest.approx([min(d, (1 + n) / (10 + n)) for n in range(400)])
-    assert found[0] == 0.1
+    assert found == pytest.approx([min(d, (1 + n) / (10 + n)) for n in range(1, 401)])
+    assert found[0] == pytest.approx(2 / 11)
     assert found[-1] == pytest.approx(d)
 
 

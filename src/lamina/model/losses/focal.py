@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -17,8 +16,9 @@ if TYPE_CHECKING:
 class Focal(Loss):  # SIIM-14
     """(1 - q)^gamma * -log q, the mean over what counts; q is the probability of the truth.
 
-    Lin et al. 2017. With exclusive classes q is the softmax probability of the true class and
-    the mean is over pixels, else it is over outputs and pixels.
+    Lin et al. 2017. For a target t and a probability p, q is t p + (1 - t) (1 - p), and the mean is
+    over outputs and pixels. With exclusive classes q is the sum of t p over them, p by softmax, and
+    the mean is over pixels.
     """
 
     kind: Literal["focal"] = "focal"
@@ -34,8 +34,8 @@ class Focal(Loss):  # SIIM-14
 
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, a scalar."""
-        surprise, wrong = self._exclusive(pixels) if exclusive else _single(pixels)
-        surprise = surprise.clamp(max=-math.log(self.clamp))
+        right, wrong = self._exclusive(pixels) if exclusive else _single(pixels)
+        surprise = -right.clamp(min=self.clamp).log()
         # the lower bound keeps the derivative finite for gamma below 1
         loss = wrong.clamp(min=self.clamp) ** self.gamma * surprise
         if self.alpha is not None:
@@ -45,14 +45,11 @@ class Focal(Loss):  # SIIM-14
 
     def _exclusive(self, pixels: Pixels) -> tuple[Tensor, Tensor]:
         refuse_exclusive("focal with alpha", "alpha: null", exclusive=self.alpha is not None)
-        log_prob = pixels.logits.log_softmax(1)
-        surprise = -(pixels.target * log_prob).sum(1, keepdim=True)
-        return surprise, 1 - (pixels.target * log_prob.exp()).sum(1, keepdim=True)
+        right = (pixels.target * pixels.logits.softmax(1)).sum(1, keepdim=True)
+        return right, 1 - right
 
 
 def _single(pixels: Pixels) -> tuple[Tensor, Tensor]:
-    from torch.nn import functional
-
-    prob, truth = pixels.logits.sigmoid(), pixels.target
-    surprise = functional.binary_cross_entropy_with_logits(pixels.logits, truth, reduction="none")
-    return surprise, prob * (1 - truth) + (1 - prob) * truth
+    """Return q and 1 - q, each precise where it is small."""
+    prob, rest, truth = pixels.logits.sigmoid(), (-pixels.logits).sigmoid(), pixels.target
+    return truth * prob + (1 - truth) * rest, truth * rest + (1 - truth) * prob

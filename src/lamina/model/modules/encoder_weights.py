@@ -13,6 +13,7 @@ from lamina.model import weights as files
 from lamina.model.inflate import inflated
 from lamina.model.modules.encoders import encoder_name, hub_file, plain_encoder, sizes_of
 from lamina.model.modules.vit_pyramid import VitPyramid
+from lamina.model.stems import adapt
 
 _HEADS = ("fc.", "_fc.", "last_linear.", "classifier.", "linear.", "head.")
 
@@ -74,6 +75,9 @@ class EncoderWeights:
         tensors = {name: _as_deep(tensors[name], own.get(name)) for name in tensors}
         if isinstance(encoder, VitPyramid):
             tensors = encoder.with_own(tensors)
+        if self.inputs == 3:  # the shapes fit as they are, and yet letters name other planes
+            first = _first_convolution(own)
+            tensors = {**tensors, first: adapt(tensors[first], 3, self.stem)}
         files.fit(encoder, tensors, inputs=self.inputs, stem=self.stem, source=source)
 
 
@@ -83,6 +87,11 @@ def start_at(head: nn.Module, prior: float) -> None:
     last = convolutions[-1]
     if last.bias is not None:
         nn.init.constant_(last.bias, math.log(prior / (1 - prior)))
+
+
+def _first_convolution(tensors: Mapping[str, Tensor]) -> str:
+    """Return the name of the weights that see the three channels of an image."""
+    return next(name for name, one in tensors.items() if one.ndim >= 4 and one.shape[1] == 3)
 
 
 def _as_deep(given: Tensor, own: Tensor | None) -> Tensor:

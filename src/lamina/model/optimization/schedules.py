@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from lamina.spec import Spec
+from lamina.spec import ADDED_LATER, Spec
 
 Unit = Literal["epoch", "step"]
 
@@ -78,6 +78,10 @@ class Plateau(Schedule):  # SIIM-15, FAULT-10
     threshold: float = Field(default=1e-4, ge=0)
     """A value is better if it is so by this share of the best one."""
 
+    threshold_of: Annotated[Literal["score", "loss"], ADDED_LATER] = "score"  # FAULT-10
+    """Whose share ``threshold`` is: the best score's, or that of the best loss, which is 1 less a
+    score of at most 1."""
+
     floor: float = Field(default=0.0, ge=0, lt=1)  # SIIM-15
     """Least factor: the least rate over the first, such as 1e-3 for 1e-7 of 1e-4."""
 
@@ -92,7 +96,7 @@ class Plateau(Schedule):  # SIIM-15, FAULT-10
         sign = 1.0 if higher_is_better else -1.0
         best, bad, falls = -math.inf, 0, 0
         for value in history:
-            margin = self.threshold * abs(best) if math.isfinite(best) else 0.0
+            margin = self._margin(best, higher_is_better) if math.isfinite(best) else 0.0
             if sign * value > best + margin:
                 best, bad = sign * value, 0
             else:
@@ -100,6 +104,10 @@ class Plateau(Schedule):  # SIIM-15, FAULT-10
             if bad > self.patience:
                 falls, bad = falls + 1, 0
         return max(self.drop**falls, self.floor)
+
+    def _margin(self, best: float, higher_is_better: bool) -> float:
+        of_loss = self.threshold_of == "loss" and higher_is_better
+        return self.threshold * abs(1 - best if of_loss else best)
 
 
 class Cosine(Schedule):
@@ -125,6 +133,39 @@ class Cosine(Schedule):
     ) -> float:
         """Return the factor; u is the position as a share of the period."""
         return _fall(position / (self.period or max(total, 1)), self.floor, self.after)
+
+
+class CosineRestarts(Schedule):  # SIIM-15 names it
+    """The rate falls along half a cosine again and again, each time from the top.
+
+    Loshchilov and Hutter 2017, as ``torch.optim.lr_scheduler.CosineAnnealingWarmRestarts``.
+    """
+
+    kind: Literal["cosine_restarts"] = "cosine_restarts"
+
+    period: float = Field(gt=0)
+    """Units of the first fall."""
+
+    growth: float = Field(default=1.0, ge=1)
+    """How many times as long as the one before each fall is."""
+
+    floor: float = Field(default=0.0, ge=0, lt=1)
+    """Factor at the bottom."""
+
+    def factor(
+        self,
+        position: float,
+        total: float,
+        history: Sequence[float] = (),
+        higher_is_better: bool = True,
+    ) -> float:
+        """Return the factor; it is 1 where a fall begins."""
+        length = self.period
+        if self.growth == 1:
+            position %= length
+        while position >= length:
+            position, length = position - length, length * self.growth
+        return _fall(position / length, self.floor, "hold")
 
 
 class WarmupCosine(Schedule):  # INK-20, NOISE-12
@@ -217,13 +258,15 @@ def _fall(u: float, floor: float, after: Literal["hold", "swing"]) -> float:
 
 
 AnySchedule = Annotated[
-    Constant | Plateau | Cosine | WarmupCosine | FlatThenAnneal, Field(discriminator="kind")
+    Constant | Plateau | Cosine | CosineRestarts | WarmupCosine | FlatThenAnneal,
+    Field(discriminator="kind"),
 ]
 
 __all__ = [
     "AnySchedule",
     "Constant",
     "Cosine",
+    "CosineRestarts",
     "FlatThenAnneal",
     "Plateau",
     "Schedule",

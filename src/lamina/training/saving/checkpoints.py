@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Literal
 
 from safetensors.torch import save
 from torch import Tensor
@@ -23,23 +24,32 @@ class Checkpoints:
     disk, so that a crash in between finds every file its state names.
     """
 
-    def __init__(self, folder: Path, keep: int, metric: Metric) -> None:
+    def __init__(
+        self, folder: Path, keep: int, metric: Metric, *, top_of: Literal["stage", "all"] = "stage"
+    ) -> None:
         self._folder, self._keep, self._stage = folder, keep, folder.name
+        self._every_stage = top_of == "all"
         self._sign = 1.0 if metric.higher_is_better else -1.0
 
     def offer(self, position: Position, score: float, weights: Mapping[str, Tensor]) -> bool:
         """Keep ``weights`` if their score is among the best; return whether it is a new best.
 
-        Only a strictly better score replaces an older one, also one carried in (SIIM-19).
+        Only a strictly better score replaces an older one, also one carried in (SIIM-19). One that
+        was carried in stays beside the best of this stage, unless ``top_of`` lets both compete.
         """
-        rank = sum(one.score * self._sign >= score * self._sign for one in position.kept)
-        best = rank == 0
+        better = [one for one in position.kept if one.score * self._sign >= score * self._sign]
+        best = not better
         position.stale = 0 if best else position.stale + 1
-        if rank < self._keep:
+        if len(self.top(better)) < self._keep:
             kept = self.write(f"epoch-{position.epoch:04d}", score, position.epoch, weights)
-            position.kept.insert(rank, kept)
-            del position.kept[self._keep :]
+            position.kept.insert(len(better), kept)
+            for evicted in self.top(position.kept)[self._keep :]:
+                position.kept.remove(evicted)
         return best
+
+    def top(self, kept: Sequence[Kept]) -> list[Kept]:
+        """Return those that compete for a place among the best: of this stage, or of all."""
+        return [one for one in kept if self._every_stage or one.stage == self._stage]
 
     def last(self, position: Position, weights: Mapping[str, Tensor]) -> Kept:
         """Write the weights the stage ended with; their score is that of the last validation."""

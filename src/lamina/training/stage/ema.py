@@ -26,9 +26,9 @@ class Average:
 
     def decay(self, steps_per_epoch: int) -> float:
         """Share of the old average at the coming step, one of so many of its epoch."""
-        option = self._option
+        option, n = self._option, self.steps + 1
         decay = option.decay if option.per == "step" else option.decay ** (1 / steps_per_epoch)
-        return min(decay, (1 + self.steps) / (10 + self.steps)) if option.warmup else decay
+        return min(decay, (1 + n) / (10 + n)) if option.warmup else decay
 
     @torch.no_grad()
     def update(self, network: nn.Module, *, steps_per_epoch: int) -> None:

@@ -38,8 +38,10 @@ def run_stage(job: Job, now: Training) -> None:
         LaminaError: the loss was not finite many times in a row.
     """
     stage, position = now.stage, now.position
-    checkpoints = Checkpoints(job.folder / stage.name, stage.keep, job.recipe.monitor)
-    while position.epoch < stage.epochs and not _tired(stage, position):
+    checkpoints = Checkpoints(
+        job.folder / stage.name, stage.keep, job.recipe.monitor, top_of=stage.top_of
+    )
+    while position.epoch < stage.epochs and not tired(stage, position):
         begun = time.monotonic()
         _train_epoch(job, now)
         row = _row(now, time.monotonic() - begun)
@@ -71,10 +73,11 @@ def _left(job: Job, now: Training, checkpoints: Checkpoints) -> list[Kept]:
         return [checkpoints.last(position, _weights(now))]
     if member == "soup":
         return [soup(job, now, checkpoints)]
-    return list(position.kept) if member == "top" else position.kept[:1]
+    return checkpoints.top(position.kept) if member == "top" else position.kept[:1]
 
 
-def _tired(stage: Stage, position: Position) -> bool:
+def tired(stage: Stage, position: Position) -> bool:
+    """Return whether the stage ends here for want of a better score."""
     return stage.patience is not None and position.stale >= stage.patience
 
 
