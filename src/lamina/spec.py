@@ -71,8 +71,8 @@ def _added_later(model: type[Spec]) -> tuple[tuple[str, str], ...]:
     )
 
 
-def kinds_of(union: Any) -> dict[str, type[Spec]]:
-    """Return the components of a family by their ``kind``, in order.
+def kinds_of(union: Any) -> dict[str, Any]:
+    """Return the components (classes) of a family by their ``kind``, in order.
 
     Args:
         union: Such as ``AnyLoss``: an annotated union of specs, or of one alone.
@@ -107,3 +107,8 @@ def _docs_in(model: type[BaseModel]) -> dict[str, str]:
         and isinstance(doc.value, ast.Constant)
         and isinstance(doc.value.value, str)
     }
+
+
+def kind_of(spec: Spec) -> str:
+    """Return the ``kind`` of a component, by which recipes and the command line call it."""
+    return str(type(spec).model_fields["kind"].default)

@@ -14,7 +14,7 @@ from typer.testing import CliRunner, Result
 
 from lamina.cli.main import app
 from lamina.recipe.load import load_recipe
-from lamina.result.submissions import read_coordinates
+from lamina.result.submissions.coordinates_npz import read_coordinates
 from tests.factories.predictions import write_predictions
 
 

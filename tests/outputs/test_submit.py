@@ -13,7 +13,7 @@ from lamina.errors import DataError, RecipeError
 from lamina.outputs.submit import submit
 from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.load import load_recipe
-from lamina.result.submissions import read_coordinates
+from lamina.result.submissions.coordinates_npz import read_coordinates
 from tests.factories.predictions import write_predictions
 
 

@@ -15,7 +15,7 @@ import zarr
 from PIL import Image
 
 from lamina.errors import DataError, RecipeError
-from lamina.prediction.inputs import gather, open_input, open_valid
+from lamina.prediction.inputs import gather, open_input
 from lamina.recipe.recipe import Recipe
 from lamina.volume import read_all
 
@@ -210,10 +210,10 @@ def test_a_fragment_without_labels_is_one_image_of_its_layers(scroll: Path, ink:
 
 def test_a_fragment_counts_inside_its_mask_or_everywhere(scroll: Path, ink: Recipe) -> None:
     """INK-22."""
-    valid = open_valid(scroll / "a" / "surface_volume", ink)
+    valid = ink.data.open_valid(scroll / "a" / "surface_volume")
     assert valid is not None
     assert read_all(valid)[0, :, 0].tolist() == [0, 0, 1, 1, 0, 0]
-    assert open_valid(scroll / "b" / "surface_volume", ink) is None
+    assert ink.data.open_valid(scroll / "b" / "surface_volume") is None
 
 
 def test_what_is_no_fragment_is_refused(scroll: Path, ink: Recipe) -> None:

@@ -25,7 +25,7 @@ from lamina.outputs.submit import submit
 from lamina.prediction.engine import Member, predict_case
 from lamina.prediction.folder.mask_files import read_mask, write_bands
 from lamina.prediction.folder.predictions import Predictions
-from lamina.prediction.inputs import open_input, open_valid
+from lamina.prediction.inputs import open_input
 from lamina.prediction.run import predict
 from lamina.prediction.streaming import row_bands as bands
 from lamina.prediction.streaming import zarr_store as store
@@ -82,7 +82,7 @@ def answer(bundle: Bundle, scrolls: Path, id: str) -> NDArray[np.float32]:
         Member(bundle.network(number), bundle.members[number].normalise) for number in range(2)
     ]
     stack, recipe = scrolls / id / "surface_volume", bundle.recipe
-    valid = open_valid(stack, recipe)
+    valid = recipe.data.open_valid(stack)
     case = Case(id, id, open_input(stack, recipe), valid=valid)
     return predict_case(case, members, recipe, device=torch.device("cpu"))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from lamina.data.catalogs.pairs import Pair
 from lamina.data.names import nfc
 from lamina.data.problems import listed
-from lamina.data.readers import is_image, stem_of
+from lamina.data.readers import images_below, is_image, stem_of
 from lamina.errors import DataError
 
 
@@ -20,6 +20,19 @@ def pairs_of(root: Path, image: str, target: str) -> Sequence[Pair]:
         DataError: half of a pair stands alone.
     """
     return _beside(root, image, target) or _apart(root, image, target)
+
+
+def images_of(folder: Path, image: str) -> list[Path]:
+    """Return the images that ``pairs_of`` would find, whether or not targets are beside them.
+
+    Where there is none in the folder itself or in those in it, all are taken that lie deeper.
+    """
+    found = list(_matches(folder, image).values())
+    if found:
+        return found
+    for inner in _folders(folder):
+        found += list(_matches(inner, image).values())[:1]
+    return found or [path for path in images_below(folder) if _pattern(image).fullmatch(path.name)]
 
 
 def _beside(root: Path, image: str, target: str) -> list[Pair]:
@@ -40,8 +53,7 @@ def _beside(root: Path, image: str, target: str) -> list[Pair]:
 def _apart(root: Path, image: str, target: str) -> list[Pair]:
     """Return the pairs of the folders in ``root``; a folder without either is passed over."""
     pairs, odd = [], []
-    folders = (path for path in root.iterdir() if path.is_dir() and not is_image(path))
-    for folder in sorted(folders):
+    for folder in _folders(root):
         one = next(iter(_matches(folder, image).values()), None)
         other = next(iter(_matches(folder, target).values()), None)
         if one is not None and other is not None:
@@ -55,11 +67,19 @@ def _apart(root: Path, image: str, target: str) -> list[Pair]:
 
 def _matches(folder: Path, pattern: str) -> dict[tuple[str, ...], Path]:
     """Return the files of a folder by what the wildcards of ``pattern`` stand for, in order."""
-    wild = {"*": "(.*)", "?": "(.)"}
-    name = re.compile("".join(wild.get(letter, re.escape(letter)) for letter in pattern))
+    name = _pattern(pattern)
     found: dict[tuple[str, ...], Path] = {}
     for path in sorted(folder.iterdir()):
         match = name.fullmatch(path.name)
         if match and is_image(path):
             found[match.groups()] = path
     return found
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(path for path in root.iterdir() if path.is_dir() and not is_image(path))
+
+
+def _pattern(pattern: str) -> re.Pattern[str]:
+    wild = {"*": "(.*)", "?": "(.)"}
+    return re.compile("".join(wild.get(letter, re.escape(letter)) for letter in pattern))

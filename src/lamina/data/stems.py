@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 from lamina.data.names import nfc
 from lamina.data.problems import listed
-from lamina.data.readers import SUFFIXES, has_suffix, is_image, stem_of
+from lamina.data.readers import SUFFIXES, images_below, stem_of
 from lamina.errors import DataError
 
 
@@ -22,8 +21,8 @@ def by_stem(folder: Path, option: str) -> dict[str, Path]:
         raise DataError(f"{folder}: no such folder; set {option}")
     found: dict[str, Path] = {}
     double: list[str] = []
-    for path in _visible(folder):
-        stem = nfc(path.relative_to(folder).with_name(stem_of(path)).as_posix())
+    for path in images_below(folder):
+        stem = relative_stem(path, folder)
         if stem in found:
             double.append(f"{found[stem]} and {path}")
         found.setdefault(stem, path)
@@ -36,12 +35,6 @@ def by_stem(folder: Path, option: str) -> dict[str, Path]:
     return dict(sorted(found.items()))
 
 
-def _visible(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.is_dir() and not is_image(path):
-            if not path.is_symlink():  # a link may lead in a circle
-                yield from _visible(path)
-        elif has_suffix(path):
-            yield path
+def relative_stem(path: Path, folder: Path) -> str:
+    """Return the path of a file below ``folder`` without its suffix."""
+    return nfc(path.relative_to(folder).with_name(stem_of(path)).as_posix())

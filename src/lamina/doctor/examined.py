@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.data.case import Case
-from lamina.data.readers import has_suffix, is_image, open_volume
+from lamina.data.readers import images_below, open_volume
 from lamina.doctor.case_statistics import Look
 from lamina.errors import DataError
 from lamina.recipe.recipe import Recipe
@@ -38,7 +38,7 @@ def loose_cases(root: Path) -> tuple[list[Case], list[str]]:
     """Return every readable file below ``root`` as a case without a target, and the broken ones."""
     cases: list[Case] = []
     broken: list[str] = []
-    for path in _visible(root):
+    for path in images_below(root):
         try:
             image = open_volume(path)
         except DataError as error:
@@ -57,13 +57,3 @@ def folds_of(
     if by_id.keys() != {case.id for case in listed}:
         return None
     return tuple(by_id[case.id] for case in listed)
-
-
-def _visible(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.iterdir()):
-        if path.name.startswith("."):
-            continue
-        if path.is_dir() and not path.is_symlink() and not is_image(path):
-            yield from _visible(path)  # a link may lead in a circle
-        elif has_suffix(path):
-            yield path

@@ -10,7 +10,6 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
-from lamina.data.splits import Sections
 from lamina.data.targets.ground_truth import truth as read_truth
 from lamina.data.units import unit_of, values
 from lamina.errors import DataError, RecipeError
@@ -112,7 +111,7 @@ def _check_part(part: str, predictions: Predictions) -> None:
     if part not in ("all", "validate"):
         raise RecipeError(f"--part is '{part}'; it must be one of all, validate")
     split = predictions.info.recipe.split
-    if part == "validate" and not isinstance(split, Sections):
+    if part == "validate" and not split.cuts:
         raise RecipeError(
             "--part validate needs a recipe that splits by sections; this one has split.kind "
             f"'{split.kind}', and scores all cases"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
+from lamina.data.readers import has_suffix, stem_of
 from lamina.errors import DataError, RecipeError
 from lamina.prediction.folder.predictions import Predictions
 from lamina.public import StrPath, VerbResult, as_path
-from lamina.result.submissions import FORMATS, AnySubmission, Part, Siim, sample_ids
-
-_IMAGES = {".png", ".jpg", ".jpeg", ".tif", ".tiff", ".dcm"}
+from lamina.result.submissions import FORMATS, Part, Submission
+from lamina.spec import kind_of
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def submit(
     form = _format(predictions, format)
     if form.values != (predictions.task.kind == "restore"):
         words = ("values", "masks") if form.values else ("masks", "values")
-        raise RecipeError(f"{pred}: holds {words[1]}; {_name(form)} is for {words[0]}")
+        raise RecipeError(f"{pred}: holds {words[1]}; {kind_of(form)} is for {words[0]}")
     ids = finished_ids(predictions)
     rows = {id: id for id in ids}
     if sample is not None:
@@ -68,7 +68,7 @@ def submit(
     parts = ((row, _parts(predictions, id)) for row, id in rows.items())
     written = form.write_parts(parts, out)
     skipped = None if sample is None else len(ids) - len(rows)
-    return SubmitResult(_name(form), out, written, len(rows), skipped)
+    return SubmitResult(kind_of(form), out, written, len(rows), skipped)
 
 
 def finished_ids(predictions: Predictions) -> list[str]:
@@ -92,11 +92,9 @@ def _parts(predictions: Predictions, id: str) -> Iterator[Part]:
         yield region, masks
 
 
-def _as_in_sample(form: AnySubmission, ids: list[str], sample: Path) -> dict[str, str]:
+def _as_in_sample(form: Submission, ids: list[str], sample: Path) -> dict[str, str]:
     """Return the case of each row, in the order of the sample."""
-    if not isinstance(form, Siim):
-        raise RecipeError(f"--sample is for the siim format, not for {_name(form)}; leave it out")
-    wanted = sample_ids(sample)
+    wanted = form.sample_ids(sample)
     known = {_bare(id): id for id in ids} | {id: id for id in ids}
     missing = [id for id in wanted if id not in known]
     if missing or not wanted:
@@ -108,23 +106,20 @@ def _as_in_sample(form: AnySubmission, ids: list[str], sample: Path) -> dict[str
 
 
 def _bare(id: str) -> str:
-    path = PurePosixPath(id)
-    return path.stem if path.suffix.lower() in _IMAGES else path.name
+    path = Path(id)
+    return stem_of(path) if has_suffix(path) else path.name
 
 
-def _name(form: AnySubmission) -> str:
-    return next(name for name, kind in FORMATS.items() if type(form) is kind)
-
-
-def _format(predictions: Predictions, name: str | None) -> AnySubmission:
+def _format(predictions: Predictions, name: str | None) -> Submission:
     own = predictions.info.recipe.submit
     known = ", ".join(FORMATS)
     if name is None:
         if own is None:
             raise RecipeError(f"the recipe names no submission; pass --format, one of {known}")
         return own
-    if name not in FORMATS:
+    chosen = FORMATS.get(name)
+    if chosen is None:
         raise RecipeError(f"--format is '{name}'; it must be one of {known}")
-    if own is not None and own.kind == name:
+    if own is not None and kind_of(own) == name:
         return own  # with the options of the recipe
-    return FORMATS[name]()
+    return chosen()

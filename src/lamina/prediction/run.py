@@ -15,6 +15,7 @@ import torch
 import lamina
 from lamina.bundle import Bundle, load_bundles, versions
 from lamina.data.case import Case
+from lamina.data.catalogs.inputs import Input
 from lamina.data.flatten import align
 from lamina.data.flatten.summary import CURVES
 from lamina.errors import DataError, PartialError, RecipeError
@@ -22,7 +23,7 @@ from lamina.files import sweep
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
 from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import Predictions, source_digest
-from lamina.prediction.inputs import Input, gather, open_input, open_valid
+from lamina.prediction.inputs import gather, open_input
 from lamina.prediction.members.loaded import Crew
 from lamina.prediction.members.out_of_fold import Chosen, Policy
 from lamina.prediction.predict_result import FailedInput, PredictResult
@@ -147,7 +148,7 @@ def _open(
     for one in listed:
         try:
             volume = open_input(one.path, recipe, one.id, corrupt=corrupt)
-            valid = open_valid(one.path, recipe, one.id)
+            valid = recipe.data.open_valid(one.path)
             offset, span = recipe.data.stored(volume, recipe.task)
         except DataError as error:
             if len(listed) == 1:

@@ -34,7 +34,9 @@ class Pseudo(Spec):  # STEEL-20
 
     def mixer(self, sampler: AnySampler) -> Mixed:
         """Return the sampler of a stage, which mixes by the fact ``source`` of a case."""
-        mixer = sampler if isinstance(sampler, Mixed) else Mixed(focus=sampler.focus)
+        mixer = sampler.by_source()
+        if mixer is None:
+            raise ValueError("the sampler does not mix by source, which the stage refuses")
         if self.share is not None:
             return mixer.model_copy(update={"share": {"pseudo": self.share}})
         if self.alpha is not None:

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from lamina.data.case import Case
 from lamina.data.mixing import AnyMix
-from lamina.data.samplers import AnySampler, Balanced, InMask, Mixed, RandomCrop
+from lamina.data.samplers import AnySampler, RandomCrop
 from lamina.model.optimization.optimizers import AdamW, AnyOptimizer
 from lamina.model.optimization.schedules import AnySchedule, Constant
 from lamina.recipe.pseudo_labels import Pseudo
@@ -122,10 +122,7 @@ class Stage(Spec):
 
     @model_validator(mode="after")
     def _pseudo_images_are_mixed_by_source(self) -> Self:
-        by = self.sampler.by if isinstance(self.sampler, Mixed) else "source"
-        if self.pseudo is not None and (
-            by != "source" or isinstance(self.sampler, Balanced | InMask)
-        ):
+        if self.pseudo is not None and self.sampler.by_source() is None:
             raise ValueError(
                 "pseudo mixes batches by source; set sampler.kind to random_crop, or to mixed with "
                 "by: source"

@@ -8,19 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from lamina.data.case import Case
-from lamina.data.catalogs import Fragments, VolumePairs
-from lamina.data.flatten import align
-from lamina.data.flatten.summary import CURVES
-from lamina.data.prepare.unpack import unpacked
-from lamina.data.prepare.value_ranges import measure
 from lamina.data.splits import warnings_of
 from lamina.data.units import with_unit
 from lamina.errors import DataError
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
-
-UNPACKED = "unpacked"
-RANGES = "ranges.json"
 
 
 @dataclass(frozen=True)
@@ -55,24 +47,15 @@ class Opened:
     def prepared(self, folder: Path) -> Opened:
         """Return the same with volumes ready to be sliced in any order.
 
-        Fragments are aligned as ``data.prepare`` says; what is measured for it is kept in
-        ``folder``/curves, and the curve of the reference goes into the recipe. Volumes in packed
-        chunks are read from copies in ``folder``/unpacked; ranges of stretched volumes are
-        measured, and remembered in ``folder``/ranges.json.
+        What has to be measured, aligned or unpacked for it is the catalog's business; what is
+        worth keeping lies in ``folder``.
 
         Raises:
             ResourceError: the copies do not fit the disk.
             DataError: a volume cannot be read.
         """
-        recipe, data, cases = self.recipe, self.recipe.data, self.cases
-        if not isinstance(data, Fragments | VolumePairs):
-            return self
-        if isinstance(data, Fragments) and (how := align(cases, folder / CURVES)) is not None:
-            data = data.model_copy(update={"prepare": how})
-            recipe = recipe.model_copy(update={"data": data})
-        if data.unpack == "once":
-            cases = unpacked(cases, folder / UNPACKED)
-        measure(cases, folder / RANGES)
+        data, cases = self.recipe.data.prepared(self.cases, folder)
+        recipe = self.recipe.model_copy(update={"data": data})
         return replace(self, recipe=recipe, cases=cases)
 
     def warnings(self) -> list[str]:
@@ -136,15 +119,15 @@ def open_data(recipe: Recipe, root: Path) -> Opened:
 
 
 def _good(opened: Opened) -> Opened:
-    """Return the same without the pairs that the recipe's ``prepare`` leaves out (NOISE-3)."""
+    """Return the same without the cases whose image and target the catalog finds too different."""
     data = opened.recipe.data
-    if not isinstance(data, VolumePairs) or data.prepare is None:
+    quality = data.similarities(opened.cases)
+    if not quality:
         return opened
-    quality = data.prepare.measured(opened.cases)
     kept = [
         (case, fold)
         for case, fold in zip(opened.cases, opened.folds, strict=True)
-        if quality[case.id] > data.prepare.above
+        if data.is_alike(quality[case.id])
     ]
     cases, folds = [case for case, _ in kept], [fold for _, fold in kept]
     return replace(opened, cases=cases, folds=folds, quality=quality)

@@ -17,6 +17,7 @@ from lamina import files
 from lamina.bundle import Bundle, KnownCase, MemberWeights
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.prepare.pair_quality import write_quality
+from lamina.data.prepare.unpack import UNPACKED
 from lamina.errors import BundleError, RecipeError
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device
@@ -24,7 +25,7 @@ from lamina.progress import say
 from lamina.public import StrPath, as_path
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
-from lamina.training.dataset import UNPACKED, Opened, open_data
+from lamina.training.dataset import Opened, open_data
 from lamina.training.fold import train_fold
 from lamina.training.out_of_fold import predict_held_out
 from lamina.training.process_state import (

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import ExplicitVRLittleEndian
 
+from lamina.data.catalogs import Folder
 from lamina.data.readers import Dicom
 from lamina.data.targets.pseudo_labels import INDEX, MadeLabels
 from lamina.errors import DataError, LeakError
@@ -102,7 +103,9 @@ def test_dicom_images_are_opened_as_the_recipe_says(labels: MadeLabels) -> None:
     changed = MadeLabels.open(labels.folder)
     (as_usual, _) = changed.cases("fold0", soft=False)
     assert read_all(as_usual.image)[0, 0, 0] == 2 * 7 - 3
-    (stored, _) = changed.cases("fold0", soft=False, dicom=Dicom(rescale=False))
+    (stored, _) = changed.cases(
+        "fold0", soft=False, open_image=Folder(dicom=Dicom(rescale=False)).open_image
+    )
     assert read_all(stored.image)[0, 0, 0] == 7
 
 

@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.result.submissions import CoordinatesNpz, Part, read_coordinates
+from lamina.result.submissions import CoordinatesNpz, Part
+from lamina.result.submissions.coordinates_npz import read_coordinates
 
 volumes = arrays(np.bool_, array_shapes(min_dims=3, max_dims=3, max_side=5))
 

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from lamina.errors import DataError
 from lamina.geometry.rle.codec import decode
-from lamina.result.submissions import Siim, sample_ids
+from lamina.result.submissions import Siim
 
 
 def test_one_row_for_each_image_and_minus_one_for_nothing(tmp_path: Path) -> None:
@@ -67,9 +67,9 @@ def test_what_the_csv_cannot_hold_is_refused(tmp_path: Path) -> None:
 def test_a_sample_lists_images_once_in_its_order(tmp_path: Path) -> None:
     path = tmp_path / "sample.csv"
     path.write_text("ImageId, EncodedPixels\nb,-1\na,-1\nb,-1\n\n", encoding="utf-8")
-    assert sample_ids(path) == ["b", "a"]
+    assert Siim().sample_ids(path) == ["b", "a"]
     path.write_text("name,EncodedPixels\n", encoding="utf-8")
     with pytest.raises(DataError, match="first column is 'name'"):
-        sample_ids(path)
+        Siim().sample_ids(path)
     with pytest.raises(DataError, match="not a readable csv"):
-        sample_ids(tmp_path / "gone.csv")
+        Siim().sample_ids(tmp_path / "gone.csv")

@@ -121,7 +121,7 @@ def test_a_run_learns_from_made_labels_and_says_so(
 
 def test_labels_open_dicom_images_as_the_catalog_of_the_run_does(folder: Path) -> None:
     found = seen(folder, folder / "labels", "data.dicom.rescale=false")
-    assert found.dicom == Dicom(rescale=False)
+    assert found.open_image.__self__.dicom == Dicom(rescale=False)
 
 
 def test_batches_are_mixed_by_source_in_the_share_asked_for(folder: Path) -> None:

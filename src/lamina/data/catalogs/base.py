@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 from lamina.data.case import Case
-from lamina.spec import Spec
+from lamina.data.catalogs.inputs import Input, is_table, named_by
+from lamina.data.readers import is_image
+from lamina.errors import DataError, RecipeError
+from lamina.spec import Spec, kind_of
 from lamina.task import Task
 from lamina.volume import Volume
 
@@ -19,9 +25,14 @@ class Listing:
     names: tuple[str, ...]
 
 
-class Catalog(Spec):
-    """Where cases come from: a layout of files below a folder given on the command line."""
+class Catalog(Spec, ABC):
+    """Where cases come from: a layout of files below a folder given on the command line.
 
+    What training lists (``open``) and what prediction lists (``inputs``) are told apart by
+    nothing but the targets: the same images, opened alike, by the same ids.
+    """
+
+    @abstractmethod
     def open(self, root: Path, task: Task) -> Listing:
         """List the cases below ``root``; headers only wherever the format allows it.
 
@@ -33,7 +44,78 @@ class Catalog(Spec):
             DataError: a file is missing, double, broken or not what it claims; all problems of
                 one kind are listed at once (at most ten), each with its file and remedy.
         """
-        raise NotImplementedError
+
+    @abstractmethod
+    def images_in(self, folder: Path) -> Iterator[Input]:
+        """Yield the images of a folder that is laid out as the data are, with targets or without.
+
+        Args:
+            folder: A data folder, or any folder of images.
+        """
+
+    @abstractmethod
+    def id_of(self, path: Path, root: Path | None = None) -> str:
+        """Return the id of the case of an image.
+
+        Args:
+            path: The file, or a folder that is one image.
+            root: The folder of images that ids are relative to; None: the one it lies in.
+        """
+
+    @abstractmethod
+    def open_image(self, path: Path, id: str | None = None) -> Volume:
+        """Open an image as ``open`` does; no pixel is read yet.
+
+        Args:
+            path: As for ``id_of``.
+            id: As ``inputs`` called it; None: as ``id_of`` does.
+
+        Raises:
+            DataError: it is missing, broken, of another kind, or its axes are not the recipe's.
+        """
+
+    def inputs(self, path: Path) -> Iterator[Input]:
+        """Yield the images to predict at a path of the command line, with ids as of ``open``.
+
+        Args:
+            path: An image, a folder of images or of data, or a csv table that names images.
+
+        Raises:
+            DataError: it does not exist, or a row of a table names no image.
+        """
+        if path.is_dir() and not is_image(path):
+            yield from self.images_in(path)
+        elif is_table(path):
+            yield from (Input(self.id_of(one, root), one) for one, root in named_by(path))
+        elif path.exists():
+            yield Input(self.id_of(path), path)
+        else:
+            raise DataError(f"{path}: no such file or folder")
+
+    def open_valid(self, path: Path) -> Volume | None:
+        """Open what says where pixels of an image count, such as the mask of a fragment.
+
+        Returns:
+            One channel, not 0 where a pixel counts; None: there is no such thing, and every pixel
+            counts.
+
+        Raises:
+            DataError: it is broken, or of another kind.
+        """
+        del path
+        return None
+
+    def corrupted(self, image: Volume, id: str) -> Volume:
+        """Return an image with the noise that the recipe declares for its id.
+
+        Raises:
+            RecipeError: it declares none.
+        """
+        del image, id
+        raise RecipeError(
+            f"--corrupt puts the recipe's noise on images, and data.kind {kind_of(self)} has none; "
+            "leave it out"
+        )
 
     def stored(self, image: Volume, task: Task) -> tuple[float, float]:
         """Return offset and span: a restored value v stands for v * span + offset in stored units.
@@ -44,3 +126,31 @@ class Catalog(Spec):
         """
         del image
         return 0.0, task.unit or 1.0
+
+    def similarities(self, cases: Sequence[Case]) -> Mapping[str, float]:
+        """Return how alike image and target of each case are, by id; empty: nobody asks.
+
+        Raises:
+            DataError: a case cannot be read.
+        """
+        del cases
+        return {}
+
+    def is_alike(self, similarity: float) -> bool:
+        """Whether a case of such a similarity is trained on."""
+        del similarity
+        return True
+
+    def prepared(self, cases: Sequence[Case], folder: Path) -> tuple[Self, Sequence[Case]]:
+        """Return catalog and cases once what is measured or unpacked for training is there.
+
+        Args:
+            cases: Those of ``open``, or parts of them.
+            folder: A run folder, for what is worth keeping.
+
+        Raises:
+            ResourceError: what is written does not fit the disk.
+            DataError: a volume cannot be read.
+        """
+        del folder
+        return self, cases

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -12,10 +12,11 @@ from pydantic import Field
 
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.catalogs.inputs import Input, image_folder
 from lamina.data.catalogs.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
 from lamina.data.corruptions import AnyCorruption, Gaussian
-from lamina.data.readers import open_volume
-from lamina.data.stems import by_stem
+from lamina.data.readers import images_below, open_volume
+from lamina.data.stems import by_stem, relative_stem
 from lamina.data.views.corrupted import Corrupted
 from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join
@@ -78,13 +79,25 @@ class Corrupt(Catalog):
         cases, names = read_pairs(open_pairs(pairs, self._opened), task, Meaning())
         return Listing(tuple(self._corrupted(cases)), names)
 
-    def open_image(self, path: Path) -> Volume:
-        """Open an image as it is, clean or not."""
+    def images_in(self, folder: Path) -> Iterator[Input]:
+        """Yield the images that ``pattern`` names, in the folder ``images`` if any."""
+        inside = folder if self.images is None else image_folder(folder, self.images)
+        for path in images_below(inside):
+            if fnmatchcase(path.name, self.pattern):
+                yield Input(self.id_of(path, inside), path)
+
+    def id_of(self, path: Path, root: Path | None = None) -> str:
+        """Return the path below the folder of images, without its suffix."""
+        return relative_stem(path, root or path.parent)
+
+    def open_image(self, path: Path, id: str | None = None) -> Volume:
+        """Open an image as it is, clean or not; ``corrupted`` puts the noise on it."""
+        del id
         return open_volume(path, self.axes, dataset=self.dataset)
 
-    def corrupted(self, clean: Volume, id: str) -> Corrupted:
+    def corrupted(self, image: Volume, id: str) -> Corrupted:
         """Return an image with the noise that belongs to its id."""
-        return Corrupted(clean, self.noise, self.seed, id)
+        return Corrupted(image, self.noise, self.seed, id)
 
     def _opened(self, pair: Pair) -> Opened:
         clean = self.open_image(pair.image)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
 from lamina.data.names import nfc
 from lamina.data.problems import listed
-from lamina.data.readers import SUFFIXES, Dicom, open_volume
+from lamina.data.readers import SUFFIXES, Dicom, images_below, open_volume, stem_of
 from lamina.data.tables.csv import read_table
 from lamina.data.tables.rle import (
     Entry,
@@ -26,6 +27,7 @@ from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join
 from lamina.spec import Spec
 from lamina.task import Task
+from lamina.volume import Volume
 
 SECOND_STAGE = "stage_2"
 """The part that images of ``second`` belong to."""
@@ -109,9 +111,24 @@ class CsvRle(Catalog):  # STEEL-2, SIIM-1, SIIM-2
             )
         return Listing(cases, names)
 
-    def id_of(self, path: Path) -> str:
-        """Return the id of the case of an image file."""
-        return nfc(path.stem if self.dialect == "siim" else path.name)
+    def images_in(self, folder: Path) -> Iterator[Input]:
+        """Yield the images of the image folder of ``folder``, or all of a folder without one."""
+        names = (*_FOLDERS, *FOLDERS) if self.images is None else (self.images,)
+        places = [image_folder(folder, *names)]
+        if self.second is not None and (later := safe_join(folder, self.second.images)).is_dir():
+            places.append(later)
+        for place in dict.fromkeys(places):
+            yield from (Input(self.id_of(path), path) for path in images_below(place))
+
+    def id_of(self, path: Path, root: Path | None = None) -> str:
+        """Return the name of an image file, without its suffix in the siim dialect."""
+        del root
+        return nfc(stem_of(path) if self.dialect == "siim" else path.name)
+
+    def open_image(self, path: Path, id: str | None = None) -> Volume:
+        """Open an image, of DICOM files with the values that ``dicom`` says."""
+        del id
+        return open_volume(path, dicom=self.dicom)
 
     def _read(self, folder: Path, path: Path) -> _Found:
         images, table = self._images(folder), read_table(path)
@@ -139,10 +156,9 @@ class CsvRle(Catalog):  # STEEL-2, SIIM-1, SIIM-2
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder of images; set data.images")
         found: dict[str, Path] = {}
-        below = folder.rglob("*") if self.dialect == "siim" else folder.iterdir()
-        for path in sorted(below):
-            if path.suffix.lower() not in SUFFIXES or path.name.startswith("."):
-                continue
+        for path in images_below(folder):
+            if self.dialect != "siim" and path.parent != folder:
+                continue  # only the folder itself
             name = self.id_of(path)
             if name in found:
                 raise DataError(f"{path}: the same name as {found[name]}; rename one of them")
@@ -195,7 +211,7 @@ def _cases(read: _Found, outputs: int, catalog: CsvRle) -> tuple[Case, ...]:
 
 
 def _case(name: str, path: Path, masks: tuple[tuple[CodedMask, ...], ...], catalog: CsvRle) -> Case:
-    image = open_volume(path, dicom=catalog.dicom)
+    image = catalog.open_image(path)
     if len(image.shape) != 2:
         raise DataError(f"{path}: has axes '{image.axes}' {image.shape}; needed is one plane")
     target = RleTarget(name, (image.shape[0], image.shape[1]), masks, catalog.dialect)

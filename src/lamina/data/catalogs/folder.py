@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Literal
 
 from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.catalogs.inputs import Input, image_folder
 from lamina.data.catalogs.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
 from lamina.data.problems import listed
-from lamina.data.readers import Dicom, open_volume
-from lamina.data.stems import by_stem
+from lamina.data.readers import Dicom, images_below, open_volume
+from lamina.data.stems import by_stem, relative_stem
 from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join
 from lamina.task import Task
+from lamina.volume import Volume
 
 
 class Folder(Catalog):
@@ -63,8 +65,22 @@ class Folder(Catalog):
         cases, names = read_pairs(opened, task, Meaning(self.labels, self.ignore))
         return Listing(cases, names)
 
+    def images_in(self, folder: Path) -> Iterator[Input]:
+        """Yield the images in ``data.images``, or all of a folder without one."""
+        inside = image_folder(folder, self.images)
+        yield from (Input(self.id_of(path, inside), path) for path in images_below(inside))
+
+    def id_of(self, path: Path, root: Path | None = None) -> str:
+        """Return the path below the folder of images, without its suffix."""
+        return relative_stem(path, root or path.parent)
+
+    def open_image(self, path: Path, id: str | None = None) -> Volume:
+        """Open an image, of DICOM files with the values that ``dicom`` says."""
+        del id
+        return open_volume(path, dicom=self.dicom)
+
     def _opened(self, pair: Pair) -> Opened:
-        image = open_volume(pair.image, dicom=self.dicom)
+        image = self.open_image(pair.image)
         return Opened(pair, image, None if pair.target is None else open_volume(pair.target))
 
     def _check(self, images: Mapping[str, Path], masks: Mapping[str, Path]) -> None:

@@ -6,18 +6,21 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from pydantic import Field, field_validator
 
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.fragment_parts import Parts, parts_of
-from lamina.data.flatten import Flatten, Stack, flattened
+from lamina.data.catalogs.inputs import Input
+from lamina.data.flatten import Flatten, Stack, align, flattened
+from lamina.data.flatten.summary import CURVES
 from lamina.data.names import nfc
+from lamina.data.prepare.unpack import UNPACKED, unpacked
+from lamina.data.prepare.value_ranges import RANGES, measure
 from lamina.data.problems import listed
 from lamina.data.readers import SUFFIXES, Fill, is_image, open_volume
-from lamina.data.readers.file_types import sniff
 from lamina.data.targets.bitmask import Bits, bits_of
 from lamina.data.views.layers import Layers, open_layers
 from lamina.errors import DataError, RecipeError
@@ -138,25 +141,57 @@ class Fragments(Catalog):  # INK-1
         found = (folder / f"{self.image}{suffix}" for suffix in SUFFIXES)
         return next((path for path in found if is_image(path)), None)
 
-    def open_image(self, stack: Path) -> Layers:
+    def inputs(self, path: Path) -> Iterator[Input]:
+        """Yield the stacks of the fragments at ``path``, which may be a stack itself.
+
+        Raises:
+            DataError: there is no fragment.
+        """
+        if not path.exists():
+            raise DataError(f"{path}: no such file or folder")
+        if self.stack_of(path.parent) == path.parent / path.name:
+            yield Input(self.id_of(path), path)
+            return
+        found = list(self.images_in(path)) if path.is_dir() else []
+        if not found:
+            raise DataError(
+                f"{path}: is no fragment and holds none; a fragment is a folder with a "
+                f"'{self.image}'"
+            )
+        yield from found
+
+    def images_in(self, folder: Path) -> Iterator[Input]:
+        """Yield the stacks of the fragments in ``folder``, with labels or without."""
+        for one in self.fragments(folder):
+            if (stack := self.stack_of(one)) is not None:
+                yield Input(self.id_of(stack), stack)
+
+    def id_of(self, path: Path, root: Path | None = None) -> str:
+        """Return the name of the folder of a stack."""
+        del root
+        return name_of(path.parent)
+
+    def open_image(self, path: Path, id: str | None = None) -> Layers:
         """Open a stack and return its layers as channels, as for training.
 
         Args:
-            stack: What ``stack_of`` returned. Aligned is it only where ``prepare`` has a curve, as
+            path: What ``stack_of`` returned. Aligned is it only where ``prepare`` has a curve, as
                 in the recipe of a bundle.
+            id: Not asked for.
 
         Raises:
             DataError: a layer is missing or broken, or there are fewer than ``layers`` asks for.
         """
-        return self._layers(self.open_stack(stack), None)
+        del id
+        return self._layers(self.open_stack(path), None)
 
-    def open_valid(self, stack: Path) -> Bits | None:
+    def open_valid(self, path: Path) -> Bits | None:
         """Read where the fragment of a stack is papyrus; None where no file says so.
 
         Raises:
             DataError: the mask cannot be read.
         """
-        return self.open_mask(stack.parent)
+        return self.open_mask(path.parent)
 
     def open_stack(self, path: Path) -> Stack:
         """Open a stack with the mask and, where there are labels, the ink beside it.
@@ -181,6 +216,19 @@ class Fragments(Catalog):  # INK-1
         path = folder / self.mask
         return bits_of(open_volume(path)) if path.is_file() else None
 
+    def prepared(self, cases: Sequence[Case], folder: Path) -> tuple[Self, Sequence[Case]]:
+        """Return the fragments aligned as ``prepare`` says and unpacked as ``unpack`` says.
+
+        What is measured for the alignment is kept in ``folder``, and the curve of the reference
+        goes into the catalog.
+        """
+        how = align(cases, folder / CURVES)
+        data = self if how is None else self.model_copy(update={"prepare": how})
+        if self.unpack == "once":
+            cases = unpacked(cases, folder / UNPACKED)
+        measure(cases, folder / RANGES)
+        return data, cases
+
     def _layers(self, stack: Stack, reference: Stack | None) -> Layers:
         source = stack.volume
         first, stop = self.layers or (0, source.shape[0])
@@ -196,8 +244,7 @@ class Fragments(Catalog):  # INK-1
     def _volume(self, path: Path) -> Volume:
         if path.is_dir() and not is_image(path):
             return open_layers(path)
-        axes = "zyx" if path.is_file() and sniff(path) in ("tiff", "npy") else None
-        volume = open_volume(path, axes, dataset=self.dataset, fill=self.fill)
+        volume = open_volume(path, stack=True, dataset=self.dataset, fill=self.fill)
         if len(volume.axes) != 3:
             raise DataError(f"{path}: has axes '{volume.axes}', and a stack of layers has three")
         return volume

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -13,11 +14,14 @@ from pydantic import Field
 
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
+from lamina.data.readers import images_below, open_volume
+from lamina.data.stems import relative_stem
 from lamina.errors import RecipeError
 from lamina.geometry.region import Region
 from lamina.synthetic.steel import CLASSES, strip
 from lamina.task import Task
-from lamina.volume import check_within
+from lamina.volume import Volume, check_within
 
 Side = Annotated[int, Field(ge=32)]
 
@@ -106,6 +110,20 @@ class Synthetic(Catalog):
                 "multilabel, or to binary for any defect"
             )
         return Listing(tuple(self._case(index, len(names)) for index in range(self.count)), names)
+
+    def images_in(self, folder: Path) -> Iterator[Input]:
+        """Yield the images of a folder; none of them is one of the cases, which lie nowhere."""
+        inside = image_folder(folder, *FOLDERS)
+        yield from (Input(self.id_of(path, inside), path) for path in images_below(inside))
+
+    def id_of(self, path: Path, root: Path | None = None) -> str:
+        """Return the path below the folder of images, without its suffix."""
+        return relative_stem(path, root or path.parent)
+
+    def open_image(self, path: Path, id: str | None = None) -> Volume:
+        """Open an image file."""
+        del id
+        return open_volume(path)
 
     def _case(self, index: int, outputs: int) -> Case:
         image = Strip(index, self.seed, self.shape, "image")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal, Self
@@ -11,12 +11,14 @@ from pydantic import Field, field_validator, model_validator
 
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
 from lamina.data.catalogs.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
 from lamina.data.names import matches, nfc
-from lamina.data.pair_files import pairs_of
+from lamina.data.pair_files import images_of, pairs_of
 from lamina.data.prepare.pair_quality import Quality
-from lamina.data.readers import Fill, Segy, open_volume
-from lamina.data.readers.file_types import sniff
+from lamina.data.prepare.unpack import UNPACKED, unpacked
+from lamina.data.prepare.value_ranges import RANGES, measure
+from lamina.data.readers import Fill, Segy, images_below, open_volume, sniff, stem_of
 from lamina.data.views.chunks import pieces
 from lamina.data.views.rescaled import Stretch, Stretched
 from lamina.errors import DataError, RecipeError
@@ -163,8 +165,30 @@ class VolumePairs(Catalog):  # FAULT-1
         cases, names = read_pairs(opened, task, Meaning(self.labels, self.ignore))
         return Listing(self._filled(root, cases), names)
 
-    def open_image(self, path: Path, id: str) -> Volume:
-        """Open an image volume as ``open`` does, for prediction.
+    def images_in(self, folder: Path) -> Iterator[Input]:
+        """Yield the volumes that ``image`` names, without those of ``exclude``.
+
+        Where there is none, all images of the folder: a network for slices answers for images.
+        """
+        found = images_of(folder, self.image)
+        if not found:
+            inside = image_folder(folder, *FOLDERS)
+            yield from (Input(self.id_of(path, inside), path) for path in images_below(inside))
+            return
+        every = [Input(self.id_of(path, folder), path) for path in found]
+        left = [one for one in every if not any(matches(one.id, name) for name in self.exclude)]
+        if len(left) < len(every):
+            say(f"{folder}: {len(every) - len(left)} volumes left out by data.exclude")
+        yield from left
+
+    def id_of(self, path: Path, root: Path | None = None) -> str:
+        """Return the name of the volume's folder, or its own where it lies in ``root`` itself."""
+        if root is not None and path.parent != root:
+            return nfc(path.parent.name)
+        return nfc(stem_of(path))
+
+    def open_image(self, path: Path, id: str | None = None) -> Volume:
+        """Open an image volume as ``open`` does, or an image such as a PNG as it is.
 
         Args:
             path: The file.
@@ -174,6 +198,9 @@ class VolumePairs(Catalog):  # FAULT-1
         Raises:
             DataError: it cannot be read, or its axes are not those named.
         """
+        if sniff(path).plane:
+            return self._stretched(open_volume(path))
+        id = self.id_of(path) if id is None else id
         return self._stretched(self._image(path, id, nfc(path.resolve().parent.name)))
 
     def stored(self, image: Volume, task: Task) -> tuple[float, float]:
@@ -183,6 +210,21 @@ class VolumePairs(Catalog):  # FAULT-1
             low, high = image.ends
             return low, high - low
         return super().stored(image, task)
+
+    def similarities(self, cases: Sequence[Case]) -> Mapping[str, float]:
+        """Return how alike image and target are, where ``prepare`` asks for it (NOISE-3)."""
+        return {} if self.prepare is None else self.prepare.measured(cases)
+
+    def is_alike(self, similarity: float) -> bool:
+        """Whether a pair of such a similarity is kept."""
+        return self.prepare is None or similarity > self.prepare.above
+
+    def prepared(self, cases: Sequence[Case], folder: Path) -> tuple[Self, Sequence[Case]]:
+        """Return the cases with their chunks unpacked, as ``unpack`` says, and ranges measured."""
+        if self.unpack == "once":
+            cases = unpacked(cases, folder / UNPACKED)
+        measure(cases, folder / RANGES)
+        return self, cases
 
     def _stretched(self, volume: Volume) -> Volume:
         return volume if self.stretch is None else self.stretch.of(volume)
@@ -211,10 +253,9 @@ class VolumePairs(Catalog):  # FAULT-1
         return volume
 
     def _volume(self, path: Path, dataset: str | None) -> Volume:
-        axes = self.axes
-        if axes is None and sniff(path) in ("tiff", "npy"):
-            axes = "zyx"  # a stack of three or four pages would be taken for colours
-        return open_volume(path, axes, segy=self.segy, dataset=dataset, fill=self.fill)
+        return open_volume(
+            path, self.axes, stack=True, segy=self.segy, dataset=dataset, fill=self.fill
+        )
 
     def _opened(self, pair: Pair) -> Opened:
         if pair.target is None:

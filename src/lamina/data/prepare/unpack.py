@@ -28,6 +28,9 @@ from lamina.geometry.region import Region
 from lamina.progress import Bar
 from lamina.volume import Volume, VolumeView, chunk_shape_of, values_stamp, view_chain
 
+UNPACKED = "unpacked"
+"""Folder of the copies in a run folder."""
+
 
 def unpacked(cases: Sequence[Case], folder: Path) -> list[Case]:
     """Return cases whose packed volumes of three axes, or layers of these, are read from copies.

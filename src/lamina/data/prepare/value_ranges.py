@@ -17,6 +17,9 @@ from lamina.files import read_json, write_json
 from lamina.progress import Bar
 from lamina.volume import view_chain
 
+RANGES = "ranges.json"
+"""File of the ranges in a run folder."""
+
 
 def measure(cases: Sequence[Case], memory: Path) -> None:
     """Measure the range of every stretched volume that is not yet known.

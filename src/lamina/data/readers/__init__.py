@@ -1,47 +1,79 @@
 """Readers: files as volumes, each read exactly or refused.
 
-To add one: write its file here, name its first bytes in ``sniff`` and its class below.
+To add one: write its file here, and name its ``Format`` in ``FORMATS`` below.
 """
 
 from __future__ import annotations
 
-from lamina.data.readers.dicom.image import Dicom, DicomFile
-from lamina.data.readers.file_types import SUFFIXES, has_suffix, is_image, sniff, stem_of
-from lamina.data.readers.hdf5 import Hdf5Volume
-from lamina.data.readers.images.image import PIXEL_LIMIT, ImageFile
-from lamina.data.readers.nifti import NiftiVolume
-from lamina.data.readers.npy import NpyVolume
-from lamina.data.readers.segy.volume import Segy, SegyVolume
-from lamina.data.readers.tiff.volume import TiffVolume
-from lamina.data.readers.zarr.volume import Fill, ZarrVolume
+from lamina.data.readers.dicom.image import DICOM, DicomFile
+from lamina.data.readers.dicom.values import Dicom
+from lamina.data.readers.file_types import Formats
+from lamina.data.readers.format import PIXEL_LIMIT, Fill, Format, Options
+from lamina.data.readers.hdf5 import HDF5, Hdf5Volume
+from lamina.data.readers.images.image import JPEG, PNG, ImageFile
+from lamina.data.readers.nifti import NIFTI, NiftiVolume
+from lamina.data.readers.npy import NPY, NpyVolume
+from lamina.data.readers.segy.volume import SEGY, Segy, SegyVolume
+from lamina.data.readers.tiff.volume import TIFF, TiffVolume
+from lamina.data.readers.zarr.volume import ZARR, ZarrVolume
 from lamina.public import StrPath, as_path
 from lamina.volume import Volume
 
 __all__ = [
+    "FORMATS",
     "PIXEL_LIMIT",
     "SUFFIXES",
     "Dicom",
     "DicomFile",
     "Fill",
+    "Format",
     "Hdf5Volume",
     "ImageFile",
     "NiftiVolume",
     "NpyVolume",
+    "Options",
     "Segy",
     "SegyVolume",
     "TiffVolume",
     "ZarrVolume",
     "has_suffix",
+    "images_below",
     "is_image",
     "open_volume",
+    "sniff",
     "stem_of",
 ]
+
+FORMATS = Formats(
+    (
+        DICOM,  # before the others: any bytes may stand in its preamble
+        PNG,
+        JPEG,
+        TIFF,
+        NPY,
+        HDF5,
+        NIFTI,
+        ZARR,
+        SEGY,
+    )
+)
+"""The types of files that can be read."""
+
+SUFFIXES = FORMATS.suffixes
+"""Endings of the files and folders that can be read, in lower case."""
+
+has_suffix = FORMATS.has_suffix
+stem_of = FORMATS.stem_of
+is_image = FORMATS.is_image
+images_below = FORMATS.images_below
+sniff = FORMATS.sniff
 
 
 def open_volume(
     path: StrPath,
     axes: str | None = None,
     *,
+    stack: bool = False,
     limit: int = PIXEL_LIMIT,
     dicom: Dicom | None = None,
     segy: Segy | None = None,
@@ -50,14 +82,13 @@ def open_volume(
 ) -> Volume:
     """Open an image or a volume; its content decides how, not its suffix.
 
-    Read are PNG, JPEG, TIFF, NPY, DICOM, HDF5, NIfTI and SEG-Y files, and Zarr stores, which are
-    folders.
-
     Args:
         path: The file or store.
         axes: Names of the stored axes in order, such as ``"zyx"``; the letter ``c`` makes an
             axis the channels. None: what the file says of itself, or ``"yx"`` for images and
             ``"zyx"`` for stacks of pages and arrays of three axes.
+        stack: Whether a file that names no axes is a stack: of three or four pages, which could
+            be colours, too.
         limit: Largest number of pixels of one image or page; larger ones are refused before
             memory is taken. Files that are mapped rather than decoded have no limit.
         dicom: How the values of DICOM files are meant; None: as ``Dicom()``.
@@ -75,20 +106,7 @@ def open_volume(
             read exactly, or its axes are not those named.
     """
     path = as_path(path)
-    match sniff(path):
-        case "npy":
-            return NpyVolume(path, axes)
-        case "tiff":
-            return TiffVolume(path, axes, limit=limit)
-        case "dicom":
-            return DicomFile(path, dicom or Dicom(), limit=limit)
-        case "zarr":
-            return ZarrVolume(path, axes, dataset=dataset, fill=fill)
-        case "hdf5":
-            return Hdf5Volume(path, axes, dataset=dataset, fill=fill)
-        case "nifti":
-            return NiftiVolume(path, axes)
-        case "segy":
-            return SegyVolume(path, axes, segy)
-        case "png" | "jpeg":
-            return ImageFile(path, axes, limit=limit)
+    found = sniff(path)
+    if stack and axes is None and found.unnamed_stack:
+        axes = "zyx"
+    return found.open(path, Options(axes, limit, dicom, segy, dataset, fill))

@@ -18,7 +18,8 @@ from numpy.typing import NDArray
 
 from lamina.data.readers.axes import lay_out
 from lamina.data.readers.file_stamp import stamp_of
-from lamina.data.readers.zarr.volume import LARGEST, Fill
+from lamina.data.readers.format import Fill, Format
+from lamina.data.readers.zarr.volume import LARGEST
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.volume import check_within
@@ -258,3 +259,13 @@ def _h5py(path: Path) -> Any:
         raise RecipeError(
             f"{path}: is an HDF5 file, and h5py is not installed; pip install 'lamina[volumes]'"
         ) from None
+
+
+HDF5 = Format(
+    name="HDF5",
+    suffixes=(".h5", ".hdf5"),
+    magic=(b"\x89HDF\r\n\x1a\n",),
+    open=lambda path, options: Hdf5Volume(
+        path, options.axes, dataset=options.dataset, fill=options.fill
+    ),
+)

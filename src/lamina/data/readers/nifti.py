@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from lamina.data.readers.axes import lay_out
 from lamina.data.readers.file_stamp import stamp_of
+from lamina.data.readers.format import Format
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.volume import check_within
@@ -27,6 +28,8 @@ from lamina.volume import check_within
 _KEEP_OPEN = 64 << 20
 """Volumes of at least this many bytes stay open between reads; each holds a descriptor."""
 
+_GZIP = b"\x1f\x8b"
+_HEADER = 352  # bytes, of NIfTI-1
 _BROKEN = (
     *(OSError, EOFError, ValueError, RuntimeError, LookupError, TypeError, AttributeError),
     *(ArithmeticError, MemoryError, zlib.error),
@@ -192,3 +195,27 @@ def _nibabel(path: Path, module: str) -> Any:
         raise RecipeError(
             f"{path}: is a NIfTI file, and nibabel is not installed; pip install 'lamina[volumes]'"
         ) from None
+
+
+def _is_nifti(path: Path, head: bytes) -> bool:
+    """Whether the magic of NIfTI-1 or NIfTI-2 stands at its place; of single files only."""
+    if head.startswith(_GZIP):
+        head = _unpacked(path)
+    return head[344:348] == b"n+1\0" or head[4:8] == b"n+2\0"
+
+
+def _unpacked(path: Path) -> bytes:
+    try:
+        with gzip.open(path) as stream:
+            return stream.read(_HEADER)
+    except (OSError, EOFError, zlib.error):
+        return b""
+
+
+NIFTI = Format(
+    name="NIfTI",
+    suffixes=(".nii", ".nii.gz"),
+    known_by=_is_nifti,
+    cut=lambda head: len(head) < _HEADER or head.startswith(_GZIP),
+    open=lambda path, options: NiftiVolume(path, options.axes),
+)

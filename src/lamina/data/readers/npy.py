@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from lamina.data.readers.axes import name_axes
 from lamina.data.readers.file_stamp import stamp_of
+from lamina.data.readers.format import Format
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import check_within
@@ -144,3 +145,12 @@ def _header(path: Path) -> _Header:
     if 0 in shape:
         raise DataError(f"{path}: holds no pixels, its shape is {shape}")
     return _Header(tuple(shape), bool(fortran), dtype, offset)
+
+
+NPY = Format(
+    name="NPY",
+    suffixes=(".npy",),
+    magic=(b"\x93NUMPY",),
+    unnamed_stack=True,
+    open=lambda path, options: NpyVolume(path, options.axes),
+)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -10,10 +12,18 @@ from lamina.data.case import Case
 from lamina.data.network_input.sample import Draw
 from lamina.spec import Spec
 
+if TYPE_CHECKING:
+    from lamina.data.samplers.mixed import Mixed
 
-class Sampler(Spec):
+
+class Sampler(Spec, ABC):
     """What to look at in an epoch; without memory, so that training can resume anywhere."""
 
+    def by_source(self) -> Mixed | None:
+        """Return what mixes cases by their source in place of this sampler; None: nothing can."""
+        return None
+
+    @abstractmethod
     def draws(
         self,
         cases: Sequence[Case],
@@ -35,7 +45,6 @@ class Sampler(Spec):
         Returns:
             Regions of exactly ``size``; they leave an image that is smaller than ``size``.
         """
-        raise NotImplementedError
 
     def groups(self, count: int, batch: int) -> list[list[int]]:
         """Cut ``count`` draws into batches, each a list of their numbers, none above ``batch``.

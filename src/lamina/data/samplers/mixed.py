@@ -56,6 +56,10 @@ class Mixed(Sampler):  # STEEL-19
             )
         return share
 
+    def by_source(self) -> Mixed | None:
+        """Return itself, unless classes are not those of sources."""
+        return self if self.by == "source" else None
+
     def draws(
         self,
         cases: Sequence[Case],

@@ -13,6 +13,7 @@ from lamina.data.case import Case
 from lamina.data.network_input.sample import Draw
 from lamina.data.samplers.base import Sampler
 from lamina.data.samplers.crop_placement import crop
+from lamina.data.samplers.mixed import Mixed
 
 
 class RandomCrop(Sampler):
@@ -31,6 +32,10 @@ class RandomCrop(Sampler):
 
     focus: float = Field(default=0.0, ge=0, le=1)  # STEEL-7
     """Probability that a crop is laid around a target pixel, where the case has any."""
+
+    def by_source(self) -> Mixed:
+        """Return the mixer with the same focus."""
+        return Mixed(focus=self.focus)
 
     def draws(
         self,

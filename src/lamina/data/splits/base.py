@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 from lamina.data.case import Case
 from lamina.spec import Spec
 
 
-class Split(Spec):
+class Split(Spec, ABC):
     """Which cases are held out in which fold; a group never stands on both sides."""
 
+    cuts: ClassVar[bool] = False
+    """Whether cases are cut, and parts of them held out."""
+
+    @abstractmethod
     def assign(self, cases: Sequence[Case], root: Path) -> tuple[list[Case], list[int]]:
         """Return the cases, cut or regrouped where the split says so, and the fold of each.
 
@@ -27,4 +33,3 @@ class Split(Spec):
             DataError: a table is missing or wrong, or the cases cannot be split this way.
             LeakError: a group stands on both sides; every such group is listed.
         """
-        raise NotImplementedError

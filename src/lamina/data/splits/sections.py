@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
-from typing import Literal, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
@@ -27,6 +27,7 @@ class Sections(Split):
     model_config = ConfigDict(serialize_by_alias=True, validate_by_name=True)
 
     kind: Literal["sections"] = "sections"
+    cuts: ClassVar[bool] = True
 
     axis: str = "z"
     """Name of the axis that is cut."""

@@ -14,7 +14,7 @@ set had seen, so that a run with other folds is found out.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,16 +23,20 @@ from pydantic import ValidationError
 
 from lamina.data.case import Case
 from lamina.data.names import nfc
-from lamina.data.readers import Dicom, open_volume
+from lamina.data.readers import open_volume
 from lamina.data.tables.csv import read_table
 from lamina.data.targets.rle import CodedMask, RleTarget
 from lamina.data.targets.soft import SoftTarget
 from lamina.errors import DataError, LeakError
 from lamina.files import digest, read_json, safe_join
 from lamina.spec import Spec
+from lamina.volume import Volume
 
 INDEX = "pseudo.json"
 ALL = "all"
+
+ImageOpener = Callable[[Path], Volume]
+"""Opens an image by its path."""
 
 _LISTED = 10
 
@@ -155,10 +159,10 @@ class MadeLabels:
                 + "\n".join(f"  {one} is {other}" for one, other in both[:_LISTED])
             )
 
-    def cases(self, name: str, *, soft: bool, dicom: Dicom | None = None) -> list[Case]:
+    def cases(self, name: str, *, soft: bool, open_image: ImageOpener = open_volume) -> list[Case]:
         """Return the images kept in a set, with probabilities or masks as their target.
 
-        ``dicom`` says how the values of DICOM images are meant, as the catalog of the run does.
+        ``open_image`` opens an image by its path, as the catalog of the run does.
         Facts of a case: ``source`` (pseudo), ``labels`` (soft or hard), and ``classes`` and
         ``area_<index>`` of the masks.
 
@@ -178,7 +182,7 @@ class MadeLabels:
                 _sound(folder, *file) if soft else None,
                 masks[id],
                 outputs=outputs,
-                dicom=dicom,
+                open_image=open_image,
             )
             for id, file in made.soft.items()
         ]
@@ -208,12 +212,12 @@ def _case(
     masks: Mapping[int, CodedMask],
     *,
     outputs: int,
-    dicom: Dicom | None,
+    open_image: ImageOpener,
 ) -> Case:
     path = Path(made.path)
     if not path.is_file() or digest(path) != made.sha256:
         raise DataError(f"{path}: missing or changed since its labels were made; make them again")
-    image = open_volume(path, dicom=dicom)
+    image = open_image(path)
     held = tuple((masks[k],) if k in masks else () for k in range(outputs))
     hard = RleTarget(made.id, (image.shape[0], image.shape[1]), held)
     areas = hard.areas()

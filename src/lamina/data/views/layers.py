@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.problems import listed
-from lamina.data.readers import TiffVolume
 from lamina.data.readers.file_stamp import stamp_of
+from lamina.data.readers.tiff.volume import TIFF, TiffVolume
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import (
@@ -27,8 +27,6 @@ from lamina.volume import (
     chunk_shape_of,
     values_stamp,
 )
-
-_TIFF = (".tif", ".tiff")
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ def open_layers(folder: Path) -> LayerFiles:
     paths = [
         path
         for path in sorted(folder.iterdir())
-        if path.suffix.lower() in _TIFF and not path.name.startswith(".")
+        if path.name.lower().endswith(TIFF.suffixes) and not path.name.startswith(".")
     ]
     if not paths:
         raise DataError(

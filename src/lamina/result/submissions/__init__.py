@@ -9,39 +9,18 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lamina.result.submissions.base import Part, Submission
-from lamina.result.submissions.coordinates_npz import CoordinatesNpz, read_coordinates
-from lamina.result.submissions.severstal import Severstal
-from lamina.result.submissions.siim import Siim, sample_ids
-from lamina.result.submissions.slices_npz import SlicesNpz
-from lamina.result.submissions.vesuvius import Vesuvius
+from lamina.result.submissions.base import Part as Part
+from lamina.result.submissions.base import Submission as Submission
+from lamina.result.submissions.coordinates_npz import CoordinatesNpz as CoordinatesNpz
+from lamina.result.submissions.severstal import Severstal as Severstal
+from lamina.result.submissions.siim import Siim as Siim
+from lamina.result.submissions.slices_npz import SlicesNpz as SlicesNpz
+from lamina.result.submissions.vesuvius import Vesuvius as Vesuvius
+from lamina.spec import kinds_of
 
 AnySubmission = Annotated[
     CoordinatesNpz | Severstal | Siim | SlicesNpz | Vesuvius, Field(discriminator="kind")
 ]
 
-FORMATS: dict[
-    str,
-    type[CoordinatesNpz] | type[Severstal] | type[Siim] | type[SlicesNpz] | type[Vesuvius],
-] = {
-    "severstal": Severstal,
-    "siim": Siim,
-    "coordinates_npz": CoordinatesNpz,
-    "slices_npz": SlicesNpz,
-    "vesuvius": Vesuvius,
-}
+FORMATS: dict[str, type[Submission]] = kinds_of(AnySubmission)
 """What the command line calls them."""
-
-__all__ = [
-    "FORMATS",
-    "AnySubmission",
-    "CoordinatesNpz",
-    "Part",
-    "Severstal",
-    "Siim",
-    "SlicesNpz",
-    "Submission",
-    "Vesuvius",
-    "read_coordinates",
-    "sample_ids",
-]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
@@ -11,9 +12,9 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.errors import DataError
+from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
-from lamina.spec import Spec
+from lamina.spec import Spec, kind_of
 
 Part = tuple[Region, NDArray[np.bool_]]
 """A region of a case and its masks (K, *region.shape)."""
@@ -21,12 +22,13 @@ Part = tuple[Region, NDArray[np.bool_]]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
-class Submission(Spec):
+class Submission(Spec, ABC):
     """How decided masks, or restored values, are written down for others."""
 
     values: ClassVar[bool] = False
     """Whether it holds restored values in place of masks."""
 
+    @abstractmethod
     def write(self, results: Iterable[tuple[str, NDArray[np.bool_]]], path: Path) -> int:
         """Write all results, one case in memory at a time; the file appears whole or not at all.
 
@@ -40,7 +42,6 @@ class Submission(Spec):
         Raises:
             DataError: an id or a mask cannot be written in this format.
         """
-        raise NotImplementedError
 
     def write_parts(self, results: Iterable[tuple[str, Iterable[Part]]], path: Path) -> int:
         """Do what ``write`` does with cases that come in parts.
@@ -57,6 +58,16 @@ class Submission(Spec):
             DataError: as ``write``.
         """
         return self.write(((name, _whole(parts)) for name, parts in results), path)
+
+    def sample_ids(self, path: Path) -> list[str]:
+        """Return the ids of the images in a sample submission, in its order, each once.
+
+        Raises:
+            RecipeError: nobody hands out samples of this format.
+            DataError: it cannot be read.
+        """
+        del path
+        raise RecipeError(f"--sample is for the siim format, not for {kind_of(self)}; leave it out")
 
 
 def _whole(parts: Iterable[Part]) -> NDArray[np.bool_]:

@@ -67,19 +67,20 @@ class Siim(Submission):  # SIIM-32, SIIM-2
         large = cv2.resize(grey, self.size[::-1], interpolation=cv2.INTER_LINEAR)
         return np.asarray(large > 127)
 
+    def sample_ids(self, path: Path) -> list[str]:
+        """Return the ids of a sample submission, in its order; one that stands often counts once.
 
-def sample_ids(path: Path) -> list[str]:
-    """Return the ids of a sample submission, in its order; one that stands often counts once.
-
-    Raises:
-        DataError: it cannot be read, or its first column is not ImageId.
-    """
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            rows = [row for row in csv.reader(stream) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise DataError(f"{path}: not a readable csv ({error})") from error
-    if not rows or rows[0][0].strip() != _HEADER[0]:
-        found = rows[0][0] if rows else ""
-        raise DataError(f"{path}: its first column is '{found}'; a sample submission has ImageId")
-    return list(dict.fromkeys(row[0].strip() for row in rows[1:]))
+        Raises:
+            DataError: it cannot be read, or its first column is not ImageId.
+        """
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as stream:
+                rows = [row for row in csv.reader(stream) if row]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"{path}: not a readable csv ({error})") from error
+        if not rows or rows[0][0].strip() != _HEADER[0]:
+            found = rows[0][0] if rows else ""
+            raise DataError(
+                f"{path}: its first column is '{found}'; a sample submission has ImageId"
+            )
+        return list(dict.fromkeys(row[0].strip() for row in rows[1:]))

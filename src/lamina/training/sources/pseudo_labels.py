@@ -10,11 +10,10 @@ from typing import Any
 from lamina import files
 from lamina.bundle import KnownCase, SeenCases, leak_lines
 from lamina.data.case import Case
-from lamina.data.catalogs import CsvRle, Folder
 from lamina.data.problems import listed
-from lamina.data.readers import Dicom
+from lamina.data.readers import open_volume
 from lamina.data.samplers.mixed import rounded
-from lamina.data.targets.pseudo_labels import INDEX, MadeLabels
+from lamina.data.targets.pseudo_labels import INDEX, ImageOpener, MadeLabels
 from lamina.errors import DataError, LeakError, RecipeError
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
@@ -57,8 +56,8 @@ class Labels:
     made: MadeLabels | None
     wanted: frozenset[str]
     """Kinds of labels that stages ask for."""
-    dicom: Dicom | None = None
-    """How the values of DICOM images are meant; None: the catalog does not say."""
+    open_image: ImageOpener = open_volume
+    """How the catalog of the run opens an image."""
 
     def of(self, fold: int) -> Made:
         """Return the cases for a fold, made by members that never saw what it holds out.
@@ -76,7 +75,7 @@ class Labels:
             )
         return Made(
             {
-                kind: self.made.cases(name, soft=kind == "soft", dicom=self.dicom)
+                kind: self.made.cases(name, soft=kind == "soft", open_image=self.open_image)
                 for kind in sorted(self.wanted)
             }
         )
@@ -148,8 +147,7 @@ def open_labels(
     made.refuse_own({one: id for id, case in known.items() for one in case["sha256"]})
     for fold in folds:
         refuse_leaks(made, fold, {one.id: known[one.id]["sha256"] for one in opened.held_out(fold)})
-    data = recipe.data
-    return Labels(made, wanted, data.dicom if isinstance(data, CsvRle | Folder) else None)
+    return Labels(made, wanted, recipe.data.open_image)
 
 
 def refuse_leaks(made: MadeLabels, fold: int, held_out: Mapping[str, Sequence[str]]) -> None:

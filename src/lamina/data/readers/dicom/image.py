@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from lamina.data.readers.cache import RECENT
 from lamina.data.readers.dicom.deflated import SYNTAX, read_deflated
 from lamina.data.readers.dicom.values import Dicom, meaning_of
+from lamina.data.readers.format import Format
 from lamina.data.readers.images.jpeg_size import code_size
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
@@ -183,3 +184,12 @@ def _pydicom(path: Path) -> Any:
         raise RecipeError(
             f"{path}: is a DICOM file, and pydicom is not installed; pip install 'lamina[dicom]'"
         ) from None
+
+
+DICOM = Format(
+    name="DICOM",
+    suffixes=(".dcm", ".dicom"),
+    known_by=lambda _, head: head[128:132] == b"DICM",
+    plane=True,
+    open=lambda path, options: DicomFile(path, options.dicom or Dicom(), limit=options.limit),
+)

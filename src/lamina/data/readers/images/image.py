@@ -26,15 +26,14 @@ from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from lamina.data.readers.cache import RECENT
-from lamina.data.readers.file_types import sniff
+from lamina.data.readers.format import PIXEL_LIMIT, Format
 from lamina.data.readers.images.png_header import png_header
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import check_within
 
-PIXEL_LIMIT = 1_000_000_000
-"""Largest number of pixels of an image unless the caller says otherwise."""
-
+_PNG = b"\x89PNG\r\n\x1a\n"
+_JPEG = b"\xff\xd8\xff"
 _ORIENTATION = 0x0112
 _BROKEN = (OSError, SyntaxError, ValueError, RuntimeError, LookupError, TypeError, struct.error)
 
@@ -83,10 +82,11 @@ class ImageFile:
         self.path, self.axes = Path(path), axes or "yx"
         if len(self.axes) != 2 or len(set(self.axes)) != 2:
             raise DataError(f"{path}: is an image, with axes 'yx', not '{axes}'; set data.axes")
-        kind = sniff(self.path)
-        if kind not in ("png", "jpeg"):
-            raise DataError(f"{path}: is a {kind} file, not a PNG or JPEG image")
-        self._header = _png(self.path) if kind == "png" else _jpeg(self.path)
+        with self.path.open("rb") as stream:
+            head = stream.read(len(_PNG))
+        if not head.startswith((_PNG, _JPEG)):
+            raise DataError(f"{path}: is no PNG or JPEG image")
+        self._header = _png(self.path) if head.startswith(_PNG) else _jpeg(self.path)
         pixels = self._header.rows * self._header.columns
         if pixels > limit:
             raise DataError(
@@ -210,3 +210,19 @@ def _no_exif(path: Path, error: Exception) -> DataError:
         f"{path}: its EXIF part cannot be read ({error}), so that its orientation is not known; "
         "save it again without EXIF"
     )
+
+
+PNG = Format(
+    name="PNG",
+    suffixes=(".png",),
+    magic=(_PNG,),
+    plane=True,
+    open=lambda path, options: ImageFile(path, options.axes, limit=options.limit),
+)
+JPEG = Format(
+    name="JPEG",
+    suffixes=(".jpg", ".jpeg"),
+    magic=(_JPEG,),
+    plane=True,
+    open=lambda path, options: ImageFile(path, options.axes, limit=options.limit),
+)

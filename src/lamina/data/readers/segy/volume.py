@@ -19,6 +19,7 @@ from pydantic import Field, model_validator
 
 from lamina.data.readers.axes import lay_out
 from lamina.data.readers.file_stamp import stamp_of
+from lamina.data.readers.format import Format
 from lamina.data.readers.segy.grid import Grid, grid_of
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
@@ -263,3 +264,18 @@ def _segyio(path: Path) -> Any:
         raise RecipeError(
             f"{path}: is a SEG-Y file, and segyio is not installed; pip install 'lamina[segy]'"
         ) from None
+
+
+def _is_segy(head: bytes) -> bool:
+    """Whether the first lines are those of a textual header, which has no other mark."""
+    lines = [head[80 * n : 80 * n + 1] for n in range(4)]
+    return any(lines == [letter] * 4 for letter in (b"\xc3", b"C"))  # in EBCDIC and ASCII
+
+
+SEGY = Format(
+    name="SEG-Y",
+    suffixes=(".sgy", ".segy"),
+    known_by=lambda _, head: _is_segy(head),
+    by_suffix=True,
+    open=lambda path, options: SegyVolume(path, options.axes, options.segy),
+)

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lamina.data.readers.axes import name_axes
 from lamina.data.readers.cache import RECENT
 from lamina.data.readers.file_stamp import stamp_of
-from lamina.data.readers.images.image import PIXEL_LIMIT
+from lamina.data.readers.format import PIXEL_LIMIT, Format
 from lamina.data.readers.tiff.header import BROKEN, TiffHeader, open_tiff, tiff_header
 from lamina.errors import DataError
 from lamina.geometry.region import Region
@@ -243,3 +243,12 @@ def _paste(
         source.append(slice(first - start, stop - start))
         goal.append(slice(first - want.start, stop - want.start))
     target[:, goal[0], goal[1]] = part[source[0], source[1]].transpose(2, 0, 1)
+
+
+TIFF = Format(
+    name="TIFF",
+    suffixes=(".tif", ".tiff"),
+    magic=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
+    unnamed_stack=True,
+    open=lambda path, options: TiffVolume(path, options.axes, limit=options.limit),
+)

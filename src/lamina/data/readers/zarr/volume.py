@@ -10,23 +10,21 @@ from __future__ import annotations
 import itertools
 import math
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.readers.axes import lay_out
 from lamina.data.readers.file_stamp import stamp_of
-from lamina.data.readers.zarr.header import find_array
+from lamina.data.readers.format import Fill, Format
+from lamina.data.readers.zarr.header import find_array, is_store
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import check_within
 
 if TYPE_CHECKING:
     import zarr
-
-Fill = Literal["refuse", "allow"]
-"""What becomes of chunks that are not stored: an error, or the fill value of the array."""
 
 LARGEST = 1 << 30
 """Most bytes of one decoded chunk; one must fit into memory whatever is asked for."""
@@ -220,3 +218,14 @@ def _codecs(array: zarr.Array[Any]) -> list[str]:
         inner = codec.get("configuration") or {}
         left += [*inner.get("codecs", ()), *inner.get("index_codecs", ())]
     return names
+
+
+ZARR = Format(
+    name="Zarr",
+    suffixes=(".zarr", ".ome.zarr"),
+    store="zarr.json, .zarray or .zgroup",
+    known_by=lambda path, _: is_store(path),
+    open=lambda path, options: ZarrVolume(
+        path, options.axes, dataset=options.dataset, fill=options.fill
+    ),
+)
