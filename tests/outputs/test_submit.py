@@ -48,7 +48,7 @@ def test_without_a_format_the_recipe_decides(tmp_path: Path) -> None:
 
 def test_an_unknown_format_lists_those_there_are(tmp_path: Path) -> None:
     pred = predicted(tmp_path / "pred", "submit=null")
-    with pytest.raises(RecipeError, match="--format is 'kaggle'; it must be one of severstal"):
+    with pytest.raises(RecipeError, match="'kaggle'; it must be one of coordinates_npz, severstal"):
         submit(pred, tmp_path / "s.csv", format="kaggle")
     with pytest.raises(RecipeError, match="names no submission"):
         submit(pred, tmp_path / "s.csv")

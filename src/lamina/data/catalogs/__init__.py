@@ -1,6 +1,6 @@
 """Catalogs: how the files of a data folder become cases.
 
-To add one: write its file here, then name it in the two lines below.
+To add one: write its file here, import it below and name it in the union.
 """
 
 from __future__ import annotations
@@ -9,26 +9,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lamina.data.catalogs.base import Catalog, Listing
-from lamina.data.catalogs.corrupt import Corrupt
-from lamina.data.catalogs.csv_rle import CsvRle
-from lamina.data.catalogs.folder import Folder
-from lamina.data.catalogs.fragments import Fragments
-from lamina.data.catalogs.synthetic import Synthetic
-from lamina.data.catalogs.volume_pairs import VolumePairs
+from lamina.data.catalogs.base import Catalog as Catalog
+from lamina.data.catalogs.base import Listing as Listing
+from lamina.data.catalogs.corrupt import Corrupt as Corrupt
+from lamina.data.catalogs.csv_rle import CsvRle as CsvRle
+from lamina.data.catalogs.folder import Folder as Folder
+from lamina.data.catalogs.fragments import Fragments as Fragments
+from lamina.data.catalogs.synthetic import Synthetic as Synthetic
+from lamina.data.catalogs.volume_pairs import VolumePairs as VolumePairs
 
 AnyCatalog = Annotated[
     CsvRle | Folder | VolumePairs | Fragments | Corrupt | Synthetic, Field(discriminator="kind")
-]
-
-__all__ = [
-    "AnyCatalog",
-    "Catalog",
-    "Corrupt",
-    "CsvRle",
-    "Folder",
-    "Fragments",
-    "Listing",
-    "Synthetic",
-    "VolumePairs",
 ]

@@ -1,6 +1,6 @@
 """Corruptions: declared noise that is put on clean images.
 
-To add one: write its file here, then name it in the two lines below.
+To add one: write its file here, import it below and name it in the union.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lamina.data.corruptions.base import Corruption, Scene
-from lamina.data.corruptions.gaussian import Gaussian
-from lamina.data.corruptions.poisson import Poisson
-from lamina.data.corruptions.stripes import Stripes
-from lamina.data.corruptions.swell import Swell
+from lamina.data.corruptions.base import Corruption as Corruption
+from lamina.data.corruptions.base import Scene as Scene
+from lamina.data.corruptions.gaussian import Gaussian as Gaussian
+from lamina.data.corruptions.poisson import Poisson as Poisson
+from lamina.data.corruptions.stripes import Stripes as Stripes
+from lamina.data.corruptions.swell import Swell as Swell
 
 AnyCorruption = Annotated[Gaussian | Poisson | Stripes | Swell, Field(discriminator="kind")]
-
-__all__ = ["AnyCorruption", "Corruption", "Gaussian", "Poisson", "Scene", "Stripes", "Swell"]

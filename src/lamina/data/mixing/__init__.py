@@ -1,6 +1,6 @@
 """Mixing: samples of one batch combined with one another.
 
-To add one: write its file here, then name it in the lines below.
+To add one: write its file here, import it below and name it in the union.
 """
 
 from __future__ import annotations
@@ -9,11 +9,10 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lamina.data.mixing.base import Mix, Stack
-from lamina.data.mixing.copy_paste import CopyPaste
-from lamina.data.mixing.cutmix import Cutmix
-from lamina.data.mixing.mixup import Mixup
+from lamina.data.mixing.base import Mix as Mix
+from lamina.data.mixing.base import Stack as Stack
+from lamina.data.mixing.copy_paste import CopyPaste as CopyPaste
+from lamina.data.mixing.cutmix import Cutmix as Cutmix
+from lamina.data.mixing.mixup import Mixup as Mixup
 
 AnyMix = Annotated[CopyPaste | Cutmix | Mixup, Field(discriminator="kind")]
-
-__all__ = ["AnyMix", "CopyPaste", "Cutmix", "Mix", "Mixup", "Stack"]

@@ -1,6 +1,6 @@
 """Transforms: random changes of training samples.
 
-To add one: write its file, name it in ``single`` and below.
+To add one: write its file here, import it below and name it in the union.
 """
 
 from __future__ import annotations
@@ -9,47 +9,45 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lamina.data.transforms.affine import Affine
-from lamina.data.transforms.base import Patch, Table, Touch, Transform, Warp, Where
-from lamina.data.transforms.blur import Blur
-from lamina.data.transforms.brightness_contrast import BrightnessContrast
-from lamina.data.transforms.clahe import Clahe
-from lamina.data.transforms.cutout import Cutout
-from lamina.data.transforms.elastic import Elastic
-from lamina.data.transforms.flip import Flip
-from lamina.data.transforms.gamma import Gamma
-from lamina.data.transforms.grid_distort import GridDistort
-from lamina.data.transforms.motion_blur import MotionBlur
-from lamina.data.transforms.noise import Noise
-from lamina.data.transforms.one_of import OneOf
-from lamina.data.transforms.optical_distort import OpticalDistort
-from lamina.data.transforms.rot90 import Rot90
-from lamina.data.transforms.sharpen import Sharpen
-from lamina.data.transforms.single import Single
+from lamina.data.transforms.affine import Affine as Affine
+from lamina.data.transforms.base import Patch as Patch
+from lamina.data.transforms.base import Table as Table
+from lamina.data.transforms.base import Touch as Touch
+from lamina.data.transforms.base import Transform as Transform
+from lamina.data.transforms.base import Warp as Warp
+from lamina.data.transforms.base import Where as Where
+from lamina.data.transforms.blur import Blur as Blur
+from lamina.data.transforms.brightness_contrast import BrightnessContrast as BrightnessContrast
+from lamina.data.transforms.clahe import Clahe as Clahe
+from lamina.data.transforms.cutout import Cutout as Cutout
+from lamina.data.transforms.elastic import Elastic as Elastic
+from lamina.data.transforms.flip import Flip as Flip
+from lamina.data.transforms.gamma import Gamma as Gamma
+from lamina.data.transforms.grid_distort import GridDistort as GridDistort
+from lamina.data.transforms.motion_blur import MotionBlur as MotionBlur
+from lamina.data.transforms.noise import Noise as Noise
+from lamina.data.transforms.one_of import OneOf as OneOf
+from lamina.data.transforms.optical_distort import OpticalDistort as OpticalDistort
+from lamina.data.transforms.rot90 import Rot90 as Rot90
+from lamina.data.transforms.sharpen import Sharpen as Sharpen
+
+Single = (
+    Flip
+    | Rot90
+    | Affine
+    | Elastic
+    | GridDistort
+    | OpticalDistort
+    | BrightnessContrast
+    | Gamma
+    | Noise
+    | Blur
+    | MotionBlur
+    | Sharpen
+    | Clahe
+    | Cutout
+)
+
+OneOf.model_rebuild(_types_namespace={"Single": Single})  # it is made of all others
 
 AnyTransform = Annotated[Single | OneOf, Field(discriminator="kind")]
-
-__all__ = [
-    "Affine",
-    "AnyTransform",
-    "Blur",
-    "BrightnessContrast",
-    "Clahe",
-    "Cutout",
-    "Elastic",
-    "Flip",
-    "Gamma",
-    "GridDistort",
-    "MotionBlur",
-    "Noise",
-    "OneOf",
-    "OpticalDistort",
-    "Patch",
-    "Rot90",
-    "Sharpen",
-    "Table",
-    "Touch",
-    "Transform",
-    "Warp",
-    "Where",
-]

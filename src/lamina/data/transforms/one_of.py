@@ -5,15 +5,15 @@ from __future__ import annotations
 from bisect import bisect_right
 from functools import cached_property
 from itertools import accumulate
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 from pydantic import Field, field_validator
 
 from lamina.data.transforms.base import Transform
-from lamina.data.transforms.single import Single
 
-Member = Annotated[Single, Field(discriminator="kind")]
+if TYPE_CHECKING:
+    from lamina.data.transforms import Single
 
 
 class OneOf(Transform):  # STEEL-7
@@ -28,12 +28,12 @@ class OneOf(Transform):  # STEEL-7
     p: float = Field(default=1.0, ge=0, le=1)
     """Probability that a member is chosen at all."""
 
-    of: tuple[Member, ...] = Field(min_length=1)
+    of: tuple[Annotated[Single, Field(discriminator="kind")], ...] = Field(min_length=1)
     """The members."""
 
     @field_validator("of")
     @classmethod
-    def _one_can_be_chosen(cls, of: tuple[Member, ...]) -> tuple[Member, ...]:
+    def _one_can_be_chosen(cls, of: tuple[Single, ...]) -> tuple[Single, ...]:
         if not any(member.p for member in of):
             raise ValueError("every p of its members is 0; one of them must be above")
         return of

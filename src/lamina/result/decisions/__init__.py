@@ -1,6 +1,6 @@
 """Decisions: how probabilities become masks.
 
-To add one: write its file here, then name it in the lines below.
+To add one: write its file here, import it below and name it in the union.
 """
 
 from __future__ import annotations
@@ -9,12 +9,11 @@ from typing import Annotated
 
 from pydantic import Field
 
-from lamina.result.decisions.argmax import Argmax
-from lamina.result.decisions.as_is import AsIs
-from lamina.result.decisions.base import Decision
-from lamina.result.decisions.threshold import Threshold
-from lamina.result.decisions.triplet import Triplet, TripletSearch
+from lamina.result.decisions.argmax import Argmax as Argmax
+from lamina.result.decisions.as_is import AsIs as AsIs
+from lamina.result.decisions.base import Decision as Decision
+from lamina.result.decisions.threshold import Threshold as Threshold
+from lamina.result.decisions.triplet import Triplet as Triplet
+from lamina.result.decisions.triplet import TripletSearch as TripletSearch
 
 AnyDecision = Annotated[Threshold | Triplet | Argmax | AsIs, Field(discriminator="kind")]
-
-__all__ = ["AnyDecision", "Argmax", "AsIs", "Decision", "Threshold", "Triplet", "TripletSearch"]

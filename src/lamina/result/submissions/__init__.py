@@ -1,6 +1,6 @@
 """Submissions: the file formats of competitions.
 
-To add one: write its file here, then name it in the lines below.
+To add one: write its file here, import it below and name it in the union.
 """
 
 from __future__ import annotations
