@@ -31,7 +31,7 @@ from lamina.prediction.streaming.volume import Place, Walk, activate_in_place
 from lamina.prediction.tiling.averaging import activate
 from lamina.prediction.tiling.in_memory import answer_image
 from lamina.prediction.tiling.memory import LARGEST_BATCH
-from lamina.prediction.tiling.tiled_inference import Job, Member
+from lamina.prediction.tiling.tiled_inference import Member, TiledInference
 from lamina.recipe.recipe import Predict, Recipe
 from lamina.task import Task
 from lamina.volume import Plane, Volume
@@ -88,7 +88,7 @@ def predict_image(
         DataError: ``valid`` is not as large as the image.
         ResourceError: a single tile does not fit the memory.
     """
-    job = Job(tuple(members), frame, task.kind, options, tile, device, precision, batch)
+    job = TiledInference(tuple(members), frame, task.kind, options, tile, device, precision, batch)
     with _answering(job):
         return answer_image(job, volume, out, valid)
 
@@ -229,16 +229,16 @@ def _job(
     batch: int | None,
     *,
     volume: bool = False,
-) -> Job:
+) -> TiledInference:
     size = batch or recipe.predict.batch or LARGEST_BATCH
     kind, tile, options = recipe.task.kind, recipe.tile, recipe.predict
-    job = Job(tuple(members), recipe.frame, kind, options, tile, device, precision, size)
+    job = TiledInference(tuple(members), recipe.frame, kind, options, tile, device, precision, size)
     job.logits = volume and options.mean_of.axes == "logit"
     return job
 
 
 def _slices(
-    job: Job, volume: Volume, out: NDArray[np.float32] | None, tick: Callable[[], object]
+    job: TiledInference, volume: Volume, out: NDArray[np.float32] | None, tick: Callable[[], object]
 ) -> NDArray[np.float32]:
     slices = check_axes(volume, job.frame.slices)
     share = np.float32(1 / len(slices.axes))
@@ -261,7 +261,7 @@ def _slices(
 
 
 @contextmanager
-def _answering(job: Job) -> Iterator[None]:
+def _answering(job: TiledInference) -> Iterator[None]:
     """Put the networks into evaluation mode without gradients, and back as they were."""
     before = []
     for member in job.members:

@@ -17,7 +17,7 @@ from lamina.data.network_input.make_sample import make_sample
 from lamina.data.network_input.normalise import AnyNormalise, Fixed, PerCase
 from lamina.data.network_input.sample import Draw
 from lamina.prediction.tiling.in_memory import answer_image
-from lamina.prediction.tiling.tiled_inference import Job, Member
+from lamina.prediction.tiling.tiled_inference import Member, TiledInference
 from lamina.recipe.recipe import Predict
 from lamina.seeding import rng
 from lamina.task import Task
@@ -78,12 +78,12 @@ def test_layers_that_prediction_looks_at_are_resized_as_in_training() -> None:
 def check_same(image: ArrayVolume, frame: Frame, normalise: AnyNormalise) -> None:
     network = Recorder()
     member = Member(network, normalise)
-    job = Job(
+    job = TiledInference(
         (member,), frame, TASK.kind, Predict(overlap=0.5), TILE, torch.device("cpu"), None, batch=4
     )
     with torch.inference_mode():
         answer_image(job, image)
-    grid = job.grid(member, image)
+    grid = job.grid(member, image.shape)
     target = ArrayVolume(np.zeros((1, *image.shape), np.float32))
     case = Case("a", "a", image, target)
     assert len(network.seen) >= len(grid) > 4

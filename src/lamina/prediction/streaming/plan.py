@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 
@@ -11,7 +11,7 @@ from lamina.data.network_input.frame import Slices
 from lamina.errors import ResourceError
 from lamina.geometry.view import members as views_of
 from lamina.prediction.streaming.slabs import held_bytes, slice_bytes, thickness
-from lamina.prediction.tiling.tiled_inference import Job
+from lamina.prediction.tiling.tiled_inference import TiledInference
 from lamina.volume import Plane, Volume
 
 
@@ -64,7 +64,7 @@ class Plan:
             )
 
 
-def plan(job: Job, volume: Volume, slices: Slices, outputs: int) -> Plan:
+def plan(job: TiledInference, volume: Volume, slices: Slices, outputs: int) -> Plan:
     """Return what it takes to stream a volume."""
     count, tiles = 0, 0
     for axis in slices.axes:
@@ -100,14 +100,10 @@ def check_room(name: str, folder: Path, kept: int, there: int = 0) -> None:
         )
 
 
-def _tiles(job: Job, plane: Plane) -> int:
+def _tiles(job: TiledInference, plane: Plane) -> int:
     total = 0
     for member in job.members:
-        grid = job.grid(member, plane)
-        shape = job.resize(member, plane)
-        if shape is not None:
-            grid = replace(grid, shape=shape)
-        total += len(grid)
+        total += len(job.grid(member, job.seen_shape(member, plane)))
     return total * len(views_of(job.options.views))
 
 

@@ -15,7 +15,7 @@ Letters: K outputs, n rows of a band, W columns of the image.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from math import prod
 
 import numpy as np
@@ -32,7 +32,7 @@ from lamina.prediction.streaming.zarr_store import Store
 from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.in_memory import close, join
 from lamina.prediction.tiling.memory import batch_size
-from lamina.prediction.tiling.tiled_inference import Job, Member
+from lamina.prediction.tiling.tiled_inference import MemberTiles, TiledInference
 from lamina.prediction.tiling.valid_tiles import rows_of, tiles_inside
 from lamina.volume import Volume
 
@@ -82,7 +82,7 @@ class Bands:
 
     def __init__(
         self,
-        job: Job,
+        job: TiledInference,
         volume: Volume,
         valid: Volume | None,
         outputs: int,
@@ -141,55 +141,49 @@ class Bands:
         return found
 
     def _begin(self, row: int) -> None:
-        source = _Source(self._volume, RowCache(self._volume), self._valid)
-        thick = len(self._bands[0])
+        cache, thick = RowCache(self._volume), len(self._bands[0])
         self._lines = [
-            _Lines(self._job, member, source, self._outputs, row, thick)
-            for member in self._job.members
+            _Lines(self._job, replace(tiles, image=cache), self._valid, self._outputs, row, thick)
+            for tiles in self._job.over(self._volume)
         ]
         self._at = row
 
     def _joined(self, each: list[Tensor]) -> NDArray[np.float32]:
         job = self._job
-        if len(each) == 1 and not job.apart(self._volume):
+        if len(each) == 1 and not job.separate(self._volume):
             total = each[0]
-            close(job, total, apart=False)
+            close(job, total, separate=False)
         else:
             total = torch.zeros_like(each[0])
-            for own, share in zip(each, job.shares, strict=True):
-                join(job, total, own, share)
-            close(job, total, apart=True)
+            for own, lines in zip(each, self._lines, strict=True):
+                join(job, total, own, lines.share)
+            close(job, total, separate=True)
         return np.asarray(total.cpu().numpy(), np.float32)
-
-
-@dataclass(frozen=True)
-class _Source:
-    """An image, the way to read it line by line, and where it counts."""
-
-    volume: Volume
-    ahead: RowCache
-    valid: Volume | None
 
 
 class _Lines:
     """The answers of one member, as rows that no later tile touches."""
 
     def __init__(
-        self, job: Job, member: Member, source: _Source, outputs: int, row: int, thick: int
+        self,
+        job: TiledInference,
+        tiles: MemberTiles,
+        valid: Volume | None,
+        outputs: int,
+        row: int,
+        thick: int,
     ) -> None:
-        """Begin so that rows from ``row`` on will be complete."""
-        volume = source.volume
-        grid = job.grid(member, volume)
-        numbers = tiles_inside(grid, source.valid)
+        """Begin so that rows from ``row`` on will be complete; tiles count where ``valid`` is."""
+        grid, self.share = tiles.grid, tiles.share
+        numbers = tiles_inside(grid, valid)
         self._tops, self._columns = grid.starts[0], len(grid.starts[1])
         size = batch_size(len(numbers), job.batch)
         above = sum(self._top(number) + grid.tile[0] <= row for number in numbers)
         numbers = numbers[above // size * size :]  # batches are those of a run from the top
         rows = range(row, row + thick + grid.tile[0])
         self._sum = job.sum(grid, outputs, rows=rows)
-        factors = job.frame_of(member).factors(volume, member.normalise)
-        tiles = answers(job, member, source.ahead, grid, numbers, size=size, factors=factors)
-        self._tiles: Iterator[tuple[int, Tensor]] = zip(numbers, tiles, strict=True)
+        answered = answers(job, tiles, numbers, size=size)
+        self._tiles: Iterator[tuple[int, Tensor]] = zip(numbers, answered, strict=True)
         self._numbers = iter(numbers)
         self._next = next(self._numbers, None)
 

@@ -20,7 +20,7 @@ from lamina.data.network_input.frame import Slices
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.prediction.tiling.in_memory import answer_image
-from lamina.prediction.tiling.tiled_inference import Job
+from lamina.prediction.tiling.tiled_inference import TiledInference
 from lamina.volume import Plane, Volume, VolumeView
 
 BUDGET = 128 * 2**20
@@ -126,7 +126,9 @@ class Answers:
     ``values`` of a slab are overwritten by the next.
     """
 
-    def __init__(self, job: Job, volume: Volume, context: int, tick: Callable[[], object]) -> None:
+    def __init__(
+        self, job: TiledInference, volume: Volume, context: int, tick: Callable[[], object]
+    ) -> None:
         """Take no memory yet; ``tick`` is called after each slice."""
         self._job, self._volume, self._context, self._tick = job, volume, context, tick
         self._memory = np.empty(0, np.float32)

@@ -37,7 +37,7 @@ from lamina.prediction.streaming.ledger import Ledger
 from lamina.prediction.streaming.slabs import Answers, Slab, as_stored, cut, thickness
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.prediction.tiling.averaging import Kind, activate
-from lamina.prediction.tiling.tiled_inference import Job
+from lamina.prediction.tiling.tiled_inference import TiledInference
 from lamina.volume import Volume
 
 
@@ -66,7 +66,7 @@ class Walk:
 
     def __init__(
         self,
-        job: Job,
+        job: TiledInference,
         volume: Volume,
         slices: Slices,
         outputs: int,

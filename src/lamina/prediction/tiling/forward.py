@@ -10,59 +10,43 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor
 
-from lamina.data.network_input.frame import Factors
-from lamina.geometry.tiling.grid import TileGrid
-from lamina.geometry.view import View
 from lamina.geometry.view import members as views_of
 from lamina.prediction.tiling.averaging import activate
 from lamina.prediction.tiling.memory import batch_size
-from lamina.prediction.tiling.tiled_inference import Job, Member
-from lamina.volume import Volume
+from lamina.prediction.tiling.tiled_inference import MemberTiles, TiledInference
 
 
 def answers(
-    job: Job,
-    member: Member,
-    volume: Volume,
-    grid: TileGrid,
+    job: TiledInference,
+    tiles: MemberTiles,
     numbers: Sequence[int],
     *,
     size: int | None = None,
-    factors: Factors | None = None,
 ) -> Iterator[Tensor]:
     """Yield the mean over views (K, h, w) of each tile, float32, in the order of ``numbers``.
 
     Args:
         job: Views, means and device.
-        member: Who answers.
-        volume: As the member sees it.
-        grid: The lattice of its tiles.
+        tiles: Of the member that answers.
         numbers: Tiles to answer, by their place in the lattice.
         size: Tiles of every batch, the last of which is filled up with zeros; None: as many as
             the job allows, with the least padding.
-        factors: Normalisation of the image; None: measured on ``volume``.
     """
     size = batch_size(len(numbers), job.batch) if size is None else size
-    frame = job.frame_of(member)
-    factors = frame.factors(volume, member.normalise) if factors is None else factors
-    shape = (size, frame.inputs, *grid.tile)
+    shape = (size, tiles.frame.inputs, *tiles.grid.tile)
     stack = torch.zeros(shape).to(memory_format=torch.channels_last)
     places, filled = stack.numpy(), 0
     for count, number in enumerate(numbers, start=1):
-        frame.look(volume, grid.region(number), factors, out=places[filled])
+        region = tiles.grid.region(number)
+        tiles.frame.look(tiles.image, region, tiles.factors, out=places[filled])
         filled += 1
         if filled == size or count == len(numbers):
             stack[filled:].zero_()
-            yield from _forward(job, member, stack.to(job.device))[:filled]
+            yield from _forward(job, tiles, stack.to(job.device))[:filled]
             filled = 0
 
 
-def _views(job: Job, member: Member) -> list[tuple[View, float]]:
-    turn = job.frame_of(member).quarter_turns
-    return [(straight.then(turn), share) for straight, share in views_of(job.options.views)]
-
-
-def _forward(job: Job, member: Member, tiles: Tensor) -> Tensor:
+def _forward(job: TiledInference, tiles: MemberTiles, batch: Tensor) -> Tensor:
     """Return the mean over views (B, K, h, w) of a batch: float32, probabilities where due.
 
     A view whose answer is not a number at a pixel is left out of the mean there (INK-25); where
@@ -71,12 +55,13 @@ def _forward(job: Job, member: Member, tiles: Tensor) -> Tensor:
     mean = job.options.mean_of
     total: Tensor | None = None
     missing: Tensor | None = None  # shares of the views without a number
-    for view, share in _views(job, member):
-        seen = view.see(tiles).contiguous(memory_format=torch.channels_last)
+    for upright, share in views_of(job.options.views):
+        view = upright.then(tiles.frame.quarter_turns)
+        seen = view.see(batch).contiguous(memory_format=torch.channels_last)
         with torch.autocast(
             job.device.type, dtype=job.precision, enabled=job.precision is not None
         ):
-            logits = member.network(seen)
+            logits = tiles.member.network(seen)
         answer = logits.float()
         if mean.views == "probability":
             answer = activate(job.kind, answer)

@@ -11,13 +11,13 @@ from lamina.data.views.resized import resample
 from lamina.prediction.tiling.averaging import POWERS, activate, rooted
 from lamina.prediction.tiling.blend import Sum
 from lamina.prediction.tiling.forward import answers
-from lamina.prediction.tiling.tiled_inference import Job
+from lamina.prediction.tiling.tiled_inference import TiledInference
 from lamina.prediction.tiling.valid_tiles import tiles_inside
 from lamina.volume import Volume, read_all
 
 
 def answer_image(
-    job: Job,
+    job: TiledInference,
     volume: Volume,
     out: NDArray[np.float32] | None = None,
     valid: Volume | None = None,
@@ -41,34 +41,34 @@ def answer_image(
 
 
 def _answer(
-    job: Job, volume: Volume, out: NDArray[np.float32] | None, valid: Volume | None
+    job: TiledInference, volume: Volume, out: NDArray[np.float32] | None, valid: Volume | None
 ) -> NDArray[np.float32]:
-    apart = job.apart(volume)
+    separate = job.separate(volume)
     total: Sum | None = None
-    for member, share in zip(job.members, job.shares, strict=True):
-        seen = job.seen(member, volume)
-        grid = job.grid(member, seen)
-        own: Sum | None = None
-        numbers = tiles_inside(grid, valid if seen is volume else None)
-        tiles = answers(job, member, seen, grid, numbers)
-        for number, answer in zip(numbers, tiles, strict=True):
-            if total is None:
-                total = job.sum(job.grid(member, volume), len(answer), out)
-            if own is None:
-                own = job.sum(grid, len(answer)) if apart else total
-            own.add(number, answer, 1.0 if apart else share)
-        if apart and own is not None and total is not None:
-            join(job, total.values, own.values, share)
+    for tiles in job.over(volume):
+        numbers = tiles_inside(tiles.grid, valid if tiles.image is volume else None)
+        own = None if separate else total
+        for number, answer in zip(numbers, answers(job, tiles, numbers), strict=True):
+            if own is None:  # the network says how many outputs there are
+                own = job.sum(tiles.grid, len(answer), None if separate else out)
+            own.add(number, answer, 1.0 if separate else tiles.share)
+        if not separate or own is None:
+            total = own
+            continue
+        if total is None:
+            grid = job.grid(tiles.member, tuple(volume.shape))
+            total = job.sum(grid, len(own.values), out)
+        join(job, total.values, own.values, tiles.share)
     if total is None:
         raise ValueError("an answer needs at least one member")
-    close(job, total.values, apart=apart)
-    found = total.result()
+    close(job, total.values, separate=separate)
+    prob = total.result()
     if valid is not None:
-        found[:, read_all(valid)[0] == 0] = 0
-    return found
+        prob[:, read_all(valid)[0] == 0] = 0
+    return prob
 
 
-def join(job: Job, total: Tensor, own: Tensor, share: float) -> None:
+def join(job: TiledInference, total: Tensor, own: Tensor, share: float) -> None:
     """Add what a member answers by itself (K, h, w) to the sum over members (K, H, W)."""
     mean = job.options.mean_of
     if mean.tiles == "logit" and mean.members != "logit":
@@ -79,19 +79,19 @@ def join(job: Job, total: Tensor, own: Tensor, share: float) -> None:
     total.add_(own.pow(POWERS.get(mean.members, 1)), alpha=share)
 
 
-def close(job: Job, values: Tensor, *, apart: bool) -> None:
+def close(job: TiledInference, values: Tensor, *, separate: bool) -> None:
     """Turn the sum over members into the answer, in place.
 
     Args:
         job: Means and kind.
         values: (K, H, W), or some rows of it.
-        apart: Whether members came by ``join``.
+        separate: Whether members came by ``join``.
     """
     mean = job.options.mean_of
-    if mean.tiles == "logit" and (mean.members == "logit" or not apart):
+    if mean.tiles == "logit" and (mean.members == "logit" or not separate):
         if not job.logits:
             values.copy_(activate(job.kind, values[None])[0])
-    elif apart and mean.members != "logit":
+    elif separate and mean.members != "logit":
         rooted(job.kind, values, mean.members)
 
 

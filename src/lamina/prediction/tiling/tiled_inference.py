@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -9,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from lamina.data.network_input.frame import Frame
+from lamina.data.network_input.frame import Factors, Frame
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.views.resized import Resized
 from lamina.errors import ResourceError
@@ -40,8 +41,30 @@ class Member:
     """Rows and columns of its tiles; None: as the job says."""
 
 
+@dataclass(frozen=True)
+class MemberTiles:
+    """The tiles of one member over one image."""
+
+    member: Member
+
+    share: float
+    """Share of the member in the mean over members; all of them sum to 1."""
+
+    frame: Frame
+    """How it looks at a tile."""
+
+    image: Volume
+    """The image as it sees it, stored or resized."""
+
+    grid: TileGrid
+    """The lattice of its tiles over that."""
+
+    factors: Factors
+    """Its normalisation of that."""
+
+
 @dataclass
-class Job:
+class TiledInference:
     """Who answers, and how; ``batch`` shrinks where memory runs out."""
 
     members: tuple[Member, ...]
@@ -58,36 +81,50 @@ class Job:
     weights: dict[TileGrid, Weights] = field(default_factory=dict, repr=False)
     """Windows of the lattices in use: slices of a volume have them in common."""
 
-    def grid(self, member: Member, volume: Volume) -> TileGrid:
-        """Return the lattice of a member's tiles over an image."""
+    def over(self, image: Volume) -> Iterator[MemberTiles]:
+        """Yield the tiles of each member over an image of two axes.
+
+        An image that a member sees resized is held in memory as a whole, one at a time.
+        """
+        whole = sum(member.weight for member in self.members)
+        for member in self.members:
+            frame, seen = self._frame(member), image
+            shape = self.seen_shape(member, image)
+            if shape != tuple(image.shape):
+                resized = read_all(Resized(image, shape, smooth=True))
+                seen = ArrayVolume(resized, image.axes, image.name)
+            yield MemberTiles(
+                member,
+                member.weight / whole,
+                frame,
+                seen,
+                self.grid(member, shape),
+                frame.factors(seen, member.normalise),
+            )
+
+    def grid(self, member: Member, shape: tuple[int, ...]) -> TileGrid:
+        """Return the lattice of a member's tiles over an image of that shape."""
         tile = member.tile or self.tile
         steps = tuple(max(1, round(n * (1 - self.options.overlap))) for n in tile)
         centred = (member.frame or self.frame).pad == "around"
         beyond = self.options.border_tiles == "beyond"
-        return TileGrid(tuple(volume.shape), tile, steps, centred, beyond)
+        return TileGrid(shape, tile, steps, centred, beyond)
 
-    def frame_of(self, member: Member) -> Frame:
+    def seen_shape(self, member: Member, image: Volume) -> tuple[int, int]:
+        """Return the rows and columns that a member sees an image at."""
+        rows, columns = image.shape
+        return (member.frame or self.frame).resize or (rows, columns)
+
+    def _frame(self, member: Member) -> Frame:
         """Return how a member looks at a tile; beyond the border a lattice that goes on sees 0."""
         frame = member.frame or self.frame
         if self.options.border_tiles == "beyond" and frame.border != "zero":
             return frame.model_copy(update={"border": "zero"})
         return frame
 
-    def resize(self, member: Member, volume: Volume) -> tuple[int, int] | None:
-        """Return the size that a member sees an image at; None: as it is stored."""
-        shape = (member.frame or self.frame).resize
-        return None if shape == tuple(volume.shape) else shape
-
-    def seen(self, member: Member, volume: Volume) -> Volume:
-        """Return an image as a member sees it; resized, it is held in memory as a whole."""
-        shape = self.resize(member, volume)
-        if shape is None:
-            return volume
-        return ArrayVolume(read_all(Resized(volume, shape, smooth=True)), volume.axes, volume.name)
-
-    def apart(self, volume: Volume) -> bool:
+    def separate(self, image: Volume) -> bool:
         """Whether each member needs an array of its own before it joins the others."""
-        if any(self.resize(member, volume) for member in self.members):
+        if any(self.seen_shape(one, image) != tuple(image.shape) for one in self.members):
             return True
         if self.options.rounding != "none":
             return True
@@ -97,12 +134,6 @@ class Job:
         late = mean.tiles == "logit" and mean.members != "logit"
         tiles = {member.tile or self.tile for member in self.members}
         return late or len(tiles) > 1 or POWERS.get(mean.members, 1) > 1
-
-    @property
-    def shares(self) -> list[float]:
-        """Share of each member in their mean; they sum to 1."""
-        whole = sum(member.weight for member in self.members)
-        return [member.weight / whole for member in self.members]
 
     def sum(
         self,
