@@ -75,6 +75,21 @@ def as_paths(value: StrPaths, name: str = "paths") -> list[Path]:
     return paths
 
 
+def at_least(least: float, **values: float | None) -> None:
+    """Refuse numbers that are too small; None stands for a default and passes.
+
+    Raises:
+        RecipeError: the first that is below ``least`` or no number.
+
+    Example:
+        >>> at_least(1, batch=4, steps=None)
+    """
+    for name, value in values.items():
+        if value is None or (isinstance(value, int | float) and value >= least):
+            continue
+        raise RecipeError(f"{name} is {value!r}; it must be a number of {least:g} or more")
+
+
 class VerbResult:
     """Base of what verbs return: a frozen dataclass with documented fields."""
 

@@ -136,6 +136,11 @@ class Bundle:
 
         Raises:
             BundleError: it is missing, damaged, hostile or from a newer lamina.
+
+        Example:
+            >>> bundle = Bundle.load("run/bundle")
+            >>> [member.name for member in bundle.members], bundle.task.names
+            (['fold0', 'fold1'], ('foreground',))
         """
         store = open_store(as_path(path), INDEX)
         bundle = cls(read_index(store), store)

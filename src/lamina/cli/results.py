@@ -35,10 +35,8 @@ def score(
     """Score predictions against the truth: the metric, per class, beside predicting nothing."""
     from lamina.evaluation.score import score as run_scoring
     from lamina.evaluation.score import table
-    from lamina.recipe.metric_option import metric_of
 
-    chosen = None if metric is None else metric_of(metric)
-    found = run_scoring(pred, truth, part=part, metric=chosen)  # type: ignore[arg-type]  # checked there
+    found = run_scoring(pred, truth, part=part, metric=metric)  # type: ignore[arg-type]  # checked there
     show(found, json=json, text=table(found))
 
 

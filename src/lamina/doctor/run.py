@@ -114,6 +114,17 @@ def examine(
         source: A recipe's file or built-in name, or None.
         changes: Changes of the recipe, as ``-s`` on the command line.
         root: The data folder, or None.
+
+    Returns:
+        Everything that was found; errors of the recipe or the data are findings too.
+
+    Raises:
+        RecipeError: ``source`` or ``root`` is no path.
+
+    Example:
+        >>> result = examine("recipe.yaml", root="data")
+        >>> result.exit_code, [one.check for one in result.said if one.open]
+        (0, [])
     """
     begun = time.monotonic()
     root = None if root is None else as_path(root, "root")

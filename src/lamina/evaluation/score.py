@@ -23,6 +23,7 @@ from lamina.model.metrics import AnyMetric
 from lamina.prediction.folder.predictions import Predictions
 from lamina.progress import Bar
 from lamina.public import StrPath, as_path
+from lamina.recipe.metric_option import metric_of
 from lamina.task import Task
 from lamina.volume import Crop, read_all
 
@@ -35,7 +36,7 @@ _PART = 2**24
 
 
 def score(
-    pred: StrPath, truth: StrPath, *, part: Part = "all", metric: AnyMetric | None = None
+    pred: StrPath, truth: StrPath, *, part: Part = "all", metric: AnyMetric | str | None = None
 ) -> ScoreResult:
     """Compare a prediction with the truth, one case in memory at a time.
 
@@ -50,7 +51,8 @@ def score(
         pred: A folder of ``lamina predict``.
         truth: The data folder that holds the truth.
         part: ``validate``: only the held-out ranges of a recipe that splits by sections.
-        metric: The score in place of the recipe's; None: the recipe's.
+        metric: The score in place of the recipe's: a metric, its kind, or YAML as in a recipe;
+            None: the recipe's.
 
     Returns:
         The metric over all cases beside its baseline, the scores of each class, and which cases
@@ -60,6 +62,11 @@ def score(
         RecipeError: ``part`` is not one of those, the recipe has no sections, or the metric is
             for another kind of task.
         DataError: no case is in both, or a case differs in shape.
+
+    Example:
+        >>> result = score("pred", "data", metric="iou")
+        >>> result.cases, [one.name for one in result.classes]
+        (8, ['foreground'])
     """
     pred, truth = as_path(pred, "pred"), as_path(truth, "truth")
     predictions = Predictions.open(pred)
@@ -75,7 +82,8 @@ def score(
             f"{pred} and {truth}: no case is in both; predicted is such as "
             f"{_some(matched.prediction_only)}, the truth has {_some(matched.truth_only)}"
         )
-    chosen = (metric or recipe.metric).suited(task)
+    asked = metric_of(metric) if isinstance(metric, str) else metric or recipe.metric
+    chosen = asked.suited(task)
     tallies = _tallies(predictions, chosen)
     with Bar("scoring", len(matched.pairs)) as bar:
         for id, case in matched.pairs:

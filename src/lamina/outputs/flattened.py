@@ -20,6 +20,7 @@ from lamina.files import make_folder, read_json, replacing, write_bytes, write_j
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.public import StrPath, StrPaths, VerbResult, as_path, as_paths
 from lamina.recipe.load import load_recipe
+from lamina.recipe.recipe import Recipe
 from lamina.volume import Chunked
 
 MAPS, WRITTEN, HOW = "maps.npz", "written.json", "flatten.json"
@@ -59,7 +60,10 @@ class FlattenResult(VerbResult):
 
 
 def flatten(
-    fragments: StrPaths, out: StrPath, catalog: Fragments, wish: Wish | None = None
+    fragments: StrPaths,
+    out: StrPath,
+    catalog: Fragments | Recipe | StrPath,
+    wish: Wish | None = None,
 ) -> FlattenResult:
     """Align fragments and write them; what is there already is not written again.
 
@@ -70,7 +74,8 @@ def flatten(
     Args:
         fragments: Folders of fragments, or folders with such folders.
         out: The folder.
-        catalog: File names, and in ``prepare`` how they are aligned; None there: as by default.
+        catalog: File names, and in ``prepare`` how they are aligned; None there: as by default. Or
+            a recipe with such data: itself, its file or name, or a run.
         wish: What is written.
 
     Returns:
@@ -81,8 +86,18 @@ def flatten(
             ``out`` holds other layers.
         DataError: there is no fragment, or one cannot be read.
         ResourceError: the disk is full.
+
+    Example:
+        >>> recipe = load_recipe("ink", ["data.prepare.reference='1'"])
+        >>> result = flatten("fragments", "flat", recipe)
+        >>> sorted(result.fragments), result.reference
+        (['1', '2'], '1')
     """
     fragments, out = as_paths(fragments, "fragments"), as_path(out, "out")
+    if isinstance(catalog, Recipe):
+        catalog = _data_of(catalog, catalog.name)
+    elif not isinstance(catalog, Fragments):
+        catalog = fragments_of(catalog)
     keep_memory()
     wish = wish or Wish()
     stacks = _opened(fragments, catalog)
@@ -108,7 +123,9 @@ def _range(values: Any) -> tuple[float, float]:
     return float(np.min(values)), float(np.max(values))
 
 
-def fragments_of(recipe: StrPath, changes: Sequence[str], reference: str | None) -> Fragments:
+def fragments_of(
+    recipe: StrPath, changes: Sequence[str] = (), reference: str | None = None
+) -> Fragments:
     """Return the catalog of a recipe of fragments.
 
     Args:
@@ -122,18 +139,22 @@ def fragments_of(recipe: StrPath, changes: Sequence[str], reference: str | None)
     folder = as_path(recipe, "recipe")
     inside = [folder / name for name in ("recipe.yaml", "bundle/recipe.yaml")]
     found = next((str(path) for path in reversed(inside) if path.is_file()), str(recipe))
-    data = load_recipe(found, changes).data
-    if not isinstance(data, Fragments):
-        raise RecipeError(
-            f"--recipe {recipe}: data.kind is '{data.kind}', and aligned are fragments; name a "
-            "recipe such as ink"
-        )
+    data = _data_of(load_recipe(found, changes), str(recipe))
     if reference is None:
         return data
     how = data.prepare or Flatten()
     return data.model_copy(
         update={"prepare": how.model_copy(update={"reference": reference, "curve": None})}
     )
+
+
+def _data_of(recipe: Recipe, name: str) -> Fragments:
+    if not isinstance(recipe.data, Fragments):
+        raise RecipeError(
+            f"--recipe {name}: data.kind is '{recipe.data.kind}', and aligned are fragments; name "
+            "a recipe such as ink"
+        )
+    return recipe.data
 
 
 def wish_of(layers: Sequence[int] | None, form: str, *, maps_only: bool) -> Wish:

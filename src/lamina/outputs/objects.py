@@ -91,6 +91,11 @@ def export(
     Raises:
         RecipeError: an option is not valid, ``out`` is there, or there are no masks.
         DataError: the prediction is not finished or damaged, or holds images.
+
+    Example:
+        >>> result = export("volumes", "objects", kind="npy", minimum=20, spacing=(12.5, 12.5, 4))
+        >>> result.objects, result.voxels
+        (1, 64)
     """
     pred, out = as_path(pred, "pred"), as_path(out, "out")
     predictions = Predictions.open(pred)

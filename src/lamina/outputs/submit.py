@@ -54,6 +54,10 @@ def submit(
     Raises:
         RecipeError: there is no such format, the recipe names none, or there are no masks.
         DataError: the prediction is not finished, or a case cannot be written in the format.
+
+    Example:
+        >>> submit("pred", "submission.csv", format="severstal").rows
+        8
     """
     pred, out = as_path(pred, "pred"), as_path(out, "out")
     predictions = Predictions.open(pred)

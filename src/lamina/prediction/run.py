@@ -32,7 +32,7 @@ from lamina.prediction.streaming.row_bands import bands
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device, explain, name_of
 from lamina.progress import Bar, say
-from lamina.public import StrPath, StrPaths, as_path, as_paths
+from lamina.public import StrPath, StrPaths, as_path, as_paths, at_least
 from lamina.volume import Volume
 
 
@@ -61,8 +61,8 @@ def predict(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         batch: Tiles per forward pass; None: the recipe's, or as the memory allows, up to 8.
         memory: Bytes that the process may hold on a CPU; None: half of what is free.
-        slices: Only these slices of volumes, at shares of each axis' length (NOISE-17), each as
-            an image called VOLUME/AXISINDEX; None: as the recipe says.
+        slices: Only these slices of volumes, at shares of each axis' length, from 0 to below 1
+            (NOISE-17), each as an image called VOLUME/AXISINDEX; None: as the recipe says.
         corrupt: Put the noise that the recipe declares on the images first, the same that it
             puts on held-out ones, to measure on clean images.
         overwrite: Replace predictions of another plan.
@@ -78,6 +78,11 @@ def predict(
         ResourceError: the memory allowed does not hold one tile.
         PartialError: some images are bad; all others are done. Its ``result`` is what is
             returned otherwise.
+
+    Example:
+        >>> result = predict("run", "new_images", "predicted")
+        >>> result.cases, result.failed
+        (2, ())
     """
     begun = time.monotonic()
     sources, inputs, out = (
@@ -87,6 +92,7 @@ def predict(
     )
     if members not in ("auto", "all"):
         raise RecipeError(f"--members is '{members}'; it must be one of auto, all")
+    at_least(1, batch=batch, memory=memory)
     keep_memory()
     bundles = load_bundles(sources)
     where = choose_device(device)

@@ -29,7 +29,7 @@ from lamina.prediction.tiling.precision import choose, choose_device, explain, n
 from lamina.progress import Bar, say
 from lamina.pseudo_labels.confidence import FigureTable, Filters, figures
 from lamina.pseudo_labels.eligible_members import Pair, labelled, makers, seen_by
-from lamina.public import StrPath, StrPaths, VerbResult, as_path, as_paths
+from lamina.public import StrPath, StrPaths, VerbResult, as_path, as_paths, at_least
 from lamina.result.submissions import Severstal
 from lamina.volume import Volume
 
@@ -98,11 +98,18 @@ def pseudo(
         RecipeError: the task has no masks that may overlap, or the folder holds something else.
         DataError: an image cannot be read.
         LeakError: an image has a label of its own in a training of the members.
-        BundleError, ResourceError: as for ``predict``.
+        BundleError: a bundle is missing, damaged, or does not fit the others.
+        ResourceError: the memory allowed does not hold one tile.
+
+    Example:
+        >>> result = pseudo("run", "new_images", "labels")
+        >>> result.images, sorted(result.sets)
+        (2, ['all', 'fold0', 'fold1'])
     """
     begun, chosen_filters = time.monotonic(), filters or Filters()
     sources, inputs = as_paths(sources, "sources"), as_paths(inputs, "inputs")
     out = as_path(out, "out")
+    at_least(1, batch=batch, memory=memory)
     keep_memory()
     bundles = load_bundles(sources)
     _check_task(bundles[0])

@@ -34,7 +34,7 @@ def load_recipe(source: StrPath, overrides: Sequence[str] = ()) -> Recipe:
     Example:
         >>> recipe = load_recipe("folder-laptop", ["train.epochs=3"])
         >>> recipe.task.kind, [stage.epochs for stage in recipe.stages]
-        ('multilabel', [3])
+        ('binary', [3])
     """
     found = resolve(_named(source), overrides)
     return check(Recipe, found.root, found.train, found.problems)

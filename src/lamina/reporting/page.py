@@ -74,6 +74,11 @@ def report(
     Raises:
         DataError: it is no run folder, or its data are damaged.
         BundleError: its bundle is damaged.
+
+    Example:
+        >>> result = report("run")
+        >>> result.report.name, result.bytes < 10_000_000
+        ('report.html', True)
     """
     run = as_path(run, "run")
     opened = Run.open(run)

@@ -65,10 +65,9 @@ def train(
         StoppedError: a signal asked to stop; everything is saved.
 
     Example:
-        >>> import lamina  # doctest: +SKIP
-        >>> result = lamina.train("folder-laptop", data="tiles", out="runs/tiles")  # doctest: +SKIP
-        >>> [fold.out_of_fold for fold in result.folds]  # doctest: +SKIP
-        [0.71, 0.68]
+        >>> result = train("recipe.yaml", data="data", out="run")
+        >>> [fold.cases for fold in result.folds]
+        [4, 4]
     """
     recipe = recipe_of(recipe)
     data, out = as_path(data, "data"), as_path(out, "out")

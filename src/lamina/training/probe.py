@@ -33,7 +33,7 @@ from lamina.prediction.engine import Member, predict_case
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device, name_of
 from lamina.progress import Bar
-from lamina.public import StrPath, VerbResult, as_path
+from lamina.public import StrPath, VerbResult, as_path, at_least
 from lamina.recipe.load import recipe_of
 from lamina.recipe.recipe import Recipe
 from lamina.seeding import rng
@@ -115,7 +115,12 @@ def probe(
         RecipeError: the task is not to restore, the outputs are not the inputs, or a kind of
             network does not exist or suit the recipe.
         DataError: the data cannot be read.
+
+    Example:
+        >>> result = probe("denoise-laptop", data="pairs")  # doctest: +SKIP
+        >>> print(table(result))  # doctest: +SKIP
     """
+    at_least(1, steps=steps, cases=cases)
     recipe = recipe_of(recipe)
     if recipe.task.kind != "restore":
         raise RecipeError(

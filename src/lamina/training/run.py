@@ -22,7 +22,7 @@ from lamina.errors import BundleError, RecipeError
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device
 from lamina.progress import say
-from lamina.public import StrPath, as_path
+from lamina.public import StrPath, as_path, at_least
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import Opened, open_data
@@ -91,6 +91,7 @@ def train(
     data, out = as_path(data, "data"), as_path(out, "out")
     pseudo = None if pseudo is None else as_path(pseudo, "pseudo")
     start = None if start is None else as_path(start, "start")
+    at_least(0, workers=workers, save_minutes=save_minutes)
     if recipe.members:
         raise RecipeError(
             f"recipe {recipe.name} is for several members; train it by lamina.train, or one of "

@@ -62,6 +62,11 @@ def tune(run: StrPath, *, data: StrPath | None = None, decision: str | None = No
         DataError: no fold has finished, or the data changed since.
         RecipeError: the recipe's decision has no numbers to tune, no decision changes its metric,
             or the task or the metric does not suit a triplet.
+
+    Example:
+        >>> result = tune("run")
+        >>> result.decision.kind, result.scores["tuned"] >= result.scores["baseline_empty"]
+        ('threshold', True)
     """
     run = as_path(run, "run")
     if not (run / "data.json").is_file():

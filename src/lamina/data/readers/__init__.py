@@ -104,6 +104,11 @@ def open_volume(
         RecipeError: the package that reads such files is not installed.
         DataError: the file is missing, empty, cut off, of another type, of a kind that cannot be
             read exactly, or its axes are not those named.
+
+    Example:
+        >>> volume = open_volume("new_images/a.png")
+        >>> volume.axes, volume.shape, volume.channels, str(volume.dtype)
+        ('yx', (48, 64), 1, 'uint8')
     """
     path = as_path(path)
     found = sniff(path)

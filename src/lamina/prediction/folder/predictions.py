@@ -90,8 +90,17 @@ class Predictions:
     def open(cls, folder: StrPath) -> Predictions:
         """Open a folder that ``lamina predict`` wrote, finished or not.
 
+        Args:
+            folder: The folder.
+
         Raises:
             DataError: it holds no predictions, or its header is damaged.
+
+        Example:
+            >>> predictions = Predictions.open("pred")
+            >>> prob = predictions.prob(predictions.ids[0])
+            >>> prob.ndim, str(prob.dtype), len(prob) == predictions.task.outputs
+            (3, 'float16', True)
         """
         folder = as_path(folder)
         rows = {row["id"]: row for row in read_lines(folder / LEDGER) if "id" in row}

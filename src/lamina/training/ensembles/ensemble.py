@@ -74,6 +74,11 @@ def ensemble(
     Raises:
         RecipeError: weights or mean are not usable, or the folder holds something else.
         BundleError: a run has no sound bundle, or they do not see or answer alike.
+
+    Example:
+        >>> result = ensemble(["run", "other_run"], "both", weights=[2, 1])
+        >>> len(result.members), result.out_of_fold
+        (4, 8)
     """
     runs, out = as_paths(runs, "runs"), as_path(out, "out")
     parts = _parts(runs, weights, mean)
