@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from typer.testing import CliRunner
 
 from lamina.cli.command import (
     byte_count,
-    door,
+    command,
     is_bundle,
     shares,
     show,
@@ -30,11 +31,13 @@ from lamina.errors import (
     ResourceError,
     StoppedError,
 )
+from lamina.log import keep_log
 from lamina.prediction.predict_result import FailedInput
+from lamina.progress import detail, say
 
 
-def command(error: BaseException) -> Callable[..., None]:
-    @door
+def failing_command(error: BaseException) -> Callable[..., None]:
+    @command
     def failing(*, json: bool = False) -> None:
         raise error
 
@@ -60,7 +63,7 @@ def test_the_table_of_exit_codes(
     error: BaseException, code: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(typer.Exit) as left:
-        command(error)()
+        failing_command(error)()
     assert left.value.exit_code == code
     said = capsys.readouterr()
     assert said.out == ""
@@ -69,7 +72,7 @@ def test_the_table_of_exit_codes(
 
 def test_a_bug_keeps_its_traceback() -> None:
     with pytest.raises(ZeroDivisionError):
-        command(ZeroDivisionError())()
+        failing_command(ZeroDivisionError())()
 
 
 def test_where_some_items_failed_json_still_lists_them(
@@ -78,18 +81,18 @@ def test_where_some_items_failed_json_still_lists_them(
     failed = FailedInput("a.png", "cut")
     error = PartialError("pred: 1 case is done, 1 could not be read", failed)
     with pytest.raises(typer.Exit):
-        command(error)(json=True)
+        failing_command(error)(json=True)
     said = capsys.readouterr()
     assert json.loads(said.out) == {"source": "a.png", "why": "cut"}
     assert said.err.startswith("error: pred: 1 case is done")
     with pytest.raises(typer.Exit):
-        command(error)(json=False)
+        failing_command(error)(json=False)
     assert capsys.readouterr().out == ""
 
 
 def test_typer_passes_the_exit_code_on() -> None:
     app = typer.Typer()
-    app.command()(command(DataError("a.png: cut off")))
+    app.command()(failing_command(DataError("a.png: cut off")))
     done = CliRunner().invoke(app, ["--json"])
     assert done.exit_code == 3
     assert done.stderr == "error: a.png: cut off\n"
@@ -152,3 +155,64 @@ def test_places_are_shares_or_per_cent(text: str | None, places: list[float] | N
 def test_places_beyond_the_axis_are_refused(text: str) -> None:
     with pytest.raises(RecipeError, match="--slices is"):
         shares("--slices", text)
+
+
+def logging_command(*, fail: bool = False, json: bool = False) -> None:
+    out = Path("out")
+    out.mkdir(exist_ok=True)
+    say("opening")
+    with keep_log(out):
+        detail("a detail")
+        warnings.warn("a library warns", stacklevel=1)
+        if fail:
+            raise ZeroDivisionError
+        show({"a": 1}, json=json, text="one a")
+
+
+@pytest.fixture
+def program(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> typer.Typer:
+    """A program with one command, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    app = typer.Typer()
+    app.command()(command(logging_command))
+    return app
+
+
+@pytest.mark.filterwarnings("default:a library warns")
+@pytest.mark.parametrize(
+    ("words", "shown"),
+    [
+        ([], ["opening"]),
+        (["-q"], []),
+        (["--quiet"], []),
+        (["-v"], ["$ lamina", "opening", "a detail"]),
+        (["--verbose"], ["$ lamina", "opening", "a detail"]),
+    ],
+)
+def test_quiet_and_verbose_change_the_terminal_and_not_the_log(
+    program: typer.Typer, words: list[str], shown: list[str]
+) -> None:
+    done = CliRunner().invoke(program, words)
+    assert done.exit_code == 0
+    assert done.stdout == "one a\n"
+    said = [line for line in done.stderr.splitlines() if "warn" not in line]
+    assert [line[:8] if line.startswith("$") else line for line in said] == shown
+    log = Path("out/log.txt").read_text(encoding="utf-8")
+    for word in ("$ lamina", "opening", "a detail", "a library warns", "one a"):
+        assert word in log
+
+
+@pytest.mark.filterwarnings("ignore:a library warns")
+def test_the_traceback_of_a_bug_is_in_the_log(program: typer.Typer) -> None:
+    done = CliRunner().invoke(program, ["--fail", "-q"])
+    assert isinstance(done.exception, ZeroDivisionError)
+    log = Path("out/log.txt").read_text(encoding="utf-8")
+    assert "Traceback (most recent call last)" in log
+    assert "ZeroDivisionError" in log
+
+
+def test_the_traceback_of_an_error_is_shown_on_demand() -> None:
+    app = typer.Typer()
+    app.command()(failing_command(DataError("a.png: cut off")))
+    assert "Traceback" not in CliRunner().invoke(app, []).stderr
+    assert "Traceback" in CliRunner().invoke(app, ["-v"]).stderr

@@ -78,7 +78,7 @@ def test_from_two_runs_to_a_third_that_learnt_from_their_labels() -> None:
     [
         ("ensemble gone --out both", 4, "gone: no such bundle"),
         ("ensemble gone --weights x --out both", 2, "--weights is 'x'; write numbers with commas"),
-        ("ensemble gone --mean harmonic --out both", 2, "--mean is 'harmonic'"),
+        ("ensemble gone --mean harmonic --out both", 2, "'--mean': 'harmonic' is not one of"),
         ("pseudo gone --data new --out made", 4, "gone: no such bundle"),
         ("pseudo gone --data new --out made --sure 1.5", 2, "--sure is 1.5; input should be less"),
         ("pseudo gone --data new --out made --min-area 0", 2, "--min-area is 0"),

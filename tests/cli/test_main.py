@@ -112,7 +112,9 @@ print(json.dumps({"helps": helps, "heavy": sorted(heavy)}))
     ("line", "code", "said"),
     [
         ("", 2, "Usage:"),
-        ("trian x", 2, "No such command 'trian'"),
+        ("trian x", 2, "No such command 'trian'; did you mean 'train'?"),
+        ("check steel -s epochs=3", 2, "did you mean 'train.epochs'?"),
+        ("check steel -s train.epoch=3", 2, "did you mean 'epochs'?"),
         ("check steel --resolvd", 2, "No such option"),
         ("train steel-laptop", 2, "Missing option '--data'"),
         ("train steel-laptop --data . --out run --workers -1", 2, "--workers"),
@@ -132,10 +134,10 @@ print(json.dumps({"helps": helps, "heavy": sorted(heavy)}))
         ("predict . images --out pred", 2, "neither a run folder"),
         ("predict empty.zip images --out pred", 4, "neither a bundle's folder nor a zip"),
         ("predict empty.zip images --out pred --memory lots", 2, "--memory is 'lots'"),
-        ("score gone .", 3, "no prediction.json"),
-        ("submit gone --out s.csv", 3, "no prediction.json"),
+        ("score gone .", 3, "name a folder that `lamina predict` wrote"),
+        ("submit . --out s.csv", 3, ".: no prediction.json in it; name a folder"),
         ("report gone", 3, "name a run folder"),
-        ("demo silk", 2, "there are: steel, xray, faults"),
+        ("demo silk", 2, "'silk' is not one of 'steel', 'xray', 'faults'"),
         ("demo --quick --out a.txt", 2, "cannot be written"),
     ],
 )
@@ -153,7 +155,11 @@ def test_steel_from_a_recipe_to_a_report() -> None:
     write_severstal(Path("steel"), count=6, seed=13, shape=(64, 128))
     Path("my.yaml").write_text(STEEL + TAIL, encoding="utf-8")
     assert "steel-laptop" in lamina("new --list").stdout
-    assert lamina("new steel-laptop").stdout.startswith("# yaml-language-server")
+    assert lamina("new steel-laptop").stdout.startswith("# Completion in editors: lamina new")
+    shared = lamina("new steel-laptop --schema recipe.schema.json").stdout
+    assert shared.startswith("# yaml-language-server: $schema=recipe.schema.json\n")
+    assert json.loads(Path("recipe.schema.json").read_text(encoding="utf-8"))["properties"]
+    lamina("new steel-laptop --schema my.yaml", code=2)
     assert "epochs: 1" in lamina("check my.yaml --resolved").stdout
     assert "from my.yaml:14" in lamina("check my.yaml --why stages.main.batch").stdout
     assert answer("check my.yaml --data steel")["folds"] == {"0": 3, "1": 3}

@@ -82,11 +82,15 @@ def test_from_a_prediction_to_coordinates_and_objects(fault: NDArray[np.bool_]) 
     ("words", "code", "said"),
     [
         ("export pred --out pred", 2, "pred: is there already"),
-        ("export pred --out out --kind ply", 2, "--kind is 'ply'; it must be one of points"),
+        (
+            "export pred --out out --kind ply",
+            2,
+            "'ply' is not one of 'points', 'npy'",
+        ),
         ("export pred --out out --spacing 1,2", 2, "--spacing is '1,2'; write a number for each"),
         ("export pred --out out --origin a,b,c", 2, "--origin is 'a,b,c'; write numbers"),
         ("export pred --out out --down t", 2, "--down is 't'"),
-        ("export gone --out out", 3, "no prediction.json"),
+        ("export gone --out out", 3, "name a folder that `lamina predict` wrote"),
     ],
 )
 def test_a_mistake_costs_one_message_and_leaves_nothing(words: str, code: int, said: str) -> None:

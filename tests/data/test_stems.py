@@ -25,7 +25,7 @@ def test_files_in_folders_are_found_in_order_and_hidden_ones_are_not(tmp_path: P
 
 
 def test_missing_and_empty_folders_and_double_names_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"no such folder; set data\.masks"):
+    with pytest.raises(DataError, match=r"no such folder; .* holds no folders; set data\.masks"):
         by_stem(tmp_path / "none", "data.masks")
     with pytest.raises(DataError, match="no image in it"):
         by_stem(tmp_path, "data.images")

@@ -58,7 +58,8 @@ def members(bundle: Bundle) -> list[Member]:
 
 
 def tree(folder: Path) -> dict[str, str]:
-    return {str(p.relative_to(folder)): digest(p) for p in folder.rglob("*") if p.is_file()}
+    files = (p for p in folder.rglob("*") if p.is_file() and p.name != "log.txt")
+    return {str(p.relative_to(folder)): digest(p) for p in files}
 
 
 def test_an_ensembles_labels_are_the_weighted_mean_of_its_members(

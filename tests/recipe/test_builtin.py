@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lamina.errors import RecipeError
-from lamina.recipe.builtin import SCHEMA, about, described, names, text_of
+from lamina.recipe.builtin import SCHEMA, about, described, names, save_schema, text_of
 from lamina.recipe.load import load_recipe, resolved_text
 
 
@@ -36,10 +36,26 @@ def test_what_lamina_new_prints_is_the_same_recipe_and_names_the_schema(
     name: str, tmp_path: Path
 ) -> None:
     path = tmp_path / "mine.yaml"
-    path.write_text(text_of(name), encoding="utf-8")
-    assert load_recipe(path) == load_recipe(name)
-    first = text_of(name).splitlines()[0]
-    assert first == f"# yaml-language-server: $schema={SCHEMA.as_uri()}"
+    for schema in (None, Path("schemas/recipe.schema.json")):
+        path.write_text(text_of(name, schema), encoding="utf-8")
+        assert load_recipe(path) == load_recipe(name)
+    assert text_of(name, schema).startswith(
+        "# yaml-language-server: $schema=schemas/recipe.schema.json\n"
+    )
+    assert str(SCHEMA.parent) not in text_of(name)
+    assert f"lamina new {name} --schema recipe.schema.json" in text_of(name).splitlines()[0]
+
+
+def test_the_schema_is_written_for_editors_and_replaces_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "recipe.schema.json"
+    save_schema(path)
+    assert path.read_bytes() == SCHEMA.read_bytes()
+    path.write_text('{"$schema": "of an earlier lamina"}', encoding="utf-8")
+    save_schema(path)
+    assert path.read_bytes() == SCHEMA.read_bytes()
+    path.write_text("name: mine", encoding="utf-8")
+    with pytest.raises(RecipeError, match="is another file already"):
+        save_schema(path)
 
 
 @pytest.mark.parametrize("name", names())

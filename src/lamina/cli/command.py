@@ -1,51 +1,121 @@
-"""What every command does alike: turn errors into one line and an exit code, and print."""
+"""What every command does alike: turn errors into one line and an exit code, log, and print."""
 
 from __future__ import annotations
 
 import functools
+import inspect
 import json as json_module
+import shlex
 import sys
-from collections.abc import Callable, Mapping, Sequence
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
+from lamina import log
 from lamina.errors import LaminaError, PartialError, RecipeError, Result
+from lamina.progress import Level, detail, is_verbose, showing
 
 P = ParamSpec("P")
 S = TypeVar("S")
 
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
+Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Show results and errors only.")]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Show details and tracebacks.")]
 
-def door(command: Callable[P, None]) -> Callable[P, None]:
-    """Print a LaminaError as one message and leave with its exit code; bugs keep their traceback.
 
-    Where only some items failed, ``--json`` still prints its object: it lists them.
+def command(function: Callable[P, None]) -> Callable[..., None]:
+    """Add ``-q`` and ``-v``, print a LaminaError as one message, and leave with its exit code.
+
+    Bugs keep their traceback, which the log of the run or prediction folder gets too. Where only
+    some items failed, ``--json`` still prints its object: it lists them.
     """
 
-    @functools.wraps(command)
-    def opened(*args: P.args, **kwargs: P.kwargs) -> None:
-        try:
-            command(*args, **kwargs)
-        except LaminaError as error:
-            if isinstance(error, PartialError) and error.result is not None and kwargs.get("json"):
-                show(error.result, json=True, text="")
-            typer.secho(f"error: {error}", fg="red", err=True)
-            raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            typer.secho("stopped; the same command goes on where it stopped", fg="red", err=True)
-            raise typer.Exit(130) from None
-        except BrokenPipeError:
-            sys.stderr.close()
-            raise typer.Exit(0) from None
+    @functools.wraps(function)
+    def run(*args: Any, quiet: bool = False, verbose: bool = False, **kwargs: Any) -> None:
+        with showing_only(quiet=quiet, verbose=verbose), log.session(), _warnings_logged():
+            detail(f"$ lamina {shlex.join(sys.argv[1:])}")
+            try:
+                function(*args, **kwargs)
+            except LaminaError as error:
+                if kwargs.get("json"):
+                    _show_whole_items(error)
+                _refuse(f"error: {error}", error.exit_code)
+            except KeyboardInterrupt:
+                _refuse("stopped; run the same command again to resume", 130)
+            except BrokenPipeError:
+                sys.stderr.close()
+                raise typer.Exit(0) from None
+            except (typer.Exit, typer.Abort):
+                raise
+            except Exception:
+                log.note(traceback.format_exc())
+                raise
 
-    return opened
+    own = inspect.signature(function, eval_str=True)
+    shared = {"quiet": Quiet, "verbose": Verbose}
+    kind = inspect.Parameter.KEYWORD_ONLY
+    parameters = [
+        *own.parameters.values(),
+        *(
+            inspect.Parameter(name, kind, default=False, annotation=option)
+            for name, option in shared.items()
+        ),
+    ]
+    run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
+    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    return run
+
+
+def _show_whole_items(error: LaminaError) -> None:
+    if isinstance(error, PartialError) and error.result is not None:
+        show(error.result, json=True, text="")
+
+
+def _refuse(message: str, code: int) -> None:
+    """Print an error, log it, and leave with its exit code."""
+    if is_verbose():
+        typer.echo(traceback.format_exc(), err=True)
+    log.note(traceback.format_exc())
+    typer.secho(message, fg="red", err=True)
+    log.note(message)
+    raise typer.Exit(code) from None
+
+
+@contextmanager
+def showing_only(*, quiet: bool, verbose: bool) -> Iterator[None]:
+    """Show less or more on standard error; without either, as it is set outside."""
+    if not (quiet or verbose):
+        yield
+        return
+    with showing(Level.QUIET if quiet else Level.VERBOSE):
+        yield
+
+
+@contextmanager
+def _warnings_logged() -> Iterator[None]:
+    """Log what libraries warn of, beside showing it."""
+    shown = warnings.showwarning
+
+    def both(*args: Any, **kwargs: Any) -> None:
+        log.note(warnings.formatwarning(*args[:4]))
+        shown(*args, **kwargs)
+
+    warnings.showwarning = both
+    try:
+        yield
+    finally:
+        warnings.showwarning = shown
 
 
 def show(result: Result | Mapping[str, Any], *, json: bool, text: str) -> None:
     """Print ``result`` as one JSON object, or ``text`` for people."""
+    log.note(text)
     if not json:
         typer.echo(text)
         return

@@ -1,4 +1,4 @@
-"""The command that looks for what is wrong, before time is spent on it."""
+"""The command that examines machine, recipe and data before training."""
 
 from __future__ import annotations
 
@@ -7,32 +7,36 @@ from typing import Annotated
 
 import typer
 
-from lamina.cli.command import door, show
+from lamina import folders
+from lamina.cli.command import command, show
+from lamina.cli.options import Changes, Json, recipe_names
 
 
-@door
+@command
 def doctor(
     recipe: Annotated[
         str | None,
-        typer.Argument(help="A recipe: a YAML file, or the name of a built-in."),
+        typer.Argument(
+            help="A YAML file, or the name of a built-in recipe.", autocompletion=recipe_names
+        ),
     ] = None,
     data: Annotated[
-        Path | None, typer.Option("--data", help="The folder that holds the data; all is read.")
+        Path | None, typer.Option("--data", help="Data folder; every file is read.")
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("-s", "--set", metavar="NAME=VALUE", help="Change one value of the recipe."),
-    ] = None,
+    changes: Changes = None,
     fix: Annotated[
         Path | None,
-        typer.Option("--fix", help="Write the recipe with what can be fixed to this file."),
+        typer.Option("--fix", help="Write the recipe with all that can be fixed here."),
     ] = None,
     *,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output.")
-    ] = False,
+    json: Json = False,
 ) -> None:
-    """Find what is wrong with the machine, a recipe and data, and say what to do about it."""
+    """Examine the machine, a recipe and data.
+
+    Finds what would go wrong or waste time in training, and says what to do about it.
+    """
+    if data is not None:
+        folders.check_data(data)
     import shutil
     import sys
 

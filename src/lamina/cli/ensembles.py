@@ -1,95 +1,96 @@
-"""Commands that take several runs: one run out of many, and labels made by them."""
+"""Commands that take several runs: an ensemble, and pseudo-labels."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from lamina.cli.command import door, show
+from lamina import folders
+from lamina.cli.command import byte_count, command, numbers, options, show
+from lamina.cli.device import check_device
+from lamina.cli.options import Batch, Device, Json, Memory
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
 
-
-@door
+@command
 def ensemble(
     runs: Annotated[
         list[Path],
         typer.Argument(metavar="RUN...", help="Run folders of `lamina train`.", show_default=False),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder to write, laid out like a run.")],
+    out: Annotated[Path, typer.Option("--out", help="Output folder, laid out like a run.")],
     weights: Annotated[
         str | None,
-        typer.Option(
-            "--weights", metavar="2,1", help="How much each run counts.", show_default="1"
-        ),
+        typer.Option("--weights", metavar="2,1", help="Weight of each run.", show_default="1"),
     ] = None,
     mean: Annotated[
-        str,
-        typer.Option(
-            "--mean", help="Between members: arithmetic, root_mean_square, cubic or logit."
-        ),
+        Literal["arithmetic", "root_mean_square", "cubic", "logit"],
+        typer.Option("--mean", help="How members are averaged."),
     ] = "arithmetic",
     *,
     json: Json = False,
 ) -> None:
-    """Make one run of several: a bundle of all their members, and merged out-of-fold answers."""
-    from lamina.cli.command import numbers
-    from lamina.training.ensembles.ensemble import ensemble as run_joining
+    """Combine runs into an ensemble.
 
-    found = run_joining(runs, out, weights=numbers("--weights", weights), mean=mean)
+    Writes one bundle of all members, and merges their out-of-fold predictions for tuning.
+    """
+    shares_of_runs = numbers("--weights", weights)
+    folders.check_bundles(runs)
+    folders.check_output(out)
+    from lamina.training.ensembles.ensemble import ensemble as combine
+
+    found = combine(runs, out, weights=shares_of_runs, mean=mean)
     text = (
-        f"joined {len(runs)} runs into {out}: {len(found.members)} members, "
-        f"{found.out_of_fold} out-of-fold answers\nnext: lamina tune {out}"
+        f"combined {len(runs)} runs into {out}: {len(found.members)} members, "
+        f"{found.out_of_fold} out-of-fold predictions\nnext: lamina tune {out}"
     )
     show(found, json=json, text=text)
 
 
-@door
+@command
 def pseudo(
     runs: Annotated[
         list[Path],
         typer.Argument(metavar="RUN...", help="Run folders or bundles.", show_default=False),
     ],
     data: Annotated[
-        list[Path], typer.Option("--data", help="A file, folder or csv of images without labels.")
+        list[Path], typer.Option("--data", help="Images without labels: file, folder or csv.")
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder to write; resumes by itself.")],
-    sure: Annotated[
-        float, typer.Option("--sure", help="Probability from which a pixel is sure.")
-    ] = 0.9,
+    out: Annotated[Path, typer.Option("--out", help="Output folder; resumes automatically.")],
+    sure: Annotated[float, typer.Option("--sure", help="Confidence threshold.")] = 0.9,
     unsure: Annotated[
         float,
-        typer.Option("--unsure", help="Most unsure pixels of a predicted class, by its area."),
+        typer.Option(
+            "--unsure", help="Maximum share of uncertain pixels, where a class is predicted."
+        ),
     ] = 0.5,
     unsure_empty: Annotated[
         float,
-        typer.Option("--unsure-empty", help="Most unsure pixels of another class, by the image."),
+        typer.Option("--unsure-empty", help="Maximum share of uncertain pixels, where it is not."),
     ] = 0.002,
     min_area: Annotated[
-        int, typer.Option("--min-area", help="Least area of a predicted class, in pixels.")
+        int, typer.Option("--min-area", help="Minimum area of a predicted class, in pixels.")
     ] = 1,
-    device: Annotated[
-        str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")
-    ] = "auto",
-    batch: Annotated[int | None, typer.Option("--batch", help="Tiles per forward pass.")] = None,
-    memory: Annotated[
-        str | None, typer.Option("--memory", metavar="4G", help="Largest memory to use.")
-    ] = None,
+    device: Device = "auto",
+    batch: Batch = None,
+    memory: Memory = None,
     *,
     empty: Annotated[
-        bool, typer.Option("--empty/--no-empty", help="Keep images without any class.")
+        bool, typer.Option("--empty/--no-empty", help="Keep images predicted empty.")
     ] = True,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace labels by other members.")
+        bool, typer.Option("--overwrite", help="Replace labels made by other members.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Label images with what runs are sure of, fold by fold, to train on with --pseudo."""
-    from lamina.cli.command import byte_count, options
+    """Create pseudo-labels, leak-free per fold.
+
+    Keeps the images that the runs predict with confidence; train on them with --pseudo.
+    """
+    limit = byte_count(memory)
+    check_device(device)
     from lamina.pseudo_labels.confidence import Filters
-    from lamina.pseudo_labels.make import pseudo as run_labelling
 
     filters = options(
         Filters,
@@ -99,6 +100,10 @@ def pseudo(
         min_area=min_area,
         empty=empty,
     )
+    folders.check_bundles(runs)
+    folders.check_output(out)
+    from lamina.pseudo_labels.make import pseudo as run_labelling
+
     found = run_labelling(
         runs,
         data,
@@ -106,7 +111,7 @@ def pseudo(
         filters=filters,
         device=device,
         batch=batch,
-        memory=byte_count(memory),
+        memory=limit,
         overwrite=overwrite,
     )
     kept = ", ".join(f"{name} {one.kept}" for name, one in found.sets.items())

@@ -3,65 +3,67 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from lamina.cli.command import door, show
+from lamina import folders
+from lamina.cli.command import command, show, whole_numbers
+from lamina.cli.options import Changes, Json
 
 
-@door
+@command
 def flatten(
     fragments: Annotated[
         list[Path],
         typer.Argument(
             metavar="FRAGMENT...",
-            help="Folders of fragments, or folders with such folders.",
+            help="Fragment folders, or folders of these.",
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder to write; goes on by itself.")],
+    out: Annotated[Path, typer.Option("--out", help="Output folder; resumes automatically.")],
     recipe: Annotated[
         str,
         typer.Option(
-            "--recipe", help="A recipe, or a run of `lamina train`, whose data.prepare says how."
+            "--recipe", help="Recipe, or run of `lamina train`, with the data.prepare to use."
         ),
     ] = "ink",
     reference: Annotated[
         str | None,
         typer.Option(
-            "--reference", help="Bring all to this fragment's depth.", show_default="the recipe's"
+            "--reference", help="Fragment that sets the depth.", show_default="the recipe's"
         ),
     ] = None,
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("-s", "--set", metavar="NAME=VALUE", help="Change one value of the recipe."),
-    ] = None,
+    changes: Changes = None,
     layers: Annotated[
         str | None,
         typer.Option(
-            "--layers", metavar="20,44", help="First layer and the one after the last to write."
+            "--layers", metavar="20,44", help="Layers to write: first, and end (not written)."
         ),
     ] = None,
     form: Annotated[
-        str, typer.Option("--as", help="tif: a file for each layer; zarr: one array.")
+        Literal["tif", "zarr"],
+        typer.Option("--as", help="tif: one file per layer; zarr: one array."),
     ] = "tif",
     *,
     maps_only: Annotated[
-        bool, typer.Option("--maps-only", help="Write maps and curves, no layers.")
+        bool, typer.Option("--maps-only", help="Write maps and depth profiles only.")
     ] = False,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output.")
-    ] = False,
+    json: Json = False,
 ) -> None:
-    """Align the layers of fragments by their depth, and write them as a new data folder."""
-    from lamina.cli.command import whole_numbers
+    """Align the layers of scroll fragments.
+
+    Shifts each column to a common depth and writes the layers as a new data folder.
+    """
+    wanted = whole_numbers(layers, "--layers")
+    folders.check_output(out)
     from lamina.outputs.flattened import flatten as run_flattening
     from lamina.outputs.flattened import fragments_of, wish_of
     from lamina.reporting.depth_alignment import layers_page
 
     catalog = fragments_of(recipe, changes or (), reference)
-    wish = wish_of(whole_numbers(layers, "--layers"), form, maps_only=maps_only)
+    wish = wish_of(wanted, form, maps_only=maps_only)
     found = run_flattening(fragments, out, catalog, wish)
     page = layers_page(out)
     lines = [

@@ -1,111 +1,87 @@
-"""The command line. Every command is a thin door: parse, call one function, print.
+"""The command line: each command parses, calls one function and prints.
 
-Nothing heavy is imported up here, so that ``lamina --help`` answers at once. What a command
-found out goes to standard output (with ``--json`` as one object), progress to standard error.
+Nothing heavy is imported up here, so that ``lamina --help`` answers at once, and paths and words
+are checked before what does the work is imported. What a command found out goes to standard
+output (with ``--json`` as one object), progress to standard error.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from lamina.cli import ensembles as several
-from lamina.cli import results
-from lamina.cli.command import door, show
+from lamina import __version__, folders
+from lamina.cli import ensembles, recipes, results
+from lamina.cli.command import (
+    Quiet,
+    Verbose,
+    byte_count,
+    command,
+    shares,
+    show,
+    showing_only,
+    split_inputs,
+    whole_numbers,
+)
+from lamina.cli.device import check_device
 from lamina.cli.doctor import doctor
 from lamina.cli.flatten import flatten
+from lamina.cli.options import (
+    Batch,
+    Changes,
+    Data,
+    Device,
+    Json,
+    Memory,
+    MovedData,
+    RecipeName,
+    Run,
+)
 from lamina.cli.probe import probe
+from lamina.cli.verbs import Verbs
+from lamina.errors import DataError
 
 app = typer.Typer(
+    cls=Verbs,
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    add_completion=False,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
-    help="Dense prediction on images and volumes: a recipe becomes a trained bundle, predictions, "
-    "a tuned decision, a submission and a report.",
+    help="Dense prediction on images and volumes: one recipe becomes a trained bundle, "
+    "predictions, a tuned decision, a submission and a report.",
     epilog="Exit codes: 0 ok, 1 bug, 2 recipe or usage, 3 data, 4 weights, 5 partly failed, "
     "6 resources, 130 Ctrl-C, 143 SIGTERM.  Try: lamina demo --quick",
 )
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-Changes = Annotated[
-    list[str] | None,
-    typer.Option("-s", "--set", metavar="NAME=VALUE", help="Change one value of the recipe."),
-]
-Data = Annotated[Path, typer.Option("--data", help="The folder that holds the data.")]
-Run = Annotated[Path, typer.Argument(help="A run folder of `lamina train`.", show_default=False)]
-Pred = Annotated[Path, typer.Argument(help="A folder of `lamina predict`.", show_default=False)]
-RecipeName = Annotated[
-    str,
-    typer.Argument(help="A recipe: a YAML file, or the name of a built-in.", show_default=False),
-]
-Device = Annotated[str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")]
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"lamina {__version__}")
+        raise typer.Exit
 
 
-@app.command(epilog="Example: lamina new steel-laptop > tiles.yaml")
-@door
-def new(
-    recipe: Annotated[str | None, typer.Argument(help="Name of a built-in recipe.")] = None,
+@app.callback()
+def main(
+    context: typer.Context,
     *,
-    every: Annotated[bool, typer.Option("--list", help="List the built-in recipes.")] = False,
-    json: Json = False,
-) -> None:
-    """Print a built-in recipe as YAML, to start from."""
-    from lamina.recipe.builtin import described, text_of
-
-    if every or recipe is None:
-        show(described(), json=json, text="\n".join(f"{n:19} {t}" for n, t in described().items()))
-        return
-    show({"recipe": recipe, "text": text_of(recipe)}, json=json, text=text_of(recipe).rstrip())
-
-
-@app.command(epilog="Example: lamina check tiles.yaml -s stages.main.epochs=5 --resolved")
-@door
-def check(
-    recipe: RecipeName,
-    changes: Changes = None,
-    *,
-    resolved: Annotated[
-        bool, typer.Option("--resolved", help="Print every value the recipe comes to.")
+    version: Annotated[
+        bool,
+        typer.Option("-V", "--version", callback=_version, is_eager=True, help="Show the version."),
     ] = False,
-    why: Annotated[
-        str | None, typer.Option("--why", metavar="KEY", help="Say where one value comes from.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Also open the data and split them.")
-    ] = None,
-    json: Json = False,
+    quiet: Quiet = False,
+    verbose: Verbose = False,
 ) -> None:
-    """Say what is wrong with a recipe, or that it is sound."""
-    from lamina.recipe import load
-
-    sound = load.load_recipe(recipe, changes or ())
-    found: dict[str, object] = {
-        "recipe": recipe,
-        "digest": sound.digest(),
-        "stages": [stage.name for stage in sound.stages],
-    }
-    untrained = sound.network.untrained()
-    untrained.build(sound.frame.inputs, sound.outputs)
-    lines = [f"{recipe}: sound; stages: {', '.join(stage.name for stage in sound.stages)}"]
-    if data is not None:
-        from lamina.training.dataset import open_data
-
-        opened = open_data(sound, data)
-        found |= opened.summary()
-        lines += opened.lines()
-    if why is not None:
-        found["why"] = load.why(recipe, changes or (), why)
-        lines = [str(found["why"])]
-    if resolved:
-        found["resolved"] = sound.model_dump(mode="json")
-        lines = [load.resolved_text(sound).rstrip()]
-    show(found, json=json, text="\n".join(lines))
+    """Set what standard error shows for the command that follows."""
+    del version
+    context.with_resource(showing_only(quiet=quiet, verbose=verbose))
 
 
+app.command(epilog="Example: lamina new steel-laptop > tiles.yaml")(recipes.new)
+app.command(epilog="Example: lamina check tiles.yaml -s stages.main.epochs=5 --resolved")(
+    recipes.check
+)
 app.command(epilog="Example: lamina doctor tiles.yaml --data tiles")(doctor)
 app.command(
     epilog="Example: lamina probe denoise-laptop --data pairs --compare unet,pixel_shuffle"
@@ -119,45 +95,55 @@ app.command(epilog="Example: lamina flatten fragments --out flat --reference 3 -
     epilog="Example: lamina train tiles.yaml --data tiles --out runs/tiles "
     "-s split.groups=groups.csv"
 )
-@door
+@command
 def train(
     recipe: RecipeName,
     data: Data,
-    out: Annotated[Path, typer.Option("--out", help="The run folder; an existing run goes on.")],
+    out: Annotated[Path, typer.Option("--out", help="Run folder; resumes automatically.")],
     changes: Changes = None,
     folds: Annotated[
-        str | None, typer.Option("--folds", metavar="0,2", help="Only these folds.")
+        str | None, typer.Option("--folds", metavar="0,2", help="Train only these folds.")
     ] = None,
     device: Device = "auto",
     workers: Annotated[
         int | None,
-        typer.Option("--workers", min=0, help="Loader processes.", show_default="by machine"),
+        typer.Option("--workers", min=0, help="Data loader processes.", show_default="by machine"),
     ] = None,
     save_minutes: Annotated[
-        float, typer.Option("--save-minutes", min=0, help="Save the state at least this often.")
+        float, typer.Option("--save-minutes", min=0, help="Longest time between checkpoints.")
     ] = 10.0,
     track: Annotated[
         list[str] | None,
-        typer.Option("--track", help="Also report to tensorboard, wandb, mlflow ..."),
+        typer.Option("--track", help="Also log to tensorboard, wandb, mlflow ..."),
     ] = None,
     pseudo: Annotated[
-        Path | None, typer.Option("--pseudo", help="Labels of `lamina pseudo` to mix in.")
+        Path | None, typer.Option("--pseudo", help="Pseudo-labels of `lamina pseudo` to mix in.")
     ] = None,
     start: Annotated[
-        Path | None, typer.Option("--start", help="A bundle or run whose weights to start from.")
+        Path | None, typer.Option("--start", help="Run or bundle with the initial weights.")
     ] = None,
     member: Annotated[
         str | None,
-        typer.Option("--member", help="Of a recipe's members train only this one, join none."),
+        typer.Option("--member", help="Train only this member; skip the ensemble."),
     ] = None,
     *,
     accept_changes: Annotated[
-        bool, typer.Option("--accept-changes", help="Go on though stages or decisions changed.")
+        bool,
+        typer.Option("--accept-changes", help="Resume even if stages or decision changed."),
     ] = False,
     json: Json = False,
 ) -> None:
-    """Train a recipe on data; the same command goes on where an interrupted run stopped."""
-    from lamina.cli.command import whole_numbers
+    """Train a recipe into a bundle.
+
+    Run the same command again to resume an interrupted run.
+    """
+    fold_numbers = whole_numbers(folds, "--folds")
+    check_device(device)
+    folders.check_data(data)
+    folders.check_output(out)
+    if pseudo is not None and not pseudo.is_dir():
+        raise DataError(f"{pseudo}: no such folder; name one that `lamina pseudo` wrote")
+    folders.check_bundles([] if start is None else [start])
     from lamina.recipe.load import load_recipe
     from lamina.training.member_runs import train as run_training
 
@@ -167,7 +153,7 @@ def train(
         data=data,
         out=out,
         member=member,
-        folds=whole_numbers(folds, "--folds"),
+        folds=fold_numbers,
         device=device,
         workers=workers,
         save_minutes=save_minutes,
@@ -182,24 +168,29 @@ def train(
 
 
 @app.command(epilog="Example: lamina tune runs/tiles")
-@door
+@command
 def tune(
     run: Run,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Where the training data lie now.")
-    ] = None,
+    data: MovedData = None,
     decision: Annotated[
-        str | None,
+        Literal["triplet", "threshold", "single"] | None,
         typer.Option(
             "--decision",
-            help="triplet, threshold or single; default: the recipe's.",
-            show_default=False,
+            help="Kind of decision; single: thresholds without minimum areas.",
+            show_default="the recipe's",
         ),
     ] = None,
     *,
     json: Json = False,
 ) -> None:
-    """Find the decision that scores best on the run's out-of-fold predictions."""
+    """Find the best decision on held-out cases.
+
+    Every threshold and minimum area is tried on the run's out-of-fold predictions; the best is
+    written to the run and its bundle.
+    """
+    folders.check_finished(run)
+    if data is not None:
+        folders.check_data(data)
     from lamina.tuning.tune import table
     from lamina.tuning.tune import tune as run_tuning
 
@@ -208,65 +199,66 @@ def tune(
 
 
 @app.command(epilog="Example: lamina predict runs/tiles new_images --out pred")
-@door
+@command
 def predict(
     sources: Annotated[
         list[Path],
         typer.Argument(
             metavar="RUN|BUNDLE... INPUT",
-            help="Run folders or bundles, then one file, folder or csv of images.",
+            help="Run folders or bundles, then images: files, folders or csv.",
             show_default=False,
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", help="The folder to write; resumes by itself.")],
+    out: Annotated[Path, typer.Option("--out", help="Output folder; resumes automatically.")],
     members: Annotated[
-        str,
+        Literal["auto", "all"],
         typer.Option(
             "--members",
-            help="auto: images that trained a member are predicted only by those that never saw "
-            "them; all: by every member.",
+            help="auto: training images out of fold, by members that never saw them; all: every "
+            "image by every member.",
         ),
     ] = "auto",
     device: Device = "auto",
-    batch: Annotated[
-        int | None, typer.Option("--batch", min=1, help="Tiles per forward pass.")
-    ] = None,
-    memory: Annotated[
-        str | None, typer.Option("--memory", metavar="4G", help="Largest memory to use.")
-    ] = None,
+    batch: Batch = None,
+    memory: Memory = None,
     slices: Annotated[
         str | None,
         typer.Option(
             "--slices",
             metavar="25%,50%,75%",
-            help="Only these slices of volumes, along each axis; default: the recipe's.",
-            show_default=False,
+            help="Only these slices of volumes, along each axis.",
+            show_default="the recipe's",
         ),
     ] = None,
     *,
     corrupt: Annotated[
         bool,
-        typer.Option("--corrupt", help="Put the recipe's noise on clean images first."),
+        typer.Option("--corrupt", help="Add the recipe's noise to clean images first."),
     ] = False,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace predictions of other weights.")
+        bool, typer.Option("--overwrite", help="Replace predictions by other members.")
     ] = False,
     json: Json = False,
 ) -> None:
-    """Predict images or volumes of any size: probabilities and masks."""
-    from lamina.cli.command import byte_count, shares, split_inputs
+    """Predict images or volumes of any size.
+
+    Writes probabilities and, by the bundle's decision, masks. Run the same command again to resume.
+    """
+    bundles, inputs = split_inputs(sources)
+    places, limit = shares("--slices", slices), byte_count(memory)
+    check_device(device)
+    folders.check_output(out)
     from lamina.prediction.run import predict as run_prediction
 
-    bundles, inputs = split_inputs(sources)
     found = run_prediction(
         bundles,
         inputs,
         out,
-        members=members,  # type: ignore[arg-type]  # checked there, with the values listed
+        members=members,
         device=device,
         batch=batch,
-        memory=byte_count(memory),
-        slices=shares("--slices", slices),
+        memory=limit,
+        slices=places,
         corrupt=corrupt,
         overwrite=overwrite,
     )
@@ -274,78 +266,36 @@ def predict(
 
 
 app.command(epilog="Example: lamina ensemble runs/fpn runs/unet --weights 2,1 --out runs/both")(
-    several.ensemble
+    ensembles.ensemble
 )
 app.command(epilog="Example: lamina pseudo runs/both --data new_images --out pseudo")(
-    several.pseudo
+    ensembles.pseudo
 )
-
-
 app.command(epilog="Example: lamina score pred tiles")(results.score)
 app.command(epilog="Example: lamina export pred --kind surface --out faults")(results.export)
-
-
-@app.command(epilog="Example: lamina submit pred --format severstal --out submission.csv")
-@door
-def submit(
-    pred: Pred,
-    out: Annotated[Path, typer.Option("--out", help="The file to write.")],
-    form: Annotated[
-        str | None,
-        typer.Option(
-            "--format",
-            help="severstal, siim, vesuvius, coordinates_npz or slices_npz; default: the recipe's.",
-            show_default=False,
-        ),
-    ] = None,
-    sample: Annotated[
-        Path | None,
-        typer.Option("--sample", help="siim: write the images of this csv, in its order."),
-    ] = None,
-    *,
-    json: Json = False,
-) -> None:
-    """Write decided masks, or restored slices, as a competition's file."""
-    from lamina.outputs.submit import submit as run_submission
-
-    found = run_submission(pred, out, format=form, sample=sample)
-    show(found, json=json, text=f"wrote {found.rows} rows to {out}")
-
-
-@app.command(epilog="Example: lamina report runs/tiles")
-@door
-def report(
-    run: Run,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="The page; default: RUN/report.html.")
-    ] = None,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="Where the training data lie now.")
-    ] = None,
-    *,
-    json: Json = False,
-) -> None:
-    """Write one offline HTML page about a run: curves, scores, worst cases."""
-    from lamina.reporting.page import report as write_report
-
-    found = write_report(run, out, data=data)
-    show(found, json=json, text=f"wrote {found.report}")
+app.command(epilog="Example: lamina submit pred --format severstal --out submission.csv")(
+    results.submit
+)
+app.command(epilog="Example: lamina report runs/tiles")(results.report)
 
 
 @app.command(epilog="Example: lamina demo --quick")
-@door
+@command
 def demo(
     job: Annotated[
-        str, typer.Argument(help="Which job: steel, xray, faults, denoise or ink.")
+        Literal["steel", "xray", "faults", "denoise", "ink"],
+        typer.Argument(help="Which pipeline.", show_default=True),
     ] = "steel",
-    out: Annotated[Path, typer.Option("--out", help="The folder to work in.")] = Path(
-        "lamina-demo"
-    ),
+    out: Annotated[Path, typer.Option("--out", help="Output folder.")] = Path("lamina-demo"),
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="Under a minute, and less exact.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller: under a minute.")] = False,
     json: Json = False,
 ) -> None:
-    """Make data, train, tune, predict, score, submit and report: the main job in one command."""
+    """Run every step on synthetic data.
+
+    Makes data, then trains, tunes, predicts, scores, submits and reports.
+    """
+    folders.check_output(out)
     from lamina.demo.run import demo as run_demo
 
     found = run_demo(job, out, quick=quick)

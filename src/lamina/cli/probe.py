@@ -1,45 +1,44 @@
-"""The command that shows what a network can repeat, before time is spent on training it."""
+"""The command that tests how well networks can reconstruct their input."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from lamina.cli.command import door, show
+from lamina import folders
+from lamina.cli.command import command, show
+from lamina.cli.device import check_device
+from lamina.cli.options import Changes, Data, Device, Json, RecipeName
 
 
-@door
+@command
 def probe(
-    recipe: Annotated[
-        str,
-        typer.Argument(help="A recipe to restore: a YAML file or a built-in.", show_default=False),
-    ],
-    data: Annotated[Path, typer.Option("--data", help="The folder that holds the data.")],
-    changes: Annotated[
-        list[str] | None,
-        typer.Option("-s", "--set", metavar="NAME=VALUE", help="Change one value of the recipe."),
-    ] = None,
+    recipe: RecipeName,
+    data: Data,
+    changes: Changes = None,
     compare: Annotated[
         str | None,
         typer.Option(
-            "--compare", metavar="unet,pixel_shuffle", help="Kinds of networks to set side by side."
+            "--compare", metavar="unet,pixel_shuffle", help="Kinds of networks to compare."
         ),
     ] = None,
     steps: Annotated[int, typer.Option("--steps", min=1, help="Optimiser steps for each.")] = 200,
     cases: Annotated[
-        int, typer.Option("--cases", min=1, help="Most held-out images or slices to judge by.")
+        int,
+        typer.Option("--cases", min=1, help="Held-out images or slices to use, at most."),
     ] = 6,
-    device: Annotated[
-        str, typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.")
-    ] = "auto",
+    device: Device = "auto",
     *,
-    json: Annotated[
-        bool, typer.Option("--json", help="Print one JSON object on standard output.")
-    ] = False,
+    json: Json = False,
 ) -> None:
-    """Train networks for a moment to repeat their input: what a decoder loses shows at once."""
+    """Test how well networks copy their input.
+
+    For restoration: a network that cannot reconstruct what it sees, after a few steps of training,
+    loses detail in its decoder.
+    """
+    check_device(device)
+    folders.check_data(data)
     from lamina.recipe.load import load_recipe
     from lamina.training.probe import probe as run_probe
     from lamina.training.probe import table

@@ -1,97 +1,154 @@
-"""Commands that judge and hand over what was predicted: scores, and objects as files."""
+"""Commands that take results: scores, connected components, submissions, reports."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from lamina.cli.command import door, show
+from lamina import folders
+from lamina.cli.command import command, show, three_numbers
+from lamina.cli.options import Json, MovedData, Pred, Run
 
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
-Pred = Annotated[Path, typer.Argument(help="A folder of `lamina predict`.", show_default=False)]
 
-
-@door
+@command
 def score(
     pred: Pred,
-    truth: Annotated[Path, typer.Argument(help="The data folder with the truth.")],
+    truth: Annotated[Path, typer.Argument(help="Data folder with the ground truth.")],
     part: Annotated[
-        str, typer.Option("--part", help="all, or validate: only the held-out sections.")
+        Literal["all", "validate"],
+        typer.Option("--part", help="validate: only the held-out sections of volumes."),
     ] = "all",
     metric: Annotated[
         str | None,
         typer.Option(
             "--metric",
-            help="A kind, or YAML such as '{kind: tolerant_dice, tolerance: 3, over: image}'; "
-            "default: the recipe's.",
-            show_default=False,
+            help="Kind, or YAML such as '{kind: tolerant_dice, tolerance: 3, over: image}'.",
+            show_default="the recipe's",
         ),
     ] = None,
     *,
     json: Json = False,
 ) -> None:
-    """Score predictions against the truth: the metric, per class, beside predicting nothing."""
+    """Score predictions against ground truth.
+
+    Shows the metric beside its baseline, foreground Dice, and a row per class.
+    """
+    folders.check_predictions(pred)
+    folders.check_data(truth)
     from lamina.evaluation.score import score as run_scoring
     from lamina.evaluation.score import table
 
-    found = run_scoring(pred, truth, part=part, metric=metric)  # type: ignore[arg-type]  # checked there
+    found = run_scoring(pred, truth, part=part, metric=metric)
     show(found, json=json, text=table(found))
 
 
-@door
+@command
 def export(
     pred: Pred,
-    out: Annotated[Path, typer.Option("--out", help="The folder to write; not there yet.")],
+    out: Annotated[Path, typer.Option("--out", help="Output folder; must not exist yet.")],
     kind: Annotated[
-        str,
+        Literal["points", "npy", "vtk", "surface"],
         typer.Option(
             "--kind",
-            help="points (csv), npy, vtk (vertices) or surface (triangles), a file an object.",
+            help="points (csv), npy, vtk (vertices) or surface (triangles); one file per object.",
         ),
     ] = "points",
     minimum: Annotated[
-        int, typer.Option("--min-voxels", help="The smallest part that is an object.")
+        int, typer.Option("--min-voxels", help="Minimum size of an object, in voxels.")
     ] = 100,
     connectivity: Annotated[
-        int, typer.Option("--connectivity", help="Neighbours: 6, 18 or 26.")
+        int, typer.Option("--connectivity", help="Neighbours of a voxel: 6, 18 or 26.")
     ] = 26,
     spacing: Annotated[
         str | None,
         typer.Option(
             "--spacing",
             metavar="12.5,12.5,4",
-            help="From voxel to voxel, along the stored axes.",
+            help="Voxel spacing per stored axis.",
             show_default="1,1,1",
         ),
     ] = None,
     origin: Annotated[
         str | None,
         typer.Option(
-            "--origin", metavar="X,Y,Z", help="Place of the first voxel.", show_default="0,0,0"
+            "--origin", metavar="X,Y,Z", help="Position of the first voxel.", show_default="0,0,0"
         ),
     ] = None,
     down: Annotated[
         str | None,
-        typer.Option("--down", help="The axis that points down.", show_default="the last"),
+        typer.Option("--down", help="Axis that points down.", show_default="the last"),
     ] = None,
     *,
     json: Json = False,
 ) -> None:
-    """Write the connected parts of predicted volumes, each with size, place, dip and azimuth."""
-    from lamina.cli.command import three_numbers
+    """Write connected components as files.
+
+    One file per component of the predicted volumes, and a table of size, position, dip and azimuth.
+    """
+    steps, first = three_numbers("--spacing", spacing), three_numbers("--origin", origin)
+    folders.check_predictions(pred)
     from lamina.outputs.objects import TABLE
     from lamina.outputs.objects import export as run_export
 
     found = run_export(
         pred,
         out,
-        kind=kind,  # type: ignore[arg-type]  # checked there
+        kind=kind,
         minimum=minimum,
         connectivity=connectivity,  # type: ignore[arg-type]  # checked there
-        spacing=three_numbers("--spacing", spacing),
-        origin=three_numbers("--origin", origin),
+        spacing=steps,
+        origin=first,
         down=down,
     )
     show(found, json=json, text=f"wrote {found.objects} objects and {TABLE} into {out}")
+
+
+@command
+def submit(
+    pred: Pred,
+    out: Annotated[Path, typer.Option("--out", help="Output file.")],
+    form: Annotated[
+        str | None,
+        typer.Option(
+            "--format",
+            help="severstal, siim, vesuvius, coordinates_npz or slices_npz.",
+            show_default="the recipe's",
+        ),
+    ] = None,
+    sample: Annotated[
+        Path | None,
+        typer.Option("--sample", help="siim: only the images of this csv, in its order."),
+    ] = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Write a competition's submission file."""
+    folders.check_predictions(pred)
+    from lamina.outputs.submit import submit as run_submission
+
+    found = run_submission(pred, out, format=form, sample=sample)
+    show(found, json=json, text=f"wrote {found.rows} rows to {out}")
+
+
+@command
+def report(
+    run: Run,
+    out: Annotated[
+        Path | None,
+        typer.Option("--out", help="Output file.", show_default="RUN/report.html"),
+    ] = None,
+    data: MovedData = None,
+    *,
+    json: Json = False,
+) -> None:
+    """Write an offline HTML report of a run.
+
+    Scores per fold and class, learning curves, thresholds, and the worst and random cases.
+    """
+    folders.check_run(run)
+    from lamina.reporting.page import report as write_report
+
+    found = write_report(run, out, data=data)
+    show(found, json=json, text=f"wrote {found.report}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lamina.data.catalogs.pairs import Pair
@@ -11,6 +11,8 @@ from lamina.data.names import nfc
 from lamina.data.problems import listed
 from lamina.data.readers import images_below, is_image, stem_of
 from lamina.errors import DataError
+
+_NAMED = 6  # files that a message names
 
 
 def pairs_of(root: Path, image: str, target: str) -> Sequence[Pair]:
@@ -43,26 +45,59 @@ def _beside(root: Path, image: str, target: str) -> list[Pair]:
     if len(images) == len(targets) == 1:
         (one,), (other,) = images.values(), targets.values()
         return [Pair(nfc(stem_of(one)), one, other)]
-    odd = [f"{path}: no '{target}' for it" for key, path in images.items() if key not in targets]
-    odd += [f"{path}: no '{image}' for it" for key, path in targets.items() if key not in images]
-    if odd:
-        raise DataError(listed(f"{root}: {len(odd)} volumes stand alone; add the others", odd))
+    if not targets:
+        remedy = _such_as(root, "target", images.values())
+        raise DataError(f"{root}: data.target is '{target}', and {holds(root)}{remedy}")
+    alone = [f"{path}: no '{target}' for it" for key, path in images.items() if key not in targets]
+    alone += [f"{path}: no '{image}' for it" for key, path in targets.items() if key not in images]
+    if alone:
+        raise DataError(
+            listed(
+                f"{root}: {len(alone)} volumes have no partner; add it, or set data.image and "
+                "data.target",
+                alone,
+            )
+        )
     return [Pair(nfc(stem_of(path)), path, targets[key]) for key, path in images.items()]
 
 
 def _apart(root: Path, image: str, target: str) -> list[Pair]:
     """Return the pairs of the folders in ``root``; a folder without either is passed over."""
-    pairs, odd = [], []
+    pairs, half = [], []
     for folder in _folders(root):
         one = next(iter(_matches(folder, image).values()), None)
         other = next(iter(_matches(folder, target).values()), None)
         if one is not None and other is not None:
             pairs.append(Pair(nfc(folder.name), one, other))
         elif one is not None or other is not None:
-            odd.append(f"{folder}: no '{target if other is None else image}'")
-    if odd:
-        raise DataError(listed(f"{root}: {len(odd)} folders hold half a pair", odd))
+            missing = target if other is None else image
+            half.append(f"{folder}: no '{missing}'; {holds(folder)}")
+    if half:
+        raise DataError(
+            listed(
+                f"{root}: {len(half)} folders have only one of image and target; add the other, or "
+                "set data.image and data.target",
+                half,
+            )
+        )
     return pairs
+
+
+def holds(folder: Path) -> str:
+    """Return which volumes a folder holds, as the end of a message."""
+    names = sorted(path.name for path in folder.iterdir() if is_image(path))
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"the folder holds {', '.join(names[:_NAMED]) or 'no volume'}{more}"
+
+
+def _such_as(folder: Path, option: str, used: Iterable[Path]) -> str:
+    """Return which name to set an option to, where one file of the folder is left for it."""
+    taken = {path.name for path in used}
+    left = sorted(path.name for path in folder.iterdir() if is_image(path))
+    left = [name for name in left if name not in taken]
+    if len(left) == 1:
+        return f"; set it, as -s data.{option}={left[0]}"
+    return f"; set data.{option} to the name of the {option}"
 
 
 def _matches(folder: Path, pattern: str) -> dict[tuple[str, ...], Path]:

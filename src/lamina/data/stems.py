@@ -9,6 +9,8 @@ from lamina.data.problems import listed
 from lamina.data.readers import SUFFIXES, images_below, stem_of
 from lamina.errors import DataError
 
+_NAMED = 8  # folders that a message names
+
 
 def by_stem(folder: Path, option: str) -> dict[str, Path]:
     """Return the readable files below ``folder`` by relative path without suffix, in order.
@@ -18,7 +20,9 @@ def by_stem(folder: Path, option: str) -> dict[str, Path]:
             what names the folder.
     """
     if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder; set {option}")
+        raise DataError(
+            f"{folder}: no such folder; {folders_in(folder.parent)}; set {option} to the one meant"
+        )
     found: dict[str, Path] = {}
     double: list[str] = []
     for path in images_below(folder):
@@ -38,3 +42,11 @@ def by_stem(folder: Path, option: str) -> dict[str, Path]:
 def relative_stem(path: Path, folder: Path) -> str:
     """Return the path of a file below ``folder`` without its suffix."""
     return nfc(path.relative_to(folder).with_name(stem_of(path)).as_posix())
+
+
+def folders_in(folder: Path) -> str:
+    """Return which folders a folder holds, as a part of a message."""
+    if not folder.is_dir():
+        return f"there is no {folder} either"
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    return f"{folder} holds {', '.join(f'{name}/' for name in names[:_NAMED]) or 'no folders'}"

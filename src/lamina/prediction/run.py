@@ -20,6 +20,7 @@ from lamina.data.flatten import align
 from lamina.data.flatten.summary import CURVES
 from lamina.errors import DataError, PartialError, RecipeError
 from lamina.files import sweep
+from lamina.log import keep_log
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
 from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import Predictions, source_digest
@@ -217,7 +218,7 @@ def _predict_all(
 ) -> dict[str, int]:
     counts = {"predicted": 0, "kept": 0, "redecided": 0}
     steps = {id: _steps(case, one.image, crew) for id, (case, one, _) in opened.cases.items()}
-    with Bar("predicting", sum(steps.values())) as bar:
+    with keep_log(found.folder), Bar("predicting", sum(steps.values())) as bar:
         for id, (_, case, chosen) in opened.cases.items():
             before = "kept" if found.finished(id) else "redecided"
             if before == "kept" or found.redecide(id):

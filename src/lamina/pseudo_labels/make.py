@@ -16,6 +16,7 @@ from lamina import files
 from lamina.bundle import Bundle, load_bundles, versions
 from lamina.data.targets.pseudo_labels import ALL, INDEX, MadeImage, MadeIndex, MadeSet
 from lamina.errors import DataError, LeakError, RecipeError
+from lamina.log import keep_log
 from lamina.prediction.engine import predict_case
 from lamina.prediction.folder.file_names import check_ids
 from lamina.prediction.folder.manifest import Info, PredictedCase
@@ -130,7 +131,8 @@ def pseudo(
     files.sweep(out)
     size = batch or bundles[0].recipe.predict.batch or crew.fit([i.volume for i in images], memory)
     say(f"{explain(precision, where)}, {size} tiles per forward pass")
-    _predict(crew, sets, labels, images, size)
+    with keep_log(out):
+        _predict(crew, sets, labels, images, size)
     made = {name: _write_set(one, chosen_filters) for name, one in labels.items()}
     _write_index(out, bundles, images, made, sets, chosen_filters)
     return PseudoResult(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.errors import RecipeError
+from lamina.files import write_text
 from lamina.recipe.messages.near_words import did_you_mean
 
 _BUILT_IN = Path(__file__).parents[1] / "recipes"
@@ -26,17 +27,34 @@ def names() -> list[str]:
     return sorted(path.stem for path in _BUILT_IN.glob("*.yaml"))
 
 
-def text_of(name: str) -> str:
+def text_of(name: str, schema: Path | None = None) -> str:
     """Return a built-in recipe as a person would start from it, comments and ``extends`` kept.
 
-    The first line points editors at the schema of the installed package.
+    Args:
+        name: Out of ``names()``.
+        schema: Where editors find the schema, seen from the file that the text becomes; None: the
+            first line says how to get it.
 
     Raises:
         RecipeError: there is no such recipe.
     """
     text = built_in(name).path.read_text(encoding="utf-8")
     first, _, rest = text.partition("\n")
-    return f"{_HINT}{SCHEMA.as_uri()}\n{rest}" if first.startswith(_HINT) else text
+    if not first.startswith(_HINT):
+        return text
+    how = f"# Completion in editors: lamina new {name} --schema recipe.schema.json"
+    return f"{how if schema is None else _HINT + schema.as_posix()}\n{rest}"
+
+
+def save_schema(path: Path) -> None:
+    """Write the JSON schema of recipes, for editors.
+
+    Raises:
+        RecipeError: another file is there already, or nothing can be written.
+    """
+    if path.exists() and '"$schema"' not in path.read_text(encoding="utf-8", errors="replace"):
+        raise RecipeError(f"{path}: is another file already; choose another name for --schema")
+    write_text(path, SCHEMA.read_text(encoding="utf-8"))
 
 
 def about(name: str) -> str:

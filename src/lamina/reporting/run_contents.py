@@ -9,8 +9,8 @@ from typing import Any
 
 from lamina.bundle import Bundle
 from lamina.data.case import Case
-from lamina.errors import DataError
 from lamina.files import read_json, read_lines
+from lamina.folders import check_run
 from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision
 
@@ -43,8 +43,7 @@ class Run:
             DataError: it is no run folder, or a file in it is damaged.
             BundleError: its bundle is damaged.
         """
-        if not (folder / "recipe.json").is_file():
-            raise DataError(f"{folder}: no recipe.json; name a run folder that lamina train wrote")
+        check_run(folder)
         recipe = Recipe.model_validate(read_json(folder / "recipe.json"))
         decision = recipe.decide
         if (folder / _BUNDLE).is_dir():

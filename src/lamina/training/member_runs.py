@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lamina.errors import RecipeError
+from lamina.files import make_folder
+from lamina.log import keep_log
 from lamina.progress import say
 from lamina.public import StrPath, as_path
 from lamina.recipe.load import recipe_of
@@ -92,7 +94,9 @@ def train(
     if member is not None:
         return _train_member(recipe, member, data, out, options)
     begun = time.monotonic()
-    rows = {name: _train_member(recipe, name, data, out, options) for name in names}
+    make_folder(out)
+    with keep_log(out):
+        rows = {name: _train_member(recipe, name, data, out, options) for name in names}
     mean = {pool: word for word, pool in MEANS.items()}[recipe.predict.mean_of.members]
     joined = ensemble([_folder(out, name) for name in names], out, mean=mean, renew=True)
     return TrainResult(

@@ -19,6 +19,7 @@ from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.prepare.pair_quality import write_quality
 from lamina.data.prepare.unpack import UNPACKED
 from lamina.errors import BundleError, RecipeError
+from lamina.log import keep_log
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device
 from lamina.progress import say
@@ -101,6 +102,7 @@ def train(
     precision = choose(recipe.precision, where)
     with (
         locked(out),
+        keep_log(out),
         own_random_state(where),
         deterministic_algorithms(recipe.deterministic),
         own_accelerator(where, precision) as accelerator,

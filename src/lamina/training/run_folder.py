@@ -151,9 +151,19 @@ def differences(before: Any, after: Any, path: str = "") -> list[str]:
             lines += differences(before.get(key), after.get(key), step)
         return lines
     if isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
-        pairs = enumerate(zip(before, after, strict=True))
-        return [line for i, (a, b) in pairs for line in differences(a, b, f"{path}.{i}")]
+        rows = zip(_labels(before), before, after, strict=True)
+        return [line for label, a, b in rows for line in differences(a, b, f"{path}.{label}")]
     return [] if before == after else [f"{path}: {json.dumps(before)} -> {json.dumps(after)}"]
+
+
+def _labels(items: list[Any]) -> list[str]:
+    """Return what messages call the items of a list: name, else kind, else number."""
+    keys = [one if isinstance(one, dict) else {} for one in items]
+    labels = [str(one.get("name") or one.get("kind") or "") for one in keys]
+    return [
+        label if label and labels.count(label) == 1 else str(number)
+        for number, label in enumerate(labels)
+    ]
 
 
 def record_data(

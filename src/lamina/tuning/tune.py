@@ -13,6 +13,8 @@ from lamina.bundle import Bundle
 from lamina.data.case import Case
 from lamina.data.targets.ground_truth import truth
 from lamina.errors import DataError, RecipeError
+from lamina.folders import check_finished
+from lamina.log import keep_log
 from lamina.prediction.folder.predictions import HEADER, Predictions
 from lamina.progress import Bar
 from lamina.public import StrPath, as_path
@@ -69,24 +71,21 @@ def tune(run: StrPath, *, data: StrPath | None = None, decision: str | None = No
         ('threshold', True)
     """
     run = as_path(run, "run")
-    if not (run / "data.json").is_file():
-        raise DataError(f"{run}: no data.json; name a run folder that lamina train wrote")
-    if not (run / BUNDLE).is_dir():
-        raise DataError(
-            f"{run}: its training has not finished; run the same `lamina train` again, it goes on "
-            "where it stopped"
-        )
+    check_finished(run)
     bundle = Bundle.load(run / BUNDLE)
     recipe = bundle.recipe
     decide = _wanted(recipe, decision)
     aim = recipe.metric.aim(recipe.task.outputs)
+    if not (run / "data.json").is_file():  # an ensemble of bundles alone
+        raise DataError(f"{run}: no out-of-fold predictions; combine run folders, not bundles")
     root = as_path(files.read_json(run / "data.json")["root"] if data is None else data, "data")
     cases = list(_held_out(run, recipe, root))
     if not cases:
         raise DataError(f"{run}: no fold has out-of-fold predictions; finish `lamina train` first")
     tables = _tables(recipe, decide, aim)
-    for prob, target, valid, fold in _read(cases, recipe.task, "out-of-fold cases"):
-        tables.add(prob, target, valid=valid, fold=fold)
+    with keep_log(run):
+        for prob, target, valid, fold in _read(cases, recipe.task, "out-of-fold cases"):
+            tables.add(prob, target, valid=valid, fold=fold)
     found = tables.best(aim)
     folds = sorted({fold for _, _, fold in cases})
     chosen = _decided(found, decide, decision)

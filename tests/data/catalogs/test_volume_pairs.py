@@ -75,8 +75,38 @@ def test_several_pairs_in_the_folder_itself_belong_by_what_the_star_stands_for(
     (tmp_path / "fault_b.npy").rename(tmp_path / "fault_c.npy")
     with pytest.raises(DataError) as caught:
         catalog.open(tmp_path, BINARY)
-    for word in ("2 volumes stand alone", "seismic_b.npy: no 'fault*.npy'", "fault_c.npy: no"):
+    for word in ("2 volumes have no partner", "seismic_b.npy: no 'fault*.npy'", "fault_c.npy: no"):
         assert word in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("names", "said"),
+    [
+        (
+            ["raw.tif", "labels.tif"],
+            "data.target is 'mito.tif', and the folder holds labels.tif, raw.tif; set it, as "
+            "-s data.target=labels.tif",
+        ),
+        (
+            ["raw.tif", "a.tif", "b.tif"],
+            "the folder holds a.tif, b.tif, raw.tif; set data.target to the name of the target",
+        ),
+        (
+            ["image.tif", "mito.tif"],
+            "data.image is 'raw.tif', and neither the folder nor those in it have such a file "
+            "(the folder holds image.tif, mito.tif); set data.image to the name of the image",
+        ),
+        ([], "(the folder holds no volume)"),
+    ],
+)
+def test_files_called_otherwise_are_named_with_the_option_to_set(
+    tmp_path: Path, names: list[str], said: str
+) -> None:
+    for name in names:
+        put(tmp_path / name, RAW)
+    with pytest.raises(DataError) as caught:
+        VolumePairs(target="mito.tif").open(tmp_path, BINARY)
+    assert said in str(caught.value)
 
 
 def test_a_single_pair_needs_no_equal_names(tmp_path: Path) -> None:
@@ -100,7 +130,10 @@ def test_one_folder_for_each_volume_takes_the_first_match_after_sorting(tmp_path
     ]
     np.testing.assert_array_equal(read_all(cases[0].image)[0], -RAW)
     (tmp_path / "v1" / "fault.npy").unlink()
-    with pytest.raises(DataError, match=r"1 folders hold half a pair(.|\n)*v1: no 'fault"):
+    said = (
+        r"1 folders have only one of image(.|\n)*v1: no 'fault\*\.npy'; the folder holds seismicA"
+    )
+    with pytest.raises(DataError, match=said):
         catalog.open(tmp_path, BINARY)
 
 

@@ -123,8 +123,8 @@ def test_the_recipe_of_the_style_guide_is_refused_in_its_words(
 ) -> None:
     assert complaint(STYLE, folder=tmp_path, monkeypatch=monkeypatch) == [
         "siim.yaml:5: loss.1.kind is 'dicee'; it must be one of bce, dice; did you mean 'dice'?",
-        "siim.yaml:13: stages.1.epoch is not an option here; did you mean 'epochs'?",
-        "siim.yaml:15: stages.1.positive_rate is 1.6; input should be less than or equal to 1",
+        "siim.yaml:13: stages.tune.epoch is not an option here; did you mean 'epochs'?",
+        "siim.yaml:15: stages.tune.positive_rate is 1.6; input should be less than or equal to 1",
         "siim.yaml:17: 'name' is set twice; first on line 1",
     ]
 
@@ -162,14 +162,14 @@ def test_the_change_of_the_style_guide_is_refused_in_its_words(
         (
             "epochs: 3",
             "epochs: three",
-            ["siim.yaml:9: stages.0.epochs is 'three'; input should be a whole number"],
+            ["siim.yaml:9: stages.warm.epochs is 'three'; input should be a whole number"],
         ),
         (
             "epochs: 3",
             "epochs: '3'",
-            ["siim.yaml:9: stages.0.epochs is '3'; input should be a whole number"],
+            ["siim.yaml:9: stages.warm.epochs is '3'; input should be a whole number"],
         ),
-        ("epochs: 3", "lr: 1", ["siim.yaml:9: stages.0.epochs is missing"]),
+        ("epochs: 3", "lr: 1", ["siim.yaml:9: stages.warm.epochs is missing"]),
         (
             "lr: 1e-4",
             "lr: -1e-4",
@@ -202,20 +202,20 @@ def test_the_change_of_the_style_guide_is_refused_in_its_words(
         (
             "weight: 2",
             "weight: 2\n  over: image",
-            ["siim.yaml:4: loss.1: a weight of 2 needs over: batch"],
+            ["siim.yaml:4: loss.dice: a weight of 2 needs over: batch"],
         ),
-        ("weight: 2", "thresholds: 7", ["siim.yaml:5: loss.1.thresholds cannot be 7"]),
+        ("weight: 2", "thresholds: 7", ["siim.yaml:5: loss.dice.thresholds cannot be 7"]),
         (
             "weight: 2",
             "thresholds: [1, x]",
-            ["siim.yaml:5: loss.1.thresholds.1 is 'x'; input should be a number"],
+            ["siim.yaml:5: loss.dice.thresholds.1 is 'x'; input should be a number"],
         ),
         (
             "weight: 2",
             "over: bach",
             [
-                "siim.yaml:5: loss.1.over is 'bach'; it must be one of batch, image; did you mean "
-                "'batch'?"
+                "siim.yaml:5: loss.dice.over is 'bach'; it must be one of batch, image; "
+                "did you mean 'batch'?"
             ],
         ),
         (
@@ -272,8 +272,19 @@ def test_one_mistake_gives_one_sentence(
     ("override", "problem"),
     [
         ("seed=-x", "seed is '-x'; input should be a whole number"),
-        ("loss.dice.weight=-1", "loss.1.weight is -1; input should be greater than 0"),
+        ("loss.dice.weight=-1", "loss.dice.weight is -1; input should be greater than 0"),
         ("train.epoc=1", "train.epoc is not an option here; did you mean 'epochs'?"),
+        ("epochs=1", "epochs is not an option here; did you mean 'train.epochs'?"),
+        ("epoch=1", "epoch is not an option here; did you mean 'train.epochs'?"),
+        (
+            "weight=1",
+            "weight is not an option here; did you mean 'train.second.weight' or "
+            "'loss.bce.weight' or 'loss.dice.weight'?",
+        ),
+        (
+            "stages.warm.weight=1",
+            "stages.warm.weight is not an option here; did you mean 'stages.warm.second.weight'?",
+        ),
         ("stages=[]", "stages is []; it needs 1 or more items"),
         ("loss={kind: bce}", "loss is {'kind': 'bce'}; input should be a list"),
         ("train=3", "train is 3; input should be a mapping"),

@@ -8,7 +8,15 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from lamina.recipe.messages.fields import kinds_of, models_of, options_of, part_of, walk
+from lamina.recipe.messages.fields import (
+    items_of,
+    kinds_of,
+    models_of,
+    named,
+    options_of,
+    part_of,
+    walk,
+)
 from lamina.recipe.yaml.nodes import Where
 from lamina.recipe.yaml.reader import read_text
 from lamina.spec import Spec
@@ -73,3 +81,25 @@ def test_helpers_by_hand() -> None:
     assert list(options_of(High)) == ["kind", "wert"]
     assert part_of(ROOT, "no") is None
     assert part_of(ROOT, 0) is None
+    assert items_of(tuple[AnyLevel, ...] | None) == [Low, High]
+    assert items_of(int) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [
+        (("many", 1, "wert"), ("many", "higher", "wert")),
+        (("many", 1, "kind"), ("many", "1", "kind")),
+        (("many", 0), ("many", "low")),
+        (("many", 7, "wert"), ("many", "7", "wert")),
+        (("pair", 1, "wert"), ("pair", "1", "wert")),
+        (("one", "wert"), ("one", "wert")),
+    ],
+)
+def test_items_are_called_by_name(path: tuple[str | int, ...], words: tuple[str, ...]) -> None:
+    assert named(ROOT, path) == words
+
+
+def test_items_called_alike_keep_their_numbers() -> None:
+    root, _ = read_text("many: [{kind: low}, {kind: low}]", lambda line: Where("r.yaml", line))
+    assert named(root, ("many", 1, "value")) == ("many", "1", "value")

@@ -57,6 +57,16 @@ def test_one_change(override: str, path: list[str | int], value: object) -> None
     assert after == value
 
 
+def test_a_change_of_train_reaches_stages_that_set_the_option_themselves() -> None:
+    after, problems = changed("train.epochs=7", "train.optimizer.lr=3", "train.batch=2")
+    assert problems == []
+    assert after["train"] == {"epochs": 7, "optimizer": {"lr": 3}, "batch": 2}
+    assert after["stages"] == [
+        {"name": "warm", "epochs": 7},
+        {"name": "tune", "epochs": 7, "optimizer": {"kind": "adam", "lr": 3}},
+    ]
+
+
 def test_changes_are_made_in_order() -> None:
     assert changed("data.kind=folder", "data.images=i")[0]["data"] == {
         "kind": "folder",

@@ -19,7 +19,7 @@ def test_changes_come_before_train_is_laid_under_the_stages(tmp_path: Path) -> N
     text = "train: {lr: 1, batch: 2}\nstages: [{name: a, lr: 3}, {name: b}]"
     found = resolved(tmp_path, text, "train.lr=7", "stages.b.batch=5")
     assert found["stages"] == [
-        {"name": "a", "lr": 3, "batch": 2},
+        {"name": "a", "lr": 7, "batch": 2},
         {"name": "b", "lr": 7, "batch": 5},
     ]
 

@@ -14,7 +14,7 @@ from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
 from lamina.data.catalogs.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
 from lamina.data.names import matches, nfc
-from lamina.data.pair_files import images_of, pairs_of
+from lamina.data.pair_files import holds, images_of, pairs_of
 from lamina.data.prepare.pair_quality import Quality
 from lamina.data.prepare.unpack import UNPACKED, unpacked
 from lamina.data.prepare.value_ranges import RANGES, measure
@@ -158,7 +158,8 @@ class VolumePairs(Catalog):  # FAULT-1
         pairs = pairs_of(root, self.image, self.target)
         if not pairs:
             raise DataError(
-                f"{root}: neither it nor a folder in it has a file '{self.image}'; set data.image"
+                f"{root}: data.image is '{self.image}', and neither the folder nor those in it "
+                f"have such a file ({holds(root)}); set data.image to the name of the image"
             )
         pairs = self._included(root, pairs)
         opened = self._shaped(root, open_pairs(pairs, self._opened))

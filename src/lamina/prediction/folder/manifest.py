@@ -11,11 +11,12 @@ from pydantic import ValidationError
 
 from lamina.errors import DataError, RecipeError
 from lamina.files import read_json
+from lamina.folders import PREDICTION, check_predictions
 from lamina.recipe.recipe import Predict, Recipe
 from lamina.result.decisions import AnyDecision
 from lamina.spec import Spec
 
-HEADER = "prediction.json"
+HEADER = PREDICTION
 
 
 class PredictedCase(Spec):
@@ -113,8 +114,7 @@ def read_info(folder: Path) -> Info:
     Raises:
         DataError: it is missing or damaged.
     """
-    if not (folder / HEADER).is_file():
-        raise DataError(f"{folder}: no {HEADER}; is it a folder that lamina predict wrote?")
+    check_predictions(folder)
     try:
         return Info.model_validate(read_json(folder / HEADER))
     except ValidationError as error:

@@ -15,7 +15,8 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lamina.errors import RecipeError
-from lamina.recipe.messages.fields import Model, Place, part_of, walk
+from lamina.recipe.messages.elsewhere import OptionNames
+from lamina.recipe.messages.fields import Model, Place, named, part_of, walk
 from lamina.recipe.messages.near_words import did_you_mean, near
 from lamina.recipe.yaml.nodes import Node, Problem, Where, item_label, plain_value
 
@@ -35,6 +36,10 @@ _WORDS = {
 
 _ONLY_IN_FILES = ("extends", "train")
 """What a file may say at the top and a recipe does not have."""
+
+
+_MOST = 3
+"""Options elsewhere in the recipe that a sentence proposes."""
 
 
 def check(model: type[M], root: Node, train: Node | None, problems: Sequence[Problem]) -> M:
@@ -78,8 +83,9 @@ def explain(
         explained = one.type == "missing" and (one.place.path, one.last) in misspelt
         if explained or one.node.unreadable or _is_told_below(one, findings):
             continue
-        subject = _subject(one, train)
-        reasons.setdefault((one.where, _start(one, subject)), []).append(_reason(one, subject))
+        subject = _subject(one, root, train)
+        reason = _elsewhere(one, model, root, subject) or _reason(one, subject)
+        reasons.setdefault((one.where, _start(one, subject)), []).append(reason)
     return [
         Problem(where, start + " or ".join(dict.fromkeys(why)))
         for (where, start), why in reasons.items()
@@ -147,20 +153,42 @@ def _finding(error: ErrorDetails, model: Model, root: Node) -> _Finding:
     return _Finding(kind, message, dict(error.get("ctx") or {}), place, last)
 
 
-def _subject(one: _Finding, train: Node | None) -> str:
+def _subject(one: _Finding, root: Node, train: Node | None) -> str:
     """Return the dotted name; what comes from ``train`` is named there, not in each stage."""
     path = one.place.path
     quoted_alone = one.type == "key" or (one.type == "missing" and isinstance(one.last, int))
     if one.last is not None and not quoted_alone:
         path = (*path, one.last)
+    words = named(root, path)
     if train is not None and path[:1] == ("stages",) and len(path) > 2:
         below: Node | None = train
         inner = path[2:-1] if one.type == "missing" and one.last == path[-1] else path[2:]
         for step in inner:
             below = None if below is None else part_of(below, step)
         if below is one.node:
-            path = ("train", *path[2:])
-    return ".".join(str(part) for part in path)
+            words = ("train", *words[2:])
+    return ".".join(words)
+
+
+def _elsewhere(one: _Finding, model: Model, root: Node, subject: str) -> str | None:
+    """Return which options end as one that is not here: ``epochs`` as ``train.epochs``."""
+    if not one.extra:
+        return None
+    words, node = [str(one.last)], one.node
+    while isinstance(node.value, dict) and len(node.value) == 1:
+        ((word, node),) = node.value.items()
+        words.append(word)
+    options = OptionNames(model, root)
+    found = options.ending(words) or options.ending(words[:1])
+    if above := subject.rpartition(".")[0]:
+        stage = re.match(r"stages\.\w+", above)
+        if stage:
+            found = [re.sub(r"^train\b", stage.group(), name) for name in found]
+        found = [name for name in found if name.startswith(f"{above}.")]
+    elif not found and near(words[0], one.options) is None:
+        found = options.like(words[-1])
+    names = [f"'{name}'" for name in found[:_MOST]]
+    return f"did you mean {' or '.join(names)}?" if names else None
 
 
 def _start(one: _Finding, subject: str) -> str:

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from lamina.recipe.yaml.nodes import Node
+from lamina.recipe.yaml.nodes import Node, item_label
 
 Model = type[BaseModel]
 
@@ -72,6 +72,36 @@ def models_of(annotation: Any) -> list[Model]:
         for part in _parts(annotation)
         if isinstance(part, type) and issubclass(part, BaseModel)
     ]
+
+
+def items_of(annotation: Any) -> list[Model]:
+    """Return the models that an item of a list of this type may be."""
+    found: list[Model] = []
+    for part in _parts(annotation):
+        if get_origin(part) in (tuple, list):
+            found += models_of(get_args(part)[0])
+    return found
+
+
+def named(root: Node, path: Sequence[str | int]) -> tuple[str, ...]:
+    """Return a path as messages write it: items of lists by name or kind, where that is clear.
+
+    An item whose own name or kind is the end of the path keeps its number, and so does one of
+    several that are called alike.
+    """
+    words: list[str] = []
+    node: Node | None = root
+    for position, step in enumerate(path):
+        below = None if node is None else part_of(node, step)
+        label = None
+        if isinstance(step, int) and node is not None and isinstance(node.value, list):
+            labels = [item_label(item) for item in node.value]
+            itself = path[position + 1 :] in (("name",), ("kind",))
+            clear = below is not None and not itself and labels.count(labels[step]) == 1
+            label = labels[step] if clear else None
+        words.append(str(step) if label is None else label)
+        node = below
+    return tuple(words)
 
 
 def options_of(model: Model) -> dict[str, FieldInfo]:

@@ -3,7 +3,8 @@
 The name is dotted; an item of a list is called by its ``name`` or else its ``kind``, never by
 its number, so that a change means the same after the list has grown. The value is YAML. A
 change is laid over the recipe by the rules of ``merge`` and its nodes remember that it was
-``-s``, so that a later complaint points at the command line.
+``-s``, so that a later complaint points at the command line. A change of ``train`` reaches every
+stage, those too that set the option themselves.
 """
 
 from __future__ import annotations
@@ -25,9 +26,24 @@ def apply(root: Node, overrides: Sequence[str]) -> tuple[Node, list[Problem]]:
             names, value, found = _parse(text, where)
             problems += found
             root = _change(root, names, value, ())
+            for stage in _stages_of_their_own(root, names):
+                root = _change(root, ("stages", stage, *names[1:]), value, ())
         except _CannotError as error:
             problems.append(Problem(where, str(error)))
     return root, problems
+
+
+def _stages_of_their_own(root: Node, names: Sequence[str]) -> list[str]:
+    """Return the stages that would not notice a change of ``train``, by name.
+
+    They set the same option, and what a stage sets is laid over ``train``.
+    """
+    stages = root.value.get("stages") if isinstance(root.value, dict) else None
+    if names[0] != "train" or len(names) < 2 or stages is None:
+        return []
+    items = stages.value if isinstance(stages.value, list) else []
+    own = [one for one in items if isinstance(one.value, dict) and names[1] in one.value]
+    return [label for one in own if (label := item_label(one)) is not None]
 
 
 class _CannotError(Exception):

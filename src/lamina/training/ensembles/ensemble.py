@@ -17,6 +17,7 @@ import lamina
 from lamina import files
 from lamina.bundle import Bundle, Part, join, load_bundles
 from lamina.errors import BundleError, RecipeError
+from lamina.log import keep_log
 from lamina.progress import say
 from lamina.public import StrPath, StrPaths, as_path, as_paths
 from lamina.recipe.load import resolved_text
@@ -95,7 +96,7 @@ def ensemble(
     }
     stale = _is_another(out, plan, renew=renew)
     notes = _notes(parts)
-    with locked(out):
+    with locked(out), keep_log(out):
         if stale:
             _clear(out)
         files.write_json(out / PLAN, plan)

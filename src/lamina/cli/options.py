@@ -1,0 +1,48 @@
+"""Options and arguments that several commands take."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the built-in recipes, for completion."""
+    from lamina.recipe.builtin import names
+
+    return names()
+
+
+def _devices() -> list[str]:
+    return ["auto", "cpu", "cuda", "mps"]
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object on standard output.")]
+Changes = Annotated[
+    list[str] | None,
+    typer.Option("-s", "--set", metavar="NAME=VALUE", help="Change one option of the recipe."),
+]
+Data = Annotated[Path, typer.Option("--data", help="Data folder.")]
+MovedData = Annotated[
+    Path | None, typer.Option("--data", help="Where the training data lie now, if they moved.")
+]
+Run = Annotated[Path, typer.Argument(help="Run folder of `lamina train`.", show_default=False)]
+Pred = Annotated[Path, typer.Argument(help="Folder of `lamina predict`.", show_default=False)]
+RecipeName = Annotated[
+    str,
+    typer.Argument(
+        help="A YAML file, or the name of a built-in recipe.",
+        show_default=False,
+        autocompletion=recipe_names,
+    ),
+]
+Device = Annotated[
+    str,
+    typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.", autocompletion=_devices),
+]
+Batch = Annotated[int | None, typer.Option("--batch", min=1, help="Tiles per forward pass.")]
+Memory = Annotated[
+    str | None, typer.Option("--memory", metavar="4G", help="Memory limit, on a CPU.")
+]

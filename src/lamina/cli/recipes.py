@@ -1,0 +1,87 @@
+"""Commands about recipes: print a built-in one, and check one."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lamina import folders
+from lamina.cli.command import command, show
+from lamina.cli.options import Changes, Json, RecipeName, recipe_names
+
+
+@command
+def new(
+    recipe: Annotated[
+        str | None,
+        typer.Argument(help="Name of a built-in recipe.", autocompletion=recipe_names),
+    ] = None,
+    *,
+    every: Annotated[bool, typer.Option("--list", help="List the built-in recipes.")] = False,
+    schema: Annotated[
+        Path | None,
+        typer.Option("--schema", help="Also write the JSON schema for editors to this file."),
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Print a built-in recipe as YAML.
+
+    Save it, change it, train it. With --schema, editors complete and check what you write: the
+    first line of the recipe names the schema file.
+    """
+    from lamina.recipe.builtin import described, save_schema, text_of
+
+    if every or recipe is None:
+        show(described(), json=json, text="\n".join(f"{n:19} {t}" for n, t in described().items()))
+        return
+    text = text_of(recipe, schema)
+    if schema is not None:
+        save_schema(schema)
+    show({"recipe": recipe, "text": text}, json=json, text=text.rstrip())
+
+
+@command
+def check(
+    recipe: RecipeName,
+    changes: Changes = None,
+    *,
+    resolved: Annotated[
+        bool, typer.Option("--resolved", help="Print the recipe with every value filled in.")
+    ] = False,
+    why: Annotated[
+        str | None, typer.Option("--why", metavar="NAME", help="Show where a value comes from.")
+    ] = None,
+    data: Annotated[
+        Path | None, typer.Option("--data", help="Also check this data folder.")
+    ] = None,
+    json: Json = False,
+) -> None:
+    """Check a recipe, and the data on request."""
+    if data is not None:
+        folders.check_data(data)
+    from lamina.recipe import load
+
+    sound = load.load_recipe(recipe, changes or ())
+    found: dict[str, object] = {
+        "recipe": recipe,
+        "digest": sound.digest(),
+        "stages": [stage.name for stage in sound.stages],
+    }
+    untrained = sound.network.untrained()
+    untrained.build(sound.frame.inputs, sound.outputs)
+    lines = [f"{recipe}: sound; stages: {', '.join(stage.name for stage in sound.stages)}"]
+    if data is not None:
+        from lamina.training.dataset import open_data
+
+        opened = open_data(sound, data)
+        found |= opened.summary()
+        lines += opened.lines()
+    if why is not None:
+        found["why"] = load.why(recipe, changes or (), why)
+        lines = [str(found["why"])]
+    if resolved:
+        found["resolved"] = sound.model_dump(mode="json")
+        lines = [load.resolved_text(sound).rstrip()]
+    show(found, json=json, text="\n".join(lines))

@@ -1,0 +1,100 @@
+"""The list of commands, and the one that a mistyped or borrowed word stands for."""
+
+from __future__ import annotations
+
+import difflib
+from typing import Any
+
+from typer.core import TyperGroup
+
+BORROWED = {
+    "eval": "score",
+    "evaluate": "score",
+    "metrics": "score",
+    "test": "score",
+    "val": "score",
+    "validate": "score",
+    "config": "new",
+    "create": "new",
+    "init": "new",
+    "list": "new",
+    "recipe": "new",
+    "recipes": "new",
+    "start": "new",
+    "lint": "check",
+    "plan": "check",
+    "verify": "check",
+    "diagnose": "doctor",
+    "inspect": "doctor",
+    "finetune": "train",
+    "fit": "train",
+    "learn": "train",
+    "resume": "train",
+    "calibrate": "tune",
+    "optimize": "tune",
+    "search": "tune",
+    "threshold": "tune",
+    "apply": "predict",
+    "infer": "predict",
+    "inference": "predict",
+    "run": "predict",
+    "segment": "predict",
+    "serve": "predict",
+    "blend": "ensemble",
+    "combine": "ensemble",
+    "merge": "ensemble",
+    "label": "pseudo",
+    "align": "flatten",
+    "convert": "export",
+    "objects": "export",
+    "submission": "submit",
+    "plot": "report",
+    "show": "report",
+    "view": "report",
+    "visualize": "report",
+    "example": "demo",
+    "quickstart": "demo",
+    "tutorial": "demo",
+    "version": "--version",
+}
+"""Words of other programs, and the command here that does it."""
+
+
+class Verbs(TyperGroup):
+    """Commands that answer ``help`` and name the nearest one where a word is unknown."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Return the command that ``args`` begin with; ``help`` and ``help VERB`` work too."""
+        word, rest = args[0], args[1:]
+        verbs = self.list_commands(ctx)
+        if word == "help" and rest[:1] and rest[0] in verbs:
+            return super().resolve_command(ctx, [rest[0], "--help"])
+        if word == "help":
+            print(ctx.get_help())
+            ctx.exit()
+        if word not in verbs and not word.startswith("-"):
+            meant = nearest(word, verbs)
+            hint = f"; did you mean '{meant}'?" if meant else ""
+            ctx.fail(f"No such command '{word}'{hint}\nCommands: {', '.join(verbs)}")
+        return super().resolve_command(ctx, args)
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; a refused choice is told without the word of the checking library."""
+        try:
+            return super().invoke(ctx)
+        except Exception as error:
+            if isinstance(message := getattr(error, "message", None), str):
+                error.message = message.replace("Value error, ", "")  # type: ignore[attr-defined]
+            raise
+
+
+def nearest(word: str, verbs: list[str]) -> str | None:
+    """Return the command that was probably meant, or None."""
+    lower = word.lower()
+    if lower in verbs:
+        return lower
+    meant = BORROWED.get(lower)
+    if meant is None:
+        close = difflib.get_close_matches(lower, [*verbs, *BORROWED], n=1)
+        meant = BORROWED.get(close[0], close[0]) if close else None
+    return meant
