@@ -89,12 +89,13 @@ def tune(run: StrPath, *, data: StrPath | None = None, decision: str | None = No
     found = tables.best(aim)
     folds = sorted({fold for _, _, fold in cases})
     chosen = _decided(found, decide, decision)
-    by_fold = {fold: _decided(found, decide, decision, fold) for fold in folds}
+    several = folds if len(folds) > 1 else []
+    by_fold = {fold: _decided(found, decide, decision, fold) for fold in several}
     told = figures(
         recipe.metric,
         recipe.task,
         chosen,
-        by_fold if len(folds) > 1 else {},
+        by_fold,
         _read(cases, recipe.task, "scoring what was found"),
     )
     result = result_of(recipe, chosen, found, told)
