@@ -6,7 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
+from PIL import Image
 
 from lamina.recipe.load import load_recipe
 from lamina.training.dataset import open_data
@@ -89,3 +91,38 @@ def test_pairs_that_are_too_far_apart_are_left_out_after_folds_are_assigned(
     folds = {case.id: fold for case, fold in zip(every.cases, every.folds, strict=True)}
     assert opened.folds == [folds[case.id] for case in opened.cases]
     assert "1 of 4 pairs left out by data.prepare" in opened.lines()[1]
+
+
+def test_READ_1_files_that_are_not_read_are_said(tmp_path: Path) -> None:
+    """Masks as GIF would count as images without the class, were nothing said."""
+    for number in range(4):
+        for folder, suffix in (("images", "png"), ("masks", "gif" if number < 2 else "png")):
+            path = tmp_path / folder / f"{number}.{suffix}"
+            path.parent.mkdir(exist_ok=True)
+            Image.fromarray(np.eye(8, dtype=np.uint8)).save(path)
+    changes = ["data.missing=empty", "split.count=2", "data.labels={0: 0, 1: 1, 255: 1}"]
+    opened = open_data(load_recipe("folder-laptop", changes), tmp_path)
+    (line,) = [line for line in opened.lines() if "not read" in line]
+    assert line.startswith("warning: 2 files are not read")
+    assert "0.gif has a suffix of no type that is read" in line
+    assert len(opened.summary()["not_read"]) == 2
+
+
+def test_READ_10_pixels_without_data_do_not_count(tmp_path: Path) -> None:
+    image = np.arange(64, dtype=np.float32).reshape(8, 8)
+    image[:3, :5] = -9999
+    for number in range(4):
+        (tmp_path / "images").mkdir(exist_ok=True)
+        (tmp_path / "masks").mkdir(exist_ok=True)
+        tifffile.imwrite(
+            tmp_path / "images" / f"{number}.tif",
+            image + number * (image >= 0),
+            extratags=[(42113, "s", 0, "-9999", True)],
+        )
+        Image.fromarray(np.eye(8, dtype=np.uint8)).save(tmp_path / "masks" / f"{number}.png")
+    changes = ["split.count=2", "data.labels={0: 0, 1: 1, 255: 1}"]
+    opened = open_data(load_recipe("folder-laptop", changes), tmp_path)
+    for case in opened.cases:
+        assert case.valid is not None
+        np.testing.assert_array_equal(read_all(case.valid)[0], image >= 0)
+    assert any("4 images have pixels without data" in line for line in opened.warnings())

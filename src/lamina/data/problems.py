@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from lamina.data.readers import PassedOver
 
 _SHOWN = 10
 
@@ -13,3 +17,11 @@ def listed(headline: str, problems: Sequence[str]) -> str:
     if len(problems) > _SHOWN:
         lines.append(f"... and {len(problems) - _SHOWN} more")
     return "\n  ".join(lines)
+
+
+def not_read(passed: Sequence[PassedOver]) -> list[str]:
+    """Return the lines that tell what was passed over; none where nothing was."""
+    if not passed:
+        return []
+    files = "1 file is" if len(passed) == 1 else f"{len(passed)} files are"
+    return [listed(f"warning: {files} not read", [f"{one.path} {one.reason}" for one in passed])]

@@ -12,12 +12,16 @@ from lamina.errors import DataError
 _NAMED = 8  # folders that a message names
 
 
-def by_stem(folder: Path, option: str) -> dict[str, Path]:
+def by_stem(folder: Path, option: str, within: Path | None = None) -> dict[str, Path]:
     """Return the readable files below ``folder`` by relative path without suffix, in order.
 
+    Args:
+        folder: Where they are.
+        option: What names the folder.
+        within: What links may not leave; None: ``folder``.
+
     Raises:
-        DataError: there is no such folder, no file in it, or two with one stem; ``option`` is
-            what names the folder.
+        DataError: there is no such folder, no file in it, or two with one stem.
     """
     if not folder.is_dir():
         raise DataError(
@@ -25,7 +29,7 @@ def by_stem(folder: Path, option: str) -> dict[str, Path]:
         )
     found: dict[str, Path] = {}
     double: list[str] = []
-    for path in images_below(folder):
+    for path in images_below(folder, within):
         stem = relative_stem(path, folder)
         if stem in found:
             double.append(f"{found[stem]} and {path}")

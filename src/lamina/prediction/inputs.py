@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lamina.data.catalogs.inputs import Input
-from lamina.data.readers import SUFFIXES
+from lamina.data.readers import SUFFIXES, PassedOver, is_image
 from lamina.errors import DataError
 from lamina.recipe.recipe import Recipe
 from lamina.volume import Volume
@@ -38,6 +38,12 @@ def gather(inputs: Sequence[Path], recipe: Recipe) -> list[Input]:
             f"read are {', '.join(sorted(SUFFIXES))}"
         )
     return list(found.values())
+
+
+def passed_over(inputs: Sequence[Path], recipe: Recipe) -> list[PassedOver]:
+    """Return what lies in the folders among ``inputs`` and is not read."""
+    folders = [path for path in inputs if path.is_dir() and not is_image(path)]
+    return [one for folder in folders for one in recipe.data.passed_over(folder)]
 
 
 def open_input(

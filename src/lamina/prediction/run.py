@@ -18,13 +18,14 @@ from lamina.data.case import Case
 from lamina.data.catalogs.inputs import Input
 from lamina.data.flatten import align
 from lamina.data.flatten.summary import CURVES
+from lamina.data.problems import not_read
 from lamina.errors import DataError, PartialError, RecipeError
 from lamina.files import sweep
 from lamina.log import keep_log
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
 from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import Predictions, source_digest
-from lamina.prediction.inputs import gather, open_input
+from lamina.prediction.inputs import gather, open_input, passed_over
 from lamina.prediction.members.loaded import Crew
 from lamina.prediction.members.out_of_fold import Chosen, Policy
 from lamina.prediction.predict_result import FailedInput, PredictResult
@@ -152,6 +153,8 @@ def _open(
     policy = Policy(crew.bundles, members)
     opened = _Opened()
     listed = gather(inputs, recipe)
+    for line in not_read(passed_over(inputs, recipe)):
+        say(line)
     for one in listed:
         try:
             volume = open_input(one.path, recipe, one.id, corrupt=corrupt)

@@ -8,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from lamina.data.case import Case
+from lamina.data.catalogs.pairs import NODATA
+from lamina.data.problems import listed, not_read
+from lamina.data.readers import PassedOver
 from lamina.data.splits import warnings_of
 from lamina.data.units import with_unit
 from lamina.errors import DataError
@@ -25,6 +28,9 @@ class Opened:
     folds: Sequence[int]
     quality: Mapping[str, float] = field(default_factory=dict)
     """How alike image and target of each pair are, those left out too; empty: not measured."""
+
+    passed: Sequence[PassedOver] = ()
+    """Files in the folders of images and masks that are not read."""
 
     @property
     def task(self) -> Task:
@@ -60,7 +66,15 @@ class Opened:
 
     def warnings(self) -> list[str]:
         """What a person should know before training (L07)."""
-        return warnings_of(self.cases, self.folds)
+        empty = [f"{c.id}: {c.facts[NODATA]:g}" for c in self.cases if NODATA in c.facts]
+        said = (
+            "images have pixels without data (GDAL_NODATA): these count neither in training nor in "
+            "scores, but the network sees their value; fill them first where they are many"
+        )
+        return [
+            *warnings_of(self.cases, self.folds),
+            *([listed(f"{len(empty)} {said}", empty)] if empty else []),
+        ]
 
     def summary(self) -> dict[str, Any]:
         """Figures for --json."""
@@ -70,6 +84,7 @@ class Opened:
             "folds": {str(fold): self.folds.count(fold) for fold in sorted(set(self.folds))},
             "warnings": self.warnings(),
             "quality": dict(self.quality),
+            "not_read": {str(one.path): one.reason for one in self.passed},
         }
 
     def lines(self) -> list[str]:
@@ -80,6 +95,7 @@ class Opened:
         said = f"{self.root}: {len(self.cases)} cases; classes {names}; held out per fold {sizes}"
         return [
             said + (f"; {always} always training" if always else ""),
+            *not_read(self.passed),
             *self._left_out(),
             *(f"warning: {line}" for line in self.warnings()),
         ]
@@ -114,7 +130,9 @@ def open_data(recipe: Recipe, root: Path) -> Opened:
     if len(set(ids)) != len(ids):
         double = sorted({one for one in ids if ids.count(one) > 1})[:10]
         raise DataError(f"{root}: ids stand for more than one case: {', '.join(double)}")
-    opened = Opened(recipe.model_copy(update={"task": task}), root, cases, list(folds))
+    passed = tuple(recipe.data.passed_over(root))
+    recipe = recipe.model_copy(update={"task": task})
+    opened = Opened(recipe, root, cases, list(folds), passed=passed)
     return _good(opened)
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import pytest
 
-from lamina.data.readers import has_suffix, is_image, sniff, stem_of
+from lamina.data.readers import has_suffix, is_image, look_below, sniff, stem_of
 from lamina.errors import DataError
 
 
@@ -95,3 +96,34 @@ def test_a_page_named_like_seismic_data_is_called_a_page(tmp_path: Path) -> None
     (tmp_path / "a.sgy").write_bytes(b"<!DOCTYPE html>" + b" " * 400)
     with pytest.raises(DataError, match="looks like an HTML or XML page"):
         sniff(tmp_path / "a.sgy")
+
+
+def test_READ_1_what_is_not_read_is_listed_with_its_reason(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    for name in ("a.png", "deep/b.webp", "other/c.bmp", ".hidden.png", "notes.txt"):
+        (data / name).parent.mkdir(parents=True, exist_ok=True)
+        (data / name).touch()
+    (tmp_path / "away.png").touch()
+    (data / "bad.png").mkdir()
+    os.mkfifo(data / "pipe.png")
+    for link, to in (
+        ("inside", data / "other"),
+        ("circle", data),
+        ("away", tmp_path),
+        ("away.png", tmp_path / "away.png"),
+        ("gone.png", data / "gone"),
+    ):
+        (data / link).symlink_to(to)
+    found = look_below(data)
+    images = [path.relative_to(data).as_posix() for path in found.images]
+    assert images == ["a.png", "deep/b.webp", "inside/c.bmp", "other/c.bmp"]
+    reasons = {one.path.name: one.reason for one in found.passed}
+    assert reasons.keys() == {
+        "away", "away.png", "bad.png", "circle", "gone.png", "notes.txt", "pipe.png"
+    }  # fmt: skip
+    assert "link that leaves" in reasons["away"]
+    assert "circle" in reasons["circle"]
+    assert reasons["pipe.png"] == "is no regular file"
+    assert reasons["bad.png"] == "is a folder without images"
+    wider = [path.name for path in look_below(data, tmp_path).images]
+    assert wider.count("away.png") >= 1

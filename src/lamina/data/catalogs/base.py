@@ -10,7 +10,7 @@ from typing import Self
 
 from lamina.data.case import Case
 from lamina.data.catalogs.inputs import Input, is_table, named_by
-from lamina.data.readers import is_image
+from lamina.data.readers import PassedOver, is_image, look_below
 from lamina.errors import DataError, RecipeError
 from lamina.spec import Spec, kind_of
 from lamina.task import Task
@@ -91,6 +91,18 @@ class Catalog(Spec, ABC):
             yield Input(self.id_of(path), path)
         else:
             raise DataError(f"{path}: no such file or folder")
+
+    def folders(self, root: Path) -> tuple[Path, ...]:
+        """Return the folders of a data folder in which every file should be an image or a mask.
+
+        What is in them and is not read is told to the user. None: files are found by patterns.
+        """
+        del root
+        return ()
+
+    def passed_over(self, root: Path) -> list[PassedOver]:
+        """Return what lies in the folders of images and masks and is not read."""
+        return [one for folder in self.folders(root) for one in look_below(folder, root).passed]
 
     def open_valid(self, path: Path) -> Volume | None:
         """Open what says where pixels of an image count, such as the mask of a fragment.

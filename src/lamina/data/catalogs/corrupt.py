@@ -82,7 +82,7 @@ class Corrupt(Catalog):
     def images_in(self, folder: Path) -> Iterator[Input]:
         """Yield the images that ``pattern`` names, in the folder ``images`` if any."""
         inside = folder if self.images is None else image_folder(folder, self.images)
-        for path in images_below(inside):
+        for path in images_below(inside, folder):
             if fnmatchcase(path.name, self.pattern):
                 yield Input(self.id_of(path, inside), path)
 

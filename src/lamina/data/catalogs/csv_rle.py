@@ -13,7 +13,7 @@ from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
 from lamina.data.names import nfc
 from lamina.data.problems import listed
-from lamina.data.readers import SUFFIXES, Dicom, images_below, open_volume, stem_of
+from lamina.data.readers import SUFFIXES, Dicom, PassedOver, images_below, open_volume, stem_of
 from lamina.data.tables.csv import read_table
 from lamina.data.tables.rle import (
     Entry,
@@ -93,12 +93,12 @@ class CsvRle(Catalog):  # STEEL-2, SIIM-1, SIIM-2
                 f"task.kind is '{task.kind}', but masks of a csv_rle table may overlap; "
                 "set task.kind to multilabel, or to binary for any defect"
             )
-        found = self._read(self._folder(root), safe_join(root, self.table))
+        found = self._read(root, self._folder(root), safe_join(root, self.table))
         names = _names(found.entries, task, found.table)
         cases = _cases(found, len(names), self)
         if self.second is not None:
             later = self._read(
-                safe_join(root, self.second.images), safe_join(root, self.second.table)
+                root, safe_join(root, self.second.images), safe_join(root, self.second.table)
             )
             both = sorted(found.images.keys() & later.images.keys())
             if both:
@@ -113,12 +113,25 @@ class CsvRle(Catalog):  # STEEL-2, SIIM-1, SIIM-2
 
     def images_in(self, folder: Path) -> Iterator[Input]:
         """Yield the images of the image folder of ``folder``, or all of a folder without one."""
+        for place in self.folders(folder):
+            yield from (Input(self.id_of(path), path) for path in images_below(place, folder))
+
+    def folders(self, root: Path) -> tuple[Path, ...]:
+        """Return the folders of images, or ``root`` itself where there are none."""
         names = (*_FOLDERS, *FOLDERS) if self.images is None else (self.images,)
-        places = [image_folder(folder, *names)]
-        if self.second is not None and (later := safe_join(folder, self.second.images)).is_dir():
+        places = [image_folder(root, *names)]
+        if self.second is not None and (later := safe_join(root, self.second.images)).is_dir():
             places.append(later)
-        for place in dict.fromkeys(places):
-            yield from (Input(self.id_of(path), path) for path in images_below(place))
+        return tuple(dict.fromkeys(places))
+
+    def passed_over(self, root: Path) -> list[PassedOver]:
+        """Return what is not read; but in the siim dialect, images in folders of their own too."""
+        found = super().passed_over(root)
+        if self.dialect != "siim":
+            for folder in self.folders(root):
+                nested = [path for path in images_below(folder, root) if path.parent != folder]
+                found += [PassedOver(path, f"is not directly in {folder}") for path in nested]
+        return found
 
     def id_of(self, path: Path, root: Path | None = None) -> str:
         """Return the name of an image file, without its suffix in the siim dialect."""
@@ -130,8 +143,8 @@ class CsvRle(Catalog):  # STEEL-2, SIIM-1, SIIM-2
         del id
         return open_volume(path, dicom=self.dicom)
 
-    def _read(self, folder: Path, path: Path) -> _Found:
-        images, table = self._images(folder), read_table(path)
+    def _read(self, root: Path, folder: Path, path: Path) -> _Found:
+        images, table = self._images(root, folder), read_table(path)
         if self.dialect == "siim":
             entries = siim_entries(table)
         else:
@@ -151,12 +164,12 @@ class CsvRle(Catalog):  # STEEL-2, SIIM-1, SIIM-2
             )
         return root / found[0]
 
-    def _images(self, folder: Path) -> dict[str, Path]:
+    def _images(self, root: Path, folder: Path) -> dict[str, Path]:
         """Return the images of a folder by id (in Unicode's composed form), in order."""
         if not folder.is_dir():
             raise DataError(f"{folder}: no such folder of images; set data.images")
         found: dict[str, Path] = {}
-        for path in images_below(folder):
+        for path in images_below(folder, root):
             if self.dialect != "siim" and path.parent != folder:
                 continue  # only the folder itself
             name = self.id_of(path)

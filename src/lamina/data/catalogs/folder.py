@@ -57,18 +57,25 @@ class Folder(Catalog):
         """
         if task.kind == "restore" and self.missing == "empty":
             raise RecipeError("data.missing is 'empty', but a restore task needs every target")
-        images = by_stem(safe_join(root, self.images), "data.images")
-        masks = by_stem(safe_join(root, self.masks), "data.masks")
+        images = by_stem(safe_join(root, self.images), "data.images", root)
+        masks = by_stem(safe_join(root, self.masks), "data.masks", root)
         self._check(images, masks)
         pairs = [Pair(stem, path, masks.get(stem)) for stem, path in images.items()]
-        opened = open_pairs(pairs, self._opened)
+        masks_wanted = task.kind != "restore"
+        opened = open_pairs(pairs, lambda pair: self._opened(pair, target=masks_wanted))
         cases, names = read_pairs(opened, task, Meaning(self.labels, self.ignore))
         return Listing(cases, names)
 
     def images_in(self, folder: Path) -> Iterator[Input]:
         """Yield the images in ``data.images``, or all of a folder without one."""
         inside = image_folder(folder, self.images)
-        yield from (Input(self.id_of(path, inside), path) for path in images_below(inside))
+        yield from (Input(self.id_of(path, inside), path) for path in images_below(inside, folder))
+
+    def folders(self, root: Path) -> tuple[Path, ...]:
+        """Return the folders of images and masks; ``root`` itself where there are none."""
+        inside = image_folder(root, self.images)
+        masks = safe_join(root, self.masks)
+        return (inside, masks) if inside != root and masks.is_dir() else (inside,)
 
     def id_of(self, path: Path, root: Path | None = None) -> str:
         """Return the path below the folder of images, without its suffix."""
@@ -79,9 +86,11 @@ class Folder(Catalog):
         del id
         return open_volume(path, dicom=self.dicom)
 
-    def _opened(self, pair: Pair) -> Opened:
+    def _opened(self, pair: Pair, *, target: bool) -> Opened:
         image = self.open_image(pair.image)
-        return Opened(pair, image, None if pair.target is None else open_volume(pair.target))
+        if pair.target is None:
+            return Opened(pair, image, None)
+        return Opened(pair, image, open_volume(pair.target, target=target))
 
     def _check(self, images: Mapping[str, Path], masks: Mapping[str, Path]) -> None:
         lost = [f"{path}: no mask '{stem}.*'" for stem, path in images.items() if stem not in masks]

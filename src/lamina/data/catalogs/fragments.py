@@ -204,7 +204,7 @@ class Fragments(Catalog):  # INK-1
         """
         folder = path.parent
         labels = folder / self.labels
-        ink = bits_of(open_volume(labels)) if labels.is_file() else None
+        ink = bits_of(open_volume(labels, target=True)) if labels.is_file() else None
         return Stack(name_of(folder), self._volume(path), self.open_mask(folder), ink)
 
     def open_mask(self, folder: Path) -> Bits | None:
@@ -214,7 +214,7 @@ class Fragments(Catalog):  # INK-1
             DataError: the mask cannot be read.
         """
         path = folder / self.mask
-        return bits_of(open_volume(path)) if path.is_file() else None
+        return bits_of(open_volume(path, target=True)) if path.is_file() else None
 
     def prepared(self, cases: Sequence[Case], folder: Path) -> tuple[Self, Sequence[Case]]:
         """Return the fragments aligned as ``prepare`` says and unpacked as ``unpack`` says.

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from lamina.data.case import Case
 from lamina.data.problems import listed
 from lamina.data.targets.label_map import target_of, values_in
+from lamina.data.views.with_data import WithData
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.progress import Bar
@@ -26,6 +27,9 @@ from lamina.volume import Volume, check_within, read_all
 
 T = TypeVar("T")
 R = TypeVar("R")
+
+NODATA = "nodata"
+"""Fact of a case: the stored value of pixels without data."""
 
 _PROPOSED = 12  # values of a proposed data.labels
 
@@ -209,10 +213,14 @@ def _case(opened: Opened, task: Task, meaning: Meaning) -> Case:
             ignore=meaning.ignore,
             axes=image.axes,
         )
+    nodata = getattr(image, "nodata", None)
+    if nodata is not None:
+        valid = WithData(image, nodata, valid)
     case = Case(pair.id, pair.id, image, target, valid, (str(pair.image),))
+    facts: dict[str, float | str] = {} if nodata is None else {NODATA: nodata}
     if task.kind != "restore" and len(image.axes) == 2:
-        return replace(case, facts=_facts(target, task))
-    return case
+        facts |= _facts(target, task)
+    return replace(case, facts=facts) if facts else case
 
 
 def _facts(target: Volume, task: Task) -> dict[str, float | str]:

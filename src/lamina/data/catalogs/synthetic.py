@@ -114,7 +114,7 @@ class Synthetic(Catalog):
     def images_in(self, folder: Path) -> Iterator[Input]:
         """Yield the images of a folder; none of them is one of the cases, which lie nowhere."""
         inside = image_folder(folder, *FOLDERS)
-        yield from (Input(self.id_of(path, inside), path) for path in images_below(inside))
+        yield from (Input(self.id_of(path, inside), path) for path in images_below(inside, folder))
 
     def id_of(self, path: Path, root: Path | None = None) -> str:
         """Return the path below the folder of images, without its suffix."""

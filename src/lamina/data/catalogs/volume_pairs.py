@@ -174,7 +174,9 @@ class VolumePairs(Catalog):  # FAULT-1
         found = images_of(folder, self.image)
         if not found:
             inside = image_folder(folder, *FOLDERS)
-            yield from (Input(self.id_of(path, inside), path) for path in images_below(inside))
+            yield from (
+                Input(self.id_of(path, inside), path) for path in images_below(inside, folder)
+            )
             return
         every = [Input(self.id_of(path, folder), path) for path in found]
         left = [one for one in every if not any(matches(one.id, name) for name in self.exclude)]
@@ -253,15 +255,23 @@ class VolumePairs(Catalog):  # FAULT-1
                 return _turned(volume, order)
         return volume
 
-    def _volume(self, path: Path, dataset: str | None) -> Volume:
+    def _volume(self, path: Path, dataset: str | None, *, target: bool = False) -> Volume:
         return open_volume(
-            path, self.axes, stack=True, segy=self.segy, dataset=dataset, fill=self.fill
+            path,
+            self.axes,
+            stack=True,
+            segy=self.segy,
+            dataset=dataset,
+            fill=self.fill,
+            target=target,
         )
 
     def _opened(self, pair: Pair) -> Opened:
         if pair.target is None:
             raise ValueError(f"{pair.id}: volumes come in pairs")
-        target = self._upright(self._volume(pair.target, self.target_dataset or self.dataset))
+        target = self._upright(
+            self._volume(pair.target, self.target_dataset or self.dataset, target=True)
+        )
         image = self._stretched(self._image(pair.image, pair.id))
         return Opened(pair, image, self._as_image(target, image))
 

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from lamina.data.readers.dicom.image import DICOM, DicomFile
 from lamina.data.readers.dicom.values import Dicom
-from lamina.data.readers.file_types import Formats
+from lamina.data.readers.file_types import Below, Formats, PassedOver
 from lamina.data.readers.format import PIXEL_LIMIT, Fill, Format, Options
 from lamina.data.readers.hdf5 import HDF5, Hdf5Volume
-from lamina.data.readers.images.image import JPEG, PNG, ImageFile
+from lamina.data.readers.images.image import BMP, JPEG, PNG, WEBP, ImageFile
 from lamina.data.readers.nifti import NIFTI, NiftiVolume
 from lamina.data.readers.npy import NPY, NpyVolume
 from lamina.data.readers.segy.volume import SEGY, Segy, SegyVolume
@@ -23,6 +23,7 @@ __all__ = [
     "FORMATS",
     "PIXEL_LIMIT",
     "SUFFIXES",
+    "Below",
     "Dicom",
     "DicomFile",
     "Fill",
@@ -32,6 +33,7 @@ __all__ = [
     "NiftiVolume",
     "NpyVolume",
     "Options",
+    "PassedOver",
     "Segy",
     "SegyVolume",
     "TiffVolume",
@@ -39,6 +41,7 @@ __all__ = [
     "has_suffix",
     "images_below",
     "is_image",
+    "look_below",
     "open_volume",
     "sniff",
     "stem_of",
@@ -49,6 +52,8 @@ FORMATS = Formats(
         DICOM,  # before the others: any bytes may stand in its preamble
         PNG,
         JPEG,
+        BMP,
+        WEBP,
         TIFF,
         NPY,
         HDF5,
@@ -66,6 +71,7 @@ has_suffix = FORMATS.has_suffix
 stem_of = FORMATS.stem_of
 is_image = FORMATS.is_image
 images_below = FORMATS.images_below
+look_below = FORMATS.look_below
 sniff = FORMATS.sniff
 
 
@@ -79,6 +85,7 @@ def open_volume(
     segy: Segy | None = None,
     dataset: str | None = None,
     fill: Fill = "refuse",
+    target: bool = False,
 ) -> Volume:
     """Open an image or a volume; its content decides how, not its suffix.
 
@@ -96,6 +103,8 @@ def open_volume(
         dataset: Path of the array within an HDF5 file or a Zarr store; None: the only one, or
             the full resolution of an OME-Zarr image. Other files do not care.
         fill: Whether parts of Zarr and HDF5 arrays that were never written count as filled.
+        target: Whether the file is a mask. A palette is class numbers in a mask and colours in an
+            image; other files do not care.
 
     Returns:
         A volume that pickles.
@@ -114,4 +123,4 @@ def open_volume(
     found = sniff(path)
     if stack and axes is None and found.unnamed_stack:
         axes = "zyx"
-    return found.open(path, Options(axes, limit, dicom, segy, dataset, fill))
+    return found.open(path, Options(axes, limit, dicom, segy, dataset, fill, target))

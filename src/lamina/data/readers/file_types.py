@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lamina.data.readers.format import Format
@@ -11,8 +11,7 @@ from lamina.errors import DataError
 
 _OTHERS = {
     b"GIF8": "a GIF image",
-    b"BM": "a BMP image",
-    b"RIFF": "a WebP image or another RIFF file",
+    b"RIFF": "a RIFF file of sound or video",
     b"%PDF": "a PDF document",
     b"PK\x03\x04": "a ZIP archive",
     b"\x1f\x8b": "a gzip file",
@@ -23,6 +22,23 @@ _OTHERS = {
 }
 HEAD = 352
 """Bytes that are looked at: the longest header, of NIfTI-1."""
+
+
+@dataclass(frozen=True)
+class PassedOver:
+    """A file or folder that is not read."""
+
+    path: Path
+    reason: str
+    """Why, as the predicate of a sentence about the path."""
+
+
+@dataclass(frozen=True)
+class Below:
+    """What was found below a folder."""
+
+    images: list[Path] = field(default_factory=list)
+    passed: list[PassedOver] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -52,19 +68,56 @@ class Formats:
         """Whether a path is a file, or a folder that holds one array as a file would."""
         return path.is_file() or (path.is_dir() and self._store(path) is not None)
 
-    def images_below(self, folder: Path) -> Iterator[Path]:
-        """Yield the images below a folder by their suffixes, sorted; hidden ones are passed over.
+    def images_below(self, folder: Path, within: Path | None = None) -> Iterator[Path]:
+        """Yield the images below a folder, as ``look_below`` finds them."""
+        yield from self.look_below(folder, within).images
 
-        A store is one image; links to folders are not followed, since they may lead in a circle.
+    def look_below(self, folder: Path, within: Path | None = None) -> Below:
+        """Return the images below a folder by their suffixes, sorted, and what else is there.
+
+        Names that begin with a dot are passed over silently. A store is one image. Links are
+        followed where they stay in ``within`` and lead to nothing that was seen already.
+
+        Args:
+            folder: Where to look.
+            within: What links may not leave; None: ``folder``.
         """
+        found = Below()
+        border = (within or folder).resolve()
+        self._walk(folder, border, {folder.resolve()}, found)
+        return found
+
+    def _walk(self, folder: Path, border: Path, seen: set[Path], found: Below) -> None:
         for path in sorted(folder.iterdir()):
             if path.name.startswith("."):
                 continue
-            if path.is_dir() and not self.is_image(path):
-                if not path.is_symlink():
-                    yield from self.images_below(path)
-            elif self.has_suffix(path):
-                yield path
+            reason = self._reason_to_pass(path, border)
+            if reason is not None:
+                found.passed.append(PassedOver(path, reason))
+            elif path.is_file() or self.is_image(path):
+                found.images.append(path)
+            elif (real := path.resolve()) not in seen:
+                before = len(found.images)
+                self._walk(path, border, seen | {real}, found)
+                if len(found.images) == before and self.has_suffix(path):
+                    found.passed.append(PassedOver(path, "is a folder without images"))
+            else:
+                found.passed.append(PassedOver(path, "is a link in a circle"))
+
+    def _reason_to_pass(self, path: Path, border: Path) -> str | None:
+        """Return why a path is no image and is not looked into; None: it may be one."""
+        if path.is_symlink():
+            if not path.exists():
+                return "is a link to nothing"
+            if not path.resolve().is_relative_to(border):
+                return f"is a link that leaves {border}; copy what it leads to"
+        if path.is_dir():
+            return None
+        if not path.is_file():
+            return "is no regular file"
+        if not self.has_suffix(path):
+            return "has a suffix of no type that is read"
+        return None
 
     def sniff(self, path: Path) -> Format:
         """Return the type of a file or folder by its content.

@@ -42,6 +42,9 @@ class Options:
     fill: Fill = "refuse"
     """Whether parts that were never written count as filled."""
 
+    target: bool = False
+    """Whether the file is a mask: a palette is class numbers then, and colours otherwise."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Format:

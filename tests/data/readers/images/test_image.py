@@ -1,4 +1,4 @@
-"""PNG and JPEG: exact values of every kind, EXIF turns, and what is refused."""
+"""PNG, JPEG, BMP and WebP: exact values of every kind, EXIF turns, and what is refused."""
 
 from __future__ import annotations
 
@@ -35,13 +35,100 @@ def test_colours_come_in_the_order_red_green_blue(tmp_path: Path) -> None:
     assert jpeg.tolist() == pytest.approx([255, 0, 0], abs=2)
 
 
-def test_a_palette_image_gives_its_indices(tmp_path: Path) -> None:
-    image = Image.fromarray(np.array([[0, 1, 2], [2, 1, 0]], np.uint8))
-    image.putpalette([9, 9, 9, 200, 0, 0, 0, 0, 99])
-    image.save(tmp_path / "mask.png")
-    volume = open_volume(tmp_path / "mask.png")
-    assert (volume.channels, volume.dtype) == (1, np.dtype("u1"))
-    assert read_all(volume).tolist() == [[[0, 1, 2], [2, 1, 0]]]
+PALETTE = [9, 9, 9, 200, 0, 0, 0, 0, 99]
+INDICES = np.array([[0, 1, 2], [2, 1, 0]], np.uint8)
+
+
+def indexed(path: Path, colours: list[int], **options: Any) -> Path:
+    image = Image.fromarray(INDICES)
+    image.putpalette(colours)
+    image.save(path, **options)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp"])
+def test_READ_4_a_palette_is_colours_in_an_image_and_classes_in_a_mask(
+    tmp_path: Path, suffix: str
+) -> None:
+    path = indexed(tmp_path / f"a.{suffix}", PALETTE)
+    with Image.open(path) as image:
+        shown = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+    np.testing.assert_array_equal(read_all(open_volume(path)), shown)
+    mask = open_volume(path, target=True)
+    assert (mask.channels, mask.dtype) == (1, np.dtype("u1"))
+    assert read_all(mask).tolist() == [INDICES.tolist()]
+
+
+def test_READ_4_a_grey_palette_is_a_grey_picture(tmp_path: Path) -> None:
+    image = Image.fromarray(255 - GREY, "P")
+    image.putpalette([value for k in range(256) for value in [255 - k] * 3])
+    image.save(tmp_path / "a.png")
+    np.testing.assert_array_equal(read_all(open_volume(tmp_path / "a.png"))[0], GREY)
+
+
+@pytest.mark.parametrize("suffix", ["png", "bmp"])
+def test_READ_4_white_is_1_in_a_mask_of_black_and_white(tmp_path: Path, suffix: str) -> None:
+    truth = (np.arange(64).reshape(8, 8) % 9 == 0).astype(np.uint8)
+    image = Image.fromarray(1 - truth, "P")
+    image.putpalette([255, 255, 255, 0, 0, 0])
+    path = tmp_path / f"mask.{suffix}"
+    image.save(path, **({"bits": 1} if suffix == "png" else {}))
+    stored = read_all(open_volume(path, target=True))[0]
+    np.testing.assert_array_equal(stored > 0, truth > 0)
+
+
+def test_READ_4_transparent_colours_are_a_channel_of_an_image(tmp_path: Path) -> None:
+    path = indexed(tmp_path / "a.png", PALETTE, transparency=bytes([255, 0, 128]))
+    with Image.open(path) as image:
+        shown = np.asarray(image.convert("RGBA")).transpose(2, 0, 1)
+    np.testing.assert_array_equal(read_all(open_volume(path)), shown)
+    assert open_volume(path, target=True).channels == 1
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "RGB", "RGBA"])
+def test_READ_1_bmp_is_read_as_pillow_reads_it(tmp_path: Path, mode: str) -> None:
+    path = save(tmp_path / "a.bmp", COLOUR, mode)
+    with Image.open(path) as image:
+        shown = np.atleast_3d(np.asarray(image)).transpose(2, 0, 1)
+    np.testing.assert_array_equal(read_all(open_volume(path)), shown)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_READ_1_webp_is_read_as_pillow_reads_it(tmp_path: Path, mode: str) -> None:
+    path = save(tmp_path / "a.webp", COLOUR, mode, lossless=True, exact=True)
+    with Image.open(path) as image:
+        shown = np.asarray(image).transpose(2, 0, 1)
+    np.testing.assert_array_equal(read_all(open_volume(path)), shown)
+
+
+@pytest.mark.parametrize("suffix", ["bmp", "webp"])
+def test_READ_1_cut_images_are_refused(tmp_path: Path, suffix: str) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (40, 50, 3)).astype(np.uint8)
+    path = save(tmp_path / f"a.{suffix}", noise)
+    data = path.read_bytes()
+    for percent in (1, 30, 60, 99):
+        path.write_bytes(data[: len(data) * percent // 100])
+        with pytest.raises(DataError, match=f"a.{suffix}: "):
+            read_all(open_volume(path))
+
+
+def test_READ_1_animations_are_refused(tmp_path: Path) -> None:
+    frames = [Image.fromarray(np.full((8, 8, 3), k, np.uint8)) for k in (0, 200)]
+    frames[0].save(tmp_path / "a.webp", save_all=True, append_images=frames[1:])
+    with pytest.raises(DataError, match="is an animation; save its pictures one by one"):
+        open_volume(tmp_path / "a.webp")
+
+
+@pytest.mark.parametrize("place", ["IHDR", "PLTE", "IDAT"])
+def test_READ_9_a_flipped_bit_of_a_png_is_found_by_its_checksum(tmp_path: Path, place: str) -> None:
+    path = indexed(tmp_path / "a.png", PALETTE)
+    data = path.read_bytes()
+    start = data.index(place.encode()) + 4
+    length = int.from_bytes(data[start - 8 : start - 4], "big")
+    for at in range(start, start + length):
+        path.write_bytes(data[:at] + bytes([data[at] ^ 4]) + data[at + 1 :])
+        with pytest.raises(DataError, match=r"a.png: "):
+            read_all(open_volume(path, target=True))
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4])
@@ -142,7 +229,7 @@ def test_damaged_pixels_are_refused(tmp_path: Path) -> None:
     data = bytearray(save(tmp_path / "a.png", COLOUR).read_bytes())
     data[len(data) // 2] ^= 0xFF
     (tmp_path / "a.png").write_bytes(data)
-    with pytest.raises(DataError, match=r"a.png: its pixels are cut off or damaged"):
+    with pytest.raises(DataError, match=r"a.png: its part IDAT is damaged"):
         read_all(open_volume(tmp_path / "a.png"))
 
 
@@ -170,5 +257,5 @@ def test_axes_of_an_image_are_two(tmp_path: Path) -> None:
 
 def test_another_type_is_not_an_image(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", GREY)
-    with pytest.raises(DataError, match=r"a\.npy: is no PNG or JPEG image"):
+    with pytest.raises(DataError, match=r"a\.npy: is no PNG, JPEG, BMP or WebP image"):
         Reader(tmp_path / "a.npy")

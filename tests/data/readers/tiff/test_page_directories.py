@@ -56,7 +56,7 @@ def test_fault_I04_every_cut_is_found(tmp_path: Path, big: bool) -> None:
         (chain(PAGE, PAGE, last=8), "runs in a circle"),
         (chain(PAGE, PAGE, last=5000), "cut off after 2 whole pages .* at byte 5000"),
         (chain(PAGE, {**PAGE, 257: 7}), r"page 1 differs from page 0 .*\[257\]"),
-        (chain(PAGE, {**PAGE, 254: 1}), r"page 1 differs from page 0 .*\[254\]"),
+        (chain(PAGE, {**PAGE, 254: 4}), r"page 1 differs from page 0 .*\[254\]"),
         (b"II*\0" + b"\0" * 12, "has no pages"),
     ],
 )

@@ -119,7 +119,7 @@ def test_axes_that_do_not_fit_are_refused(tmp_path: Path, axes: str, words: str)
 
 def test_fault_I01_what_programs_read_differently_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="0 stands for white in it; save it with 0 for black"):
-        open_volume(write(tmp_path / "a.tif", photometric="miniswhite"))
+        open_volume(write(tmp_path / "a.tif", STACK.astype("f4"), photometric="miniswhite"))
     with pytest.raises(DataError, match=r"it is to be turned \(orientation 6\)"):
         open_volume(write(tmp_path / "e.tif", STACK[0], extratags=[(274, 3, 1, 6, True)]))
     cmyk = np.zeros((16, 16, 4), np.uint8)
@@ -225,3 +225,66 @@ def test_a_file_read_band_by_band_is_not_charged_to_the_process(tmp_path: Path) 
         part = volume.read(Region((row, 0), (row + 16, 8192)))
         np.testing.assert_array_equal(part[0], pixels[row : row + 16])
     assert mapped() - before < 8 << 20  # of 64
+
+
+@pytest.mark.parametrize("compression", [None, "zlib"])
+def test_READ_4_a_palette_page_is_colours_in_an_image_and_classes_in_a_mask(
+    tmp_path: Path, compression: str | None
+) -> None:
+    indices = (np.arange(20 * 30).reshape(20, 30) % 7).astype(np.uint8)
+    colours = np.random.default_rng(1).integers(0, 256, (3, 256)).astype(np.uint16) * 257
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(
+        path, indices, photometric="palette", colormap=colours, compression=compression
+    )
+    with Image.open(path) as image:
+        shown = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
+    np.testing.assert_array_equal(read_all(open_volume(path)), shown)
+    np.testing.assert_array_equal(read_all(open_volume(path, target=True))[0], indices)
+    inside = Region((3, 4), (9, 17))
+    np.testing.assert_array_equal(open_volume(path).read(inside), shown[:, 3:9, 4:17])
+
+
+def test_READ_4_a_stack_of_palette_pages_has_its_colours_before_its_slices(
+    tmp_path: Path,
+) -> None:
+    indices = (np.arange(3 * 4 * 5).reshape(3, 4, 5) % 7).astype(np.uint8)
+    colours = np.random.default_rng(1).integers(0, 256, (3, 256)).astype(np.uint16) * 257
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, indices, photometric="palette", colormap=colours)
+    shown = (colours >> 8).astype(np.uint8)[:, indices]
+    np.testing.assert_array_equal(read_all(open_volume(path)), shown)
+
+
+@pytest.mark.parametrize("bits", [1, 8])
+def test_READ_5_where_0_is_white_larger_is_still_brighter(tmp_path: Path, bits: int) -> None:
+    mask = (np.arange(64).reshape(8, 8) % 9 == 0).astype(np.uint8)
+    path = tmp_path / "a.tif"
+    if bits == 1:
+        image = Image.fromarray(mask * 255).convert("1")
+        image.save(path, compression="group4", tiffinfo={262: 0})
+    else:
+        tifffile.imwrite(path, 255 - mask * 200, photometric="miniswhite")
+    with Image.open(path) as image:
+        shown = np.asarray(image).astype(np.uint8)
+    np.testing.assert_array_equal(read_all(open_volume(path))[0], shown)
+
+
+def test_READ_10_the_value_of_no_data_is_known(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.zeros((4, 4), np.float32), extratags=[(42113, "s", 0, "-9999", True)])
+    volume = open_volume(path)
+    assert isinstance(volume, TiffVolume)
+    assert volume.nodata == -9999
+
+
+@pytest.mark.parametrize("kind", ["pages", "subifds"])
+def test_READ_31_of_a_pyramid_the_full_resolution_is_read(tmp_path: Path, kind: str) -> None:
+    full = (np.arange(64 * 64) % 251).reshape(64, 64).astype(np.uint8)
+    path = tmp_path / "a.tif"
+    plain: dict[str, Any] = {"tile": (16, 16), "photometric": "minisblack", "metadata": None}
+    with tifffile.TiffWriter(path) as writer:
+        writer.write(full, subifds=2 if kind == "subifds" else None, **plain)
+        for level in (2, 4):
+            writer.write(full[::level, ::level], subfiletype=1, **plain)
+    np.testing.assert_array_equal(read_all(open_volume(path))[0], full)

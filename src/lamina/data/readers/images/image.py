@@ -1,10 +1,10 @@
-"""PNG and JPEG images, one file each.
+"""PNG, JPEG, BMP and WebP images, one file each.
 
-Opening reads the header; the first read decodes the whole image, because neither format can be
-decoded in part. Values are those stored: 16 bits stay 16 bits, colours are in the order red,
-green, blue, alpha is a channel of its own, a palette image gives its indices and an image of
-1, 2 or 4 bits gives 0..1, 0..3 or 0..15. JPEG in CMYK is refused, because its way to red, green
-and blue depends on a profile.
+Opening reads the header; the first read decodes the whole image, because none of the formats can
+be decoded in part. Values are those stored: 16 bits stay 16 bits, colours are in the order red,
+green, blue, alpha is a channel of its own, and an image of 1, 2 or 4 bits gives 0..1, 0..3 or
+0..15. A palette is colours in an image and class numbers in a mask (``palette_table``). JPEG in
+CMYK is refused, because its way to red, green and blue depends on a profile.
 """
 
 from __future__ import annotations
@@ -22,18 +22,22 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from PIL import ImageFile as PillowFile
+from PIL.BmpImagePlugin import BmpImageFile
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
 
 from lamina.data.readers.cache import RECENT
-from lamina.data.readers.format import PIXEL_LIMIT, Format
-from lamina.data.readers.images.png_header import png_header
+from lamina.data.readers.format import PIXEL_LIMIT, Format, Options
+from lamina.data.readers.images.palette import palette_table, png_colours
+from lamina.data.readers.images.png_header import check_pixels, png_header
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import check_within
 
 _PNG = b"\x89PNG\r\n\x1a\n"
 _JPEG = b"\xff\xd8\xff"
+_BMP_HEADERS = (12, 16, 40, 52, 56, 64, 108, 124)
 _ORIENTATION = 0x0112
 _BROKEN = (OSError, SyntaxError, ValueError, RuntimeError, LookupError, TypeError, struct.error)
 
@@ -57,36 +61,42 @@ class _Header:
     channels: int
     depth: int
     orientation: int
-    png: bool
+    decoder: type[PillowFile.ImageFile]
+    table: NDArray[np.uint8] | None = None
+    """(256, channels) what palette indices stand for."""
 
 
 class ImageFile:
-    """One PNG or JPEG image with axes ``"yx"`` and 1 to 4 channels.
+    """One PNG, JPEG, BMP or WebP image with axes ``"yx"`` and 1 to 4 channels.
 
     An EXIF orientation is applied: shape and pixels are those of the upright image (warned about
     once, since a mask without the tag stays as it is).
     """
 
-    def __init__(self, path: Path, axes: str | None = None, *, limit: int = PIXEL_LIMIT) -> None:
+    def __init__(
+        self,
+        path: Path,
+        axes: str | None = None,
+        *,
+        limit: int = PIXEL_LIMIT,
+        target: bool = False,
+    ) -> None:
         """Read the header of ``path``.
 
         Args:
             path: The file.
             axes: Names of rows and columns; None: ``"yx"``.
             limit: Largest number of pixels; larger images are refused before memory is taken.
+            target: Whether it is a mask, whose palette indices are class numbers.
 
         Raises:
-            DataError: the file is cut off, is no PNG or JPEG, is larger than ``limit``, or is of
+            DataError: the file is cut off, is no such image, is larger than ``limit``, or is of
                 a kind that cannot be read exactly.
         """
         self.path, self.axes = Path(path), axes or "yx"
         if len(self.axes) != 2 or len(set(self.axes)) != 2:
             raise DataError(f"{path}: is an image, with axes 'yx', not '{axes}'; set data.axes")
-        with self.path.open("rb") as stream:
-            head = stream.read(len(_PNG))
-        if not head.startswith((_PNG, _JPEG)):
-            raise DataError(f"{path}: is no PNG or JPEG image")
-        self._header = _png(self.path) if head.startswith(_PNG) else _jpeg(self.path)
+        self._header = _header(self.path, target=target)
         pixels = self._header.rows * self._header.columns
         if pixels > limit:
             raise DataError(
@@ -100,7 +110,7 @@ class ImageFile:
                 stacklevel=2,
             )
         stat = self.path.stat()
-        self._key = (str(self.path), stat.st_size, stat.st_mtime_ns)
+        self._key = (str(self.path), stat.st_size, stat.st_mtime_ns, target)
 
     @property
     def name(self) -> str:
@@ -115,7 +125,7 @@ class ImageFile:
 
     @property
     def channels(self) -> int:
-        """1 grey or palette index, 2 grey and alpha, 3 colours, 4 colours and alpha."""
+        """1 grey or class numbers, 2 grey and alpha, 3 colours, 4 colours and alpha."""
         return self._header.channels
 
     @property
@@ -140,6 +150,8 @@ class ImageFile:
             pixels = self._pixels(data)
         except FileNotFoundError:
             raise DataError(f"{self.path}: no such file") from None
+        except DataError:
+            raise
         except _BROKEN as error:
             raise DataError(
                 f"{self.path}: its pixels are cut off or damaged ({error}); copy it again"
@@ -155,22 +167,40 @@ class ImageFile:
         return np.array(upright.transpose(2, 0, 1), dtype=self.dtype, order="C")
 
     def _pixels(self, data: bytes) -> NDArray[Any]:
-        depth = self._header.depth
-        if depth == 16:  # Pillow narrows 16-bit colours to 8 bits
+        head = self._header
+        if head.decoder is PngImageFile:
+            check_pixels(self.path, data)
+        if head.depth == 16:  # Pillow narrows 16-bit colours to 8 bits
             decoded: NDArray[Any] = imagecodecs.png_decode(data)
             return decoded
         if PillowFile.LOAD_TRUNCATED_IMAGES:
             raise ValueError("Pillow is set to fill up cut files: LOAD_TRUNCATED_IMAGES is True")
         # The classes rather than Image.open, whose size limit is one setting for the process.
-        image = (PngImageFile if self._header.png else JpegImageFile)(io.BytesIO(data))
+        image = head.decoder(io.BytesIO(data))
         image.load()
         pixels: NDArray[Any] = np.asarray(image)
-        if image.mode == "L" and depth in (2, 4):  # Pillow spreads them over 0..255
-            pixels = pixels // (255 // (2**depth - 1))
+        if head.table is not None:
+            return np.asarray(head.table[pixels])
+        if image.mode == "L" and head.depth in (2, 4):  # Pillow spreads them over 0..255
+            pixels = pixels // (255 // (2**head.depth - 1))
         return pixels
 
 
-def _png(path: Path) -> _Header:
+def _header(path: Path, *, target: bool) -> _Header:
+    with path.open("rb") as stream:
+        head = stream.read(32)
+    if head.startswith(_PNG):
+        return _png(path, target=target)
+    if head.startswith(_JPEG):
+        return _pillow(path, JpegImageFile, ("L", "RGB"), target=target)
+    if _is_bmp(path, head):
+        return _pillow(path, BmpImageFile, ("1", "L", "RGB", "RGBA"), target=target)
+    if _is_webp(path, head):
+        return _pillow(path, WebPImageFile, ("RGB", "RGBA"), target=target)
+    raise DataError(f"{path}: is no PNG, JPEG, BMP or WebP image")
+
+
+def _png(path: Path, *, target: bool) -> _Header:
     found = png_header(path)
     orientation = 1
     if found.exif is not None:
@@ -180,24 +210,55 @@ def _png(path: Path) -> _Header:
             orientation = _known(tags.get(_ORIENTATION, 1))
         except _BROKEN as error:
             raise _no_exif(path, error) from error
-    return _Header(found.rows, found.columns, found.samples, found.depth, orientation, True)
+    table, channels = None, found.samples
+    if found.indexed:
+        colours = png_colours(path, found.palette, found.transparency)
+        table = palette_table(colours, target=target)
+        channels = table.shape[1]
+    depth = 8 if found.indexed else found.depth
+    return _Header(found.rows, found.columns, channels, depth, orientation, PngImageFile, table)
 
 
-def _jpeg(path: Path) -> _Header:
+def _pillow(
+    path: Path, decoder: type[PillowFile.ImageFile], modes: tuple[str, ...], *, target: bool
+) -> _Header:
+    """Return the header of an image as Pillow reads it."""
+    name = str(decoder.format)
     try:
         with path.open("rb") as stream:
-            image = JpegImageFile(stream)
+            image = decoder(stream)
+            columns, rows = image.size
+            palette = None if image.mode != "P" else image.getpalette()
+            animated = getattr(image, "n_frames", 1) > 1
+            try:
+                orientation = _known(image.getexif().get(_ORIENTATION, 1))
+            except _BROKEN as error:
+                raise _no_exif(path, error) from error
     except _BROKEN as error:
-        raise DataError(f"{path}: its JPEG header is cut off or damaged ({error})") from error
-    try:
-        orientation = _known(image.getexif().get(_ORIENTATION, 1))
-    except _BROKEN as error:
-        raise _no_exif(path, error) from error
-    channels = {"L": 1, "RGB": 3}.get(image.mode)
-    if channels is None:
-        raise DataError(f"{path}: is a JPEG in {image.mode} colours; save it as RGB or grey")
-    columns, rows = image.size
-    return _Header(rows, columns, channels, 8, orientation, False)
+        if isinstance(error, DataError):
+            raise
+        raise DataError(f"{path}: its {name} header is cut off or damaged ({error})") from error
+    if animated:
+        raise DataError(f"{path}: is an animation; save its pictures one by one")
+    if palette is not None:
+        colours = np.asarray(palette, np.uint8).reshape(-1, 3)
+        table = palette_table(colours, target=target)
+        return _Header(rows, columns, table.shape[1], 8, orientation, decoder, table)
+    if image.mode not in modes:
+        raise DataError(f"{path}: is a {name} in {image.mode} colours; save it as RGB or grey")
+    channels = len(image.getbands())
+    return _Header(rows, columns, channels, 8, orientation, decoder)
+
+
+def _is_bmp(path: Path, head: bytes) -> bool:
+    """Whether a file begins as a BMP: two letters, and a header of a known length."""
+    del path
+    return head.startswith(b"BM") and int.from_bytes(head[14:18], "little") in _BMP_HEADERS
+
+
+def _is_webp(path: Path, head: bytes) -> bool:
+    del path
+    return head.startswith(b"RIFF") and head[8:12] == b"WEBP"
 
 
 def _known(orientation: int) -> int:
@@ -212,17 +273,11 @@ def _no_exif(path: Path, error: Exception) -> DataError:
     )
 
 
-PNG = Format(
-    name="PNG",
-    suffixes=(".png",),
-    magic=(_PNG,),
-    plane=True,
-    open=lambda path, options: ImageFile(path, options.axes, limit=options.limit),
-)
-JPEG = Format(
-    name="JPEG",
-    suffixes=(".jpg", ".jpeg"),
-    magic=(_JPEG,),
-    plane=True,
-    open=lambda path, options: ImageFile(path, options.axes, limit=options.limit),
-)
+def _open(path: Path, options: Options) -> ImageFile:
+    return ImageFile(path, options.axes, limit=options.limit, target=options.target)
+
+
+PNG = Format(name="PNG", suffixes=(".png",), magic=(_PNG,), plane=True, open=_open)
+JPEG = Format(name="JPEG", suffixes=(".jpg", ".jpeg"), magic=(_JPEG,), plane=True, open=_open)
+BMP = Format(name="BMP", suffixes=(".bmp",), known_by=_is_bmp, plane=True, open=_open)
+WEBP = Format(name="WebP", suffixes=(".webp",), known_by=_is_webp, plane=True, open=_open)

@@ -7,24 +7,35 @@ that an orientation stands behind the pixels, that there are more pictures than 
 from __future__ import annotations
 
 import struct
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.errors import DataError
 
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # grey, colour, palette, grey + alpha, colour + alpha
+_KEPT = (b"IHDR", b"eXIf", b"PLTE", b"tRNS")
 _DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 
 
 @dataclass(frozen=True)
 class PngHeader:
-    """What the chunks say: sizes in pixels, bits per sample, samples per pixel, EXIF bytes."""
+    """What the chunks say: sizes in pixels, bits per sample, samples per pixel, EXIF bytes, and
+    the colours and alphas of a palette.
+    """
 
     rows: int
     columns: int
     depth: int
     colour: int
     exif: bytes | None
+    palette: bytes = b""
+    transparency: bytes | None = None
+
+    @property
+    def indexed(self) -> bool:
+        """Whether pixels are indices of a palette."""
+        return self.colour == 3
 
     @property
     def samples(self) -> int:
@@ -40,7 +51,8 @@ def png_header(path: Path) -> PngHeader:
             bytes, or it is animated.
     """
     size = path.stat().st_size
-    first, exif, packed = b"", None, 0
+    kept: dict[bytes, bytes] = {}
+    packed = 0
     with path.open("rb") as stream:
         place = 8
         while True:
@@ -55,20 +67,50 @@ def png_header(path: Path) -> PngHeader:
                     f"{path}: is cut off at byte {size}, in a part that goes to {place}; "
                     "copy it again"
                 )
-            if kind == b"IHDR":
-                first = stream.read(length)
-            elif kind == b"eXIf":
-                exif = stream.read(length)
+            if kind in _KEPT and kind not in kept:
+                kept[kind] = stream.read(length)
+                check_chunk(path, kind, kept[kind], stream.read(4))
             elif kind == b"IDAT":
                 packed += length
             elif kind == b"acTL":
                 raise DataError(f"{path}: is an animation; save its pictures one by one")
             elif kind == b"IEND":
                 break
-    return _sound(path, first, exif, packed)
+    return _sound(path, kept, packed)
 
 
-def _sound(path: Path, first: bytes, exif: bytes | None, packed: int) -> PngHeader:
+def check_chunk(path: Path, kind: bytes, content: bytes, stored: bytes) -> None:
+    """Compare the content of a chunk with the checksum behind it.
+
+    Raises:
+        DataError: they differ.
+    """
+    if zlib.crc32(content, zlib.crc32(kind)) != int.from_bytes(stored, "big"):
+        raise DataError(
+            f"{path}: its part {kind.decode('latin-1')} is damaged: the checksum differs; copy it "
+            "again"
+        )
+
+
+def check_pixels(path: Path, data: bytes) -> None:
+    """Compare all parts with pixels of a whole file with their checksums.
+
+    Raises:
+        DataError: one of them is damaged.
+    """
+    place = 8
+    while place + 12 <= len(data):
+        length, kind = struct.unpack_from(">I4s", data, place)
+        stop = place + 8 + length
+        if kind == b"IDAT":
+            check_chunk(path, kind, data[place + 8 : stop], data[stop : stop + 4])
+        place = stop + 4
+        if kind == b"IEND":
+            break
+
+
+def _sound(path: Path, kept: dict[bytes, bytes], packed: int) -> PngHeader:
+    first = kept.get(b"IHDR", b"")
     if len(first) != 13:
         raise DataError(f"{path}: has no PNG header; save it again")
     columns, rows, depth, colour = struct.unpack(">IIBB", first[:10])
@@ -77,7 +119,15 @@ def _sound(path: Path, first: bytes, exif: bytes | None, packed: int) -> PngHead
             f"{path}: its PNG header makes no sense ({columns} x {rows} pixels, {depth} bits, "
             f"colour type {colour}); save it again"
         )
-    header = PngHeader(rows, columns, depth, colour, exif)
+    header = PngHeader(
+        rows,
+        columns,
+        depth,
+        colour,
+        kept.get(b"eXIf"),
+        kept.get(b"PLTE", b""),
+        kept.get(b"tRNS"),
+    )
     # Deflate packs at most 1032 : 1, so that a huge picture in a tiny file is a lie.
     if rows * columns * depth * header.samples // 8 > 1040 * packed:
         raise DataError(

@@ -27,12 +27,18 @@ _INTERLACED = 28  # where the header says so
 
 
 def in_rows(volume: Volume) -> Volume:
-    """Return a PNG image as ``PngRows``; any other volume, or interlaced or turned, as it is."""
+    """Return a plain PNG image as ``PngRows``, and any other volume as it is.
+
+    Interlaced or turned images and those with a palette are not plain.
+    """
     if not isinstance(volume, ImageFile):
         return volume
     with volume.path.open("rb") as stream:
         head = stream.read(_INTERLACED + 1)
-    if not head.startswith(b"\x89PNG") or head[_INTERLACED] or png_header(volume.path).exif:
+    if not head.startswith(b"\x89PNG") or head[_INTERLACED]:
+        return volume
+    header = png_header(volume.path)
+    if header.exif or header.indexed:
         return volume
     return PngRows(volume.path, volume.axes)
 
@@ -63,7 +69,7 @@ class PngRows:
 
     @property
     def channels(self) -> int:
-        """1 grey or palette index, 2 grey and alpha, 3 colours, 4 colours and alpha."""
+        """1 grey, 2 grey and alpha, 3 colours, 4 colours and alpha."""
         return self._header.samples
 
     @property

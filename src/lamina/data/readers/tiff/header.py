@@ -14,6 +14,7 @@ import numpy as np
 import tifffile
 from numpy.typing import NDArray
 
+from lamina.data.readers.images.palette import palette_table
 from lamina.data.readers.tiff.page_directories import count_pages
 from lamina.errors import DataError
 
@@ -30,6 +31,7 @@ BROKEN = (
 )
 """What tifffile and its codecs raise on damaged files."""
 
+_GDAL_NODATA = 42113
 _JPEG = (6, 7, 34892, 33007)
 _KINDS = ("generic", "uniform", "shaped", "imagej", "ome")
 
@@ -42,6 +44,9 @@ class TiffHeader:
     length 1. ``planes`` and ``samples``: colours stored apart and side by side. ``segment``:
     rows and columns of a strip or tile. ``mapped``: the byte where all pixels start, one page
     behind the other and uncoded, or None. ``offsets`` and ``counts``: (pages, segments) bytes.
+    ``white``: the value that stands for black where 0 stands for white, else None. ``table``:
+    (indices, channels) what the indices of a palette stand for, or None. ``nodata``: the value
+    that GDAL calls no data, or None.
     """
 
     lead: tuple[int, ...]
@@ -57,14 +62,18 @@ class TiffHeader:
     offsets: NDArray[np.int64]
     counts: NDArray[np.int64]
     tables: tuple[bytes | None, ...]
+    white: int | None = None
+    table: NDArray[np.uint8] | None = None
+    nodata: float | None = None
 
 
-def tiff_header(path: Path, limit: int) -> TiffHeader:
+def tiff_header(path: Path, limit: int, *, target: bool = False) -> TiffHeader:
     """Read and check the headers of all pages of a TIFF file.
 
     Args:
         path: The file.
         limit: Largest number of pixels of a page that has to be decoded.
+        target: Whether it is a mask, whose palette indices are class numbers.
 
     Raises:
         DataError: the file is cut off, lacks pages that it claims, holds pixels outside itself,
@@ -75,7 +84,7 @@ def tiff_header(path: Path, limit: int) -> TiffHeader:
         with open_tiff(path) as tif:
             _one_stack(path, tif)
             _plain(path, tif.pages.first)
-            return _header(path, tif, chain, limit)
+            return _header(path, tif, chain, limit, target=target)
     except BROKEN as error:
         raise DataError(f"{path}: cannot be read as TIFF ({error}); save it again") from error
 
@@ -98,8 +107,10 @@ def _plain(path: Path, page: Any) -> None:
     wrong = None
     if page.dtype is None or page.dtype.kind not in "biuf":
         wrong = "its pixels are not integers or floats; save it as 8, 16 or 32 bits"
-    elif colours == 0 and page.bitspersample > 1:
+    elif colours == 0 and (page.dtype.kind not in "bu" or page.bitspersample > 16):
         wrong = "0 stands for white in it; save it with 0 for black"
+    elif colours == 3 and (page.dtype.kind != "u" or page.samplesperpixel != 1):
+        wrong = "its palette is for one sample of whole numbers; save it as RGB"
     elif colours not in (0, 1, 2, 3) and not (colours == 6 and int(page.compression) in _JPEG):
         wrong = f"its colours are {page.photometric.name}; save it as grey or RGB"
     elif orientation not in (0, 1):
@@ -112,7 +123,9 @@ def _plain(path: Path, page: Any) -> None:
         raise DataError(f"{path}: {wrong}")
 
 
-def _header(path: Path, tif: tifffile.TiffFile, chain: int, limit: int) -> TiffHeader:
+def _header(
+    path: Path, tif: tifffile.TiffFile, chain: int, limit: int, *, target: bool
+) -> TiffHeader:
     page: Any = tif.pages.first
     series = tif.series[0]
     planes, _, rows, columns, samples = page.shaped
@@ -144,7 +157,32 @@ def _header(path: Path, tif: tifffile.TiffFile, chain: int, limit: int) -> TiffH
         offsets=offsets,
         counts=counts,
         tables=tables if any(tables) else (),
+        white=2**page.bitspersample - 1 if int(page.photometric) == 0 else None,
+        table=_palette(page, target=target) if int(page.photometric) == 3 else None,
+        nodata=_nodata(page),
     )
+
+
+def _palette(page: Any, *, target: bool) -> NDArray[np.uint8] | None:
+    """Return what palette indices stand for; None: for themselves."""
+    colours = np.asarray(page.colormap).T  # 16 bits, though some programs write 8
+    if colours.max(initial=0) > 255:
+        colours = colours >> 8
+    if len(colours) > 256:
+        if target:
+            return None
+        solid = np.asarray(colours, np.uint8)
+        return solid[:, :1] if bool((solid == solid[:, :1]).all()) else solid
+    return palette_table(np.asarray(colours, np.uint8), target=target)
+
+
+def _nodata(page: Any) -> float | None:
+    """Return the value of the tag GDAL_NODATA."""
+    text = page.tags.valueof(_GDAL_NODATA)
+    try:
+        return None if text is None else float(str(text).strip("\0 "))
+    except ValueError:
+        return None
 
 
 def _whole(

@@ -16,13 +16,18 @@ from lamina.errors import DataError
 # planes, predictor, tile size, sample format: what pages of one stack must agree on.
 _ALIKE = (254, 256, 257, 258, 259, 262, 274, 277, 278, 284, 317, 322, 323, 339)
 
+_SUBFILE = 254
+
 # Bytes of one value by TIFF type.
 _WIDTH = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4}
 _WIDTH |= {16: 8, 17: 8, 18: 8}
 
 
 def count_pages(path: Path) -> int:
-    """Return how many pages a TIFF file (classic or BigTIFF, either byte order) has.
+    """Return how many full pages a TIFF file (classic or BigTIFF, either byte order) has.
+
+    Smaller copies of a page (the levels of a pyramid, previews) are marked as such, may differ
+    from the page, and are not counted.
 
     Raises:
         DataError: the chain leaves the file, runs in a circle, or its pages differ in size, type
@@ -44,6 +49,7 @@ def _walk(path: Path, stream: BinaryIO, size: int) -> int:
     count_size, pointer_size = struct.calcsize(f"<{count_of}"), struct.calcsize(f"<{pointer}")
     (place,) = struct.unpack_from(order + pointer, head, 8 if big else 4)
     seen: set[int] = set()
+    pages = 0
     first: dict[int, bytes] | None = None
     while place:
         page = len(seen)
@@ -68,6 +74,9 @@ def _walk(path: Path, stream: BinaryIO, size: int) -> int:
             raise DataError(
                 f"{path}: is cut off at byte {size}, before a value of page {page}; copy it again"
             )
+        if _is_reduced(alike.get(_SUBFILE, b""), order):
+            continue
+        pages += 1
         if first is None:
             first = alike
         elif alike != first:
@@ -76,9 +85,14 @@ def _walk(path: Path, stream: BinaryIO, size: int) -> int:
                 f"{sorted(t for t in _ALIKE if alike.get(t) != first.get(t))}); save pages of one "
                 "kind per file, without previews"
             )
-    if not seen:
+    if not pages:
         raise DataError(f"{path}: has no pages; its writing was interrupted")
-    return len(seen)
+    return pages
+
+
+def _is_reduced(tag: bytes, order: str) -> bool:
+    """Whether the type of a page says that it is a smaller copy of another one."""
+    return len(tag) >= 8 and bool(struct.unpack(order + "I", tag[-4:])[0] & 1)
 
 
 def _tags(table: bytes, order: str, *, big: bool) -> tuple[dict[int, bytes], int]:

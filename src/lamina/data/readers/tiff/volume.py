@@ -1,8 +1,9 @@
 """TIFF images and stacks of pages, read strip by strip.
 
 Only the strips or tiles that a region touches are decoded; uncoded stacks are mapped into
-memory. Values are those stored, in the machine's byte order; one-bit pages give 0 and 1 as
-stored, palette pages their indices.
+memory. Values are those stored, in the machine's byte order; where 0 stands for white they are
+turned round, so that larger is brighter. A palette is colours in an image and class numbers in a
+mask (``palette_table``). Of a pyramid the full resolution is read.
 """
 
 from __future__ import annotations
@@ -42,7 +43,14 @@ class TiffVolume:
     calls ``c``.
     """
 
-    def __init__(self, path: Path, axes: str | None = None, *, limit: int = PIXEL_LIMIT) -> None:
+    def __init__(
+        self,
+        path: Path,
+        axes: str | None = None,
+        *,
+        limit: int = PIXEL_LIMIT,
+        target: bool = False,
+    ) -> None:
         """Read and check all page headers of ``path``.
 
         Args:
@@ -50,13 +58,14 @@ class TiffVolume:
             axes: Names of the stored axes in order: those over pages, rows, columns; colours of
                 a page are not named. None: as the file says.
             limit: Largest number of pixels of a page that has to be decoded.
+            target: Whether it is a mask, whose palette indices are class numbers.
 
         Raises:
             DataError: the file is cut off, lacks pages, is of a kind that cannot be read
                 exactly, or does not have the axes named.
         """
         self.path = Path(path)
-        self._header = head = tiff_header(self.path, limit)
+        self._header = head = tiff_header(self.path, limit, target=target)
         named = axes or _named(self.path, head)
         lead = head.lead
         if len(lead) == 0 and len(named) == 3:
@@ -98,12 +107,20 @@ class TiffVolume:
     @property
     def channels(self) -> int:
         """Colours of a page, or the pages along ``c``."""
-        return self._pages.shape[0] * self._header.planes * self._header.samples
+        head = self._header
+        colours = 1 if head.table is None else head.table.shape[1]
+        return self._pages.shape[0] * head.planes * head.samples * colours
 
     @property
     def dtype(self) -> np.dtype[Any]:
         """The stored type, in the machine's byte order; one-bit pages are uint8."""
-        return self._header.dtype
+        table = self._header.table
+        return self._header.dtype if table is None else table.dtype
+
+    @property
+    def nodata(self) -> float | None:
+        """The stored value of pixels without data (GDAL); None: every pixel has data."""
+        return self._header.nodata
 
     @property
     def chunk_shape(self) -> tuple[int, ...]:
@@ -130,7 +147,16 @@ class TiffVolume:
             out = self._from_map(pages, rows, columns)
         else:
             out = self._from_strips(pages, rows, columns)
-        return out.reshape(self.channels, *region.shape)
+        return self._shown(out).reshape(self.channels, *region.shape)
+
+    def _shown(self, stored: NDArray[Any]) -> NDArray[Any]:
+        """Return what stored values stand for: (..., H, W), with colours before the slices."""
+        head = self._header
+        if head.white is not None:
+            return np.asarray(head.white - stored, stored.dtype)
+        if head.table is None:
+            return stored
+        return np.moveaxis(head.table[stored], -1, 1)
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": None, "_decoder": None}
@@ -250,5 +276,7 @@ TIFF = Format(
     suffixes=(".tif", ".tiff"),
     magic=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
     unnamed_stack=True,
-    open=lambda path, options: TiffVolume(path, options.axes, limit=options.limit),
+    open=lambda path, options: TiffVolume(
+        path, options.axes, limit=options.limit, target=options.target
+    ),
 )
