@@ -18,23 +18,23 @@ import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.metadata import version
-from typing import Any
-
-from torch import Tensor, nn
+from typing import TYPE_CHECKING, Any
 
 import lamina
 from lamina.bundle.index import FORMAT, INDEX, Index, KnownCase, MemberFile, read_index, sealed
 from lamina.bundle.store import MemoryStore, Store, open_store
-from lamina.bundle.tensors import fill, read_tensors, write_tensors
+from lamina.bundle.tensors import check_header, fill, read_tensors, write_tensors
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import BundleError
 from lamina.files import digest, replacing, safe_join, write_bytes, write_json, write_text
-from lamina.model.memory_layout import channels_last
 from lamina.public import StrPath, as_path
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision
 from lamina.task import Task
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 RECIPE = "recipe.yaml"
 
@@ -146,7 +146,7 @@ class Bundle:
         bundle = cls(read_index(store), store)
         if verify:
             for number in range(len(bundle.members)):
-                bundle.weights(number)
+                check_header(bundle._content(number), bundle._place(number))
         return bundle
 
     @property
@@ -228,13 +228,7 @@ class Bundle:
         Raises:
             BundleError: the file is missing, changed, not safetensors, or holds NaN.
         """
-        member = self.members[number]
-        data = self.store.read(member.file)
-        if hashlib.sha256(data).hexdigest() != member.sha256:
-            raise BundleError(
-                f"{self._place(number)}: does not match its digest; copy the bundle again"
-            )
-        return read_tensors(data, self._place(number))
+        return read_tensors(self._content(number), self._place(number))
 
     def network(self, number: int) -> nn.Module:
         """Return a member's network with its weights, in evaluation mode and channels_last.
@@ -242,6 +236,8 @@ class Bundle:
         Raises:
             BundleError: weights and recipe do not belong together; every difference is listed.
         """
+        from lamina.model.memory_layout import channels_last
+
         recipe = self.recipe_of(number)
         blank = recipe.network.untrained()
         network = blank.build(recipe.frame.inputs, self.task.outputs)
@@ -270,6 +266,16 @@ class Bundle:
                 info = zipfile.ZipInfo(name, date_time=(1980, 1, 1, 0, 0, 0))
                 info.external_attr = 0o644 << 16
                 archive.writestr(info, data)
+
+    def _content(self, number: int) -> bytes:
+        """Return the file of a member, checked against its digest."""
+        member = self.members[number]
+        data = self.store.read(member.file)
+        if hashlib.sha256(data).hexdigest() != member.sha256:
+            raise BundleError(
+                f"{self._place(number)}: does not match its digest; copy the bundle again"
+            )
+        return data
 
     def _place(self, number: int) -> str:
         return f"{self.store.where}: {self.members[number].file}"

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load, save
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from lamina.errors import BundleError
+
+if TYPE_CHECKING:
+    from torch import Tensor, nn
 
 LARGEST_HEADER = 10 * 2**20
 """Bytes; a header above it is refused, since reading it alone can take minutes."""
@@ -23,6 +22,8 @@ _PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 
 def write_tensors(tensors: Mapping[str, Tensor]) -> bytes:
     """Return ``tensors`` as safetensors, on the CPU and contiguous; order does not matter."""
+    from safetensors.torch import save
+
     return save({key: tensors[key].detach().cpu().contiguous() for key in sorted(tensors)})
 
 
@@ -36,7 +37,11 @@ def read_tensors(data: bytes, place: str) -> dict[str, Tensor]:
     Raises:
         BundleError: it is a pickle, damaged, absurd, or holds a value that is not finite.
     """
-    _look_at_header(data, place)
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import load
+
+    check_header(data, place)
     try:
         tensors: dict[str, Tensor] = load(data)
     except (SafetensorError, ValueError, KeyError, RuntimeError, OverflowError) as error:
@@ -71,7 +76,12 @@ def fill(network: nn.Module, tensors: Mapping[str, Tensor], place: str) -> None:
     network.load_state_dict(dict(tensors))
 
 
-def _look_at_header(data: bytes, place: str) -> None:
+def check_header(data: bytes, place: str) -> None:
+    """Refuse what is no safetensors file by its first bytes; nothing is made of it yet.
+
+    Raises:
+        BundleError: it is a pickle, cut off, or its header is absurd.
+    """
     if data[:4].startswith(_PICKLE):
         raise BundleError(
             f"{place}: these are pickled weights, which can run code; only safetensors are read"

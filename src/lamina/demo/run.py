@@ -18,7 +18,8 @@ from lamina.progress import say
 from lamina.public import StrPath, VerbResult, as_path
 from lamina.recipe.load import load_recipe
 from lamina.reporting.page import report
-from lamina.training.run import BUNDLE, train
+from lamina.training.file_names import BUNDLE
+from lamina.training.run import train
 from lamina.tuning.tune import tune
 
 SEED = 7

@@ -24,10 +24,11 @@ from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame
 from lamina.errors import DataError
 from lamina.geometry.region import Region
+from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.plan import Plan, plan
 from lamina.prediction.streaming.row_bands import Bands, is_large
 from lamina.prediction.streaming.slabs import Answers, as_stored, check_axes, parts
-from lamina.prediction.streaming.volume import Place, Walk, activate_in_place
+from lamina.prediction.streaming.volume import Walk, activate_in_place
 from lamina.prediction.tiling.averaging import activate
 from lamina.prediction.tiling.in_memory import answer_image
 from lamina.prediction.tiling.memory import LARGEST_BATCH

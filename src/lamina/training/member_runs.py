@@ -16,7 +16,7 @@ from lamina.recipe.load import recipe_of
 from lamina.recipe.messages.near_words import did_you_mean
 from lamina.recipe.recipe import Recipe
 from lamina.training.ensembles.ensemble import MEANS, MEMBERS, ensemble
-from lamina.training.run import BUNDLE
+from lamina.training.file_names import BUNDLE
 from lamina.training.run import train as train_one
 from lamina.training.train_result import TrainResult
 

@@ -21,13 +21,11 @@ from lamina.prediction.folder.predictions import (
     source_digest,
 )
 from lamina.progress import Bar
+from lamina.training.file_names import OUT_OF_FOLD
 from lamina.training.fold import Trained
 from lamina.training.saving.state import Kept
 from lamina.training.stage.context import Job
 from lamina.training.stage.validate import Trial
-
-OUT_OF_FOLD = "oof"
-"""Name of the folder below each fold's."""
 
 
 def predict_held_out(job: Job, trained: Trained) -> float:

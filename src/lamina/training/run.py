@@ -27,6 +27,7 @@ from lamina.public import StrPath, as_path, at_least
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import Opened, open_data
+from lamina.training.file_names import BUNDLE, QUALITY, TUNED
 from lamina.training.fold import train_fold
 from lamina.training.out_of_fold import predict_held_out
 from lamina.training.process_state import (
@@ -43,10 +44,6 @@ from lamina.training.stage.loader import default_workers
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.trackers import tracker
 from lamina.training.train_result import FoldResult, TrainedMember, TrainResult
-
-BUNDLE = "bundle"
-TUNED = "tune.json"
-QUALITY = "quality.csv"
 
 
 def train(

@@ -26,8 +26,7 @@ from lamina.result.search.triplet.result import TripletFound
 from lamina.result.search.triplet.search import TripletTables
 from lamina.task import Task
 from lamina.training.dataset import open_data
-from lamina.training.out_of_fold import OUT_OF_FOLD
-from lamina.training.run import BUNDLE, TUNED
+from lamina.training.file_names import BUNDLE, OUT_OF_FOLD, TUNED
 from lamina.tuning.figures import Judged, figures
 from lamina.tuning.table import TuneResult, result_of, table
 

@@ -19,7 +19,7 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +36,13 @@ from lamina.prediction.folder.mask_files import (
     write_mask,
     write_slabs,
 )
-from lamina.prediction.streaming.volume import Place
-from lamina.prediction.streaming.zarr_store import Store
+from lamina.prediction.streaming.place import Place
 from lamina.public import StrPath, as_path
 from lamina.result.decisions import AnyDecision, AsIs
 from lamina.task import Task
+
+if TYPE_CHECKING:
+    from lamina.prediction.streaming.zarr_store import Store
 
 __all__ = [
     "HEADER",
@@ -222,6 +224,8 @@ class Predictions:
         if case.chunked:
             place = self.place(id)
             kind, about = place.dtype, {**place.about, "plan": place.plan}
+            from lamina.prediction.streaming.zarr_store import Store
+
             store = Store.begin(place.store, case.axes, prob.shape, kind, about=about)
             for region in store.slabs():
                 store.write(region, prob[(slice(None), *region.slices)].astype(kind))
@@ -333,6 +337,8 @@ class Predictions:
         return case
 
     def _store(self, case: PredictedCase) -> Store:
+        from lamina.prediction.streaming.zarr_store import Store
+
         store = Store.open(self.prob_path(case.id))
         self._check_shape(case, store.shape)
         return store

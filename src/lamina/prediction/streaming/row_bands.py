@@ -26,8 +26,8 @@ from torch import Tensor
 from lamina.files import fault
 from lamina.geometry.region import Region
 from lamina.prediction.streaming.ledger import Ledger
+from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.row_cache import BUDGET, PIECE, RowCache
-from lamina.prediction.streaming.volume import Place
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.in_memory import close, join

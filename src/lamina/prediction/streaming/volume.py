@@ -20,11 +20,9 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from math import prod
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -34,31 +32,12 @@ from lamina.data.network_input.frame import Slices
 from lamina.files import digest, fault, replacing
 from lamina.geometry.region import Region
 from lamina.prediction.streaming.ledger import Ledger
+from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.slabs import Answers, Slab, as_stored, cut, thickness
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.prediction.tiling.averaging import Kind, activate
 from lamina.prediction.tiling.tiled_inference import TiledInference
 from lamina.volume import Volume
-
-
-@dataclass(frozen=True)
-class Place:
-    """Where a streamed answer goes."""
-
-    work: Path
-    """A folder for what is needed until the store is complete."""
-
-    store: Path
-    """The folder of the Zarr array."""
-
-    plan: str
-    """Digest of all that decides the answer; work of another plan is begun anew."""
-
-    dtype: type[np.floating[Any]] = np.float16
-    """float16 for probabilities, float32 for values."""
-
-    about: Mapping[str, Any] = field(default_factory=dict)
-    """JSON values that the store carries."""
 
 
 class Walk:

@@ -24,7 +24,7 @@ from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import MeanOf, Pool
 from lamina.training.ensembles.ensemble_result import EnsembleResult
 from lamina.training.ensembles.merge_out_of_fold import Merged, merge
-from lamina.training.run import BUNDLE, TUNED
+from lamina.training.file_names import BUNDLE, TUNED
 from lamina.training.run_folder import locked
 
 PLAN = "ensemble.json"

@@ -16,7 +16,7 @@ from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import HEADER, Predictions, one_digest
 from lamina.prediction.tiling.averaging import combine
 from lamina.progress import Bar
-from lamina.training.out_of_fold import OUT_OF_FOLD
+from lamina.training.file_names import OUT_OF_FOLD
 from lamina.training.run_folder import members_of
 
 
