@@ -156,7 +156,7 @@ def test_a_finished_run_is_not_trained_again(whole: tuple[Path, float], tmp_path
     out, _ = whole
     before = member_of(out)
     again = train(tiny(tmp_path), data=tmp_path, out=out, folds=(0,))
-    assert again.folds[0].sha256 == before[0]
+    assert again.folds[0].members[0].sha256 == before[0]
     assert [row["epoch"] for row in rows_of(out)] == [0, 1, 2]
 
 
