@@ -39,7 +39,7 @@ from lamina.prediction.tiling.precision import choose
 from lamina.recipe.load import load_recipe
 from lamina.synthetic.steel import CLASSES, strip
 from lamina.training.saving.state import Position
-from lamina.training.stage.context import Job, Training
+from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.loader import batches, epoch_of
 from lamina.training.stage.loop import _train_epoch
 from lamina.training.stage.signals import Stop
@@ -84,7 +84,7 @@ class Race:
         network = network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         optimizer = self.stage.optimizer.build(network)
         network = accelerator.prepare(network)
-        self.job = Job(
+        self.job = FoldContext(
             recipe=self.recipe,
             task=self.recipe.task,
             folder=Path(tempfile.mkdtemp()),
@@ -99,7 +99,7 @@ class Race:
             track=lambda row, step: None,
         )
         rates = [1e-4] * len(optimizer.param_groups)
-        self.now = Training(
+        self.now = StageState(
             self.stage, network, optimizer, rates, None, Position(), lambda: None, 1e9
         )
 

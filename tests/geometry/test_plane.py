@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lamina.geometry.components.slabs import Moments, SlabParts
+from lamina.geometry.components.slabs import ComponentMoments, SlabParts
 from lamina.geometry.plane import Grid, Plane, centre_of, plane_of
 
 
-def moments(mask: NDArray[np.bool_]) -> Moments:
+def moments(mask: NDArray[np.bool_]) -> ComponentMoments:
     walk = SlabParts()
     walk.add(mask)
     (found,) = walk.finish()

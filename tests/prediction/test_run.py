@@ -244,10 +244,12 @@ def test_only_the_slices_asked_for_are_predicted_each_by_its_own_axis(
     assert found.ids == [
         f"v/{axis}{n:04d}" for axis, ns in (("y", (10, 20, 30)), ("x", (11, 22, 33))) for n in ns
     ]
-    crew = Bundle.load(run / "bundle")
-    members = [Member(crew.network(n), crew.members[n].normalise) for n in range(len(crew.members))]
+    loaded = Bundle.load(run / "bundle")
+    members = [
+        Member(loaded.network(n), loaded.members[n].normalise) for n in range(len(loaded.members))
+    ]
     plane = ArrayVolume(cubes[:1, :, 20])
-    alone = predict_case(plane, members, crew.recipe, device=torch.device("cpu"))
+    alone = predict_case(plane, members, loaded.recipe, device=torch.device("cpu"))
     np.testing.assert_allclose(found.prob("v/y0020"), alone, atol=1e-5)
     np.testing.assert_allclose(found.stored_mask("v/y0020"), 255 * alone, atol=1e-2)
     assert score(out, tmp_path / "data").cases == 6

@@ -38,7 +38,7 @@ from lamina.task import Task
 from lamina.training import member_runs as members
 from lamina.training.saving.state import Position
 from lamina.training.stage import loop
-from lamina.training.stage.context import Job
+from lamina.training.stage.context import FoldContext
 from lamina.training.stage.loader import Batch
 from lamina.training.stage.mixing import mix_batch
 from lamina.volume import ArrayVolume, read_all
@@ -270,7 +270,7 @@ def test_a_run_stopped_within_an_epoch_takes_up_the_batch_it_was_at(
     recipe = load_recipe("faults", (*SMALL, f'members=[{{"name":"flat",{option}}}]'))
     taken: list[tuple[int, int]] = []
 
-    def noted(job: Job, stage: Stage, position: Position, batch: Batch) -> Batch:
+    def noted(job: FoldContext, stage: Stage, position: Position, batch: Batch) -> Batch:
         taken.append((position.epoch, position.batch))
         if len(taken) == stops:
             signal.raise_signal(signal.SIGTERM)

@@ -23,7 +23,7 @@ from lamina.task import Task
 from lamina.training.run import train
 from lamina.training.saving.state import Position
 from lamina.training.stage import loop
-from lamina.training.stage.context import Training
+from lamina.training.stage.context import StageState
 from lamina.training.stage.loader import Batch
 from lamina.training.stage.validate import Trial
 from lamina.volume import ArrayVolume
@@ -50,12 +50,12 @@ class Processor(SimpleNamespace):
         return torch.autocast("cpu", enabled=False)
 
 
-def at_work(recipe: Recipe) -> tuple[Any, Training]:
+def at_work(recipe: Recipe) -> tuple[Any, StageState]:
     job = SimpleNamespace(recipe=recipe, task=Task(kind="binary"), accelerator=Processor())
     torch.manual_seed(0)
     network, stage = nn.Conv2d(1, 1, 3, padding=1), recipe.stages[0]
     optimizer = stage.optimizer.build(network)
-    return job, Training(
+    return job, StageState(
         stage, network, optimizer, [1e-4, 1e-4], None, Position(), lambda: None, 600
     )
 

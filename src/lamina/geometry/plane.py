@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.geometry.components.slabs import Moments
+from lamina.geometry.components.slabs import ComponentMoments
 
 Triple = tuple[float, float, float]
 
@@ -66,13 +66,13 @@ class Plane:
         return (self.azimuth - 90) % 360
 
 
-def centre_of(moments: Moments, grid: Grid) -> NDArray[np.float64]:
+def centre_of(moments: ComponentMoments, grid: Grid) -> NDArray[np.float64]:
     """Return the mean place of a part's voxels."""
     mean = [total / moments.voxels for total in moments.sums]
     return grid.places(np.array(mean))
 
 
-def plane_of(moments: Moments, grid: Grid) -> Plane | None:
+def plane_of(moments: ComponentMoments, grid: Grid) -> Plane | None:
     """Return the plane with the least squared distances, or None where voxels lie in a line.
 
     The normal is the direction in which places vary least (principal components; Pearson 1901).
@@ -99,7 +99,7 @@ def plane_of(moments: Moments, grid: Grid) -> Plane | None:
     return Plane(centre_of(moments, grid), normal, along, dipping, dip, azimuth, rms)
 
 
-def _covariance(moments: Moments, grid: Grid) -> NDArray[np.float64]:
+def _covariance(moments: ComponentMoments, grid: Grid) -> NDArray[np.float64]:
     """Return the covariance (3, 3) of places, from whole numbers up to the last division."""
     n, sums = moments.voxels, moments.sums
     found = np.empty((3, 3))

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from lamina.errors import DataError, RecipeError
 from lamina.files import make_folder, replacing, replacing_folder, scratch, write_json
-from lamina.geometry.components.slabs import Moments, Neighbours, SlabParts
+from lamina.geometry.components.slabs import ComponentMoments, Neighbours, SlabParts
 from lamina.geometry.plane import Grid, Plane, centre_of, plane_of
 from lamina.geometry.sheet import Sheet
 from lamina.outputs.submit import finished_ids
@@ -206,7 +206,7 @@ class _Work:
     def _object(
         self,
         number: int,
-        moments: Moments,
+        moments: ComponentMoments,
         voxels: Callable[[], Iterator[NDArray[np.int32]]],
     ) -> dict[str, Any]:
         plane = plane_of(moments, self.grid)
@@ -229,7 +229,9 @@ class _Work:
         file = path.relative_to(self.folder).as_posix() if written else ""
         return self._row(number, moments, plane, file)
 
-    def _row(self, number: int, moments: Moments, plane: Plane | None, file: str) -> dict[str, Any]:
+    def _row(
+        self, number: int, moments: ComponentMoments, plane: Plane | None, file: str
+    ) -> dict[str, Any]:
         row: dict[str, Any] = {"case": self.id, "class": self.name, "object": number}
         row["voxels"] = moments.voxels
         centre = centre_of(moments, self.grid)
@@ -247,7 +249,7 @@ class _Work:
 
 
 def _spread(
-    slabs: Iterator[NDArray[np.int32]], found: tuple[Moments, ...], spool: IO[bytes]
+    slabs: Iterator[NDArray[np.int32]], found: tuple[ComponentMoments, ...], spool: IO[bytes]
 ) -> list[int]:
     """Write the voxels of all objects, each object's together; return where each begins."""
     starts = [0, *itertools.accumulate(moments.voxels for moments in found)]
@@ -280,7 +282,7 @@ def _reader(spool: IO[bytes], start: int, count: int) -> Callable[[], Iterator[N
 
 
 def _sheet(
-    plane: Plane, moments: Moments, grid: Grid, places: Iterator[NDArray[np.float64]]
+    plane: Plane, moments: ComponentMoments, grid: Grid, places: Iterator[NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     box = itertools.product(*zip(moments.first, moments.last, strict=True))
     sheet = Sheet(plane, grid.places(np.array(list(box))), _CELL * max(grid.spacing))

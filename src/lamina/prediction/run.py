@@ -26,7 +26,7 @@ from lamina.prediction.engine import Member, plan_case, predict_case, stream_cas
 from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import Predictions, source_digest
 from lamina.prediction.inputs import gather, open_input, passed_over
-from lamina.prediction.members.loaded import Crew
+from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import Chosen, Policy
 from lamina.prediction.predict_result import FailedInput, PredictResult
 from lamina.prediction.streaming.plan import check_room
@@ -99,27 +99,27 @@ def predict(
     bundles = load_bundles(sources)
     where = choose_device(device)
     precision = choose(bundles[0].recipe.precision, where)
-    crew = Crew(bundles, where, precision)
+    loaded = LoadedMembers(bundles, where, precision)
     options = bundles[0].recipe.predict
     if slices is not None:
         options = options.model_copy(update={"slices": tuple(slices)})
-    opened = _open(crew, inputs, members, options.slices, corrupt=corrupt)
+    opened = _open(loaded, inputs, members, options.slices, corrupt=corrupt)
     info = _info(bundles, opened, members, where, precision)
     info = info.model_copy(update={"predict": options, "corrupted": corrupt})
     found = Predictions.create(out, info, overwrite=overwrite)
     sweep(out)
     volumes = [case.image for _, case, _ in opened.cases.values()]
-    size = batch or bundles[0].recipe.predict.batch or crew.fit(volumes, memory)
+    size = batch or bundles[0].recipe.predict.batch or loaded.fit(volumes, memory)
     if progress:
         say(f"{explain(precision, where)}, {size} tiles per forward pass")
-    counts = _predict_all(found, opened, crew, size, progress=progress)
+    counts = _predict_all(found, opened, loaded, size, progress=progress)
     result = PredictResult(
         out=out,
         cases=len(found.ids),
         **counts,
         known=dict(Counter(case.known for case in found.info.cases)),
         failed=tuple(opened.failed),
-        members=tuple(crew.names),
+        members=tuple(loaded.names),
         device=where.type,
         precision=name_of(precision),
         batch=size,
@@ -142,15 +142,15 @@ class _Opened:
 
 
 def _open(
-    crew: Crew,
+    loaded: LoadedMembers,
     inputs: Sequence[Path],
     members: Literal["auto", "all"],
     slices: Sequence[float],
     *,
     corrupt: bool,
 ) -> _Opened:
-    recipe = crew.bundles[0].recipe
-    policy = Policy(crew.bundles, members)
+    recipe = loaded.bundles[0].recipe
+    policy = Policy(loaded.bundles, members)
     opened = _Opened()
     listed = gather(inputs, recipe)
     for line in not_read(passed_over(inputs, recipe)):
@@ -176,8 +176,8 @@ def _open(
                 sha256=sha256,
                 axes=part.image.axes,
                 shape=part.image.shape,
-                members=tuple(crew.name(*pair) for pair in chosen.members),
-                banded=crew.streams(part.image),
+                members=tuple(loaded.name(*pair) for pair in chosen.members),
+                banded=loaded.streams(part.image),
                 offset=offset,
                 span=span,
                 known=chosen.known,
@@ -217,10 +217,10 @@ def _info(
 
 
 def _predict_all(
-    found: Predictions, opened: _Opened, crew: Crew, size: int, *, progress: bool
+    found: Predictions, opened: _Opened, loaded: LoadedMembers, size: int, *, progress: bool
 ) -> dict[str, int]:
     counts = {"predicted": 0, "kept": 0, "redecided": 0}
-    steps = {id: _steps(case, one.image, crew) for id, (case, one, _) in opened.cases.items()}
+    steps = {id: _steps(case, one.image, loaded) for id, (case, one, _) in opened.cases.items()}
     with keep_log(found.folder), Bar("predicting", sum(steps.values())) as bar:
         for id, (_, case, chosen) in opened.cases.items():
             before = "kept" if found.finished(id) else "redecided"
@@ -231,7 +231,7 @@ def _predict_all(
                 continue
             try:
                 align([case], found.folder / CURVES)
-                _predict(found, case, crew.members(chosen), crew, size, bar, progress=progress)
+                _predict(found, case, loaded.members(chosen), loaded, size, bar, progress=progress)
             except DataError as error:
                 if len(opened.cases) == 1:
                     raise
@@ -241,9 +241,9 @@ def _predict_all(
     return counts
 
 
-def _steps(case: PredictedCase, volume: Volume, crew: Crew) -> int:
+def _steps(case: PredictedCase, volume: Volume, loaded: LoadedMembers) -> int:
     """Return what the bar counts of a case: slices, bands, or one."""
-    recipe = crew.bundles[0].recipe
+    recipe = loaded.bundles[0].recipe
     if case.banded:
         return len(bands(case.shape, recipe.task.outputs))
     slices = recipe.frame.slices
@@ -256,14 +256,14 @@ def _predict(
     found: Predictions,
     case: Case,
     members: Sequence[Member],
-    crew: Crew,
+    loaded: LoadedMembers,
     size: int,
     bar: Bar,
     *,
     progress: bool,
 ) -> None:
     """Predict one case into the folder: an image in memory, what is large part by part."""
-    recipe, device, precision = crew.bundles[0].recipe, crew.device, crew.precision
+    recipe, device, precision = loaded.bundles[0].recipe, loaded.device, loaded.precision
     predicted, volume = found.case(case.id), case.image
     if not predicted.chunked:
         prob = predict_case(case, members, recipe, device=device, precision=precision, batch=size)

@@ -22,7 +22,7 @@ from lamina.prediction.folder.file_names import check_ids
 from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import Predictions, source_digest
 from lamina.prediction.inputs import gather, open_input
-from lamina.prediction.members.loaded import Crew
+from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import Chosen
 from lamina.prediction.tiling.averaging import combine
 from lamina.prediction.tiling.memory import keep_memory
@@ -116,23 +116,25 @@ def pseudo(
     _check_task(bundles[0])
     where = choose_device(device)
     precision = choose(bundles[0].recipe.precision, where)
-    crew = Crew(bundles, where, precision)
+    loaded = LoadedMembers(bundles, where, precision)
     images = _open(bundles, inputs)
     sets = makers(bundles)
     labels = {
         name: Predictions.create(
             out / "labels" / name,
-            _info(crew, pairs, images, name=name, device=where, precision=precision),
+            _info(loaded, pairs, images, name=name, device=where, precision=precision),
             overwrite=overwrite,
         )
         for name, pairs in sets.items()
     }
     (out / INDEX).unlink(missing_ok=True)  # until all is written again there are no labels
     files.sweep(out)
-    size = batch or bundles[0].recipe.predict.batch or crew.fit([i.volume for i in images], memory)
+    size = (
+        batch or bundles[0].recipe.predict.batch or loaded.fit([i.volume for i in images], memory)
+    )
     say(f"{explain(precision, where)}, {size} tiles per forward pass")
     with keep_log(out):
-        _predict(crew, sets, labels, images, size)
+        _predict(loaded, sets, labels, images, size)
     made = {name: _write_set(one, chosen_filters) for name, one in labels.items()}
     _write_index(out, bundles, images, made, sets, chosen_filters)
     return PseudoResult(
@@ -190,7 +192,7 @@ def _open(bundles: Sequence[Bundle], inputs: Sequence[Path]) -> list[_Image]:
 
 
 def _info(
-    crew: Crew,
+    loaded: LoadedMembers,
     pairs: Sequence[Pair],
     images: Sequence[_Image],
     *,
@@ -198,12 +200,12 @@ def _info(
     device: torch.device,
     precision: torch.dtype | None,
 ) -> Info:
-    first = crew.bundles[0]
+    first = loaded.bundles[0]
     return Info(
         lamina=lamina.__version__,
         recipe=first.recipe,
         recipe_digest=first.index.recipe_digest,
-        bundles=tuple(bundle.digest() for bundle in crew.bundles),
+        bundles=tuple(bundle.digest() for bundle in loaded.bundles),
         members="auto",
         predict=first.recipe.predict,
         tile=first.recipe.tile,
@@ -218,7 +220,7 @@ def _info(
                 sha256=one.made.sha256,
                 axes=one.volume.axes,
                 shape=one.volume.shape,
-                members=tuple(crew.name(*pair) for pair in pairs),
+                members=tuple(loaded.name(*pair) for pair in pairs),
                 known="new",
             )
             for one in images
@@ -227,14 +229,14 @@ def _info(
 
 
 def _predict(
-    crew: Crew,
+    loaded: LoadedMembers,
     sets: dict[str, tuple[Pair, ...]],
     labels: dict[str, Predictions],
     images: Sequence[_Image],
     size: int,
 ) -> None:
     """Ask every member once for each image; a set's answer is the mean over its members."""
-    recipe = crew.bundles[0].recipe
+    recipe = loaded.bundles[0].recipe
     pool = recipe.predict.mean_of.members
     with Bar("labelling", len(images)) as bar:
         for one in images:
@@ -242,18 +244,18 @@ def _predict(
             open_sets = [name for name in sets if not labels[name].redecide(id)]
             answers: dict[Pair, NDArray[np.float32]] = {}
             for pair in sorted({pair for name in open_sets for pair in sets[name]}):
-                member = crew.members(Chosen((pair,), "new"))
+                member = loaded.members(Chosen((pair,), "new"))
                 answers[pair] = predict_case(
                     one.volume,
                     member,
                     recipe,
-                    device=crew.device,
-                    precision=crew.precision,
+                    device=loaded.device,
+                    precision=loaded.precision,
                     batch=size,
                 )
             for name in open_sets:
                 pairs = sets[name]
-                weights = crew.weights(Chosen(pairs, "new"))
+                weights = loaded.weights(Chosen(pairs, "new"))
                 each = [answers[pair] for pair in pairs]
                 labels[name].add(id, combine(each, weights, recipe.task.kind, pool))
             bar.advance()

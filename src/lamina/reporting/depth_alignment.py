@@ -26,7 +26,7 @@ class Fragment:
 
 
 @dataclass(frozen=True)
-class Layers:
+class AlignedFragments:
     """All fragments as a page shows them."""
 
     fragments: list[Fragment]
@@ -36,7 +36,7 @@ class Layers:
     """The same, aligned."""
 
 
-def layers_of(folder: Path) -> Layers | None:
+def layers_of(folder: Path) -> AlignedFragments | None:
     """Return what a folder says of aligned fragments; None where it says nothing.
 
     Raises:
@@ -74,10 +74,10 @@ def layers_page(out: Path) -> Path:
     return page
 
 
-def _shown(said: Mapping[str, Mapping[str, Any]]) -> Layers:
+def _shown(said: Mapping[str, Mapping[str, Any]]) -> AlignedFragments:
     fragments = [Fragment(name, in_words(one), plots.layers(one)) for name, one in said.items()]
     before, after = (
         plots.together({name: one[when]["full"] for name, one in said.items()})
         for when in ("before", "after")
     )
-    return Layers(fragments, before, after)
+    return AlignedFragments(fragments, before, after)

@@ -42,7 +42,7 @@ from numpy.typing import NDArray
 from lamina.files import replacing
 from lamina.seeding import rng
 from lamina.synthetic.shapes.faults import Fault, Place, draw_faults
-from lamina.synthetic.shapes.strata import Folds, Layers, Wavelet, draw_folds
+from lamina.synthetic.shapes.strata import Folds, Strata, Wavelet, draw_folds
 
 Shape = tuple[int, int, int]
 
@@ -80,7 +80,7 @@ class Survey:
         self.shape, self._noise = shape, (seed, "seismic noise", index)
         self.faults: tuple[Fault, ...] = draw_faults(shape, chance)
         self.folds: Folds = draw_folds(shape, chance)
-        self.layers = Layers(shape[2], chance)
+        self.layers = Strata(shape[2], chance)
         self.wavelet = Wavelet(chance.uniform(0.05, 0.13))
         self._unit = float(np.sqrt(np.mean(self.wavelet.over(self.layers.series) ** 2)))
         self.noise = math.exp(chance.uniform(math.log(0.08), math.log(0.6)))

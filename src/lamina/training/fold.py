@@ -25,7 +25,7 @@ from lamina.training.saving.state import (
     optimizer_parts,
     save_state,
 )
-from lamina.training.stage.context import Job, Training
+from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.ema import Average
 from lamina.training.stage.loop import run_stage
 
@@ -44,7 +44,7 @@ class Trained:
         return self.folder / kept.stage / kept.file
 
 
-def train_fold(job: Job, *, save_seconds: float) -> Trained:
+def train_fold(job: FoldContext, *, save_seconds: float) -> Trained:
     """Run every stage of the fold from where an earlier run stopped; return its members.
 
     Raises:
@@ -79,7 +79,7 @@ def train_fold(job: Job, *, save_seconds: float) -> Trained:
     return _checked(job, position)
 
 
-def _checked(job: Job, position: Position) -> Trained:
+def _checked(job: FoldContext, position: Position) -> Trained:
     """Return what the last stage left, once every file is as it was written."""
     last = job.recipe.stages[-1]
     left = position.members[last.name]
@@ -98,13 +98,13 @@ def _checked(job: Job, position: Position) -> Trained:
 
 
 def _training(
-    job: Job,
+    job: FoldContext,
     stage: Stage,
     position: Position,
     tensors: Mapping[str, Tensor],
     number: int,
     save_seconds: float,
-) -> Training:
+) -> StageState:
     """Make the stage's network, optimiser and average, new or as saved."""
     network = _network(job, stage, position, saved=_below(tensors, "network/"))
     optimizer = stage.optimizer.build(network)
@@ -136,11 +136,11 @@ def _training(
             number=number,
         )
 
-    return Training(stage, network, optimizer, rates, average, position, save, save_seconds)
+    return StageState(stage, network, optimizer, rates, average, position, save, save_seconds)
 
 
 def _network(
-    job: Job, stage: Stage, position: Position, *, saved: Mapping[str, Tensor]
+    job: FoldContext, stage: Stage, position: Position, *, saved: Mapping[str, Tensor]
 ) -> nn.Module:
     """Build the network: as saved, from earlier weights, or from its own start."""
     recipe = job.recipe
@@ -162,7 +162,7 @@ def _network(
     return channels_last(network.to(job.accelerator.device))
 
 
-def _next(job: Job, position: Position) -> Position:
+def _next(job: FoldContext, position: Position) -> Position:
     """Return the beginning of the next stage, with the best so far where it is carried in."""
     number = position.stage + 1
     kept = [best_of(position, job.recipe.monitor)] if job.recipe.stages[number].carry_best else []

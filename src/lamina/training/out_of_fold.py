@@ -24,11 +24,11 @@ from lamina.progress import Bar
 from lamina.training.file_names import OUT_OF_FOLD
 from lamina.training.fold import Trained
 from lamina.training.saving.state import Kept
-from lamina.training.stage.context import Job
+from lamina.training.stage.context import FoldContext
 from lamina.training.stage.validate import Trial
 
 
-def predict_held_out(job: Job, trained: Trained) -> float:
+def predict_held_out(job: FoldContext, trained: Trained) -> float:
     """Predict the held-out cases with all views into ``oof``; return the monitored metric.
 
     Cases that an interrupted run finished with the same weights are not predicted again.
@@ -55,7 +55,9 @@ def predict_held_out(job: Job, trained: Trained) -> float:
     return trial.result().value
 
 
-def _predict(job: Job, case: Case, members: Sequence[Member], predictions: Predictions) -> None:
+def _predict(
+    job: FoldContext, case: Case, members: Sequence[Member], predictions: Predictions
+) -> None:
     device, precision = job.accelerator.device, job.precision
     if predictions.case(case.id).banded:
         place = predictions.place(case.id)
@@ -70,7 +72,7 @@ def _earlier(folder: Path) -> Info | None:
     return Predictions.open(folder).info if (folder / HEADER).is_file() else None
 
 
-def _member(job: Job, trained: Trained, kept: Kept) -> Member:
+def _member(job: FoldContext, trained: Trained, kept: Kept) -> Member:
     recipe = job.recipe.at(kept.stage)
     option = recipe.network.untrained()
     network = option.build(recipe.frame.inputs, job.task.outputs)
@@ -79,7 +81,7 @@ def _member(job: Job, trained: Trained, kept: Kept) -> Member:
     return Member(network, job.normalise, frame=recipe.frame, tile=recipe.tile)
 
 
-def _info(job: Job, trained: Trained, cases: Sequence[Case]) -> Info:
+def _info(job: FoldContext, trained: Trained, cases: Sequence[Case]) -> Info:
     recipe = job.recipe
     return Info(
         lamina=lamina.__version__,
@@ -97,7 +99,7 @@ def _info(job: Job, trained: Trained, cases: Sequence[Case]) -> Info:
     )
 
 
-def _case(job: Job, trained: Trained, case: Case) -> PredictedCase:
+def _case(job: FoldContext, trained: Trained, case: Case) -> PredictedCase:
     offset, span = job.recipe.data.stored(case.image, job.task)
     frames = [job.recipe.at(kept.stage).frame for _, kept in trained.members]
     return PredictedCase(

@@ -39,7 +39,7 @@ from lamina.training.run_folder import environment, locked, members_of, record_d
 from lamina.training.sources.initial_weights import Start, open_start, record_start
 from lamina.training.sources.pseudo_labels import Labels, open_labels, record_labels
 from lamina.training.sources.weights_file import check_weights, record_weights, trained_files
-from lamina.training.stage.context import Job
+from lamina.training.stage.context import FoldContext
 from lamina.training.stage.loader import default_workers
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.trackers import tracker
@@ -160,12 +160,12 @@ def _job_maker(
     workers: int | None,
     stop: Stop,
     track: Callable[[dict[str, float], int], None],
-) -> Callable[[int], Job]:
+) -> Callable[[int], FoldContext]:
     recipe = opened.recipe
 
-    def make(fold: int) -> Job:
+    def make(fold: int) -> FoldContext:
         training = recipe.frame.planes(opened.training(fold))
-        return Job(
+        return FoldContext(
             recipe=recipe,
             task=opened.task,
             folder=out / f"fold{fold}",
@@ -192,7 +192,7 @@ def _normalise(opened: Opened, folder: Path, fold: int) -> AnyNormalise:
     return found
 
 
-def _one_fold(job: Job, fold: int, save_minutes: float) -> FoldResult:
+def _one_fold(job: FoldContext, fold: int, save_minutes: float) -> FoldResult:
     done = job.folder / "member.json"
     trained = train_fold(job, save_seconds=save_minutes * 60)
     score = predict_held_out(job, trained)

@@ -9,25 +9,25 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 from scipy.ndimage import binary_dilation
 
-from lamina.data.mixing import AnyMix, CopyPaste, Cutmix, Mix, Mixup, Stack
+from lamina.data.mixing import AnyMix, CopyPaste, Cutmix, Mix, Mixup, Samples
 from lamina.seeding import rng
 
 ALL = [Cutmix(p=1), Mixup(p=1), CopyPaste(p=1)]
 
 
-def some(count: int, outputs: int = 2, size: tuple[int, int] = (9, 12)) -> Stack:
+def some(count: int, outputs: int = 2, size: tuple[int, int] = (9, 12)) -> Samples:
     """Samples whose image and target tell pixel for pixel whose they are."""
     chance = rng(0, "mixing", count)
     own = np.arange(1, count + 1, dtype=np.float32).reshape(-1, 1, 1, 1)
     image = own * 1000 + np.arange(np.prod(size), dtype=np.float32).reshape(size)
-    return Stack(
+    return Samples(
         image=np.repeat(image, 3, 1).astype(np.float32),
         target=(chance.random((count, outputs, *size)) < 0.2).astype(np.float32),
         valid=(chance.random((count, 1, *size)) < 0.8).astype(np.float32),
     )
 
 
-def mixed(option: Mix, stack: Stack, *, exclusive: bool = False, seed: int = 0) -> Stack:
+def mixed(option: Mix, stack: Samples, *, exclusive: bool = False, seed: int = 0) -> Samples:
     return option.mix(stack, exclusive=exclusive, rng=rng(seed, "mix"))
 
 
@@ -112,7 +112,7 @@ def test_a_sample_without_a_positive_pixel_pastes_nothing() -> None:
 @pytest.mark.parametrize("option", ALL, ids=lambda option: option.kind)
 def test_what_is_given_stays_and_equal_chance_mixes_equally(option: Mix) -> None:
     stack = some(4)
-    before = Stack(*(part.copy() for part in stack))
+    before = Samples(*(part.copy() for part in stack))
     one, same, other = (mixed(option, stack, seed=seed) for seed in (1, 1, 2))
     assert all(np.array_equal(a, b) for a, b in zip(stack, before, strict=True))
     assert all(np.array_equal(a, b) for a, b in zip(one, same, strict=True))

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from lamina.geometry.components.slabs import Moments, Neighbours, SlabParts
+from lamina.geometry.components.slabs import ComponentMoments, Neighbours, SlabParts
 
 Mask = NDArray[np.bool_]
 volumes = arrays(np.bool_, array_shapes(min_dims=3, max_dims=3, max_side=7))
@@ -26,7 +26,7 @@ def cut(mask: Mask, thick: int) -> Iterator[Mask]:
 
 def parts(
     mask: Mask, thick: int, minimum: int, connectivity: Neighbours
-) -> tuple[tuple[Moments, ...], NDArray[np.int32]]:
+) -> tuple[tuple[ComponentMoments, ...], NDArray[np.int32]]:
     walk = SlabParts(minimum, connectivity)
     for slab in cut(mask, thick):
         walk.add(slab)
@@ -34,9 +34,9 @@ def parts(
     return found, np.concatenate(list(walk.numbered(cut(mask, thick))))
 
 
-def by_hand(voxels: NDArray[np.int64]) -> Moments:
+def by_hand(voxels: NDArray[np.int64]) -> ComponentMoments:
     pairs = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
-    return Moments(
+    return ComponentMoments(
         len(voxels),
         tuple(voxels.min(axis=0).tolist()),
         tuple(voxels.max(axis=0).tolist()),

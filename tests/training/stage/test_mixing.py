@@ -12,7 +12,7 @@ import torch
 from lamina.errors import RecipeError
 from lamina.training.dataset import open_data
 from lamina.training.saving.state import Position
-from lamina.training.stage.context import Job
+from lamina.training.stage.context import FoldContext
 from lamina.training.stage.loader import Batch, batches, epoch_of
 from lamina.training.stage.mixing import mix_batch
 from tests.factories.training import tiny
@@ -28,7 +28,7 @@ def test_the_number_of_workers_changes_nothing_and_neither_does_going_on(tmp_pat
     cases = recipe.frame.planes(opened.training(0))
     normalise = recipe.frame.normalise.fit(cases)
     epoch = epoch_of(opened.recipe, opened.task, cases, normalise, stage, 1)
-    job = cast("Job", SimpleNamespace(recipe=opened.recipe, task=opened.task))
+    job = cast("FoldContext", SimpleNamespace(recipe=opened.recipe, task=opened.task))
     groups = [[0, 1, 2], [3, 4, 5], [1, 3]]
 
     def run(begin: int, workers: int) -> list[Batch]:

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import Field
 
 from lamina.data.mixing.base import Mix as Mix
-from lamina.data.mixing.base import Stack as Stack
+from lamina.data.mixing.base import Samples as Samples
 from lamina.data.mixing.copy_paste import CopyPaste as CopyPaste
 from lamina.data.mixing.cutmix import Cutmix as Cutmix
 from lamina.data.mixing.mixup import Mixup as Mixup

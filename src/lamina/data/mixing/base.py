@@ -18,7 +18,7 @@ from lamina.spec import Spec
 Floats = NDArray[np.float32]
 
 
-class Stack(NamedTuple):
+class Samples(NamedTuple):
     """Stacked samples, or one of them without the first axis, float32."""
 
     image: Floats
@@ -30,9 +30,9 @@ class Stack(NamedTuple):
     valid: Floats
     """(B, 1, H, W), 1 where a pixel counts."""
 
-    def sample(self, number: int) -> Stack:
+    def sample(self, number: int) -> Samples:
         """Return one sample; what is written to it is written to the stack."""
-        return Stack(self.image[number], self.target[number], self.valid[number])
+        return Samples(self.image[number], self.target[number], self.valid[number])
 
 
 class Mix(Spec):
@@ -41,7 +41,7 @@ class Mix(Spec):
     p: float = Field(default=0.5, gt=0, le=1)
     """Probability that a sample is changed."""
 
-    def mix(self, stack: Stack, *, exclusive: bool, rng: np.random.Generator) -> Stack:
+    def mix(self, stack: Samples, *, exclusive: bool, rng: np.random.Generator) -> Samples:
         """Return new samples; ``stack`` stays as it is.
 
         Each sample is changed by another one as it was, drawn at random. A batch of one stays.
@@ -57,7 +57,7 @@ class Mix(Spec):
             return stack
         chosen = np.flatnonzero(rng.random(count) < self.p)
         partners = (np.arange(count) + rng.integers(1, count, count)) % count
-        mixed = Stack(*(part.copy() for part in stack))
+        mixed = Samples(*(part.copy() for part in stack))
         for number in map(int, chosen):
             what = self.draw(stack.image.shape[2:], rng)
             other = stack.sample(int(partners[number]))
@@ -68,6 +68,6 @@ class Mix(Spec):
         """Return what to do to one sample of ``size`` rows and columns."""
         raise NotImplementedError
 
-    def join(self, own: Stack, other: Stack, what: Any, *, exclusive: bool) -> None:
+    def join(self, own: Samples, other: Samples, what: Any, *, exclusive: bool) -> None:
         """Change the sample ``own`` by ``other``, in place."""
         raise NotImplementedError

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from pydantic import Field
 
-from lamina.data.mixing.base import Mix, Stack
+from lamina.data.mixing.base import Mix, Samples
 
 
 class CopyPaste(Mix):
@@ -27,7 +27,7 @@ class CopyPaste(Mix):
         """Return nothing: the other sample decides."""
         del size, rng
 
-    def join(self, own: Stack, other: Stack, what: None, *, exclusive: bool) -> None:
+    def join(self, own: Samples, other: Samples, what: None, *, exclusive: bool) -> None:
         """Put the positive pixels of ``other`` over ``own``."""
         del what
         classes = other.target[1:] if exclusive else other.target

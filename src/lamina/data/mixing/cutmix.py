@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from lamina.data.mixing.base import Mix, Stack
+from lamina.data.mixing.base import Mix, Samples
 
 Box = tuple[slice, slice]
 
@@ -30,7 +30,7 @@ class Cutmix(Mix):
         rows, columns = (_span(length, int(side * length), rng) for length in size)
         return rows, columns
 
-    def join(self, own: Stack, other: Stack, what: Box, *, exclusive: bool) -> None:
+    def join(self, own: Samples, other: Samples, what: Box, *, exclusive: bool) -> None:
         """Put the box of ``other`` into ``own``."""
         del exclusive
         for mine, theirs in zip(own, other, strict=True):

@@ -7,7 +7,7 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from lamina.data.mixing.base import Mix, Stack
+from lamina.data.mixing.base import Mix, Samples
 
 
 class Mixup(Mix):
@@ -26,7 +26,7 @@ class Mixup(Mix):
         del size
         return np.float32(rng.beta(self.alpha, self.alpha))
 
-    def join(self, own: Stack, other: Stack, what: np.float32, *, exclusive: bool) -> None:
+    def join(self, own: Samples, other: Samples, what: np.float32, *, exclusive: bool) -> None:
         """Fade ``own`` into ``other``."""
         del exclusive
         for mine, theirs in ((own.image, other.image), (own.target, other.target)):

@@ -98,7 +98,7 @@ class DatasetStats(Normalise):
         Raises:
             DataError: an image holds NaN or infinity, or cases differ in their channels.
         """
-        total: Moments | None = None
+        total: ChannelMoments | None = None
         for case in cases:
             found = _moments(case.image)
             if total is not None and len(total.mean) != len(found.mean):
@@ -182,7 +182,7 @@ _MEASURED: dict[tuple[int, PerCase], tuple[Vector, Vector]] = {}
 
 
 @dataclass(frozen=True)
-class Moments:
+class ChannelMoments:
     """Count, mean and sum of squared deviations per channel, which add up over pieces.
 
     The formula is that of Chan, Golub and LeVeque 1979.
@@ -197,20 +197,20 @@ class Moments:
         """Standard deviation per channel."""
         return np.asarray(np.sqrt(self.squares / self.count))
 
-    def join(self, other: Moments) -> Moments:
+    def join(self, other: ChannelMoments) -> ChannelMoments:
         """Return the moments of both sets of pixels together."""
         count = self.count + other.count
         apart = other.mean - self.mean
-        return Moments(
+        return ChannelMoments(
             count,
             self.mean + apart * (other.count / count),
             self.squares + other.squares + apart**2 * (self.count * other.count / count),
         )
 
-    def pooled(self) -> Moments:
+    def pooled(self) -> ChannelMoments:
         """Return the moments of all channels together, as one channel."""
         channels = [
-            Moments(self.count, self.mean[i : i + 1], self.squares[i : i + 1])
+            ChannelMoments(self.count, self.mean[i : i + 1], self.squares[i : i + 1])
             for i in range(len(self.mean))
         ]
         total = channels[0]
@@ -272,8 +272,8 @@ def _cut(region: Region, limit: int) -> Iterator[Region]:
         )
 
 
-def _moments(volume: Volume) -> Moments:
-    total: Moments | None = None
+def _moments(volume: Volume) -> ChannelMoments:
+    total: ChannelMoments | None = None
     for piece in _pieces(volume):
         flat = piece.reshape(len(piece), -1)
         if piece.dtype in (np.uint8, np.uint16, np.int16):  # many times faster, and exact enough
@@ -281,7 +281,7 @@ def _moments(volume: Volume) -> Moments:
             mean, std = found[:, 0], found[:, 1]
         else:
             mean, std = flat.mean(1, dtype=np.float64), flat.std(1, dtype=np.float64)
-        moments = Moments(flat.shape[1], mean, std**2 * flat.shape[1])
+        moments = ChannelMoments(flat.shape[1], mean, std**2 * flat.shape[1])
         total = moments if total is None else total.join(moments)
     if total is None:
         raise DataError(f"{volume.name}: holds no pixels")

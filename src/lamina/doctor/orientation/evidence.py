@@ -43,7 +43,7 @@ _RIDGE = 1e-3  # keeps a feature that is constant from dividing by zero
 
 
 @dataclass(frozen=True)
-class Moments:
+class PairMoments:
     """Signs of the pairs of one class in one box, under every order of the axes."""
 
     name: int
@@ -54,7 +54,7 @@ class Moments:
     """(orders, features, features), sums."""
 
 
-Box = tuple[Moments, ...]
+Box = tuple[PairMoments, ...]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ def weigh(orders: Sequence[Order], boxes: Sequence[Box]) -> Evidence | None:
 
 @dataclass(frozen=True)
 class _Sums:
-    """Moments of all boxes as arrays whose first axes are box and class."""
+    """PairMoments of all boxes as arrays whose first axes are box and class."""
 
     pairs: NDArray[np.float64]
     mean: NDArray[np.float64]
@@ -230,7 +230,7 @@ def _compared(
             more = [np.sign(one[here] - one[there]) for one in seen]
             signs[name].append(np.stack(more))  # (features, pairs)
     return tuple(
-        Moments(
+        PairMoments(
             name,
             each[0].shape[1],
             np.stack([one.sum(1, dtype=np.float64) for one in each]),

@@ -26,7 +26,7 @@ _PAIRS = ((0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2))
 
 
 @dataclass(frozen=True)
-class Moments:
+class ComponentMoments:
     """What a part counts, in whole numbers of voxels and so without rounding."""
 
     voxels: int
@@ -70,7 +70,7 @@ class SlabParts:
         self._above = np.where(last > 0, last + base, 0)
         self._depth += len(mask)
 
-    def finish(self) -> tuple[Moments, ...]:
+    def finish(self) -> tuple[ComponentMoments, ...]:
         """Return what each part counts, by number; the first walk is over.
 
         Of parts of one size the one that is met first has the lower number.
@@ -177,8 +177,8 @@ def _table(labels: NDArray[np.int32], count: int, start: int) -> NDArray[np.int6
     return table[1:]
 
 
-def _moments(row: list[int]) -> Moments:
+def _moments(row: list[int]) -> ComponentMoments:
     voxels, s0, s1, s2, p00, p01, p02, p11, p12, p22, a0, a1, a2, b0, b1, b2 = row
-    return Moments(
+    return ComponentMoments(
         voxels, (-a0, -a1, -a2), (b0, b1, b2), (s0, s1, s2), (p00, p01, p02, p11, p12, p22)
     )

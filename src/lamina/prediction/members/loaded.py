@@ -18,7 +18,7 @@ from lamina.prediction.tiling.memory import activations, available_memory, fit_b
 from lamina.volume import Volume
 
 
-class Crew:
+class LoadedMembers:
     """Networks on their device; ``batch`` tiles at a time."""
 
     def __init__(

@@ -51,7 +51,7 @@ def draw_folds(shape: tuple[int, int, int], chance: np.random.Generator) -> Fold
     return Folds(bumps, (float(slope[0]), float(slope[1])), float(tall))
 
 
-class Layers:
+class Strata:
     """Reflectivity by relative geologic time: echoes of boundaries, some of them strong.
 
     The series is band-limited (its Fourier series is evaluated between the voxels as well), so

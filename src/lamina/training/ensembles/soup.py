@@ -15,12 +15,12 @@ from lamina.prediction.engine import Member
 from lamina.progress import Bar, say
 from lamina.training.saving.checkpoints import Checkpoints
 from lamina.training.saving.state import Kept
-from lamina.training.stage.context import Job, Training
+from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.loader import batches, epoch_of
 from lamina.training.stage.validate import validate
 
 
-def soup(job: Job, now: Training, checkpoints: Checkpoints) -> Kept:
+def soup(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> Kept:
     """Write the mean of the stage's checkpoints as one and return it, validated.
 
     The mean of weights has the batch statistics of no network, so that these are taken anew from
@@ -73,7 +73,7 @@ def _lent(network: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]:
 
 
 @torch.no_grad()
-def _refresh(job: Job, now: Training) -> None:
+def _refresh(job: FoldContext, now: StageState) -> None:
     """Take the batch statistics anew: plain means over one pass, without dropout."""
     frozen = now.stage.freeze_encoder >= now.stage.epochs
     norms = [

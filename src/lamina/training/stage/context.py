@@ -25,7 +25,7 @@ from lamina.training.stage.signals import Stop
 
 
 @dataclass(frozen=True)
-class Job:
+class FoldContext:
     """What stays the same while one fold is trained."""
 
     recipe: Recipe
@@ -48,7 +48,7 @@ class Job:
     origin: Origin | None = None
     """The member of a bundle that stages may start from."""
 
-    def at(self, stage: Stage) -> Job:
+    def at(self, stage: Stage) -> FoldContext:
         """Return the job as it is in a stage: its resolution, and the parts it learns from.
 
         Raises:
@@ -65,7 +65,7 @@ class Job:
 
 
 @dataclass
-class Training:
+class StageState:
     """What changes while one stage is trained."""
 
     stage: Stage

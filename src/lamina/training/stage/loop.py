@@ -22,7 +22,7 @@ from lamina.seeding import rng
 from lamina.training.ensembles.soup import soup
 from lamina.training.saving.checkpoints import Checkpoints
 from lamina.training.saving.state import Kept, Position
-from lamina.training.stage.context import Job, Training
+from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.loader import Batch, batches, epoch_of
 from lamina.training.stage.mixing import mix_batch
 from lamina.training.stage.validate import Judged, validate
@@ -30,7 +30,7 @@ from lamina.training.stage.validate import Judged, validate
 _WORST_RUN = 20  # skipped steps in a row after which training is broken, not unlucky (N01)
 
 
-def run_stage(job: Job, now: Training) -> None:
+def run_stage(job: FoldContext, now: StageState) -> None:
     """Train from the position to the end of the stage; the position says where it ended.
 
     Raises:
@@ -64,7 +64,7 @@ def run_stage(job: Job, now: Training) -> None:
     now.save()
 
 
-def _left(job: Job, now: Training, checkpoints: Checkpoints) -> list[Kept]:
+def _left(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> list[Kept]:
     """Return what leaves the stage, best first."""
     position, member = now.position, now.stage.member
     if now.stage.keep_last and member != "last":
@@ -81,7 +81,7 @@ def tired(stage: Stage, position: Position) -> bool:
     return stage.patience is not None and position.stale >= stage.patience
 
 
-def _train_epoch(job: Job, now: Training) -> None:
+def _train_epoch(job: FoldContext, now: StageState) -> None:
     position = now.position
     stage, cases = job.made.mixed(now.stage, job.cases)
     samples = epoch_of(job.recipe, job.task, cases, job.normalise, stage, position.epoch)
@@ -112,7 +112,7 @@ def _train_epoch(job: Job, now: Training) -> None:
                 now.saved = time.monotonic()
 
 
-def _set_rates(job: Job, now: Training, steps_per_epoch: int) -> None:
+def _set_rates(job: FoldContext, now: StageState, steps_per_epoch: int) -> None:
     stage, position, schedule = now.stage, now.position, now.stage.schedule
     at, end = (
         (position.step, steps_per_epoch * stage.epochs)
@@ -125,7 +125,9 @@ def _set_rates(job: Job, now: Training, steps_per_epoch: int) -> None:
     position.rate = max(now.rates) * factor
 
 
-def _step(job: Job, now: Training, pending: Sequence[Batch], steps_per_epoch: int) -> float:
+def _step(
+    job: FoldContext, now: StageState, pending: Sequence[Batch], steps_per_epoch: int
+) -> float:
     """Take one optimiser step over the batches; return their loss. No sample is lost."""
     recipe, position = job.recipe, now.position
     count = sum(len(batch.image) for batch in pending)
@@ -172,7 +174,7 @@ def _step(job: Job, now: Training, pending: Sequence[Batch], steps_per_epoch: in
     return sums["loss"]
 
 
-def _backward(job: Job, loss: Tensor) -> None:
+def _backward(job: FoldContext, loss: Tensor) -> None:
     # accelerate's own looks for uninstalled packages on the disk at every step, a tenth of a
     # millisecond; with one process and no scaler there is nothing for it to do.
     if job.accelerator.scaler is None:
@@ -181,7 +183,7 @@ def _backward(job: Job, loss: Tensor) -> None:
         job.accelerator.backward(loss)
 
 
-def _skip(now: Training, loss: float, norm: float) -> None:
+def _skip(now: StageState, loss: float, norm: float) -> None:
     now.position.skipped += 1
     now.bad_run += 1
     if now.bad_run >= _WORST_RUN:
@@ -202,12 +204,12 @@ def _freeze(network: nn.Module, *, frozen: bool) -> None:
         encoder.eval()  # batch statistics stay as they are, too
 
 
-def _weights(now: Training) -> dict[str, Tensor]:
+def _weights(now: StageState) -> dict[str, Tensor]:
     weights = {name: value.detach() for name, value in now.network.state_dict().items()}
     return weights | (now.average.tensors if now.average is not None else {})
 
 
-def _validate(job: Job, now: Training) -> tuple[dict[str, Tensor], Judged]:
+def _validate(job: FoldContext, now: StageState) -> tuple[dict[str, Tensor], Judged]:
     member = Member(now.network, job.normalise)
     options = {"device": job.accelerator.device, "precision": job.precision}
     if now.average is None:
@@ -219,7 +221,7 @@ def _validate(job: Job, now: Training) -> tuple[dict[str, Tensor], Judged]:
     return _weights(now), judged
 
 
-def _row(now: Training, seconds: float) -> dict[str, Any]:
+def _row(now: StageState, seconds: float) -> dict[str, Any]:
     position = now.position
     seen = position.sums.get("samples", 0.0)
     means = {
@@ -236,7 +238,7 @@ def _row(now: Training, seconds: float) -> dict[str, Any]:
     }
 
 
-def _write_row(job: Job, position: Position, row: dict[str, Any]) -> None:
+def _write_row(job: FoldContext, position: Position, row: dict[str, Any]) -> None:
     append_line(job.folder / "metrics.jsonl", json.dumps(row))
     position.rows += 1
     words = [f"loss {row['loss']:.4f}" if "loss" in row else "no finite step"]
@@ -250,7 +252,7 @@ def _write_row(job: Job, position: Position, row: dict[str, Any]) -> None:
     job.track(numbers, position.rows)
 
 
-def _leave_if_asked(job: Job, now: Training, *, saved: bool = False) -> None:
+def _leave_if_asked(job: FoldContext, now: StageState, *, saved: bool = False) -> None:
     if not job.stop.signal:
         return
     if not saved:
