@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,7 @@ class Listing:
     names: tuple[str, ...]
 
 
-class Catalog(Spec, ABC):
+class Catalog(Spec):
     """Where cases come from: a layout of files below a folder given on the command line.
 
     What training lists (``open``) and what prediction lists (``inputs``) are told apart by

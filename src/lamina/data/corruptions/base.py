@@ -6,6 +6,7 @@ zero where an image is black or white.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,15 +40,16 @@ class Scene:
 class Corruption(Spec):
     """One way in which an image gets worse."""
 
+    @abstractmethod
     def pick(self, rng: np.random.Generator) -> Any:
         """Return what holds for all of an image, such as how strong the noise is."""
-        raise NotImplementedError
 
     def whole(self, last: str) -> str:
         """Return the axes along which pixels hang together; ``last`` names the last of all."""
         del last
         return ""
 
+    @abstractmethod
     def spoil(self, clean: Array, picked: Any, scene: Scene, rng: np.random.Generator) -> Array:
         """Return the corrupted values, a new array.
 
@@ -57,7 +59,6 @@ class Corruption(Spec):
             scene: Axes and range.
             rng: Made for this part.
         """
-        raise NotImplementedError
 
 
 def drawn(level: Level, rng: np.random.Generator) -> float:

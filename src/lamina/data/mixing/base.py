@@ -7,6 +7,7 @@ columns.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -64,10 +65,10 @@ class Mix(Spec):
             self.join(mixed.sample(number), other, what, exclusive=exclusive)
         return mixed
 
+    @abstractmethod
     def draw(self, size: tuple[int, ...], rng: np.random.Generator) -> Any:
         """Return what to do to one sample of ``size`` rows and columns."""
-        raise NotImplementedError
 
+    @abstractmethod
     def join(self, own: Samples, other: Samples, what: Any, *, exclusive: bool) -> None:
         """Change the sample ``own`` by ``other``, in place."""
-        raise NotImplementedError

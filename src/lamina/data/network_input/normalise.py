@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import weakref
+from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -29,16 +30,16 @@ _PIECE = 2**23  # pixels read at a time
 class Normalise(Spec):
     """Where shift and factor come from."""
 
+    @abstractmethod
     def fit(self, cases: Sequence[Case]) -> AnyNormalise:
         """Return the normalisation with all that is learnt from the training cases filled in."""
-        raise NotImplementedError
 
+    @abstractmethod
     def factors(self, volume: Volume) -> tuple[Vector, Vector]:
         """Return shift and factor for ``volume``, each (1,) or (C,) float32.
 
         A factor of 0 stands for a channel without any spread, which becomes 0 everywhere (I10).
         """
-        raise NotImplementedError
 
 
 class Fixed(Normalise):

@@ -1,6 +1,6 @@
 """Readers: files as volumes, each read exactly or refused.
 
-To add one: write its file here, and name its ``Format`` in ``FORMATS`` below.
+To add one: write its file here, import its ``Format`` below and name it in ``FORMATS``.
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from lamina.data.samplers.mixed import Mixed
 
 
-class Sampler(Spec, ABC):
+class Sampler(Spec):
     """What to look at in an epoch; without memory, so that training can resume anywhere."""
 
     def by_source(self) -> Mixed | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
 from typing import ClassVar
@@ -11,7 +11,7 @@ from lamina.data.case import Case
 from lamina.spec import Spec
 
 
-class Split(Spec, ABC):
+class Split(Spec):
     """Which cases are held out in which fold; a group never stands on both sides."""
 
     cuts: ClassVar[bool] = False

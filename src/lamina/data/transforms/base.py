@@ -8,6 +8,7 @@ integer images. A ``Touch`` needs the pixels themselves (blur, noise, holes) and
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -48,20 +49,20 @@ class Transform(Spec):
 class Warp(Transform):
     """A transform that moves pixels."""
 
+    @abstractmethod
     def move(self, where: Where, picked: Any) -> Where:
         """Return the positions before this warp that ``where``, after it, shows.
 
         Warps are applied from last to first, so that they act on the image in recipe order.
         """
-        raise NotImplementedError
 
 
 class Table(Transform):
     """A transform that maps values one by one, the same for every pixel and channel."""
 
+    @abstractmethod
     def map(self, values: NDArray[np.float32], picked: Any) -> NDArray[np.float32]:
         """Return new values; in and out are fractions of the range, 0 to 1 (see ``table.py``)."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,6 @@ class Patch:
 class Touch(Transform):
     """A transform that needs the pixels; it returns a new patch."""
 
+    @abstractmethod
     def touch(self, patch: Patch, picked: Any) -> Patch:
         """Return the changed patch; the old one is untouched."""
-        raise NotImplementedError

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import Field
@@ -43,6 +44,6 @@ class Loss(Spec):
         """Whether the loss of several batches is the sum of theirs, in place of the mean."""
         return False
 
+    @abstractmethod
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, without ``weight``; the parts of a loss share it."""
-        raise NotImplementedError

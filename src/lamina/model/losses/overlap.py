@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, PositiveFloat, model_validator
@@ -57,9 +58,9 @@ class Overlap(Loss):
             )
         return self
 
+    @abstractmethod
     def ratio(self, overlap: Tensor, answer: Tensor, truth: Tensor) -> Tensor:
         """Return the ratio of each unit from sum(PT), sum(P) and sum(T)."""
-        raise NotImplementedError
 
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, a scalar."""

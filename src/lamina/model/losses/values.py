@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Literal
 
 from lamina.model.losses.base import Loss
@@ -23,9 +24,9 @@ class ValueLoss(Loss):
         """True for ``sum``."""
         return self.reduction == "sum"
 
+    @abstractmethod
     def error(self, difference: Tensor) -> Tensor:
         """Return the error of each difference between answer and target."""
-        raise NotImplementedError
 
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, a scalar."""

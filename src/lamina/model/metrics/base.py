@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
@@ -27,7 +27,7 @@ class Score:
     classes: tuple[float | None, ...]
 
 
-class Metric(Spec, ABC):
+class Metric(Spec):
     """A score gathered case by case: a small tally per case, never the predictions."""
 
     masks: ClassVar[bool] = True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import model_validator
@@ -71,11 +72,11 @@ class Network(Spec):
         restoring(network, residual=self.residual, activation=self.activation)
         return network
 
+    @abstractmethod
     def _build(self, inputs: int, outputs: int) -> nn.Module:
         """Return the network as it is by itself, with its starting weights."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def multiple(self) -> int:
         """Rows and columns of an input must be multiples of this, in pixels."""
-        raise NotImplementedError

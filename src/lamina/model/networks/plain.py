@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -27,6 +28,6 @@ class Plain(Network):
             files.fit(network, tensors, inputs=inputs, stem="sum", source=self.weights)
         return network
 
+    @abstractmethod
     def _bare(self, inputs: int, outputs: int) -> nn.Module:
         """Return the network at its random start."""
-        raise NotImplementedError

@@ -6,6 +6,7 @@ decoder, the last convolution too.
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 from pydantic import Field, NonNegativeFloat, model_validator
@@ -67,6 +68,7 @@ class Optimizer(Spec):
             decay = 0.0
         return {"lr": lr, "initial_lr": lr, "weight_decay": decay}
 
+    @abstractmethod
     def build(self, network: nn.Module) -> optim.Optimizer:
         """Return torch's optimiser of all parameters of ``network``.
 
@@ -74,7 +76,6 @@ class Optimizer(Spec):
         is silently wrong where state and parameter differ in memory layout, so that state must
         be loaded by ``lamina.training.saving.state.load_optimizer``.
         """
-        raise NotImplementedError
 
 
 class Sgd(Optimizer):

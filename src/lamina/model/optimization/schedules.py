@@ -7,6 +7,7 @@ so that a resumed stage goes on exactly as an uninterrupted one.
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from collections.abc import Sequence
 from typing import Annotated, Literal
 
@@ -23,6 +24,7 @@ class Schedule(Spec):
     unit: Unit = "epoch"
     """What the position counts, and how often the rate changes: epochs, or optimiser steps."""
 
+    @abstractmethod
     def factor(
         self,
         position: float,
@@ -38,7 +40,6 @@ class Schedule(Spec):
             history: Every value of the monitor so far in this stage, oldest first.
             higher_is_better: Which way the monitor should go.
         """
-        raise NotImplementedError
 
 
 class Constant(Schedule):

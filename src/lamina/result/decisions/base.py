@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -14,7 +14,7 @@ from lamina.spec import Spec
 T = TypeVar("T", int, float)
 
 
-class Decision(Spec, ABC):
+class Decision(Spec):
     """The rule that turns probabilities into masks."""
 
     without_numbers: ClassVar[str | None] = None

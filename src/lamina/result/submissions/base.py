@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Iterable
 from pathlib import Path
 from typing import ClassVar
@@ -22,7 +22,7 @@ Part = tuple[Region, NDArray[np.bool_]]
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
 
 
-class Submission(Spec, ABC):
+class Submission(Spec):
     """How decided masks, or restored values, are written down for others."""
 
     values: ClassVar[bool] = False
