@@ -155,3 +155,24 @@ def test_opening_other_files_imports_none_of_the_extras() -> None:
         "raise SystemExit(len({'h5py', 'nibabel', 'segyio'} & set(sys.modules)))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("block", [512, 1024, 4096])
+def test_READ_15_a_user_block_may_come_first(tmp_path: Path, block: int) -> None:
+    """MATLAB 7.3 files begin with a block of 512 bytes of text."""
+    path = tmp_path / "a.mat.h5"
+    array = np.arange(24).reshape(4, 6)
+    with h5py.File(path, "w", userblock_size=block) as file:
+        file["x"] = array
+    with path.open("r+b") as stream:
+        stream.write(b"MATLAB 7.3 MAT-file")
+    np.testing.assert_array_equal(read_all(open_volume(path))[0], array)
+
+
+def test_READ_12_a_group_that_contains_itself_is_entered_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.h5"
+    with h5py.File(path, "w") as file:
+        group = file.create_group("group")
+        group["x"] = np.arange(24).reshape(4, 6)
+        group["again"] = group
+    assert open_volume(path).shape == (4, 6)

@@ -16,6 +16,7 @@ from lamina.data.readers.npy import NPY, NpyVolume
 from lamina.data.readers.segy.volume import SEGY, Segy, SegyVolume
 from lamina.data.readers.tiff.volume import TIFF, TiffVolume
 from lamina.data.readers.zarr.volume import ZARR, ZarrVolume
+from lamina.errors import DataError, LaminaError
 from lamina.public import StrPath, as_path
 from lamina.volume import Volume
 
@@ -123,4 +124,12 @@ def open_volume(
     found = sniff(path)
     if stack and axes is None and found.unnamed_stack:
         axes = "zyx"
-    return found.open(path, Options(axes, limit, dicom, segy, dataset, fill, target))
+    try:
+        return found.open(path, Options(axes, limit, dicom, segy, dataset, fill, target))
+    except LaminaError:
+        raise
+    except Exception as error:  # libraries raise anything on damaged headers
+        raise DataError(
+            f"{path}: its {found.name} header is damaged or of a kind that cannot be read "
+            f"({type(error).__name__}: {error}); save it again or leave it out"
+        ) from error

@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 _KEEP_OPEN = 64 << 20
 """Datasets of at least this many bytes stay open between reads; each holds a descriptor."""
 
+_SIGNATURE = b"\x89HDF\r\n\x1a\n"
+_USER_BLOCK = 512
 _BROKEN = (OSError, ValueError, RuntimeError, KeyError, TypeError, MemoryError)
 
 
@@ -234,17 +236,30 @@ def _dataset(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
     return place
 
 
-def _listed(group: h5py.Group, before: str = "") -> Iterator[tuple[str, int]]:
-    """Yield path and number of axes of every dataset that no link leads to, in order."""
+def _listed(group: h5py.Group) -> Iterator[tuple[str, int]]:
+    """Yield path and number of axes of every dataset that no link leads to, in order.
+
+    A group that is met again, such as one that contains itself, is not entered twice.
+    """
     library = importlib.import_module("h5py")
+    yield from _walk(library, group, "", set())
+
+
+def _walk(
+    library: Any, group: h5py.Group, before: str, seen: set[tuple[int, int]]
+) -> Iterator[tuple[str, int]]:
+    about = library.h5o.get_info(group.id)
+    if (about.fileno, about.addr) in seen:
+        return
+    seen.add((about.fileno, about.addr))
     for name in group:
         if not isinstance(group.get(name, getlink=True), library.HardLink):
             continue
-        one = group[name]
-        if isinstance(one, library.Dataset):
-            yield before + name, len(one.shape or ())
-        elif isinstance(one, library.Group):
-            yield from _listed(one, f"{before}{name}/")
+        inside = group[name]
+        if isinstance(inside, library.Dataset):
+            yield before + name, len(inside.shape or ())
+        elif isinstance(inside, library.Group):
+            yield from _walk(library, inside, f"{before}{name}/", seen)
 
 
 def _count(shape: tuple[int, ...], chunks: tuple[int, ...]) -> int:
@@ -261,10 +276,27 @@ def _h5py(path: Path) -> Any:
         ) from None
 
 
+def _is_hdf5(path: Path, head: bytes) -> bool:
+    """Whether the signature stands at byte 0, 512, 1024, 2048 ...: a user block may come first."""
+    if head.startswith(_SIGNATURE):
+        return True
+    if not path.is_file():
+        return False
+    size, place = path.stat().st_size, _USER_BLOCK
+    with path.open("rb") as stream:
+        while place < size:
+            stream.seek(place)
+            if stream.read(len(_SIGNATURE)) == _SIGNATURE:
+                return True
+            place *= 2
+    return False
+
+
 HDF5 = Format(
     name="HDF5",
     suffixes=(".h5", ".hdf5"),
-    magic=(b"\x89HDF\r\n\x1a\n",),
+    known_by=_is_hdf5,
+    cut=lambda head: _SIGNATURE.startswith(head),
     open=lambda path, options: Hdf5Volume(
         path, options.axes, dataset=options.dataset, fill=options.fill
     ),

@@ -28,6 +28,7 @@ from lamina.volume import check_within
 _KEEP_OPEN = 64 << 20
 """Volumes of at least this many bytes stay open between reads; each holds a descriptor."""
 
+_BLOCK = 1 << 20
 _GZIP = b"\x1f\x8b"
 _HEADER = 352  # bytes, of NIfTI-1
 _BROKEN = (
@@ -37,7 +38,10 @@ _BROKEN = (
 
 
 class NiftiVolume:
-    """One NIfTI file of two or three axes; more may follow if their length is 1.
+    """One NIfTI file of two or three axes, and of channels along the fourth.
+
+    More axes may follow if their length is 1. The fourth is time by the standard and what people
+    keep modalities in; a recipe that expects another number of channels refuses it.
 
     Where the header scales (``scl_slope``, ``scl_inter``) values are slope times stored plus
     intercept, in float32, or in float64 where more than 24 bits are stored; else as stored.
@@ -48,12 +52,12 @@ class NiftiVolume:
 
         Args:
             path: The file.
-            axes: Names of the stored axes; None: ``"xyz"``.
+            axes: Names of the stored axes; None: ``"xyz"``, or ``"xyzc"``.
 
         Raises:
             RecipeError: nibabel is not installed.
-            DataError: the file is cut off or no NIfTI, holds several volumes, colours or complex
-                numbers, or its axes are not those named.
+            DataError: the file is cut off or no NIfTI, has five axes or more, holds colours or
+                complex numbers, or its axes are not those named.
         """
         self.path = Path(path)
         with self.path.open("rb") as stream:
@@ -64,13 +68,15 @@ class NiftiVolume:
             what = self._stored.name if self._stored.names is None else "colours"
             raise DataError(f"{path}: holds {what}, not plain numbers; save integers or floats")
         self._lengths = tuple(int(n) for n in head.get_data_shape())
-        lengths, more = self._lengths[:3], self._lengths[3:]
+        lengths, more = self._lengths, self._lengths[4:]
         if math.prod(more) != 1:
             raise DataError(
-                f"{path}: holds {math.prod(more)} volumes, its shape is {self._lengths}; save "
-                "each on its own"
+                f"{path}: has {len(lengths)} axes {lengths}; save each volume on its own, with its "
+                "channels along the fourth axis"
             )
-        self._layout = lay_out(self.path, lengths, axes, "xyz"[: len(lengths)])
+        lengths = lengths[: 4 if len(lengths) > 3 and lengths[3] > 1 else 3]
+        self._lengths = lengths
+        self._layout = lay_out(self.path, lengths, axes, "xyzc"[: len(lengths)])
         self.axes = self._layout.axes
         slope, inter = head.get_slope_inter()
         self._slope = 1.0 if slope is None else float(slope)
@@ -82,6 +88,7 @@ class NiftiVolume:
             raise DataError(f"{path}: is cut off at byte {there} of {said}; copy it again")
         self._keeps = math.prod(lengths) * self._stored.itemsize >= _KEEP_OPEN
         self._kept: Any = None
+        self._whole = False
         self._seen = self._now()
 
     @property
@@ -113,7 +120,7 @@ class NiftiVolume:
     @property
     def chunk_shape(self) -> tuple[int, ...]:
         """One voxel; of a gzipped file a slice of the axis that is stored last."""
-        sides = (*self._lengths[:3][:-1], 1) if self._packed else (1,) * len(self._lengths[:3])
+        sides = (*self._lengths[:-1], 1) if self._packed else (1,) * len(self._lengths)
         return self._layout.spatial(sides)
 
     def stamp(self) -> str:
@@ -153,12 +160,26 @@ class NiftiVolume:
         """Return the stored array, which is read where it is indexed."""
         if not self.path.is_file() or self._now() != self._seen:
             raise DataError(f"{self.path}: is gone or changed while in use; run again")
-        lengths = self._lengths[:3]
+        lengths = self._lengths
         if not self._packed:
             return np.memmap(self.path, self._stored, "r", self._offset, lengths, "F")
+        if not self._whole:
+            self._check_sum()
         stream = gzip.open(self.path)  # noqa: SIM115  # closed with the array that reads it
         proxy = _nibabel(self.path, "arrayproxy").ArrayProxy
         return proxy(stream, (lengths, self._stored, self._offset), mmap=False)
+
+    def _check_sum(self) -> None:
+        """Unpack the stream to its end once: only there is its checksum."""
+        try:
+            with gzip.open(self.path) as stream:
+                while stream.read(_BLOCK):
+                    pass
+        except _BROKEN as error:
+            raise DataError(
+                f"{self.path}: is cut off or damaged ({error}); copy it again"
+            ) from error
+        self._whole = True
 
     def _header(self) -> Any:
         library = _nibabel(self.path, "nifti2")

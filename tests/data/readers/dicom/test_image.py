@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,16 @@ import numpy as np
 import pydicom
 import pytest
 from numpy.typing import NDArray
+from pydicom.dataelem import DataElement
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import ExplicitVRLittleEndian
+from pydicom.encaps import encapsulate
+from pydicom.uid import (
+    ExplicitVRLittleEndian,
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+)
 
 from lamina.data.readers import Dicom, DicomFile, open_volume
 from lamina.errors import DataError
@@ -223,3 +232,80 @@ def test_fault_I07_a_code_that_claims_another_size_is_refused_before_it_is_decod
 def test_reading_other_files_imports_no_pydicom() -> None:
     code = "import lamina.data.readers, sys; raise SystemExit('pydicom' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def packed(path: Path, code: bytes, pixels: NDArray[Any], syntax: str, **tags: Any) -> Path:
+    """A DICOM file of one frame in a code of the JPEG family."""
+    made(path, pixels, NumberOfFrames=1, **tags)
+    data = pydicom.dcmread(path)
+    data.file_meta.TransferSyntaxUID = syntax
+    data.PixelData = encapsulate([code])
+    data["PixelData"].VR = "OB"
+    data["PixelData"].is_undefined_length = True
+    data.save_as(path, enforce_file_format=True)
+    return path
+
+
+@pytest.mark.parametrize(
+    ("encode", "syntax"),
+    [
+        (lambda a: imagecodecs.ljpeg_encode(a, bitspersample=12), JPEGLosslessSV1),
+        (lambda a: imagecodecs.jpegls_encode(a), JPEGLSLossless),
+        (lambda a: imagecodecs.jpeg2k_encode(a, level=0, reversible=True), JPEG2000Lossless),
+    ],
+    ids=["lossless_jpeg", "jpeg_ls", "jpeg_2000"],
+)
+def test_READ_6_the_sign_of_12_of_16_bits_is_kept(tmp_path: Path, encode: Any, syntax: str) -> None:
+    wanted = np.linspace(-2048, 2047, 64 * 48).astype(np.int16).reshape(64, 48)
+    stored = (wanted.astype(np.int32) & 0xFFF).astype(np.uint16)
+    path = packed(tmp_path / "a.dcm", encode(stored), wanted, syntax, BitsStored=12, HighBit=11)
+    volume = open_volume(path)
+    assert volume.dtype == np.int16
+    np.testing.assert_array_equal(read_all(volume)[0], wanted)
+
+
+def test_READ_7_rgb_in_jpeg_without_a_marker_is_rgb(tmp_path: Path) -> None:
+    colour = np.full((16, 16, 3), (244, 200, 60), np.uint8)
+    code = imagecodecs.jpeg_encode(colour, level=100, colorspace="RGB", outcolorspace="RGB")
+    at = code.find(b"Adobe")
+    if at > 0:  # the segment is taken out, so that nothing in the code says what it holds
+        length = int.from_bytes(code[at - 2 : at], "big")
+        code = code[: at - 4] + code[at - 2 + length :]
+    path = packed(
+        tmp_path / "a.dcm",
+        code,
+        colour,
+        JPEGBaseline8Bit,
+        PhotometricInterpretation="RGB",
+        SamplesPerPixel=3,
+        PlanarConfiguration=0,
+        Rows=16,
+        Columns=16,
+    )
+    assert np.abs(read_all(open_volume(path)).transpose(1, 2, 0).astype(int) - colour).max() <= 2
+
+
+def test_READ_12_headers_of_the_wrong_type_are_one_error(
+    tmp_path: Path, ramp: NDArray[np.uint16]
+) -> None:
+    path = made(tmp_path / "a.dcm", ramp)
+    good = path.read_bytes()
+    for tag, value in (("NumberOfFrames", "1A"), ("Rows", 0), ("BitsAllocated", 0)):
+        path.write_bytes(good)
+        data = pydicom.dcmread(path)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            element = DataElement(tag, "LO" if isinstance(value, str) else "US", value)
+            data[tag] = element
+            data.save_as(path)
+        with pytest.raises(DataError, match=r"a\.dcm: "):
+            read_all(open_volume(path))
+
+
+def test_READ_13_padding_behind_the_pixels_is_no_cut(
+    tmp_path: Path, ramp: NDArray[np.uint16]
+) -> None:
+    path = made(tmp_path / "a.dcm", ramp)
+    with path.open("ab") as stream:
+        stream.write(b"\0" * 128)
+    np.testing.assert_array_equal(read_all(open_volume(path))[0], ramp)

@@ -270,6 +270,12 @@ def test_READ_5_where_0_is_white_larger_is_still_brighter(tmp_path: Path, bits: 
     np.testing.assert_array_equal(read_all(open_volume(path))[0], shown)
 
 
+def test_READ_5_booleans_of_tifffile_are_as_they_were(tmp_path: Path) -> None:
+    mask = np.arange(64).reshape(8, 8) % 9 == 0
+    tifffile.imwrite(tmp_path / "a.tif", mask)
+    np.testing.assert_array_equal(read_all(open_volume(tmp_path / "a.tif"))[0], mask)
+
+
 def test_READ_10_the_value_of_no_data_is_known(tmp_path: Path) -> None:
     path = tmp_path / "a.tif"
     tifffile.imwrite(path, np.zeros((4, 4), np.float32), extratags=[(42113, "s", 0, "-9999", True)])

@@ -34,6 +34,7 @@ __all__ = ["Dicom", "DicomFile"]
 
 _GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
+_PIXELS = 0x7FE00010
 _END = b"\xff\xd9"  # of every code of the JPEG family; a byte or two of padding may follow
 _BROKEN = (
     *(OSError, EOFError, ValueError, RuntimeError, AttributeError, LookupError, TypeError),
@@ -128,8 +129,7 @@ class DicomFile:
                 first = reader.filereader.read_file_meta_info(self.path)
                 if str(first.get("TransferSyntaxUID")) == SYNTAX:
                     return read_deflated(self.path, first, pixels=pixels)
-                defer = None if pixels else 1024
-                return reader.dcmread(self.path, defer_size=defer)  # type: ignore[no-any-return]
+                return _read(reader, self.path, defer=None if pixels else 1024)
         except FileNotFoundError:
             raise DataError(f"{self.path}: no such file") from None
         except (*_BROKEN, reader.errors.InvalidDicomError) as error:
@@ -170,9 +170,42 @@ class DicomFile:
             found = imagecodecs.jpeg2k_decode(packed)
         elif "JPEG-LS" in name:
             found = imagecodecs.jpegls_decode(packed)
+        elif self._colours == "RGB" and not _says_colours(packed):
+            found = imagecodecs.jpeg_decode(packed, colorspace="RGB", outcolorspace="RGB")
         else:
             found = imagecodecs.jpeg_decode(packed)
-        return np.asarray(found).astype(self._stored, copy=False)
+        return _signed(np.asarray(found), self._meaning.bits, self._stored)
+
+
+def _read(reader: Any, path: Path, *, defer: int | None) -> Dataset:
+    """Return the elements of a file up to its pixels; padding may follow them, or nothing."""
+    passed = False
+
+    def behind_pixels(tag: int, *_: object) -> bool:
+        nonlocal passed
+        if passed:
+            return True
+        passed = int(tag) == _PIXELS
+        return False
+
+    with path.open("rb") as stream:
+        found: Dataset = reader.filereader.read_partial(
+            stream, stop_when=behind_pixels, defer_size=defer
+        )
+    return found
+
+
+def _signed(values: NDArray[Any], bits: int, stored: np.dtype[Any]) -> NDArray[Any]:
+    """Return decoded values as ``stored``: codes of the JPEG family hold ``bits`` bits, no sign."""
+    if stored.kind == "u" or bits == 8 * stored.itemsize:
+        return values.astype(stored, copy=False)
+    wide = values.astype(np.int64) & ((1 << bits) - 1)
+    return (wide - ((wide >> (bits - 1)) << bits)).astype(stored)
+
+
+def _says_colours(packed: bytes) -> bool:
+    """Whether a JPEG code has a marker that says what its components are (JFIF or Adobe)."""
+    return b"JFIF\0" in packed[:64] or b"Adobe" in packed[:1024]
 
 
 def _pydicom(path: Path) -> Any:

@@ -157,10 +157,21 @@ def _header(
         offsets=offsets,
         counts=counts,
         tables=tables if any(tables) else (),
-        white=2**page.bitspersample - 1 if int(page.photometric) == 0 else None,
+        white=_black(page),
         table=_palette(page, target=target) if int(page.photometric) == 3 else None,
         nodata=_nodata(page),
     )
+
+
+def _black(page: Any) -> int | None:
+    """Return the value that stands for black where 0 stands for white; None: larger is brighter.
+
+    tifffile marks booleans so and stores True as 1 all the same; its files are known by their
+    description.
+    """
+    if int(page.photometric) != 0 or (page.bitspersample == 1 and page.is_shaped):
+        return None
+    return int(2**page.bitspersample - 1)
 
 
 def _palette(page: Any, *, target: bool) -> NDArray[np.uint8] | None:
