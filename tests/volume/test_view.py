@@ -123,7 +123,7 @@ def test_a_new_view_is_read_from_a_copy_of_what_is_behind_it(
 def test_a_range_behind_a_new_view_is_measured(stored: Volume, tmp_path: Path) -> None:
     stretched = Stretch().of(stored)
     measure([Case("a", "a", Mirrored(stretched))], tmp_path / "ranges.json")
-    assert stretched.found == [(float(CUBE[0].min()), float(CUBE[0].max()))]
+    assert stretched.measured == [(float(CUBE[0].min()), float(CUBE[0].max()))]
 
 
 def test_noise_is_found_through_views_of_places_only() -> None:

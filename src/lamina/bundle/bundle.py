@@ -96,21 +96,21 @@ class Bundle:
         """
         if recipe.task.names is None or not members:
             raise ValueError("a bundle needs the names of the task's outputs and a member")
-        if len({one.name for one in members}) != len(members):
-            raise ValueError(f"members need different names: {[one.name for one in members]}")
+        if len({member.name for member in members}) != len(members):
+            raise ValueError(f"members need different names: {[member.name for member in members]}")
         listed, files = [], {}
-        for one in members:
-            name = f"members/{one.name}.safetensors"
-            files[name] = write_tensors(one.weights)
+        for member in members:
+            name = f"members/{member.name}.safetensors"
+            files[name] = write_tensors(member.weights)
             listed.append(
                 MemberFile(
-                    name=one.name,
+                    name=member.name,
                     file=name,
                     sha256=hashlib.sha256(files[name]).hexdigest(),
-                    fold=one.fold,
-                    stage=one.stage,
-                    score=one.score,
-                    normalise=one.normalise,
+                    fold=member.fold,
+                    stage=member.stage,
+                    score=member.score,
+                    normalise=member.normalise,
                 )
             )
         index = Index(
@@ -188,12 +188,12 @@ class Bundle:
         return tuple(
             Training(
                 name,
-                one.weight,
-                tuple(n for n, member in enumerate(self.members) if member.source == name),
-                one.recipe,
-                one.cases,
+                source.weight,
+                tuple(n for n, file in enumerate(self.members) if file.source == name),
+                source.recipe,
+                source.cases,
             )
-            for name, one in self.index.sources.items()
+            for name, source in self.index.sources.items()
         )
 
     def recipe_of(self, number: int) -> Recipe:
@@ -213,8 +213,8 @@ class Bundle:
             f"{id}:{case.model_dump_json(exclude=_unused(case))}"
             for id, case in sorted(self.cases.items())
         ]
-        for name, one in self.index.sources.items():
-            parts.append(f"{name}:{one.bundle}:{one.weight!r}")
+        for name, source in self.index.sources.items():
+            parts.append(f"{name}:{source.bundle}:{source.weight!r}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
 
     def with_decision(self, decision: AnyDecision, scores: Mapping[str, Any]) -> Bundle:
@@ -281,10 +281,10 @@ class Bundle:
         return f"{self.store.where}: {self.members[number].file}"
 
 
-def _unused(one: MemberFile | KnownCase) -> set[str]:
+def _unused(entry: MemberFile | KnownCase) -> set[str]:
     """Return the options that are as before they existed."""
     before = {"source": None, "labels": "given"}
-    return {name for name, value in before.items() if getattr(one, name, ...) == value}
+    return {name for name, value in before.items() if getattr(entry, name, ...) == value}
 
 
 def versions() -> dict[str, str]:

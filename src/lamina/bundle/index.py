@@ -165,6 +165,6 @@ def read_index(store: Store) -> Index:
         ) from error
     if index.recipe.task.names is None or not index.members:
         raise BundleError(f"{place}: names no outputs or no members; train it again")
-    if any(one.source not in (None, *index.sources) for one in index.members):
+    if any(member.source not in (None, *index.sources) for member in index.members):
         raise BundleError(f"{place}: a member names a source that is not there; make it again")
     return index

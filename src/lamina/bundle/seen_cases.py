@@ -33,7 +33,7 @@ class SeenCases:
     @classmethod
     def of_member(cls, bundle: Bundle, number: int) -> SeenCases:
         """Return what the training of a member knew."""
-        training = next(one for one in bundle.trainings if number in one.members)
+        training = next(training for training in bundle.trainings if number in training.members)
         return cls(training.cases)
 
     def matching(
@@ -48,7 +48,7 @@ class SeenCases:
                 file that was saved again. Right where both are of one data set; names such as
                 0001 are in many.
         """
-        ids = dict.fromkeys(known for one in sha256 for known in self._by_digest.get(one, ()))
+        ids = dict.fromkeys(known for digest in sha256 for known in self._by_digest.get(digest, ()))
         if id in ids:
             return {id: self.cases[id]}
         if or_id and id in self.cases:
@@ -81,8 +81,8 @@ class SeenCases:
             held_out: Digests of the files of each case by id; none of them may be seen.
             or_id: As in ``matching``.
         """
-        found = {id: self.saw(fold, id, sha256, or_id=or_id) for id, sha256 in held_out.items()}
-        return {id: known for id, known in found.items() if known is not None}
+        known_as = {id: self.saw(fold, id, sha256, or_id=or_id) for id, sha256 in held_out.items()}
+        return {id: known for id, known in known_as.items() if known is not None}
 
 
 def _trained_on(case: KnownCase, fold: int) -> bool:

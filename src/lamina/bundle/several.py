@@ -47,12 +47,12 @@ def join(parts: Sequence[Part], mean_of: MeanOf) -> Bundle:
     members: list[MemberFile] = []
     stores: dict[str, tuple[Store, str]] = {}
     for part in parts:
-        for one in part.bundle.members:
-            name = f"{part.name}-{one.name}"
+        for member in part.bundle.members:
+            name = f"{part.name}-{member.name}"
             file = f"members/{name}.safetensors"
-            stores[file] = (part.bundle.store, one.file)
+            stores[file] = (part.bundle.store, member.file)
             update = {"name": name, "file": file, "source": part.name}
-            members.append(one.model_copy(update=update))
+            members.append(member.model_copy(update=update))
     recipe = _recipe(parts[0].bundle.recipe, mean_of)
     index = Index(
         format=FORMAT,
@@ -61,7 +61,7 @@ def join(parts: Sequence[Part], mean_of: MeanOf) -> Bundle:
         recipe_digest=recipe.digest(),
         members=tuple(members),
         decision=recipe.decide,
-        scores={"monitor": {one.name: one.score for one in members}},
+        scores={"monitor": {member.name: member.score for member in members}},
         cases={},
         versions=versions(),
         sources={
@@ -123,20 +123,20 @@ def load_bundles(paths: StrPaths, *, verify: bool = True) -> list[Bundle]:
     return bundles
 
 
-def must_agree(one: Bundle, other: Bundle) -> None:
+def must_agree(bundle: Bundle, other: Bundle) -> None:
     """Refuse bundles that see other channels or slices, or answer other classes.
 
     Raises:
         BundleError: the first such difference.
     """
     pairs = {
-        "task": (one.task, other.task),
-        "frame.channels": (one.recipe.frame.channels, other.recipe.frame.channels),
-        "frame.slices": (one.recipe.frame.slices, other.recipe.frame.slices),
+        "task": (bundle.task, other.task),
+        "frame.channels": (bundle.recipe.frame.channels, other.recipe.frame.channels),
+        "frame.slices": (bundle.recipe.frame.slices, other.recipe.frame.slices),
     }
     for name, (first, second) in pairs.items():
         if first != second:
             raise BundleError(
-                f"{one.store.where} and {other.store.where} cannot answer together: {name} is "
+                f"{bundle.store.where} and {other.store.where} cannot answer together: {name} is "
                 f"{first!r} and {second!r}; predict them apart"
             )

@@ -210,11 +210,11 @@ def plan_case(
     slices = check_axes(volume, recipe.frame.slices)
     axis = slices.axes[0]
     middle = volume.shape[volume.axes.index(axis)] // 2
-    found = plan(job, volume, slices, recipe.task.outputs)
+    streamed = plan(job, volume, slices, recipe.task.outputs)
     begun = time.perf_counter()
     with _answering(job):
         answer_image(job, Plane(volume, axis, middle, slices.context))
-    return replace(found, seconds=(time.perf_counter() - begun) * found.slices)
+    return replace(streamed, seconds=(time.perf_counter() - begun) * streamed.slices)
 
 
 def _area(case: Case | Volume, recipe: Recipe) -> Volume | None:

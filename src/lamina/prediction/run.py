@@ -106,18 +106,18 @@ def predict(
     opened = _open(loaded, inputs, members, options.slices, corrupt=corrupt)
     info = _info(bundles, opened, members, where, precision)
     info = info.model_copy(update={"predict": options, "corrupted": corrupt})
-    found = Predictions.create(out, info, overwrite=overwrite)
+    predictions = Predictions.create(out, info, overwrite=overwrite)
     sweep(out)
     volumes = [case.image for _, case, _ in opened.cases.values()]
     size = batch or bundles[0].recipe.predict.batch or loaded.fit(volumes, memory)
     if progress:
         say(f"{explain(precision, where)}, {size} tiles per forward pass")
-    counts = _predict_all(found, opened, loaded, size, progress=progress)
+    counts = _predict_all(predictions, opened, loaded, size, progress=progress)
     result = PredictResult(
         out=out,
-        cases=len(found.ids),
+        cases=len(predictions.ids),
         **counts,
-        known=dict(Counter(case.known for case in found.info.cases)),
+        known=dict(Counter(case.known for case in predictions.info.cases)),
         failed=tuple(opened.failed),
         members=tuple(loaded.names),
         device=where.type,
@@ -155,41 +155,45 @@ def _open(
     listed = gather(inputs, recipe)
     for line in not_read(passed_over(inputs, recipe)):
         say(line)
-    for one in listed:
+    for input_file in listed:
         try:
-            volume = open_input(one.path, recipe, one.id, corrupt=corrupt)
-            valid = recipe.data.open_valid(one.path)
+            volume = open_input(input_file.path, recipe, input_file.id, corrupt=corrupt)
+            valid = recipe.data.open_valid(input_file.path)
             offset, span = recipe.data.stored(volume, recipe.task)
         except DataError as error:
             if len(listed) == 1:
                 raise
-            opened.refuse(str(one.path), error)
+            opened.refuse(str(input_file.path), error)
             continue
-        sha256 = source_digest([str(one.path)])
-        chosen = policy.choose(one.id, sha256)
-        for part in recipe.frame.chosen([Case(one.id, one.id, volume, valid=valid)], slices):
-            if part.id in opened.cases:
-                raise DataError(_double(one, opened.cases[part.id][0].source))
-            case = PredictedCase(
-                id=part.id,
-                source=str(one.path),
+        sha256 = source_digest([str(input_file.path)])
+        chosen = policy.choose(input_file.id, sha256)
+        for case in recipe.frame.chosen(
+            [Case(input_file.id, input_file.id, volume, valid=valid)], slices
+        ):
+            if case.id in opened.cases:
+                raise DataError(_double(input_file, opened.cases[case.id][0].source))
+            predicted = PredictedCase(
+                id=case.id,
+                source=str(input_file.path),
                 sha256=sha256,
-                axes=part.image.axes,
-                shape=part.image.shape,
+                axes=case.image.axes,
+                shape=case.image.shape,
                 members=tuple(loaded.name(*pair) for pair in chosen.members),
-                banded=loaded.streams(part.image),
+                banded=loaded.streams(case.image),
                 offset=offset,
                 span=span,
                 known=chosen.known,
             )
-            opened.cases[part.id] = (case, part, chosen)
+            opened.cases[case.id] = (predicted, case, chosen)
     if not opened.cases:
         raise DataError(f"none of {len(listed)} images can be read: {opened.failed[0].why}")
     return opened
 
 
-def _double(one: Input, other: str) -> str:
-    return f"{other} and {one.path} would both be called '{one.id}'; predict them apart"
+def _double(input_file: Input, other: str) -> str:
+    return (
+        f"{other} and {input_file.path} would both be called '{input_file.id}'; predict them apart"
+    )
 
 
 def _info(
@@ -217,21 +221,26 @@ def _info(
 
 
 def _predict_all(
-    found: Predictions, opened: _Opened, loaded: LoadedMembers, size: int, *, progress: bool
+    predictions: Predictions, opened: _Opened, loaded: LoadedMembers, size: int, *, progress: bool
 ) -> dict[str, int]:
     counts = {"predicted": 0, "kept": 0, "redecided": 0}
-    steps = {id: _steps(case, one.image, loaded) for id, (case, one, _) in opened.cases.items()}
-    with keep_log(found.folder), Bar("predicting", sum(steps.values())) as bar:
+    steps = {
+        id: _steps(predicted, case.image, loaded)
+        for id, (predicted, case, _) in opened.cases.items()
+    }
+    with keep_log(predictions.folder), Bar("predicting", sum(steps.values())) as bar:
         for id, (_, case, chosen) in opened.cases.items():
-            before = "kept" if found.finished(id) else "redecided"
-            if before == "kept" or found.redecide(id):
-                found.drop_work(id)  # of a run that was killed at the last moment
+            before = "kept" if predictions.finished(id) else "redecided"
+            if before == "kept" or predictions.redecide(id):
+                predictions.drop_work(id)  # of a run that was killed at the last moment
                 counts[before] += 1
                 bar.advance(steps[id])
                 continue
             try:
-                align([case], found.folder / CURVES)
-                _predict(found, case, loaded.members(chosen), loaded, size, bar, progress=progress)
+                align([case], predictions.folder / CURVES)
+                _predict(
+                    predictions, case, loaded.members(chosen), loaded, size, bar, progress=progress
+                )
             except DataError as error:
                 if len(opened.cases) == 1:
                     raise
@@ -253,7 +262,7 @@ def _steps(case: PredictedCase, volume: Volume, loaded: LoadedMembers) -> int:
 
 
 def _predict(
-    found: Predictions,
+    predictions: Predictions,
     case: Case,
     members: Sequence[Member],
     loaded: LoadedMembers,
@@ -264,31 +273,33 @@ def _predict(
 ) -> None:
     """Predict one case into the folder: an image in memory, what is large part by part."""
     recipe, device, precision = loaded.bundles[0].recipe, loaded.device, loaded.precision
-    predicted, volume = found.case(case.id), case.image
+    predicted, volume = predictions.case(case.id), case.image
     if not predicted.chunked:
         prob = predict_case(case, members, recipe, device=device, precision=precision, batch=size)
         bar.advance()
-        found.add(case.id, prob)
+        predictions.add(case.id, prob)
         return
     if predicted.banded:
         kept = (4 if recipe.task.kind == "restore" else 2) * recipe.task.outputs
-        check_room(volume.name, found.folder, kept * prod(volume.shape), found.written(case.id))
+        check_room(
+            volume.name, predictions.folder, kept * prod(volume.shape), predictions.written(case.id)
+        )
     else:
         ahead = plan_case(volume, members, recipe, device=device, precision=precision, batch=size)
-        ahead.check_disk(found.folder, found.written(case.id))
+        ahead.check_disk(predictions.folder, predictions.written(case.id))
         for line in ahead.lines() if progress else ():
             say(line)
     stream_case(
         case,
         members,
         recipe,
-        place=found.place(case.id),
+        place=predictions.place(case.id),
         device=device,
         precision=precision,
         batch=size,
         progress=bar.advance,
     )
-    found.finish(case.id)
+    predictions.finish(case.id)
 
 
 def _tell(result: PredictResult, *, progress: bool) -> None:

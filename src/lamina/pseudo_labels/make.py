@@ -135,14 +135,14 @@ def pseudo(
     say(f"{explain(precision, where)}, {size} tiles per forward pass")
     with keep_log(out):
         _predict(loaded, sets, labels, images, size)
-    made = {name: _write_set(one, chosen_filters) for name, one in labels.items()}
+    made = {name: _write_set(answers, chosen_filters) for name, answers in labels.items()}
     _write_index(out, bundles, images, made, sets, chosen_filters)
     return PseudoResult(
         out=out,
         images=len(images),
         sets={
-            name: LabelSet(one.made.members, len(one.made.soft), one.classes)
-            for name, one in made.items()
+            name: LabelSet(written.made.members, len(written.made.soft), written.classes)
+            for name, written in made.items()
         },
         seconds=round(time.monotonic() - begun, 1),
     )
@@ -172,14 +172,16 @@ def _check_task(bundle: Bundle) -> None:
 def _open(bundles: Sequence[Bundle], inputs: Sequence[Path]) -> list[_Image]:
     recipe, own = bundles[0].recipe, labelled(bundles)
     images, leaks = [], []
-    for one in gather(inputs, recipe):
-        volume = open_input(one.path, recipe, one.id)
+    for input_file in gather(inputs, recipe):
+        volume = open_input(input_file.path, recipe, input_file.id)
         if len(volume.axes) != 2:
-            raise DataError(f"{one.path}: has axes '{volume.axes}'; labels are made for images")
-        sha256 = source_digest([str(one.path)])
+            raise DataError(
+                f"{input_file.path}: has axes '{volume.axes}'; labels are made for images"
+            )
+        sha256 = source_digest([str(input_file.path)])
         if sha256 in own:
-            leaks.append(f"  {one.path} is {own[sha256]}")
-        made = MadeImage(id=one.id, path=str(one.path.resolve()), sha256=sha256)
+            leaks.append(f"  {input_file.path} is {own[sha256]}")
+        made = MadeImage(id=input_file.id, path=str(input_file.path.resolve()), sha256=sha256)
         images.append(_Image(made, volume))
     if leaks:
         more = [f"  and {len(leaks) - _LISTED} more"] if len(leaks) > _LISTED else []
@@ -187,7 +189,7 @@ def _open(bundles: Sequence[Bundle], inputs: Sequence[Path]) -> list[_Image]:
             f"{len(leaks)} of {len(images)} images have labels in a training of the members; name "
             "only images without\n" + "\n".join(leaks[:_LISTED] + more)
         )
-    check_ids(one.made.id for one in images)
+    check_ids(image.made.id for image in images)
     return images
 
 
@@ -215,15 +217,15 @@ def _info(
         decision=first.decision if name == ALL else first.recipe.decide,
         cases=tuple(
             PredictedCase(
-                id=one.made.id,
-                source=one.made.path,
-                sha256=one.made.sha256,
-                axes=one.volume.axes,
-                shape=one.volume.shape,
+                id=image.made.id,
+                source=image.made.path,
+                sha256=image.made.sha256,
+                axes=image.volume.axes,
+                shape=image.volume.shape,
                 members=tuple(loaded.name(*pair) for pair in pairs),
                 known="new",
             )
-            for one in images
+            for image in images
         ),
     )
 
@@ -239,14 +241,14 @@ def _predict(
     recipe = loaded.bundles[0].recipe
     pool = recipe.predict.mean_of.members
     with Bar("labelling", len(images)) as bar:
-        for one in images:
-            id = one.made.id
+        for image in images:
+            id = image.made.id
             open_sets = [name for name in sets if not labels[name].redecide(id)]
             answers: dict[Pair, NDArray[np.float32]] = {}
             for pair in sorted({pair for name in open_sets for pair in sets[name]}):
                 member = loaded.members(Chosen((pair,), "new"))
                 answers[pair] = predict_case(
-                    one.volume,
+                    image.volume,
                     member,
                     recipe,
                     device=loaded.device,
@@ -261,37 +263,37 @@ def _predict(
             bar.advance()
 
 
-def _write_set(found: Predictions, filters: Filters) -> _Written:
-    names = found.task.names or ()
+def _write_set(predictions: Predictions, filters: Filters) -> _Written:
+    names = predictions.task.names or ()
     kept: list[str] = []
     soft: dict[str, tuple[str, str]] = {}
     shown = dict.fromkeys(names, 0)
     table = FigureTable(("ImageId", "class", "area", "unsure", "mean", "kept", "why"))
-    for id in found.ids:
-        masks = found.mask(id)
-        rows, why = figures(found.prob(id), masks, filters)
+    for id in predictions.ids:
+        masks = predictions.mask(id)
+        rows, why = figures(predictions.prob(id), masks, filters)
         table.add_image(id, names, rows, why)
         if why:
             continue
         kept.append(id)
-        path = found.prob_path(id)
-        soft[id] = (str(path.relative_to(found.folder)), files.digest(path))
+        path = predictions.prob_path(id)
+        soft[id] = (str(path.relative_to(predictions.folder)), files.digest(path))
         for name, row in zip(names, rows, strict=True):
             shown[name] += row.area > 0
-    files.write_text(found.folder / "figures.csv", table.text())
-    Severstal().write(_masks(found, kept), found.folder / "train.csv")
-    members = found.info.cases[0].members
+    files.write_text(predictions.folder / "figures.csv", table.text())
+    Severstal().write(_masks(predictions, kept), predictions.folder / "train.csv")
+    members = predictions.info.cases[0].members
     made = MadeSet(
         members=members,
-        decision=found.decision.model_dump(mode="json"),
-        table=files.digest(found.folder / "train.csv"),
+        decision=predictions.decision.model_dump(mode="json"),
+        table=files.digest(predictions.folder / "train.csv"),
         soft=soft,
     )
     return _Written(made, shown)
 
 
-def _masks(found: Predictions, ids: Sequence[str]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    return ((id, found.mask(id)) for id in ids)
+def _masks(predictions: Predictions, ids: Sequence[str]) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    return ((id, predictions.mask(id)) for id in ids)
 
 
 def _write_index(
@@ -303,8 +305,8 @@ def _write_index(
     filters: Filters,
 ) -> None:
     table = FigureTable(("ImageId", "path", "sha256"))
-    for one in images:
-        table.add(one.made.id, one.made.path, one.made.sha256)
+    for image in images:
+        table.add(image.made.id, image.made.path, image.made.sha256)
     files.write_text(out / "images.csv", table.text())
     index = MadeIndex(
         format=1,
@@ -312,8 +314,8 @@ def _write_index(
         names=bundles[0].task.names or (),
         bundles=tuple(bundle.digest() for bundle in bundles),
         filters=filters.model_dump(mode="json"),
-        images=tuple(one.made for one in images),
-        sets={name: one.made for name, one in made.items()},
+        images=tuple(image.made for image in images),
+        sets={name: written.made for name, written in made.items()},
         seen=seen_by(bundles, sets),
     )
     files.write_json(out / INDEX, index.model_dump(mode="json"))

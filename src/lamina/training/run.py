@@ -187,9 +187,9 @@ def _job_maker(
 
 def _normalise(opened: Opened, folder: Path, fold: int) -> AnyNormalise:
     """Fit the normalisation to the training cases of the fold and write it down."""
-    found = opened.recipe.frame.normalise.fit(opened.training(fold))
-    files.write_json(folder / "normalise.json", found.model_dump(mode="json"))
-    return found
+    fitted = opened.recipe.frame.normalise.fit(opened.training(fold))
+    files.write_json(folder / "normalise.json", fitted.model_dump(mode="json"))
+    return fitted
 
 
 def _one_fold(job: FoldContext, fold: int, save_minutes: float) -> FoldResult:
@@ -240,19 +240,19 @@ def _bundle(opened: Opened, out: Path, known: dict[str, dict[str, Any]]) -> Bund
         record = out / f"fold{fold}" / "member.json"
         if not record.is_file():
             continue
-        row = files.read_json(record)
-        normalise = TypeAdapter(AnyNormalise).validate_python(row["normalise"])
-        for one in members_of(out / f"fold{fold}"):
+        fold_row = files.read_json(record)
+        normalise = TypeAdapter(AnyNormalise).validate_python(fold_row["normalise"])
+        for row in members_of(out / f"fold{fold}"):
             members.append(
                 MemberWeights(
-                    name=one["name"],
-                    weights=load_file(out / f"fold{fold}" / one["member"]),
+                    name=row["name"],
+                    weights=load_file(out / f"fold{fold}" / row["member"]),
                     fold=fold,
-                    stage=one["stage"],
-                    score=one["score"],
+                    stage=row["stage"],
+                    score=row["score"],
                     normalise=normalise,
                 )
             )
-            scores[one["name"]] = one["score"]
-    cases = {name: KnownCase.model_validate(one) for name, one in known.items()}
+            scores[row["name"]] = row["score"]
+    cases = {name: KnownCase.model_validate(row) for name, row in known.items()}
     return Bundle.make(opened.recipe, members, cases=cases, scores={"monitor": scores})

@@ -98,7 +98,7 @@ def test_far_shifts_read_nothing_and_give_nought() -> None:
 def test_maps_are_fitted_when_they_are_first_asked_for(sheets: SimpleNamespace) -> None:
     one, other = (sheets.stack_of(sheets.sheet(*args)[0], name) for args, name in TWO)
     volume = flattened(other, sheets.how, one)
-    assert not volume.found
+    assert not volume.fitted_maps
     part = volume.read(Region((20, 0, 0), (24, 50, 50)))
     wanted = sheets.how.resolved([one]).maps(other)
     assert volume.maps.digest() == wanted.digest()
@@ -120,8 +120,8 @@ def test_cases_are_aligned_before_training(sheets: SimpleNamespace, tmp_path: Pa
     assert how == sheets.how.resolved([one])
     assert how is not None
     assert how.reference == "1"
-    assert first.found
-    assert len(second.found) == 1
+    assert first.fitted_maps
+    assert len(second.fitted_maps) == 1
     assert align(cases[3:], tmp_path) is None
 
 

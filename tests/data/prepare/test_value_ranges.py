@@ -30,10 +30,10 @@ def test_each_volume_is_measured_once_and_its_range_goes_along(tmp_path: Path) -
     whole = Case("a", "a", volume)
     parts = [whole.crop(Region((at, 0, 0), (at + 2, 3, 5)), str(at)) for at in (0, 2)]
     measure([*parts, Case("flat", "flat", ArrayVolume(CUBE[:1]))], tmp_path / "ranges.json")
-    assert volume.found == [(0.0, 59.0)]
+    assert volume.measured == [(0.0, 59.0)]
     assert len(json.loads((tmp_path / "ranges.json").read_text())) == 1
     again = pickle.loads(pickle.dumps(parts[0].image.source))  # type: ignore[attr-defined]
-    assert again.found == [(0.0, 59.0)]
+    assert again.measured == [(0.0, 59.0)]
 
 
 def test_what_is_remembered_belongs_to_one_file_and_one_range(
@@ -61,7 +61,7 @@ def test_a_damaged_memory_is_made_anew(tmp_path: Path, text: str) -> None:
     (tmp_path / "ranges.json").write_text(text)
     volume = stretched(tmp_path / "a.npy")
     measure([Case("a", "a", volume)], tmp_path / "ranges.json")
-    assert volume.found == [(0.0, 59.0)]
+    assert volume.measured == [(0.0, 59.0)]
     assert list(json.loads((tmp_path / "ranges.json").read_text()).values()) == [[0.0, 59.0]]
 
 

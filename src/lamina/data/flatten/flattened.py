@@ -30,7 +30,7 @@ class Flattened(VolumeView):
     the border was never read, so that maps need no padding (INK-10).
     """
 
-    found: list[Maps] = field(default_factory=list, repr=False, compare=False)
+    fitted_maps: list[Maps] = field(default_factory=list, repr=False, compare=False)
     """The maps, once they are known; see ``aligned``."""
 
     flatten: Flatten | None = None
@@ -60,14 +60,14 @@ class Flattened(VolumeView):
 
     def fitted(self, cache: Path | None) -> Maps:
         """Return the maps, from what is kept in ``cache`` if they are not known yet."""
-        if not self.found:
+        if not self.fitted_maps:
             if self.flatten is None or self.stack is None:
                 raise ValueError(f"{self.name}: has neither maps nor what they are fitted to")
             flatten = self.flatten
             if flatten.curve is None and self.reference is not None:
                 flatten = flatten.with_curve(self.reference, cache)
-            self.found.append(flatten.maps(self.stack, cache))
-        return self.found[0]
+            self.fitted_maps.append(flatten.maps(self.stack, cache))
+        return self.fitted_maps[0]
 
     @property
     def dtype(self) -> np.dtype[Any]:
@@ -98,8 +98,8 @@ class Flattened(VolumeView):
         shift, scale = self.maps.at(Region((top, left), (bottom, right)))
         depth = self.shape[0]
         first, stop = needed_layers(shift, scale, low, high, depth)
-        part = self.source.read(Region((first, top, left), (stop, bottom, right)))[0]
-        return move_layers(part, shift, scale, low, high, first=first, depth=depth)[None]
+        layers = self.source.read(Region((first, top, left), (stop, bottom, right)))[0]
+        return move_layers(layers, shift, scale, low, high, first=first, depth=depth)[None]
 
 
 def flattened(stack: Stack, flatten: Flatten, reference: Stack | None = None) -> Flattened:
@@ -138,9 +138,9 @@ def align(cases: Sequence[Case], cache: Path) -> Flatten | None:
             how = view.flatten
             if how.curve is None and view.reference is not None:
                 how = how.with_curve(view.reference, cache)
-        if not view.found:
+        if not view.fitted_maps:
             curves, maps = how.fit(view.stack, cache)
-            view.found.append(maps)
+            view.fitted_maps.append(maps)
             said[view.stack.id] = about(curves, maps)
     if said:
         write_json(cache / LAYERS, _said_before(cache / LAYERS) | said)
@@ -158,10 +158,10 @@ def _said_before(path: Path) -> dict[str, Any]:
 
 def _aligned(cases: Sequence[Case]) -> list[Flattened]:
     """Return the aligned stacks behind the images of cases, each once."""
-    found: dict[int, Flattened] = {}
+    views: dict[int, Flattened] = {}
     for case in cases:
         for view in view_chain(case.image):
             if isinstance(view, Flattened):
-                found[id(view)] = view
+                views[id(view)] = view
                 break
-    return list(found.values())
+    return list(views.values())

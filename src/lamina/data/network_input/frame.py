@@ -134,7 +134,7 @@ class Frame(Spec):
             RecipeError: there is a volume, and ``slices`` is not set.
             DataError: a volume lacks an axis, or its channels do not suit ``channels``.
         """
-        found: list[Case] = []
+        planes: list[Case] = []
         for case in cases:
             axes = case.image.axes
             if self.slices is None and len(axes) != 2:
@@ -143,14 +143,14 @@ class Frame(Spec):
                     f"frame.slices, such as {{axes: {axes[0]}}}"
                 )
             if self.slices is None:
-                found.append(case)
+                planes.append(case)
             else:
-                found.extend(
+                planes.extend(
                     case.planes(self.slices.axes, self.slices.context, every=self.slices.every)
                 )
-        for case in found:
+        for case in planes:
             self._stored(case.image)
-        return found
+        return planes
 
     def chosen(self, cases: Sequence[Case], at: Sequence[float]) -> list[Case]:
         """Return the slices of volumes at these places along every axis; images as they are.

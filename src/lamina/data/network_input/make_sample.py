@@ -95,7 +95,7 @@ def _picks(
 ) -> list[tuple[Transform, Any]]:
     rows, columns = size
     drawn = [step.draw((rows, columns), rng) for step in transforms]
-    return [one for one in drawn if one is not None]
+    return [pick for pick in drawn if pick is not None]
 
 
 def _image(volume: Volume, seen: Look, frame: Frame, rng: np.random.Generator) -> NDArray[Any]:

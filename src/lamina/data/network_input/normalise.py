@@ -101,14 +101,14 @@ class DatasetStats(Normalise):
         """
         total: ChannelMoments | None = None
         for case in cases:
-            found = _moments(case.image)
-            if total is not None and len(total.mean) != len(found.mean):
+            moments = _moments(case.image)
+            if total is not None and len(total.mean) != len(moments.mean):
                 raise DataError(
-                    f"case {case.id}: has {len(found.mean)} channels, the cases before it "
+                    f"case {case.id}: has {len(moments.mean)} channels, the cases before it "
                     f"{len(total.mean)}; convert them to one kind, or give the numbers yourself "
                     "with frame.normalise.kind=fixed"
                 )
-            total = found if total is None else total.join(found)
+            total = moments if total is None else total.join(moments)
         if total is None:
             raise DataError("no training case to measure mean and standard deviation on")
         if self.pooled:
@@ -278,8 +278,8 @@ def _moments(volume: Volume) -> ChannelMoments:
     for piece in _pieces(volume):
         flat = piece.reshape(len(piece), -1)
         if piece.dtype in (np.uint8, np.uint16, np.int16):  # many times faster, and exact enough
-            found = np.array([cv2.meanStdDev(channel) for channel in flat]).reshape(-1, 2)
-            mean, std = found[:, 0], found[:, 1]
+            statistics = np.array([cv2.meanStdDev(channel) for channel in flat]).reshape(-1, 2)
+            mean, std = statistics[:, 0], statistics[:, 1]
         else:
             mean, std = flat.mean(1, dtype=np.float64), flat.std(1, dtype=np.float64)
         moments = ChannelMoments(flat.shape[1], mean, std**2 * flat.shape[1])

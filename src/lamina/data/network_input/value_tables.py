@@ -64,10 +64,10 @@ def normalised(
     plain = not picked and (out is not None or image.dtype == np.uint16)
     if plain or image.dtype not in _LISTED:
         return _scaled(changed(image, picked), shift[:, None, None], factor[:, None, None], out)
-    found = _through_table(image, shift, factor, picked)
+    values = _through_table(image, shift, factor, picked)
     if out is None:
-        return found
-    np.copyto(out, found)
+        return values
+    np.copyto(out, values)
     return out
 
 

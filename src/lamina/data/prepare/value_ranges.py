@@ -34,7 +34,7 @@ def measure(cases: Sequence[Case], memory: Path) -> None:
     volumes = [volume for case in cases for volume in (case.image, case.target)]
     views = [view for volume in volumes if volume is not None for view in view_chain(volume)]
     stretched = [view for view in views if isinstance(view, Stretched)]
-    unknown = {id(view): view for view in stretched if view.like is None and not view.found}
+    unknown = {id(view): view for view in stretched if view.like is None and not view.measured}
     if not unknown:
         return
     known = _remembered(memory)
@@ -42,7 +42,7 @@ def measure(cases: Sequence[Case], memory: Path) -> None:
         for view in unknown.values():
             key = _key(view)
             if key in known:
-                view.found.append(known[key])
+                view.measured.append(known[key])
             elif key is not None:
                 known[key] = view.ends
             bar.advance()
@@ -60,7 +60,7 @@ def _remembered(memory: Path) -> dict[str, tuple[float, float]]:
         return {}
     try:
         rows = read_json(memory)
-        found = {str(key): (float(low), float(high)) for key, (low, high) in rows.items()}
+        ranges = {str(key): (float(low), float(high)) for key, (low, high) in rows.items()}
     except (DataError, AttributeError, TypeError, ValueError):
         return {}
-    return {key: ends for key, ends in found.items() if all(map(math.isfinite, ends))}
+    return {key: ends for key, ends in ranges.items() if all(map(math.isfinite, ends))}

@@ -49,8 +49,8 @@ class Bits:
         first, stop = columns.start // 8, -(-columns.stop // 8)
         bits = np.unpackbits(self.packed[rows, first:stop], axis=1)
         shift = columns.start - 8 * first
-        found: NDArray[np.uint8] = bits[None, :, shift : shift + columns.stop - columns.start]
-        return found
+        inside: NDArray[np.uint8] = bits[None, :, shift : shift + columns.stop - columns.start]
+        return inside
 
     def area(self, box: Region | None = None) -> int:
         """Return the number of ones inside ``box``; None: of all."""

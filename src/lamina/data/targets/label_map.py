@@ -79,11 +79,11 @@ def target_of(
     if values is not None and not values:
         raise RecipeError("data.labels is empty; name stored values, such as {0: 0, 255: 1}")
     table = {k: k for k in range(top + 1)} if values is None else dict(values)
-    for stored, found in table.items():
-        if not 0 <= found <= top:
+    for stored, label_class in table.items():
+        if not 0 <= label_class <= top:
             raise RecipeError(
-                f"data.labels maps {stored} to {found}, but classes of this {task_kind} task are "
-                f"0 to {top}; change data.labels or task.names"
+                f"data.labels maps {stored} to {label_class}, but classes of this {task_kind} task "
+                f"are 0 to {top}; change data.labels or task.names"
             )
     if ignore is not None:
         table[ignore] = 0
@@ -124,8 +124,8 @@ class Classes(VolumeView):
         """
         check_within(self, region)
         stored = plain(self.source, self.source.read(region))
-        ids, odd = looked_up(stored, self.table, self.dtype)
-        if odd.any():
+        ids, unknown = looked_up(stored, self.table, self.dtype)
+        if unknown.any():
             raise self._odd(region)
         if self.outputs is None:
             return ids
@@ -138,20 +138,20 @@ class Classes(VolumeView):
         whole = int(np.prod(self.shape)) * self.source.channels <= _COUNTED
         counts = values_in(self.source if whole else Crop(self.source, region))
         known = {value for value, _ in self.table}
-        odd = {value: count for value, count in counts.items() if value not in known}
+        unknown = {value: count for value, count in counts.items() if value not in known}
         total = sum(counts.values())
-        share = 100 * sum(odd.values()) / total
-        most = sorted(odd, key=lambda value: -odd[value])
+        share = 100 * sum(unknown.values()) / total
+        most = sorted(unknown, key=lambda value: -unknown[value])
         listed = "".join(
-            f"\n  {value}: {odd[value]} pixels, {100 * odd[value] / total:.3g} %"
+            f"\n  {value}: {unknown[value]} pixels, {100 * unknown[value] / total:.3g} %"
             for value in most[:_SHOWN]
         )
-        more = f"\n  and {len(odd) - _SHOWN} more values" if len(odd) > _SHOWN else ""
+        more = f"\n  and {len(unknown) - _SHOWN} more values" if len(unknown) > _SHOWN else ""
         where = "" if whole else f" in {region}"
+        values = "a value that is" if len(unknown) == 1 else f"{len(unknown)} values that are"
         return DataError(
-            f"{self.name}: {share:.3g} % of the pixels{where} hold "
-            f"{'a value that is' if len(odd) == 1 else f'{len(odd)} values that are'} no class; "
-            f"{remedy(counts, odd, self.top)}{listed}{more}"
+            f"{self.name}: {share:.3g} % of the pixels{where} hold {values} no class; "
+            f"{remedy(counts, unknown, self.top)}{listed}{more}"
         )
 
 

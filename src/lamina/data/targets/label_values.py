@@ -58,11 +58,11 @@ def values_in(volume: Volume) -> dict[int, int]:
     Raises:
         DataError: colours differ, or a value is no whole number.
     """
-    found: Counter[int] = Counter()
+    counted: Counter[int] = Counter()
     for region in pieces(volume, _PIECE):
         values, counts = np.unique(plain(volume, volume.read(region)), return_counts=True)
-        found.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
-    return dict(sorted(found.items()))
+        counted.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
+    return dict(sorted(counted.items()))
 
 
 def plain(volume: Volume, stored: NDArray[Any]) -> NDArray[Any]:
@@ -84,9 +84,10 @@ def plain(volume: Volume, stored: NDArray[Any]) -> NDArray[Any]:
     if stored.dtype.kind == "f":
         whole = np.isfinite(stored) & (stored == np.rint(stored))
         if not whole.all():
-            odd = int((~whole).sum())
+            fractions = int((~whole).sum())
             raise DataError(
-                f"{volume.name}: {odd} of {stored.size} pixels, {100 * odd / stored.size:.3g} %, "
+                f"{volume.name}: {fractions} of {stored.size} pixels, "
+                f"{100 * fractions / stored.size:.3g} %, "
                 f"are no whole numbers, such as {stored[~whole][0]:g}; a mask holds class "
                 "numbers: threshold it and save it again"
             )
@@ -101,7 +102,7 @@ def looked_up(
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
     """Return the class of each stored value, and where the table has none."""
     keys = np.array([value for value, _ in table], np.int64)
-    classes = np.array([found for _, found in table], dtype)
+    classes = np.array([label_class for _, label_class in table], dtype)
     if stored.dtype.itemsize == 1 or stored.dtype == np.uint16:
         # One look-up per pixel is ten times as fast as a search.
         first, last = np.iinfo(stored.dtype).min, np.iinfo(stored.dtype).max
@@ -114,13 +115,13 @@ def looked_up(
     return classes[places], keys[places] != stored
 
 
-def remedy(counts: Mapping[int, int], odd: Mapping[int, int], top: int) -> str:
+def remedy(counts: Mapping[int, int], unknown: Mapping[int, int], top: int) -> str:
     """Say in the words of a recipe what would make sense of the values found."""
     values = sorted(counts)
-    if top == 1 and len(values) <= 2 and set(values) - set(odd) <= {0}:
+    if top == 1 and len(values) <= 2 and set(values) - set(unknown) <= {0}:
         on = values[-1]
         return f"set data.labels: {{0: 0, {on}: 1}}"
-    if len(odd) > (2 if top == 1 else 20):
+    if len(unknown) > (2 if top == 1 else 20):
         return (
             "if the mask was resized or saved as JPEG, save it again as PNG without smoothing; "
             "else name each value in data.labels"

@@ -151,12 +151,14 @@ class MadeLabels:
         Raises:
             LeakError: such images are listed.
         """
-        both = [(one.id, known[one.sha256]) for one in self.index.images if one.sha256 in known]
+        both = [
+            (image.id, known[image.sha256]) for image in self.index.images if image.sha256 in known
+        ]
         if both:
             raise LeakError(
                 f"{self.folder}: {len(both)} images with made labels are cases of this run, which "
                 "it trains on or validates with; make labels of other images\n"
-                + "\n".join(f"  {one} is {other}" for one, other in both[:_LISTED])
+                + "\n".join(f"  {image} is {case}" for image, case in both[:_LISTED])
             )
 
     def cases(self, name: str, *, soft: bool, open_image: ImageOpener = open_volume) -> list[Case]:
@@ -174,7 +176,7 @@ class MadeLabels:
         if digest(folder / "train.csv") != made.table:
             raise DataError(f"{folder / 'train.csv'}: changed since; make the labels again")
         masks = _masks(folder / "train.csv")
-        images = {one.id: one for one in self.index.images}
+        images = {image.id: image for image in self.index.images}
         outputs = len(self.index.names)
         return [
             _case(
@@ -190,13 +192,13 @@ class MadeLabels:
 
 def _masks(path: Path) -> dict[str, dict[int, CodedMask]]:
     table = read_table(path)
-    found: dict[str, dict[int, CodedMask]] = defaultdict(dict)
+    masks: dict[str, dict[int, CodedMask]] = defaultdict(dict)
     for row in table.rows:
         name, _, number = row.cells[0].rpartition("_")
         if row.cells[1]:
             place = f"{path}: line {row.line}"
-            found[nfc(name)][int(number) - 1] = CodedMask(row.cells[1], place)
-    return found
+            masks[nfc(name)][int(number) - 1] = CodedMask(row.cells[1], place)
+    return masks
 
 
 def _sound(folder: Path, name: str, sha256: str) -> Path:

@@ -57,11 +57,11 @@ class RleTarget:
             DataError: a code cannot be read; the message has its line and token.
         """
         check_within(self, region)
-        found = np.zeros((self.channels, *region.shape), np.uint8)
-        for channel, masks in zip(found, self.masks, strict=True):
+        out = np.zeros((self.channels, *region.shape), np.uint8)
+        for channel, masks in zip(out, self.masks, strict=True):
             if masks:
                 channel[:] = self._union(masks)[region.slices]
-        return found
+        return out
 
     def areas(self) -> list[int]:
         """Check all codes and return the number of mask pixels of each channel.

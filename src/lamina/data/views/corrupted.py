@@ -43,14 +43,14 @@ class Corrupted(VolumeView):
         check_within(self, region)
         out = np.empty((self.channels, *region.shape), np.float32)
         levels = [
-            one.pick(generator(self.seed, "corrupt", self.id, number))
-            for number, one in enumerate(self.noise)
+            corruption.pick(generator(self.seed, "corrupt", self.id, number))
+            for number, corruption in enumerate(self.noise)
         ]
         for place, block in self._blocks(region):
             pixels = self.source.read(block).astype(np.float32)
-            for number, (one, level) in enumerate(zip(self.noise, levels, strict=True)):
+            for number, (corruption, level) in enumerate(zip(self.noise, levels, strict=True)):
                 chance = generator(self.seed, "corrupt", self.id, number, *place)
-                pixels = one.spoil(pixels, level, self._scene(self.axes), chance)
+                pixels = corruption.spoil(pixels, level, self._scene(self.axes), chance)
             inside = block.clip_to(region)
             there = inside.shift([-a for a in region.start]).slices
             here = inside.shift([-a for a in block.start]).slices
@@ -68,8 +68,8 @@ class Corrupted(VolumeView):
             rng: Of the sample.
         """
         noisy = np.ascontiguousarray(pixels, np.float32)
-        for one in self.noise:
-            noisy = one.spoil(noisy, one.pick(rng), self._scene(axes), rng)
+        for corruption in self.noise:
+            noisy = corruption.spoil(noisy, corruption.pick(rng), self._scene(axes), rng)
         return noisy
 
     def _scene(self, axes: str) -> Scene:
@@ -77,7 +77,7 @@ class Corrupted(VolumeView):
 
     def _blocks(self, region: Region) -> Iterator[tuple[Sequence[int], Region]]:
         """Yield the blocks that meet ``region``, each with its place in the lattice."""
-        whole = {axis for one in self.noise for axis in one.whole(self.axes[-1])}
+        whole = {axis for corruption in self.noise for axis in corruption.whole(self.axes[-1])}
         side = _SIDES.get(len(self.axes), 32)
         sides = [
             max(n, 1) if axis in whole else side

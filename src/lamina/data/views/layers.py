@@ -71,7 +71,7 @@ class LayerFiles:
 
     def stamp(self) -> str:
         """Return a digest of the files' names, sizes and times."""
-        return stamp_of(self.folder, [one.path for one in self.files])
+        return stamp_of(self.folder, [file.path for file in self.files])
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(1, *region.shape)``.
@@ -113,23 +113,27 @@ def open_layers(folder: Path) -> LayerFiles:
 
 
 def _numbers(folder: Path, paths: Sequence[Path]) -> dict[int, Path]:
-    odd = [f"{path.name}: is no number" for path in paths if not path.stem.isdecimal()]
-    if odd:
-        raise DataError(listed(f"{folder}: layers are called by numbers; move others away", odd))
-    found: dict[int, Path] = {}
+    problems = [f"{path.name}: is no number" for path in paths if not path.stem.isdecimal()]
+    if problems:
+        raise DataError(
+            listed(f"{folder}: layers are called by numbers; move others away", problems)
+        )
+    by_number: dict[int, Path] = {}
     for path in paths:
-        odd += [f"{found[n].name} and {path.name}" for n in [int(path.stem)] if n in found]
-        found[int(path.stem)] = path
-    if odd:
-        raise DataError(listed(f"{folder}: files are the same layer; keep one of each", odd))
-    missing = sorted(set(range(min(found), max(found) + 1)) - found.keys())
+        problems += [
+            f"{by_number[n].name} and {path.name}" for n in [int(path.stem)] if n in by_number
+        ]
+        by_number[int(path.stem)] = path
+    if problems:
+        raise DataError(listed(f"{folder}: files are the same layer; keep one of each", problems))
+    missing = sorted(set(range(min(by_number), max(by_number) + 1)) - by_number.keys())
     if missing:
         raise DataError(
             listed(
                 f"{folder}: {len(missing)} layers are missing; add them", list(map(str, missing))
             )
         )
-    return found
+    return by_number
 
 
 def _check_equal(folder: Path, files: Sequence[TiffVolume]) -> None:
@@ -140,18 +144,20 @@ def _check_equal(folder: Path, files: Sequence[TiffVolume]) -> None:
             "grey image"
         )
 
-    def kind(one: TiffVolume) -> tuple[object, ...]:
-        return one.axes, one.channels, one.shape, one.dtype
+    def kind(file: TiffVolume) -> tuple[object, ...]:
+        return file.axes, file.channels, file.shape, file.dtype
 
-    odd = [
-        f"{one.path.name}: {one.shape} of {one.dtype}" for one in files if kind(one) != kind(first)
+    problems = [
+        f"{file.path.name}: {file.shape} of {file.dtype}"
+        for file in files
+        if kind(file) != kind(first)
     ]
-    if odd:
+    if problems:
         raise DataError(
             listed(
-                f"{folder}: {len(odd)} layers differ from {first.path.name}, {first.shape} of "
+                f"{folder}: {len(problems)} layers differ from {first.path.name}, {first.shape} of "
                 f"{first.dtype}; save all alike",
-                odd,
+                problems,
             )
         )
 

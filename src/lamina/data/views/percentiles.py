@@ -49,11 +49,11 @@ def percentiles(volume: Volume, wanted: Sequence[float]) -> list[float]:
     places = [q / 100 * (count - 1) for q in wanted]
     ranks = sorted({rank for place in places for rank in (math.floor(place), math.ceil(place))})
     values = dict(zip(ranks, _ranked(volume, ranks), strict=True))
-    found = []
+    interpolated = []
     for place in places:
         low, high = values[math.floor(place)], values[math.ceil(place)]
-        found.append(low + (high - low) * (place - math.floor(place)))
-    return found
+        interpolated.append(low + (high - low) * (place - math.floor(place)))
+    return interpolated
 
 
 def _ranked(volume: Volume, ranks: Sequence[int]) -> list[float]:

@@ -68,7 +68,7 @@ class Stretched(VolumeView):
     """
 
     stretch: Stretch
-    found: list[tuple[float, float]] = field(default_factory=list, repr=False, compare=False)
+    measured: list[tuple[float, float]] = field(default_factory=list, repr=False, compare=False)
     """The ends of the range, once they are known."""
 
     like: Stretched | None = None
@@ -79,9 +79,9 @@ class Stretched(VolumeView):
         """Least and greatest value, or percentiles; measured when they are first asked for."""
         if self.like is not None:
             return self.like.ends
-        if not self.found:
-            self.found.append(self.stretch.measure(self.source))
-        return self.found[0]
+        if not self.measured:
+            self.measured.append(self.stretch.measure(self.source))
+        return self.measured[0]
 
     @property
     def dtype(self) -> np.dtype[Any]:

@@ -31,7 +31,9 @@ class LoadedMembers:
     @property
     def names(self) -> list[str]:
         """Names of all members."""
-        pairs = [(b, m) for b, one in enumerate(self.bundles) for m in range(len(one.members))]
+        pairs = [
+            (b, m) for b, bundle in enumerate(self.bundles) for m in range(len(bundle.members))
+        ]
         return [self.name(*pair) for pair in pairs]
 
     def name(self, bundle: int, number: int) -> str:
@@ -56,7 +58,7 @@ class LoadedMembers:
 
     def weights(self, chosen: Chosen) -> list[float]:
         """Return the weight of each member that answers."""
-        found: dict[tuple[int, int], float] = {}
+        weight_of: dict[tuple[int, int], float] = {}
         for number, bundle in enumerate(self.bundles):
             answering = {member for at, member in chosen.members if at == number}
             shares = [
@@ -66,8 +68,8 @@ class LoadedMembers:
             whole = sum(weight for weight, members in shares if members)
             for weight, members in shares:
                 each = weight / whole * len(answering) / len(members) if members else 0.0
-                found |= {(number, member): each for member in members}
-        return [found[pair] for pair in chosen.members]
+                weight_of |= {(number, member): each for member in members}
+        return [weight_of[pair] for pair in chosen.members]
 
     def _member(self, number: int, member: int) -> Member:
         if (number, member) not in self._built:
@@ -112,7 +114,9 @@ class LoadedMembers:
         # The answer in float32, its stored copy in float16, and the image as it is stored.
         each = 6 * outputs + volume.channels * volume.dtype.itemsize
         if self.streams(volume):
-            recipes = [one.recipe_of(m) for one in self.bundles for m in range(len(one.members))]
+            recipes = [
+                bundle.recipe_of(m) for bundle in self.bundles for m in range(len(bundle.members))
+            ]
             return band_bytes(volume, outputs, [recipe.tile[0] for recipe in recipes])
         if len(volume.axes) == 2 or slices is None:
             return (prod(volume.shape) + self._resized) * each
@@ -128,7 +132,9 @@ class LoadedMembers:
 
     @property
     def _frames(self) -> list[Frame]:
-        return [one.recipe_of(m).frame for one in self.bundles for m in range(len(one.members))]
+        return [
+            bundle.recipe_of(m).frame for bundle in self.bundles for m in range(len(bundle.members))
+        ]
 
     @property
     def _resized(self) -> int:

@@ -47,12 +47,14 @@ class Policy:
         asked = [training.choose(id, sha256) for training in self._trainings]
         if self._all:
             every = tuple(pair for training in self._trainings for pair in training.members)
-            told: list[Known] = ["seen" if one.known == "held_out" else one.known for one in asked]
+            told: list[Known] = [
+                "seen" if choice.known == "held_out" else choice.known for choice in asked
+            ]
             return Chosen(every, max(told, key=_WORST.index))
-        answering = [one for one in asked if one.known in _CLEAN] or asked
+        answering = [choice for choice in asked if choice.known in _CLEAN] or asked
         return Chosen(
-            tuple(pair for one in answering for pair in one.members),
-            max((one.known for one in answering), key=_WORST.index),
+            tuple(pair for choice in answering for pair in choice.members),
+            max((choice.known for choice in answering), key=_WORST.index),
         )
 
 

@@ -39,15 +39,15 @@ class Plan:
     def lines(self) -> list[str]:
         """Return sentences for people."""
         slabs = ", ".join(f"{thick} along {axis}" for axis, thick in self.slabs.items())
-        found = [
+        lines = [
             f"{self.name}: {' x '.join(map(str, self.shape))}, {self.slices} slices, "
             f"{self.tiles} tiles; slabs of {slabs}",
             f"  memory {_size(self.memory)} beside the networks, disk {_size(self.kept)} and "
             f"{_size(self.work)} on the way",
         ]
         if self.seconds is not None:
-            found.append(f"  about {_time(self.seconds)}")
-        return found
+            lines.append(f"  about {_time(self.seconds)}")
+        return lines
 
     def check_disk(self, folder: Path, there: int = 0) -> None:
         """Refuse what does not fit; ``there`` bytes of it are written already.

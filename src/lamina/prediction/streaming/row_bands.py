@@ -130,15 +130,15 @@ class Bands:
             try:
                 if self._at != band.start:
                     self._begin(band.start)
-                found = self._joined([lines.take(band.stop) for lines in self._lines])
+                answer = self._joined([lines.take(band.stop) for lines in self._lines])
                 break
             except (RuntimeError, MemoryError) as error:
                 self._at = -1
                 self._job.shrink(self._volume.name, error)
         self._at = band.stop
         if self._valid is not None:
-            found[:, ~rows_of(self._valid, band.start, band.stop)] = 0
-        return found
+            answer[:, ~rows_of(self._valid, band.start, band.stop)] = 0
+        return answer
 
     def _begin(self, row: int) -> None:
         cache, thick = RowCache(self._volume), len(self._bands[0])

@@ -136,19 +136,19 @@ class Answers:
     def of(self, slab: Slab) -> NDArray[np.float32]:
         """Return the answers of all slices, (t, K, h, w) float32."""
         held = Held.of(self._volume, slab, self._context)
-        found: NDArray[np.float32] | None = None
+        answers: NDArray[np.float32] | None = None
         for number, index in enumerate(range(slab.start, slab.stop)):
             plane = Plane(held, slab.axis, index, self._context)
-            if found is None:  # the network says how many outputs there are
+            if answers is None:  # the network says how many outputs there are
                 first = answer_image(self._job, plane)
-                found = self._room((slab.stop - slab.start, *first.shape))
-                found[0] = first
+                answers = self._room((slab.stop - slab.start, *first.shape))
+                answers[0] = first
             else:
-                answer_image(self._job, plane, found[number])
+                answer_image(self._job, plane, answers[number])
             self._tick()
-        if found is None:
+        if answers is None:
             raise ValueError("a slab holds at least one slice")
-        return found
+        return answers
 
     def _room(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
         if prod(shape) > self._memory.size:

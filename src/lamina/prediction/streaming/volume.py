@@ -87,12 +87,12 @@ class Walk:
             self._ensure(number - 1)
         self._tick(sum(slab.stop - slab.start for slab in slabs if slab not in missing))
         for slab in missing:
-            found = self._sum(number, slab)
+            total = self._sum(number, slab)
             last = number == len(self._cuts) - 1
             if last:
-                sha256 = self._store.put(slab.within(self._whole), found)
+                sha256 = self._store.put(slab.within(self._whole), total)
             else:
-                sha256 = self._keep(number, slab, found)
+                sha256 = self._keep(number, slab, total)
             fault("slab.before_ledger")
             self._ledger.note(number, slab.start, sha256)
             fault("slab.after_ledger")
@@ -113,7 +113,7 @@ class Walk:
         """Return the sum over the axes so far, times 1 / axes: a view (K, *slab)."""
         answers = self._answers.of(slab)
         answers *= self._share
-        found = as_stored(answers, slab)
+        total = as_stored(answers, slab)
         for before in self._cuts[number - 1] if number else ():
             box = slab.within(before.within(self._whole))
             shape = (self._outputs, *box.shape)
@@ -121,18 +121,18 @@ class Walk:
             earlier = np.fromfile(
                 self._path(number - 1, before), np.float32, prod(shape), offset=4 * ahead
             )
-            found[_inside(slab, box)] += earlier.reshape(shape)
+            total[_inside(slab, box)] += earlier.reshape(shape)
         if self._job.logits and number == len(self._cuts) - 1:
             for answer in answers:
                 activate_in_place(self._job.kind, answer)
-        return found
+        return total
 
-    def _keep(self, number: int, slab: Slab, found: NDArray[np.float32]) -> str:
+    def _keep(self, number: int, slab: Slab, total: NDArray[np.float32]) -> str:
         """Write a sum for the slabs of the next axis; return the file's digest."""
         sha256, region = hashlib.sha256(), slab.within(self._whole)
         with replacing(self._path(number, slab), flush=False) as stream:
             for after in self._cuts[number + 1]:
-                values = np.ascontiguousarray(found[_inside(slab, after.within(region))])
+                values = np.ascontiguousarray(total[_inside(slab, after.within(region))])
                 sha256.update(values.data)
                 stream.write(values.data)
         return sha256.hexdigest()

@@ -59,17 +59,17 @@ def combine(
     whole = sum(weights)
     total: Tensor | None = None
     for answer, weight in zip(answers, weights, strict=True):
-        one = torch.from_numpy(np.array(answer, np.float32))
+        values = torch.from_numpy(np.array(answer, np.float32))
         if pool == "logit":
-            one = _logits(kind, one)
+            values = _logits(kind, values)
         elif POWERS[pool] > 1:
-            one.pow_(POWERS[pool])
-        one *= weight / whole
-        total = one if total is None else total.add_(one)
+            values.pow_(POWERS[pool])
+        values *= weight / whole
+        total = values if total is None else total.add_(values)
     if total is None:
         raise ValueError("a mean needs at least one answer")
-    found = activate(kind, total[None])[0] if pool == "logit" else rooted(kind, total, pool)
-    return np.asarray(found.numpy(), np.float32)
+    mean = activate(kind, total[None])[0] if pool == "logit" else rooted(kind, total, pool)
+    return np.asarray(mean.numpy(), np.float32)
 
 
 def _logits(kind: Kind, prob: Tensor) -> Tensor:

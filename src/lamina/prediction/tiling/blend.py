@@ -30,13 +30,13 @@ class Weights:
     def of(self, row: int, column: int, share: float) -> Tensor:
         """Return the weights (h, w) of a tile; a row of the lattice needs few that differ."""
         name = (self._alike[0][row], self._alike[1][column], share)
-        found = self._windows.get(name)
-        if found is None:
+        tile_weights = self._windows.get(name)
+        if tile_weights is None:
             if len(self._windows) == _KEPT:
                 self._windows.clear()
             rows = self._rows[row] if share == 1 else self._rows[row] * share
-            found = self._windows[name] = torch.outer(rows, self._columns[column])
-        return found
+            tile_weights = self._windows[name] = torch.outer(rows, self._columns[column])
+        return tile_weights
 
 
 class Sum:

@@ -41,22 +41,22 @@ def keep_memory() -> bool:
 
 def available_memory() -> int:
     """Return the bytes this process may still take: of the machine or of its control group."""
-    found = [_UNKNOWN]
+    limits = [_UNKNOWN]
     meminfo = Path("/proc/meminfo")
     if meminfo.exists():
         for line in meminfo.read_text(encoding="utf-8").splitlines():
             if line.startswith("MemAvailable:"):
-                found = [int(line.split()[1]) * 1024]
+                limits = [int(line.split()[1]) * 1024]
     elif hasattr(os, "sysconf"):
-        found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2]
+        limits = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") // 2]
     group = Path("/sys/fs/cgroup")
     try:
         limit = int((group / "memory.max").read_text(encoding="utf-8"))
         used = int((group / "memory.current").read_text(encoding="utf-8"))
-        found.append(max(limit - used, 0))
+        limits.append(max(limit - used, 0))
     except (OSError, ValueError):  # no such group, or "max"
         pass
-    return min(found)
+    return min(limits)
 
 
 def used_memory() -> int:

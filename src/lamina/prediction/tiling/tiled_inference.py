@@ -124,7 +124,7 @@ class TiledInference:
 
     def separate(self, image: Volume) -> bool:
         """Whether each member needs an array of its own before it joins the others."""
-        if any(self.seen_shape(one, image) != tuple(image.shape) for one in self.members):
+        if any(self.seen_shape(member, image) != tuple(image.shape) for member in self.members):
             return True
         if self.options.rounding != "none":
             return True

@@ -45,11 +45,11 @@ def tiles_inside(grid: TileGrid, valid: Volume | None) -> list[int]:
         before = np.zeros((len(inside), width + 1), np.int32)
         np.cumsum(inside, axis=1, out=before[:, 1:])
         touched[row : row + len(inside)] = before[:, stop] > before[:, first]
-    found = [
+    numbers = [
         np.flatnonzero(touched[max(top, 0) : top + grid.tile[0]].any(axis=0)) + i * len(lefts)
         for i, top in enumerate(tops)
     ]
-    return [int(number) for number in np.concatenate(found)] or [0]
+    return [int(number) for number in np.concatenate(numbers)] or [0]
 
 
 def rows_of(valid: Volume, first: int, stop: int) -> NDArray[np.bool_]:

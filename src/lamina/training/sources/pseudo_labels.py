@@ -90,16 +90,16 @@ class Labels:
             return {}
         index = self.made.index
         kept = {id for made in index.sets.values() for id in made.soft}
-        found: dict[str, dict[str, Any]] = {
-            f"pseudo/{one.id}": {"sha256": [one.sha256], "fold": -1, "labels": "pseudo"}
-            for one in index.images
-            if one.id in kept
+        rows: dict[str, dict[str, Any]] = {
+            f"pseudo/{image.id}": {"sha256": [image.sha256], "fold": -1, "labels": "pseudo"}
+            for image in index.images
+            if image.id in kept
         }
         for case in index.seen:
-            if case.id not in own and case.id not in found:
+            if case.id not in own and case.id not in rows:
                 row = {"sha256": list(case.sha256), "fold": -1, "labels": "behind"}
-                found[case.id] = row
-        return found
+                rows[case.id] = row
+        return rows
 
 
 def open_labels(
@@ -124,11 +124,11 @@ def open_labels(
         LeakError: members behind the labels of a fold had trained on what the fold holds out, or
             a labelled image is a case of the run.
     """
-    wanted = frozenset(one.pseudo.labels for one in recipe.stages if one.pseudo is not None)
+    wanted = frozenset(stage.pseudo.labels for stage in recipe.stages if stage.pseudo is not None)
     if folder is None and not wanted:
         return Labels(None, wanted)
     if folder is None:
-        names = ", ".join(one.name for one in recipe.stages if one.pseudo is not None)
+        names = ", ".join(stage.name for stage in recipe.stages if stage.pseudo is not None)
         raise RecipeError(
             f"stage {names} learns from made labels; say by --pseudo where `lamina pseudo` wrote "
             "them, or set its pseudo to null"
@@ -144,9 +144,11 @@ def open_labels(
             f"{folder}: labels of {list(made.index.names)}, but this run learns "
             f"{list(opened.task.names or ())}"
         )
-    made.refuse_own({one: id for id, case in known.items() for one in case["sha256"]})
+    made.refuse_own({stage: id for id, case in known.items() for stage in case["sha256"]})
     for fold in folds:
-        refuse_leaks(made, fold, {one.id: known[one.id]["sha256"] for one in opened.held_out(fold)})
+        refuse_leaks(
+            made, fold, {stage.id: known[stage.id]["sha256"] for stage in opened.held_out(fold)}
+        )
     return Labels(made, wanted, recipe.data.open_image)
 
 

@@ -62,7 +62,7 @@ def trained_files(recipe: Recipe) -> list[TrainedFile]:
         return []  # every stage takes other weights
     paths = (Path(name) for name in recipe.network.weight_files())
     trained = (_of_bundle(path) or _of_run(path) for path in paths if path.is_file())
-    return [one for one in trained if one is not None]
+    return [file for file in trained if file is not None]
 
 
 def check_weights(
@@ -99,7 +99,7 @@ def record_weights(
     Where a file is no longer there, what the run folder says of it is returned.
     """
     path = out / BEHIND
-    if path.is_file() and not all(Path(one).is_file() for one in recipe.network.weight_files()):
+    if path.is_file() and not all(Path(name).is_file() for name in recipe.network.weight_files()):
         stored: dict[str, dict[str, Any]] = files.read_json(path)
         return stored
     rows: dict[str, dict[str, Any]] = {}
@@ -111,10 +111,10 @@ def record_weights(
 
 
 def _of_bundle(path: Path) -> TrainedFile | None:
-    found = member_of_file(path)
-    if found is None:
+    member = member_of_file(path)
+    if member is None:
         return None
-    bundle, number = found
+    bundle, number = member
     return TrainedFile(path, bundle.members[number].fold, SeenCases.of_member(bundle, number))
 
 
