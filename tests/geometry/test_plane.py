@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from lamina.geometry.components.slabs import ComponentMoments, SlabParts
-from lamina.geometry.plane import Grid, Plane, centre_of, plane_of
+from lamina.geometry.plane import FittedPlane, Grid, centre_of, plane_of
 
 
 def moments(mask: NDArray[np.bool_]) -> ComponentMoments:
@@ -39,7 +39,7 @@ def slab(
     return np.asarray((near & inside).reshape(side, side, side))
 
 
-def fitted(mask: NDArray[np.bool_], grid: Grid | None = None) -> Plane:
+def fitted(mask: NDArray[np.bool_], grid: Grid | None = None) -> FittedPlane:
     found = plane_of(moments(mask), grid or Grid())
     assert found is not None
     return found

@@ -9,11 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from lamina.geometry.components.slabs import SlabParts
-from lamina.geometry.plane import Grid, Plane, plane_of
+from lamina.geometry.plane import FittedPlane, Grid, plane_of
 from lamina.geometry.sheet import Sheet
 
 
-def fitted(mask: NDArray[np.bool_]) -> tuple[Plane, NDArray[np.float64]]:
+def fitted(mask: NDArray[np.bool_]) -> tuple[FittedPlane, NDArray[np.float64]]:
     walk = SlabParts()
     walk.add(mask)
     (part,) = walk.finish()

@@ -36,7 +36,7 @@ class Grid:
 
 
 @dataclass(frozen=True)
-class Plane:
+class FittedPlane:
     """A plane with its directions; ``along``, ``dipping`` and ``normal`` are unit vectors."""
 
     centre: NDArray[np.float64]
@@ -72,7 +72,7 @@ def centre_of(moments: ComponentMoments, grid: Grid) -> NDArray[np.float64]:
     return grid.places(np.array(mean))
 
 
-def plane_of(moments: ComponentMoments, grid: Grid) -> Plane | None:
+def plane_of(moments: ComponentMoments, grid: Grid) -> FittedPlane | None:
     """Return the plane with the least squared distances, or None where voxels lie in a line.
 
     The normal is the direction in which places vary least (principal components; Pearson 1901).
@@ -96,7 +96,7 @@ def plane_of(moments: ComponentMoments, grid: Grid) -> Plane | None:
     dipping[grid.down] = math.sin(math.radians(dip))
     rms = math.sqrt(max(float(values[0]), 0.0))
     azimuth = math.degrees(angle) % 360
-    return Plane(centre_of(moments, grid), normal, along, dipping, dip, azimuth, rms)
+    return FittedPlane(centre_of(moments, grid), normal, along, dipping, dip, azimuth, rms)
 
 
 def _covariance(moments: ComponentMoments, grid: Grid) -> NDArray[np.float64]:

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.geometry.plane import Plane
+from lamina.geometry.plane import FittedPlane
 
 
 class Sheet:
@@ -20,7 +20,7 @@ class Sheet:
     the mean of both there.
     """
 
-    def __init__(self, plane: Plane, corners: NDArray[np.float64], side: float) -> None:
+    def __init__(self, plane: FittedPlane, corners: NDArray[np.float64], side: float) -> None:
         """Lay out the cells.
 
         Args:

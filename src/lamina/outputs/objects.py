@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lamina.errors import DataError, RecipeError
 from lamina.files import make_folder, replacing, replacing_folder, scratch, write_json
 from lamina.geometry.components.slabs import ComponentMoments, Neighbours, SlabParts
-from lamina.geometry.plane import Grid, Plane, centre_of, plane_of
+from lamina.geometry.plane import FittedPlane, Grid, centre_of, plane_of
 from lamina.geometry.sheet import Sheet
 from lamina.outputs.submit import finished_ids
 from lamina.prediction.folder.file_names import file_name
@@ -230,7 +230,7 @@ class _Work:
         return self._row(number, moments, plane, file)
 
     def _row(
-        self, number: int, moments: ComponentMoments, plane: Plane | None, file: str
+        self, number: int, moments: ComponentMoments, plane: FittedPlane | None, file: str
     ) -> dict[str, Any]:
         row: dict[str, Any] = {"case": self.id, "class": self.name, "object": number}
         row["voxels"] = moments.voxels
@@ -282,7 +282,7 @@ def _reader(spool: IO[bytes], start: int, count: int) -> Callable[[], Iterator[N
 
 
 def _sheet(
-    plane: Plane, moments: ComponentMoments, grid: Grid, places: Iterator[NDArray[np.float64]]
+    plane: FittedPlane, moments: ComponentMoments, grid: Grid, places: Iterator[NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     box = itertools.product(*zip(moments.first, moments.last, strict=True))
     sheet = Sheet(plane, grid.places(np.array(list(box))), _CELL * max(grid.spacing))

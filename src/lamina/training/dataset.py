@@ -19,7 +19,7 @@ from lamina.task import Task
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedData:
     """Cases with their folds; fold -1 is always training. ``recipe`` has its names filled in."""
 
     recipe: Recipe
@@ -50,7 +50,7 @@ class Opened:
         """Cases that fold ``fold`` never sees."""
         return [c for c, f in zip(self.cases, self.folds, strict=True) if f == fold]
 
-    def prepared(self, folder: Path) -> Opened:
+    def prepared(self, folder: Path) -> OpenedData:
         """Return the same with volumes ready to be sliced in any order.
 
         What has to be measured, aligned or unpacked for it is the catalog's business; what is
@@ -111,7 +111,7 @@ class Opened:
         ]
 
 
-def open_data(recipe: Recipe, root: Path) -> Opened:
+def open_data(recipe: Recipe, root: Path) -> OpenedData:
     """List and split the cases below ``root``.
 
     Raises:
@@ -132,11 +132,11 @@ def open_data(recipe: Recipe, root: Path) -> Opened:
         raise DataError(f"{root}: ids stand for more than one case: {', '.join(double)}")
     passed = tuple(recipe.data.passed_over(root))
     recipe = recipe.model_copy(update={"task": task})
-    opened = Opened(recipe, root, cases, list(folds), passed=passed)
+    opened = OpenedData(recipe, root, cases, list(folds), passed=passed)
     return _good(opened)
 
 
-def _good(opened: Opened) -> Opened:
+def _good(opened: OpenedData) -> OpenedData:
     """Return the same without the cases whose image and target the catalog finds too different."""
     data = opened.recipe.data
     quality = data.similarities(opened.cases)

@@ -26,7 +26,7 @@ from lamina.progress import say
 from lamina.public import StrPath, as_path, at_least
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
-from lamina.training.dataset import Opened, open_data
+from lamina.training.dataset import OpenedData, open_data
 from lamina.training.file_names import BUNDLE, QUALITY, TUNED
 from lamina.training.fold import train_fold
 from lamina.training.out_of_fold import predict_held_out
@@ -141,7 +141,7 @@ def train(
         )
 
 
-def _wanted(opened: Opened, folds: Sequence[int] | None) -> list[int]:
+def _wanted(opened: OpenedData, folds: Sequence[int] | None) -> list[int]:
     if folds is None:
         return opened.numbers
     strange = sorted(set(folds) - set(opened.numbers))
@@ -151,7 +151,7 @@ def _wanted(opened: Opened, folds: Sequence[int] | None) -> list[int]:
 
 
 def _job_maker(
-    opened: Opened,
+    opened: OpenedData,
     labels: Labels,
     start: Start,
     out: Path,
@@ -185,7 +185,7 @@ def _job_maker(
     return make
 
 
-def _normalise(opened: Opened, folder: Path, fold: int) -> AnyNormalise:
+def _normalise(opened: OpenedData, folder: Path, fold: int) -> AnyNormalise:
     """Fit the normalisation to the training cases of the fold and write it down."""
     fitted = opened.recipe.frame.normalise.fit(opened.training(fold))
     files.write_json(folder / "normalise.json", fitted.model_dump(mode="json"))
@@ -233,7 +233,7 @@ def _keep_tuned(out: Path, bundle: Bundle) -> Bundle:
     return bundle
 
 
-def _bundle(opened: Opened, out: Path, known: dict[str, dict[str, Any]]) -> Bundle:
+def _bundle(opened: OpenedData, out: Path, known: dict[str, dict[str, Any]]) -> Bundle:
     """Gather the members of every finished fold."""
     members, scores = [], {}
     for fold in opened.numbers:

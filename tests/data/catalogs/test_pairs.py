@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lamina.data.catalogs.pairs import Blank, Meaning, Opened, Pair, open_pairs, read_pairs
+from lamina.data.catalogs.pairs import Blank, Meaning, OpenedPair, Pair, open_pairs, read_pairs
 from lamina.data.readers import open_volume
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
@@ -20,8 +20,8 @@ def put(path: Path, value: int = 0) -> Path:
     return path
 
 
-def opened(pair: Pair) -> Opened:
-    return Opened(
+def opened(pair: Pair) -> OpenedPair:
+    return OpenedPair(
         pair, open_volume(pair.image), None if pair.target is None else open_volume(pair.target)
     )
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from lamina.data.network_input.warp import Slices, look
+from lamina.data.network_input.warp import PixelOrder, look
 from lamina.data.transforms import Affine, Flip, GridDistort, Rot90, Warp
 from lamina.data.transforms.affine import Placement
 from lamina.geometry.region import Region
@@ -37,7 +37,7 @@ turns = st.integers(1, 3).map(lambda quarters: (Rot90(), quarters))
 def test_flips_and_turns_in_any_order_equal_numpy_and_interpolate_nothing(
     picked: list[tuple[Warp, Any]],
 ) -> None:
-    assert isinstance(look(REGION, picked), Slices)
+    assert isinstance(look(REGION, picked), PixelOrder)
     expected = CROP
     for warp, what in picked:
         if isinstance(warp, Flip):

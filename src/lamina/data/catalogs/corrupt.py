@@ -13,7 +13,7 @@ from pydantic import Field
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import Input, image_folder
-from lamina.data.catalogs.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
+from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, read_pairs
 from lamina.data.corruptions import AnyCorruption, Gaussian
 from lamina.data.readers import images_below, open_volume
 from lamina.data.stems import by_stem, relative_stem
@@ -99,9 +99,9 @@ class Corrupt(Catalog):
         """Return an image with the noise that belongs to its id."""
         return Corrupted(image, self.noise, self.seed, id)
 
-    def _opened(self, pair: Pair) -> Opened:
+    def _opened(self, pair: Pair) -> OpenedPair:
         clean = self.open_image(pair.image)
-        return Opened(pair, clean, clean)
+        return OpenedPair(pair, clean, clean)
 
     def _corrupted(self, cases: Sequence[Case]) -> list[Case]:
         return [replace(case, image=self.corrupted(case.image, case.id)) for case in cases]

@@ -8,7 +8,7 @@ from typing import Literal
 
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import Input, image_folder
-from lamina.data.catalogs.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
+from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, read_pairs
 from lamina.data.problems import listed
 from lamina.data.readers import Dicom, images_below, open_volume
 from lamina.data.stems import by_stem, relative_stem
@@ -86,11 +86,11 @@ class Folder(Catalog):
         del id
         return open_volume(path, dicom=self.dicom)
 
-    def _opened(self, pair: Pair, *, target: bool) -> Opened:
+    def _opened(self, pair: Pair, *, target: bool) -> OpenedPair:
         image = self.open_image(pair.image)
         if pair.target is None:
-            return Opened(pair, image, None)
-        return Opened(pair, image, open_volume(pair.target, target=target))
+            return OpenedPair(pair, image, None)
+        return OpenedPair(pair, image, open_volume(pair.target, target=target))
 
     def _check(self, images: Mapping[str, Path], masks: Mapping[str, Path]) -> None:
         lost = [f"{path}: no mask '{stem}.*'" for stem, path in images.items() if stem not in masks]

@@ -44,7 +44,7 @@ class Pair:
 
 
 @dataclass(frozen=True)
-class Opened:
+class OpenedPair:
     """A pair with its two volumes; no pixel is read yet."""
 
     pair: Pair
@@ -80,7 +80,7 @@ class Blank:
         return np.zeros((self.channels, *region.shape), np.uint8)
 
 
-def open_pairs(pairs: Sequence[Pair], opener: Callable[[Pair], Opened]) -> list[Opened]:
+def open_pairs(pairs: Sequence[Pair], opener: Callable[[Pair], OpenedPair]) -> list[OpenedPair]:
     """Return all pairs opened.
 
     Raises:
@@ -90,7 +90,7 @@ def open_pairs(pairs: Sequence[Pair], opener: Callable[[Pair], Opened]) -> list[
 
 
 def read_pairs(
-    opened: Sequence[Opened], task: Task, meaning: Meaning
+    opened: Sequence[OpenedPair], task: Task, meaning: Meaning
 ) -> tuple[tuple[Case, ...], tuple[str, ...]]:
     """Return the cases of all pairs and the names of the task's outputs.
 
@@ -198,7 +198,7 @@ def _highest(targets: Sequence[Volume], ignore: int | None) -> int:
     return highest
 
 
-def _case(opened: Opened, task: Task, meaning: Meaning) -> Case:
+def _case(opened: OpenedPair, task: Task, meaning: Meaning) -> Case:
     pair, image, stored = opened.pair, opened.image, opened.target
     if stored is None:
         channels = task.outputs if task.kind == "multilabel" else 1

@@ -12,7 +12,7 @@ from pydantic import Field, field_validator, model_validator
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
-from lamina.data.catalogs.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
+from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, read_pairs
 from lamina.data.names import matches, nfc
 from lamina.data.pair_files import holds, images_of, pairs_of
 from lamina.data.prepare.pair_quality import Quality
@@ -266,14 +266,14 @@ class VolumePairs(Catalog):  # FAULT-1
             target=target,
         )
 
-    def _opened(self, pair: Pair) -> Opened:
+    def _opened(self, pair: Pair) -> OpenedPair:
         if pair.target is None:
             raise ValueError(f"{pair.id}: volumes come in pairs")
         target = self._upright(
             self._volume(pair.target, self.target_dataset or self.dataset, target=True)
         )
         image = self._stretched(self._image(pair.image, pair.id))
-        return Opened(pair, image, self._as_image(target, image))
+        return OpenedPair(pair, image, self._as_image(target, image))
 
     def _included(self, root: Path, pairs: Sequence[Pair]) -> list[Pair]:
         """Return the pairs that are not excluded; patterns without effect are said."""
@@ -286,7 +286,7 @@ class VolumePairs(Catalog):  # FAULT-1
             raise DataError(f"{root}: data.exclude leaves none of {len(pairs)} volumes")
         return left
 
-    def _shaped(self, root: Path, opened: Sequence[Opened]) -> list[Opened]:
+    def _shaped(self, root: Path, opened: Sequence[OpenedPair]) -> list[OpenedPair]:
         if self.shape is None:
             return list(opened)
         left = [one for one in opened if tuple(one.image.shape) == self.shape]

@@ -19,7 +19,7 @@ from lamina.data.network_input.frame import Frame
 from lamina.data.network_input.normalise import AnyNormalise, check_finite
 from lamina.data.network_input.sample import Draw, Sample
 from lamina.data.network_input.value_tables import changed, limits, normalised
-from lamina.data.network_input.warp import Look, look
+from lamina.data.network_input.warp import Resampling, look
 from lamina.data.transforms import AnyTransform, Patch, Table, Touch, Transform, Warp
 from lamina.data.units import values
 from lamina.data.views.corrupted import Corrupted
@@ -98,14 +98,16 @@ def _picks(
     return [pick for pick in drawn if pick is not None]
 
 
-def _image(volume: Volume, seen: Look, frame: Frame, rng: np.random.Generator) -> NDArray[Any]:
+def _image(
+    volume: Volume, seen: Resampling, frame: Frame, rng: np.random.Generator
+) -> NDArray[Any]:
     if frame.depth is None:
         return seen.show(_simple(frame.read(volume, seen.window)), smooth=True)
     layers = frame.read_layers(volume, frame.depth.drawn(volume, rng), seen.window)
     return frame.depth.resized(seen.show(_simple(layers), smooth=True))
 
 
-def _target(target: Volume, seen: Look, task: Task) -> NDArray[Any]:
+def _target(target: Volume, seen: Resampling, task: Task) -> NDArray[Any]:
     pixels = _simple(read_padded(target, seen.window, "zero"))
     check_finite(pixels, target.name)
     # Values and probabilities lie between their neighbours; classes do not.
@@ -116,7 +118,7 @@ def _noisy(
     image: NDArray[Any],
     noise: Corrupted,
     volume: Volume,
-    seen: Look,
+    seen: Resampling,
     frame: Frame,
     rng: np.random.Generator,
 ) -> NDArray[np.float32]:
@@ -128,7 +130,7 @@ def _noisy(
     return np.where(inside != 0, noisy, np.float32(0))
 
 
-def _valid(case: Case, region: Region, seen: Look) -> NDArray[np.uint8]:
+def _valid(case: Case, region: Region, seen: Resampling) -> NDArray[np.uint8]:
     window, shape = seen.window, case.image.shape
     if case.valid is None and window.within(shape):
         return np.ones((1, *region.shape), np.uint8)

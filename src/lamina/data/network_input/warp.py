@@ -21,7 +21,7 @@ from lamina.data.transforms import Warp, Where
 from lamina.geometry.region import Region
 
 
-class Look(Protocol):
+class Resampling(Protocol):
     """How the pixels of a window become those of the output."""
 
     @property
@@ -42,7 +42,7 @@ def look(
     region: Region,
     picked: Sequence[tuple[Warp, Any]],
     sides: tuple[int, int] | None = None,
-) -> Look:
+) -> Resampling:
     """Return how ``region`` is seen through the warps, given in recipe order.
 
     ``sides`` are the rows and columns around the region's centre that become its own, before all
@@ -62,7 +62,7 @@ def look(
 
 
 @dataclass(frozen=True)
-class Slices:
+class PixelOrder:
     """Whole pixels in whole steps: mirror, then swap the axes where ``swap``."""
 
     window: Region
@@ -110,7 +110,7 @@ def _grid(size: tuple[int, ...]) -> Where:
     return Where(rows[:, None], columns[None, :])
 
 
-def _slices(where: Where, centre: list[float]) -> Slices | None:
+def _slices(where: Where, centre: list[float]) -> PixelOrder | None:
     """Return the map as slices, or None where it is anything else."""
     rows, columns = where
     if rows.shape[1] == columns.shape[0] == 1:
@@ -124,7 +124,7 @@ def _slices(where: Where, centre: list[float]) -> Slices | None:
     if len(whole) != 2:
         return None
     (top, bottom, down), (left, right, across) = whole
-    return Slices(Region((top, left), (bottom, right)), (down, across), swap)
+    return PixelOrder(Region((top, left), (bottom, right)), (down, across), swap)
 
 
 def _run(places: NDArray[np.float32], centre: float) -> tuple[int, int, int] | None:

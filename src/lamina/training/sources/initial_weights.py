@@ -14,7 +14,7 @@ from lamina.bundle import Bundle, SeenCases, behind, load_bundles
 from lamina.bundle.tensors import fill
 from lamina.errors import LeakError, RecipeError
 from lamina.recipe.recipe import Recipe
-from lamina.training.dataset import Opened
+from lamina.training.dataset import OpenedData
 from lamina.training.run_folder import has_begun
 
 USED = "start.json"
@@ -62,7 +62,7 @@ class Start:
 def open_start(
     recipe: Recipe,
     path: Path | None,
-    opened: Opened,
+    opened: OpenedData,
     known: Mapping[str, Mapping[str, Any]],
     folds: Sequence[int],
 ) -> Start:

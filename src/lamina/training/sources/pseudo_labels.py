@@ -17,7 +17,7 @@ from lamina.data.targets.pseudo_labels import INDEX, ImageOpener, MadeLabels
 from lamina.errors import DataError, LeakError, RecipeError
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
-from lamina.training.dataset import Opened
+from lamina.training.dataset import OpenedData
 from lamina.training.run_folder import has_begun
 
 USED = "pseudo.json"
@@ -105,7 +105,7 @@ class Labels:
 def open_labels(
     recipe: Recipe,
     folder: Path | None,
-    opened: Opened,
+    opened: OpenedData,
     known: Mapping[str, Mapping[str, Any]],
     folds: Sequence[int],
 ) -> Labels:

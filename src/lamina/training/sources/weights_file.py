@@ -16,7 +16,7 @@ from lamina.bundle import KnownCase, SeenCases, behind, leak_lines, member_of_fi
 from lamina.data.problems import listed
 from lamina.errors import LeakError
 from lamina.recipe.recipe import Recipe
-from lamina.training.dataset import Opened
+from lamina.training.dataset import OpenedData
 
 BEHIND = "weights.json"
 """What a run folder keeps of the cases that trained its starting weights."""
@@ -67,7 +67,7 @@ def trained_files(recipe: Recipe) -> list[TrainedFile]:
 
 def check_weights(
     trained: Sequence[TrainedFile],
-    opened: Opened,
+    opened: OpenedData,
     known: Mapping[str, Mapping[str, Any]],
     folds: Sequence[int],
 ) -> None:
