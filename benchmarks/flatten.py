@@ -42,12 +42,12 @@ from scipy.ndimage import geometric_transform, map_coordinates
 from scipy.optimize import least_squares
 
 from lamina.data.flatten import Flattened, Maps
-from lamina.data.flatten.write_layers import write_layers
 from lamina.data.readers import open_volume
 from lamina.files import write_json
 from lamina.geometry.depth.fit import Target, fit_shift, fit_shift_and_scale
 from lamina.geometry.depth.shift import move_layers
 from lamina.geometry.region import Region
+from lamina.outputs.write_layers import write_layers
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.volume import Crop
 

@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.files import write_json
-from lamina.geometry.rle.codec import decode, encode
+from lamina.rle.codec import decode, encode
 
 Mask = NDArray[np.bool_]
 ROUNDS = 9

@@ -1,9 +1,7 @@
-"""How fast the searches for triplets and for a pooled threshold are, against what people write.
+"""How fast the search for triplets is, against the loop that people write.
 
-Promise    triplets: 10 x 10 x 10 of a list at >= 500 times the speed of the loop over triplets
+Promise    10 x 10 x 10 of a list at >= 500 times the speed of the loop over triplets
            and images, with the same scores bit for bit; 10 000 images in a minute on one core
-           threshold: the best of all distinct probabilities at >= 100 times the speed of
-           sklearn's precision_recall_curve, the same threshold bit for bit
 Run        python benchmarks/search.py             about 3 minutes, one core
 Keep       python benchmarks/search.py --write     writes benchmarks/search.json
 """
@@ -21,13 +19,10 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import sklearn
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_curve
 
 from lamina.files import write_json
 from lamina.result.decisions import Triplet, TripletSearch
-from lamina.result.search.pooled_fbeta import best_threshold
 from lamina.result.search.triplet.search import TripletTables
 
 Map = NDArray[np.float32]
@@ -36,9 +31,6 @@ SIDE, IMAGES, MANY = 1024, 4, 10_000
 TOPS = tuple(np.linspace(0.5, 0.95, 10).round(2).tolist())
 AREAS = tuple(int(a) for a in np.linspace(500, 5000, 10))
 BOTTOMS = tuple(np.linspace(0.1, 0.55, 10).round(2).tolist())
-PIXELS = 1 << 24
-BETA = 0.5
-ROUNDS = 5
 
 
 def maps() -> tuple[list[Map], list[Mask]]:
@@ -139,44 +131,6 @@ def many() -> dict[str, object]:
     return row
 
 
-def by_sklearn(prob: Map, truth: Mask) -> float:
-    """Return the threshold with the highest F-beta of sklearn's curve."""
-    precision, recall, thresholds = precision_recall_curve(truth, prob)
-    down = BETA**2 * precision + recall
-    score = np.divide(
-        (1 + BETA**2) * precision * recall, down, out=np.zeros_like(down), where=down > 0
-    )
-    return float(thresholds[score[:-1].argmax()])
-
-
-def pooled() -> dict[str, object]:
-    chance = np.random.default_rng(7)
-    truth = chance.random(PIXELS) < 0.05
-    height = 3 * truth - 3 + 1.5 * chance.standard_normal(PIXELS, dtype=np.float32)
-    prob = (1 / (1 + np.exp(-height))).astype(np.float32)
-    assert best_threshold(prob, truth, BETA).threshold == by_sklearn(prob, truth)
-    seconds = interleaved(
-        {
-            "sklearn": lambda: by_sklearn(prob, truth),
-            "lamina": lambda: best_threshold(prob, truth, BETA),
-        },
-        {"sklearn": ROUNDS, "lamina": ROUNDS},
-    )
-    ratios = [a / b for a, b in zip(seconds["sklearn"], seconds["lamina"], strict=True)]
-    return {
-        "pixels": PIXELS,
-        "distinct": int(np.unique(prob).size),
-        "beta": BETA,
-        "identical_threshold": True,
-        **{
-            f"{name}_ns_per_px": round(statistics.median(values) / PIXELS * 1e9, 2)
-            for name, values in seconds.items()
-        },
-        "speed_up": round(statistics.median(ratios), 1),
-        "speed_up_of_each_round": [round(ratio, 1) for ratio in ratios],
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--write", action="store_true", help="keep the result beside this script")
@@ -186,10 +140,8 @@ def main() -> None:
         "machine": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
         "numpy": np.__version__,
-        "sklearn": sklearn.__version__,
         "triplets": triplets(),
         "many_images": many(),
-        "pooled_threshold": pooled(),
     }
     print(json.dumps(result, indent=1))
     if write:

@@ -36,6 +36,12 @@ FAMILIES = {
     "lamina.result.submissions": "AnySubmission",
 }
 LARGEST_FILE = 400
+LARGEST_FOLDER = 8
+FAMILIES_OF_FILES = {
+    "doctor/checks": "one check of machine, recipe or data in each, called with a Patient",
+    "model/modules": "the torch.nn.Module of one network or encoder in each",
+}
+"""Folders with one base that are no family of a recipe."""
 
 
 def modules() -> Iterator[ModuleType]:
@@ -135,6 +141,20 @@ def test_no_file_is_longer_than_a_reader_can_hold() -> None:
         if (lines := len(path.read_text(encoding="utf-8").splitlines())) > LARGEST_FILE
     }
     assert long == {}
+
+
+def test_no_folder_holds_more_than_eight_loose_files() -> None:
+    """Beside ``__init__.py`` and sub-folders; families of components excepted."""
+    families = {name.removeprefix("lamina.").replace(".", "/") for name in FAMILIES}
+    full = {}
+    for folder in (SOURCE, *(path for path in SOURCE.rglob("*") if path.is_dir())):
+        files = [
+            path.stem for path in folder.glob("*.py") if path.stem not in ("__init__", "__main__")
+        ]
+        name = folder.relative_to(SOURCE).as_posix()
+        if len(files) > LARGEST_FOLDER and name not in families | set(FAMILIES_OF_FILES):
+            full[name] = sorted(files)
+    assert full == {}
 
 
 BANNED = {"utils", "helpers", "common", "misc", "manager"}

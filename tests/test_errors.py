@@ -17,6 +17,7 @@ from lamina.errors import (
     RecipeError,
     ResourceError,
     StoppedError,
+    listed,
 )
 
 
@@ -60,3 +61,11 @@ def test_the_drawn_tree_names_every_error() -> None:
         if isinstance(value, type) and issubclass(value, LaminaError)
     }
     assert drawn == defined
+
+
+def test_ten_problems_are_shown_indented_and_the_others_counted() -> None:
+    assert (
+        listed("a: wrong", ["one", "two\n  with more"]) == "a: wrong\n  one\n  two\n    with more"
+    )
+    lines = listed("head", [str(i) for i in range(13)]).splitlines()
+    assert lines == ["head", *(f"  {i}" for i in range(10)), "  ... and 3 more"]

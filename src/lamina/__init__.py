@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from lamina.reporting.page import report as report
     from lamina.training.ensembles.ensemble import ensemble as ensemble
     from lamina.training.ensembles.ensemble_result import EnsembleResult as EnsembleResult
-    from lamina.training.member_runs import train as train
+    from lamina.training.ensembles.member_runs import train as train
     from lamina.training.probe import ProbeResult as ProbeResult
     from lamina.training.probe import probe as probe
     from lamina.training.train_result import TrainResult as TrainResult
@@ -99,7 +99,7 @@ _HOMES = {
     "report": "lamina.reporting.page",
     "score": "lamina.evaluation.score",
     "submit": "lamina.outputs.submit",
-    "train": "lamina.training.member_runs",
+    "train": "lamina.training.ensembles.member_runs",
     "tune": "lamina.tuning.tune",
 }
 """The module of each name; the block above says the same to type checkers and editors."""

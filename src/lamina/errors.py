@@ -16,7 +16,10 @@ not a LaminaError is a bug in lamina and keeps its traceback.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Protocol
+
+_SHOWN = 10  # problems of one message
 
 
 class LaminaError(Exception):
@@ -77,3 +80,11 @@ class StoppedError(LaminaError):
     def __init__(self, message: str, signal_number: int) -> None:
         super().__init__(message)
         self.exit_code = 128 + signal_number
+
+
+def listed(headline: str, problems: Sequence[str]) -> str:
+    """Return a message: ``headline``, then up to ten problems on indented lines."""
+    lines = [headline, *(problem.replace("\n", "\n  ") for problem in problems[:_SHOWN])]
+    if len(problems) > _SHOWN:
+        lines.append(f"... and {len(problems) - _SHOWN} more")
+    return "\n  ".join(lines)

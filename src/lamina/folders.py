@@ -11,8 +11,19 @@ from pathlib import Path
 from lamina.errors import BundleError, DataError, RecipeError
 
 RUN_RECIPE = "recipe.json"
-BUNDLE = "bundle"
 PREDICTION = "prediction.json"
+
+BUNDLE = "bundle"
+"""The folder of the bundle in a run folder."""
+
+TUNED = "tune.json"
+"""What ``lamina tune`` found, in a run folder."""
+
+QUALITY = "quality.csv"
+"""How alike image and target of each pair are, in a run folder."""
+
+OUT_OF_FOLD = "oof"
+"""The folder of held-out predictions, below each fold's in a run folder."""
 
 
 def check_data(root: Path) -> None:

@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from lamina.errors import DataError, RecipeError
 from lamina.evaluation.score import score, table
 from lamina.evaluation.score_result import Alone
-from lamina.geometry.rle.codec import encode
 from lamina.model.metrics import DiceScore, MseScore, TolerantDice
 from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
+from lamina.rle.codec import encode
 from tests.factories.predictions import write_predictions
 
 SHAPE = (4, 6)

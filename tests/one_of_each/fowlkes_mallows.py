@@ -7,8 +7,8 @@ from typing import ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.aim import Aim
 from lamina.model.metrics.counts import CountMetric, divide
+from lamina.task import Aim
 
 
 class FowlkesMallows(CountMetric):

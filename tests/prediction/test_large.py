@@ -20,7 +20,6 @@ from lamina.data.case import Case
 from lamina.errors import ResourceError
 from lamina.evaluation.score import score
 from lamina.files import digest
-from lamina.geometry.rle.codec import decode
 from lamina.outputs.submit import submit
 from lamina.prediction.engine import Member, predict_case
 from lamina.prediction.folder.mask_files import read_mask, write_bands
@@ -30,6 +29,7 @@ from lamina.prediction.run import predict
 from lamina.prediction.streaming import row_bands as bands
 from lamina.prediction.streaming import zarr_store as store
 from lamina.result.decisions import Threshold
+from lamina.rle.codec import decode
 from lamina.task import Task
 from tests.tolerance import assert_rounded_once
 

@@ -35,12 +35,12 @@ from lamina.recipe.stage import Stage
 from lamina.seeding import rng
 from lamina.synthetic.seismic import write_faults
 from lamina.task import Task
-from lamina.training import member_runs as members
+from lamina.training.ensembles import member_runs as members
 from lamina.training.saving.state import Position
 from lamina.training.stage import loop
 from lamina.training.stage.context import FoldContext
 from lamina.training.stage.loader import Batch
-from lamina.training.stage.mixing import mix_batch
+from lamina.training.stage.loop import mix_batch
 from lamina.volume import ArrayVolume, read_all
 
 SHAPE = (300, 1259)

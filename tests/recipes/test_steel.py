@@ -26,9 +26,8 @@ from lamina.data.catalogs import CsvRle
 from lamina.data.network_input.make_sample import make_sample
 from lamina.data.network_input.normalise import Fixed
 from lamina.data.samplers import Mixed
-from lamina.data.samplers.mixed import composition
+from lamina.data.samplers.mixed import rounded, shares
 from lamina.data.transforms import Blur, Clahe, OneOf, Sharpen
-from lamina.geometry.rle.codec import decode, encode
 from lamina.model.losses import total
 from lamina.model.networks import Smp
 from lamina.model.optimization.optimizers import RAdam
@@ -38,6 +37,7 @@ from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
 from lamina.result.decisions import Threshold
 from lamina.result.search.threshold import Tables
+from lamina.rle.codec import decode, encode
 from lamina.seeding import rng
 from lamina.task import Task
 from lamina.training.stage.validate import plain_masks
@@ -383,9 +383,9 @@ def test_batches_of_a_fixed_composition(steel: Recipe) -> None:
     assert (sampler.how, sampler.alpha) == ("fixed", -0.15)
     labels = ["a"] * 70 + ["b"] * 20 + ["c"] * 10
     weights = {name: -0.15 / 3 + 1.15 * labels.count(name) / 100 for name in "abc"}
-    rounded = {name: int(np.rint(weight * 16)) for name, weight in weights.items()}
-    rounded["a"] += 16 - sum(rounded.values())  # the rest goes to the largest
-    assert composition(labels, sampler.alpha, 16) == rounded
+    expected = {name: int(np.rint(weight * 16)) for name, weight in weights.items()}
+    expected["a"] += 16 - sum(expected.values())  # the rest goes to the largest
+    assert rounded(shares(labels, sampler.alpha), 16) == expected
 
 
 def test_the_published_batch(steel: Recipe) -> None:
@@ -394,7 +394,7 @@ def test_the_published_batch(steel: Recipe) -> None:
     assert isinstance(stage.sampler, Mixed)
     assert stage.sampler.by == "source"
     labels = ["train"] * 10_054 + ["pseudo"] * 1801
-    found = composition(labels, stage.sampler.alpha, stage.batch)
+    found = rounded(shares(labels, stage.sampler.alpha), stage.batch)
     assert found == {"train": 14, "pseudo": 2}
 
 

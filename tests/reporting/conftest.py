@@ -15,11 +15,11 @@ from numpy.typing import NDArray
 from lamina.data.case import Case
 from lamina.data.targets.ground_truth import truth
 from lamina.files import write_json, write_text
-from lamina.geometry.rle.codec import encode
 from lamina.prediction.folder.predictions import Info, Predictions, source_digest
 from lamina.recipe.load import load_recipe, resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.result.search.threshold import Tables
+from lamina.rle.codec import encode
 from tests.factories.predictions import predicted_case, prediction_info
 
 HOSTILE = "<b>&$x.png"

@@ -11,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lamina.data.readers import open_volume
-from lamina.synthetic.scroll import LAYERS, Fragment, fragment, write_fragments
+from lamina.synthetic.scroll import LAYERS, Fragment, write_fragments
 from lamina.volume import read_all
 
 SHAPE = (192, 320)
@@ -42,15 +42,18 @@ def contrast(
 
 
 def test_equal_arguments_give_equal_fragments_and_others_do_not() -> None:
-    stack, mask, ink = fragment(2, seed=1, shape=(80, 96))
-    for first, second in zip((stack, mask, ink), fragment(2, seed=1, shape=(80, 96)), strict=True):
-        np.testing.assert_array_equal(first, second)
+    first, same = (Fragment(2, seed=1, shape=(80, 96)) for _ in range(2))
+    stack = first.stack()
+    np.testing.assert_array_equal(stack, same.stack())
+    np.testing.assert_array_equal(first.mask, same.mask)
+    np.testing.assert_array_equal(first.ink, same.ink)
     assert (stack.shape, stack.dtype.name) == ((LAYERS, 80, 96), "uint16")
-    assert (mask.shape, mask.dtype.name, ink.dtype.name) == ((80, 96), "bool", "bool")
-    assert (stack != fragment(3, seed=1, shape=(80, 96))[0]).any()
-    assert (stack != fragment(2, seed=2, shape=(80, 96))[0]).any()
+    assert (first.mask.shape, first.mask.dtype.name) == ((80, 96), "bool")
+    assert first.ink.dtype.name == "bool"
+    assert (stack != Fragment(3, seed=1, shape=(80, 96)).stack()).any()
+    assert (stack != Fragment(2, seed=2, shape=(80, 96)).stack()).any()
     with pytest.raises(ValueError, match="at least 64 pixels"):
-        fragment(0, shape=(60, 96))
+        Fragment(0, shape=(60, 96))
 
 
 def test_contrast_changes_how_dense_ink_is_and_nothing_else() -> None:
@@ -163,7 +166,8 @@ def test_files_hold_what_fragments_say(tmp_path: Path) -> None:
     folder = write_fragments(tmp_path / "data", count=2, seed=5, shape=(70, 80), first=2)
     assert sorted(path.name for path in folder.iterdir()) == ["3", "4"]
     for index in (2, 3):
-        stack, mask, ink = fragment(index, seed=5, shape=(70, 80))
+        drawn_one = Fragment(index, seed=5, shape=(70, 80))
+        stack, mask, ink = drawn_one.stack(), drawn_one.mask, drawn_one.ink
         below = folder / str(index + 1)
         names = [f"{z:02d}.tif" for z in range(LAYERS)]
         assert sorted(path.name for path in (below / "surface_volume").iterdir()) == names

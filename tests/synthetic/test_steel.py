@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 from scipy import ndimage
 
-from lamina.geometry.rle.codec import decode
+from lamina.rle.codec import decode
 from lamina.synthetic.steel import CLASSES, strip, write_severstal
 
 SMALL = (64, 160)

@@ -98,12 +98,11 @@ class JoinedStore:
         return store.read(there)
 
 
-def load_bundles(paths: StrPaths, *, verify: bool = True) -> list[Bundle]:
+def load_bundles(paths: StrPaths) -> list[Bundle]:
     """Open several bundles that are to answer together.
 
     Args:
         paths: Bundles (folders or zips), or run folders with a ``bundle`` in them.
-        verify: As in ``Bundle.load``.
 
     Raises:
         BundleError: one cannot be opened, or they do not see or answer alike.
@@ -117,7 +116,7 @@ def load_bundles(paths: StrPaths, *, verify: bool = True) -> list[Bundle]:
                     f"{path}: neither a bundle nor a run with one; has its training finished?"
                 )
             path = inside
-        bundles.append(Bundle.load(path, verify=verify))
+        bundles.append(Bundle.load(path))
     for other in bundles[1:]:
         must_agree(bundles[0], other)
     return bundles

@@ -13,7 +13,6 @@ from typing import Annotated, Literal
 import typer
 
 from lamina import __version__, folders
-from lamina.cli import ensembles, recipes, results
 from lamina.cli.command import (
     Quiet,
     Verbose,
@@ -25,9 +24,11 @@ from lamina.cli.command import (
     split_inputs,
     whole_numbers,
 )
+from lamina.cli.commands import ensembles, recipes, results
+from lamina.cli.commands.doctor import doctor
+from lamina.cli.commands.flatten import flatten
+from lamina.cli.commands.probe import probe
 from lamina.cli.device import check_device
-from lamina.cli.doctor import doctor
-from lamina.cli.flatten import flatten
 from lamina.cli.options import (
     Batch,
     Changes,
@@ -39,7 +40,6 @@ from lamina.cli.options import (
     RecipeName,
     Run,
 )
-from lamina.cli.probe import probe
 from lamina.cli.verbs import Verbs
 from lamina.errors import DataError
 
@@ -145,7 +145,7 @@ def train(
         raise DataError(f"{pseudo}: no such folder; name one that `lamina pseudo` wrote")
     folders.check_bundles([] if start is None else [start])
     from lamina.recipe.load import load_recipe
-    from lamina.training.member_runs import train as run_training
+    from lamina.training.ensembles.member_runs import train as run_training
 
     sound = load_recipe(recipe, changes or ())
     found = run_training(

@@ -1,9 +1,15 @@
-"""Names of cases: one spelling for what file systems spell in several ways."""
+"""Names of cases: one spelling for what file systems spell in several ways, and files by name."""
 
 from __future__ import annotations
 
 import unicodedata
 from fnmatch import fnmatchcase
+from pathlib import Path
+
+from lamina.data.readers import SUFFIXES, images_below, stem_of
+from lamina.errors import DataError, listed
+
+_NAMED = 8  # folders that a message names
 
 
 def nfc(name: str) -> str:
@@ -17,3 +23,47 @@ def matches(id: str, pattern: str) -> bool:
     An id that is the pattern itself always matches, so that ids may hold brackets.
     """
     return id == nfc(pattern) or fnmatchcase(id, nfc(pattern))
+
+
+def by_stem(folder: Path, option: str, within: Path | None = None) -> dict[str, Path]:
+    """Return the readable files below ``folder`` by relative path without suffix, in order.
+
+    Args:
+        folder: Where they are.
+        option: What names the folder.
+        within: What links may not leave; None: ``folder``.
+
+    Raises:
+        DataError: there is no such folder, no file in it, or two with one stem.
+    """
+    if not folder.is_dir():
+        raise DataError(
+            f"{folder}: no such folder; {folders_in(folder.parent)}; set {option} to the one meant"
+        )
+    found: dict[str, Path] = {}
+    double: list[str] = []
+    for path in images_below(folder, within):
+        stem = relative_stem(path, folder)
+        if stem in found:
+            double.append(f"{found[stem]} and {path}")
+        found.setdefault(stem, path)
+    if double:
+        raise DataError(
+            listed(f"{folder}: {len(double)} names are not clear; keep one of each", double)
+        )
+    if not found:
+        raise DataError(f"{folder}: no image in it; read are {', '.join(sorted(SUFFIXES))}")
+    return dict(sorted(found.items()))
+
+
+def relative_stem(path: Path, folder: Path) -> str:
+    """Return the path of a file below ``folder`` without its suffix."""
+    return nfc(path.relative_to(folder).with_name(stem_of(path)).as_posix())
+
+
+def folders_in(folder: Path) -> str:
+    """Return which folders a folder holds, as a part of a message."""
+    if not folder.is_dir():
+        return f"there is no {folder} either"
+    names = sorted(path.name for path in folder.iterdir() if path.is_dir())
+    return f"{folder} holds {', '.join(f'{name}/' for name in names[:_NAMED]) or 'no folders'}"

@@ -8,9 +8,8 @@ from pathlib import Path
 
 from lamina.data.catalogs.pairs import Pair
 from lamina.data.names import nfc
-from lamina.data.problems import listed
 from lamina.data.readers import images_below, is_image, stem_of
-from lamina.errors import DataError
+from lamina.errors import DataError, listed
 
 _NAMED = 6  # files that a message names
 

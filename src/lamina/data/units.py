@@ -14,8 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
-from lamina.data.problems import listed
-from lamina.errors import DataError
+from lamina.errors import DataError, listed
 from lamina.task import Task
 
 

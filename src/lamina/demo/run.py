@@ -11,6 +11,7 @@ from lamina import files
 from lamina.demo.jobs import JOBS, Job, Size
 from lamina.errors import RecipeError
 from lamina.evaluation.score import ScoreResult, score, table
+from lamina.folders import BUNDLE
 from lamina.model.metrics import Psnr
 from lamina.outputs.submit import submit
 from lamina.prediction.run import predict
@@ -18,7 +19,6 @@ from lamina.progress import say
 from lamina.public import StrPath, VerbResult, as_path
 from lamina.recipe.load import load_recipe
 from lamina.reporting.page import report
-from lamina.training.file_names import BUNDLE
 from lamina.training.run import train
 from lamina.tuning.tune import tune
 

@@ -13,8 +13,7 @@ from lamina.data.targets.ground_truth import nothing
 from lamina.evaluation.score_result import BestThreshold, ClassScore
 from lamina.model.metrics import AnyMetric, CountMetric, DiceScore, Precision, Recall
 from lamina.model.metrics.counts import counts
-from lamina.result.search.histogram import CODES, VALUES, Counts, code_of, count
-from lamina.result.search.image_auc import auc
+from lamina.result.search.histogram import CODES, VALUES, Counts, auc, code_of, count
 from lamina.task import Task
 
 _EMPTY_RULES = {

@@ -14,9 +14,9 @@ import numpy as np
 from lamina.data.catalogs import Fragments
 from lamina.data.flatten import Flatten, Flattened, Maps, Stack
 from lamina.data.flatten.summary import CURVES, LAYERS, about
-from lamina.data.flatten.write_layers import Form, write_layers
 from lamina.errors import DataError, RecipeError
 from lamina.files import make_folder, read_json, replacing, write_bytes, write_json
+from lamina.outputs.write_layers import Form, write_layers
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.public import StrPath, StrPaths, VerbResult, as_path, as_paths
 from lamina.recipe.load import load_recipe

@@ -18,7 +18,7 @@ from lamina.data.case import Case
 from lamina.data.catalogs.inputs import Input
 from lamina.data.flatten import align
 from lamina.data.flatten.summary import CURVES
-from lamina.data.problems import not_read
+from lamina.data.readers.file_types import not_read
 from lamina.errors import DataError, PartialError, RecipeError
 from lamina.files import sweep
 from lamina.log import keep_log

@@ -207,17 +207,6 @@ class Fragment:
         return density
 
 
-def fragment(
-    index: int, *, seed: int = 0, shape: Shape = (512, 768), contrast: float = 1.0
-) -> tuple[NDArray[np.uint16], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Return the layers (65, H, W), the mask (H, W) and the ink (H, W) of one fragment.
-
-    Arguments and errors are those of ``Fragment``.
-    """
-    one = Fragment(index, seed=seed, shape=shape, contrast=contrast)
-    return one.stack(), one.mask, one.ink
-
-
 def write_fragments(
     folder: Path,
     *,

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.files import write_bytes, write_text
-from lamina.geometry.rle.codec import encode
+from lamina.rle.codec import encode
 from lamina.seeding import rng
 from lamina.synthetic.files.png import encode_grey
 from lamina.synthetic.shapes.random_fields import fade, smooth_noise

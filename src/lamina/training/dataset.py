@@ -9,11 +9,11 @@ from typing import Any
 
 from lamina.data.case import Case
 from lamina.data.catalogs.pairs import NODATA
-from lamina.data.problems import listed, not_read
 from lamina.data.readers import PassedOver
+from lamina.data.readers.file_types import not_read
 from lamina.data.splits import warnings_of
 from lamina.data.units import with_unit
-from lamina.errors import DataError
+from lamina.errors import DataError, listed
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 import lamina
 from lamina.bundle import versions
 from lamina.data.case import Case
+from lamina.folders import OUT_OF_FOLD
 from lamina.model.memory_layout import channels_last
 from lamina.prediction.engine import Member, can_stream, predict_case, stream_case
 from lamina.prediction.folder.predictions import (
@@ -21,7 +22,6 @@ from lamina.prediction.folder.predictions import (
     source_digest,
 )
 from lamina.progress import Bar
-from lamina.training.file_names import OUT_OF_FOLD
 from lamina.training.fold import Trained
 from lamina.training.saving.state import Kept
 from lamina.training.stage.context import FoldContext

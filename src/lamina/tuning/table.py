@@ -8,7 +8,6 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lamina.aim import Aim
 from lamina.model.metrics import Score
 from lamina.public import VerbResult
 from lamina.recipe.recipe import Recipe
@@ -16,6 +15,7 @@ from lamina.result.decisions import AnyDecision, Threshold, Triplet
 from lamina.result.search.result import ClassFound, Found
 from lamina.result.search.triplet.landscape import GIVE
 from lamina.result.search.triplet.result import TripletClass, TripletFound
+from lamina.task import Aim
 
 RULES = {
     "best": "chosen: the highest score",

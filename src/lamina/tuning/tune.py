@@ -8,12 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from lamina import files
-from lamina.aim import Aim
 from lamina.bundle import Bundle
 from lamina.data.case import Case
 from lamina.data.targets.ground_truth import truth
 from lamina.errors import DataError, RecipeError
-from lamina.folders import check_finished
+from lamina.folders import BUNDLE, OUT_OF_FOLD, TUNED, check_finished
 from lamina.log import keep_log
 from lamina.prediction.folder.predictions import HEADER, Predictions
 from lamina.progress import Bar
@@ -24,9 +23,8 @@ from lamina.result.search.result import Found
 from lamina.result.search.threshold import Tables
 from lamina.result.search.triplet.result import TripletFound
 from lamina.result.search.triplet.search import TripletTables
-from lamina.task import Task
+from lamina.task import Aim, Task
 from lamina.training.dataset import open_data
-from lamina.training.file_names import BUNDLE, OUT_OF_FOLD, TUNED
 from lamina.tuning.figures import Judged, figures
 from lamina.tuning.table import TuneResult, result_of, table
 

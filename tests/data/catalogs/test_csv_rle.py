@@ -14,7 +14,7 @@ from lamina.data.catalogs import CsvRle, Listing
 from lamina.data.catalogs.csv_rle import Second
 from lamina.data.splits import Folds, check_groups, warnings_of
 from lamina.errors import DataError, RecipeError
-from lamina.geometry.rle.codec import encode
+from lamina.rle.codec import encode
 from lamina.task import Task
 from lamina.volume import read_all
 

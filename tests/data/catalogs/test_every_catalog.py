@@ -14,8 +14,8 @@ from pydantic import TypeAdapter
 
 from lamina.data.catalogs import AnyCatalog, Catalog
 from lamina.data.catalogs.inputs import Input
+from lamina.data.names import by_stem
 from lamina.data.readers import SUFFIXES, has_suffix, images_below, stem_of
-from lamina.data.stems import by_stem
 from lamina.errors import DataError, RecipeError
 from lamina.seeding import rng
 from lamina.spec import kinds_of

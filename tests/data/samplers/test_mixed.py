@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from lamina.data.case import Case
 from lamina.data.network_input.sample import Draw
 from lamina.data.samplers import Mixed, RandomCrop
-from lamina.data.samplers.mixed import composition, shares
+from lamina.data.samplers.mixed import rounded, shares
 from lamina.errors import RecipeError
 from lamina.seeding import rng
 from lamina.volume import ArrayVolume
@@ -39,7 +39,7 @@ def draw(sampler: Mixed, cases: list[Case], batch: int, epoch: int = 0) -> list[
 def test_the_published_mixes(batch: int, train: int, pseudo: int, passes: float) -> None:
     """STEEL-20."""
     labels = ["train"] * 10_054 + ["pseudo"] * 1801
-    assert composition(labels, -0.15, batch) == {"pseudo": pseudo, "train": train}
+    assert rounded(shares(labels, -0.15), batch) == {"pseudo": pseudo, "train": train}
     assert len(labels) // batch * pseudo / 1801 == pytest.approx(passes, abs=0.005)
 
 
@@ -78,7 +78,7 @@ def test_compositions_by_hand(
     counts: tuple[int, ...], alpha: float, batch: int, expected: dict[str, int]
 ) -> None:
     labels = [str(name) for name, count in enumerate(counts) for _ in range(count)]
-    assert composition(labels, alpha, batch) == expected
+    assert rounded(shares(labels, alpha), batch) == expected
 
 
 @settings(max_examples=50)
@@ -92,7 +92,7 @@ def test_shares_sum_to_one_and_compositions_to_the_batch(
 ) -> None:
     labels = [str(name) for name, count in enumerate(counts) for _ in range(count)]
     assert sum(shares(labels, alpha).values()) == pytest.approx(1)
-    assert sum(composition(labels, alpha, batch).values()) == batch
+    assert sum(rounded(shares(labels, alpha), batch).values()) == batch
 
 
 def test_random_draws_follow_the_shares() -> None:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from lamina.data.targets.rle import CodedMask, RleTarget
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.geometry.rle.codec import encode
+from lamina.rle.codec import encode
 from lamina.volume import read_all
 
 

@@ -76,24 +76,6 @@ def test_every_pixel_is_covered_and_no_tile_is_idle(grid: TileGrid) -> None:
         assert all(0 < b - a <= step for a, b in itertools.pairwise(starts))
 
 
-@settings(max_examples=60, deadline=None)
-@given(st.data(), grids())
-def test_touching_finds_what_a_search_of_all_tiles_finds(
-    data: st.DataObject, grid: TileGrid
-) -> None:
-    start = tuple(data.draw(st.integers(-5, n + 5)) for n in grid.shape)
-    region = Region(start, tuple(a + data.draw(st.integers(0, 20)) for a in start))
-    near = [
-        tile
-        for tile in grid
-        if all(
-            max(a, c) < min(b, d)
-            for a, b, c, d in zip(tile.start, tile.stop, region.start, region.stop, strict=True)
-        )
-    ]
-    assert list(grid.touching(region)) == near
-
-
 @pytest.mark.parametrize(
     ("shape", "tile", "step", "message"),
     [

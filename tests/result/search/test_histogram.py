@@ -1,4 +1,4 @@
-"""Counts of probabilities against a plain count, and the codes of thresholds."""
+"""Counts of probabilities against a plain count, codes of thresholds, AUC against scikit-learn."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from sklearn.metrics import roc_auc_score
 
 from lamina.result.search import histogram as codes
-from lamina.result.search.histogram import CODES, VALUES, code_of, count
+from lamina.result.search.histogram import CODES, VALUES, auc, code_of, count
 
 
 def test_every_value_in_order() -> None:
@@ -54,3 +55,20 @@ def test_a_map_is_counted_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_is_no_probability_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match=r"0\.\.1"):
         count(np.array([0.5, value]), np.array([True, False]))
+
+
+def test_auc_by_hand() -> None:
+    assert auc([0.1, 0.9], [False, True]) == 1.0
+    assert auc([0.9, 0.1], [False, True]) == 0.0
+    assert auc([0.5, 0.5], [False, True]) == 0.5
+    assert auc([0.5, 0.5], [True, True]) is None
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.sampled_from([0.0, 0.1, 0.5, 0.9]), st.booleans()), min_size=2))
+def test_auc_agrees_with_scikit_learn(rows: list[tuple[float, bool]]) -> None:
+    scores, present = np.array([r[0] for r in rows]), np.array([r[1] for r in rows])
+    if present.all() or not present.any():
+        assert auc(scores, present) is None
+    else:
+        assert auc(scores, present) == pytest.approx(roc_auc_score(present, scores), abs=1e-12)

@@ -10,11 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lamina.aim import Aim
 from lamina.model.metrics import FBeta
 from lamina.result.decisions import Threshold
-from lamina.result.search.pooled_fbeta import best_threshold
 from lamina.result.search.threshold import Tables
+from lamina.task import Aim
 
 Maps = list[tuple[NDArray[np.float16], NDArray[np.bool_]]]
 LEVELS = [0.0, 0.1, 0.30004883, 0.5, 0.5004883, 0.9, 1.0]
@@ -238,6 +237,3 @@ def test_the_threshold_for_f_beta_is_exact_inside_the_mask(
     decided = Threshold(threshold=found.classes[0].threshold)
     tallies = [metric.tally(decided(prob), target, valid) for _, _, prob, target, valid in pixels]
     assert metric.score(tallies).value == pytest.approx(wanted, abs=1e-9)
-    if truth.any():
-        best = best_threshold(scores, truth, beta)
-        assert best.score == pytest.approx(wanted, abs=1e-9)

@@ -12,8 +12,8 @@ import pytest
 from numpy.typing import NDArray
 
 from lamina.errors import DataError
-from lamina.geometry.rle.codec import decode
 from lamina.result.submissions import Severstal
+from lamina.rle.codec import decode
 
 
 def masks() -> NDArray[np.bool_]:

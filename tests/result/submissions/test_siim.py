@@ -11,8 +11,8 @@ import pytest
 from pydantic import ValidationError
 
 from lamina.errors import DataError
-from lamina.geometry.rle.codec import decode
 from lamina.result.submissions import Siim
+from lamina.rle.codec import decode
 
 
 def test_one_row_for_each_image_and_minus_one_for_nothing(tmp_path: Path) -> None:

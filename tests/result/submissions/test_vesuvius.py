@@ -10,8 +10,8 @@ import pytest
 
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.geometry.rle.codec import decode
 from lamina.result.submissions import Vesuvius
+from lamina.rle.codec import decode
 
 
 def test_rows_without_a_last_line_break(tmp_path: Path) -> None:

@@ -56,7 +56,7 @@ def test_a_member_starts_only_the_fold_that_it_held_out(folder: Path, tmp_path: 
         with pytest.raises(LeakError, match=r"seen 4 of 4 cases that fold 1 holds out.*--start"):
             train(asked, data=folder / "known", out=tmp_path / "all")
     done = train(asked, data=folder / "known", out=tmp_path / "one", folds=[0])
-    assert [row["fold"] for row in done["folds"]] == [0]
+    assert [row.fold for row in done.folds] == [0]
 
 
 def test_other_folds_of_the_same_images_are_refused_under_any_name(

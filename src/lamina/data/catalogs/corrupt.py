@@ -15,8 +15,8 @@ from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import Input, image_folder
 from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, read_pairs
 from lamina.data.corruptions import AnyCorruption, Gaussian
+from lamina.data.names import by_stem, relative_stem
 from lamina.data.readers import images_below, open_volume
-from lamina.data.stems import by_stem, relative_stem
 from lamina.data.views.corrupted import Corrupted
 from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join

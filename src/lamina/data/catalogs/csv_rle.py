@@ -12,7 +12,6 @@ from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
 from lamina.data.names import nfc
-from lamina.data.problems import listed
 from lamina.data.readers import SUFFIXES, Dicom, PassedOver, images_below, open_volume, stem_of
 from lamina.data.tables.csv import read_table
 from lamina.data.tables.rle import (
@@ -23,7 +22,7 @@ from lamina.data.tables.rle import (
     siim_entries,
 )
 from lamina.data.targets.rle import CodedMask, RleTarget
-from lamina.errors import DataError, RecipeError
+from lamina.errors import DataError, RecipeError, listed
 from lamina.files import safe_join
 from lamina.spec import Spec
 from lamina.task import Task

@@ -19,11 +19,10 @@ from lamina.data.flatten.summary import CURVES
 from lamina.data.names import nfc
 from lamina.data.prepare.unpack import UNPACKED, unpacked
 from lamina.data.prepare.value_ranges import RANGES, measure
-from lamina.data.problems import listed
 from lamina.data.readers import SUFFIXES, Fill, is_image, open_volume
 from lamina.data.targets.bitmask import Bits, bits_of
 from lamina.data.views.layers import Layers, open_layers
-from lamina.errors import DataError, RecipeError
+from lamina.errors import DataError, RecipeError, listed
 from lamina.geometry.region import Region
 from lamina.progress import Bar, say
 from lamina.task import Task

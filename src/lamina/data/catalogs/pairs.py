@@ -16,10 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
-from lamina.data.problems import listed
 from lamina.data.targets.label_map import target_of, values_in
 from lamina.data.views.with_data import WithData
-from lamina.errors import DataError
+from lamina.errors import DataError, listed
 from lamina.geometry.region import Region
 from lamina.progress import Bar
 from lamina.task import Task

@@ -15,8 +15,8 @@ from pydantic import Field
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
+from lamina.data.names import relative_stem
 from lamina.data.readers import images_below, open_volume
-from lamina.data.stems import relative_stem
 from lamina.errors import RecipeError
 from lamina.geometry.region import Region
 from lamina.synthetic.steel import CLASSES, strip

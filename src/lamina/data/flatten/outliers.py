@@ -6,7 +6,6 @@ are outliers by definition; by the tiles around it only one that leaves the shee
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 
 import cv2
@@ -140,11 +139,12 @@ def _interpolated(
     if not bad.any() or (~bad).sum() < 3:
         return found
     y, x = np.meshgrid(rows, columns, indexing="ij")
-    tri = importlib.import_module("matplotlib.tri")  # slow to import, and every recipe comes by
+    from matplotlib.tri import LinearTriInterpolator, Triangulation  # slow to import
+
     try:
-        mesh = tri.Triangulation(x[~bad], y[~bad])
+        mesh = Triangulation(x[~bad], y[~bad])
     except (RuntimeError, ValueError):  # all on one line: they have no hull
         return found
-    at = tri.LinearTriInterpolator(mesh, lattice[~bad])(x[bad], y[bad])
+    at = LinearTriInterpolator(mesh, lattice[~bad])(x[bad], y[bad])
     found[bad] = np.ma.filled(at, beyond)
     return found

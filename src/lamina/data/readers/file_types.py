@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from lamina.data.readers.format import Format
-from lamina.errors import DataError
+from lamina.errors import DataError, listed
 
 _OTHERS = {
     b"GIF8": "a GIF image",
@@ -190,3 +190,11 @@ def _stranger(head: bytes) -> str | None:
         if head.lower().startswith(magic.lower()):
             return what
     return None
+
+
+def not_read(passed: Sequence[PassedOver]) -> list[str]:
+    """Return the lines that tell what was passed over; none where nothing was."""
+    if not passed:
+        return []
+    files = "1 file is" if len(passed) == 1 else f"{len(passed)} files are"
+    return [listed(f"warning: {files} not read", [f"{one.path} {one.reason}" for one in passed])]

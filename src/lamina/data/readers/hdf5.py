@@ -6,7 +6,6 @@ files, external storage and virtual datasets are therefore refused.
 
 from __future__ import annotations
 
-import importlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -241,7 +240,8 @@ def _listed(group: h5py.Group) -> Iterator[tuple[str, int]]:
 
     A group that is met again, such as one that contains itself, is not entered twice.
     """
-    library = importlib.import_module("h5py")
+    import h5py as library
+
     yield from _walk(library, group, "", set())
 
 
@@ -269,11 +269,12 @@ def _count(shape: tuple[int, ...], chunks: tuple[int, ...]) -> int:
 def _h5py(path: Path) -> Any:
     """Import h5py, which not everybody installs, only when an HDF5 file is opened."""
     try:
-        return importlib.import_module("h5py")
+        import h5py
     except ImportError:
         raise RecipeError(
             f"{path}: is an HDF5 file, and h5py is not installed; pip install 'lamina[volumes]'"
         ) from None
+    return h5py
 
 
 def _is_hdf5(path: Path, head: bytes) -> bool:

@@ -9,7 +9,6 @@ the last axis cost one pass.
 from __future__ import annotations
 
 import gzip
-import importlib
 import math
 import zlib
 from pathlib import Path
@@ -166,7 +165,7 @@ class NiftiVolume:
         if not self._whole:
             self._check_sum()
         stream = gzip.open(self.path)  # noqa: SIM115  # closed with the array that reads it
-        proxy = _nibabel(self.path, "arrayproxy").ArrayProxy
+        proxy = _nibabel(self.path).arrayproxy.ArrayProxy
         return proxy(stream, (lengths, self._stored, self._offset), mmap=False)
 
     def _check_sum(self) -> None:
@@ -182,7 +181,7 @@ class NiftiVolume:
         self._whole = True
 
     def _header(self) -> Any:
-        library = _nibabel(self.path, "nifti2")
+        library = _nibabel(self.path).nifti2
         try:
             with gzip.open(self.path) if self._packed else self.path.open("rb") as stream:
                 second = stream.read(4) in (b"\x1c\2\0\0", b"\0\0\2\x1c")  # 540, its size
@@ -203,19 +202,23 @@ class NiftiVolume:
 
 def _refused(path: Path) -> tuple[type[Exception], ...]:
     """Return all that nibabel raises on headers that it does not take."""
-    head: type[Exception] = _nibabel(path, "spatialimages").HeaderDataError
-    block: type[Exception] = _nibabel(path, "wrapstruct").WrapStructError
+    head: type[Exception] = _nibabel(path).spatialimages.HeaderDataError
+    block: type[Exception] = _nibabel(path).wrapstruct.WrapStructError
     return (*_BROKEN, head, block)
 
 
-def _nibabel(path: Path, module: str) -> Any:
-    """Import a part of nibabel, which not everybody installs, only when NIfTI is opened."""
+def _nibabel(path: Path) -> Any:
+    """Import nibabel, which not everybody installs, only when NIfTI is opened."""
     try:
-        return importlib.import_module(f"nibabel.{module}")
+        import nibabel.arrayproxy
+        import nibabel.nifti2
+        import nibabel.spatialimages
+        import nibabel.wrapstruct
     except ImportError:
         raise RecipeError(
             f"{path}: is a NIfTI file, and nibabel is not installed; pip install 'lamina[volumes]'"
         ) from None
+    return nibabel
 
 
 def _is_nifti(path: Path, head: bytes) -> bool:

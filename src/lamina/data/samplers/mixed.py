@@ -133,11 +133,6 @@ def shares(labels: Sequence[str], alpha: float) -> dict[str, float]:
     }
 
 
-def composition(labels: Sequence[str], alpha: float, batch: int) -> dict[str, int]:
-    """Return how many samples of each class a batch of ``batch`` holds (STEEL-19)."""
-    return rounded(shares(labels, alpha), batch)
-
-
 def rounded(parts: dict[str, float], batch: int) -> dict[str, int]:
     """Return the samples of each class in a batch whose shares are ``parts`` (STEEL-19).
 

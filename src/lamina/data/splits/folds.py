@@ -15,11 +15,10 @@ from pydantic import Field
 from lamina import seeding
 from lamina.data.case import MAIN, Case
 from lamina.data.names import nfc
-from lamina.data.problems import listed
 from lamina.data.splits.base import Split
 from lamina.data.tables.csv import read_table
 from lamina.data.tables.folds import check_groups, read_folds
-from lamina.errors import DataError
+from lamina.errors import DataError, listed
 from lamina.files import safe_join
 
 _PASSES = 10  # over all groups when folds are dealt; two or three usually do

@@ -11,9 +11,8 @@ from typing import ClassVar, Literal, Self
 from pydantic import ConfigDict, Field, model_validator
 
 from lamina.data.case import Case
-from lamina.data.problems import listed
 from lamina.data.splits.base import Split
-from lamina.errors import DataError
+from lamina.errors import DataError, listed
 from lamina.geometry.region import Region
 
 

@@ -13,8 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TextIO
 
-from lamina.data.problems import listed
-from lamina.errors import DataError
+from lamina.errors import DataError, listed
 
 _SEPARATORS = ",;\t"
 _LONGEST_CELL = 2**31 - 1  # characters; a run-length code outgrows csv's default of 131072

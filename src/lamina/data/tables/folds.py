@@ -11,9 +11,8 @@ from pathlib import Path
 from lamina import files
 from lamina.data.case import Case
 from lamina.data.names import nfc
-from lamina.data.problems import listed
 from lamina.data.tables.csv import read_table
-from lamina.errors import DataError, LeakError
+from lamina.errors import DataError, LeakError, listed
 
 
 def write_folds(path: Path, cases: Sequence[Case], folds: Sequence[int]) -> str:

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.data.names import nfc
-from lamina.data.problems import listed
 from lamina.data.tables.csv import Row, Table
-from lamina.errors import DataError
+from lamina.errors import DataError, listed
 
 _MOST_CLASSES = 256
 _NOTHING = ("", "-1")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.geometry.rle.codec import Code, decode
+from lamina.rle.codec import Code, decode
 from lamina.volume import check_within
 
 

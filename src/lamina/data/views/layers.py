@@ -14,10 +14,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.data.problems import listed
 from lamina.data.readers.file_stamp import stamp_of
 from lamina.data.readers.tiff.volume import TIFF, TiffVolume
-from lamina.errors import DataError
+from lamina.errors import DataError, listed
 from lamina.geometry.region import Region
 from lamina.volume import (
     Crop,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -56,8 +55,9 @@ def pinned(requirements: Sequence[str]) -> str | None:
 def _broken() -> str | None:
     """Return why an operator fails; None: it does not."""
     try:
-        operators = importlib.import_module("torchvision.ops")
-        operators.nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([1.0]), 0.5)
+        from torchvision.ops import nms
+
+        nms(torch.tensor([[0.0, 0.0, 1.0, 1.0]]), torch.tensor([1.0]), 0.5)
     except (ImportError, RuntimeError, OSError) as error:
         return f"an operator of torchvision fails ({str(error).splitlines()[0]})"
     return None

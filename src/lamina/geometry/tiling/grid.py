@@ -7,8 +7,7 @@ part therefore sees the same tiles in the same order, and blending adds no diffe
 from __future__ import annotations
 
 import itertools
-from bisect import bisect_left, bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -67,7 +66,8 @@ class TileGrid:
         return prod(map(len, self.starts))
 
     def __iter__(self) -> Iterator[Region]:
-        return self._regions(self.starts)
+        for start in itertools.product(*self.starts):
+            yield Region(start, tuple(a + t for a, t in zip(start, self.tile, strict=True)))
 
     def region(self, number: int) -> Region:
         """Return the tile of that number in row-major order."""
@@ -76,22 +76,6 @@ class TileGrid:
             number, place = divmod(number, len(starts))
             start.insert(0, starts[place])
         return Region(tuple(start), tuple(a + t for a, t in zip(start, self.tile, strict=True)))
-
-    def touching(self, region: Region) -> Iterator[Region]:
-        """Return, in the order of the lattice, the tiles that share a pixel with ``region``."""
-        if 0 in region.shape:
-            return iter(())
-        near = (
-            starts[bisect_right(starts, a - t) : bisect_left(starts, b)]
-            for starts, t, a, b in zip(
-                self.starts, self.tile, region.start, region.stop, strict=True
-            )
-        )
-        return self._regions(tuple(near))
-
-    def _regions(self, starts: Sequence[Sequence[int]]) -> Iterator[Region]:
-        for start in itertools.product(*starts):
-            yield Region(start, tuple(a + t for a, t in zip(start, self.tile, strict=True)))
 
 
 def _starts(extent: int, tile: int, step: int, centred: bool) -> tuple[int, ...]:

@@ -10,9 +10,8 @@ from typing import Any, ClassVar, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.aim import Aim
 from lamina.spec import Spec
-from lamina.task import Task
+from lamina.task import Aim, Task
 
 
 @dataclass(frozen=True)

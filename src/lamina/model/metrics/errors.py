@@ -12,9 +12,9 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.aim import Aim
 from lamina.errors import RecipeError
 from lamina.model.metrics.base import Metric, Score
+from lamina.task import Aim
 
 _ROWS = 1 << 22  # values squared at a time, so that a volume needs no float64 copy of itself
 

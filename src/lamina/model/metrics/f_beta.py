@@ -8,8 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from lamina.aim import Aim
 from lamina.model.metrics.counts import CountMetric, divide
+from lamina.task import Aim
 
 
 class FBeta(CountMetric):

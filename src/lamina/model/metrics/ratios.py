@@ -9,9 +9,8 @@ from typing import ClassVar, Literal, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.aim import Aim
 from lamina.model.metrics.base import Metric, Score
-from lamina.task import Task
+from lamina.task import Aim, Task
 
 _FILL = {"one": 1.0, "zero": 0.0, "skip": np.nan}
 _UNITS = {

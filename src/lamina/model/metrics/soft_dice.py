@@ -8,10 +8,10 @@ from typing import Annotated, Any, ClassVar, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.aim import Aim
 from lamina.errors import RecipeError
 from lamina.model.metrics.base import Metric, Score
 from lamina.spec import ADDED_LATER
+from lamina.task import Aim
 
 _ROWS = 1 << 22  # values multiplied at a time, so that a volume needs no float64 copy of itself
 

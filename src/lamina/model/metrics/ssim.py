@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from lamina.aim import Aim
 from lamina.errors import RecipeError
 from lamina.geometry.similarity import similarity
 from lamina.model.metrics.base import Metric, Score
+from lamina.task import Aim
 
 
 class Ssim(Metric):

@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from lamina.aim import Aim
 from lamina.model.metrics.counts import check_masks, divide
 from lamina.model.metrics.ratios import RatioMetric
+from lamina.task import Aim
 
 
 class TolerantDice(RatioMetric):

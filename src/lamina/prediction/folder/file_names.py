@@ -1,4 +1,4 @@
-"""File names for case ids, and the way back.
+"""File names for case ids.
 
 An id may hold slashes, line breaks, leading dashes or a name that Windows reserves; the file
 name mirrors it as far as every file system can carry it and escapes the rest as ``%XX``.
@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import unicodedata
 from collections.abc import Iterable
-from urllib.parse import unquote
 
 from lamina.errors import DataError
 
@@ -38,11 +37,6 @@ def file_name(id: str) -> str:
         cut = name.encode()[: LONGEST - 17].decode(errors="ignore")
         name = f"{cut}~{hashlib.sha256(id.encode()).hexdigest()[:16]}"
     return name
-
-
-def case_id(name: str) -> str:
-    """Return the id that ``file_name`` turned into ``name``, unless it was cut."""
-    return unquote(name)
 
 
 def check_ids(ids: Iterable[str]) -> None:

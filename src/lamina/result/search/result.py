@@ -6,10 +6,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from lamina.aim import Aim
 from lamina.result.decisions import Threshold
 from lamina.result.search.image_gate import Gate
 from lamina.spec import Spec
+from lamina.task import Aim
 
 
 class Choice(NamedTuple):

@@ -15,14 +15,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.aim import Aim
 from lamina.result.search.components.threshold import PartColumn
 from lamina.result.search.components.tree import Parts, find_parts
-from lamina.result.search.histogram import CODES, VALUES, Counts, code_of, count
-from lamina.result.search.image_auc import auc
+from lamina.result.search.histogram import CODES, VALUES, Counts, auc, code_of, count
 from lamina.result.search.image_gate import Gates
 from lamina.result.search.min_area import part, scan
 from lamina.result.search.result import Choice, ClassFound, Curve, FoldNumbers, Found
+from lamina.task import Aim
 
 _EMPTY = {"one": (1.0, 1.0), "zero": (0.0, 1.0), "skip": (0.0, 0.0)}
 _SAME = 1e-9  # scores that differ by less differ by rounding

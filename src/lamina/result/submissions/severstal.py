@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.files import replacing
-from lamina.geometry.rle.codec import encode
 from lamina.result.submissions.base import Submission, check_row, csv_line
+from lamina.rle.codec import encode
 
 
 class Severstal(Submission):  # STEEL-2, STEEL-4

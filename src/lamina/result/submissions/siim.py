@@ -14,8 +14,8 @@ from pydantic import Field, field_validator
 
 from lamina.errors import DataError
 from lamina.files import replacing
-from lamina.geometry.rle.codec import encode
 from lamina.result.submissions.base import Submission, check_row, csv_line
+from lamina.rle.codec import encode
 
 _HEADER = ("ImageId", "EncodedPixels")
 

@@ -13,8 +13,8 @@ from pydantic import Field
 from lamina.errors import DataError
 from lamina.files import replacing
 from lamina.geometry.region import Region
-from lamina.geometry.rle.bands import encode_rows
 from lamina.result.submissions.base import Part, Submission, check_row, csv_line
+from lamina.rle.bands import encode_rows
 
 
 class Vesuvius(Submission):  # INK-27

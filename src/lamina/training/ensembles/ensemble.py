@@ -17,6 +17,7 @@ import lamina
 from lamina import files
 from lamina.bundle import Bundle, Part, join, load_bundles
 from lamina.errors import BundleError, RecipeError
+from lamina.folders import BUNDLE, TUNED
 from lamina.log import keep_log
 from lamina.progress import say
 from lamina.public import StrPath, StrPaths, as_path, as_paths
@@ -24,7 +25,6 @@ from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import MeanOf, Pool
 from lamina.training.ensembles.ensemble_result import EnsembleResult
 from lamina.training.ensembles.merge_out_of_fold import Merged, merge
-from lamina.training.file_names import BUNDLE, TUNED
 from lamina.training.run_folder import locked
 
 PLAN = "ensemble.json"

@@ -12,11 +12,11 @@ from lamina import files
 from lamina.bundle import Bundle, Part, versions
 from lamina.data.tables.folds import read_folds
 from lamina.errors import DataError
+from lamina.folders import OUT_OF_FOLD
 from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import HEADER, Predictions, one_digest
 from lamina.prediction.tiling.averaging import combine
 from lamina.progress import Bar
-from lamina.training.file_names import OUT_OF_FOLD
 from lamina.training.run_folder import members_of
 
 

@@ -10,11 +10,10 @@ from typing import Any
 from lamina import files
 from lamina.bundle import KnownCase, SeenCases, leak_lines
 from lamina.data.case import Case
-from lamina.data.problems import listed
 from lamina.data.readers import open_volume
 from lamina.data.samplers.mixed import rounded
 from lamina.data.targets.pseudo_labels import INDEX, ImageOpener, MadeLabels
-from lamina.errors import DataError, LeakError, RecipeError
+from lamina.errors import DataError, LeakError, RecipeError, listed
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
 from lamina.training.dataset import OpenedData

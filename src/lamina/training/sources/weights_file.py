@@ -13,8 +13,7 @@ from typing import Any
 
 from lamina import files
 from lamina.bundle import KnownCase, SeenCases, behind, leak_lines, member_of_file
-from lamina.data.problems import listed
-from lamina.errors import LeakError
+from lamina.errors import LeakError, listed
 from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import OpenedData
 

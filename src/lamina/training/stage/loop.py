@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from lamina.data.mixing import Samples
 from lamina.errors import LaminaError, StoppedError
 from lamina.files import append_line
 from lamina.model.downscale import at_size
@@ -24,7 +25,6 @@ from lamina.training.saving.checkpoints import Checkpoints
 from lamina.training.saving.state import Kept, Position
 from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.loader import Batch, batches, epoch_of
-from lamina.training.stage.mixing import mix_batch
 from lamina.training.stage.validate import Judged, validate
 
 _WORST_RUN = 20  # skipped steps in a row after which training is broken, not unlucky (N01)
@@ -262,3 +262,18 @@ def _leave_if_asked(job: FoldContext, now: StageState, *, saved: bool = False) -
         "saved; the same command goes on from here",
         job.stop.signal,
     )
+
+
+def mix_batch(job: FoldContext, stage: Stage, position: Position, batch: Batch) -> Batch:
+    """Return the batch with its samples mixed; as it is, where the stage mixes nothing.
+
+    Chance belongs to (seed, stage, epoch, batch), so that neither workers nor an interruption
+    change anything.
+    """
+    if not stage.mix:
+        return batch
+    chance = rng(job.recipe.seed, stage.name, position.epoch, "mix", position.batch)
+    stack = Samples(batch.image.numpy(), batch.target.numpy(), batch.valid.numpy())
+    for one in stage.mix:
+        stack = one.mix(stack, exclusive=job.task.exclusive, rng=chance)
+    return Batch(*(torch.from_numpy(part) for part in stack))

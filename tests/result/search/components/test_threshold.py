@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lamina.aim import Aim
 from lamina.geometry.components.labelling import drop_small
 from lamina.result.decisions import Threshold
 from lamina.result.search.result import Found
 from lamina.result.search.threshold import Tables
+from lamina.task import Aim
 
 Maps = list[tuple[NDArray[np.float16], NDArray[np.bool_]]]
 LEVELS = [0.0, 0.25, 0.5, 0.75, 1.0]

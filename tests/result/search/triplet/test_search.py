@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lamina.aim import Aim
 from lamina.result.decisions import Triplet, TripletSearch
 from lamina.result.search.triplet.result import Triple, TripletFound
 from lamina.result.search.triplet.search import TripletTables
+from lamina.task import Aim
 
 Maps = list[tuple[NDArray[np.floating], NDArray[np.bool_]]]
 LEVELS = (0.0, 0.2, 0.25, 0.25390625, 0.5, 0.75, 0.9, 1.0)

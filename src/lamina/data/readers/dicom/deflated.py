@@ -7,7 +7,6 @@ pixels: what is longer is refused before memory is taken for it (I07).
 
 from __future__ import annotations
 
-import importlib
 import io
 import zlib
 from pathlib import Path
@@ -71,10 +70,9 @@ def read_deflated(path: Path, first: Any, *, pixels: bool) -> Dataset:
 
 
 def _read(stream: io.BytesIO, **options: Any) -> Dataset:
-    reader = importlib.import_module("pydicom.filereader")
-    found: Dataset = reader.read_dataset(
-        stream, is_implicit_VR=False, is_little_endian=True, **options
-    )
+    from pydicom.filereader import read_dataset
+
+    found: Dataset = read_dataset(stream, is_implicit_VR=False, is_little_endian=True, **options)
     return found
 
 

@@ -7,7 +7,6 @@ no plug-in has to be found.
 
 from __future__ import annotations
 
-import importlib
 import struct
 import warnings
 import zlib
@@ -159,9 +158,10 @@ class DicomFile:
         if "JPEG" not in name and "HTJ2K" not in name:
             pixels = data.pixel_array
             return np.asarray(pixels[frame] if self._frames > 1 else pixels).astype(self._stored)
-        encaps = importlib.import_module("pydicom.encaps")
+        from pydicom.encaps import generate_frames
+
         count = self._frames
-        packed = list(encaps.generate_frames(data.PixelData, number_of_frames=count))[frame]
+        packed = list(generate_frames(data.PixelData, number_of_frames=count))[frame]
         if _END not in packed[-4:]:  # decoders fill up what is missing, without a word
             raise ValueError("the code of the image has no end")
         if (size := code_size(packed)) != self.shape:  # before memory is taken for it
@@ -211,12 +211,13 @@ def _says_colours(packed: bytes) -> bool:
 def _pydicom(path: Path) -> Any:
     """Import pydicom, which not everybody installs, only when a DICOM file is opened."""
     try:
-        importlib.import_module("pydicom.errors")
-        return importlib.import_module("pydicom")
+        import pydicom
+        import pydicom.errors
     except ImportError:
         raise RecipeError(
             f"{path}: is a DICOM file, and pydicom is not installed; pip install 'lamina[dicom]'"
         ) from None
+    return pydicom
 
 
 DICOM = Format(

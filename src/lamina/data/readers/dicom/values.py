@@ -6,7 +6,6 @@ for each frame or one that all share, and these stand above the header's own (PS
 
 from __future__ import annotations
 
-import importlib
 import struct
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -199,10 +198,11 @@ def _window(head: Dataset, options: Dicom, name: str) -> Window | None:
 
 def _looked_up(pixels: NDArray[Any], head: Dataset, name: str) -> NDArray[Any]:
     """Return pixels through the modality table (PS3.3 C.11.1); beyond its ends, its end."""
-    pixels_module = importlib.import_module("pydicom.pixels")
+    from pydicom.pixels.processing import apply_modality_lut
+
     wide = pixels.astype(np.int64)  # so that the first value mapped may be negative
     try:
-        return np.asarray(pixels_module.apply_modality_lut(wide, head))
+        return np.asarray(apply_modality_lut(wide, head))
     except (*_NOT_READABLE, struct.error) as error:
         raise DataError(
             f"{name}: its modality table cannot be read ({error}); {_AS_STORED}"

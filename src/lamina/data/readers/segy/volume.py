@@ -8,7 +8,6 @@ the wrong grid look like seismic data all the same.
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -259,11 +258,12 @@ def _byte_order(path: Path) -> Literal["big", "little"]:
 def _segyio(path: Path) -> Any:
     """Import segyio, which not everybody installs, only when a SEG-Y file is opened."""
     try:
-        return importlib.import_module("segyio")
+        import segyio
     except ImportError:
         raise RecipeError(
             f"{path}: is a SEG-Y file, and segyio is not installed; pip install 'lamina[segy]'"
         ) from None
+    return segyio
 
 
 def _is_segy(head: bytes) -> bool:

@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.aim import Aim
 from lamina.result.search.triplet.component_scan import decide_trees, scan_trees
 from lamina.result.search.triplet.component_tree import Tree, plant
 from lamina.result.search.triplet.image_scan import add_up, scan_images
 from lamina.result.search.triplet.landscape import Landscape
 from lamina.result.search.triplet.result import NEVER, Triple
 from lamina.result.search.triplet.thresholds import Rungs
+from lamina.task import Aim
 
 _EMPTY = {"one": (1.0, 1.0), "zero": (0.0, 1.0), "skip": (0.0, 0.0)}
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Literal, NamedTuple
 
-from lamina.aim import Aim
 from lamina.result.decisions import Triplet
 from lamina.spec import Spec
+from lamina.task import Aim
 
 
 class Triple(NamedTuple):

@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.aim import Aim
 from lamina.result.decisions import Triplet
 from lamina.result.search.triplet.columns import Axes, Cases, ImageColumn, PartColumn
 from lamina.result.search.triplet.component_tree import Tree, find_tree
@@ -26,6 +25,7 @@ from lamina.result.search.triplet.result import (
     TripletClass,
     TripletFound,
 )
+from lamina.task import Aim
 
 ByFold = dict[int, tuple[Cases, Triple]]
 """The cases of each fold and the triplet that they are judged by."""

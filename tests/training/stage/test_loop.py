@@ -14,7 +14,7 @@ from lamina.training.dataset import open_data
 from lamina.training.saving.state import Position
 from lamina.training.stage.context import FoldContext
 from lamina.training.stage.loader import Batch, batches, epoch_of
-from lamina.training.stage.mixing import mix_batch
+from lamina.training.stage.loop import mix_batch
 from tests.factories.training import tiny
 
 MIX = "train.mix=[{kind: cutmix, p: 0.8}, {kind: mixup, p: 0.5}, {kind: copy_paste, p: 0.5}]"

@@ -10,11 +10,11 @@ import pytest
 import tifffile
 
 from lamina.data.flatten import Flattened, Maps
-from lamina.data.flatten import write_layers as module
-from lamina.data.flatten.write_layers import write_layers
 from lamina.data.readers import open_volume
 from lamina.data.views.layers import open_layers
 from lamina.errors import DataError, RecipeError, ResourceError
+from lamina.outputs import write_layers as module
+from lamina.outputs.write_layers import write_layers
 from lamina.volume import ArrayVolume, read_all
 
 

@@ -60,7 +60,7 @@ def _edges(band: NDArray[Any], *, inside: bool) -> NDArray[np.int64]:
 def _text(edges: NDArray[np.int64]) -> str:
     """Return start and length of each run, from places counted from 0."""
     if edges.size >= _MANY:
-        from lamina.geometry.rle import kernels
+        from lamina.rle import kernels
 
         letters = kernels.write(edges, False, len(str(edges[-1])))
         return str(letters[:-1].data, "ascii")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from lamina.aim import Aim
 from lamina.errors import RecipeError
 from lamina.model.metrics import (
     CountMetric,
@@ -22,6 +21,7 @@ from lamina.model.metrics import (
 )
 from lamina.model.metrics.base import Metric
 from lamina.result.search.threshold import Tables
+from lamina.task import Aim
 
 
 @pytest.mark.parametrize("over", ["image", "image_class", "pooled", "foreground"])

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lamina.geometry.rle.bands import encode_rows
-from lamina.geometry.rle.codec import decode, encode
+from lamina.rle.bands import encode_rows
+from lamina.rle.codec import decode, encode
 
 
 @settings(max_examples=150, deadline=None)

@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lamina.errors import DataError
-from lamina.geometry.rle import codec as rle
-from lamina.geometry.rle.codec import Code, decode, encode
+from lamina.rle import codec as rle
+from lamina.rle.codec import Code, decode, encode
 
 Mask = NDArray[np.bool_]
 CODES: tuple[Code, ...] = ("severstal", "siim", "vesuvius")

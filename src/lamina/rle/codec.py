@@ -92,7 +92,7 @@ def decode(text: str, shape: tuple[int, int], code: Code) -> NDArray[np.bool_]:
 
 
 def _write_large(bits: NDArray[np.bool_], code: Code) -> str:
-    from lamina.geometry.rle import kernels
+    from lamina.rle import kernels
 
     reading = bits if code == "vesuvius" else bits.T
     if reading.flags.c_contiguous:
@@ -133,7 +133,7 @@ def _fill(flat: NDArray[np.bool_], text: str, code: Code) -> None:
     """Set the runs of ``text`` in ``flat``, all off so far."""
     if len(text) >= _LARGE_TEXT and text.isascii():
         letters = np.frombuffer(text.encode() + b" ", np.uint8)
-        from lamina.geometry.rle import kernels
+        from lamina.rle import kernels
 
         if kernels.paint(letters, code == "siim", flat.view(np.uint8)):
             return

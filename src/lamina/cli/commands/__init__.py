@@ -1,0 +1,1 @@
+"""Commands of several groups, one file for each group."""

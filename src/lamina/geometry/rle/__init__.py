@@ -1,1 +1,0 @@
-"""Run-length codes of masks: encoding, decoding, and codes of bands of rows."""
