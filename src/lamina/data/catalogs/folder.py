@@ -9,6 +9,7 @@ from typing import Literal
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import Input, image_folder
 from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, read_pairs
+from lamina.data.names import by_stem, relative_stem
 from lamina.data.readers import Dicom, images_below, open_volume
 from lamina.errors import DataError, RecipeError, listed
 from lamina.files import safe_join
