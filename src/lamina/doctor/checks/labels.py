@@ -45,6 +45,8 @@ class Labels:
 
 def _classes(looks: Sequence[Look], task: Task) -> Iterator[Finding]:
     read = [look for look in looks if look.target_problem is None]
+    if not read:
+        return  # said of each
     total = sum(prod(look.case.image.shape) for look in read)
     for index, name in enumerate(task.names or ()):
         if task.kind == "multiclass" and index == 0:
@@ -68,7 +70,8 @@ def _odd(look: Look, recipe: Recipe | None) -> Finding:
     try:
         values = sorted(values_in(stored).keys() - {0})
     except DataError:
-        return Finding("error", where, what, "copy the file again")
+        remedy = "do as it says" if "; " in what else "copy the file again"
+        return Finding("error", where, what, remedy)
     if len(values) != 1 or getattr(recipe.data, "labels", {}) is not None:
         return Finding("error", where, what, "see data.labels")
     labels = {0: 0, values[0]: 1}

@@ -154,8 +154,26 @@ def test_fault_I18_dead_traces_and_traces_of_other_lengths_are_refused(tmp_path:
     with pytest.raises(DataError, match=r"20 of 20 traces are marked as dead; set data\.segy"):
         open_volume(dead)
     np.testing.assert_array_equal(read_all(open_volume(dead, segy=Segy(dead="keep")))[0], CUBE)
-    with pytest.raises(DataError, match="20 of 20 traces are said to have other than 11 samples"):
-        open_volume(put(tmp_path / "b.sgy", headers={115: 12}))
+    other = put(tmp_path / "b.sgy")
+    with segyio.open(str(other), "r+", ignore_geometry=True) as file:
+        file.header[3] = {115: 12}
+    with pytest.raises(DataError, match="1 of 20 traces are said to have other than 11 samples"):
+        open_volume(other)
+
+
+def test_READ_14_an_old_count_in_all_trace_headers_is_said_and_not_believed(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = put(tmp_path / "a.sgy", headers={115: 12})
+    np.testing.assert_array_equal(read_all(open_volume(path))[0], CUBE)
+    assert "its trace headers say 12 samples; read are 11" in capsys.readouterr().err
+
+
+def test_READ_20_a_line_is_read_by_the_bytes_that_the_message_names(tmp_path: Path) -> None:
+    path = put(tmp_path / "a.sgy", PLACES[:5])
+    with pytest.raises(DataError, match=r"set data\.segy\.inline to 189 and .*crossline to 193"):
+        open_volume(path)
+    assert open_volume(path, segy=Segy(inline=189, crossline=193)).shape == (1, 5, 11)
 
 
 def test_fault_I18_an_unknown_format_is_named(tmp_path: Path) -> None:

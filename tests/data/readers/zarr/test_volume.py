@@ -137,7 +137,7 @@ def test_fault_I05_a_missing_chunk_is_refused_with_its_index(tmp_path: Path, sec
     gone = path / ("1.0.2" if second else "c/1/0/2")
     gone.unlink()
     volume = open_volume(path)
-    with pytest.raises(DataError, match=r"chunk \(1, 0, 2\) is missing .*set data\.fill to allow"):
+    with pytest.raises(DataError, match=r"chunk \(1, 0, 2\) is not stored .*set data\.fill to allow"):
         read_all(volume)
     other = volume.read(Region((0, 0, 0), (2, 6, 7)))  # whose chunks are all there
     np.testing.assert_array_equal(other[0], CUBE[:2] + 1)
@@ -153,7 +153,7 @@ def test_a_missing_shard_is_refused_and_an_empty_chunk_in_one_is_not(tmp_path: P
     path = put(tmp_path / "a.zarr", sparse, chunks=(1, 3, 7), shards=(5, 3, 7))
     np.testing.assert_array_equal(read_all(open_volume(path))[0], sparse)
     (path / "c/0/1/0").unlink()
-    with pytest.raises(DataError, match=r"chunk \(0, 1, 0\) is missing"):
+    with pytest.raises(DataError, match=r"chunk \(0, 1, 0\) is not stored"):
         read_all(open_volume(path))
 
 
@@ -164,7 +164,7 @@ def test_fault_I06_a_header_that_claims_too_much_costs_nothing(tmp_path: Path) -
     (path / "zarr.json").write_text(json.dumps(meta))
     volume = open_volume(path)
     np.testing.assert_array_equal(volume.read(Region((0, 0, 0), (2, 2, 2)))[0], CUBE[:2, :2, :2])
-    with pytest.raises(DataError, match="is missing"):
+    with pytest.raises(DataError, match="is not stored"):
         volume.read(Region((9, 0, 0), (400_000, 8, 8)))
     meta["chunk_grid"]["configuration"]["chunk_shape"] = [4000] * 3
     (path / "zarr.json").write_text(json.dumps(meta))
@@ -235,3 +235,20 @@ def test_slices_equal_those_of_the_array(tmp_path: Path, data: st.DataObject) ->
     index = data.draw(st.integers(0, CUBE.shape[axis] - 1))
     plane = Plane(ZarrVolume(path), "zyx"[axis], index)
     np.testing.assert_array_equal(read_all(plane)[0], CUBE.take(index, axis))
+
+
+def test_READ_16_the_remedy_for_an_unknown_version_works(tmp_path: Path) -> None:
+    path = image(tmp_path / "a.zarr", "zyx", [CUBE], version="0.6")
+    with pytest.raises(DataError, match=r"is OME-Zarr 0\.6; .* data\.dataset \(0\) and .*axes"):
+        open_volume(path)
+    named = open_volume(path, "zyx", dataset="0")
+    np.testing.assert_array_equal(read_all(named)[0], CUBE)
+
+
+def test_READ_19_chunks_that_zarr_leaves_out_have_one_remedy(tmp_path: Path) -> None:
+    labels = np.zeros_like(CUBE)
+    labels[0, :4, :4] = 1
+    path = put(tmp_path / "a.zarr", labels, chunks=(1, 4, 4), fill_value=0)
+    with pytest.raises(DataError, match=r"is not stored .*; set data\.fill to allow, since Zarr"):
+        read_all(open_volume(path))
+    np.testing.assert_array_equal(read_all(open_volume(path, fill="allow"))[0], labels)

@@ -39,6 +39,9 @@ class NoGrid:
 
     why: str
 
+    line: bool = False
+    """Whether all traces stand on one inline or crossline."""
+
 
 def grid_of(inlines: NDArray[Any], crosslines: NDArray[Any], *, lines: int = 1) -> Grid | NoGrid:
     """Return the grid that the numbers of all traces make.
@@ -60,7 +63,7 @@ def grid_of(inlines: NDArray[Any], crosslines: NDArray[Any], *, lines: int = 1) 
             f"{said} with {missing} traces missing and {double} traces more than one to a place"
         )
     if min(shape) < lines:
-        return NoGrid(f"{said}, a line and no cube")
+        return NoGrid(f"{said}, a line and no cube", line=missing == double == 0)
     for name, numbers in (("inlines", rows), ("crosslines", columns)):
         if len(np.unique(np.diff(numbers))) > 1:
             return NoGrid(f"{said}, but the {name} do not rise in equal steps")

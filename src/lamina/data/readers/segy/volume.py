@@ -22,6 +22,7 @@ from lamina.data.readers.format import Format
 from lamina.data.readers.segy.grid import Grid, grid_of
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
+from lamina.progress import say
 from lamina.spec import Spec
 from lamina.volume import check_within
 
@@ -40,6 +41,7 @@ _FORMATS = {
     16: "uint8",
 }
 _FORMAT, _SAMPLES, _KIND = 3224, 115, 29  # a place in the file; bytes of a trace header, from 1
+_HEADERS, _TRACE = 3600, 240  # bytes before the traces, and before the samples of each
 _DEAD = 2
 _BROKEN = (OSError, ValueError, RuntimeError, LookupError, TypeError, MemoryError, AttributeError)
 
@@ -180,12 +182,9 @@ class SegyVolume:
     def _check(self, file: Any) -> None:
         """Refuse traces of other lengths, and dead ones."""
         counts = np.asarray(file.attributes(_SAMPLES)[:]) & 0xFFFF
-        odd = int(((counts != 0) & (counts != self._samples & 0xFFFF)).sum())
-        if odd:
-            raise DataError(
-                f"{self.path}: {odd} of {file.tracecount} traces are said to have other than "
-                f"{self._samples} samples; export it with traces of one length"
-            )
+        differ = (counts != 0) & (counts != self._samples & 0xFFFF)
+        if differ.any():
+            self._check_counts(np.unique(counts[differ]), int(differ.sum()), file.tracecount)
         dead = int((np.asarray(file.attributes(_KIND)[:]) == _DEAD).sum())
         if dead and self._options.dead == "refuse":
             raise DataError(
@@ -193,9 +192,30 @@ class SegyVolume:
                 "data.segy.dead to keep if they are to be read as they are stored"
             )
 
+    def _check_counts(self, others: NDArray[Any], differ: int, traces: int) -> None:
+        """Take one old count in all trace headers for what it is; refuse traces of other lengths.
+
+        Programs that resample or cut a cube often leave the old count in the trace headers. The
+        binary header and the size of the file are believed where they agree and the old count
+        would not fit the file.
+        """
+        size = self.path.stat().st_size - _HEADERS
+        fits = [n for n in others.tolist() if size % (_TRACE + n * self._stored.itemsize) == 0]
+        if len(others) == 1 and differ == traces and not fits:
+            say(
+                f"{self.path}: its trace headers say {others[0]} samples; read are "
+                f"{self._samples}, as its binary header and its size say"
+            )
+            return
+        raise DataError(
+            f"{self.path}: {differ} of {traces} traces are said to have other than "
+            f"{self._samples} samples; export it with traces of one length"
+        )
+
     def _found(self, file: Any) -> Grid:
         """Return the grid of the first pair of bytes that makes one."""
         whys, given = [], self._options.inline is not None
+        line: tuple[int, int] | None = None
         for pair in self._options.pairs:
             try:
                 numbers = [np.asarray(file.attributes(byte)[:]) for byte in pair]
@@ -207,15 +227,22 @@ class SegyVolume:
             grid = grid_of(*numbers, lines=1 if given else 2)
             if isinstance(grid, Grid):
                 return grid
+            line = pair if grid.line and line is None else line
             whys.append(f"bytes {pair[0]} and {pair[1]}: {grid.why}")
-        raise DataError(self._refusal(file, whys))
+        raise DataError(self._refusal(file, whys, line))
 
-    def _refusal(self, file: Any, whys: list[str]) -> str:
+    def _refusal(self, file: Any, whys: list[str], line: tuple[int, int] | None) -> str:
         kind = _FORMATS[int(file.format)]
+        remedy = "give the right bytes with data.segy.inline and crossline"
+        if line is not None:
+            remedy = (
+                f"to read it as one line, set data.segy.inline to {line[0]} and "
+                f"data.segy.crossline to {line[1]}"
+            )
         return "\n  ".join(
             [
-                f"{self.path}: is no regular cube by {whys[0]}; give the right bytes with "
-                "data.segy.inline and crossline, or export it as a full cube",
+                f"{self.path}: is no regular cube by {whys[0]}; {remedy}, or export it as a full "
+                "cube",
                 f"{file.tracecount} traces of {self._samples} samples, {kind}, {self._order} "
                 "endian",
                 *whys[1:],

@@ -246,8 +246,8 @@ def _named(path: Path, head: TiffHeader) -> str:
     others = head.lead_axes.replace("C", "")
     if len(others) > 1:
         raise DataError(
-            f"{path}: is a stack along {len(others)} axes '{others}' {head.lead}; save one stack "
-            "per file, or name the axes with data.axes"
+            f"{path}: is a stack along {len(others)} axes '{others}' {head.lead}, and one axis "
+            "beside channels is read; save one stack per file, such as one for each time"
         )
     return "".join("c" if axis == "C" else "z" for axis in head.lead_axes) + "yx"
 

@@ -119,6 +119,16 @@ def _listed(group: Node, before: str = "") -> Iterator[str]:
                 yield from _listed(node, f"{before}{place.name}/")
 
 
+def _version(group: Node) -> str | None:
+    """Return the version of OME-Zarr that a group says it has; None: it is no OME image."""
+    ome = group.attributes.get("ome")
+    described = ome if isinstance(ome, dict) else group.attributes
+    images = described.get("multiscales")
+    if not isinstance(images, list) or not images or not isinstance(images[0], dict):
+        return None
+    return str(described.get("version") or images[0].get("version") or "0.4")
+
+
 def _images(group: Node) -> list[dict[str, Any]]:
     """Return the OME images that a group describes, each with datasets; none for other groups."""
     ome = group.attributes.get("ome")
@@ -132,8 +142,9 @@ def _images(group: Node) -> list[dict[str, Any]]:
         version = str(described.get("version") or image.get("version") or "0.4")
         if version not in _OME:
             raise DataError(
-                f"{group.path}: is OME-Zarr {version}; read are {' and '.join(_OME)}: convert it, "
-                "or name its array with data.dataset and its axes with data.axes"
+                f"{group.path}: is OME-Zarr {version}; read are {' and '.join(_OME)}: name its "
+                f"array with data.dataset ({', '.join(list(_listed(group))[:5])}) and its axes "
+                "with data.axes"
             )
         paths = [one.get("path") for one in image.get("datasets") or [{}]]
         if not all(isinstance(one, str) for one in paths):
@@ -142,7 +153,9 @@ def _images(group: Node) -> list[dict[str, Any]]:
 
 
 def _letters_of(store: Path, group: Node, name: str) -> str | None:
-    """Return the axes of the image that lists the array ``name``."""
+    """Return the axes of the image that lists the array ``name``; None: not known."""
+    if _version(group) not in (*_OME, None):
+        return None  # data.axes names them
     for image in _images(group):
         if any(one.get("path", "").strip("/") == name for one in image["datasets"]):
             return _axes(store, image)

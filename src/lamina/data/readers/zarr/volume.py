@@ -192,8 +192,9 @@ class ZarrVolume:
         for index in itertools.product(*spans):
             if not _is_there(self._where / encode(index)):
                 raise DataError(
-                    f"{self.path}: chunk {index} is missing ({encode(index)}); copy it again, or "
-                    "set data.fill to allow where empty chunks were left out on purpose"
+                    f"{self.path}: chunk {index} is not stored ({encode(index)}); set data.fill "
+                    "to allow, since Zarr leaves out chunks of the fill value; where the copy of "
+                    "the store is not whole, copy it again instead"
                 )
 
 
