@@ -137,7 +137,9 @@ def test_fault_I05_a_missing_chunk_is_refused_with_its_index(tmp_path: Path, sec
     gone = path / ("1.0.2" if second else "c/1/0/2")
     gone.unlink()
     volume = open_volume(path)
-    with pytest.raises(DataError, match=r"chunk \(1, 0, 2\) is not stored .*set data\.fill to allow"):
+    with pytest.raises(
+        DataError, match=r"chunk \(1, 0, 2\) is not stored .*set data\.fill to allow"
+    ):
         read_all(volume)
     other = volume.read(Region((0, 0, 0), (2, 6, 7)))  # whose chunks are all there
     np.testing.assert_array_equal(other[0], CUBE[:2] + 1)
