@@ -20,6 +20,7 @@ from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.recipe import Recipe
 from lamina.reporting.page import report
 from lamina.result.decisions import Threshold, Triplet
+from lamina.result.decisions.base import per_class
 from lamina.result.search.threshold import Tables
 from lamina.result.search.triplet.search import TripletTables
 from lamina.spec import kinds_of
@@ -129,6 +130,27 @@ def test_what_is_told_is_the_metric_of_the_decision_found(
     assert first.startswith(f"{score.title}: {found.scores['tuned']:.4f} tuned")
     said = any("searched for Dice in its place" in line for line in rest)
     assert said == (metric["kind"] in ("precision", "recall", "tolerant_dice"))
+
+
+@pytest.mark.parametrize("word", ["threshold", "single"])
+@pytest.mark.parametrize("over", ["image", "image_class"])
+def test_the_table_shows_the_numbers_of_the_decision_beside_its_scores(
+    run: Path, over: str, word: str
+) -> None:
+    recipe = with_recipe(run, metric={"kind": "dice", "over": over})
+    found = tune(run, decision=word)
+    assert found.scores["tuned"] >= found.scores["at_half"]  # type: ignore[operator]
+    text = table(found)
+    decide = Bundle.load(run / "bundle").decision
+    assert isinstance(decide, Threshold)
+    count = recipe.task.outputs
+    wanted = zip(
+        per_class(decide.threshold, count, "threshold"),
+        per_class(decide.min_area, count, "min_area"),
+        strict=True,
+    )
+    rows = [line.split() for line in text.splitlines() if line.startswith("class_")]
+    assert [row[1:3] for row in rows] == [[f"{a:.4f}", str(b)] for a, b in wanted]
 
 
 def test_each_fold_is_judged_by_what_the_others_chose(run: Path, trained: Path) -> None:

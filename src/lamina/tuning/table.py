@@ -30,7 +30,7 @@ class TunedClass(VerbResult):
     """What was found for one class."""
 
     numbers: ClassFound | TripletClass
-    """The numbers of the decision, and the scores of the search by its own aim."""
+    """The best numbers of the class by itself, and the scores of the search by its own aim."""
     metric: Mapping[str, float | None]
     """The recipe's metric, by the words of ``TuneResult.scores``."""
 
@@ -52,7 +52,7 @@ class TuneResult(VerbResult):
     others; None: one fold), ``at_half`` (a threshold of 0.5), ``baseline_empty`` (nothing is
     predicted), and others by the kind of decision."""
     classes: Mapping[str, TunedClass]
-    """What was found for each class, by its name."""
+    """What was found for each class that the metric counts, by its name."""
     aim: Aim
     """What was searched for."""
     foreground: ClassFound | None = None
@@ -89,6 +89,7 @@ def result_of(
     classes = {
         names[k]: TunedClass(one, {name: score.classes[k] for name, score in told.items()})
         for k, one in enumerate(numbers)
+        if not recipe.task.exclusive or k >= recipe.metric.first
     }
     scores = {
         "tuned": told["tuned"].value,
@@ -173,14 +174,26 @@ def _threshold_lines(result: dict[str, Any]) -> list[str]:
     ]
     heads = ("threshold", "min area", "min part", "  score", "  empty", "   AUC")
     lines.append(" ".join([f"{'class':20}", *heads]))
-    for name, one in result["classes"].items():
+    classes, decision = result["classes"], result["decision"]
+    numbers = zip(
+        *(
+            _last(decision[name], len(classes))
+            for name in ("threshold", "min_area", "min_component")
+        ),
+        strict=True,
+    )
+    for (name, one), (threshold, area, part) in zip(classes.items(), numbers, strict=True):
         auc = "-" if one["auc"] is None else f"{one['auc']:.3f}"
         lines.append(
-            f"{name:20} {one['threshold']:9.4f} {one['min_area']:8d} "
-            f"{one['min_component']:8d} {_number(one['metric']['tuned'])} "
+            f"{name:20} {threshold:9.4f} {area:8d} {part:8d} {_number(one['metric']['tuned'])} "
             f"{_number(one['metric']['baseline_empty'])} {auc:>6}"
         )
     return lines
+
+
+def _last(value: Any, count: int) -> list[Any]:
+    """Return the numbers of the decision for the last ``count`` classes; one serves them all."""
+    return value[-count:] if isinstance(value, list) else [value] * count
 
 
 def _number(value: float | None) -> str:

@@ -81,6 +81,11 @@ class Metric(Spec):
         return self
 
     @property
+    def first(self) -> int:
+        """Number of the first class that counts: 1 where class 0 is left out, else 0."""
+        return 0
+
+    @property
     def higher_is_better(self) -> bool:
         """Which way is up."""
         return True

@@ -55,6 +55,11 @@ class RatioMetric(Metric):
     ignore_first: bool | None = None
     """Leave out class 0; null: where classes exclude each other, whose first is the background."""
 
+    @property
+    def first(self) -> int:
+        """1 where ``ignore_first``, else 0."""
+        return int(bool(self.ignore_first))
+
     def suited(self, task: Task) -> Self:
         """Return the metric with ``ignore_first`` true or false."""
         if self.ignore_first is not None:
@@ -108,7 +113,7 @@ class RatioMetric(Metric):
             tally = tally.sum(axis=0, keepdims=True)
         ratio = self.ratio(tally)
         ratio[np.isnan(ratio)] = _FILL[self.empty]
-        first = int(bool(self.ignore_first))
+        first = self.first
         one = self.over in ("image", "foreground")
         units = ratio[:, -1:] if one else ratio[:, first:-1]
         classes = [None if k < first else _mean(ratio[:, k]) for k in range(ratio.shape[1] - 1)]

@@ -36,6 +36,11 @@ class SoftDice(Metric):  # FAULT-8, FAULT-10
     ignore_first: Annotated[bool, ADDED_LATER] = False
     """Leave out class 0; false counts it, as the loss does that the score stands for."""
 
+    @property
+    def first(self) -> int:
+        """1 where ``ignore_first``, else 0."""
+        return int(self.ignore_first)
+
     def tally(
         self,
         answer: NDArray[Any],
@@ -75,7 +80,7 @@ class SoftDice(Metric):  # FAULT-8, FAULT-10
             tally = tally.sum(axis=0, keepdims=True)
         below = np.maximum(tally[..., 1] + tally[..., 2], 1e-7)
         values = np.where(tally[..., 2] > 0, 2 * tally[..., 0] / below, 1.0)
-        first = int(self.ignore_first)
+        first = self.first
         classes = tuple(float(one) for one in values.mean(axis=0)[first:])
         return Score(float(values[:, first:].mean()), (None,) * first + classes)
 

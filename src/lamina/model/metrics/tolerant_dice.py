@@ -45,7 +45,7 @@ class TolerantDice(RatioMetric):
             RecipeError: ``ignore_first`` leaves no class.
         """
         check_masks(answer, target, valid, ignore_first=bool(self.ignore_first))
-        first = int(bool(self.ignore_first))
+        first = self.first
         mine, true = answer.astype(bool, copy=False), target.astype(bool, copy=False)
         rows = np.zeros((len(mine) + 1, 4))
         for k in range(first, len(mine)):

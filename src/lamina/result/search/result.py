@@ -136,9 +136,13 @@ class Found(Spec):
     def single(self, fold: int | None = None) -> Threshold:
         """Return the best threshold of each class alone, of those of ``curve``, without any area.
 
+        Where the aim is any class, one threshold serves all.
+
         Args:
             fold: As for ``decision``.
         """
+        if self.aim.any_class:
+            return Threshold(threshold=self.foreground.without(fold).single)
         return Threshold(threshold=tuple(one.without(fold).single for one in self.classes))
 
     def decision(self, start: Threshold | None = None, fold: int | None = None) -> Threshold:
