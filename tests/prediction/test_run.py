@@ -66,7 +66,7 @@ def test_training_images_are_predicted_out_of_fold_and_others_by_all(
     assert summary.cases == summary.predicted == 4
     assert summary.known == {"held_out": 1, "seen": 1, "new": 2}
     assert summary.failed == ()
-    json.dumps(summary, allow_nan=False)
+    json.dumps(summary.to_dict(), allow_nan=False)
     found = Predictions.open(tmp_path / "pred")
     members = [
         Member(bundle.network(number), bundle.members[number].normalise) for number in range(2)

@@ -63,7 +63,7 @@ def test_more_steps_repeat_the_input_better_and_the_report_says_what_it_cost(
     assert other.memory > 2 * 4 * 8 * 32 * 32 * 4
     assert other.seconds > 0
     assert math.isfinite(other.loss)
-    json.dumps(long)
+    json.dumps(long.to_dict())
     assert table(long).splitlines()[-1].startswith("dncnn")
 
 
