@@ -147,6 +147,7 @@ def _network(
     option = recipe.network
     if saved or stage.start is not None:
         option = option.untrained()
+    # New layers draw from torch's own generator, which the run puts back in the end.
     torch.manual_seed(int(rng(recipe.seed, "network", job.folder.name, stage.name).integers(2**31)))
     network = option.build(recipe.frame.inputs, job.task.outputs)
     if saved:
