@@ -158,7 +158,7 @@ def test_fault_L03_other_types_are_accepted_where_they_are_exact(stored: NDArray
     [
         (np.array([[[0.0, 0.37]]]), r"1 of 2 pixels, 50 %, are no whole numbers, such as 0.37"),
         (np.array([[[0.0, np.nan]]]), "are no whole numbers, such as nan"),
-        (np.array([[[0]], [[1]], [[0]]]), "3 different colours; save one channel of class numbers"),
+        (np.array([[[0]], [[1]], [[0]]]), "a mask of 3 channels that differ"),
         (np.array([[[1, 1]], [[0, 255]]], "u1"), "transparent parts; save it without alpha"),
     ],
 )

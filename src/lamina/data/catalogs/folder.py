@@ -11,6 +11,7 @@ from lamina.data.catalogs.inputs import Input, image_folder
 from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, read_pairs
 from lamina.data.names import by_stem, relative_stem
 from lamina.data.readers import Dicom, images_below, open_volume
+from lamina.data.targets.label_table import LabelTable
 from lamina.errors import DataError, RecipeError, listed
 from lamina.files import safe_join
 from lamina.task import Task
@@ -34,8 +35,10 @@ class Folder(Catalog):
     masks: str = "masks"
     """Folder of the masks (for restore: of the wanted images) below the data folder."""
 
-    labels: dict[int, int] | None = None
-    """Stored value to class, such as {0: 0, 255: 1}; null: stored values are classes."""
+    labels: LabelTable | None = None
+    """Stored value to class, such as {0: 0, 255: 1}; `others` names all values that are not
+    listed, and colours such as '#ff0000' may stand for values. binary: 1 or 255, whichever the
+    masks use, is the class. null: stored values are classes."""
 
     ignore: int | None = None
     """Stored value of pixels that must not count; null: all count."""
@@ -60,9 +63,10 @@ class Folder(Catalog):
         masks = by_stem(safe_join(root, self.masks), "data.masks", root)
         self._check(images, masks)
         pairs = [Pair(stem, path, masks.get(stem)) for stem, path in images.items()]
-        masks_wanted = task.kind != "restore"
-        opened = open_pairs(pairs, lambda pair: self._opened(pair, target=masks_wanted))
-        cases, names = read_pairs(opened, task, Meaning(self.labels, self.ignore))
+        meaning = Meaning(self.labels, self.ignore)
+        indices = task.kind != "restore" and not meaning.colours
+        opened = open_pairs(pairs, lambda pair: self._opened(pair, target=indices))
+        cases, names = read_pairs(opened, task, meaning)
         return Listing(cases, names)
 
     def images_in(self, folder: Path) -> Iterator[Input]:

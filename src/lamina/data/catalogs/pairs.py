@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from lamina.data.case import Case
 from lamina.data.targets.label_map import target_of, values_in
+from lamina.data.targets.label_table import is_ambiguous, table_of
 from lamina.data.views.with_data import WithData
 from lamina.errors import DataError, listed
 from lamina.geometry.region import Region
@@ -55,8 +56,13 @@ class OpenedPair:
 class Meaning:
     """What stored labels stand for: see the options ``labels`` and ``ignore`` of catalogs."""
 
-    labels: Mapping[int, int] | None = None
+    labels: Mapping[int | str, int] | str | None = None
     ignore: int | None = None
+
+    @property
+    def colours(self) -> bool:
+        """Whether labels are keyed by colours."""
+        return self.labels is not None and table_of(self.labels).colours
 
 
 @dataclass(frozen=True)
@@ -110,6 +116,8 @@ def read_pairs(
         [(one.image, one.target) for one in opened if one.target is not None], task, meaning
     )
     known = task.found(names)
+    if meaning.labels == "binary":
+        _check_binary([one.target for one in opened if one.target is not None], meaning.ignore)
     cases = _all(
         lambda one: _case(one, known, meaning),
         opened,
@@ -152,7 +160,8 @@ def _names(
     if task.kind == "multilabel" and (masks := _masks(*opened[0])) > 1:
         highest = masks
     elif meaning.labels is not None:
-        highest = max(meaning.labels.values(), default=0)
+        table = table_of(meaning.labels)
+        highest = max([*table.classes.values(), table.others or 0], default=0)
     else:
         highest = _highest(targets, meaning.ignore)
     first = 1 if task.kind == "multilabel" else 0
@@ -185,6 +194,11 @@ def _highest(targets: Sequence[Volume], ignore: int | None) -> int:
         seen |= {value: target.name for value in found if value not in seen}
     counts.pop(ignore, None)  # type: ignore[arg-type]  # no key is None
     highest = max(counts, default=0)
+    if min(counts, default=0) < 0:
+        raise DataError(
+            f"{seen[min(counts)]}: holds the value {min(counts)}; set data.ignore: {min(counts)} "
+            "if such pixels do not count, else name every value in data.labels"
+        )
     if highest < 1 or min(counts) < 0 or len(counts.keys() | {0}) <= highest:
         labels = {value: k for k, value in enumerate(sorted(counts)[:_PROPOSED])}
         raise DataError(
@@ -195,6 +209,26 @@ def _highest(targets: Sequence[Volume], ignore: int | None) -> int:
             )
         )
     return highest
+
+
+def _check_binary(targets: Sequence[Volume], ignore: int | None) -> None:
+    """Refuse a data set in which both 1 and 255 occur: 255 may be void (Pascal VOC)."""
+    first: dict[int, str] = {}
+    flat = [target for target in targets if len(target.axes) == 2]
+    for target in flat:
+        try:
+            found = values_in(target)
+        except DataError:
+            continue  # told with the others
+        for value in (1, 255):
+            if value in found and value != ignore:
+                first.setdefault(value, target.name)
+        if is_ambiguous("binary", first):
+            raise DataError(
+                f"masks hold 1 (first in {first[1]}) and 255 (first in {first[255]}); set "
+                "data.ignore: 255 if 255 marks pixels that do not count, or data.labels: "
+                "{0: 0, 1: 1, 255: 1} if both are the class"
+            )
 
 
 def _case(opened: OpenedPair, task: Task, meaning: Meaning) -> Case:

@@ -19,6 +19,7 @@ from lamina.data.prepare.pair_quality import Quality
 from lamina.data.prepare.unpack import UNPACKED, unpacked
 from lamina.data.prepare.value_ranges import RANGES, measure
 from lamina.data.readers import Fill, Segy, images_below, open_volume, sniff, stem_of
+from lamina.data.targets.label_table import LabelTable
 from lamina.data.views.chunks import pieces
 from lamina.data.views.rescaled import Stretch, Stretched
 from lamina.errors import DataError, RecipeError
@@ -104,8 +105,10 @@ class VolumePairs(Catalog):  # FAULT-1
     """Volumes that are stored in packed chunks are unpacked once into the run folder, since
     training reads slices in any order; or every slice decodes all chunks that it touches."""
 
-    labels: dict[int, int] | None = None
-    """Stored value to class, such as {0: 0, 255: 1}; null: stored values are classes."""
+    labels: LabelTable | None = None
+    """Stored value to class, such as {0: 0, 255: 1}; `others` names all values that are not
+    listed, and colours such as '#ff0000' may stand for values. binary: 1 or 255, whichever the
+    masks use, is the class. null: stored values are classes."""
 
     ignore: int | None = None
     """Stored value of voxels that must not count; null: all count."""

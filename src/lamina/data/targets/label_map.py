@@ -7,14 +7,22 @@ classes that somebody forgot.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.data.targets.label_values import MaskStack, looked_up, plain, remedy, values_in
+from lamina.data.targets.label_table import as_colour, table_of
+from lamina.data.targets.label_values import (
+    MaskStack,
+    coloured,
+    looked_up,
+    plain,
+    remedy,
+    values_in,
+)
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.volume import Crop, Volume, VolumeView, check_within
@@ -32,7 +40,7 @@ def target_of(
     *,
     task_kind: TaskKind,
     classes: int | None,
-    values: Mapping[int, int] | None,
+    values: Mapping[int | str, int] | str | None,
     ignore: int | None,
     axes: str | None = None,
 ) -> tuple[Volume, Volume | None]:
@@ -57,7 +65,7 @@ def target_of(
         task_kind: As in ``Task``.
         classes: K, the number of outputs; None for multiclass and multilabel: what ``values``
             or the number of masks in the stack say.
-        values: Stored value to class; None: stored values are classes.
+        values: As ``LabelTable``; None: stored values are classes.
         ignore: Stored value of pixels that do not count; they are 0 in the target.
         axes: Axes of the image; a label volume with one axis before these is a stack of masks.
 
@@ -75,10 +83,17 @@ def target_of(
     if task_kind == "restore":
         return volume, valid
     stacked = isinstance(source, MaskStack)
-    top = 1 if stacked or task_kind == "binary" else _highest(task_kind, classes, values)
     if values is not None and not values:
         raise RecipeError("data.labels is empty; name stored values, such as {0: 0, 255: 1}")
-    table = {k: k for k in range(top + 1)} if values is None else dict(values)
+    named = None if values is None else table_of(values)
+    meant = [] if named is None else [*named.classes.values(), *_given(named.others)]
+    top = 1 if stacked or task_kind == "binary" else _highest(task_kind, classes, meant)
+    table = {k: k for k in range(top + 1)} if named is None else dict(named.classes)
+    if named is not None and named.others is not None and not 0 <= named.others <= top:
+        raise RecipeError(
+            f"data.labels maps others to {named.others}, but classes of this {task_kind} task are "
+            f"0 to {top}; change data.labels or task.names"
+        )
     for stored, label_class in table.items():
         if not 0 <= label_class <= top:
             raise RecipeError(
@@ -88,7 +103,13 @@ def target_of(
     if ignore is not None:
         table[ignore] = 0
     outputs = top if task_kind == "multilabel" and not stacked else None
-    return Classes(source, tuple(sorted(table.items())), top, outputs), valid
+    others, colours = (None, False) if named is None else (named.others, named.colours)
+    items = tuple(sorted(table.items()))
+    return Classes(source, items, top, outputs, others=others, colours=colours), valid
+
+
+def _given(label: int | None) -> tuple[int, ...]:
+    return () if label is None else (label,)
 
 
 @dataclass(frozen=True)
@@ -97,11 +118,15 @@ class Classes(VolumeView):
 
     ``table``: stored value and class, in order. ``top``: highest class. ``outputs``: number of
     channels where class k is channel k-1; None: the channels of the source, holding classes.
+    ``others``: class of values that are not in the table; None: they are refused. ``colours``:
+    whether the table is of colours.
     """
 
     table: tuple[tuple[int, int], ...]
     top: int
     outputs: int | None = None
+    others: int | None = None
+    colours: bool = False
 
     @property
     def channels(self) -> int:
@@ -123,9 +148,12 @@ class Classes(VolumeView):
             DataError: a stored value is not in the table; the message counts all such values.
         """
         check_within(self, region)
-        stored = plain(self.source, self.source.read(region))
+        stored = self.source.read(region)
+        stored = coloured(self.source, stored) if self.colours else plain(self.source, stored)
         ids, unknown = looked_up(stored, self.table, self.dtype)
-        if unknown.any():
+        if self.others is not None:
+            ids = np.where(unknown, self.dtype.type(self.others), ids)
+        elif unknown.any():
             raise self._odd(region)
         if self.outputs is None:
             return ids
@@ -136,14 +164,16 @@ class Classes(VolumeView):
     def _odd(self, region: Region) -> DataError:
         """Explain the values that nothing names, counted over the whole volume if it is small."""
         whole = int(np.prod(self.shape)) * self.source.channels <= _COUNTED
-        counts = values_in(self.source if whole else Crop(self.source, region))
+        counted = self.source if whole else Crop(self.source, region)
+        counts = values_in(counted, colours=self.colours)
         known = {value for value, _ in self.table}
         unknown = {value: count for value, count in counts.items() if value not in known}
         total = sum(counts.values())
         share = 100 * sum(unknown.values()) / total
         most = sorted(unknown, key=lambda value: -unknown[value])
+        percent = {value: 100 * count / total for value, count in unknown.items()}
         listed = "".join(
-            f"\n  {value}: {unknown[value]} pixels, {100 * unknown[value] / total:.3g} %"
+            f"\n  {self._named(value)}: {unknown[value]} pixels, {percent[value]:.3g} %"
             for value in most[:_SHOWN]
         )
         more = f"\n  and {len(unknown) - _SHOWN} more values" if len(unknown) > _SHOWN else ""
@@ -151,8 +181,16 @@ class Classes(VolumeView):
         values = "a value that is" if len(unknown) == 1 else f"{len(unknown)} values that are"
         return DataError(
             f"{self.name}: {share:.3g} % of the pixels{where} hold {values} no class; "
-            f"{remedy(counts, unknown, self.top)}{listed}{more}"
+            f"{self._remedy(counts, unknown)}{listed}{more}"
         )
+
+    def _named(self, value: int) -> str:
+        return as_colour(value) if self.colours else str(value)
+
+    def _remedy(self, counts: Mapping[int, int], unknown: Mapping[int, int]) -> str:
+        if self.colours:
+            return "name each colour in data.labels, or add others: 0"
+        return remedy(counts, unknown, self.top)
 
 
 @dataclass(frozen=True)
@@ -188,9 +226,9 @@ def _stack(volume: Volume, classes: int | None, axes: str | None) -> Volume:
     return stack
 
 
-def _highest(task_kind: TaskKind, classes: int | None, values: Mapping[int, int] | None) -> int:
+def _highest(task_kind: TaskKind, classes: int | None, meant: Sequence[int]) -> int:
     if classes is not None:
         return classes if task_kind == "multilabel" else classes - 1
-    if not values:
+    if not meant:
         raise ValueError(f"the number of classes of a {task_kind} task must be known")
-    return max(values.values())
+    return max(meant)

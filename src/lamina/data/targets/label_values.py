@@ -10,11 +10,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.data.targets.label_table import as_colour
 from lamina.data.views.chunks import pieces
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import Volume, VolumeView, check_within, unselected
 
+_COLOURS = 8  # that a message lists
 _PIECE = 1 << 24  # values that are held at a time while counting
 
 
@@ -49,8 +51,12 @@ class MaskStack(VolumeView):
         return stored
 
 
-def values_in(volume: Volume) -> dict[int, int]:
+def values_in(volume: Volume, *, colours: bool = False) -> dict[int, int]:
     """Count the stored values of a label volume, read in pieces.
+
+    Args:
+        volume: The stored labels.
+        colours: Count colours, as ``coloured`` makes numbers of them.
 
     Returns:
         Value to number of pixels, in order of the values.
@@ -60,7 +66,9 @@ def values_in(volume: Volume) -> dict[int, int]:
     """
     counted: Counter[int] = Counter()
     for region in pieces(volume, _PIECE):
-        values, counts = np.unique(plain(volume, volume.read(region)), return_counts=True)
+        stored = volume.read(region)
+        labels = coloured(volume, stored) if colours else plain(volume, stored)
+        values, counts = np.unique(labels, return_counts=True)
         counted.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
     return dict(sorted(counted.items()))
 
@@ -68,18 +76,9 @@ def values_in(volume: Volume) -> dict[int, int]:
 def plain(volume: Volume, stored: NDArray[Any]) -> NDArray[Any]:
     """Return labels as integers, (masks or 1, *S), or refuse what has no exact integer."""
     if len(stored) > 1 and not isinstance(unselected(volume), MaskStack):
-        if len(stored) in (2, 4):
-            opaque = np.iinfo(stored.dtype).max if stored.dtype.kind in "iu" else 1
-            if (stored[-1] != opaque).any():
-                raise DataError(
-                    f"{volume.name}: a mask with transparent parts; save it without alpha"
-                )
-            stored = stored[:-1]
+        stored = _opaque(volume, stored)
         if (stored != stored[:1]).any():
-            raise DataError(
-                f"{volume.name}: a mask in {len(stored)} different colours; save one channel of "
-                "class numbers, or name the channels as outputs of a multilabel task"
-            )
+            raise _in_colours(volume, stored)
         stored = stored[:1]
     if stored.dtype.kind == "f":
         whole = np.isfinite(stored) & (stored == np.rint(stored))
@@ -95,6 +94,50 @@ def plain(volume: Volume, stored: NDArray[Any]) -> NDArray[Any]:
     if stored.dtype.kind == "b":
         stored = stored.view(np.uint8)
     return stored
+
+
+def coloured(volume: Volume, stored: NDArray[Any]) -> NDArray[Any]:
+    """Return colours as numbers red * 65536 + green * 256 + blue, (1, *S).
+
+    Raises:
+        DataError: colours are not of 8 bits, or a mask is neither grey nor in colours.
+    """
+    stored = _opaque(volume, stored)
+    if stored.dtype != np.uint8 or len(stored) not in (1, 3):
+        raise DataError(
+            f"{volume.name}: has {len(stored)} channels of {stored.dtype}, and data.labels is "
+            "keyed by colours of 8 bits; key it by stored values, or save the mask as RGB"
+        )
+    red, green, blue = (stored[k % len(stored)].astype(np.int64) for k in range(3))
+    return ((red << 16) + (green << 8) + blue)[None]
+
+
+def _opaque(volume: Volume, stored: NDArray[Any]) -> NDArray[Any]:
+    """Return a mask without an alpha that is opaque everywhere; refuse any other."""
+    if len(stored) not in (2, 4):
+        return stored
+    opaque = np.iinfo(stored.dtype).max if stored.dtype.kind in "iu" else 1
+    if (stored[-1] != opaque).any():
+        raise DataError(f"{volume.name}: a mask with transparent parts; save it without alpha")
+    return stored[:-1]
+
+
+def _in_colours(volume: Volume, stored: NDArray[Any]) -> DataError:
+    """Say what colours a mask has, and the option that gives them a meaning."""
+    if len(stored) != 3 or stored.dtype != np.uint8:
+        return DataError(
+            f"{volume.name}: a mask of {len(stored)} channels that differ; save one channel of "
+            "class numbers, or name the channels as outputs of a multilabel task"
+        )
+    found, counts = np.unique(coloured(volume, stored), return_counts=True)
+    order = np.argsort(-counts)
+    colours = [as_colour(int(found[k])) for k in order[:_COLOURS]]
+    table = ", ".join(f"'{colour}': {number}" for number, colour in enumerate(colours))
+    more = f" (the most frequent of {len(found)})" if len(found) > len(colours) else ""
+    return DataError(
+        f"{volume.name}: a mask in colours; set data.labels, such as {{{table}}}{more}, or save "
+        "one channel of class numbers"
+    )
 
 
 def looked_up(
@@ -118,6 +161,12 @@ def looked_up(
 def remedy(counts: Mapping[int, int], unknown: Mapping[int, int], top: int) -> str:
     """Say in the words of a recipe what would make sense of the values found."""
     values = sorted(counts)
+    if values[0] < 0:
+        return (
+            f"set data.ignore: {values[0]} if such pixels do not count, else name it in data.labels"
+        )
+    if top == 1 and len(values) > _COLOURS and values[-1] - values[1] == len(values) - 2:
+        return "set data.labels: {0: 0, others: 1} if each value is one object of the class"
     if top == 1 and len(values) <= 2 and set(values) - set(unknown) <= {0}:
         on = values[-1]
         return f"set data.labels: {{0: 0, {on}: 1}}"

@@ -1,6 +1,6 @@
 """How one part of a recipe is laid over another: four rules and no more.
 
-1. A mapping goes into a mapping, key by key.
+1. A mapping goes into a mapping, key by key; but a table (``labels``) replaces a table.
 2. A list replaces a list, and any other value replaces any other value.
 3. A mapping whose ``kind`` differs replaces the whole mapping.
 4. ``train`` lies under each stage; a recipe without stages has one, named ``main``.
@@ -11,6 +11,9 @@ What a member of ``members`` names is laid over the same part of the recipe by t
 from __future__ import annotations
 
 from lamina.recipe.yaml.nodes import Node
+
+TABLES = ("labels",)
+"""Mappings that are one value: half a table of the base would mean what nobody wrote."""
 
 
 def lay(upper: Node, lower: Node) -> Node:
@@ -24,7 +27,7 @@ def lay(upper: Node, lower: Node) -> Node:
         return upper
     parts = dict(lower.value)
     for key, part in upper.value.items():
-        parts[key] = lay(part, parts[key]) if key in parts else part
+        parts[key] = lay(part, parts[key]) if key in parts and key not in TABLES else part
     return Node(parts, upper.where)
 
 

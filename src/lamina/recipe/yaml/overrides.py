@@ -12,7 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.errors import RecipeError
-from lamina.recipe.yaml.merge import lay
+from lamina.recipe.yaml.merge import TABLES, lay
 from lamina.recipe.yaml.nodes import Node, Problem, Where, item_label
 from lamina.recipe.yaml.reader import read_text
 
@@ -67,7 +67,7 @@ def _parse(text: str, where: Where) -> tuple[list[str], Node, list[Problem]]:
 def _change(node: Node, names: Sequence[str], value: Node, path: tuple[str, ...]) -> Node:
     """Return ``node`` with the part called ``names`` changed; ``path`` leads to ``node``."""
     if not names:
-        return lay(value, node)
+        return value if path and path[-1] in TABLES else lay(value, node)
     name, rest = names[0], names[1:]
     here = (*path, name)
     if isinstance(node.value, list):
