@@ -35,7 +35,7 @@ def test_a_bundle_loads_and_predicts_what_it_predicted(earlier: Path) -> None:
 def test_a_finished_run_stays_as_it_is(earlier: Path) -> None:
     run = earlier / "run"
     before = (run / "bundle" / "bundle.json").read_bytes()
-    lamina.train(lamina.load_recipe(earlier / "recipe.yaml"), data=earlier / "data", out=run)
+    lamina.train(lamina.load_recipe(run / "recipe.yaml"), data=earlier / "data", out=run)
     assert (run / "bundle" / "bundle.json").read_bytes() == before
     lamina.tune(run)
     lamina.report(run)
@@ -44,7 +44,7 @@ def test_a_finished_run_stays_as_it_is(earlier: Path) -> None:
 def test_a_stopped_run_resumes_to_the_members_of_the_finished_one(earlier: Path) -> None:
     out = earlier / "stopped"
     first = (out / "fold0" / "metrics.jsonl").read_bytes()
-    lamina.train(lamina.load_recipe(earlier / "recipe.yaml"), data=earlier / "data", out=out)
+    lamina.train(lamina.load_recipe(out / "recipe.yaml"), data=earlier / "data", out=out)
     assert (out / "fold0" / "metrics.jsonl").read_bytes() == first
     stopped, whole = (
         [json.loads(line) for line in (folder / "fold1" / "metrics.jsonl").read_text().splitlines()]

@@ -111,7 +111,7 @@ def record_recipe(out: Path, recipe: Recipe, given: str, *, accept_changes: bool
         fixed += _other_sizes(before, values)
         if changes and (fixed or not accept_changes):
             cure = (
-                "choose another --out"
+                f"choose another --out, or resume it with its own: lamina train {out}/recipe.yaml"
                 if fixed
                 else "choose another --out, or go on with the new values by --accept-changes"
             )

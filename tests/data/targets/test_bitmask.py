@@ -46,7 +46,7 @@ def test_a_mask_in_equal_colours_counts_and_one_in_different_ones_is_refused(
     odd = np.repeat(grey[..., None], 3, 2)
     odd[2, 3, 1] = 0
     cv2.imwrite(str(tmp_path / "m.png"), odd)
-    with pytest.raises(DataError, match="a mask in colours; set data.labels"):
+    with pytest.raises(DataError, match=r"a mask in colours; set data\.labels"):
         bits_of(open_volume(tmp_path / "m.png"))
 
 

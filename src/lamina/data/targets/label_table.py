@@ -49,7 +49,7 @@ def _checked(value: Any) -> Any:
 LabelTable = Annotated[dict[int | str, int] | Literal["binary"], BeforeValidator(_checked)]
 """Stored value, colour (``#rrggbb``) or ``others`` to class; ``binary``: see ``BINARY``."""
 
-BINARY = {0: 0, 1: 1, 255: 1}
+BINARY: Mapping[int | str, int] = {0: 0, 1: 1, 255: 1}
 """What ``binary`` stands for, as long as a data set holds one of 1 and 255 and not both."""
 
 
@@ -69,7 +69,7 @@ class Table:
 
 def table_of(labels: Mapping[int | str, int] | str) -> Table:
     """Return a label table of a recipe, taken apart."""
-    named: Mapping[int | str, int] = dict(BINARY) if isinstance(labels, str) else labels
+    named: Mapping[int | str, int] = BINARY if isinstance(labels, str) else labels
     keys = [key for key in named if key != OTHERS]
     classes = {as_number(key): named[key] for key in keys}
     return Table(classes, named.get(OTHERS), any(isinstance(key, str) for key in keys))

@@ -109,7 +109,7 @@ def coloured(volume: Volume, stored: NDArray[Any]) -> NDArray[Any]:
             "keyed by colours of 8 bits; key it by stored values, or save the mask as RGB"
         )
     red, green, blue = (stored[k % len(stored)].astype(np.int64) for k in range(3))
-    return ((red << 16) + (green << 8) + blue)[None]
+    return np.asarray((red << 16) + (green << 8) + blue)[None]
 
 
 def _opaque(volume: Volume, stored: NDArray[Any]) -> NDArray[Any]:
