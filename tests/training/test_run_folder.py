@@ -41,7 +41,9 @@ def test_until_something_is_saved_a_corrected_recipe_takes_the_place_of_the_firs
     record_recipe(out, tiny(tmp_path, "seed=4"), "second", accept_changes=False)
     assert read_json(out / "recipe.json")["seed"] == 4
     saved(out)
-    with pytest.raises(RecipeError, match=r"another recipe; choose another --out, .*\n  seed: 4 -> 5"):
+    with pytest.raises(
+        RecipeError, match=r"another recipe; choose another --out, .*\n  seed: 4 -> 5"
+    ):
         record_recipe(out, tiny(tmp_path, "seed=5"), "third", accept_changes=True)
     assert read_json(out / "recipe.json")["seed"] == 4
 

@@ -122,7 +122,11 @@ def test_every_kind_of_catalog_is_here() -> None:
     assert {options["kind"] for options, _, _ in CATALOGS} == set(kinds_of(AnyCatalog))
 
 
-@pytest.mark.parametrize(("options", "task", "write"), CATALOGS, ids=lambda one: str(one)[:40])
+@pytest.mark.parametrize(
+    ("options", "task", "write"),
+    CATALOGS,
+    ids=[f"{number}_{options['kind']}" for number, (options, _, _) in enumerate(CATALOGS)],
+)
 def test_a_catalog_predicts_its_own_folder_to_its_own_cases(
     tmp_path: Path, options: dict[str, Any], task: Task, write: Write
 ) -> None:
