@@ -63,6 +63,17 @@ BORROWED = {
 class Verbs(TyperGroup):
     """Commands that answer ``help`` and name the nearest one where a word is unknown."""
 
+    def get_params(self, ctx: Any) -> Any:
+        """Return the options, every flag with a default.
+
+        For a flag without one typer imports pydantic, to find that it was not given.
+        """
+        params = super().get_params(ctx)
+        for param in params:
+            if getattr(param, "is_flag", False) and param.default is None:
+                param.default = False
+        return params
+
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Return the command that ``args`` begin with; ``help`` and ``help VERB`` work too."""
         word, rest = args[0], args[1:]

@@ -1,21 +1,25 @@
 """From a file or a built-in name to a checked recipe, or to an error with the line.
 
 strict YAML -> extends -> changes -> ``train`` under each stage -> Recipe. Nothing here looks at
-the data; no word of a recipe is ever imported or called.
+the data; no word of a recipe is ever imported or called. The options themselves are imported once
+the files have been read: a recipe that is not there is refused at once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lamina.public import StrPath, as_path
 from lamina.recipe.builtin import about, names, text_of
 from lamina.recipe.messages.explain import check
 from lamina.recipe.messages.why import explain_value
-from lamina.recipe.recipe import Recipe
 from lamina.recipe.yaml.resolve import resolve
 from lamina.recipe.yaml.writer import resolved_text
+
+if TYPE_CHECKING:
+    from lamina.recipe.recipe import Recipe
 
 __all__ = ["about", "load_recipe", "names", "recipe_of", "resolved_text", "text_of", "why"]
 
@@ -37,6 +41,8 @@ def load_recipe(source: StrPath, overrides: Sequence[str] = ()) -> Recipe:
         ('binary', [3])
     """
     found = resolve(_named(source), overrides)
+    from lamina.recipe.recipe import Recipe
+
     return check(Recipe, found.root, found.train, found.problems)
 
 
@@ -46,6 +52,8 @@ def recipe_of(recipe: Recipe | StrPath) -> Recipe:
     Raises:
         RecipeError: as ``load_recipe``.
     """
+    from lamina.recipe.recipe import Recipe
+
     return recipe if isinstance(recipe, Recipe) else load_recipe(recipe)
 
 
@@ -67,5 +75,7 @@ def why(source: StrPath, overrides: Sequence[str], key: str) -> str:
         RecipeError: the recipe is not sound, or has no such option.
     """
     found = resolve(_named(source), overrides)
+    from lamina.recipe.recipe import Recipe
+
     recipe = check(Recipe, found.root, found.train, found.problems)
     return explain_value(recipe, found.root, key)
