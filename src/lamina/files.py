@@ -250,7 +250,7 @@ def refusal_said(path: Path) -> Iterator[None]:
             free = shutil.disk_usage(path.parent).free
             raise ResourceError(
                 f"{path}: the disk is full ({free / 2**20:.0f} MiB free); free some space and run "
-                "the same command again, it goes on where it stopped"
+                "the same command again to resume"
             ) from error
         named = Path(os.fsdecode(error.filename or ""))
         above = named in path.parents

@@ -201,7 +201,7 @@ def test_bundles_that_see_differently_do_not_answer_together(
     other = Recipe.model_validate(VALUES | {"task": {"kind": "binary", "names": ["line"]}})
     index = bundle.index.model_copy(update={"recipe": other})
     Bundle(index, bundle.store).save(tmp_path / "other")
-    with pytest.raises(BundleError, match="cannot answer together: task"):
+    with pytest.raises(BundleError, match="cannot be combined: task"):
         load_bundles([saved, tmp_path / "other"])
     assert len(load_bundles([saved, saved])) == 2
 

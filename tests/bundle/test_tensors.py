@@ -95,7 +95,7 @@ def test_absurd_headers_are_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf")])
 def test_weights_that_are_not_finite_are_refused(value: float) -> None:
-    with pytest.raises(BundleError, match="'w' holds NaN or Inf"):
+    with pytest.raises(BundleError, match="'w' holds NaN or infinity"):
         read_tensors(write_tensors({"w": torch.tensor([1.0, value])}), "x")
 
 

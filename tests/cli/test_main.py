@@ -179,7 +179,7 @@ def test_steel_from_a_recipe_to_a_report() -> None:
     keys = {"metric", "value", "baseline_empty", "foreground_dice", "pooled_dice", "classes"}
     assert keys <= found.keys()
     assert found["value"] == pytest.approx(tuned["tuned"])  # the same members, the same decision
-    assert "predicting nothing" in lamina("score pred steel").stdout
+    assert "baseline: all-empty prediction" in lamina("score pred steel").stdout
 
     classes = len(found["classes"])
     assert answer("submit pred --out sub.csv")["rows"] == 6 * classes
@@ -214,7 +214,7 @@ def test_a_folder_is_predicted_out_of_fold_and_a_bad_image_does_not_stop_the_oth
     assert "cut off" in failed["why"]
     assert {path.stem for path in Path("some/masks").iterdir()} == {"0", "1", "2", "4", "5"}
 
-    other = "holds predictions of another plan"
+    other = "holds predictions of other bundles or options"
     lamina("train my.yaml --data data --out run --workers 0 -s train.epochs=2 --accept-changes")
     assert len(Path("run/fold0/metrics.jsonl").read_text(encoding="utf-8").splitlines()) == 2
     assert not Path("run/tune.json").exists()  # it was tuned for other members
@@ -275,7 +275,7 @@ def test_a_group_on_both_sides_of_given_folds_is_listed() -> None:
     line = "check my.yaml --data steel -s task.names=[a,b,c,d] "
     line += "-s split.groups=groups.csv -s split.path=folds.csv"
     said = lamina(line, code=3).stderr
-    assert "2 groups stand on both sides" in said
+    assert "2 groups are on both sides" in said
     assert f"fold 0: {names[0]}" in said
 
 
@@ -297,7 +297,7 @@ def test_ctrl_c_saves_and_leaves_with_130() -> None:
     out, said = process.communicate(timeout=60)
     assert process.returncode == 130, said
     assert out == ""
-    assert "the same command goes on from here" in said
+    assert "run the same command again to resume" in said
     assert "Traceback" not in said
     assert not Path("run/run.lock").exists()
     assert "has not finished" in lamina("tune run", code=3).stderr

@@ -51,5 +51,5 @@ def test_missing_and_empty_folders_and_double_names_are_refused(tmp_path: Path) 
         by_stem(tmp_path, "data.images")
     put(tmp_path / "a.png")
     put(tmp_path / "a.jpg")
-    with pytest.raises(DataError, match="1 names are not clear"):
+    with pytest.raises(DataError, match="1 names are ambiguous"):
         by_stem(tmp_path, "data.images")

@@ -74,6 +74,6 @@ def test_another_file_is_not_overwritten(tmp_path: Path) -> None:
 
 
 def test_a_fix_that_makes_no_sound_recipe_is_not_written(tmp_path: Path) -> None:
-    with pytest.raises(RecipeError, match="not written, the fix would make an unsound recipe"):
+    with pytest.raises(RecipeError, match="not written, the fix would make an invalid recipe"):
         write_fixes("steel-laptop", FIXES, tmp_path / "new.yaml")
     assert list(tmp_path.iterdir()) == []

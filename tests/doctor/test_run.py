@@ -78,7 +78,7 @@ def test_names_of_checks_are_different_and_they_run_by_area() -> None:
 def test_a_constant_image_is_a_warning(data: Path, recipe: Path) -> None:
     cv2.imwrite(str(data / "images" / "3.png"), np.full((64, 96), 9, np.uint8))
     report = examine(recipe, root=data)
-    assert wrong(report) == {"flat": "3: 1 of 6 images hold one value only"}
+    assert wrong(report) == {"flat": "3: 1 of 6 images hold a single value"}
     assert report.exit_code == 0
 
 
@@ -88,7 +88,7 @@ def test_the_same_pixels_in_two_folds_are_a_leak(data: Path, recipe: Path) -> No
         (data / "images" / f"{name}.png").unlink()
         cv2.imwrite(str(data / "images" / f"{name}.tif"), image)
     report = examine(recipe, root=data)
-    assert "are the same image, in different folds" in wrong(report)["duplicates"]
+    assert "are the same image in different folds" in wrong(report)["duplicates"]
     assert report.exit_code == 3
 
 
@@ -106,13 +106,13 @@ def test_masks_that_are_all_empty_are_an_error_and_some_a_note(data: Path, recip
     blank = np.zeros((64, 96), np.uint8)
     cv2.imwrite(str(data / "masks" / "2.png"), blank)
     some = wrong(examine(recipe, root=data), levels=("note",))
-    assert some == {"empty": "masks: 1 of 6 cases show no class (16.7%)"}
+    assert some == {"empty": "masks: 1 of 6 cases have no class (16.7%)"}
     for path in (data / "masks").iterdir():
         cv2.imwrite(str(path), blank)
     report = examine(recipe, root=data)
     found = wrong(report)
-    assert found["empty"] == "masks: 6 of 6 cases show no class (100.0%)"
-    assert found["labels"] == "class foreground: is in no mask at all"
+    assert found["empty"] == "masks: 6 of 6 cases have no class (100.0%)"
+    assert found["labels"] == "class foreground: is in no mask"
     assert report.exit_code == 3
 
 
@@ -122,7 +122,7 @@ def test_a_fold_without_any_class_is_a_warning(data: Path, recipe: Path) -> None
     rows = "".join(f"{k},{k},{int(k > 2)}\n" for k in range(6))
     (data / "folds.csv").write_text("case,group,fold\n" + rows)
     report = examine(recipe, ["split.path=folds.csv"], root=data)
-    assert wrong(report)["empty"].startswith("fold 0: none of its 3 cases shows any class")
+    assert wrong(report)["empty"].startswith("fold 0: none of its 3 cases has any class")
 
 
 def test_masks_that_are_all_alike_are_a_warning(data: Path, recipe: Path) -> None:

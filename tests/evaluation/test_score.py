@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tracemalloc
 from pathlib import Path
 from typing import Any
@@ -84,13 +85,70 @@ def test_the_table_names_the_metric_the_baseline_and_every_class(
     text = table(score(*two_images))
     for words in (
         "Dice per image and class",
-        "predicting nothing",
+        "baseline: all-empty prediction",
         "0.7500",
         "one",
         "two",
-        "2 new",
+        "2 not seen in training",
     ):
         assert words in text
+
+
+def test_the_table_says_whether_the_score_beats_the_baseline(
+    two_images: tuple[Path, Path],
+) -> None:
+    found = score(*two_images)
+    assert found.verdict is not None
+    assert found.verdict.gap == pytest.approx(found.value - 3 / 4)
+    assert (found.verdict.words, found.verdict.over, found.verdict.count) == (
+        "no better than",
+        "cases",
+        2,
+    )
+    assert "no better than the all-empty baseline (-0.0833, " in table(found)
+
+
+def test_cases_predicted_out_of_fold_are_compared_over_folds(tmp_path: Path) -> None:
+    names = ["a.png", "b.png", "c.png", "d.png"]
+    truth = steel_truth(tmp_path / "truth", {name: box(2, 2)[None] for name in names})
+    maps = {n: (0.9 * box(1 + k % 2, 2))[None].astype(np.float32) for k, n in enumerate(names)}
+    recipe = load_recipe("steel-laptop", ["task.names=[one]"])
+    pred = predicted(tmp_path / "pred", recipe, maps, known="held_out")
+    header = json.loads((pred / "prediction.json").read_text())
+    for number, case in enumerate(header["cases"]):
+        case["members"] = [f"fold{number % 2}"]
+    (pred / "prediction.json").write_text(json.dumps(header))
+    rows = [json.loads(line) for line in (pred / "ledger.jsonl").read_text().splitlines()]
+    for row in rows:
+        row["members"] = [f"fold{names.index(row['id']) % 2}"]
+    (pred / "ledger.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    found = score(pred, truth).verdict
+    assert found is not None
+    assert (found.words, found.over, found.count) == ("better than", "folds", 2)
+    assert found.gap == pytest.approx((2 / 3 + 1) / 2)
+    assert found.standard_error == pytest.approx((1 - 2 / 3) / 2)  # of two folds
+
+
+def test_a_single_threshold_below_the_decision_is_no_contradiction(tmp_path: Path) -> None:
+    """The decision sets two classes apart, which no threshold for all classes can."""
+    truth = steel_truth(tmp_path / "truth", {"a.png": np.stack([box(4, 3), box(0, 0)])})
+    noise = 0.8 * ~box(4, 3)
+    maps = {"a.png": np.stack([0.5 * box(4, 3), noise]).astype(np.float32)}
+    recipe = load_recipe(
+        "steel-laptop", ["task.names=[one,two]", "decide={kind: threshold, threshold: [0.4, 0.9]}"]
+    )
+    found = score(predicted(tmp_path / "pred", recipe, maps), truth)
+    assert found.foreground_dice == 1
+    assert found.foreground_dice_best.value == pytest.approx(2 / 3)
+    (line,) = [one for one in table(found).splitlines() if "best single global" in one]
+    assert line.endswith("; the decision above also has minimum areas, or a threshold per class")
+
+
+def test_predictions_that_are_not_finished_say_so(two_images: tuple[Path, Path]) -> None:
+    pred, truth = two_images
+    (pred / "ledger.jsonl").unlink()
+    with pytest.raises(DataError, match=r"is not finished \(0 of 2 cases\); run the same"):
+        score(pred, truth)
 
 
 def test_predicting_nothing_scores_the_baseline(tmp_path: Path) -> None:
@@ -109,7 +167,7 @@ def test_what_stands_alone_is_counted_and_named(two_images: tuple[Path, Path]) -
     found = score(pred, truth)
     assert found.truth_only == Alone(1, ("c.png",))
     assert found.prediction_only == Alone(1, ("b.png",))
-    assert "1 not predicted: c.png" in table(found)
+    assert "1 case without a prediction: c.png" in table(found)
 
 
 def test_ids_without_suffix_are_matched_where_none_is_equal(tmp_path: Path) -> None:

@@ -218,7 +218,7 @@ def test_a_fragment_counts_inside_its_mask_or_everywhere(scroll: Path, ink: Reci
 
 def test_what_is_no_fragment_is_refused(scroll: Path, ink: Recipe) -> None:
     (scroll / "empty").mkdir()
-    with pytest.raises(DataError, match="is no fragment and holds none"):
+    with pytest.raises(DataError, match="is not a fragment and contains none"):
         gather([scroll / "empty"], ink)
     with pytest.raises(DataError, match="no such file or folder"):
         gather([scroll / "c"], ink)

@@ -119,12 +119,27 @@ def test_a_tuned_decision_only_makes_masks_again(
     np.testing.assert_array_equal(found.stored_mask("i2"), found.prob("i2") > 0.4)
 
 
+def test_a_decision_that_nobody_tuned_is_said(
+    bundle: Bundle, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also where a run was tuned and has other members now, which drops the tuned decision."""
+    bundle.save(tmp_path / "bundle")
+    image = [images / "i3.png"]
+    predict([tmp_path / "bundle"], image, tmp_path / "pred", device="cpu")
+    assert "decision not tuned: threshold 0.5; `lamina tune" in capsys.readouterr().err
+    tuned = bundle.with_decision(Threshold(threshold=0.4), {"tune": {"tuned": 0.9}})
+    tuned.save(tmp_path / "bundle")
+    predict([tmp_path / "bundle"], image, tmp_path / "pred", device="cpu")
+    assert "not tuned" not in capsys.readouterr().err
+    assert "device cpu" in (tmp_path / "pred" / "log.txt").read_text(encoding="utf-8")
+
+
 def test_B05_other_weights_are_refused_unless_overwritten(
     make: Any, saved: Path, images: Path, tmp_path: Path
 ) -> None:
     predict([saved], [images], tmp_path / "pred", device="cpu")
     make.bundle(seed=7).save(tmp_path / "other")
-    with pytest.raises(RecipeError, match=r"another plan \(bundles\)"):
+    with pytest.raises(RecipeError, match=r"other bundles or options \(bundles\)"):
         predict([tmp_path / "other"], [images], tmp_path / "pred", device="cpu")
     anew = predict([tmp_path / "other"], [images], tmp_path / "pred", device="cpu", overwrite=True)
     assert anew.predicted == 4
@@ -142,7 +157,7 @@ def test_B09_one_bad_image_does_not_stop_the_others(
     pixels = np.zeros((8, 8, 3), np.uint8)
     pixels[..., 2] = 200
     Image.fromarray(pixels).save(folder / "blue.png")  # colours where the recipe wants grey
-    with pytest.raises(PartialError, match="4 cases are done, 2 could not be read") as caught:
+    with pytest.raises(PartialError, match="4 cases are predicted, 2 could not be read") as caught:
         predict([saved], [folder], tmp_path / "pred", device="cpu")
     assert "bad.png" in str(caught.value)
     assert "blue.png" in str(caught.value)
@@ -257,7 +272,7 @@ def test_only_the_slices_asked_for_are_predicted_each_by_its_own_axis(
     with np.load(tmp_path / "s.npz") as archive:
         wanted = np.clip(alone[0].T, 0, 1) * 255
         assert np.abs(archive["v_gt.npy-x_1"].astype(float) - np.floor(wanted)).max() <= 1
-    with pytest.raises(RecipeError, match="another plan"):
+    with pytest.raises(RecipeError, match="other bundles or options"):
         predict([run], [tmp_path / "data"], out, device="cpu", progress=False)
 
 

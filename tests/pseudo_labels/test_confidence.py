@@ -17,7 +17,7 @@ def test_figures_are_counted_by_hand() -> None:
     assert rows[0].mean == pytest.approx(0.85)
     assert (rows[0].why, why) == ("", "")
     rows, why = figures(prob, prob > 0.5, Filters(sure=0.9, unsure=0.6))
-    assert rows[0].why == "2 of its pixels are unsure, and 3 predicted"
+    assert rows[0].why == "2 uncertain pixels for 3 predicted"
     assert why == f"class 1: {rows[0].why}"
 
 
@@ -33,7 +33,7 @@ def test_a_class_that_is_not_predicted_must_be_surely_absent() -> None:
     assert figures(prob, nothing, Filters(unsure_empty=0.03))[1] == ""
     rows, why = figures(prob, nothing, Filters(unsure_empty=0.02))
     assert rows[0].mean is None
-    assert "not predicted, but 3 pixels are unsure" in why
+    assert "not predicted, but 3 pixels are uncertain" in why
 
 
 def test_one_unsure_class_leaves_the_whole_image_out() -> None:

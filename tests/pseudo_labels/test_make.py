@@ -167,5 +167,5 @@ def test_what_cannot_be_labelled_is_said(
     assert not (tmp_path / "d").exists()
     pseudo([saved], [images], tmp_path / "e", device="cpu", filters=ANY)
     make.bundle(seed=9).save(tmp_path / "other")
-    with pytest.raises(RecipeError, match="another plan"):
+    with pytest.raises(RecipeError, match="other bundles or options"):
         pseudo([tmp_path / "other"], [images], tmp_path / "e", device="cpu")

@@ -55,7 +55,7 @@ def test_it_shows_scores_folds_thresholds_curves_and_cases(run_folder: Path) -> 
     found = read(report(run_folder).report)
     for words in ("Scores of held-out cases", "By fold", "Thresholds", "monitor", "Every value"):
         assert words in found.text
-    cases = found.text[found.text.index("The worst cases") :]
+    cases = found.text[found.text.index("Worst cases") :]
     assert re.findall(r"[a-e]\.png", cases)[:2] in (["b.png", "e.png"], ["e.png", "b.png"])
     # 4 panels of 6 cases, twice; a plot per class; monitor, loss and lr
     assert found.tags.count("img") == 4 * 6 * 2 + 2 + 3
@@ -72,22 +72,22 @@ def test_without_data_or_tuning_the_page_says_what_is_missing(run_folder: Path) 
     text = read(report(run_folder).report).text
     assert "is not there" in text
     assert "Run lamina tune" in text
-    assert "The worst cases" not in text
+    assert "Worst cases" not in text
     moved = report(run_folder, data=run_folder.parent / "moved")
-    assert "The worst cases" in read(moved.report).text
+    assert "Worst cases" in read(moved.report).text
 
 
 def test_a_volume_shows_its_most_telling_slice(volume_run: Path) -> None:
     found = read(report(volume_run).report)
     assert "raw[z3-6]" in found.text
-    assert "3 × 20 × 24, slice z = 4 · mitochondria · 100 pixels wrong" in found.text
+    assert "3 × 20 × 24, slice z = 4 · mitochondria · 100 wrong pixels" in found.text
     assert "always trained on" in found.text
 
 
 def test_restored_values_have_scores_and_pictures_and_no_thresholds(restored_run: Path) -> None:
     found = read(report(restored_run).report)
     assert "By fold" in found.text
-    assert "The worst cases" in found.text
+    assert "Worst cases" in found.text
     assert "Thresholds and" not in found.text
 
 

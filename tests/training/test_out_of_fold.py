@@ -24,6 +24,18 @@ def trained(folder: Path, out: Path) -> tuple[dict[str, Any], Predictions]:
     return row, Predictions.open(out / "fold0/oof")
 
 
+def test_the_score_of_a_fold_is_said_with_its_verdict(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    train(tiny(tmp_path, *CHANGES), data=tmp_path, out=tmp_path / "run", folds=(0,))
+    said = capsys.readouterr().err
+    (line,) = [one for one in said.splitlines() if "out of fold" in one]
+    assert line.startswith("fold 0 out of fold  ")
+    assert " the all-empty baseline " in line
+    assert line.endswith(" cases)")
+    assert line in (tmp_path / "run" / "log.txt").read_text(encoding="utf-8")
+
+
 def test_large_held_out_cases_are_answered_band_by_band(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -57,10 +57,29 @@ def test_a_run_is_tuned_with_triplets_by_the_word_of_the_command(run: Path) -> N
     json.dumps(found.to_dict(), allow_nan=False)
     text = table(found)
     assert "257 upper and 257 lower thresholds (steps of 1/256) with all areas" in text
-    assert "chosen: flat, of the triplets within 0.01 of the best" in text
+    assert "chosen: flat, among triplets within 0.01 of the best" in text
     page = report(run).report.read_text(encoding="utf-8")
-    assert "the flattest of the triplets" in page
+    assert "Flat: among triplets at most 0.01 below it" in page
     assert "half to double the area" in page
+
+
+def test_the_table_names_scores_baseline_and_verdict(run: Path) -> None:
+    found = tune(run, decision="threshold")
+    text = table(found)
+    assert found.verdict is not None
+    assert found.verdict.over == "folds"
+    assert found.verdict.gap == pytest.approx(
+        found.scores["nested"] - found.scores["baseline_empty"]
+    )
+    for words in (
+        "tuned, scored on the same cases",
+        "cross-validated score",
+        "baseline: all-empty prediction",
+        f"cross-validated score: {found.verdict}",
+        "foreground Dice (all classes merged)",
+        "min component",
+    ):
+        assert words in text
 
 
 def test_the_kind_can_be_turned_back(run: Path) -> None:

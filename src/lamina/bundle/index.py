@@ -136,7 +136,7 @@ def read_index(store: Store) -> Index:
     """Return the checked index of a store.
 
     Raises:
-        BundleError: it is missing, too long, damaged, or not readable by this lamina.
+        BundleError: it is missing, too long, damaged, or not readable by this version of lamina.
     """
     place = f"{store.where}: {INDEX}"
     data = store.read(INDEX)

@@ -41,7 +41,7 @@ def join(parts: Sequence[Part], mean_of: MeanOf) -> Bundle:
     for part in parts:
         if part.bundle.index.sources:
             raise BundleError(
-                f"{part.bundle.store.where}: is an ensemble itself; name the runs it was made of"
+                f"{part.bundle.store.where}: is an ensemble already; name the runs it combines"
             )
         must_agree(parts[0].bundle, part.bundle)
     members: list[MemberFile] = []
@@ -113,7 +113,7 @@ def load_bundles(paths: StrPaths) -> list[Bundle]:
         if path.is_dir() and not (path / INDEX).is_file():
             if not inside.is_dir():
                 raise BundleError(
-                    f"{path}: neither a bundle nor a run with one; has its training finished?"
+                    f"{path}: neither a bundle nor a run folder with a finished bundle"
                 )
             path = inside
         bundles.append(Bundle.load(path))
@@ -136,6 +136,6 @@ def must_agree(bundle: Bundle, other: Bundle) -> None:
     for name, (first, second) in pairs.items():
         if first != second:
             raise BundleError(
-                f"{bundle.store.where} and {other.store.where} cannot answer together: {name} is "
-                f"{first!r} and {second!r}; predict them apart"
+                f"{bundle.store.where} and {other.store.where} cannot be combined: {name} is "
+                f"{first!r} and {second!r}; run predict separately"
             )

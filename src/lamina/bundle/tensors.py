@@ -48,7 +48,9 @@ def read_tensors(data: bytes, place: str) -> dict[str, Tensor]:
         raise BundleError(f"{place}: damaged safetensors ({error}); copy it again") from error
     for name, tensor in tensors.items():
         if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-            raise BundleError(f"{place}: '{name}' holds NaN or Inf; train or copy the member again")
+            raise BundleError(
+                f"{place}: '{name}' holds NaN or infinity; train or copy the member again"
+            )
     return tensors
 
 

@@ -49,7 +49,7 @@ def by_stem(folder: Path, option: str, within: Path | None = None) -> dict[str, 
         found.setdefault(stem, path)
     if double:
         raise DataError(
-            listed(f"{folder}: {len(double)} names are not clear; keep one of each", double)
+            listed(f"{folder}: {len(double)} names are ambiguous; keep one of each", double)
         )
     if not found:
         raise DataError(f"{folder}: no image in it; read are {', '.join(sorted(SUFFIXES))}")

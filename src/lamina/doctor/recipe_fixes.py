@@ -39,7 +39,7 @@ def write_fixes(source: Path | str, fixes: Sequence[Mapping[str, Any]], path: Pa
         load_recipe(beside)
     except RecipeError as error:
         raise RecipeError(
-            f"{path}: not written, the fix would make an unsound recipe: {error}"
+            f"{path}: not written, the fix would make an invalid recipe: {error}"
         ) from error
     finally:
         beside.unlink(missing_ok=True)

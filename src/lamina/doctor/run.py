@@ -138,7 +138,7 @@ def examine(
             said.append(_error("recipe", "loads", str(source), error))
             sound = False
         else:
-            said.append(Said("recipe", "loads", Finding("fine", str(source), "is sound")))
+            said.append(Said("recipe", "loads", Finding("fine", str(source), "is valid")))
             said += _run("recipe", patient)
     if root is not None and sound:
         try:

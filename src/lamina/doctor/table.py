@@ -29,7 +29,7 @@ def table(report: ExamineResult, *, width: int, colour: bool) -> str:
         colour: Whether the terminal shows colours.
     """
     grid = Table(show_edge=False, pad_edge=False, box=None, header_style="bold")
-    for title in ("", "check", "where", "what, and what to do"):
+    for title in ("", "check", "where", "finding and remedy"):
         grid.add_column(title, overflow="fold", ratio=None if title in ("", "check") else 1)
     area = ""
     for one in report.said:

@@ -1,8 +1,8 @@
-"""How good a prediction is: the recipe's metric beside predicting nothing, and class by class."""
+"""How good a prediction is: the metric beside its baseline, and a row for each class."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Hashable, Iterator
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
@@ -18,9 +18,10 @@ from lamina.evaluation.score_result import Alone, ScoreResult
 from lamina.evaluation.score_table import table
 from lamina.evaluation.tallies import MaskTallies, ValueTallies
 from lamina.evaluation.tallies import Part as Tallied
+from lamina.folders import check_data
 from lamina.geometry.region import Region
 from lamina.model.metrics import AnyMetric
-from lamina.prediction.folder.predictions import Predictions
+from lamina.prediction.folder.predictions import PredictedCase, Predictions
 from lamina.progress import Bar
 from lamina.public import StrPath, as_path
 from lamina.recipe.metric_option import metric_of
@@ -72,19 +73,24 @@ def score(
     predictions = Predictions.open(pred)
     recipe, task = predictions.info.recipe, predictions.task
     _check_part(part, predictions)
-    if not truth.is_dir():
-        raise DataError(f"{truth}: no such folder; give the data folder that holds the truth")
+    check_data(truth)
+    if not predictions.ids:
+        raise DataError(
+            f"{pred}: is not finished (0 of {len(predictions.info.cases)} cases); run the same "
+            "`lamina predict` again to resume"
+        )
     listing = recipe.data.open(truth, task)
     cases = recipe.frame.chosen(listing.cases, predictions.info.predict.slices)
     matched = match(predictions.ids, {case.id: case for case in cases})
     if not matched.pairs:
         raise DataError(
-            f"{pred} and {truth}: no case is in both; predicted is such as "
-            f"{_some(matched.prediction_only)}, the truth has {_some(matched.truth_only)}"
+            f"{pred} and {truth}: no case is in both; predicted are "
+            f"{_some(matched.prediction_only)}, the ground truth has {_some(matched.truth_only)}"
         )
     asked = metric_of(metric) if isinstance(metric, str) else metric or recipe.metric
     chosen = asked.suited(task)
     tallies = _tallies(predictions, chosen)
+    folds: list[Hashable] = []
     with Bar("scoring", len(matched.pairs)) as bar:
         for id, case in matched.pairs:
             for box in _boxes(predictions, id, case, truth, part):
@@ -92,8 +98,10 @@ def score(
                 tallies.add_parts(_parts(predictions, id, case, box, whole=whole))
                 if isinstance(tallies, ValueTallies) and case.image.channels == task.outputs:
                     tallies.add_input(_inputs(case, box, task, whole=whole))
+                folds.append(_fold(predictions.case(id)))
             bar.advance()
-    return ScoreResult(**tallies.summary(), **_about(predictions, matched, part))
+    summary = tallies.summary(None if None in folds else folds)
+    return ScoreResult(**summary, **_about(predictions, matched, part))
 
 
 def _tallies(predictions: Predictions, metric: AnyMetric) -> MaskTallies | ValueTallies:
@@ -133,8 +141,8 @@ def _boxes(
     shape = predictions.case(id).shape
     if shape != case.image.shape:
         raise DataError(
-            f"case {id}: predicted is {shape}, the truth {case.image.shape} "
-            f"({case.image.name}); these are not the same images"
+            f"case {id}: the prediction has the shape {shape}, the ground truth "
+            f"{case.image.shape} ({case.image.name}); these are not the same images"
         )
     if part == "all":
         yield Region.whole(shape)
@@ -195,9 +203,15 @@ def _about(predictions: Predictions, matched: Matched, part: Part) -> dict[str, 
     }
 
 
+def _fold(case: PredictedCase) -> Hashable:
+    """Return what tells folds apart: cases held out together have the same members."""
+    return case.members if case.known == "held_out" else None
+
+
 def _alone(ids: list[str]) -> Alone:
     return Alone(len(ids), tuple(ids[:10]))
 
 
 def _some(ids: list[str]) -> str:
-    return ", ".join(f"'{id}'" for id in ids[:3]) or "nothing"
+    more = ", ..." if len(ids) > 3 else ""
+    return (", ".join(f"'{id}'" for id in ids[:3]) or "none") + more

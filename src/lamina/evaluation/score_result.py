@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lamina.evaluation.verdict import Verdict
 from lamina.public import VerbResult
 from lamina.result.decisions import AnyDecision
 
@@ -69,7 +70,7 @@ class ScoreResult(VerbResult):
     value: float
     """The metric over all cases."""
     baseline_empty: float | None
-    """The same for predicting nothing; None for restored values."""
+    """The same for the all-empty prediction; None for restored values."""
     classes: tuple[ClassScore, ...]
     """The classes without the background, or the channels, in the task's order."""
     cases: int
@@ -89,12 +90,15 @@ class ScoreResult(VerbResult):
     """Cases that were not predicted."""
     prediction_only: Alone
     """Predicted cases without truth."""
+    verdict: Verdict | None = None
+    """Whether the score beats its baseline, and how surely; None: there is no baseline."""
     baseline_input: float | None = None
     """The metric for the images that were restored; None: their channels are not the target's."""
     empty_rule: str | None = None
     """How cases without the class count, in words; None: the metric has no such rule."""
     foreground_dice: float | None = None
-    """Dice of any class, all pixels pooled; by ``foreground_threshold`` where there is one."""
+    """Dice of all classes merged, all pixels pooled; by ``foreground_threshold`` where there is
+    one."""
     foreground_threshold: float | None = None
     """The decision's threshold for any class; None: it has none."""
     foreground_area: int | None = None
@@ -102,7 +106,8 @@ class ScoreResult(VerbResult):
     foreground_dice_of_masks: float | None = None
     """Dice of the union of the final masks, all pixels pooled."""
     foreground_dice_best: BestThreshold | None = None
-    """The highest Dice of any class with one threshold for all classes, on these cases."""
+    """The highest Dice with a single global threshold and no minimum area, on these cases; a
+    decision with thresholds per class or minimum areas may score higher."""
     pooled_dice: float | None = None
     """Mean over classes of Dice with all pixels pooled."""
     auc: float | None = None

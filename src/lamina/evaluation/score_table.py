@@ -3,53 +3,74 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-from lamina.evaluation.score_result import ScoreResult
+from lamina.columns import aligned
+from lamina.evaluation.score_result import Alone, ClassScore, ScoreResult
 
 _COLUMNS = {
-    "value": "value",
+    "value": "score",
     "pooled_dice": "pooled Dice",
     "precision": "precision",
     "recall": "recall",
-    "auc": "AUC",
-    "images": "with it",
-    "images_predicted": "predicted",
+    "auc": "image AUC",
+    "images": "images with class",
+    "images_predicted": "predicted positive",
 }
 
+_BEATEN = "; the decision above also has minimum areas, or a threshold per class"
 
-def table(score: ScoreResult) -> str:
+KNOWN = {
+    "new": "not seen in training",
+    "held_out": "predicted out of fold",
+    "pseudo": "seen in training with pseudo-labels: scores are optimistic",
+    "partly_seen": "partly seen in training: scores are optimistic",
+    "seen": "seen in training: scores are optimistic",
+}
+"""What the members know of a case, in words."""
+
+
+def table(result: ScoreResult) -> str:
     """Return what ``score`` found as plain text: the metric first, then a row for each class."""
-    result = score.to_dict()
-    lines = [f"{result['metric']}", _pair("value", result["value"])]
-    if result.get("baseline_empty") is not None:
-        lines.append(_pair("predicting nothing", result["baseline_empty"]))
-    if result.get("baseline_input") is not None:
-        lines.append(_pair("what it was restored from", result["baseline_input"]))
-    if "foreground_dice" in result:
-        lines += _masks(result)
-    lines += ["", *_classes(result["classes"])]
-    lines += ["", f"{result['cases']} cases{_known(result)}"]
-    lines += _alone(result)
+    lines = [result.metric, _pair("score", result.value)]
+    if result.baseline_empty is not None:
+        lines.append(_pair("baseline: all-empty prediction", result.baseline_empty))
+    if result.baseline_input is not None:
+        lines.append(_pair("baseline: the input as it is", result.baseline_input))
+    if result.verdict is not None:
+        lines.append(f"  {result.verdict}")
+    if result.of_masks:
+        lines += ["", *_masks(result)]
+    lines += ["", *_classes(result.classes)]
+    lines += ["", f"{result.cases} cases{_known(result)}"]
+    if result.of_masks:
+        lines.append(f"decision: {result.decision.summary}")
+    lines += _alone("without a prediction", result.truth_only)
+    lines += _alone("without ground truth", result.prediction_only)
     return "\n".join(lines)
 
 
-def _masks(result: dict[str, Any]) -> list[str]:
-    best = result["foreground_dice_best"]
-    at = f"at most {best['value']:.4f} with one threshold for all classes, {best['threshold']:.3f}"
-    if least := result.get("foreground_area"):
-        at = f"in {least} pixels at least; {at}"
+def _masks(result: ScoreResult) -> list[str]:
+    lines = [
+        _pair("foreground Dice (all classes merged)", result.foreground_dice)
+        + (f"   images under {area} px set empty" if (area := result.foreground_area) else "")
+    ]
+    if result.foreground_threshold is not None:
+        lines.append(_pair("foreground Dice of the final masks", result.foreground_dice_of_masks))
+    if (best := result.foreground_dice_best) is not None:
+        scores = (result.foreground_dice, result.foreground_dice_of_masks)
+        beaten = any(score is not None and score > best.value for score in scores)
+        note = f"   at {best.threshold:.3f}" + (_BEATEN if beaten else "")
+        lines.append(_pair("best single global threshold", best.value) + note)
     return [
-        _pair("any class, pixels pooled (Dice)", result["foreground_dice"]) + f"   {at}",
-        _pair("  the same, union of the masks", result["foreground_dice_of_masks"]),
-        _pair("mean of pooled Dice per class", result["pooled_dice"]),
-        _pair("any class in the image (AUC)", result["auc"])
-        + f"   {result['cases_with_any']} of {result['cases']} cases have one",
+        *lines,
+        _pair("mean of pooled Dice per class", result.pooled_dice),
+        _pair("image-level AUC (any class)", result.auc)
+        + f"   {result.cases_with_any} of {result.cases} cases have a class",
     ]
 
 
 def _pair(name: str, value: float | None) -> str:
-    return f"  {name:34}{_number(value):>8}"
+    return f"  {name:38}{_number(value):>8}"
 
 
 def _number(value: float | int | None) -> str:
@@ -58,37 +79,21 @@ def _number(value: float | int | None) -> str:
     return f"{value:.4f}" if isinstance(value, float) else str(value)
 
 
-def _classes(classes: Sequence[dict[str, Any]]) -> list[str]:
-    names = [key for key in _COLUMNS if classes and key in classes[0]]
+def _classes(classes: Sequence[ClassScore]) -> list[str]:
+    names = [key for key in _COLUMNS if classes and key in classes[0].to_dict()]
     rows = [["class", *(_COLUMNS[key] for key in names)]]
-    rows += [[one["name"], *(_number(one[key]) for key in names)] for one in classes]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  "
-        + row[0].ljust(widths[0])
-        + "".join("  " + cell.rjust(width) for cell, width in zip(row[1:], widths[1:], strict=True))
-        for row in rows
-    ]
+    rows += [[one.name, *(_number(getattr(one, key)) for key in names)] for one in classes]
+    return [f"  {line}" for line in aligned(rows)]
 
 
-def _known(result: dict[str, Any]) -> str:
-    known = result.get("known", {})
-    words = {
-        "new": "new to every member",
-        "held_out": "answered by members that never saw them",
-        "pseudo": "seen in training with labels that members had made",
-        "partly_seen": "from files that members saw parts of",
-        "seen": "SEEN IN TRAINING: these scores flatter",
-    }
-    told = [f"{number} {words[word]}" for word, number in known.items()]
-    return ": " + ", ".join(told) if told else ""
+def _known(result: ScoreResult) -> str:
+    counts = [f"{number} {KNOWN[word]}" for word, number in result.known.items()]
+    return ": " + ", ".join(counts) if counts else ""
 
 
-def _alone(result: dict[str, Any]) -> list[str]:
-    lines = []
-    for key, what in (("truth_only", "not predicted"), ("prediction_only", "without truth")):
-        alone = result.get(key, {"count": 0})
-        if alone["count"]:
-            more = ", ..." if alone["count"] > len(alone["first"]) else ""
-            lines.append(f"{alone['count']} {what}: {', '.join(alone['first'])}{more}")
-    return lines
+def _alone(what: str, cases: Alone) -> list[str]:
+    if not cases.count:
+        return []
+    more = ", ..." if cases.count > len(cases.first) else ""
+    noun = "case" if cases.count == 1 else "cases"
+    return [f"{cases.count} {noun} {what}: {', '.join(cases.first)}{more}"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,15 +11,16 @@ from numpy.typing import NDArray
 
 from lamina.data.targets.ground_truth import nothing
 from lamina.evaluation.score_result import BestThreshold, ClassScore
+from lamina.evaluation.verdict import INPUT, Verdict, verdict
 from lamina.model.metrics import AnyMetric, CountMetric, DiceScore, Precision, Recall
 from lamina.model.metrics.counts import counts
 from lamina.result.search.histogram import CODES, VALUES, Counts, auc, code_of, count
 from lamina.task import Task
 
 _EMPTY_RULES = {
-    "one": "nothing predicted where nothing is counts as 1",
-    "zero": "nothing predicted where nothing is counts as 0",
-    "skip": "a unit with nothing predicted and nothing there is left out",
+    "one": "an empty prediction of an empty target counts as 1",
+    "zero": "an empty prediction of an empty target counts as 0",
+    "skip": "empty predictions of empty targets are left out",
 }
 
 
@@ -148,8 +149,13 @@ class MaskTallies:
             np.float64,
         )
 
-    def summary(self) -> dict[str, Any]:
-        """Return the scores over all cases, as fields of ``ScoreResult``."""
+    def summary(self, folds: Sequence[Hashable] | None = None) -> dict[str, Any]:
+        """Return the scores over all cases, as fields of ``ScoreResult``.
+
+        Args:
+            folds: Which fold held each case out, in the order in which they were added; None: none
+                did, or it is not known.
+        """
         metric, exclusive = self._metric, self._task.exclusive
         found = metric.score([one.metric for one in self._cases])
         empty = metric.score([one.nothing for one in self._cases])
@@ -161,6 +167,12 @@ class MaskTallies:
             "metric": metric.title,
             "value": found.value,
             "baseline_empty": empty.value,
+            "verdict": verdict(
+                metric,
+                [one.metric for one in self._cases],
+                [one.nothing for one in self._cases],
+                folds,
+            ),
             "empty_rule": None if rule is None else _EMPTY_RULES[rule],
             "foreground_dice": (foreground.value if self._threshold is None else self._gated()),
             "foreground_threshold": self._threshold,
@@ -206,7 +218,7 @@ class MaskTallies:
         return auc([one.highest[k] for one in self._cases], present)
 
     def _gated(self) -> float:
-        """Return Dice of the pooled foreground by the decision's threshold and least area."""
+        """Return Dice of the pooled foreground by the decision's threshold and minimum area."""
         shown = [one.shown for one in self._cases if one.shown[0] >= self._least]
         predicted, hits = np.sum(shown, axis=0)[1:] if shown else (0.0, 0.0)
         total = predicted + self._truth
@@ -261,6 +273,11 @@ class ValueTallies:
         self._tallies.append(np.sum(found, axis=0))
         return self._tallies[-1]
 
+    def _verdict(self, folds: Sequence[Hashable] | None) -> Verdict | None:
+        if len(self._inputs) != len(self._tallies):
+            return None
+        return verdict(self._metric, self._tallies, self._inputs, folds, against=INPUT)
+
     def add_input(self, parts: Iterable[Part]) -> None:
         """Count what a case was restored from, in parts as for ``add``."""
         found = [self._metric.tally(image, target, valid) for _, image, target, valid in parts]
@@ -271,8 +288,8 @@ class ValueTallies:
         """Summed error of the last case."""
         return float(self._tallies[-1][:, 0].sum())
 
-    def summary(self) -> dict[str, Any]:
-        """Return the scores over all cases, as fields of ``ScoreResult``."""
+    def summary(self, folds: Sequence[Hashable] | None = None) -> dict[str, Any]:
+        """Return the scores over all cases, as fields of ``ScoreResult``; ``folds`` as of masks."""
         found = self._metric.score(self._tallies)
         names = self._task.names or ()
         return {
@@ -280,6 +297,7 @@ class ValueTallies:
             "value": found.value,
             "baseline_empty": None,
             "baseline_input": self._metric.score(self._inputs).value if self._inputs else None,
+            "verdict": self._verdict(folds),
             "classes": tuple(
                 ClassScore(name, value) for name, value in zip(names, found.classes, strict=True)
             ),

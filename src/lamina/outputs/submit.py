@@ -86,7 +86,7 @@ def finished_ids(predictions: Predictions) -> list[str]:
     if missing or not ids:
         raise DataError(
             f"{predictions.folder}: {missing} of {len(predictions.info.cases)} cases are not "
-            "predicted yet; run the same `lamina predict` again, it goes on where it stopped"
+            "predicted yet; run the same `lamina predict` again to resume"
         )
     return ids
 

@@ -1,4 +1,4 @@
-"""From bundles and images to predictions on disk; interrupted, it goes on where it stopped."""
+"""From bundles and images to predictions on disk; interrupted, it resumes."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def predict(
             (NOISE-17), each as an image called VOLUME/AXISINDEX; None: as the recipe says.
         corrupt: Put the noise that the recipe declares on the images first, the same that it
             puts on held-out ones, to measure on clean images.
-        overwrite: Replace predictions of another plan.
+        overwrite: Replace predictions of other bundles or options.
         progress: Show progress on standard error.
 
     Returns:
@@ -110,22 +110,24 @@ def predict(
     sweep(out)
     volumes = [case.image for _, case, _ in opened.cases.values()]
     size = batch or bundles[0].recipe.predict.batch or loaded.fit(volumes, memory)
-    if progress:
-        say(f"{explain(precision, where)}, {size} tiles per forward pass")
-    counts = _predict_all(predictions, opened, loaded, size, progress=progress)
-    result = PredictResult(
-        out=out,
-        cases=len(predictions.ids),
-        **counts,
-        known=dict(Counter(case.known for case in predictions.info.cases)),
-        failed=tuple(opened.failed),
-        members=tuple(loaded.names),
-        device=where.type,
-        precision=name_of(precision),
-        batch=size,
-        seconds=round(time.monotonic() - begun, 1),
-    )
-    _tell(result, progress=progress)
+    with keep_log(out):
+        if progress:
+            say(f"{explain(precision, where)}, {size} tiles per forward pass")
+            _tell_if_not_tuned(bundles[0], sources[0])
+        counts = _predict_all(predictions, opened, loaded, size, progress=progress)
+        result = PredictResult(
+            out=out,
+            cases=len(predictions.ids),
+            **counts,
+            known=dict(Counter(case.known for case in predictions.info.cases)),
+            failed=tuple(opened.failed),
+            members=tuple(loaded.names),
+            device=where.type,
+            precision=name_of(precision),
+            batch=size,
+            seconds=round(time.monotonic() - begun, 1),
+        )
+        _tell(result, progress=progress)
     return result
 
 
@@ -191,9 +193,8 @@ def _open(
 
 
 def _double(input_file: Input, other: str) -> str:
-    return (
-        f"{other} and {input_file.path} would both be called '{input_file.id}'; predict them apart"
-    )
+    both = f"{other} and {input_file.path}"
+    return f"{both}: duplicate case id '{input_file.id}'; run predict separately"
 
 
 def _info(
@@ -228,7 +229,7 @@ def _predict_all(
         id: _steps(predicted, case.image, loaded)
         for id, (predicted, case, _) in opened.cases.items()
     }
-    with keep_log(predictions.folder), Bar("predicting", sum(steps.values())) as bar:
+    with Bar("predicting", sum(steps.values())) as bar:
         for id, (_, case, chosen) in opened.cases.items():
             before = "kept" if predictions.finished(id) else "redecided"
             if before == "kept" or predictions.redecide(id):
@@ -302,19 +303,28 @@ def _predict(
     predictions.finish(case.id)
 
 
+def _tell_if_not_tuned(bundle: Bundle, source: Path) -> None:
+    """Say that masks follow the recipe's own decision, where a search could set its numbers."""
+    decision = bundle.decision
+    if "tune" in bundle.scores or decision.without_numbers is not None:
+        return
+    if bundle.recipe.task.kind != "restore":
+        say(f"decision not tuned: {decision.summary}; `lamina tune {source}` sets it by the data")
+
+
 def _tell(result: PredictResult, *, progress: bool) -> None:
     known = result.known
     if progress and known.get("held_out"):
-        say(f"{known['held_out']} images of the training data were predicted out of fold")
+        say(f"{known['held_out']} cases of the training data were predicted out of fold")
     for word in ("seen", "partly_seen"):
         if known.get(word):
             say(
-                f"{known[word]} cases are {word.replace('_', ' ')}: members trained on them, so "
-                "their scores flatter"
+                f"{known[word]} cases were {word.replace('_', ' ')} in training: their scores are "
+                "optimistic"
             )
     if result.failed:
         raise PartialError(
-            f"{result.out}: {result.cases} cases are done, {len(result.failed)} could not "
+            f"{result.out}: {result.cases} cases are predicted, {len(result.failed)} could not "
             "be read; correct or remove them, then run the same command again\n  "
             + "\n  ".join(one.why.splitlines()[0] for one in result.failed[:10]),
             result,

@@ -80,13 +80,13 @@ def _class(prob: NDArray[Any], mask: NDArray[np.bool_], filters: Filters) -> Fig
     mean, why = None, ""
     if not area:
         if unsure > filters.unsure_empty * mask.size:
-            why = f"not predicted, but {unsure} pixels are unsure"
+            why = f"not predicted, but {unsure} pixels are uncertain"
     else:
         mean = float(wide[mask].mean())
         if area < filters.min_area:
             why = f"only {area} pixels"
         elif unsure > filters.unsure * area:
-            why = f"{unsure} of its pixels are unsure, and {area} predicted"
+            why = f"{unsure} uncertain pixels for {area} predicted"
     return Figures(area, unsure, mean, why)
 
 
@@ -108,7 +108,7 @@ class FigureTable:
         single = any(row.why for row in rows)
         for name, row in zip(names, rows, strict=True):
             mean = "" if row.mean is None else round(row.mean, 4)
-            reason = row.why or ("another class does not pass" if why and single else why)
+            reason = row.why or ("another class is not kept" if why and single else why)
             self.add(id, name, row.area, row.unsure, mean, int(not why), reason)
 
     def text(self) -> str:

@@ -164,7 +164,7 @@ def _check_task(bundle: Bundle) -> None:
     task = bundle.task
     if task.kind not in ("binary", "multilabel"):
         raise RecipeError(
-            f"{bundle.store.where}: its task is {task.kind}; labels are made for binary and "
+            f"{bundle.store.where}: its task is {task.kind}; pseudo-labels are for binary and "
             "multilabel tasks"
         )
 
@@ -176,7 +176,7 @@ def _open(bundles: Sequence[Bundle], inputs: Sequence[Path]) -> list[_Image]:
         volume = open_input(input_file.path, recipe, input_file.id)
         if len(volume.axes) != 2:
             raise DataError(
-                f"{input_file.path}: has axes '{volume.axes}'; labels are made for images"
+                f"{input_file.path}: has axes '{volume.axes}'; pseudo-labels are for images"
             )
         sha256 = source_digest([str(input_file.path)])
         if sha256 in own:

@@ -147,7 +147,7 @@ class Recipe(Spec):
     """Share e by which targets leave 0 and 1 in every part: t becomes e + (1 - 2e) t."""
 
     loss_floor: float = Field(default=0.0, ge=0)  # SIIM-13: 1e-5
-    """Least value of the weighted sum of all parts; a batch below it teaches nothing. 0: none."""
+    """Minimum of the weighted sum of all parts; gradients are zero below this loss. 0: none."""
 
     stages: tuple[Stage, ...] = Field(min_length=1)
     """The stretches of training, in order."""

@@ -1,4 +1,4 @@
-"""Every out-of-fold case judged by the decision of the bundle."""
+"""Every out-of-fold case, scored by the decision of the bundle."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
     values = task.kind == "restore"
     tallies = ValueTallies(recipe.metric, task) if values else MaskTallies(recipe.metric, task)
     judged: list[Judged] = []
-    with Bar("judging held-out cases", len(cases)) as bar:
+    with Bar("scoring held-out cases", len(cases)) as bar:
         for folder in fold_folders(run.folder):
             if not (folder / _OUT_OF_FOLD / HEADER).is_file():
                 continue
@@ -69,7 +69,8 @@ def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
                 fold, wrong = int(folder.name[4:]), tallies.wrong
                 judged.append(Judged(cases[id], fold, one, wrong, tally, predictions))
                 bar.advance()
-    return Judgement(judged, tallies.summary() if judged else None)
+    folds = [one.fold for one in judged]
+    return Judgement(judged, tallies.summary(folds) if judged else None)
 
 
 def worst(judgement: Judgement, count: int, *, higher_is_better: bool) -> list[Judged]:

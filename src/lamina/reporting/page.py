@@ -97,7 +97,7 @@ def report(
         text = template.render(**facts, **shown)
         if len(text.encode()) < LARGEST:
             break
-        say(f"pictures of {side} pixels make the page too large; drawing them smaller")
+        say(f"pictures of {side} px make the page too large; drawing smaller ones")
     write_text(page, text)
     return ReportResult(page, page.stat().st_size)
 
@@ -134,12 +134,12 @@ def _facts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> dict[st
         "names": names,
         "colours": {name: pictures.colour(k) for k, name in enumerate(names[first:])},
         "error_colours": {
-            "right": pictures.HIT,
-            "predicted, not there": pictures.FALSE,
-            "there, not predicted": pictures.MISSED,
+            "true positive": pictures.HIT,
+            "false positive": pictures.FALSE,
+            "false negative": pictures.MISSED,
         },
         "masks": recipe.task.kind != "restore",
-        "decision": _said(run.decision.model_dump(mode="json")),
+        "decision": run.decision.summary,
         "summary": judgement.summary,
         "tune": run.tune,
         "thresholds": _thresholds(run),
@@ -152,18 +152,6 @@ def _facts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> dict[st
     }
 
 
-def _said(options: Mapping[str, Any]) -> str:
-    """Return a decision as words: its kind, then its numbers, shortened."""
-    words = []
-    for key, value in options.items():
-        if isinstance(value, Mapping):
-            continue  # what a search tries is no part of the decision
-        values = value if isinstance(value, list) else [value]
-        short = ", ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
-        words.append(short if key == "kind" else f"{key} {short}")
-    return "; ".join(words)
-
-
 def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
@@ -174,11 +162,13 @@ def _missing(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> list[
     lines = []
     if not cases:
         root = run.data.get("root", "unknown")
-        lines.append(f"The data folder {root} is not there: no pictures, no scores per case.")
+        lines.append(
+            f"The data folder {root} is missing: no pictures and no scores per case. Pass --data."
+        )
     elif not judgement.cases:
         lines.append("No fold has finished: no out-of-fold predictions yet.")
     if run.tune is None and run.recipe.task.kind != "restore":
-        lines.append("Not tuned yet: the decision is the recipe's own. Run lamina tune.")
+        lines.append("Decision not tuned: it is the recipe's own. Run lamina tune.")
     return lines
 
 
@@ -249,7 +239,7 @@ def _data(run: Run) -> dict[str, Any]:
 
 
 def _quality(run: Run) -> str | None:
-    """Return how many pairs were left out for want of likeness, if that was measured (NOISE-3)."""
+    """Return how many pairs were left out for low similarity, if that was measured (NOISE-3)."""
     path = run.folder / "quality.csv"
     if not path.is_file():
         return None
@@ -298,7 +288,7 @@ def _shown(run: Run, one: Judged, side: int) -> Shown:
     there = [n for n, mask in zip(names, target[int(exclusive) :], strict=False) if mask.any()]
     facts = f"{_times(case.image.shape)}{note}"
     if run.recipe.task.kind != "restore":
-        facts += f" · {', '.join(there) or 'nothing there'} · {one.wrong:.0f} pixels wrong"
+        facts += f" · {', '.join(there) or 'empty'} · {one.wrong:.0f} wrong pixels"
     wide = image.shape[-1] > 2 * image.shape[-2]
     return Shown(case.id, one.fold, one.value, facts, panels, wide)
 

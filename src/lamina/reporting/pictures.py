@@ -69,7 +69,7 @@ def mask_panels(
     error = [_shrunk_mask(np.asarray(one[first:].any(axis=0)), size) for one in parts]
     return [
         Panel("image", _uri(grey)),
-        Panel("truth", _uri(_painted(grey, true, colours))),
+        Panel("ground truth", _uri(_painted(grey, true, colours))),
         Panel("prediction", _uri(_painted(grey, mine, colours))),
         Panel("error", _uri(_painted(grey // 2 + 64, error, [HIT, FALSE, MISSED], fill=0.85))),
     ]
@@ -84,7 +84,7 @@ def value_panels(
     low, high = float(truth.min()), float(truth.max())
     pictures = {
         "image": _visible(image),
-        "truth": _stretched(truth, low, high),
+        "ground truth": _stretched(truth, low, high),
         "prediction": _stretched(mine, low, high),
         "error": _stretched(error, 0.0, float(error.max())),
     }

@@ -66,15 +66,15 @@ def _curve(key: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Plot:
 
 
 def threshold(curve: Mapping[str, Sequence[float]], chosen: float, empty: float) -> str:
-    """Plot one class's score over thresholds: the best minimum area, none, and nothing at all."""
+    """Plot one class's score over thresholds, with the best minimum area and without."""
     figure, axes = _axes()
     axes.plot(curve["threshold"], curve["best"], color=PAINT[0], lw=1.8, label="best minimum area")
     axes.plot(curve["threshold"], curve["plain"], color=PAINT[1], lw=1.2, label="no minimum area")
-    axes.axhline(empty, color=_INK, lw=1, ls=":", label="predicting nothing")
+    axes.axhline(empty, color=_INK, lw=1, ls=":", label="all-empty prediction")
     axes.axvline(chosen, color=PAINT[2], lw=1.4, ls="--", label="chosen")
     axes.set_xlabel("threshold")
     axes.set_xlim(0, 1.005)
-    top = max(curve["best"])  # what lies far below predicting nothing would flatten the rest
+    top = max(curve["best"])  # scores far below the baseline would flatten the rest
     axes.set_ylim(max(empty - 2 * (top - empty) - 0.02, -0.02), top + 0.2 * (top - empty) + 0.01)
     axes.legend(frameon=False, fontsize=8, loc="lower right")
     return _uri(figure)
@@ -100,13 +100,13 @@ def surface(
     )
     figure.colorbar(drawn, ax=axes).ax.tick_params(labelsize=8, colors=_INK)
     axes.set_yscale("log", base=10)
-    for place, mark, name in ((other, "x", "the other"), (chosen, "o", "chosen")):
+    for place, mark, name in ((other, "x", "other rule"), (chosen, "o", "chosen")):
         axes.plot(
             [place["top"]], [_shown_area(place["area"])], mark, ms=7, mfc="none", mec="white", mew=2
         )
         axes.lines[-1].set_label(name)
-    axes.set_xlabel("top")
-    axes.set_ylabel("area, pixels", fontsize=8)
+    axes.set_xlabel("top threshold")
+    axes.set_ylabel("minimum area, pixels", fontsize=8)
     axes.legend(fontsize=7, facecolor="#444444", labelcolor="white", framealpha=0.6)
     return _uri(figure)
 
@@ -127,7 +127,7 @@ def layers(said: Mapping[str, Any]) -> list[Plot]:
         if after is None or before is None:
             continue
         figure, axes = _axes()
-        axes.plot(_numbers(before), color=_INK, lw=1, ls="--", label="as it is")
+        axes.plot(_numbers(before), color=_INK, lw=1, ls="--", label="as stored")
         axes.plot(_numbers(after), color=PAINT[number % len(PAINT)], lw=1.8, label="aligned")
         axes.set_xlabel("layer")
         axes.legend(frameon=False, fontsize=8)

@@ -129,7 +129,7 @@ def open_data(recipe: Recipe, root: Path) -> OpenedData:
     ids = [case.id for case in cases]
     if len(set(ids)) != len(ids):
         double = sorted({one for one in ids if ids.count(one) > 1})[:10]
-        raise DataError(f"{root}: ids stand for more than one case: {', '.join(double)}")
+        raise DataError(f"{root}: ids name more than one case: {', '.join(double)}")
     passed = tuple(recipe.data.passed_over(root))
     recipe = recipe.model_copy(update={"task": task})
     opened = OpenedData(recipe, root, cases, list(folds), passed=passed)

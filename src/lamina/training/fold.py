@@ -92,7 +92,7 @@ def _checked(job: FoldContext, position: Position) -> Trained:
         path = trained.path(kept)
         if not path.is_file() or files.digest(path) != kept.sha256:
             raise BundleError(
-                f"{path}: missing or damaged; delete {job.folder} to train the fold anew"
+                f"{path}: missing or damaged; delete {job.folder} to train the fold again"
             )
     return trained
 

@@ -21,7 +21,7 @@ from lamina.prediction.folder.predictions import (
     Predictions,
     source_digest,
 )
-from lamina.progress import Bar
+from lamina.progress import Bar, say
 from lamina.training.fold import Trained
 from lamina.training.saving.state import Kept
 from lamina.training.stage.context import FoldContext
@@ -44,7 +44,7 @@ def predict_held_out(job: FoldContext, trained: Trained) -> float:
         folder, info, overwrite=before is not None and before.plan() != info.plan()
     )
     members: list[Member] = []
-    trial = Trial(job.recipe, job.task)
+    trial = Trial(job.recipe, job.task, baseline=True)
     with Bar(f"{job.title} held-out cases", len(held_out)) as bar:
         for case in held_out:
             if not predictions.finished(case.id):
@@ -52,7 +52,10 @@ def predict_held_out(job: FoldContext, trained: Trained) -> float:
                 _predict(job, case, members, predictions)
             trial.add(case, predictions.prob(case.id))
             bar.advance()
-    return trial.result().value
+    score, metric = trial.result().value, job.recipe.monitor
+    words = [f"{job.title} out of fold  {metric.kind} {score:.4f}", trial.verdict()]
+    say("  ".join(word for word in words if word))
+    return score
 
 
 def _predict(

@@ -19,6 +19,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
+from lamina.columns import aligned
 from lamina.data.case import Case
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.targets.ground_truth import truth
@@ -125,7 +126,7 @@ def probe(
     if recipe.task.kind != "restore":
         raise RecipeError(
             f"recipe {recipe.name}: task.kind is {recipe.task.kind}, and only a network that "
-            "restores can repeat its input"
+            "restores can reconstruct its input"
         )
     networks = [_like(recipe.network, kind) for kind in compare] or [recipe.network]
     bench = _bench(recipe, as_path(data, "data"), choose_device(device), cases)
@@ -265,8 +266,8 @@ def _bench(recipe: Recipe, root: Path, device: torch.device, most: int) -> _Benc
     task = with_unit(recipe.task.model_copy(update={"unit": None}), training)
     if recipe.frame.channels != task.outputs:
         raise RecipeError(
-            f"recipe {recipe.name}: the network has {recipe.frame.channels} channels to see and "
-            f"{task.outputs} to answer, and cannot repeat its input"
+            f"recipe {recipe.name}: the network has {recipe.frame.channels} input channels and "
+            f"{task.outputs} output channels, and cannot reconstruct its input"
         )
     judged = judged[:: max(1, len(judged) // most)][:most]
     ends = [(float(one.min()), float(one.max())) for one in (truth(c, task)[0] for c in judged)]
@@ -315,7 +316,7 @@ def _like(network: AnyNetwork, kind: str) -> AnyNetwork:
 
 def table(result: ProbeResult) -> str:
     """Return what ``probe`` found as plain text, a row for each network."""
-    rows = [("network", "SSIM", "PSNR dB", "parameters", "memory", "step")]
+    rows = [("network", "SSIM", "PSNR dB", "parameters", "memory", "time per step")]
     rows += [
         (
             one.network,
@@ -327,16 +328,8 @@ def table(result: ProbeResult) -> str:
         )
         for one in result.networks
     ]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if i == 0 else cell.rjust(width)
-            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
     head = (
-        f"{result.recipe}: the input repeated after {result.steps} steps "
+        f"{result.recipe}: reconstruction of the input after {result.steps} training steps "
         f"({result.device}, {result.precision})"
     )
-    return "\n".join([head, *lines])
+    return "\n".join([head, *aligned(rows)])

@@ -229,7 +229,10 @@ def _keep_tuned(out: Path, bundle: Bundle) -> Bundle:
         return bundle.with_decision(earlier.decision, earlier.scores)
     if (out / TUNED).is_file():
         (out / TUNED).unlink()
-        say(f"{out}: was tuned for other members; run `lamina tune {out}` again")
+        say(
+            f"decision not tuned: {out} has other members now, and the decision tuned for the "
+            f"earlier ones was dropped; run `lamina tune {out}` again"
+        )
     return bundle
 
 

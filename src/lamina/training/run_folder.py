@@ -113,7 +113,7 @@ def record_recipe(out: Path, recipe: Recipe, given: str, *, accept_changes: bool
             cure = (
                 f"choose another --out, or resume it with its own: lamina train {out}/recipe.yaml"
                 if fixed
-                else "choose another --out, or go on with the new values by --accept-changes"
+                else "choose another --out, or resume with the new values by --accept-changes"
             )
             raise RecipeError(
                 f"{out}: holds a run of another recipe; {cure}\n  " + "\n  ".join(changes)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.targets.ground_truth import nothing
+from lamina.evaluation.verdict import Verdict, verdict
 from lamina.model.metrics import AnyMetric, Score
 from lamina.result.decisions import Decision, Threshold
 from lamina.task import Task
@@ -20,13 +22,24 @@ PLAIN = Threshold()
 """What nobody tuned: a threshold of 0.5."""
 
 
+@dataclass(frozen=True)
+class Figures:
+    """What is told of the decision found."""
+
+    scores: Mapping[str, Score]
+    """``tuned``, ``at_half`` (a threshold of 0.5), ``baseline_empty`` (no object at all) and, where
+    there are several folds, ``nested``."""
+    verdict: Verdict
+    """``nested``, or else ``tuned``, set against ``baseline_empty``."""
+
+
 def figures(
     metric: AnyMetric,
     task: Task,
     decision: Decision,
     by_fold: Mapping[int, Decision],
     cases: Iterable[Judged],
-) -> dict[str, Score]:
+) -> Figures:
     """Return ``metric.score`` of each decision; a search only promises what it counted.
 
     Args:
@@ -35,12 +48,9 @@ def figures(
         decision: The one found.
         by_fold: For each fold, the one found on the others; none: there is one fold.
         cases: Every out-of-fold case, one in memory at a time.
-
-    Returns:
-        ``tuned``, ``at_half`` (a threshold of 0.5), ``baseline_empty`` (no object at all) and,
-        where there are several folds, ``nested``.
     """
     tallies: dict[str, list[NDArray[np.float64]]] = {}
+    folds: list[int] = []
     for prob, target, valid, fold in cases:
         masks = {
             "tuned": decision(prob),
@@ -51,4 +61,9 @@ def figures(
             masks["nested"] = by_fold[fold](prob)
         for name, mask in masks.items():
             tallies.setdefault(name, []).append(metric.tally(mask, target, valid))
-    return {name: metric.score(rows) for name, rows in tallies.items()}
+        folds.append(fold)
+    honest = tallies["nested" if by_fold else "tuned"]
+    return Figures(
+        {name: metric.score(rows) for name, rows in tallies.items()},
+        verdict(metric, honest, tallies["baseline_empty"], folds),
+    )

@@ -8,7 +8,8 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lamina.model.metrics import Score
+from lamina.columns import aligned
+from lamina.evaluation.verdict import Verdict
 from lamina.public import VerbResult
 from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision, Threshold, Triplet
@@ -16,11 +17,12 @@ from lamina.result.search.result import ClassFound, Found
 from lamina.result.search.triplet.landscape import GIVE
 from lamina.result.search.triplet.result import TripletClass, TripletFound
 from lamina.task import Aim
+from lamina.tuning.figures import Figures
 
 RULES = {
     "best": "chosen: the highest score",
-    "flat": f"chosen: flat, of the triplets within {GIVE:g} of the best the one whose neighbours "
-    "(thresholds within 0.05, half to double the area) score highest",
+    "flat": f"chosen: flat, among triplets within {GIVE:g} of the best score the one whose "
+    "neighbours (thresholds within 0.05, half to double the area) score highest on average",
 }
 """How a triplet is chosen, in words."""
 
@@ -55,6 +57,8 @@ class TuneResult(VerbResult):
     """What was found for each class that the metric counts, by its name."""
     aim: Aim
     """What was searched for."""
+    verdict: Verdict | None = None
+    """Whether the cross-validated score beats the all-empty baseline; of one fold: the tuned."""
     foreground: ClassFound | None = None
     """The numbers that tell any class from none; None for triplets."""
     unit: Literal["image", "component"] | None = None
@@ -73,7 +77,7 @@ def result_of(
     recipe: Recipe,
     decision: Threshold | Triplet,
     found: Found | TripletFound,
-    told: Mapping[str, Score],
+    told: Figures,
 ) -> TuneResult:
     """Return metric, decision, scores, and per class the numbers found.
 
@@ -87,15 +91,16 @@ def result_of(
     names = recipe.task.names or ()
     numbers: Sequence[ClassFound | TripletClass] = found.classes
     classes = {
-        names[k]: TunedClass(one, {name: score.classes[k] for name, score in told.items()})
+        names[k]: TunedClass(one, {name: score.classes[k] for name, score in told.scores.items()})
         for k, one in enumerate(numbers)
         if not recipe.task.exclusive or k >= recipe.metric.first
     }
+    values = {name: score.value for name, score in told.scores.items()}
     scores = {
-        "tuned": told["tuned"].value,
-        "nested": told["nested"].value if "nested" in told else None,
-        "at_half": told["at_half"].value,
-        "baseline_empty": told["baseline_empty"].value,
+        "tuned": values["tuned"],
+        "nested": values.get("nested"),
+        "at_half": values["at_half"],
+        "baseline_empty": values["baseline_empty"],
         **more.pop("scores"),
     }
     return TuneResult(
@@ -104,6 +109,7 @@ def result_of(
         scores=scores,
         classes=classes,
         aim=found.aim,
+        verdict=told.verdict,
         **more,
     )
 
@@ -146,49 +152,75 @@ def _of_triplets(found: TripletFound) -> dict[str, Any]:
     }
 
 
-def table(found: TuneResult) -> str:
+def table(result: TuneResult) -> str:
     """Return what ``tune`` found as a table for people."""
-    result = found.to_dict()
-    scores = result["scores"]
+    scores = result.scores
+    nested = scores["nested"]
     lines = [
-        f"{result['metric']}: {scores['tuned']:.4f} tuned, {scores['at_half']:.4f} at 0.5, "
-        f"{scores['baseline_empty']:.4f} when nothing is predicted"
+        result.metric,
+        _pair("tuned, scored on the same cases", scores["tuned"]),
+        _pair("cross-validated score", nested)
+        + ("   one fold: nothing is left to validate on" if nested is None else ""),
+        _pair("threshold 0.5", scores["at_half"]),
+        _pair("baseline: all-empty prediction", scores["baseline_empty"]),
     ]
-    if scores["nested"] is not None:
-        lines.append(f"each fold judged by numbers found on the others: {scores['nested']:.4f}")
-    if result["aim"]["instead"] is not None:
-        aim = Aim.model_validate(result["aim"])
-        lines.append(f"searched for {aim.label} in its place: {aim.instead}")
-    more = _triplet_lines if result["decision"]["kind"] == "triplet" else _threshold_lines
-    return "\n".join([*lines, *more(result)])
+    if result.verdict is not None:
+        judged = "tuned score (optimistic)" if nested is None else "cross-validated score"
+        lines.append(f"  {judged}: {result.verdict}")
+    if result.aim.instead is not None:
+        lines.append(f"  optimised: {result.aim.label}, since {result.aim.instead}")
+    more = _triplet_lines if isinstance(result.decision, Triplet) else _threshold_lines
+    return "\n".join([*lines, "", *more(result)])
 
 
-def _threshold_lines(result: dict[str, Any]) -> list[str]:
-    scores = result["scores"]
-    auc = scores["auc"]
-    lines = [
-        f"any class, all pixels pooled: Dice {scores['foreground_dice']:.4f} above "
-        f"{scores['foreground_threshold']:.3f}"
-        + (f" in {least} pixels at least" if (least := scores["foreground_area"]) else "")
-        + ("" if auc is None else f"; image AUC {auc:.4f}")
-    ]
-    heads = ("threshold", "min area", "min part", "  score", "  empty", "   AUC")
-    lines.append(" ".join([f"{'class':20}", *heads]))
-    classes, decision = result["classes"], result["decision"]
-    numbers = zip(
-        *(
-            _last(decision[name], len(classes))
-            for name in ("threshold", "min_area", "min_component")
-        ),
-        strict=True,
-    )
-    for (name, one), (threshold, area, part) in zip(classes.items(), numbers, strict=True):
-        auc = "-" if one["auc"] is None else f"{one['auc']:.3f}"
-        lines.append(
-            f"{name:20} {threshold:9.4f} {area:8d} {part:8d} {_number(one['metric']['tuned'])} "
-            f"{_number(one['metric']['baseline_empty'])} {auc:>6}"
+def _threshold_lines(result: TuneResult) -> list[str]:
+    scores, auc = result.scores, result.scores["auc"]
+    area = scores["foreground_area"]
+    heads = ["class", "threshold", "min area", "min component", "score", "all-empty", "image AUC"]
+    rows = [heads]
+    decision, count = result.decision.model_dump(mode="json"), len(result.classes)
+    columns = [_last(decision[key], count) for key in ("threshold", "min_area", "min_component")]
+    for (name, found), numbers in zip(
+        result.classes.items(), zip(*columns, strict=True), strict=True
+    ):
+        values = (
+            found.metric["tuned"],
+            found.metric["baseline_empty"],
+            found.to_dict()["auc"],
         )
-    return lines
+        rows.append([name, f"{numbers[0]:.4f}", *map(str, numbers[1:]), *map(_number, values)])
+    return [
+        _pair("foreground Dice (all classes merged)", scores["foreground_dice"])
+        + f"   threshold {scores['foreground_threshold']:.3f}"
+        + (f"; images under {area:.0f} px set empty" if area else ""),
+        *([] if auc is None else [_pair("image-level AUC (any class)", auc)]),
+        "",
+        *(f"  {line}" for line in aligned(rows)),
+    ]
+
+
+def _triplet_lines(result: TuneResult) -> list[str]:
+    heads = ["class", "rule", "top threshold", "min area", "bottom threshold", "score"]
+    rows = [[*heads, "cross-validated", "neighbours mean", "neighbours min", ""]]
+    for name, found in result.classes.items():
+        one = found.to_dict()
+        for rule in ("best", "flat"):
+            peak = one[rule]
+            numbers = [f"{peak['top']:.4f}", str(peak["area"]), f"{peak['bottom']:.4f}"]
+            values = (peak["score"], peak["cross"], peak["around"], peak["around_least"])
+            chosen = "chosen" if rule == one["choice"] else ""
+            rows.append([name, rule, *numbers, *map(_number, values), chosen])
+    return [
+        _pair("best single threshold, no min area", result.scores["threshold"]),
+        f"  tried: {result.tried}; areas counted per {result.unit}",
+        f"  {result.choice}",
+        "",
+        *(f"  {line}".rstrip() for line in aligned(rows)),
+    ]
+
+
+def _pair(name: str, value: float | None) -> str:
+    return f"  {name:38}{_number(value):>8}"
 
 
 def _last(value: Any, count: int) -> list[Any]:
@@ -197,24 +229,4 @@ def _last(value: Any, count: int) -> list[Any]:
 
 
 def _number(value: float | None) -> str:
-    return f"{'-':>7}" if value is None else f"{value:7.4f}"
-
-
-def _triplet_lines(result: dict[str, Any]) -> list[str]:
-    lines = [
-        f"best single threshold without an area: {result['scores']['threshold']:.4f}",
-        f"tried, with areas by {result['unit']}: {result['tried']}",
-        result["choice"],
-    ]
-    heads = ("rule", "    top", "    area", " bottom", "  score", " nested", " around", "  least")
-    lines.append(" ".join([f"{'class':20}", *heads]))
-    for name, one in result["classes"].items():
-        for rule in ("best", "flat"):
-            peak = one[rule]
-            nested = "-" if peak["cross"] is None else f"{peak['cross']:.4f}"
-            lines.append(
-                f"{name:20} {rule} {peak['top']:7.4f} {peak['area']:8d} {peak['bottom']:7.4f} "
-                f"{peak['score']:7.4f} {nested:>7} {peak['around']:7.4f} "
-                f"{peak['around_least']:7.4f}{'  chosen' if rule == one['choice'] else ''}"
-            )
-    return lines
+    return "-" if value is None else f"{value:.4f}"

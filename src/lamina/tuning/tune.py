@@ -149,7 +149,7 @@ def _tables(recipe: Recipe, decide: Threshold | Triplet, aim: Aim) -> Tables | T
         )
     if aim.any_class:
         raise RecipeError(
-            "metric.over lets any class count, and triplets are found class by class; set it to "
+            "metric.over merges the classes, and triplets are found class by class; set it to "
             "image_class or pooled, or tune with --decision threshold"
         )
     return TripletTables(task.outputs, decide)

@@ -183,7 +183,7 @@ def test_two_spellings_of_one_name_are_one_stem(tmp_path: Path) -> None:
     for form in ("NFC", "NFD"):
         put(tmp_path / "images" / (unicodedata.normalize(form, "é") + ".png"), RAMP)
     put(tmp_path / "masks" / "é.png", mask(0))
-    with pytest.raises(DataError, match="1 names are not clear"):
+    with pytest.raises(DataError, match="1 names are ambiguous"):
         Folder().open(tmp_path, BINARY)
 
 

@@ -80,7 +80,7 @@ def test_a_fragment_without_labels_is_passed_over(
     (tmp_path / "readme.txt").write_text("papyrus")
     listing = Fragments().open(tmp_path, Task())
     assert [case.id for case in listing.cases] == ["1"]
-    assert "a: no 'inklabels.png'; passed over" in capsys.readouterr().err
+    assert "a: no 'inklabels.png'; skipped" in capsys.readouterr().err
 
 
 def test_one_fragment_is_a_data_folder_too(tmp_path: Path) -> None:
@@ -196,7 +196,7 @@ def test_parts_that_leave_a_fragment_or_overlap_are_refused(
         parts_of(boxes, mask, "2")
     with pytest.raises(DataError, match="too small"):
         parts_of("equal_area", bits_of(ArrayVolume(ellipse()[None] * 0, "yx")), "2")
-    with pytest.raises(ValidationError, match="is no rectangle"):
+    with pytest.raises(ValidationError, match="is not a rectangle"):
         Fragments(parts={"2": ((0.5, 0.2, 0, 1),)})
 
 

@@ -54,7 +54,7 @@ def test_labels_beyond_the_named_classes_are_refused(tmp_path: Path) -> None:
 
 def test_without_any_target_classes_must_be_named(tmp_path: Path) -> None:
     pair = Pair("a", put(tmp_path / "a.png"), None)
-    with pytest.raises(DataError, match="no target at all"):
+    with pytest.raises(DataError, match="there is no target"):
         read_pairs([opened(pair)], Task(kind="multilabel"), Meaning())
     (case,), names = read_pairs(
         [opened(pair)], Task(kind="multilabel", names=("x", "y")), Meaning()

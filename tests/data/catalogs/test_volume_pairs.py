@@ -257,7 +257,7 @@ def test_volumes_are_left_out_by_name_by_shape_and_where_labels_are_empty(
     assert ids(empty="drop") == ["2023_a", "2023_b", "2024_d"]
     assert "1 volumes left out, their targets are empty" in capsys.readouterr().err
     assert ids(exclude=("2022*",)) == ids()
-    assert "data.exclude names 2022*, which is no volume here" in capsys.readouterr().err
+    assert "data.exclude names 2022*, which matches no volume here" in capsys.readouterr().err
     with pytest.raises(DataError, match=r"data\.exclude leaves none of 4 volumes"):
         ids(exclude=("*",))
     with pytest.raises(DataError, match=r"no volume is \(9, 9, 9\); there are .*set data\.shape"):
@@ -323,7 +323,9 @@ def test_segy_files_with_numbers_in_other_places(tmp_path: Path) -> None:
                 file.header[number] = {181: i + 1, 185: j + 1, 115: 6}
                 file.trace[number] = cube[i, j].astype(np.float32)
     options = {"image": "seismic.sgy", "target": "fault.sgy"}
-    with pytest.raises(DataError, match=r"2 of 2|1 of 1 files cannot be read|is no regular cube"):
+    with pytest.raises(
+        DataError, match=r"2 of 2|1 of 1 files cannot be read|is not a regular cube"
+    ):
         VolumePairs(**options).open(tmp_path, BINARY)
     catalog = VolumePairs(**options, segy=Segy(inline=181, crossline=185))
     (case,) = catalog.open(tmp_path, BINARY).cases

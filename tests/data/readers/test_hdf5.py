@@ -44,7 +44,7 @@ def test_of_several_datasets_one_must_be_named(path: Path) -> None:
     for wrong in ("mask", "deep/mask", "raw/mask"):
         with pytest.raises(DataError, match=rf"no dataset '{wrong}'; it holds deep/labels, raw"):
             open_volume(path, dataset=wrong)
-    with pytest.raises(DataError, match="'deep' is no dataset"):
+    with pytest.raises(DataError, match="'deep' is not a dataset"):
         open_volume(path, dataset="deep")
 
 

@@ -66,7 +66,7 @@ def test_a_cell_may_be_longer_than_the_csv_module_allows_by_itself(tmp_path: Pat
         (b"a,b\n1,2\n3\n4,5,6\n", ["line 3: 1 cells", "line 4: 3 cells", "2 columns"]),
         (b'a,b\n1,2\n"3"x,4\n', ["line 3", "quote"]),
         (b'a,b\n1,2\n"3,4\n5,6\n', ["line 3", "quote"]),
-        (b"a,A\n1,2\n", ["line 1", "twice"]),
+        (b"a,A\n1,2\n", ["line 1", "is repeated"]),
         (b"\xff\xfea\x00,\x00", ["UTF-8"]),
         (b"a,b\n1,\xe9\n", ["UTF-8"]),
     ],

@@ -35,8 +35,8 @@ def test_folds_survive_there_and_back_whatever_the_names(tmp_path: Path) -> None
     ("text", "words"),
     [
         ("case,group\na,b\n", ["line 1", "needed are case and fold"]),
-        ("case,fold\na,0\nb,x\n", ["line 3", "'x' is no whole number"]),
-        ("case,fold\na,0\nb,1\na,1\n", ["line 4", "'a' stands twice"]),
+        ("case,fold\na,0\nb,x\n", ["line 3", "'x' is not a whole number"]),
+        ("case,fold\na,0\nb,1\na,1\n", ["line 4", "'a' is repeated"]),
     ],
 )
 def test_broken_folds_are_refused_with_the_line(
@@ -55,7 +55,7 @@ def test_every_group_on_both_sides_is_listed_with_its_cases() -> None:
     with pytest.raises(LeakError) as caught:
         check_groups(cases, [0, 1, 1, 2, -1])
     assert str(caught.value).splitlines() == [
-        "2 groups stand on both sides of the split; give each one fold",
+        "2 groups are on both sides of the split; put each into one fold",
         "  group x",
         "    fold 0: a",
         "    fold 1: b",

@@ -95,7 +95,7 @@ def test_fault_L01_a_mask_of_0_and_255_names_its_remedy() -> None:
     with pytest.raises(DataError) as caught:
         read_all(target(labels([[0, 0, 0, 255]])))
     assert str(caught.value).splitlines() == [
-        "mask.png: 25 % of the pixels hold a value that is no class; "
+        "mask.png: 25 % of the pixels hold a value that is not a class; "
         "set data.labels: {0: 0, 255: 1}",
         "  255: 1 pixels, 25 %",
     ]
@@ -156,8 +156,8 @@ def test_fault_L03_other_types_are_accepted_where_they_are_exact(stored: NDArray
 @pytest.mark.parametrize(
     ("stored", "words"),
     [
-        (np.array([[[0.0, 0.37]]]), r"1 of 2 pixels, 50 %, are no whole numbers, such as 0.37"),
-        (np.array([[[0.0, np.nan]]]), "are no whole numbers, such as nan"),
+        (np.array([[[0.0, 0.37]]]), r"1 of 2 pixels, 50 %, are not whole numbers, such as 0.37"),
+        (np.array([[[0.0, np.nan]]]), "are not whole numbers, such as nan"),
         (np.array([[[0]], [[1]], [[0]]]), "a mask of 3 channels that differ"),
         (np.array([[[1, 1]], [[0, 255]]], "u1"), "transparent parts; save it without alpha"),
     ],

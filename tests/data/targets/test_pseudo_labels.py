@@ -89,7 +89,7 @@ def test_what_is_not_whole_is_not_opened(labels: MadeLabels, tmp_path: Path) -> 
     with pytest.raises(DataError, match=r"no pseudo\.json"):
         MadeLabels.open(tmp_path)
     (labels.folder / INDEX).write_text('{"format": 1}')
-    with pytest.raises(DataError, match="not readable by this lamina"):
+    with pytest.raises(DataError, match="not readable by this version of lamina"):
         MadeLabels.open(labels.folder)
 
 

@@ -40,7 +40,7 @@ def test_a_new_decision_or_more_cases_go_on(info: Info) -> None:
 def test_B05_another_plan_is_refused_and_says_what_differs(
     info: Info, key: str, value: object
 ) -> None:
-    with pytest.raises(RecipeError, match=f"another plan \\({key}\\)"):
+    with pytest.raises(RecipeError, match=f"other bundles or options \\({key}\\)"):
         must_continue(Path("out"), info, info.model_copy(update={key: value}))
 
 

@@ -188,7 +188,7 @@ def test_overwriting_begins_anew_and_keeps_what_is_not_ours(tmp_path: Path, info
     made.add("a.png", answer((4, 6)))
     (tmp_path / "notes.txt").write_text("mine")
     other = info.model_copy(update={"bundles": ("b1",)})
-    with pytest.raises(RecipeError, match="another plan"):
+    with pytest.raises(RecipeError, match="other bundles or options"):
         Predictions.create(tmp_path, other)
     found = Predictions.create(tmp_path, other, overwrite=True)
     assert found.ids == []

@@ -92,7 +92,7 @@ def test_the_recipe_before_stays_as_it_was() -> None:
         ("name", "a change is NAME=VALUE, such as stages.main.epochs=2"),
         ("=3", "a change is NAME=VALUE, such as stages.main.epochs=2"),
         ("a..b=3", "a change is NAME=VALUE, such as stages.main.epochs=2"),
-        ("extends=steel", "extends stands in the file, not on the command line"),
+        ("extends=steel", "extends belongs in the file, not on the command line"),
         ("name=[1", "not YAML: expected ',' or ']', but got '<stream end>' while parsing"),
         ("name=!!python/name:os.system", "the tag '!!python/name:os.system' is not part"),
         ("name=*a", "anchors and aliases (& and *) are not part of recipes"),

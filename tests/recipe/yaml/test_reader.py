@@ -64,7 +64,7 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> Non
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"a:\n\t- b", "r.yaml:2:1: a tab stands where YAML wants spaces"),
+        (b"a:\n\t- b", "r.yaml:2:1: a tab where YAML needs spaces"),
         (b"a: b\r\nc: [\r\n", "r.yaml:3:1: not YAML: expected the node content"),
         (b"a: b: c", "r.yaml:1:5: not YAML: mapping values are not allowed here"),
         (b"a: b\nc: \xe9", "r.yaml:2:4: byte 0xe9 is not UTF-8"),

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from lamina.errors import RecipeError
-from lamina.result.decisions import Threshold
+from lamina.result.decisions import Argmax, Decision, Threshold, Triplet
 
 
 def test_strictly_above_the_threshold() -> None:
@@ -105,3 +105,20 @@ def test_a_list_of_the_wrong_length_is_refused_with_both_lengths() -> None:
 def test_numbers_outside_their_range_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Threshold.model_validate(options)
+
+
+@pytest.mark.parametrize(
+    ("decision", "summary"),
+    [
+        (Threshold(), "threshold 0.5"),
+        (Threshold(threshold=(0.4, 0.61), min_area=(0, 40)), "threshold 0.4, 0.61; min_area 0, 40"),
+        (
+            Threshold(foreground=0.25, overlap="largest"),
+            "threshold 0.5; overlap largest; foreground 0.25",
+        ),
+        (Triplet(), "triplet; top 0.75; area 2000; bottom 0.3; unit image"),
+        (Argmax(), "argmax"),
+    ],
+)
+def test_a_decision_in_words(decision: Decision, summary: str) -> None:
+    assert decision.summary == summary

@@ -115,7 +115,7 @@ def volume(*shape: int) -> NDArray[np.bool_]:
         ([("a", volume(2, 1, 1, 1))], "2 outputs, .* set submit.output"),
         ([("a", volume(3, 1, 1, 1))], "3 outputs, .* set submit.output"),
         ([("a", np.broadcast_to(True, (1, 1, 1, 65537)))], "counts to 65536"),
-        ([("a", volume(1, 1, 1, 1)), ("a", volume(1, 1, 1, 1))], "twice"),
+        ([("a", volume(1, 1, 1, 1)), ("a", volume(1, 1, 1, 1))], "duplicate case id"),
         ([("a.npy", volume(1, 1, 1, 1))], "cannot be a name"),
         ([("../a", volume(1, 1, 1, 1))], "cannot be a name"),
         ([("/a", volume(1, 1, 1, 1))], "cannot be a name"),

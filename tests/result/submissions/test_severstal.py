@@ -55,7 +55,7 @@ def test_an_id_that_a_spreadsheet_would_run_is_refused(name: str, tmp_path: Path
 @pytest.mark.parametrize(
     ("cases", "message"),
     [
-        ([("a", masks()), ("a", masks())], "twice"),
+        ([("a", masks()), ("a", masks())], "duplicate case id"),
         ([("a", np.zeros((1, 2, 3, 3), np.bool_))], "3 axes"),
     ],
 )

@@ -53,7 +53,7 @@ def test_what_the_csv_cannot_hold_is_refused(tmp_path: Path) -> None:
     one = np.zeros((1, 2, 2), np.bool_)
     for cases, words in (
         ([("a", np.zeros((2, 2, 2), np.bool_))], "2 classes"),
-        ([("a", one), ("a", one)], "twice"),
+        ([("a", one), ("a", one)], "duplicate case id"),
         ([("=a", one)], "formula"),
         ([("a", np.zeros((1, 2, 2, 2), np.bool_))], "3 axes"),
     ):

@@ -57,11 +57,11 @@ def test_equal_values_make_equal_bytes(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("results", "says"),
     [
-        ([("vol", np.zeros((1, 4, 4, 4)))], "is no slice of a volume"),
+        ([("vol", np.zeros((1, 4, 4, 4)))], "is not a slice of a volume"),
         ([("image", np.zeros((1, 4, 4)))], "--slices 25%,50%,75%"),
         ([("v/z0001", np.zeros((1, 4, 4)))], "across the axis z"),
         ([("v/x0001", np.zeros((2, 4, 4)))], "has 2 channels"),
-        ([("v/x0001", np.zeros((1, 4, 4)))] * 2, "stands twice"),
+        ([("v/x0001", np.zeros((1, 4, 4)))] * 2, "duplicate case id"),
         (slices("v")[:-1], "volume v: has 2 slices across y"),
     ],
 )

@@ -56,7 +56,7 @@ def test_what_the_csv_cannot_hold_is_refused(tmp_path: Path) -> None:
     for form, cases, words in (
         (Vesuvius(), [("a", np.zeros((2, 2, 2), np.bool_))], "2 outputs"),
         (Vesuvius(output=1), [("a", one)], "1 outputs"),
-        (Vesuvius(), [("a", one), ("a", one)], "twice"),
+        (Vesuvius(), [("a", one), ("a", one)], "duplicate case id"),
         (Vesuvius(), [("b", one), ("a", one)], "sorted"),
         (Vesuvius(), [("=a", one)], "formula"),
         (Vesuvius(), [("a", np.zeros((1, 2, 2, 2), np.bool_))], "3 axes"),

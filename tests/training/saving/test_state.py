@@ -98,7 +98,7 @@ def test_every_flipped_byte_is_found(tmp_path: Path) -> None:
 def test_when_all_saves_are_damaged_training_stops_and_says_so(tmp_path: Path) -> None:
     save_state(tmp_path, some_state(1), number=1)
     (tmp_path / "00000001" / "position.json").write_text("{}")
-    with pytest.raises(BundleError, match="every save is damaged"):
+    with pytest.raises(BundleError, match="every checkpoint is damaged"):
         load_state(tmp_path)
 
 

@@ -45,7 +45,9 @@ def test_other_folds_of_the_same_images_are_refused_under_any_name(
     folder: Path, tmp_path: Path
 ) -> None:
     other = steel_recipe(folder, FROM, "split.seed=2")
-    with pytest.raises(LeakError, match=r"no member may start fold 0.*fold0 has seen"):
+    with pytest.raises(
+        LeakError, match=r"no leak-free starting weights for fold 0.*fold0 has seen"
+    ):
         begin(other, folder / "known", folder / "run")
     shutil.copytree(folder / "known", tmp_path / "renamed")
     names = tmp_path / "renamed" / "train.csv"

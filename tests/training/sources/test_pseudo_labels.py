@@ -115,7 +115,7 @@ def test_a_run_learns_from_made_labels_and_says_so(
     shutil.copytree(folder / "labels", other)
     write_json(other / "pseudo.json", read_json(other / "pseudo.json") | {"lamina": "x"})
     again = steel_recipe(tmp_path, SMALL, *changes)
-    with pytest.raises(RecipeError, match="began with other made labels"):
+    with pytest.raises(RecipeError, match="began with other pseudo-labels"):
         train(again, data=folder / "known", out=tmp_path / "run", folds=(0,), pseudo=other)
 
 
@@ -178,7 +178,7 @@ def test_images_with_a_label_are_not_labelled_again(folder: Path, tmp_path: Path
 
 def test_a_run_whose_own_cases_have_made_labels_is_refused(folder: Path, tmp_path: Path) -> None:
     """The images that were unlabelled then are validation images now."""
-    with pytest.raises(LeakError, match="4 images with made labels are cases of this run"):
+    with pytest.raises(LeakError, match="4 images with pseudo-labels are cases of this run"):
         train(
             steel_recipe(tmp_path, SMALL, "stages.main.pseudo.alpha=0"),
             data=folder / "unlabelled",
@@ -204,7 +204,7 @@ def test_cases_behind_the_labels_are_remembered_as_seen(folder: Path, tmp_path: 
 
 def test_labels_and_the_recipe_must_both_want_it(folder: Path, tmp_path: Path) -> None:
     asked = steel_recipe(tmp_path, SMALL, "stages.main.pseudo.alpha=-0.15")
-    with pytest.raises(RecipeError, match="stage main learns from made labels; say by --pseudo"):
+    with pytest.raises(RecipeError, match="stage main learns from pseudo-labels; pass --pseudo"):
         train(asked, data=folder / "known", out=tmp_path / "a")
     with pytest.raises(RecipeError, match="no stage uses it"):
         train(

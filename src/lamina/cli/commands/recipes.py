@@ -71,7 +71,7 @@ def check(
     }
     untrained = sound.network.untrained()
     untrained.build(sound.frame.inputs, sound.outputs)
-    lines = [f"{recipe}: sound; stages: {', '.join(stage.name for stage in sound.stages)}"]
+    lines = [f"{recipe}: valid; stages: {', '.join(stage.name for stage in sound.stages)}"]
     if data is not None:
         from lamina.training.dataset import open_data
 

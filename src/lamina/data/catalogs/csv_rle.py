@@ -196,7 +196,7 @@ def _names(entries: Sequence[Entry], task: Task, table: Path) -> tuple[str, ...]
             task.found(found)  # raises: the table holds more classes than the recipe names
         return task.names
     if not found:
-        raise DataError(f"{table}: no rows, so that the classes are unknown; set task.names")
+        raise DataError(f"{table}: no rows, so the classes are unknown; set task.names")
     return found
 
 

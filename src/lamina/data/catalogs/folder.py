@@ -55,7 +55,7 @@ class Folder(Catalog):
         Raises:
             RecipeError: ``missing: empty`` in a restore task, where nothing is empty.
             DataError: a folder is missing; two files have one stem; a mask or an image is
-                missing; shapes differ; a mask holds a value that is no class.
+                missing; shapes differ; a mask holds a value that is not a class.
         """
         if task.kind == "restore" and self.missing == "empty":
             raise RecipeError("data.missing is 'empty', but a restore task needs every target")

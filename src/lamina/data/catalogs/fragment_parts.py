@@ -22,8 +22,8 @@ def _rectangle(
     top, bottom, left, right = box
     if not (0 <= top < bottom and 0 <= left < right):
         raise ValueError(
-            f"{list(box)} is no rectangle: it is [first row, last row, first column, last column], "
-            "the last ones excluded"
+            f"{list(box)} is not a rectangle; a box is [first row, last row, first column, "
+            "last column], the last ones excluded"
         )
     return box
 

@@ -114,7 +114,7 @@ class Fragments(Catalog):  # INK-1
             )
         if len(labelled) < len(folders):
             without = ", ".join(one.name for one in folders if one not in labelled)
-            say(f"{root}: {without}: no '{self.labels}'; passed over")
+            say(f"{root}: {without}: no '{self.labels}'; skipped")
         self._check_parts(root, [name_of(folder) for folder in labelled])
         opened = self._opened(labelled)
         reference: Stack | None = None
@@ -154,7 +154,7 @@ class Fragments(Catalog):  # INK-1
         found = list(self.images_in(path)) if path.is_dir() else []
         if not found:
             raise DataError(
-                f"{path}: is no fragment and holds none; a fragment is a folder with a "
+                f"{path}: is not a fragment and contains none; a fragment is a folder with a "
                 f"'{self.image}'"
             )
         yield from found
@@ -287,7 +287,7 @@ class Fragments(Catalog):  # INK-1
     def _check_parts(self, root: Path, names: Sequence[str]) -> None:
         idle = [name for name in self.parts if name not in names]
         if idle:
-            say(f"{root}: data.parts names {', '.join(idle)}, which is no fragment here")
+            say(f"{root}: data.parts names {', '.join(idle)}, which matches no fragment here")
 
 
 def name_of(folder: Path) -> str:

@@ -153,7 +153,7 @@ def _names(
     if task.kind == "binary":
         return ("foreground",)
     if not opened:
-        raise DataError("there is no target at all, so that the classes are unknown; add masks")
+        raise DataError("there is no target, so the classes are unknown; add masks")
     targets = [target for _, target in opened]
     if task.kind == "restore":
         return _of_channels(targets)

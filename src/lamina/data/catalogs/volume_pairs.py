@@ -283,7 +283,7 @@ class VolumePairs(Catalog):  # FAULT-1
         for option, names in (("exclude", self.exclude), ("transpose", tuple(self.transpose))):
             idle = [name for name in names if not any(matches(pair.id, name) for pair in pairs)]
             if idle:
-                say(f"{root}: data.{option} names {', '.join(idle)}, which is no volume here")
+                say(f"{root}: data.{option} names {', '.join(idle)}, which matches no volume here")
         left = [p for p in pairs if not any(matches(p.id, name) for name in self.exclude)]
         if not left:
             raise DataError(f"{root}: data.exclude leaves none of {len(pairs)} volumes")
@@ -307,7 +307,7 @@ class VolumePairs(Catalog):  # FAULT-1
         if self.empty == "keep":
             return tuple(cases)
         left = []
-        with Bar("looking for empty targets", len(cases)) as bar:
+        with Bar("checking for empty targets", len(cases)) as bar:
             for case in cases:
                 if case.target is not None and _has_foreground(case.target):
                     left.append(case)

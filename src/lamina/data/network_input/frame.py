@@ -281,7 +281,7 @@ class Frame(Spec):
         stored, rest = divmod(volume.channels, self._slices)
         if rest:
             raise DataError(
-                f"{volume.name}: is no volume, and frame.slices.context is "
+                f"{volume.name}: is not a volume, and frame.slices.context is "
                 f"{self._slices // 2}; set it to 0 for images"
             )
         if stored != self.channels and stored != 1 and self.channels != 1:

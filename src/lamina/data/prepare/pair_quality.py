@@ -73,7 +73,7 @@ class Quality(Spec):
             raise DataError(
                 f"none of {len(cases)} pairs has a similarity above {self.above}, the best is "
                 f"{best} with {found[best]:.3f}; set data.prepare.above, or look whether images "
-                "and targets belong together"
+                "and targets match each other"
             )
         return found
 

@@ -196,9 +196,9 @@ class _Opened:
         try:
             self.file: h5py.File = library.File(path, "r")
         except _BROKEN as error:
-            raise DataError(f"{path}: is cut off or no HDF5 file ({error}); copy it again") from (
-                error
-            )
+            raise DataError(
+                f"{path}: is cut off or not an HDF5 file ({error}); copy it again"
+            ) from (error)
 
     def __enter__(self) -> h5py.File:
         return self.file
@@ -231,7 +231,7 @@ def _dataset(path: Path, file: h5py.File, name: str) -> h5py.Dataset:
         except _BROKEN as error:
             raise DataError(f"{path}: '{name}' is damaged ({error}); copy it again") from error
     if not isinstance(place, library.Dataset):
-        raise DataError(f"{path}: '{name}' is no dataset; set data.dataset")
+        raise DataError(f"{path}: '{name}' is not a dataset; set data.dataset")
     return place
 
 

@@ -56,7 +56,7 @@ class Balanced(Sampler):  # SIIM-11
         with_target, without = np.flatnonzero(positive), np.flatnonzero(~positive)
         if not len(with_target):
             raise DataError(
-                f"none of the {len(cases)} training cases shows a target, and the balanced sampler "
+                f"none of the {len(cases)} training cases has a target, and the balanced sampler "
                 "needs one; use the sampler random_crop, or check the labels"
             )
         rate = self.rate(epoch)

@@ -140,7 +140,7 @@ def read_groups(path: Path, cases: Sequence[Case]) -> dict[str, str]:
         if (first := found.setdefault(nfc(row.cells[name]), row.cells[group])) != row.cells[group]
     ]
     if double:
-        raise DataError(listed(f"{path}: a case stands in two groups; keep one row", double))
+        raise DataError(listed(f"{path}: a case is in two groups; keep one row", double))
     lost = [case.id for case in cases if not found.get(case.id)]
     if lost:
         raise DataError(listed(f"{path}: {len(lost)} cases have no group; add a row each", lost))

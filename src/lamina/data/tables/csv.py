@@ -65,7 +65,7 @@ def read_table(path: Path) -> Table:
         raise DataError(f"{path}: an empty table; it needs a header and rows")
     columns = rows[0].cells
     if len({column.lower() for column in columns}) < len(columns):
-        raise DataError(f"{path}: line 1: a column stands twice: {', '.join(columns)}")
+        raise DataError(f"{path}: line 1: a column name is repeated: {', '.join(columns)}")
     odd = [
         f"line {row.line}: {len(row.cells)} cells" for row in rows if len(row.cells) != len(columns)
     ]

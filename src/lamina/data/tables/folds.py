@@ -46,11 +46,11 @@ def read_folds(path: Path) -> dict[str, int]:
         try:
             number = int(row.cells[fold])
         except ValueError:
-            odd.append(f"line {row.line}: fold '{row.cells[fold]}' is no whole number")
+            odd.append(f"line {row.line}: fold '{row.cells[fold]}' is not a whole number")
             continue
         case = nfc(row.cells[name])
         if case in found:
-            odd.append(f"line {row.line}: case '{case}' stands twice")
+            odd.append(f"line {row.line}: case '{case}' is repeated")
         found[case] = number
     if odd:
         raise DataError(listed(f"{path}: {len(odd)} rows cannot be used", odd))
@@ -69,7 +69,7 @@ def check_groups(cases: Sequence[Case], folds: Sequence[int]) -> None:
     leaks = {group: parts for group, parts in held.items() if len(parts) > 1}
     if not leaks:
         return
-    lines = [f"{len(leaks)} groups stand on both sides of the split; give each one fold"]
+    lines = [f"{len(leaks)} groups are on both sides of the split; put each into one fold"]
     for group, parts in leaks.items():
         lines.append(f"  group {group}")
         lines += [f"    fold {fold}: {', '.join(parts[fold])}" for fold in sorted(parts)]

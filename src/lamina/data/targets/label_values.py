@@ -62,7 +62,7 @@ def values_in(volume: Volume, *, colours: bool = False) -> dict[int, int]:
         Value to number of pixels, in order of the values.
 
     Raises:
-        DataError: colours differ, or a value is no whole number.
+        DataError: colours differ, or a value is not a whole number.
     """
     counted: Counter[int] = Counter()
     for region in pieces(volume, _PIECE):
@@ -87,7 +87,7 @@ def plain(volume: Volume, stored: NDArray[Any]) -> NDArray[Any]:
             raise DataError(
                 f"{volume.name}: {fractions} of {stored.size} pixels, "
                 f"{100 * fractions / stored.size:.3g} %, "
-                f"are no whole numbers, such as {stored[~whole][0]:g}; a mask holds class "
+                f"are not whole numbers, such as {stored[~whole][0]:g}; a mask holds class "
                 "numbers: threshold it and save it again"
             )
         return stored.astype(np.int64)

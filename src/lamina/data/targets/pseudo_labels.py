@@ -120,7 +120,7 @@ class MadeLabels:
             index = MadeIndex.model_validate(read_json(folder / INDEX))
         except ValidationError as error:
             raise DataError(
-                f"{folder / INDEX}: not readable by this lamina "
+                f"{folder / INDEX}: not readable by this version of lamina "
                 f"({error.errors()[0]['msg']}); make the labels again"
             ) from error
         return cls(folder, index)
@@ -156,8 +156,8 @@ class MadeLabels:
         ]
         if both:
             raise LeakError(
-                f"{self.folder}: {len(both)} images with made labels are cases of this run, which "
-                "it trains on or validates with; make labels of other images\n"
+                f"{self.folder}: {len(both)} images with pseudo-labels are cases that this run "
+                "trains on or validates with; make labels of other images\n"
                 + "\n".join(f"  {image} is {case}" for image, case in both[:_LISTED])
             )
 

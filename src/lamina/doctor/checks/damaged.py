@@ -30,4 +30,4 @@ class Damaged:
                 yield Finding("error", f"case {look.case.id}", what, "fill them, or leave it out")
         read = [look for look in patient.looks if look.problem is None and not look.lost]
         if len(read) == len(patient.looks) and not patient.broken:
-            yield Finding("fine", "files", f"{counted(len(read), 'image')}, read to the end")
+            yield Finding("fine", "files", f"{counted(len(read), 'image')}, read completely")

@@ -32,15 +32,15 @@ class Duplicates:
             yield Finding(
                 "error",
                 some(self._names(patient, numbers)),
-                "are the same image, in different folds: one is learnt, the other held out",
-                "leave all but one out, or give them one group (split.groups)",
+                "are the same image in different folds: a leak",
+                "keep one, or give them one group (split.groups)",
             )
         for numbers in [one for one in double if one not in leaks][: self.most]:
             what = f"{len(numbers)} images are the same"
-            remedy = "leave all but one out, unless that is meant"
+            remedy = "keep one, unless that is intended"
             yield Finding("warning", some(self._names(patient, numbers)), what, remedy)
         if not double and groups:
-            yield Finding("fine", "images", "no two are equal")
+            yield Finding("fine", "images", "no duplicates")
 
     def _names(self, patient: Patient, numbers: list[int]) -> list[str]:
         folds = patient.folds

@@ -24,15 +24,13 @@ class Empty:
         empty = [look.case.id for look in known if look.empty]
         if not known:
             return
-        share = f"{len(empty)} of {len(known)} cases show no class ({len(empty) / len(known):.1%})"
+        share = f"{len(empty)} of {len(known)} cases have no class ({len(empty) / len(known):.1%})"
         if len(empty) == len(known):
             yield Finding("error", "masks", share, "check data.labels and the table of masks")
             return
         volumes = [look for look in known if len(look.case.image.axes) > 2 and look.empty]
         if volumes:
-            remedy = (
-                "leave them out if nobody has labelled them (data.exclude, or data.empty: drop)"
-            )
+            remedy = "leave them out if they were not labelled (data.exclude, or data.empty: drop)"
             yield Finding("warning", some(empty), share, remedy)
         else:
             yield Finding("note" if empty else "fine", "masks", share)
@@ -45,6 +43,6 @@ def _folds(patient: Patient) -> Iterator[Finding]:
     for fold in sorted(set(patient.folds)):
         held = [look for look, at in zip(patient.looks, patient.folds, strict=True) if at == fold]
         if all(look.empty for look in held):
-            what = f"none of its {len(held)} cases shows any class; its score says nothing"
+            what = f"none of its {len(held)} cases has any class; its score says nothing"
             remedy = "try split.stratify: count, or fewer folds"
             yield Finding("warning", f"fold {fold}", what, remedy)

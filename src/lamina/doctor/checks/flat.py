@@ -24,10 +24,10 @@ class Flat:
             yield Finding(
                 "warning",
                 some(flat),
-                f"{len(flat)} of {len(read)} images hold one value only",
-                "look at them; leave them out if their export failed",
+                f"{len(flat)} of {len(read)} images hold a single value",
+                "check them; leave them out if their export failed",
             )
         elif read:
             values = min(look.low for look in read), max(look.high for look in read)
-            said = f"from {values[0]:g} to {values[1]:g}; no image is of one value only"
+            said = f"from {values[0]:g} to {values[1]:g}; no image holds a single value"
             yield Finding("fine", "values", said)

@@ -58,7 +58,7 @@ def _classes(looks: Sequence[Look], task: Task) -> Iterator[Finding]:
             yield Finding("fine", f"class {name}", what)
         else:
             remedy = "take it out of task.names, or check data.labels"
-            yield Finding("warning", f"class {name}", "is in no mask at all", remedy)
+            yield Finding("warning", f"class {name}", "is in no mask", remedy)
 
 
 def _odd(look: Look, recipe: Recipe | None) -> Finding:

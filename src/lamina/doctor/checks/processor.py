@@ -26,7 +26,7 @@ class Processor:
         cores, threads = allowed_cores(), torch.get_num_threads()
         said = f"{threads} threads of torch, {cores} cores for this process"
         if threads > cores:
-            remedy = f"set OMP_NUM_THREADS={cores}; threads that share a core wait for each other"
+            remedy = f"set OMP_NUM_THREADS={cores}; threads sharing a core slow each other down"
             yield Finding("warning", "threads", said, remedy)
         elif threads < cores and "OMP_NUM_THREADS" in os.environ:
             set_to = os.environ["OMP_NUM_THREADS"]

@@ -45,7 +45,7 @@ def _tried(recipe: Recipe, name: str) -> Iterator[Finding]:
             remedy = f"set {key} to multiples of {recipe.network.multiple}"
             yield Finding("error", place, problem, remedy)
         else:
-            yield Finding("fine", place, "passes the network")
+            yield Finding("fine", place, "fits the network")
 
 
 def sizes_of(recipe: Recipe) -> dict[str, tuple[int, int]]:
@@ -62,8 +62,8 @@ def _problem(network: nn.Module, shape: tuple[int, ...], outputs: int) -> str | 
         with torch.inference_mode():
             answer = network(torch.empty(shape, device="meta"))
     except (RuntimeError, ValueError) as error:
-        return f"does not pass the network ({str(error).splitlines()[0]})"
+        return f"does not fit the network ({str(error).splitlines()[0]})"
     wanted = (1, outputs, *shape[2:])
     if tuple(answer.shape) != wanted:
-        return f"becomes {tuple(answer.shape)} in the network, not {wanted}"
+        return f"becomes {tuple(answer.shape)} after the network, not {wanted}"
     return None

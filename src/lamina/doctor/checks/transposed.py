@@ -53,7 +53,7 @@ class Transposed:
                 else:
                     upright += 1
         if upright:
-            what = "no other order of the axes fits the labels better than the given one"
+            what = "no other order of axes fits the labels better"
             yield Finding("fine", f"{upright} of {len(volumes)} volumes", what)
         flat: dict[tuple[int, ...], list[Case]] = defaultdict(list)
         for case in fit:
@@ -76,17 +76,18 @@ class Transposed:
             yield Finding(
                 "error",
                 where,
-                f"their masks fit the images with rows and columns exchanged ({_said(evidence)})",
-                "check how the masks were exported, and by rows or columns their codes were made",
+                f"masks fit the images better with rows and columns exchanged ({_said(evidence)})",
+                "check how masks were exported, and whether run lengths go by rows or columns",
             )
         else:
-            yield Finding("fine", where, "the masks do not fit better with rows as columns")
+            yield Finding("fine", where, "masks do not fit better with rows and columns exchanged")
 
 
 def _volume(case: Case, evidence: Evidence, recipe: Recipe | None) -> Finding:
     order, axes = evidence.orders[evidence.best], case.image.axes
     data = None if recipe is None else recipe.data
-    where, what = f"case {case.id}", f"its labels fit the image with other axes ({_said(evidence)})"
+    where = f"case {case.id}"
+    what = f"its labels fit the image better with other axes ({_said(evidence)})"
     if not isinstance(data, VolumePairs):
         remedy = f"transpose its image by {list(order)} and save it again"
         return Finding("error", where, what, remedy)

@@ -35,7 +35,7 @@ class Versions:
             remedy = "install both again, from one index: pip install -U torch torchvision"
             yield Finding("error", said, problem, remedy)
         else:
-            yield Finding("fine", said, "belong together")
+            yield Finding("fine", said, "match each other")
 
 
 def pinned(requirements: Sequence[str]) -> str | None:

@@ -34,7 +34,7 @@ class CrossEntropy(Loss):
         if not exclusive:
             raise RecipeError(
                 "loss cross_entropy needs classes that exclude each other (task.kind: "
-                "multiclass); use bce where each output stands on its own"
+                "multiclass); use bce where outputs are independent"
             )
         outputs = pixels.logits.shape[1]
         weights = self.class_weights or (1.0,) * outputs

@@ -70,7 +70,7 @@ class SliceFusion(Network):  # INK-16: six windows of 3 slices, one 1x1 convolut
                 key = "residual" if option.residual else "activation"
                 raise ValueError(
                     f"{name}{key} is {str(getattr(option, key)).lower()}, but what several windows "
-                    "find is no noise and no value of one image; leave it out"
+                    "find is neither noise nor a value of one image; leave it out"
                 )
         return self
 

@@ -121,7 +121,8 @@ def read_info(folder: Path) -> Info:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise DataError(
-            f"{folder / HEADER}: not readable by this lamina ({where}: {first['msg']}); "
+            f"{folder / HEADER}: not readable by this version of lamina "
+            f"({where}: {first['msg']}); "
             "predict again with --overwrite"
         ) from error
 
@@ -134,7 +135,8 @@ def must_continue(folder: Path, before: Info, after: Info) -> None:
     """
     if before.plan() != after.plan():
         raise RecipeError(
-            f"{folder}: holds predictions of another plan ({_difference(before, after)}); "
+            f"{folder}: holds predictions of other bundles or options "
+            f"({_difference(before, after)}); "
             "choose another --out or pass --overwrite"
         )
     gone = {case.id for case in before.cases} - {case.id for case in after.cases}

@@ -72,7 +72,7 @@ class Predictions:
         Finished cases stay; a case whose source changed will be predicted again.
 
         Raises:
-            RecipeError: the folder holds predictions of another plan or of other cases.
+            RecipeError: the folder holds predictions of other bundles or options or of other cases.
             DataError: two ids are one file on some machine.
         """
         check_ids(case.id for case in info.cases)

@@ -56,7 +56,7 @@ def _parse(text: str, where: Where) -> tuple[list[str], Node, list[Problem]]:
     if not equals or not all(names):
         raise _CannotError("a change is NAME=VALUE, such as stages.main.epochs=2")
     if names[0] == "extends":
-        raise _CannotError("extends stands in the file, not on the command line")
+        raise _CannotError("extends belongs in the file, not on the command line")
     try:
         value, problems = read_text(written, lambda _: where)
     except RecipeError as error:

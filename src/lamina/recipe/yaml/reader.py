@@ -115,7 +115,7 @@ def _position(before: str) -> tuple[int, int]:
 def _syntax(error: MarkedYAMLError) -> str:
     problem = str(error.problem or "not YAML")
     if "'\\t'" in problem:
-        return "a tab stands where YAML wants spaces"
+        return "a tab where YAML needs spaces"
     context = f" {error.context}" if error.context else ""
     return f"not YAML: {problem}{context}"
 

@@ -32,6 +32,23 @@ class Decision(Spec):
         """
 
     @property
+    def summary(self) -> str:
+        """Return the decision in words, such as ``threshold 0.5; min_area 40``.
+
+        Numbers that do nothing are left out, and so is what a search would try.
+        """
+        words = []
+        for key, value in self.model_dump(mode="json").items():
+            if isinstance(value, dict) or value in (None, 0, "keep") or key == "kind":
+                continue
+            values = value if isinstance(value, list) else [value]
+            if any(values):
+                short = ", ".join(f"{v:.4g}" if isinstance(v, float) else str(v) for v in values)
+                words.append(f"{key} {short}")
+        kind = str(getattr(self, "kind", ""))
+        return "; ".join(words if words and words[0].startswith(kind) else [kind, *words])
+
+    @property
     def pixelwise(self) -> bool:
         """Whether each pixel is decided by itself, so that a volume may be decided in parts."""
         return False

@@ -87,7 +87,7 @@ def check_row(name: str, masks: NDArray[np.bool_], seen: set[str], format: str) 
             "holds images; submit its slices one by one"
         )
     if name in seen:
-        raise DataError(f"case {name}: stands twice in the prediction; rename one of the images")
+        raise DataError(f"duplicate case id '{name}'; rename one of the images")
     check_cell(name)
     seen.add(name)
 

@@ -198,7 +198,7 @@ def _keep(
 
 def _check_name(name: str, written: set[str]) -> None:
     if name in written:
-        raise DataError(f"case {name}: stands twice in the prediction; rename one of the volumes")
+        raise DataError(f"duplicate case id '{name}'; rename one of the volumes")
     steps = name.split("/")
     if not name or name.endswith(".npy") or {"", ".", ".."} & set(steps) or set(name) & set("\\\0"):
         raise DataError(f"case {name!r}: cannot be a name in an npz archive; rename the volume")

@@ -61,7 +61,7 @@ class SlicesNpz(Submission):  # NOISE-17
             volume, axis, index = self._place(name, values)
             slices = found.setdefault(volume, {}).setdefault(axis, {})
             if index in slices:
-                raise DataError(f"case {name}: stands twice in the prediction; rename a volume")
+                raise DataError(f"duplicate case id '{name}'; rename one of the volumes")
             pixels = values[0].T if self.transpose else values[0]
             slices[index] = eight_bits(pixels, truncate=True)
         for volume, by_axis in found.items():
@@ -73,7 +73,7 @@ class SlicesNpz(Submission):  # NOISE-17
         match = _SLICE.fullmatch(name)
         if match is None or values.ndim != 3:
             raise DataError(
-                f"case {name}: is no slice of a volume, and slices_npz holds slices; predict with "
+                f"case {name}: is not a slice of a volume, as slices_npz needs; predict with "
                 "--slices 25%,50%,75%"
             )
         if len(values) != 1:

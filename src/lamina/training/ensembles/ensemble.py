@@ -108,7 +108,7 @@ def ensemble(
                 files.write_bytes(out / name, (runs[0] / name).read_bytes())
             merged = merge(runs, parts, bundle, out)
         else:
-            notes.append("a run is only a bundle: there are no out-of-fold answers to tune on")
+            notes.append("a run is only a bundle: there are no out-of-fold predictions to tune on")
         notes += merged.notes
         for line in notes:
             say(line)
@@ -164,7 +164,7 @@ def _is_another(out: Path, plan: dict[str, Any], *, renew: bool) -> bool:
 
 def _clear(out: Path) -> None:
     """Take away what was made of other members; the plan goes first, so a part is never whole."""
-    say(f"{out}: its members have changed; merging them anew")
+    say(f"{out}: its members have changed; merging their predictions again")
     (out / PLAN).unlink()
     for path in (*out.glob("fold[0-9]*"), out / BUNDLE):
         shutil.rmtree(path, ignore_errors=True)

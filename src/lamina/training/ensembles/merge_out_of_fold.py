@@ -57,7 +57,7 @@ def merge(runs: Sequence[Path], parts: Sequence[Part], bundle: Bundle, out: Path
             stored.setdefault(key, []).append(one)
     rows = files.read_json(out / "data.json")["cases"]
     merged = Merged()
-    with Bar("merging out-of-fold answers", len(rows)) as bar:
+    with Bar("merging out-of-fold predictions", len(rows)) as bar:
         for fold in sorted({row["fold"] for row in rows if row["fold"] >= 0}):
             keys = [(row["id"], one_digest(row["sha256"])) for row in rows if row["fold"] == fold]
             found = [key for key in keys if key in stored]
@@ -87,7 +87,7 @@ def _stored(run: Path, part: Part) -> list[tuple[tuple[str, str], _Stored]]:
         trained = members_of(here)
         if predictions.info.bundles != tuple(one["sha256"] for one in trained):
             raise DataError(
-                f"{folder}: its answers are not by the members in the bundle; run the same "
+                f"{folder}: its predictions are not by the members in the bundle; run the same "
                 "`lamina train` again"
             )
         names = tuple(f"{part.name}-{one['name']}" for one in trained)

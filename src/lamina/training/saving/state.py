@@ -109,13 +109,14 @@ def load_state(folder: Path) -> tuple[TrainState, int] | None:
             continue
         if damaged:
             say(
-                f"{folder}: passed over damaged saves {'; '.join(damaged)}; from {save_folder.name}"
+                f"{folder}: skipped damaged checkpoints {'; '.join(damaged)}; resuming from "
+                f"{save_folder.name}"
             )
         return state, int(save_folder.name)
     if damaged:
         raise BundleError(
-            f"{folder}: every save is damaged: {'; '.join(damaged)}; delete the fold's folder to "
-            "train it anew"
+            f"{folder}: every checkpoint is damaged: {'; '.join(damaged)}; delete the "
+            "fold's folder to train it again"
         )
     return None
 

@@ -133,7 +133,7 @@ def _choose(bundle: Bundle, fold: int, held_out: Mapping[str, Sequence[str]], pa
         example = next(iter(leaks))
         first_leak = first_leak or f"{member.name} has seen {len(leaks)}, such as '{example}'"
     raise LeakError(
-        f"{path}: no member may start fold {fold}, since each has seen cases that it holds out "
+        f"{path}: no leak-free starting weights for fold {fold}: every member has seen cases it "
         f"({first_leak}); give a bundle of the same folds by --start, or the same folds by "
         "split.path"
     )

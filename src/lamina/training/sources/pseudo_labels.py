@@ -1,4 +1,4 @@
-"""Labels of ``lamina pseudo`` for a run: checked against its folds, then mixed into its stages."""
+"""Pseudo-labels for a run: checked against its folds, then mixed into its stages."""
 
 from __future__ import annotations
 
@@ -69,8 +69,8 @@ class Labels:
         name = f"fold{fold}"
         if not self.made.index.sets[name].soft:
             raise DataError(
-                f"{self.made.folder}: no image was sure enough for fold {fold} (see "
-                f"labels/{name}/figures.csv); make labels with a lower --sure"
+                f"{self.made.folder}: no image was predicted with enough confidence for fold "
+                f"{fold} (see labels/{name}/figures.csv); make labels with a lower --sure"
             )
         return Made(
             {
@@ -108,7 +108,7 @@ def open_labels(
     known: Mapping[str, Mapping[str, Any]],
     folds: Sequence[int],
 ) -> Labels:
-    """Open made labels and refuse those that would make the run's scores flatter.
+    """Open pseudo-labels; refuse those that would make the run's scores optimistic.
 
     Args:
         recipe: Its stages say whether labels are used.
@@ -129,8 +129,8 @@ def open_labels(
     if folder is None:
         names = ", ".join(stage.name for stage in recipe.stages if stage.pseudo is not None)
         raise RecipeError(
-            f"stage {names} learns from made labels; say by --pseudo where `lamina pseudo` wrote "
-            "them, or set its pseudo to null"
+            f"stage {names} learns from pseudo-labels; pass --pseudo with the folder that `lamina "
+            "pseudo` wrote, or set its pseudo to null"
         )
     if not wanted:
         raise RecipeError(
@@ -187,7 +187,7 @@ def record_labels(out: Path, labels: Labels) -> None:
     before = files.read_json(path) if path.is_file() else None
     if has_begun(out) and (before and before["sha256"]) != (now and now["sha256"]):
         raise RecipeError(
-            f"{out}: began with {'other' if before else 'no'} made labels; choose another --out, "
+            f"{out}: began with {'other' if before else 'no'} pseudo-labels; choose another --out, "
             "or give by --pseudo what it began with"
         )
     if made is not None and now is not None:

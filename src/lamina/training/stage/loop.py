@@ -259,7 +259,7 @@ def _leave_if_asked(job: FoldContext, now: StageState, *, saved: bool = False) -
         now.save()
     raise StoppedError(
         f"{job.folder}: stopped in stage {now.stage.name}, epoch {now.position.epoch + 1}, and "
-        "saved; the same command goes on from here",
+        "saved; run the same command again to resume",
         job.stop.signal,
     )
 

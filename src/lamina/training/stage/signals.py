@@ -21,7 +21,7 @@ class Stop:
         if self.signal:
             raise KeyboardInterrupt
         self.signal = number
-        say("stopping: the state is saved after this step; once more stops at once")
+        say("stopping after this step, which saves the state; press Ctrl-C again to stop at once")
 
     @contextmanager
     def listening(self) -> Iterator[None]:

@@ -11,7 +11,8 @@ import torch
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
-from lamina.data.targets.ground_truth import truth
+from lamina.data.targets.ground_truth import nothing, truth
+from lamina.evaluation.verdict import verdict
 from lamina.prediction.engine import Member, predict_case
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
@@ -41,9 +42,13 @@ class Trial:
     With several decisions the best score counts, chosen over all cases together (SIIM-25).
     """
 
-    def __init__(self, recipe: Recipe, task: Task) -> None:
+    def __init__(self, recipe: Recipe, task: Task, *, baseline: bool = False) -> None:
+        """``baseline``: judge the all-empty prediction as well, for ``verdict``."""
         self._recipe, self._task = recipe, task
         self._tallies: list[list[NDArray[np.float64]]] = [[] for _ in recipe.judge or (None,)]
+        self._empty: list[NDArray[np.float64]] | None = None
+        if baseline and task.kind != "restore":
+            self._empty = []
 
     def add(self, case: Case, prob: NDArray[Any]) -> None:
         """Judge one answer, (K, *S) probabilities or values.
@@ -57,6 +62,9 @@ class Trial:
         for tallies, mask in zip(self._tallies, masks, strict=True):
             answer = prob if self._recipe.monitor.soft else mask
             tallies.append(self._recipe.monitor.tally(answer, target, valid))
+        if self._empty is not None:
+            empty = nothing(target, self._task)
+            self._empty.append(self._recipe.monitor.tally(empty, target, valid))
 
     def result(self) -> Judged:
         """Return the scores over all cases."""
@@ -64,6 +72,15 @@ class Trial:
         each = [monitor.score(tallies).value for tallies in self._tallies]
         best = max(each) if monitor.higher_is_better else min(each)
         return Judged(best, tuple(each) if self._recipe.judge else ())
+
+    def verdict(self) -> str:
+        """Return whether the best score beats the all-empty prediction; '' where none is judged."""
+        if not self._empty:
+            return ""
+        monitor = self._recipe.monitor
+        scores = [monitor.score(tallies).value for tallies in self._tallies]
+        best = scores.index(max(scores) if monitor.higher_is_better else min(scores))
+        return str(verdict(monitor, self._tallies[best], self._empty))
 
 
 def validate(

@@ -102,5 +102,5 @@ def test_a_file_without_pixels_is_named(tmp_path: Path) -> None:
     engine = zlib.compressobj(wbits=-zlib.MAX_WBITS)
     cut = engine.compress(whole[: whole.index(deflated._PIXELS)]) + engine.flush()
     path.write_bytes(data[:start] + cut)
-    with pytest.raises(DataError, match="has no pixels; it is no image"):
+    with pytest.raises(DataError, match="has no pixels and is not an image"):
         open_volume(path)

@@ -48,7 +48,7 @@ def read_deflated(path: Path, first: Any, *, pixels: bool) -> Dataset:
     found, end = _head(begun)
     if begun[end : end + 4] != _PIXELS:
         if engine.eof:
-            raise DataError(f"{path}: has no pixels; it is no image; leave it out")
+            raise DataError(f"{path}: has no pixels and is not an image; leave it out")
         raise DataError(
             f"{path}: no pixels within the first {HEAD >> 20} MiB of what it unpacks to; it is cut "
             "off, or not to be trusted; copy it again or leave it out"

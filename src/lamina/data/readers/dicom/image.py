@@ -116,7 +116,9 @@ class DicomFile:
     def _head(self) -> Dataset:
         head = self._opened(pixels=False)
         if "PixelData" not in head:
-            raise DataError(f"{self.path}: has no pixels; it is cut off, or no image; leave it out")
+            raise DataError(
+                f"{self.path}: has no pixels; it is cut off, or not an image; leave it out"
+            )
         return head
 
     def _opened(self, *, pixels: bool) -> Dataset:
@@ -132,7 +134,7 @@ class DicomFile:
         except FileNotFoundError:
             raise DataError(f"{self.path}: no such file") from None
         except (*_BROKEN, reader.errors.InvalidDicomError) as error:
-            raise DataError(f"{self.path}: is cut off or no DICOM file ({error})") from error
+            raise DataError(f"{self.path}: is cut off or not a DICOM file ({error})") from error
 
     def _decode(self) -> NDArray[Any]:
         data = self._opened(pixels=True)

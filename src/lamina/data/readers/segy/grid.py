@@ -63,7 +63,7 @@ def grid_of(inlines: NDArray[Any], crosslines: NDArray[Any], *, lines: int = 1) 
             f"{said} with {missing} traces missing and {double} traces more than one to a place"
         )
     if min(shape) < lines:
-        return NoGrid(f"{said}, a line and no cube", line=missing == double == 0)
+        return NoGrid(f"{said}, a line, not a cube", line=missing == double == 0)
     for name, numbers in (("inlines", rows), ("crosslines", columns)):
         if len(np.unique(np.diff(numbers))) > 1:
             return NoGrid(f"{said}, but the {name} do not rise in equal steps")

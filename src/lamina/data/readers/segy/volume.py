@@ -175,8 +175,8 @@ class SegyVolume:
             raise DataError(f"{self.path}: no such file") from None
         except (*_BROKEN, Warning) as error:
             raise DataError(
-                f"{self.path}: is cut off, or no SEG-Y file with traces of one length ({error}); "
-                "copy it again"
+                f"{self.path}: is cut off, or not a SEG-Y file with traces of one length "
+                f"({error}); copy it again"
             ) from error
 
     def _check(self, file: Any) -> None:
@@ -241,8 +241,8 @@ class SegyVolume:
             )
         return "\n  ".join(
             [
-                f"{self.path}: is no regular cube by {whys[0]}; {remedy}, or export it as a full "
-                "cube",
+                f"{self.path}: is not a regular cube by {whys[0]}; {remedy}, or export it as a "
+                "full cube",
                 f"{file.tracecount} traces of {self._samples} samples, {kind}, {self._order} "
                 "endian",
                 *whys[1:],

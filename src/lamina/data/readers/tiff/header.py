@@ -108,7 +108,7 @@ def _plain(path: Path, page: Any) -> None:
     if page.dtype is None or page.dtype.kind not in "biuf":
         wrong = "its pixels are not integers or floats; save it as 8, 16 or 32 bits"
     elif colours == 0 and (page.dtype.kind not in "bu" or page.bitspersample > 16):
-        wrong = "0 stands for white in it; save it with 0 for black"
+        wrong = "0 means white in it; save it with 0 as black"
     elif colours == 3 and (page.dtype.kind != "u" or page.samplesperpixel != 1):
         wrong = "its palette is for one sample of whole numbers; save it as RGB"
     elif colours not in (0, 1, 2, 3) and not (colours == 6 and int(page.compression) in _JPEG):

@@ -89,7 +89,7 @@ def _node(path: Path) -> Node:
             return Node(path, 3, array, meta.get("attributes") or {}, names)
         array = (path / ".zarray").is_file()
         if not array and not (path / ".zgroup").is_file():
-            raise DataError(f"{path}: is no Zarr array or group; correct data.dataset")
+            raise DataError(f"{path}: is not a Zarr array or group; correct data.dataset")
         attributes = path / ".zattrs"
         return Node(path, 2, array, read_json(attributes) if attributes.is_file() else {})
     except (KeyError, TypeError, AttributeError) as error:
