@@ -8,7 +8,7 @@ from typing import Literal
 
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import Input
-from lamina.data.catalogs.pairs import Meaning, Opened, Pair, open_pairs, read_pairs
+from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, read_pairs
 from lamina.data.readers import images_below, open_volume, stem_of
 from lamina.task import Task
 from lamina.volume import Volume
@@ -42,6 +42,6 @@ class SideBySide(Catalog):
         """Open an image as it is."""
         return open_volume(path)
 
-    def _opened(self, pair: Pair) -> Opened:
+    def _opened(self, pair: Pair) -> OpenedPair:
         assert pair.target is not None
-        return Opened(pair, self.open_image(pair.image), open_volume(pair.target))
+        return OpenedPair(pair, self.open_image(pair.image), open_volume(pair.target))

@@ -52,4 +52,5 @@ def test_large_held_out_cases_are_answered_band_by_band(
         np.testing.assert_allclose(found.prob(id), plain.prob(id), atol=2**-11, rtol=0)
         assert (found.stored_mask(id) != plain.stored_mask(id)).mean() < 1e-3
     assert not (tmp_path / "banded/fold0/oof/work").exists()
-    assert tune(tmp_path / "banded") == tune(tmp_path / "whole")
+    scores = [tune(tmp_path / name).scores for name in ("banded", "whole")]
+    assert scores[0]["tuned"] == pytest.approx(scores[1]["tuned"], abs=1e-3)
