@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from lamina.errors import OptionError
 from lamina.model.networks import Smp, VolumeUnet
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
@@ -35,7 +36,7 @@ def test_a_later_option_is_written_only_where_it_is_set() -> None:
 
 
 def test_a_later_option_is_checked_and_known_to_the_schema() -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(OptionError):
         After(speed=0)
     assert set(After.model_json_schema()["properties"]) == {"size", "speed", "mode"}
 

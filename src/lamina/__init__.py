@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from lamina.errors import DataError as DataError
     from lamina.errors import LaminaError as LaminaError
     from lamina.errors import LeakError as LeakError
+    from lamina.errors import OptionError as OptionError
     from lamina.errors import PartialError as PartialError
     from lamina.errors import RecipeError as RecipeError
     from lamina.errors import ResourceError as ResourceError
@@ -72,6 +73,7 @@ _HOMES = {
     "FlattenResult": "lamina.outputs.flattened",
     "LaminaError": "lamina.errors",
     "LeakError": "lamina.errors",
+    "OptionError": "lamina.errors",
     "PartialError": "lamina.errors",
     "PredictResult": "lamina.prediction.predict_result",
     "Predictions": "lamina.prediction.folder.predictions",

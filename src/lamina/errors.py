@@ -2,6 +2,7 @@
 
     LaminaError            1    catch this one to catch them all
     +-- RecipeError        2    the recipe or the command cannot be used as written
+    |   +-- OptionError    2    a component was made with options that it does not take
     +-- DataError          3    a file is missing, broken or not what it claims
     |   +-- LeakError      3    one group stands on both sides of a split
     +-- BundleError        4    weights or a bundle are missing, damaged or do not belong together
@@ -32,6 +33,13 @@ class RecipeError(LaminaError):
     """The recipe or the command cannot be used as written."""
 
     exit_code = 2
+
+
+class OptionError(RecipeError, ValueError):
+    """A component was made in Python with options that it does not take.
+
+    Also a ``ValueError``, as pydantic's own error is; that one is its ``__cause__``.
+    """
 
 
 class DataError(LaminaError):

@@ -13,10 +13,13 @@ from pydantic import (
     ConfigDict,
     GetJsonSchemaHandler,
     SerializerFunctionWrapHandler,
+    ValidationError,
     model_serializer,
 )
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
+
+from lamina.errors import OptionError
 
 
 class AddedLater:
@@ -31,7 +34,12 @@ ADDED_LATER = AddedLater()
 
 
 class Spec(BaseModel):
-    """A component: its fields are the recipe's options, its docs are the docs of the recipe."""
+    """A component: its fields are the recipe's options, its docs are the docs of the recipe.
+
+    Raises:
+        OptionError: an option is not known, missing, or its value cannot be; every problem is
+            listed with the nearest valid word.
+    """
 
     model_config = ConfigDict(
         frozen=True,
@@ -40,6 +48,17 @@ class Spec(BaseModel):
         validate_default=True,
         serialize_by_alias=True,  # what is written down reads again
     )
+
+    def __init__(self, **values: Any) -> None:
+        """Check the options; those of a part may be a mapping or a component."""
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            from lamina.options.arguments import explain_arguments
+
+            raise OptionError(explain_arguments(error, type(self), values)) from error
+
+    __init__.__pydantic_base_init__ = True  # type: ignore[attr-defined]  # parts are made without it
 
     @model_serializer(mode="wrap")
     def _without_later_defaults(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:

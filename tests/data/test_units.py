@@ -9,7 +9,6 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from pydantic import ValidationError
 from torch import nn
 
 from lamina.data.case import Case
@@ -19,7 +18,7 @@ from lamina.data.network_input.normalise import Fixed
 from lamina.data.network_input.sample import Draw
 from lamina.data.targets.ground_truth import truth
 from lamina.data.units import unit_of, with_unit
-from lamina.errors import DataError
+from lamina.errors import DataError, OptionError
 from lamina.evaluation.score import score
 from lamina.geometry.region import Region
 from lamina.prediction.engine import Member, predict_case
@@ -70,7 +69,7 @@ def test_targets_of_several_ranges_are_refused_unless_the_unit_is_said() -> None
     with pytest.raises(DataError, match=r"say with task[.]unit"):
         with_unit(RESTORE, both)
     assert with_unit(RESTORE.model_copy(update={"unit": 255.0}), both).unit == 255
-    with pytest.raises(ValidationError, match="for a restore task"):
+    with pytest.raises(OptionError, match="for a restore task"):
         Task(unit=255)
 
 

@@ -9,7 +9,7 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import nn
 
-from lamina.errors import RecipeError
+from lamina.errors import OptionError, RecipeError
 from lamina.model.networks import AnyNetwork, Network, Smp
 from lamina.model.restoration import restoring
 from lamina.recipe.recipe import Recipe
@@ -71,7 +71,7 @@ def test_the_answer_is_float32_under_autocast_and_can_be_learnt(
 def test_noise_needs_the_size_of_the_input_and_both_signs() -> None:
     with pytest.raises(ValidationError, match="noise is not within"):
         option({"kind": "unet", "residual": True, "activation": "sigmoid"})
-    with pytest.raises(ValidationError, match="noise cannot be found in means"):
+    with pytest.raises(OptionError, match="noise cannot be found in means"):
         Smp(residual=True, shrink=2)
     with pytest.raises(RecipeError, match="3 inputs and 1 outputs"):
         option({"kind": "dncnn"}).build(3, 1)

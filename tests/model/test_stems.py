@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pytest
 import torch
-from pydantic import ValidationError
 from torch.nn import functional
 
-from lamina.errors import RecipeError
+from lamina.errors import OptionError, RecipeError
 from lamina.model.networks import Smp
 from lamina.model.stems import Stem, adapt
 
@@ -67,7 +66,7 @@ def test_letters_are_as_many_as_channels_and_no_others() -> None:
     with pytest.raises(RecipeError, match=r"network\.stem is 'rg', 2 planes .* of 4 channels"):
         adapt(RGB, 4, "rg")
     for stem in ("x", "", "rgx", "sums"):
-        with pytest.raises(ValidationError, match="it must be sum, mean, cyclic"):
+        with pytest.raises(OptionError, match="it must be sum, mean, cyclic"):
             Smp(stem=stem)
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import pytest
-from pydantic import ValidationError
 
 from lamina.data.samplers import Balanced, Mixed, RandomCrop
+from lamina.errors import OptionError
 from lamina.recipe.pseudo_labels import Pseudo
 from lamina.recipe.stage import Stage
 
@@ -27,8 +27,8 @@ def test_a_stage_mixes_as_its_sampler_or_pseudo_say(
 
 
 def test_what_cannot_be_mixed_is_refused() -> None:
-    with pytest.raises(ValidationError, match="set one of them"):
+    with pytest.raises(OptionError, match="set one of them"):
         Pseudo(share=0.1, alpha=0.1)
     for sampler in (Balanced(), Mixed(by="rarest")):
-        with pytest.raises(ValidationError, match="pseudo mixes batches by source"):
+        with pytest.raises(OptionError, match="pseudo mixes batches by source"):
             Stage(epochs=1, sampler=sampler, pseudo=Pseudo(share=0.1))

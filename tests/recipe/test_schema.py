@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
+from lamina.options.nodes import plain_value
 from lamina.recipe.builtin import SCHEMA, names
 from lamina.recipe.schema import schema_text
-from lamina.recipe.yaml.nodes import plain_value
 from lamina.recipe.yaml.sources import read_chain
 
 

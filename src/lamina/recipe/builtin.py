@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lamina.errors import RecipeError
 from lamina.files import write_text
-from lamina.recipe.messages.near_words import did_you_mean
+from lamina.options.near_words import did_you_mean
 
 _BUILT_IN = Path(__file__).parents[1] / "recipes"
 SCHEMA = Path(__file__).with_name("recipe.schema.json")

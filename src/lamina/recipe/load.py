@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lamina.options.explain import check
 from lamina.public import StrPath, as_path
 from lamina.recipe.builtin import about, names, text_of
-from lamina.recipe.messages.explain import check
-from lamina.recipe.messages.why import explain_value
 from lamina.recipe.yaml.resolve import resolve
+from lamina.recipe.yaml.why import explain_value
 from lamina.recipe.yaml.writer import resolved_text
 
 if TYPE_CHECKING:

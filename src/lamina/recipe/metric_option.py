@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lamina.model.metrics import AnyMetric
-from lamina.recipe.messages.explain import check
-from lamina.recipe.yaml.nodes import Node, Where
+from lamina.options.explain import check
+from lamina.options.nodes import Node, Where
 from lamina.recipe.yaml.reader import read_text
 from lamina.spec import Spec
 

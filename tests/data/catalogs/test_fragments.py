@@ -11,7 +11,6 @@ import pytest
 import tifffile
 import zarr
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from lamina.data.catalogs import Fragments
 from lamina.data.catalogs.fragment_parts import parts_of
@@ -19,7 +18,7 @@ from lamina.data.flatten import Flatten
 from lamina.data.splits import Folds
 from lamina.data.targets.bitmask import Bits, bits_of
 from lamina.data.views.layers import Layers
-from lamina.errors import DataError, RecipeError
+from lamina.errors import DataError, OptionError, RecipeError
 from lamina.geometry.region import Region
 from lamina.recipe.load import load_recipe
 from lamina.task import Task
@@ -133,7 +132,7 @@ def test_layers_that_are_not_there_and_tasks_that_are_not_binary_are_refused(
         Fragments(layers=(2, 9)).open(tmp_path, Task())
     with pytest.raises(RecipeError, match="set it to binary"):
         Fragments().open(tmp_path, Task(kind="multiclass"))
-    with pytest.raises(ValidationError, match="first layer and the one after"):
+    with pytest.raises(OptionError, match="first layer and the one after"):
         Fragments(layers=(4, 4))
 
 
@@ -196,7 +195,7 @@ def test_parts_that_leave_a_fragment_or_overlap_are_refused(
         parts_of(boxes, mask, "2")
     with pytest.raises(DataError, match="too small"):
         parts_of("equal_area", bits_of(ArrayVolume(ellipse()[None] * 0, "yx")), "2")
-    with pytest.raises(ValidationError, match="is not a rectangle"):
+    with pytest.raises(OptionError, match="is not a rectangle"):
         Fragments(parts={"2": ((0.5, 0.2, 0, 1),)})
 
 

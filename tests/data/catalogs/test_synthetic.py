@@ -7,11 +7,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from lamina.data.catalogs import CsvRle, Synthetic
 from lamina.data.splits import Folds
-from lamina.errors import RecipeError
+from lamina.errors import OptionError, RecipeError
 from lamina.geometry.region import Region
 from lamina.synthetic.steel import write_severstal
 from lamina.task import Task
@@ -76,5 +75,5 @@ def test_other_tasks_and_small_strips_are_refused() -> None:
         CATALOG.open(Path(), Task(kind="multiclass"))
     with pytest.raises(RecipeError, match="lists 2 classes"):
         CATALOG.open(Path(), Task(kind="multilabel", names=("a", "b")))
-    with pytest.raises(ValidationError, match="32"):
+    with pytest.raises(OptionError, match="32"):
         Synthetic(shape=(16, 64))

@@ -13,13 +13,12 @@ import segyio
 import tifffile
 import zarr
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from lamina.data.catalogs import VolumePairs
 from lamina.data.readers import Segy
 from lamina.data.splits import Sections
 from lamina.data.views.rescaled import Stretch
-from lamina.errors import DataError, RecipeError
+from lamina.errors import DataError, OptionError, RecipeError
 from lamina.task import Task
 from lamina.volume import Transposed, read_all
 
@@ -229,7 +228,7 @@ def test_names_and_numbers_of_a_turn_say_the_same(tmp_path: Path) -> None:
 
 def test_turns_that_are_none_are_refused(tmp_path: Path) -> None:
     for order in ("zzx", (0, 2, 3), (1, 1, 0)):
-        with pytest.raises(ValidationError, match="name each axis once"):
+        with pytest.raises(OptionError, match="name each axis once"):
             VolumePairs(transpose={"a": order})
     catalog = folders(tmp_path, "a")
     for order, words in (("xy", "has 3 axes 'zyx', and data.transpose names 2"), ("abc", "'zyx'")):
@@ -371,9 +370,9 @@ def test_targets_on_their_own_range_or_that_of_the_image(
 
 
 def test_targets_are_stretched_only_with_their_images_and_only_to_restore(tmp_path: Path) -> None:
-    with pytest.raises(ValidationError, match="stretch is not set"):
+    with pytest.raises(OptionError, match="stretch is not set"):
         VolumePairs(stretch_target="own")
-    with pytest.raises(ValidationError, match="shape, the order wanted, is not set"):
+    with pytest.raises(OptionError, match="shape, the order wanted, is not set"):
         VolumePairs(opposite="transpose")
     noisy_and_clean(tmp_path)
     catalog = VolumePairs(

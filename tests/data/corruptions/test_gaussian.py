@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from lamina.data.corruptions import Gaussian, Scene
+from lamina.errors import OptionError
 from lamina.seeding import rng
 
 SCENE = Scene("yx", "x", 255.0, "a.png")
@@ -35,5 +35,5 @@ def test_a_range_gives_every_image_a_deviation_of_its_own() -> None:
 
 @pytest.mark.parametrize("sigma", [-1, (3, 2)])
 def test_levels_below_zero_or_out_of_order_are_refused(sigma: float | tuple[float, float]) -> None:
-    with pytest.raises(ValidationError, match="or two in order"):
+    with pytest.raises(OptionError, match="or two in order"):
         Gaussian(sigma=sigma)

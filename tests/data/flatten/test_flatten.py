@@ -9,14 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from scipy.optimize import least_squares
 
 from lamina.data.catalogs import Fragments
 from lamina.data.flatten import Flatten, Flattened, Stack
 from lamina.data.flatten.outliers import cleaned
 from lamina.data.readers import open_volume
-from lamina.errors import DataError, RecipeError
+from lamina.errors import DataError, OptionError, RecipeError
 from lamina.geometry.depth.shift import move_layers
 from lamina.geometry.region import Region
 from lamina.volume import read_all
@@ -199,7 +198,7 @@ def test_what_is_missing_is_said(sheets: SimpleNamespace) -> None:
     ],
 )
 def test_options_that_cannot_be_are_refused(options: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(OptionError):
         Flatten(**options)
 
 

@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from lamina.data.case import Case
 from lamina.data.network_input import normalise as module
 from lamina.data.network_input.normalise import AnyNormalise, DatasetStats, Fixed, PerCase
-from lamina.errors import DataError
+from lamina.errors import DataError, OptionError
 from lamina.geometry.region import Region
 from lamina.volume import ArrayVolume
 
@@ -46,7 +46,7 @@ def test_fixed_takes_one_number_per_channel() -> None:
     "options", [{"mean": (0, 0), "std": (1, 1, 1)}, {"std": -1}, {"scale": 0}, {"mean": ()}]
 )
 def test_fixed_refuses_numbers_that_do_not_belong_together(options: dict[str, Any]) -> None:
-    with pytest.raises(ValidationError):
+    with pytest.raises(OptionError):
         Fixed(**options)
 
 
@@ -165,7 +165,7 @@ def test_nan_and_infinity_are_counted_and_the_file_is_named(
 
 
 def test_low_percentiles_must_be_below_high_ones() -> None:
-    with pytest.raises(ValidationError, match="not below"):
+    with pytest.raises(OptionError, match="not below"):
         PerCase(how="percentile", low=60, high=40)
 
 

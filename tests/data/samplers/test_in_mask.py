@@ -8,13 +8,12 @@ from collections import Counter
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from lamina.data.case import Case
 from lamina.data.network_input.sample import Draw
 from lamina.data.samplers import InMask
 from lamina.data.targets.bitmask import bits_of
-from lamina.errors import DataError
+from lamina.errors import DataError, OptionError
 from lamina.geometry.region import Region
 from lamina.volume import ArrayVolume
 
@@ -112,7 +111,7 @@ def test_equal_generators_give_equal_draws_and_nothing_valid_is_refused() -> Non
     assert drawn(InMask(), *cases, seed=3) != drawn(InMask(), *cases, seed=4)
     with pytest.raises(DataError, match="has a pixel that counts"):
         drawn(InMask(), case("e", half(0.0)))
-    with pytest.raises(ValidationError, match="the smaller one first"):
+    with pytest.raises(OptionError, match="the smaller one first"):
         InMask(scale=(2.0, 0.5))
 
 

@@ -6,11 +6,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from lamina.data.case import Case
 from lamina.data.splits import Sections, check_groups
-from lamina.errors import DataError
+from lamina.errors import DataError, OptionError
 from lamina.volume import ArrayVolume, read_all
 
 ARRAY = np.arange(10 * 3 * 4).reshape(1, 10, 3, 4)
@@ -43,13 +42,13 @@ def test_any_axis_may_be_cut() -> None:
 def test_overlapping_ranges_are_refused(
     train: list[tuple[int, int]], validate: list[tuple[int, int]]
 ) -> None:
-    with pytest.raises(ValidationError, match="overlap"):
+    with pytest.raises(OptionError, match="overlap"):
         Sections(train=train, validation=validate)
 
 
 @pytest.mark.parametrize("span", [(3, 3), (4, 2), (-1, 2)])
 def test_empty_and_negative_ranges_are_refused(span: tuple[int, int]) -> None:
-    with pytest.raises(ValidationError, match="0 <= start < stop"):
+    with pytest.raises(OptionError, match="0 <= start < stop"):
         Sections(train=[span], validation=[(8, 9)])
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydantic import ValidationError
 from scipy.ndimage import correlate1d, uniform_filter
 
 from lamina.data.transforms import Blur, Patch
+from lamina.errors import OptionError
 
 
 def patch(dtype: type[np.generic]) -> Patch:
@@ -59,5 +59,5 @@ def test_sides_are_odd_from_three_to_the_kernel() -> None:
     rng = np.random.default_rng(0)
     assert {Blur(p=1, kernel=7).pick((8, 8), rng) for _ in range(99)} == {3, 5, 7}
     assert Blur(p=0).pick((8, 8), rng) is None
-    with pytest.raises(ValidationError, match="must be odd, such as 5"):
+    with pytest.raises(OptionError, match="must be odd, such as 5"):
         Blur(kernel=4)

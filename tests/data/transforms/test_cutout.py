@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from lamina.data.transforms import Cutout, Patch
+from lamina.errors import OptionError
 from lamina.geometry.region import Region
 
 HOLE = (Region((1, 0), (3, 2)),)
@@ -51,5 +51,5 @@ def test_the_hole_of_the_ink_recipe_is_115_pixels_wide_and_inside() -> None:
 def test_it_may_not_happen_and_impossible_sizes_are_refused() -> None:
     assert Cutout(p=0).pick((8, 8), np.random.default_rng(0)) is None
     for size in ((0.0, 0.5), (0.5, 0.2), (0.5, 1.5)):
-        with pytest.raises(ValidationError):
+        with pytest.raises(OptionError):
             Cutout(size=size)

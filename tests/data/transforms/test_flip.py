@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from lamina.data.transforms import Flip, Where
+from lamina.errors import OptionError
 
 WHERE = Where(np.array([[-1], [1]], np.float32), np.array([[-2, 0, 2]], np.float32))
 
@@ -34,5 +34,5 @@ def test_no_other_axis_is_picked() -> None:
 
 @pytest.mark.parametrize("axes", ["", "z", "xx"])
 def test_axes_other_than_x_and_y_are_refused(axes: str) -> None:
-    with pytest.raises(ValidationError, match="must be x, y or yx"):
+    with pytest.raises(OptionError, match="must be x, y or yx"):
         Flip(axes=axes)

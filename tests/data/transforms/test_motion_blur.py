@@ -8,10 +8,10 @@ from collections import Counter
 import cv2
 import numpy as np
 import pytest
-from pydantic import ValidationError
 
 from lamina.data.transforms import MotionBlur, Patch
 from lamina.data.transforms.motion_blur import line
+from lamina.errors import OptionError
 
 
 def patch(dtype: type[np.generic], channels: int = 3) -> Patch:
@@ -61,5 +61,5 @@ def test_lengths_are_odd_and_directions_anywhere() -> None:
     assert set(Counter(length for length, _ in picked)) == {3, 5, 7}
     angles = np.array([angle for _, angle in picked])
     assert angles.min() < 0.1 < 3.0 < angles.max() < math.pi
-    with pytest.raises(ValidationError, match="must be odd, such as 5"):
+    with pytest.raises(OptionError, match="must be odd, such as 5"):
         MotionBlur(kernel=4)

@@ -6,9 +6,10 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 
 from lamina.data.transforms import Affine, AnyTransform, Blur, Clahe, Flip, Gamma, OneOf, Sharpen
+from lamina.errors import OptionError
 
 SIZE = (32, 48)
 
@@ -53,7 +54,7 @@ def test_a_random_set_of_axes_is_a_group_of_flips() -> None:
 
 def test_a_member_of_weight_zero_is_never_drawn() -> None:
     assert drawn(OneOf(of=(Gamma(p=0), Affine(p=0.1))), 50) == {"Affine": 50}
-    with pytest.raises(ValidationError, match="must be above"):
+    with pytest.raises(OptionError, match="must be above"):
         OneOf(of=(Gamma(p=0),))
 
 

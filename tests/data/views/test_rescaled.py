@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from lamina.data.views.rescaled import Stretch
+from lamina.errors import OptionError
 from lamina.geometry.region import Region
 from lamina.volume import ArrayVolume, Plane, Transposed, Volume, read_all
 
@@ -73,7 +73,7 @@ def test_fault_I10_a_constant_volume_becomes_zero(to: Any) -> None:
 
 
 def test_low_percentiles_are_below_high_ones() -> None:
-    with pytest.raises(ValidationError, match="not below"):
+    with pytest.raises(OptionError, match="not below"):
         Stretch(low=60, high=40)
 
 

@@ -10,7 +10,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor
 
-from lamina.errors import RecipeError
+from lamina.errors import OptionError, RecipeError
 from lamina.model.losses.dice import Dice
 
 CHANCE = torch.Generator().manual_seed(4)
@@ -114,7 +114,7 @@ def test_class_weights_must_fit() -> None:
 
 
 def test_a_ratio_that_may_be_zero_by_zero_is_refused() -> None:
-    with pytest.raises(ValidationError, match="empty against empty is 0/0"):
+    with pytest.raises(OptionError, match="empty against empty is 0/0"):
         Dice(smooth=0)
 
 

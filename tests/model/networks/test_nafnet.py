@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from torch import nn
 from torch.nn import functional
 
+from lamina.errors import OptionError
 from lamina.model.modules.nafnet import Block, LayerNorm2d
 from lamina.model.networks import AnyNetwork, Nafnet
 
@@ -89,7 +90,7 @@ def test_noise_is_taken_from_the_input_by_default() -> None:
 
 
 def test_as_many_levels_up_as_down() -> None:
-    with pytest.raises(ValidationError, match="down halves 2 times, and up doubles 1 times"):
+    with pytest.raises(OptionError, match="down halves 2 times, and up doubles 1 times"):
         Nafnet(down=(1, 1), up=(1,))
     adapter = TypeAdapter(AnyNetwork)
     assert adapter.validate_json(adapter.dump_json(SMALL), strict=True) == SMALL

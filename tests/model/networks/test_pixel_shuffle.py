@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pytest
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lamina.errors import OptionError
 from lamina.model.modules.pixel_shuffle import shuffled
 from lamina.model.networks import AnyNetwork, PixelShuffle
 from lamina.model.optimization.optimizers import AdamW
@@ -119,5 +120,5 @@ def test_an_option_survives_json_and_five_widths_are_needed() -> None:
     adapter = TypeAdapter(AnyNetwork)
     assert adapter.validate_json(adapter.dump_json(SMALL), strict=True) == SMALL
     assert SMALL.multiple == 32
-    with pytest.raises(ValidationError, match="at least 5"):
+    with pytest.raises(OptionError, match="needs 5 or more items"):
         PixelShuffle(filters=(4, 8, 8, 8))

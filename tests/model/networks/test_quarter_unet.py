@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 import timm
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lamina.errors import RecipeError
+from lamina.errors import OptionError, RecipeError
 from lamina.model.networks import AnyNetwork, QuarterUnet, SliceFusion, Smp
 from lamina.model.optimization.optimizers import AdamW
 
@@ -145,7 +145,7 @@ def test_it_goes_into_a_fusion_and_survives_json() -> None:
     small = SliceFusion(network=SMALL).build(6, 1).eval()
     with torch.inference_mode():
         assert small(noise(1, 6, 32, 32)).shape == (1, 1, 32, 32)
-    with pytest.raises(ValidationError, match="at least 3"):
+    with pytest.raises(OptionError, match="needs 3 or more items"):
         QuarterUnet(filters=(8, 8))
 
 

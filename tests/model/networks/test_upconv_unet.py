@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from safetensors.torch import save_file
 from torch import Tensor, nn
 from torch.nn import functional
 
-from lamina.errors import RecipeError
+from lamina.errors import OptionError, RecipeError
 from lamina.model.modules.upconv_unet import ScseMax
 from lamina.model.networks import AnyNetwork, UpconvUnet
 from lamina.model.optimization.optimizers import AdamW
@@ -151,9 +151,9 @@ def test_an_encoder_of_timm_serves_and_one_without_every_half_is_refused() -> No
 
 
 def test_options_that_make_no_network_are_refused() -> None:
-    with pytest.raises(ValidationError, match="more than the 4 channels"):
+    with pytest.raises(OptionError, match="more than the 4 channels"):
         UpconvUnet(filters=(4, 8, 8, 8), attention="scse_max", reduction=5)
-    with pytest.raises(ValidationError, match="at least 4"):
+    with pytest.raises(OptionError, match="needs 4 or more items"):
         UpconvUnet(filters=(4, 8, 8))
 
 

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from lamina.errors import OptionError
 from lamina.model.networks import AnyNetwork, Smp, VolumeUnet
 from lamina.model.optimization.optimizers import AdamW
 
@@ -83,7 +84,7 @@ def test_an_option_survives_json_and_strides_are_one_or_two() -> None:
     adapter = TypeAdapter(AnyNetwork)
     assert adapter.validate_json(adapter.dump_json(SMALL), strict=True) == SMALL
     assert (SMALL.multiple, SMALL.encoded) == (32, True)
-    with pytest.raises(ValidationError, match="less than or equal to 2"):
+    with pytest.raises(OptionError, match="less than or equal to 2"):
         VolumeUnet(depth_strides=(1, 2, 2, 2, 4))
     with pytest.raises(ValidationError, match="resnet152"):
         TypeAdapter(AnyNetwork).validate_python({"kind": "volume_unet", "encoder": "vgg11"})

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import torch
-from pydantic import TypeAdapter, ValidationError
+from pydantic import TypeAdapter
 from torch import nn, optim
 
+from lamina.errors import OptionError
 from lamina.model.optimization.optimizers import Adam, AdamW, AnyOptimizer, Optimizer, RAdam, Sgd
 
 
@@ -104,5 +105,5 @@ def test_an_optimizer_survives_the_way_through_json(optimizer: Optimizer) -> Non
 
 
 def test_nesterov_without_momentum_is_refused() -> None:
-    with pytest.raises(ValidationError, match="momentum above 0"):
+    with pytest.raises(OptionError, match="momentum above 0"):
         Sgd(momentum=0, nesterov=True)

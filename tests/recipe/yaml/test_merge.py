@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from lamina.options.nodes import Node, Where, plain_value
 from lamina.recipe.yaml.merge import imply_stage, lay, lay_train
-from lamina.recipe.yaml.nodes import Node, Where, plain_value
 from lamina.recipe.yaml.reader import read_text
 
 

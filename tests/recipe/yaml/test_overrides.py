@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lamina.recipe.yaml.nodes import Node, Where, plain_value
+from lamina.options.nodes import Node, Where, plain_value
 from lamina.recipe.yaml.overrides import apply
 from lamina.recipe.yaml.reader import read_text
 

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lamina.errors import RecipeError
-from lamina.recipe.yaml.nodes import Node, Where, plain_value
+from lamina.options.nodes import Node, Where, plain_value
 from lamina.recipe.yaml.reader import LARGEST, read_file, read_text
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from lamina.recipe.yaml.nodes import plain_value
+from lamina.options.nodes import plain_value
 from lamina.recipe.yaml.resolve import resolve
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from lamina.errors import RecipeError
-from lamina.recipe.yaml.nodes import Where, plain_value
+from lamina.options.nodes import Where, plain_value
 from lamina.recipe.yaml.sources import read_chain
 
 

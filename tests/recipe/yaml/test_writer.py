@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import Field
 
-from lamina.recipe.yaml.nodes import Where, plain_value
+from lamina.options.nodes import Where, plain_value
 from lamina.recipe.yaml.reader import read_file, read_text
 from lamina.recipe.yaml.writer import resolved_text
 from lamina.spec import Spec

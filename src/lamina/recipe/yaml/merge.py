@@ -10,7 +10,7 @@ What a member of ``members`` names is laid over the same part of the recipe by t
 
 from __future__ import annotations
 
-from lamina.recipe.yaml.nodes import Node
+from lamina.options.nodes import Node
 
 TABLES = ("labels",)
 """Mappings that are one value: half a table of the base would mean what nobody wrote."""

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lamina.errors import RecipeError
+from lamina.options.nodes import Node, Problem, Where, item_label
 from lamina.recipe.yaml.merge import TABLES, lay
-from lamina.recipe.yaml.nodes import Node, Problem, Where, item_label
 from lamina.recipe.yaml.reader import read_text
 
 

@@ -27,7 +27,7 @@ from ruamel.yaml.events import (
 from ruamel.yaml.reader import ReaderError
 
 from lamina.errors import RecipeError
-from lamina.recipe.yaml.nodes import Node, Problem, Where, scalar
+from lamina.options.nodes import Node, Problem, Where, scalar
 
 LARGEST = 250_000
 """Bytes of a recipe file; the biggest built-in one has about 2,500."""

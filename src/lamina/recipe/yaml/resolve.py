@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from lamina.options.nodes import Node, Problem
 from lamina.recipe.yaml import overrides as changes
 from lamina.recipe.yaml.merge import imply_stage, lay_members, lay_train
-from lamina.recipe.yaml.nodes import Node, Problem
 from lamina.recipe.yaml.sources import read_chain
 
 

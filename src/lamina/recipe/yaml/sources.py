@@ -10,10 +10,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from lamina.errors import RecipeError
+from lamina.options.near_words import did_you_mean
+from lamina.options.nodes import Node, Problem
 from lamina.recipe.builtin import Source, built_in, names, unknown
-from lamina.recipe.messages.near_words import did_you_mean
 from lamina.recipe.yaml.merge import lay
-from lamina.recipe.yaml.nodes import Node, Problem
 from lamina.recipe.yaml.reader import read_file
 
 

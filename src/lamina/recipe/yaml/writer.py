@@ -11,7 +11,7 @@ from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.representer import RoundTripRepresenter
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from lamina.recipe.yaml.nodes import scalar
+from lamina.options.nodes import scalar
 
 _HINT = "# yaml-language-server: $schema=recipe.schema.json"
 

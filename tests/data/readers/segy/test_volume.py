@@ -14,10 +14,9 @@ import numpy as np
 import pytest
 import segyio
 from numpy.typing import NDArray
-from pydantic import ValidationError
 
 from lamina.data.readers import Segy, SegyVolume, open_volume
-from lamina.errors import DataError
+from lamina.errors import DataError, OptionError
 from lamina.geometry.region import Region
 from lamina.volume import read_all
 
@@ -121,7 +120,7 @@ def test_numbers_at_any_bytes_may_be_given(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_all(volume)[0], CUBE)
     with pytest.raises(DataError, match=r"no numbers begin at bytes \(190, 194\)"):
         open_volume(path, segy=Segy(inline=190, crossline=194))
-    with pytest.raises(ValidationError, match="match each other"):
+    with pytest.raises(OptionError, match="match each other"):
         Segy(inline=189)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from lamina.recipe.messages.near_words import did_you_mean, near
+from lamina.options.near_words import did_you_mean, near
 
 
 def test_a_near_word_is_proposed_and_a_far_one_is_not() -> None:

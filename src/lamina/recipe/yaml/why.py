@@ -9,9 +9,9 @@ from pydantic import BaseModel
 from pydantic_core import to_jsonable_python
 
 from lamina.errors import RecipeError
-from lamina.recipe.messages.fields import part_of
-from lamina.recipe.messages.near_words import did_you_mean
-from lamina.recipe.yaml.nodes import Node, Where
+from lamina.options.fields import part_of
+from lamina.options.near_words import did_you_mean
+from lamina.options.nodes import Node, Where
 from lamina.spec import option_docs
 
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lamina.recipe.yaml.nodes import Node, Where, plain_value, scalar
+from lamina.options.nodes import Node, Where, plain_value, scalar
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from lamina.recipe.messages.fields import Model, items_of, kinds_of, models_of, options_of, part_of
-from lamina.recipe.yaml.nodes import Node, item_label
+from lamina.options.fields import Model, items_of, kinds_of, models_of, options_of, part_of
+from lamina.options.nodes import Node, item_label
 
 Path = tuple[str, ...]
 

@@ -15,14 +15,15 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from lamina.errors import RecipeError
-from lamina.recipe.messages.elsewhere import OptionNames
-from lamina.recipe.messages.fields import Model, Place, named, part_of, walk
-from lamina.recipe.messages.near_words import did_you_mean, near
-from lamina.recipe.yaml.nodes import Node, Problem, Where, item_label, plain_value
+from lamina.options.elsewhere import OptionNames
+from lamina.options.fields import Model, Place, named, part_of, walk
+from lamina.options.near_words import did_you_mean, near
+from lamina.options.nodes import Node, Problem, Where, item_label, plain_value
 
 M = TypeVar("M", bound=BaseModel)
 
 _WORDS = {
+    "a valid dictionary or object to extract fields from": "a component or a mapping",
     "a valid array": "a list",
     "a valid tuple": "a list",
     "an object": "a mapping",
@@ -69,14 +70,20 @@ def check(model: type[M], root: Node, train: Node | None, problems: Sequence[Pro
 
 
 def explain(
-    error: ValidationError, model: Model, root: Node, train: Node | None = None
+    error: ValidationError,
+    model: Model,
+    root: Node,
+    train: Node | None = None,
+    *,
+    in_file: bool = True,
 ) -> list[Problem]:
     """Return what pydantic found as problems with a place.
 
     A missing key is left out where a misspelt neighbour explains it. The branches of a choice
-    become one sentence.
+    become one sentence. Where the values are those of a call and not ``in_file``, names that only
+    files and the command line know are not proposed.
     """
-    findings = [_finding(one, model, root) for one in error.errors(include_url=False)]
+    findings = [_finding(one, model, root, in_file) for one in error.errors(include_url=False)]
     misspelt = {(one.place.path, near(one.last, one.options)) for one in findings if one.extra}
     reasons: dict[tuple[Where, str], list[str]] = {}
     for one in findings:
@@ -84,7 +91,8 @@ def explain(
         if explained or one.node.unreadable or _is_told_below(one, findings):
             continue
         subject = _subject(one, root, train)
-        reason = _elsewhere(one, model, root, subject) or _reason(one, subject)
+        elsewhere = _elsewhere(one, model, root, subject) if in_file else None
+        reason = elsewhere or _reason(one, subject)
         reasons.setdefault((one.where, _start(one, subject)), []).append(reason)
     return [
         Problem(where, start + " or ".join(dict.fromkeys(why)))
@@ -105,6 +113,9 @@ class _Finding:
     last: str | int | None
     """The key that is missing, too many, or holds the wrong kind."""
 
+    in_file: bool
+    """Whether a file or the command line says it, not a call."""
+
     @property
     def extra(self) -> bool:
         return self.type == "extra_forbidden"
@@ -112,7 +123,7 @@ class _Finding:
     @property
     def options(self) -> list[str]:
         """What may be said at this place."""
-        top = () if self.place.path else _ONLY_IN_FILES
+        top = _ONLY_IN_FILES if self.in_file and not self.place.path else ()
         return [*dict.fromkeys((*self.place.fields, *top))]
 
     @property
@@ -136,7 +147,7 @@ def _is_told_below(one: _Finding, findings: Sequence[_Finding]) -> bool:
     return one.last is None and any(a and b for a, b in zip(deeper, inside, strict=True))
 
 
-def _finding(error: ErrorDetails, model: Model, root: Node) -> _Finding:
+def _finding(error: ErrorDetails, model: Model, root: Node, in_file: bool) -> _Finding:
     kind, steps = error["type"], error["loc"]
     last: str | int | None = None
     if steps[-1:] == ("[key]",):
@@ -150,7 +161,7 @@ def _finding(error: ErrorDetails, model: Model, root: Node) -> _Finding:
         misspelt = near("kind", place.node.value)
         kind, last = ("extra_forbidden", misspelt) if misspelt else (kind, None)
     message = error["msg"].removeprefix("Value error, ")
-    return _Finding(kind, message, dict(error.get("ctx") or {}), place, last)
+    return _Finding(kind, message, dict(error.get("ctx") or {}), place, last, in_file)
 
 
 def _subject(one: _Finding, root: Node, train: Node | None) -> str:

@@ -9,7 +9,7 @@ import pytest
 from pydantic import Field, field_validator, model_validator
 
 from lamina.errors import RecipeError
-from lamina.recipe.messages.explain import check
+from lamina.options.explain import check
 from lamina.recipe.yaml.resolve import resolve
 from lamina.spec import Spec
 

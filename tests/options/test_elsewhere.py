@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lamina.recipe.messages.elsewhere import OptionNames
+from lamina.options.elsewhere import OptionNames
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.yaml.resolve import resolve
 

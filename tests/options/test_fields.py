@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pytest
 from pydantic import Field
 
-from lamina.recipe.messages.fields import (
+from lamina.options.fields import (
     items_of,
     kinds_of,
     models_of,
@@ -17,7 +17,7 @@ from lamina.recipe.messages.fields import (
     part_of,
     walk,
 )
-from lamina.recipe.yaml.nodes import Where
+from lamina.options.nodes import Where
 from lamina.recipe.yaml.reader import read_text
 from lamina.spec import Spec
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
-from lamina.recipe.yaml.nodes import Node, item_label
+from lamina.options.nodes import Node, item_label
 
 Model = type[BaseModel]
 

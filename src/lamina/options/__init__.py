@@ -1,0 +1,1 @@
+"""Options as people write them, and what is wrong with them in words."""

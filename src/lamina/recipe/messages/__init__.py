@@ -1,1 +1,0 @@
-"""Error messages and explanations about recipes."""
