@@ -18,7 +18,7 @@ from lamina import files
 from lamina.bundle import Bundle, Part, join, load_bundles
 from lamina.errors import BundleError, RecipeError
 from lamina.folders import BUNDLE, TUNED
-from lamina.log import keep_log
+from lamina.log import LOG, keep_log
 from lamina.progress import say
 from lamina.public import StrPath, StrPaths, as_path, as_paths
 from lamina.recipe.load import resolved_text
@@ -42,7 +42,7 @@ _COPIED = ("data.json", "folds.csv")
 MEMBERS = "members"
 """Folder for the runs of a recipe with members, within the run that joins them."""
 
-_OWN = ("run.lock", MEMBERS)
+_OWN = ("run.lock", LOG, MEMBERS)
 
 
 def ensemble(
