@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lamina.columns import aligned
+from lamina.evaluation.columns import aligned
 from lamina.evaluation.score_result import Alone, ClassScore, ScoreResult
 
 _COLUMNS = {

@@ -19,13 +19,13 @@ import torch
 from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 
-from lamina.columns import aligned
 from lamina.data.case import Case
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.targets.ground_truth import truth
 from lamina.data.units import with_unit
 from lamina.data.views.corrupted import Corrupted
 from lamina.errors import RecipeError
+from lamina.evaluation.columns import aligned
 from lamina.model.losses import total
 from lamina.model.memory_layout import channels_last
 from lamina.model.metrics import Psnr, Ssim

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lamina.columns import aligned
+from lamina.evaluation.columns import aligned
 from lamina.evaluation.verdict import Verdict
 from lamina.public import VerbResult
 from lamina.recipe.recipe import Recipe

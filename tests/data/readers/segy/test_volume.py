@@ -120,7 +120,7 @@ def test_numbers_at_any_bytes_may_be_given(tmp_path: Path) -> None:
     np.testing.assert_array_equal(read_all(volume)[0], CUBE)
     with pytest.raises(DataError, match=r"no numbers begin at bytes \(190, 194\)"):
         open_volume(path, segy=Segy(inline=190, crossline=194))
-    with pytest.raises(OptionError, match="match each other"):
+    with pytest.raises(OptionError, match="belong together"):
         Segy(inline=189)
 
 
