@@ -1,0 +1,1 @@
+"""What commands say: aligned columns of text, and the log of a folder."""
