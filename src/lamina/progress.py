@@ -1,6 +1,6 @@
 """What long work says on standard error: a bar on a terminal, plain lines elsewhere.
 
-Every line also goes to the logger ``lamina``, from which ``lamina.terminal.log`` writes ``log.txt``.
+Every line also goes to the logger ``lamina``, from which ``lamina.log`` writes ``log.txt``.
 """
 
 from __future__ import annotations

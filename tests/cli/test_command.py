@@ -31,9 +31,9 @@ from lamina.errors import (
     ResourceError,
     StoppedError,
 )
+from lamina.log import keep_log
 from lamina.prediction.predict_result import FailedInput
 from lamina.progress import detail, say
-from lamina.terminal.log import keep_log
 
 
 def failing_command(error: BaseException) -> Callable[..., None]:

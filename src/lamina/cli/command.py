@@ -16,9 +16,9 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 
 import typer
 
+from lamina import log
 from lamina.errors import LaminaError, PartialError, RecipeError, Result
 from lamina.progress import Level, detail, is_verbose, showing
-from lamina.terminal import log
 
 P = ParamSpec("P")
 S = TypeVar("S")

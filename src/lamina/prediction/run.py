@@ -21,6 +21,7 @@ from lamina.data.flatten.summary import CURVES
 from lamina.data.readers.file_types import not_read
 from lamina.errors import DataError, PartialError, RecipeError
 from lamina.files import sweep
+from lamina.log import keep_log
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
 from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import Predictions, source_digest
@@ -34,7 +35,6 @@ from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device, explain, name_of
 from lamina.progress import Bar, say
 from lamina.public import StrPath, StrPaths, as_path, as_paths, at_least
-from lamina.terminal.log import keep_log
 from lamina.volume import Volume
 
 

@@ -16,6 +16,7 @@ from lamina import files
 from lamina.bundle import Bundle, load_bundles, versions
 from lamina.data.targets.pseudo_labels import ALL, INDEX, MadeImage, MadeIndex, MadeSet
 from lamina.errors import DataError, LeakError, RecipeError
+from lamina.log import keep_log
 from lamina.prediction.engine import predict_case
 from lamina.prediction.folder.file_names import check_ids
 from lamina.prediction.folder.manifest import Info, PredictedCase
@@ -31,7 +32,6 @@ from lamina.pseudo_labels.confidence import FigureTable, Filters, figures
 from lamina.pseudo_labels.eligible_members import Pair, labelled, makers, seen_by
 from lamina.public import StrPath, StrPaths, VerbResult, as_path, as_paths, at_least
 from lamina.result.submissions import Severstal
-from lamina.terminal.log import keep_log
 from lamina.volume import Volume
 
 _LISTED = 10

@@ -20,13 +20,13 @@ from lamina.data.prepare.pair_quality import write_quality
 from lamina.data.prepare.unpack import UNPACKED
 from lamina.errors import BundleError, RecipeError
 from lamina.folders import BUNDLE, QUALITY, TUNED
+from lamina.log import keep_log
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device
 from lamina.progress import say
 from lamina.public import StrPath, as_path, at_least
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
-from lamina.terminal.log import keep_log
 from lamina.training.dataset import OpenedData, open_data
 from lamina.training.fold import train_fold
 from lamina.training.out_of_fold import predict_held_out

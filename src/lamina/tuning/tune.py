@@ -13,6 +13,7 @@ from lamina.data.case import Case
 from lamina.data.targets.ground_truth import truth
 from lamina.errors import DataError, RecipeError
 from lamina.folders import BUNDLE, OUT_OF_FOLD, TUNED, check_finished
+from lamina.log import keep_log
 from lamina.prediction.folder.predictions import HEADER, Predictions
 from lamina.progress import Bar
 from lamina.public import StrPath, as_path
@@ -23,7 +24,6 @@ from lamina.result.search.threshold import Tables
 from lamina.result.search.triplet.result import TripletFound
 from lamina.result.search.triplet.search import TripletTables
 from lamina.task import Aim, Task
-from lamina.terminal.log import keep_log
 from lamina.training.dataset import open_data
 from lamina.tuning.figures import Judged, figures
 from lamina.tuning.table import TuneResult, result_of, table

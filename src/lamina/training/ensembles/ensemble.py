@@ -18,11 +18,11 @@ from lamina import files
 from lamina.bundle import Bundle, Part, join, load_bundles
 from lamina.errors import BundleError, RecipeError
 from lamina.folders import BUNDLE, TUNED
+from lamina.log import LOG, keep_log
 from lamina.progress import say
 from lamina.public import StrPath, StrPaths, as_path, as_paths
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import MeanOf, Pool
-from lamina.terminal.log import LOG, keep_log
 from lamina.training.ensembles.ensemble_result import EnsembleResult
 from lamina.training.ensembles.merge_out_of_fold import Merged, merge
 from lamina.training.run_folder import locked

@@ -10,12 +10,12 @@ from typing import Any
 from lamina.errors import RecipeError
 from lamina.files import make_folder
 from lamina.folders import BUNDLE
+from lamina.log import keep_log
 from lamina.options.near_words import did_you_mean
 from lamina.progress import say
 from lamina.public import StrPath, as_path
 from lamina.recipe.load import recipe_of
 from lamina.recipe.recipe import Recipe
-from lamina.terminal.log import keep_log
 from lamina.training.ensembles.ensemble import MEANS, MEMBERS, ensemble
 from lamina.training.run import train as train_one
 from lamina.training.train_result import TrainResult

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from lamina.log import LOG, keep_log, note, session
 from lamina.progress import LOGGER, Bar, Level, detail, say, showing
-from lamina.terminal.log import LOG, keep_log, note, session
 
 
 def messages(folder: Path) -> list[str]:

@@ -1,1 +1,0 @@
-"""What commands say: aligned columns of text, and the log of a folder."""
