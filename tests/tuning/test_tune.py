@@ -145,9 +145,10 @@ def test_what_is_told_is_the_metric_of_the_decision_found(
         assert found.scores[name] == pytest.approx(wanted.value, abs=1e-12)
         classes = [one.metric[name] for one in found.classes.values()]
         assert classes == pytest.approx(list(wanted.classes), abs=1e-12)
-    first, *rest = table(found).splitlines()
-    assert first.startswith(f"{score.title}: {found.scores['tuned']:.4f} tuned")
-    said = any("searched for Dice in its place" in line for line in rest)
+    first, second, *rest = table(found).splitlines()
+    assert first == score.title
+    assert second.split()[-1] == f"{found.scores['tuned']:.4f}"
+    said = any(line.startswith("  optimised: Dice, since ") for line in rest)
     assert said == (metric["kind"] in ("precision", "recall", "tolerant_dice"))
 
 
@@ -168,7 +169,7 @@ def test_the_table_shows_the_numbers_of_the_decision_beside_its_scores(
         per_class(decide.min_area, count, "min_area"),
         strict=True,
     )
-    rows = [line.split() for line in text.splitlines() if line.startswith("class_")]
+    rows = [line.split() for line in text.splitlines() if line.startswith("  class_")]
     assert [row[1:3] for row in rows] == [[f"{a:.4f}", str(b)] for a, b in wanted]
 
 

@@ -1,4 +1,4 @@
-"""How sure an answer is: which images and classes are fit to be learnt from."""
+"""Which predictions are confident enough to be pseudo-labels."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from lamina.spec import Spec
 
 
 class Filters(Spec):
-    """What is kept of made labels.
+    """Which pseudo-labels are kept.
 
-    A pixel is unsure of a class where its probability lies strictly between 1 - sure and sure.
+    A pixel is uncertain of a class where its probability lies strictly between 1 - sure and sure.
     An image is kept where every class passes: an image without one of its classes would teach
     that the class is not there.
     """
 
     sure: float = Field(default=0.9, gt=0.5, lt=1)
-    """Probability from which a pixel is sure to be of a class; from 1 - sure down, not to be."""
+    """Confidence threshold: from it up a pixel is certainly of a class, from 1 - sure down not."""
 
     unsure: float = Field(default=0.5, ge=0)
-    """Largest number of unsure pixels of a class that is predicted, in shares of its area."""
+    """Maximum share of uncertain pixels where a class is predicted, relative to its area."""
 
     unsure_empty: float = Field(default=0.002, ge=0)
-    """Largest number of unsure pixels of a class that is not, in shares of the image."""
+    """Maximum share of uncertain pixels where a class is not predicted, relative to the image."""
 
     min_area: int = Field(default=1, ge=1)
-    """Least area of a predicted class, in pixels."""
+    """Minimum area of a predicted class, in pixels."""
 
     empty: bool = True
     """Keep images without any class."""

@@ -11,7 +11,7 @@ from lamina.spec import Spec
 
 
 class Pseudo(Spec):  # STEEL-20
-    """Images with labels of `lamina pseudo`, mixed into a stage; --pseudo says where they lie.
+    """Images with pseudo-labels of `lamina pseudo`, mixed into a stage; --pseudo names it.
 
     Batches then have a fixed composition, as the sampler ``mixed`` makes them.
     """

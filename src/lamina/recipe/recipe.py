@@ -42,11 +42,11 @@ class MeanOf(Spec):
 
     members: Pool = "probability"  # STEEL-24
     """Between the members of an ensemble: logits, probabilities, or the root of the mean square
-    or third power of probabilities, which leans to the surest member."""
+    or third power of probabilities, which favours confident members."""
 
     axes: Level = "probability"  # FAULT-14
-    """Between the axes that a volume is cut across; with logit everywhere the answer is the one
-    mean of all logits."""
+    """Between the axes that a volume is cut across; with logit at all levels the result is
+    the mean of all logits."""
 
     @model_validator(mode="after")
     def _probabilities_stay_probabilities(self) -> Self:
@@ -61,33 +61,33 @@ class MeanOf(Spec):
 
 
 class Predict(Spec):
-    """How a trained network is laid over an image of any size."""
+    """How images of any size are predicted: tiles, views and what is averaged."""
 
     tile: tuple[int, int] | None = None
     """Rows and columns of a tile; null: the training size."""
 
     overlap: float = Field(default=0.5, ge=0, lt=1)
-    """Share of a tile that its neighbour repeats."""
+    """Overlap of neighbouring tiles, as a share of the tile."""
 
     window: Window = "gaussian"
-    """How tiles fade into one another."""
+    """Weights with which overlapping tiles are blended."""
 
     views: Views = "as_is"
-    """Flips and quarter turns that are predicted and averaged."""
+    """Test-time augmentation: mirrored and rotated views whose predictions are averaged."""
 
     mean_of: MeanOf = MeanOf()
     """Average logits or probabilities at each level."""
 
     border_tiles: Literal["moved", "beyond"] = "moved"  # INK-22
-    """Where the last tiles of a row or column lie: moved back to end at the border, or going on by
-    whole steps beyond it, where the value 0 is seen."""
+    """Last tiles of a row or column: moved back to end at the border, or beyond it by whole steps,
+    padded with 0."""
 
     only_valid: bool = False  # INK-22, INK-23
-    """Images that say where pixels count, such as by the mask of a fragment: answer there only.
-    Tiles without such a pixel are skipped, and the answer is 0 elsewhere."""
+    """Predict only the valid area of images that have one, such as the mask of a fragment. Tiles
+    without a valid pixel are skipped; predictions are 0 elsewhere."""
 
     rounding: Literal["none", "uint8"] = "none"  # INK-26
-    """uint8: cut the probabilities of each member to 255ths before their mean."""
+    """uint8: round probabilities of each member down to multiples of 1/255 before averaging."""
 
     slices: tuple[Share, ...] = ()  # NOISE-17
     """Predict only these slices of volumes along each axis of frame.slices, each an image of its
@@ -141,7 +141,7 @@ class Recipe(Spec):
     """The network of every member."""
 
     loss: tuple[AnyLoss, ...] = Field(min_length=1)
-    """Parts of the loss; each has its weight."""
+    """Terms of the loss; each has its weight."""
 
     label_smoothing: float = Field(default=0.0, ge=0, lt=0.5)  # STEEL-12
     """Share e by which targets leave 0 and 1 in every part: t becomes e + (1 - 2e) t."""
@@ -150,30 +150,30 @@ class Recipe(Spec):
     """Minimum of the weighted sum of all parts; gradients are zero below this loss. 0: none."""
 
     stages: tuple[Stage, ...] = Field(min_length=1)
-    """The stretches of training, in order."""
+    """Stages of training, in order."""
 
     members: tuple[Variant, ...] = ()  # FAULT-7
     """Different networks to train on the same folds and to join as one ensemble; none:
     the recipe's own network only."""
 
     monitor: AnyMetric = DiceScore(over="pooled")
-    """Chooses the best epoch, on whole held-out cases."""
+    """Metric that chooses the best epoch, on whole held-out cases."""
 
     judge: tuple[AnyDecision, ...] = ()  # SIIM-24, SIIM-25
     """Decisions that the monitor is tried with; the best of their scores counts.
     None: a threshold of 0.5, the most probable class, or the values of restore."""
 
     predict: Predict = Predict()
-    """How members are laid over images."""
+    """How members predict an image of any size."""
 
     metric: AnyMetric = DiceScore()
     """The score that is tuned and reported."""
 
     decide: AnyDecision = Threshold()
-    """From probabilities to masks; `lamina tune` sets its numbers."""
+    """The decision: from probabilities to masks; `lamina tune` sets its numbers."""
 
     submit: AnySubmission | None = None
-    """The file to hand in; null: named on the command line."""
+    """Format of the submission; null: named on the command line."""
 
     @field_validator("stages")
     @classmethod

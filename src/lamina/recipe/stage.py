@@ -1,4 +1,4 @@
-"""One stretch of training: what it starts from, learns from, and leaves."""
+"""One stage of training: what it starts from, learns from, and leaves."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Ema(Spec):  # NOISE-13
 
 
 class Stage(Spec):
-    """One stretch of training. Stages run in the order written; optimiser and schedule are new."""
+    """A stage of training with an optimiser and schedule of its own. Stages run in order."""
 
     name: str = Field(default="main", pattern=r"^[a-z][a-z0-9_]*$")
     """What overrides and messages call it."""
@@ -71,7 +71,7 @@ class Stage(Spec):
     """Batches per optimiser step; a trailing incomplete group takes a step too."""
 
     sampler: AnySampler = RandomCrop()
-    """What is looked at in an epoch."""
+    """Which samples an epoch draws."""
 
     mix: tuple[AnyMix, ...] = ()
     """Mix the samples of every batch with one another: cutmix, mixup or copy_paste, in order."""
@@ -80,13 +80,13 @@ class Stage(Spec):
     """Mix in images with labels of `lamina pseudo`; null: only those with labels of their own."""
 
     optimizer: AnyOptimizer = AdamW()
-    """How weights change."""
+    """The optimiser."""
 
     schedule: AnySchedule = Constant()
     """Factor of the learning rate over the stage."""
 
     clip_norm: float | None = Field(default=None, gt=0)
-    """Largest norm of the gradient over all weights; null: not clipped."""
+    """Maximum norm of the gradient over all weights; null: not clipped."""
 
     ema: Ema | None = None
     """Average the weights over steps; null: do not."""

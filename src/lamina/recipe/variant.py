@@ -30,4 +30,4 @@ class Variant(Spec):
     """Its network; null: the recipe's."""
 
     stages: tuple[Stage, ...] | None = Field(default=None, min_length=1)
-    """Its stretches of training; null: the recipe's."""
+    """Its stages; null: the recipe's."""

@@ -72,7 +72,7 @@ class Strip:
 
 
 class Synthetic(Catalog):
-    """Cases that are computed when they are read; the data folder is not looked at.
+    """Cases that are computed when they are read; the data folder is not read.
 
     The same seed gives the same images on every machine. Facts of a case: ``classes`` and, for
     each class, ``area_<index>`` in pixels.

@@ -31,7 +31,7 @@ class Scene:
     """Name of the last axis of the image or volume that they are from."""
 
     unit: float
-    """Greatest stored value: 255 for 8 bits, 65535 for 16 bits, 1 for floats."""
+    """Maximum stored value: 255 for 8 bits, 65535 for 16 bits, 1 for floats."""
 
     name: str
     """What messages call it."""

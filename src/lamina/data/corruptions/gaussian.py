@@ -16,7 +16,7 @@ class Gaussian(Corruption):
     kind: Literal["gaussian"] = "gaussian"
 
     sigma: Level = 25.0
-    """Standard deviation in stored units, such as 25 of 255; or [least, greatest], of which every
+    """Standard deviation in stored units, such as 25 of 255; or [minimum, maximum], of which every
     image has its own."""
 
     @field_validator("sigma")

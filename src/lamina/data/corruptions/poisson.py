@@ -17,7 +17,7 @@ class Poisson(Corruption):
     kind: Literal["poisson"] = "poisson"
 
     peak: Level = 30.0
-    """Events at the greatest value: the fewer, the noisier; or [least, greatest], of which every
+    """Events at the greatest value: the fewer, the noisier; or [minimum, maximum], of which every
     image has its own."""
 
     full: float | None = Field(default=None, gt=0)

@@ -16,7 +16,7 @@ class Stripes(Corruption):
     kind: Literal["stripes"] = "stripes"
 
     sigma: Level = 10.0
-    """Standard deviation between lines in stored units; or [least, greatest], of which every image
+    """Standard deviation between lines in stored units; or [minimum, maximum], of which every image
     has its own."""
 
     along: str = Field(default="y", pattern=r"^[a-z]$")

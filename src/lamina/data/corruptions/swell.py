@@ -20,7 +20,7 @@ class Swell(Corruption):
     kind: Literal["swell"] = "swell"
 
     strength: Level = 1.0
-    """Height of a burst in stored units; or [least, greatest], of which every image has its own."""
+    """Height of a burst in stored units; or [minimum, maximum], drawn anew for every image."""
 
     share: float = Field(default=0.05, ge=0, le=1)
     """Share of traces that carry one."""
@@ -29,10 +29,10 @@ class Swell(Corruption):
     """The axis that traces run along; null: the last one."""
 
     length: tuple[float, float] = (0.1, 0.5)
-    """Least and greatest length of a burst, as a share of its trace."""
+    """Minimum and maximum length of a burst, as a share of its trace."""
 
     frequency: tuple[float, float] = (0.008, 0.06)
-    """Least and greatest frequency, in cycles per sample: 2 and 15 Hz at 4 ms."""
+    """Minimum and maximum frequency, in cycles per sample: 2 and 15 Hz at 4 ms."""
 
     @field_validator("strength")
     @classmethod

@@ -33,7 +33,7 @@ class Flatten(Spec):  # INK-2 to INK-10
     meets the fragment's mean curve, then the whole fragment is shifted and scaled until its
     mean curve meets the reference's. ``direct``, as its README has it: every tile is
     shifted and scaled until its curve meets the reference's. The reference's curve is that after
-    its own first stage. Curves are normalised by the least and greatest value of their fragment's
+    its own first stage. Curves are normalised by the minimum and maximum value of their fragment's
     mean curve (``levels``).
 
     A fitted tile's curve goes over all layers and on straight beyond them; the least of squares
@@ -59,7 +59,7 @@ class Flatten(Spec):  # INK-2 to INK-10
     """First layer and the one after the last that are fitted."""
 
     levels: Literal["slices", "stack"] = "slices"  # INK-3
-    """Where the least and greatest value of a fragment's mean curve are looked for: within
+    """Where the minimum and maximum value of a fragment's mean curve are looked for: within
     ``slices``, or in all layers, which is fairer to fragments of different thickness if the
     stack reaches beyond the papyrus on both sides."""
 
@@ -74,10 +74,10 @@ class Flatten(Spec):  # INK-2 to INK-10
     """Every n-th pixel along rows and columns is measured."""
 
     reach: int = Field(default=30, ge=1)  # INK-4
-    """Greatest shift either way, in layers."""
+    """Maximum shift either way, in layers."""
 
     scales: tuple[float, float] = (0.1, 10.0)  # INK-4
-    """Least and greatest scale."""
+    """Minimum and maximum scale."""
 
     outliers: Literal["quantiles", "neighbours"] = "quantiles"  # INK-5
     """Which tiles are taken for outliers and interpolated from the others. quantiles: those outside
@@ -219,7 +219,7 @@ class Flatten(Spec):  # INK-2 to INK-10
         return self._own(curves, self._span(curves, stack))
 
     def _span(self, curves: Curves, stack: Stack) -> tuple[float, float]:
-        """Return least and greatest value of the mean curve within the slices."""
+        """Return minimum and maximum value of the mean curve within the slices."""
         mean = curves.mean()
         inside = mean[slice(*self.slices)] if self.levels == "slices" else mean
         low, high = float(inside.min()), float(inside.max())

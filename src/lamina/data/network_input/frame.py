@@ -76,7 +76,7 @@ class Frame(Spec):
     prediction; sizes are those before. 3: clockwise."""
 
     border: Border = "reflect"
-    """What lies beyond the image: its mirror (without repeating the edge), or the value 0."""
+    """Padding beyond the image: reflected (without repeating the edge), or the value 0."""
 
     pad: Literal["around", "after"] = "around"  # FAULT-5, NOISE-7
     """Where an image smaller than a region lies in it: in the middle, or at the top left,

@@ -2,7 +2,7 @@
 
 Tables work on fractions of a range. For uint8 and uint16 it is that of the type, so that 1 is 255
 or 65535; the changes are computed for each possible value once and looked up. Every other type has
-no range of its own: there 0 and 1 stand for the least and greatest value of the patch, and the
+no range of its own: there 0 and 1 stand for the minimum and maximum value of the patch, and the
 changes are computed for every pixel.
 """
 

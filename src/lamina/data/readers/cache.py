@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 
 class Recent:
-    """Least recently used arrays, dropped when together they exceed ``limit`` bytes.
+    """Minimum recently used arrays, dropped when together they exceed ``limit`` bytes.
 
     The newest array is kept even where it alone exceeds the limit.
     """

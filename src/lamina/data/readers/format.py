@@ -17,7 +17,7 @@ Fill = Literal["refuse", "allow"]
 """What becomes of chunks that are not stored: an error, or the fill value of the array."""
 
 PIXEL_LIMIT = 1_000_000_000
-"""Largest number of pixels of an image unless the caller says otherwise."""
+"""Maximum number of pixels of an image unless the caller says otherwise."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Options:
     """Names of the stored axes in order; None: as the file says."""
 
     limit: int = PIXEL_LIMIT
-    """Largest number of pixels of one image or page that has to be decoded."""
+    """Maximum number of pixels of one image or page that has to be decoded."""
 
     dicom: Dicom | None = None
     """How the values of DICOM files are meant; None: the defaults."""

@@ -35,11 +35,11 @@ class InMask(Sampler):  # INK-12, INK-13
     kind: Literal["in_mask"] = "in_mask"
 
     scale: tuple[float, float] = (1.0, 1.0)  # INK-13: [0.5, 2]
-    """Least and greatest side of a crop, as a multiple of the sample's; it is resized to that as a
+    """Minimum and maximum side of a crop, as a multiple of the sample's; it is resized to that as a
     part of the one warp."""
 
     aspect: tuple[float, float] = (1.0, 1.0)  # INK-13: [0.9, 1.1]
-    """Least and greatest further multiple of its columns alone."""
+    """Minimum and maximum further multiple of its columns alone."""
 
     count: int | None = Field(default=None, ge=1)
     """Draws per epoch; null: as the areas say."""

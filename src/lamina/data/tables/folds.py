@@ -87,6 +87,6 @@ def warnings_of(cases: Sequence[Case], folds: Sequence[int]) -> list[str]:
         if all(case.facts.get("classes") == "" for case in held):
             found.append(
                 f"fold {fold}: none of its {len(held)} cases has any class; its score says nothing "
-                "about what is to be found (try split.stratify: count, or fewer folds)"
+                "about finding them (try split.stratify: count, or fewer folds)"
             )
     return found

@@ -30,16 +30,16 @@ class Affine(Warp):
     kind: Literal["affine"] = "affine"
 
     rotate: float = Field(default=15.0, ge=0, le=180)
-    """Largest angle either way, in degrees."""
+    """Maximum angle either way, in degrees."""
 
     scale: tuple[float, float] = (0.9, 1.1)
-    """Least and greatest magnification; 2 shows things twice as large."""
+    """Minimum and maximum magnification; 2 shows things twice as large."""
 
     aspect: tuple[float, float] = (1.0, 1.0)  # INK-13
-    """Least and greatest further magnification of columns alone."""
+    """Minimum and maximum further magnification of columns alone."""
 
     shift: float = Field(default=0.0625, ge=0, le=1)
-    """Greatest shift along each axis, as a fraction of the region's side."""
+    """Maximum shift along each axis, as a fraction of the region's side."""
 
     @field_validator("scale", "aspect")
     @classmethod

@@ -34,7 +34,7 @@ class Transform(Spec):
     """A random change of a sample."""
 
     p: float = Field(default=0.5, ge=0, le=1)
-    """Probability that it happens."""
+    """Probability of applying it."""
 
     def pick(self, size: tuple[int, int], rng: np.random.Generator) -> Any:
         """Return what will be done to a region of ``size`` (rows, columns); None: nothing."""

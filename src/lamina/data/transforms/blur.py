@@ -18,7 +18,7 @@ class Blur(Touch):
     kind: Literal["blur"] = "blur"
 
     kernel: int = Field(default=7, ge=3)
-    """Greatest side of the kernel, in pixels, odd; the side is drawn from 3, 5 ... kernel."""
+    """Maximum side of the kernel, in pixels, odd; the side is drawn from 3, 5 ... kernel."""
 
     how: Literal["gaussian", "box"] = "gaussian"
     """A Gaussian with sigma 0.3 ((side - 1) / 2 - 1) + 0.8, or a plain mean."""

@@ -20,10 +20,10 @@ class BrightnessContrast(Table):  # INK-14, SIIM-7
     kind: Literal["brightness_contrast"] = "brightness_contrast"
 
     brightness: float = Field(default=0.2, ge=0, le=1)
-    """Greatest b either way, as a fraction of the range."""
+    """Maximum b either way, as a fraction of the range."""
 
     contrast: float = Field(default=0.2, ge=0, le=1)
-    """Greatest c either way."""
+    """Maximum c either way."""
 
     def pick(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[float, float] | None:
         """Return (b, c)."""

@@ -23,7 +23,7 @@ class Clahe(Touch):
     kind: Literal["clahe"] = "clahe"
 
     clip: tuple[float, float] = (4.0, 4.0)
-    """Least and greatest limit of a bar, in mean heights of the tile's bars; drawn uniformly."""
+    """Minimum and maximum limit of a bar, in mean heights of the tile's bars; drawn uniformly."""
 
     grid: tuple[int, int] = (8, 8)
     """Tiles along rows and columns."""

@@ -24,7 +24,7 @@ class Cutout(Touch):
     """Number of holes; they may overlap."""
 
     size: tuple[float, float] = (0.1, 0.3)
-    """Least and greatest side, as a fraction of the region's shorter side, cut to whole pixels."""
+    """Minimum and maximum side, as a fraction of the region's shorter side, cut to whole pixels."""
 
     fill: float = Field(default=0.0, ge=0, le=1)
     """Value inside, as a fraction of the range."""

@@ -35,7 +35,7 @@ class Elastic(Warp):
     """Width of the blur, in pixels."""
 
     affine: float = Field(default=0.0, ge=0)  # SIIM-7
-    """Largest move, in pixels, of each of three corners of a square in the region's middle, a
+    """Maximum move, in pixels, of each of three corners of a square in the region's middle, a
     third of its shorter side from the centre; the region first follows them."""
 
     def pick(

@@ -17,10 +17,10 @@ class Gamma(Table):
     kind: Literal["gamma"] = "gamma"
 
     low: float = Field(default=0.8, gt=0)  # SIIM-7
-    """Least exponent; below 1 brightens."""
+    """Minimum exponent; below 1 brightens."""
 
     high: float = Field(default=1.2, gt=0)
-    """Greatest exponent; above 1 darkens."""
+    """Maximum exponent; above 1 darkens."""
 
     @model_validator(mode="after")
     def _low_is_below_high(self) -> Gamma:

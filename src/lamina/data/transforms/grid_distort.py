@@ -25,7 +25,7 @@ class GridDistort(Warp):
     """Number of bands along each axis."""
 
     limit: float = Field(default=0.3, ge=0, lt=1)
-    """Greatest change of a band's width, as a fraction of it, before all are made to fit."""
+    """Maximum change of a band's width, as a fraction of it, before all are made to fit."""
 
     def pick(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Knots, Knots] | None:
         """Return for rows and columns the band edges and how far each edge is displaced."""

@@ -26,7 +26,7 @@ class MotionBlur(Touch):  # INK-14
     kind: Literal["motion_blur"] = "motion_blur"
 
     kernel: int = Field(default=7, ge=3)
-    """Greatest length of the line, in pixels, odd; the length is drawn from 3, 5 ... kernel, the
+    """Maximum length of the line, in pixels, odd; the length is drawn from 3, 5 ... kernel, the
     direction uniformly."""
 
     @field_validator("kernel")

@@ -33,10 +33,10 @@ class Noise(Touch):
     kind: Literal["noise"] = "noise"
 
     low: float = Field(default=0.01, ge=0)
-    """Least standard deviation, as a fraction of the range."""
+    """Minimum standard deviation, as a fraction of the range."""
 
     high: float = Field(default=0.05, ge=0)
-    """Greatest standard deviation, as a fraction of the range."""
+    """Maximum standard deviation, as a fraction of the range."""
 
     @model_validator(mode="after")
     def _low_is_below_high(self) -> Noise:

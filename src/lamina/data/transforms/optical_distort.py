@@ -30,10 +30,10 @@ class OpticalDistort(Warp):  # SIIM-7
     kind: Literal["optical_distort"] = "optical_distort"
 
     limit: float = Field(default=0.05, ge=0)
-    """Largest strength k either way; uniform."""
+    """Maximum strength k either way; uniform."""
 
     shift: float = Field(default=0.05, ge=0)
-    """Largest shift along each axis, in pixels; uniform, then rounded."""
+    """Maximum shift along each axis, in pixels; uniform, then rounded."""
 
     def pick(self, size: tuple[int, int], rng: np.random.Generator) -> Lens | None:
         """Return strength and shift."""

@@ -24,10 +24,10 @@ class Sharpen(Touch):
     kind: Literal["sharpen"] = "sharpen"
 
     alpha: tuple[float, float] = (0.2, 0.5)
-    """Least and greatest share a of the sharpened image."""
+    """Minimum and maximum share a of the sharpened image."""
 
     lightness: tuple[float, float] = (0.5, 1.0)
-    """Least and greatest lightness l; 1 keeps the mean."""
+    """Minimum and maximum lightness l; 1 keeps the mean."""
 
     @field_validator("alpha", "lightness")
     @classmethod

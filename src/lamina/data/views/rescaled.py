@@ -76,7 +76,7 @@ class Stretched(VolumeView):
 
     @property
     def ends(self) -> tuple[float, float]:
-        """Least and greatest value, or percentiles; measured when they are first asked for."""
+        """Minimum and maximum value, or percentiles; measured when they are first asked for."""
         if self.like is not None:
             return self.like.ends
         if not self.measured:

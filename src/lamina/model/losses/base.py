@@ -18,11 +18,11 @@ class Loss(Spec):
     """How far an answer is from its target: one number that can be differentiated."""
 
     weight: float = Field(default=1.0, gt=0)
-    """Factor of this part in the sum of all parts."""
+    """Weight of this term in the sum of all terms."""
 
     outside: Literal["ignore", "count"] = "ignore"  # INK-18
-    """What lies outside the valid area, such as beyond the mask of a fragment: it does not count;
-    or it counts like everything else, by a target that is 0 there."""
+    """Pixels outside the valid area, such as beyond the mask of a fragment: ignored, or counted
+    with a target of 0."""
 
     def __call__(
         self, logits: Tensor, target: Tensor, valid: Tensor | None = None, *, exclusive: bool

@@ -30,7 +30,7 @@ class Focal(Loss):  # SIIM-14
     """Weight of pixels of the class, 1 - alpha that of the others; null: all 1."""
 
     clamp: float = Field(default=1e-8, gt=0, lt=0.5)
-    """Least probability q that is told apart: -log q is at most -log(clamp)."""
+    """Minimum probability q that is told apart: -log q is at most -log(clamp)."""
 
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, a scalar."""

@@ -46,8 +46,8 @@ class RatioMetric(Metric):
     values: ClassVar[bool] = False
 
     over: Literal["image", "image_class", "pooled", "foreground"] = "image_class"
-    """What one ratio is taken over: an image with any class; an image and class; a class with
-    all pixels of all images pooled; any class with all images pooled. A volume is one image."""
+    """What one ratio is taken over: an image with all classes merged; an image and class; a
+    class, all images pooled; all classes merged, all images pooled. A volume is one image."""
 
     empty: Literal["one", "zero", "skip"] = "one"
     """Value where the ratio is 0/0; skip leaves the unit out of the mean."""

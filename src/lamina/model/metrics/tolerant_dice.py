@@ -27,7 +27,7 @@ class TolerantDice(RatioMetric):
     label: ClassVar[str] = "Dice"
 
     tolerance: float = Field(default=3.0, ge=0)
-    """Largest distance from pixel to pixel, in pixels (Euclidean)."""
+    """Maximum distance from pixel to pixel, in pixels (Euclidean)."""
 
     def tally(
         self,

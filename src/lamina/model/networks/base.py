@@ -20,11 +20,11 @@ class Network(Spec):
     """A network that maps (B, inputs, H, W) to (B, outputs, H, W) logits of the same size."""
 
     residual: bool = False  # NOISE-19
-    """In a restore task: the network finds the noise, and the answer is the input, as normalised,
-    less what it finds (Zhang et al. 2017). It needs as many outputs as inputs."""
+    """In a restore task: the network predicts the noise, which is subtracted from the normalised
+    input (Zhang et al. 2017). It needs as many outputs as inputs."""
 
     activation: Activation = "identity"  # NOISE-9
-    """In a restore task: answers as they come, or their sigmoid, within 0..1."""
+    """In a restore task: outputs as they are, or their sigmoid, within 0..1."""
 
     weights: str = "none"
     """Starting weights: none, or the path of a safetensors file of the whole network. A

@@ -26,14 +26,14 @@ class Encoded(Network):
     folds that hold out what it saw."""
 
     stem: Stem = "sum"
-    """How starting weights for red, green, blue serve another number of channels."""
+    """How published weights for red, green and blue are adapted to another number of channels."""
 
     image_size: int | None = Field(default=None, ge=32)
     """Rows and columns that an encoder of windows, such as maxvit or swinv2, is made for; inputs
     are multiples of it. null: the size it was published for. For other encoders leave it out."""
 
     checkpointing: bool = False  # INK-17
-    """Compute the blocks of the network twice in a training step, and keep less."""
+    """Gradient checkpointing: recompute blocks in the backward pass to save memory."""
 
     prior: float | None = Field(default=None, gt=0, lt=1)
     """Probability that every output starts at, by the last bias (Lin et al. 2017, RetinaNet).

@@ -16,8 +16,8 @@ class Plain(Network):
     """A network without an ``encoder``, made to restore; it finds noise unless told otherwise."""
 
     residual: bool = True
-    """In a restore task: the network finds the noise, and the answer is the input, as normalised,
-    less what it finds. It needs as many outputs as inputs. For other tasks set it to false."""
+    """In a restore task: the network predicts the noise, which is subtracted from the normalised
+    input. It needs as many outputs as inputs. For other tasks set it to false."""
 
     def _build(self, inputs: int, outputs: int) -> nn.Module:
         network = self._bare(inputs, outputs)

@@ -26,7 +26,7 @@ class Optimizer(Spec):
     """Learning rate, before the schedule's factor."""
 
     weight_decay: float = Field(default=0.0, ge=0)
-    """Share of each weight that is taken away per step and unit of rate."""
+    """Weight decay, per step and unit of learning rate."""
 
     encoder_lr: NonNegativeFloat | None = None
     """Learning rate of the encoder; null: ``lr``."""
@@ -35,7 +35,7 @@ class Optimizer(Spec):
     """Weight decay of the encoder; null: ``weight_decay``."""
 
     decay_bias: bool = True  # STEEL-14
-    """Decay biases and the factors of norms like all weights; false: leave them."""
+    """Whether weight decay also applies to biases and factors of norms."""
 
     def groups(self, network: nn.Module) -> list[dict[str, Any]]:
         """Return torch's parameter groups, each parameter of ``network`` in exactly one.
@@ -84,7 +84,7 @@ class Sgd(Optimizer):
     kind: Literal["sgd"] = "sgd"
 
     momentum: float = Field(default=0.9, ge=0, lt=1)
-    """Share of the last step that is repeated."""
+    """Momentum factor."""
 
     nesterov: bool = False
     """Look ahead by the momentum before taking the gradient."""
@@ -110,10 +110,10 @@ class Sgd(Optimizer):
 
 class _Adaptive(Optimizer):
     betas: Betas = (0.9, 0.999)
-    """Share of the old mean of the gradient, and of its square, that stays at each step."""
+    """Decay rates of the running means of the gradient and of its square."""
 
     eps: float = Field(default=1e-8, gt=0)
-    """Added below the root."""
+    """Added to the denominator."""
 
 
 class Adam(_Adaptive):
@@ -136,7 +136,7 @@ class AdamW(_Adaptive):
     kind: Literal["adamw"] = "adamw"
 
     weight_decay: float = Field(default=0.01, ge=0)
-    """Share of each weight that is taken away per step and unit of rate."""
+    """Weight decay, per step and unit of learning rate."""
 
     def build(self, network: nn.Module) -> optim.Optimizer:
         """Return ``torch.optim.AdamW``."""

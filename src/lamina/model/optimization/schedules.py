@@ -84,7 +84,7 @@ class Plateau(Schedule):  # SIIM-15, FAULT-10
     score of at most 1."""
 
     floor: float = Field(default=0.0, ge=0, lt=1)  # SIIM-15
-    """Least factor: the least rate over the first, such as 1e-3 for 1e-7 of 1e-4."""
+    """Minimum factor: the least rate over the first, such as 1e-3 for 1e-7 of 1e-4."""
 
     def factor(
         self,

@@ -13,7 +13,7 @@ from lamina.result.decisions.base import Decision, per_class
 
 
 class Threshold(Decision):  # STEEL-22
-    """Above the threshold, without small parts, and empty where too little is left.
+    """Above the threshold, without small components, and empty below a minimum area.
 
     The order is: p > threshold, then parts below ``min_component`` go, then
     classes that share pixels are told apart if ``overlap`` says so, then a class with fewer
@@ -27,23 +27,23 @@ class Threshold(Decision):  # STEEL-22
     """A pixel belongs to the class where its probability is strictly above; 1 is always empty."""
 
     min_area: int | tuple[int, ...] = 0
-    """A class with fewer pixels than this in a whole case is emptied."""
+    """Minimum area: a class with fewer pixels in a whole case is set empty."""
 
     min_component: int | tuple[int, ...] = 0
-    """Connected parts (8 neighbours; 26 in volumes) with fewer pixels are dropped first.
+    """Connected components (8 neighbours; 26 in volumes) with fewer pixels are removed first.
 
     `lamina tune` searches this number too where it is above 0; 1 drops nothing and asks for it."""
 
     overlap: Literal["keep", "largest"] = "keep"  # STEEL-22
-    """keep: classes may share pixels; largest: the connected parts of all classes are painted
+    """keep: classes may share pixels; largest: connected components of all classes are painted
     from small to large, each clearing the other classes under it."""
 
     foreground: float | None = Field(default=None, ge=0, le=1)
-    """Answers "any class here?" apart from the masks: a pixel does where its highest probability
-    is above. null: where any mask is. `lamina tune` sets it; scores of the foreground use it."""
+    """Global threshold for the foreground, apart from the masks: a pixel belongs to it where its
+    highest probability is above. null: the union of the masks. `lamina tune` sets it."""
 
     foreground_area: int = Field(default=0, ge=0)
-    """A case with fewer pixels above ``foreground`` shows no class at all; set by `lamina tune`."""
+    """A case with fewer pixels above ``foreground`` has no foreground; set by `lamina tune`."""
 
     @field_validator("threshold")
     @classmethod

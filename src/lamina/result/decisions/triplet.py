@@ -19,7 +19,7 @@ Area = Annotated[int, Field(ge=0)]
 
 
 class TripletSearch(Spec):
-    """What `lamina tune` tries, and which of it is taken."""
+    """What `lamina tune` tries, and which result it takes."""
 
     choice: Literal["best", "flat"] = "flat"
     """best: the highest score. flat: of the triplets within 0.01 of it, the one whose neighbours
@@ -59,21 +59,21 @@ class Triplet(Decision):  # SIIM-23
     kind: Literal["triplet"] = "triplet"
 
     top: Probability | tuple[Probability, ...] = 0.75
-    """Pixels above are sure; 1: the class is empty wherever ``area`` is above 0."""
+    """Top threshold, for the minimum area; 1: always empty, unless ``area`` is 0."""
 
     area: Area | tuple[Area, ...] = 2000
-    """The least number of sure pixels; 0 never empties."""
+    """Minimum area above ``top``, in pixels; 0: never empty for that reason."""
 
     bottom: Probability | tuple[Probability, ...] = 0.3
-    """A pixel belongs to the class where its probability is above."""
+    """Bottom threshold: a pixel belongs to the class where its probability is above."""
 
     unit: Literal["image", "component"] = "image"
-    """image: sure pixels are counted over the whole case; component: in each connected part of
-    p > bottom (8 neighbours; 26 in volumes), and a part with too few goes."""
+    """image: the area is counted over the whole case; component: in each connected component of
+    p > bottom (8 neighbours; 26 in volumes), and a component with too few is removed."""
 
     contour: int = Field(default=0, ge=0)  # SIIM-30
-    """Afterwards, parts and holes whose outline encloses no more than this many pixels are gone;
-    0: off. `lamina tune` does not know of it."""
+    """Afterwards, components and holes whose outline encloses at most this many pixels are removed;
+    0: off. `lamina tune` does not search it."""
 
     search: TripletSearch = TripletSearch()
     """What `lamina tune` tries."""

@@ -29,7 +29,7 @@ _OTHER_WINDOW = "give centre and width with data.dicom.window, or none"
 
 
 class Dicom(Spec):
-    """How the stored numbers of DICOM files become grey values; other files do not care.
+    """How the stored numbers of DICOM files become grey values; ignored for other files.
 
     The order is that of the standard (PS3.3 C.11): rescale, window, and MONOCHROME1 turned so that
     larger is brighter, once.

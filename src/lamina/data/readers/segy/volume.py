@@ -47,7 +47,7 @@ _BROKEN = (OSError, ValueError, RuntimeError, LookupError, TypeError, MemoryErro
 
 
 class Segy(Spec):
-    """Where SEG-Y files say which trace belongs where; other files do not care."""
+    """Where SEG-Y files say which trace belongs where; ignored for other files."""
 
     inline: int | None = Field(default=None, ge=1, le=237)
     """First byte of the inline number in each trace header, counted from 1; null: 189, as the

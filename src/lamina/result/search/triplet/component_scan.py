@@ -158,7 +158,7 @@ def _areas(
     empty: NDArray[np.float64],
     work: NDArray[np.float64],
 ) -> tuple[float, int, int, NDArray[np.float64]]:
-    """Return the best score over areas, the least and greatest that reach it, and all areas'."""
+    """Return the best score over areas, the minimum and maximum that reach it, and all areas'."""
     total, cases = empty[0], empty[1]
     predicted = hits = 0.0
     score = _value(total, cases, predicted, hits, empty[2], rule, pooled)
