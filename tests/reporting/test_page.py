@@ -53,7 +53,7 @@ def test_the_page_is_offline_and_small_and_names_are_text(run_folder: Path) -> N
 
 def test_it_shows_scores_folds_thresholds_curves_and_cases(run_folder: Path) -> None:
     found = read(report(run_folder).report)
-    for words in ("Scores of held-out cases", "By fold", "Thresholds", "monitor", "Every value"):
+    for words in ("Scores of held-out cases", "By fold", "Thresholds", "monitor", "every value"):
         assert words in found.text
     cases = found.text[found.text.index("Worst cases") :]
     assert re.findall(r"[a-e]\.png", cases)[:2] in (["b.png", "e.png"], ["e.png", "b.png"])
@@ -70,7 +70,7 @@ def test_without_data_or_tuning_the_page_says_what_is_missing(run_folder: Path) 
     (run_folder / "tune.json").unlink()
     (run_folder.parent / "data").rename(run_folder.parent / "moved")
     text = read(report(run_folder).report).text
-    assert "is not there" in text
+    assert "is missing: no pictures" in text
     assert "Run lamina tune" in text
     assert "Worst cases" not in text
     moved = report(run_folder, data=run_folder.parent / "moved")
@@ -81,7 +81,7 @@ def test_a_volume_shows_its_most_telling_slice(volume_run: Path) -> None:
     found = read(report(volume_run).report)
     assert "raw[z3-6]" in found.text
     assert "3 × 20 × 24, slice z = 4 · mitochondria · 100 wrong pixels" in found.text
-    assert "always trained on" in found.text
+    assert "always in training" in found.text
 
 
 def test_restored_values_have_scores_and_pictures_and_no_thresholds(restored_run: Path) -> None:
