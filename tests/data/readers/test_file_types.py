@@ -23,7 +23,7 @@ from lamina.errors import DataError
         (b"\x89HDF\r\n\x1a\n", "HDF5"),
         (b"\0" * 344 + b"n+1\0", "NIfTI"),
         (b"\x1c\x02\0\0n+2\0\r\n\x1a\n", "NIfTI"),
-        (gzip.compress(b"\0" * 344 + b"n+1\0" + b"\0" * 10), "NIfTI"),
+        (gzip.compress(b"\0" * 344 + b"n+1\0" + b"\0" * 10, mtime=0), "NIfTI"),
         (b"C" + b" " * 79 + b"C" + b" " * 79 + b"C" + b" " * 79 + b"C", "SEG-Y"),
         ((b"\xc3" + b"\x40" * 79) * 4, "SEG-Y"),
     ],
