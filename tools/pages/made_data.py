@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -10,12 +12,15 @@ import cv2
 import numpy as np
 import tifffile
 
+import lamina
 from lamina.synthetic.scroll import write_fragments
 from lamina.synthetic.seismic import write_faults, write_pairs
 from lamina.synthetic.steel import strip, write_severstal
 from lamina.synthetic.xray import xray
 
 SEED = 7
+SMALL = "network={kind: drunet, widths: [8, 16], blocks: 1, residual: false}"
+"""A network that trains in a moment; for what is tried, not shown."""
 
 
 def make(names: Iterable[str], folder: Path) -> None:
@@ -40,7 +45,7 @@ def _images(name: str, first: int) -> Callable[[Path], None]:
 
     def make_images(folder: Path) -> None:
         made = folder / f"{name}-made"
-        write_severstal(made, count=4, first=first, seed=SEED, shape=(64, 128))
+        write_severstal(made, count=8, first=first, seed=SEED, shape=(64, 128))
         (made / "train_images").rename(folder / name)
         shutil.rmtree(made)
 
@@ -49,11 +54,13 @@ def _images(name: str, first: int) -> Callable[[Path], None]:
 
 def _chest(folder: Path) -> None:
     """``chest/images`` and ``chest/masks``, with ``patients.csv``."""
-    for index in range(12):
-        image, mask = xray(index, seed=SEED, shape=(64, 64))
+    made = [xray(index, seed=SEED, shape=(64, 64)) for index in range(60)]
+    with_finding = [pair for pair in made if pair[1].any()][:6]
+    without = [pair for pair in made if not pair[1].any()][:6]
+    for index, (image, mask) in enumerate([*with_finding, *without]):
         _png(folder / "chest" / "images" / f"{index:03d}.png", image)
         _png(folder / "chest" / "masks" / f"{index:03d}.png", mask.astype(np.uint8) * 255)
-    rows = [f"{index:03d}.png,{index // 2}" for index in range(12)]
+    rows = [f"{index:03d},{index % 6}" for index in range(12)]
     _lines(folder / "chest" / "patients.csv", ["ImageId,Patient", *rows])
 
 
@@ -114,10 +121,45 @@ def _lines(path: Path, lines: Iterable[str]) -> None:
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
+def _scratches_run(folder: Path) -> None:
+    """``runs/scratches``: a run of ``folder-laptop``, trained as shortly as can be."""
+    _strips("scratches", masks=True)(folder)
+    _train("folder-laptop", folder / "scratches", folder / "runs" / "scratches", _SHORT)
+
+
+def _survey_pred(folder: Path) -> None:
+    """``survey/``, and ``pred/`` with what a run trained on it answers."""
+    _faults("survey", 4, 0)(folder)
+    run = folder / "runs" / "faults"
+    changes = [*_SHORT, "frame.size=[32,32]", "stages.main.sampler.count=16"]
+    _train("faults-laptop", folder / "survey", run, changes)
+    with contextlib.redirect_stderr(io.StringIO()):
+        lamina.predict([run / "bundle"], [folder / "survey"], folder / "pred")
+
+
+_SHORT = [
+    "split.count=2",
+    "frame.size=[64,64]",
+    "stages.main.epochs=1",
+    "predict.views=as_is",
+    SMALL,
+]
+
+
+def _train(recipe: str, data: Path, run: Path, changes: Iterable[str]) -> None:
+    with contextlib.redirect_stderr(io.StringIO()):
+        lamina.train(lamina.load_recipe(recipe, list(changes)), data=data, out=run, workers=0)
+
+
+def _faults_recipe(folder: Path) -> None:
+    _lines(folder / "mine.yaml", ["extends: faults-laptop", "name: mine"])
+
+
 MADE: dict[str, Callable[[Path], None]] = {
     "tiles": _tiles,
     "new_images": _images("new_images", first=100),
     "unlabelled": _images("unlabelled", first=200),
+    "new_images_as_images": _images("images", first=100),
     "chest": _chest,
     "photos": _strips("photos", masks=True),
     "photos_without_masks": _strips("photos", masks=False),
@@ -128,6 +170,10 @@ MADE: dict[str, Callable[[Path], None]] = {
     "survey": _faults("survey", 4, 0),
     "new_survey": _faults("new_survey", 1, 10),
     "survey_pairs": _pairs("survey", 4),
+    "survey_pred": _survey_pred,
+    "faults_recipe": _faults_recipe,
+    "photos_in_folder": _strips("folder", masks=True),
+    "scratches_run": _scratches_run,
     "pairs": _pairs("pairs", 4),
     "scroll": _fragments("scroll", 3, 0),
     "fragments": _fragments("fragments", 3, 0),

@@ -4,8 +4,9 @@ A comment ``<!-- docs: NOTE; NOTE -->`` on the line above a block says how it is
 
     session          begin here in a new, empty folder; a page begins with one
     data NAME ...    make this data first (``tools.pages.made_data``)
-    quick OPTIONS    add these options, and a small network, to each ``lamina train``; only where
-                     the block shows no output
+    quick VERB OPTIONS, VERB OPTIONS
+                     add these options to each command of the verb, and a small network to
+                     ``train``; only where the block shows no output
     slow             the session takes more than seconds; it is run on demand
     one command      only the first line is a command, the others are its output
     skip REASON      the block is not run

@@ -16,7 +16,7 @@ MASKS = (
     (r" \*(?= |$)", ""),  # the best epoch so far
     (r"(?<![\w.])[-+]?\d[\d,_]*(\.\d+)?(e[-+]?\d+)?(?![\w])", "#"),
     (r"(?<![\w.])[-+]?\d[\d,.]*(?=(s|ms|%|px|[KMG]i?B)\b|%)", "#"),
-    (r"(?<= )(-|nan|none)(?= |$)", "#"),  # a number that there is not
+    (r"(?<=  )(-|nan)(?= |$)", "#"),  # a number that there is not
     (r"\b(better than|no better than|worse than)\b", "<verdict>"),
     (r"[─-╿▀-▟]+", "<line>"),
     (r"\s+", " "),

@@ -7,20 +7,20 @@ import io
 import math
 import os
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 from tools.pages.commands import Command, commands, run
-from tools.pages.made_data import make
+from tools.pages.made_data import SMALL, make
 from tools.pages.markdown import Block, Session
 from tools.pages.outputs import shown
 
 TERMINAL = {"COLUMNS": "100", "LINES": "40", "NO_COLOR": "1", "TERM": "dumb"}
 
 # Of a training that shows no output only the way is tried: it is as short as it can be.
-QUICK = ("-s", "network={kind: drunet, widths: [8, 16], blocks: 1, residual: false}", "--workers=0")
+QUICK = ("-s", SMALL, "--workers=0")
 
 
 class BlockError(Exception):
@@ -60,7 +60,7 @@ def run_session(session: Session, folder: Path) -> list[tuple[Block, str]]:
 
 @contextlib.contextmanager
 def _in(folder: Path) -> Iterator[None]:
-    """Work in a folder with a terminal of fixed width, one thread, and no line that time decides."""
+    """Work in a folder; the terminal has a fixed width, and no line depends on the time taken."""
     import torch
 
     threads = torch.get_num_threads()
@@ -76,18 +76,27 @@ def _in(folder: Path) -> Iterator[None]:
 def _console(block: Block, folder: Path) -> str:
     found = list(commands(block.text, one="one command" in block.notes))
     silent = not any(command.output.strip() for command in found)
-    extra = [*shlex.split(block.notes["quick"]), *QUICK] if "quick" in block.notes else []
+    added = _quick(block) if silent else {}
     text = ""
     for command in found:
-        output = _run(command, extra if silent else [], folder)
+        output = _run(command, added, folder)
         text += command.source + ("" if silent else shown(output, command.output))
     return block.text if silent else text
 
 
-def _run(command: Command, extra: list[str], folder: Path) -> str:
+def _quick(block: Block) -> dict[str, list[str]]:
+    """Return the options that the note ``quick`` adds, by verb."""
+    if "quick" not in block.notes:
+        return {}
+    lists = [shlex.split(part) for part in block.notes["quick"].split(", ")]
+    found = {verb: list(options) for verb, *options in lists}
+    return found | {"train": [*found.get("train", []), *QUICK]}
+
+
+def _run(command: Command, added: Mapping[str, Sequence[str]], folder: Path) -> str:
     words = command.words
-    if words[:2] == ["lamina", "train"]:
-        words += extra
+    if words[0] == "lamina":
+        words += added.get(words[1], [])
     status, output = run(words)
     refused = command.output.startswith("error:")
     if (status != 0) != refused:
