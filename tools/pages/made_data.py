@@ -127,14 +127,18 @@ def _scratches_run(folder: Path) -> None:
     _train("folder-laptop", folder / "scratches", folder / "runs" / "scratches", _SHORT)
 
 
-def _survey_pred(folder: Path) -> None:
-    """``survey/``, and ``pred/`` with what a run trained on it answers."""
+def _faults_run(folder: Path) -> None:
+    """``survey/``, and ``runs/faults`` trained on it."""
     _faults("survey", 4, 0)(folder)
-    run = folder / "runs" / "faults"
     changes = [*_SHORT, "frame.size=[32,32]", "stages.main.sampler.count=16"]
-    _train("faults-laptop", folder / "survey", run, changes)
+    _train("faults-laptop", folder / "survey", folder / "runs" / "faults", changes)
+
+
+def _survey_pred(folder: Path) -> None:
+    """As ``faults_run``, and ``pred/`` with what it answers for its own data."""
+    _faults_run(folder)
     with contextlib.redirect_stderr(io.StringIO()):
-        lamina.predict([run / "bundle"], [folder / "survey"], folder / "pred")
+        lamina.predict(folder / "runs" / "faults", folder / "survey", folder / "pred")
 
 
 _SHORT = [
@@ -171,6 +175,7 @@ MADE: dict[str, Callable[[Path], None]] = {
     "new_survey": _faults("new_survey", 1, 10),
     "survey_pairs": _pairs("survey", 4),
     "survey_pred": _survey_pred,
+    "faults_run": _faults_run,
     "faults_recipe": _faults_recipe,
     "photos_in_folder": _strips("folder", masks=True),
     "scratches_run": _scratches_run,
