@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench schema tree docs-update lowest release clean
+.PHONY: demo test lint bench schema tree docs docs-update lowest release clean
 
 demo: $(READY)
 	$(BIN)/lamina demo
@@ -31,9 +31,14 @@ schema: $(READY)
 tree: $(READY)
 	@$(BIN)/python -m tools.tree
 
-# Rewrites what is generated in the pages.
+# Runs every block of the documents, those that take minutes too.
+docs: $(READY)
+	$(BIN)/python -m pytest tests/docs tests/tools -m "slow or not slow"
+
+# Rewrites outputs, tables, tree and layers in the documents from real runs. PAGES="docs/ink.md ..."
+# chooses pages; PAGES=--slow also runs what takes minutes.
 docs-update: $(READY)
-	$(BIN)/python -m tools.tree --write
+	$(BIN)/python -m tools.pages $(PAGES)
 
 # The suite with the lowest versions that the floors in pyproject.toml allow.
 lowest:

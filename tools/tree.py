@@ -52,9 +52,9 @@ def first_sentence(file: Path) -> str:
 
 def folders(source: Path = SOURCE, depth: int = DEPTH) -> Iterator[Entry]:
     """Yield the folders of a package, parents first, each level by name."""
-    for folder in sorted(path for path in source.rglob("*") if path.is_dir()):
+    for folder in sorted({file.parent for file in source.rglob("*") if file.is_file()}):
         path = folder.relative_to(source).as_posix()
-        if folder.name.startswith("__") or path.count("/") >= depth:
+        if folder == source or folder.name.startswith("__") or path.count("/") >= depth:
             continue
         package = folder / "__init__.py"
         sentence = first_sentence(package) if package.exists() else FOLDERS_WITHOUT_CODE.get(path)

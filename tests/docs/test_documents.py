@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import typer
+from tools.pages import markdown
+from tools.pages.commands import commands
 
 from lamina.cli.main import app
 from lamina.errors import RecipeError
@@ -22,17 +24,16 @@ REFUSED_ON_PURPOSE = "error:"
 
 
 def blocks(document: Path, language: str) -> Iterator[str]:
-    text = document.read_text(encoding="utf-8")
-    yield from re.findall(rf"^```{language}\n(.*?)^```", text, re.MULTILINE | re.DOTALL)
+    for block in markdown.blocks(document.read_text(encoding="utf-8")):
+        if block.language == language and "skip" not in block.notes:
+            yield block.text
 
 
-def commands(block: str) -> Iterator[tuple[list[str], str]]:
-    """Yield the words of each ``$ lamina`` line without redirections, and its first answer."""
-    lines = block.splitlines()
-    for number, line in enumerate(lines):
-        if line.startswith("$ lamina "):
-            answer = lines[number + 1] if number + 1 < len(lines) else ""
-            yield shlex.split(line[2:], comments=True), answer
+def commands_in(block: str) -> Iterator[tuple[list[str], str]]:
+    """Yield the words of each ``$ lamina`` line, and what is shown below it."""
+    for command in commands(block):
+        if command.words[0] == "lamina":
+            yield command.words, command.output
 
 
 def parse(words: list[str]) -> dict[str, Any]:
@@ -49,7 +50,7 @@ def every_command() -> list[tuple[str, list[str], str]]:
         (document.name, words, answer)
         for document in DOCUMENTS
         for block in blocks(document, "console")
-        for words, answer in commands(block)
+        for words, answer in commands_in(block)
     ]
     recipes = "\n".join(line for name in names() for line in text_of(name).splitlines())
     lines = re.findall(r"^#   (lamina .*)$", recipes, re.MULTILINE)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from tools import tree
+from tools.pages import tables
 from tools.pages.markdown import Block, pages, rewritten, sessions
 from tools.pages.sessions import run_session
 
@@ -32,6 +33,7 @@ def update(page: Path, *, slow: bool) -> bool:
         print(f"{session.name}: {time.process_time() - begun:.1f} s of CPU")
     before = page.read_text(encoding="utf-8")
     after = rewritten(before, changed)
+    after = tables.updated(page.name, after)
     if page == tree.PAGE:
         after = tree.page(after)
     page.write_text(after, encoding="utf-8")

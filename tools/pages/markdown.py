@@ -78,7 +78,7 @@ def blocks(text: str) -> Iterator[Block]:
         comment, fence = COMMENT.match(lines[number]), FENCE.match(lines[number])
         number += 1
         if comment:
-            notes = _notes(comment[1])
+            notes, follows = _notes(comment[1]), False
         elif fence:
             end = _end(lines, number)
             inner = "".join(f"{line}\n" for line in lines[number:end])

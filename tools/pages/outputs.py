@@ -14,8 +14,10 @@ MASKS = (
     (r"\b[0-9a-f]{12,64}\b", "<digest>"),
     (r"^device .*", "<device>"),
     (r" \*(?= |$)", ""),  # the best epoch so far
+    (r"(?<![\w.])\d[\d,.]*( ?[KMGT]iB|[KMGT]\b|%)", "#"),
     (r"(?<![\w.])[-+]?\d[\d,_]*(\.\d+)?(e[-+]?\d+)?(?![\w])", "#"),
-    (r"(?<![\w.])[-+]?\d[\d,.]*(?=(s|ms|%|px|[KMG]i?B)\b|%)", "#"),
+    (r"# (s|minutes|hours)\b", "<time>"),
+    (r"\b(above|at) #", "at #"),
     (r"(?<=  )(-|nan)(?= |$)", "#"),  # a number that there is not
     (r"\b(better than|no better than|worse than)\b", "<verdict>"),
     (r"[─-╿▀-▟]+", "<line>"),

@@ -41,8 +41,8 @@ def run_session(session: Session, folder: Path) -> list[tuple[Block, str]]:
     printed = ""
     with _in(folder):
         for block in session.blocks:
-            make(block.notes.get("data", "").split(), folder)
             try:
+                make(block.notes.get("data", "").split(), folder)
                 if block.language == "console":
                     results.append((block, _console(block, folder)))
                 elif block.language == "python":
@@ -96,7 +96,7 @@ def _quick(block: Block) -> dict[str, list[str]]:
 def _run(command: Command, added: Mapping[str, Sequence[str]], folder: Path) -> str:
     words = command.words
     if words[0] == "lamina":
-        words += added.get(words[1], [])
+        words[2:2] = added.get(words[1], [])
     status, output = run(words)
     refused = command.output.startswith("error:")
     if (status != 0) != refused:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from tools.blocks import replaced
@@ -17,14 +18,20 @@ def rows(head: Sequence[str], lines: Iterable[Sequence[str]]) -> str:
 def sentence(value: object) -> str:
     """Return the first sentence of a docstring, with the markup of Markdown."""
     text = " ".join((inspect.getdoc(value) or "").split("\n\n")[0].split())
-    return text.split(". ")[0].rstrip(".").replace("``", "`") + "."
+    plain = re.sub(r" \([A-Z]+-\d+\)", "", text.split(". ")[0])
+    return plain.rstrip(".").replace("``", "`") + "."
 
 
 def names() -> str:
     """Return the public names of the package with what each is."""
     import lamina
 
-    found: dict[str, list[Sequence[str]]] = {"Functions": [], "Results": [], "Errors": [], "Types": []}
+    found: dict[str, list[Sequence[str]]] = {
+        "Functions": [],
+        "Results": [],
+        "Errors": [],
+        "Types": [],
+    }
     for name in lamina.__all__:
         value = getattr(lamina, name)
         if name.startswith("__") or inspect.ismodule(value):
@@ -36,7 +43,9 @@ def names() -> str:
         else:
             kind = "Results" if name.endswith("Result") else "Types"
         found[kind].append((f"`lamina.{name}`", sentence(value)))
-    return "\n\n".join(f"{kind}:\n\n{rows(('name', 'what it is'), of)}" for kind, of in found.items())
+    return "\n\n".join(
+        f"{kind}:\n\n{rows(('name', 'what it is'), of)}" for kind, of in found.items()
+    )
 
 
 def recipes() -> str:
