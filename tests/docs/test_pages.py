@@ -13,7 +13,10 @@ from tools.pages.sessions import run_session
 def every_session() -> list[object]:
     return [
         pytest.param(
-            one, id=one.name, marks=[pytest.mark.docs, *([pytest.mark.slow] if one.slow else [])]
+            # On demand (`make docs`) until each session takes seconds on a crowded machine, too.
+            one,
+            id=one.name,
+            marks=[pytest.mark.docs, pytest.mark.slow],
         )
         for page in pages()
         for one in sessions(page)
