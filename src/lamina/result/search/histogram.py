@@ -37,7 +37,8 @@ class Counts:
     ``codes`` (n,) uint16 from high to low, without code 0, which no threshold selects. All
     other arrays are (n,) unsigned: ``area`` counts all pixels, ``predicted`` the valid ones,
     ``positives`` the valid ones that belong to the class. ``truth`` counts all valid pixels
-    that belong to the class.
+    that belong to the class, ``pixels`` all pixels and ``counted`` the valid ones, those of code
+    0 included.
     """
 
     codes: NDArray[np.uint16]
@@ -45,6 +46,8 @@ class Counts:
     predicted: NDArray[Any]
     positives: NDArray[Any]
     truth: int
+    pixels: int
+    counted: int
 
     @property
     def highest(self) -> float:
@@ -91,6 +94,8 @@ def count(
         predicted=lean if counts is False else _lean(predicted[found]),
         positives=_lean(positives[found]),
         truth=int(positives.sum()),
+        pixels=flat.size,
+        counted=flat.size if counts is False else int(np.count_nonzero(counts)),
     )
 
 

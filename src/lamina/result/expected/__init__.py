@@ -1,0 +1,1 @@
+"""Decisions that are optimal in expectation under calibrated probabilities."""
