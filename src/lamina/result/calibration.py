@@ -269,5 +269,3 @@ def _pooled(values: Floats, weights: Floats) -> Floats:
 
 def _sigmoid(z: Floats) -> Floats:
     return np.asarray(0.5 * (1 + np.tanh(z / 2)), np.float64)
-
-

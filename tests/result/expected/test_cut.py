@@ -24,8 +24,10 @@ def expectation(prob: NDArray[np.float64], mask: NDArray[np.bool_], weights: Wei
         hits = float((mask & truth).sum())
         wrong, missed = float((mask & ~truth).sum()), float((~mask & truth).sum())
         if hits:
-            total += chance * hits / (
-                hits + weights.false_positive * wrong + weights.false_negative * missed
+            total += (
+                chance
+                * hits
+                / (hits + weights.false_positive * wrong + weights.false_negative * missed)
             )
     return total
 
