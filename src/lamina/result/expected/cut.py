@@ -31,6 +31,9 @@ class Weights:
     false_negative: float = 0.5
 
 
+DICE = Weights()
+
+
 @dataclass(frozen=True)
 class Cuts:
     """The best cut of each case of a column."""

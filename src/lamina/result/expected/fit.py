@@ -29,7 +29,7 @@ class ClassExpected(Spec):
     """From stored to calibrated probability."""
 
     presence: Presence | None = None
-    """Whether an image shows the class; null: every image may, as where each training image does."""
+    """Whether an image shows the class; null: every image may, as all images of the fit do."""
 
     fallback: float | None = None
     """A plain threshold in place of all this, where too few images show the class; 1: never

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina.result.calibration import Method
 from lamina.result.expected.column import Column
-from lamina.result.expected.cut import Weights
+from lamina.result.expected.cut import DICE, Weights
 from lamina.result.expected.fit import ClassExpected, Empty, above, decide, fit_class
 from lamina.result.search.histogram import code_of
 from lamina.result.selection.ratio import Floats, Ints, Parts
@@ -19,7 +19,7 @@ from lamina.result.selection.ratio import Floats, Ints, Parts
 class Score:
     """What a decision is judged by."""
 
-    weights: Weights = Weights()
+    weights: Weights = DICE
     empty: Empty = "one"
     """Value where neither mask nor truth has a pixel: 1, 0, or such a case does not count."""
 
