@@ -71,7 +71,7 @@ def _strips(name: str, *, masks: bool, count: int = 10, first: int = 0) -> Calla
         for index in range(first, first + count):
             image, classes = strip(index, seed=SEED, shape=(64, 96))
             if masks:
-                found = classes.any(0).astype(np.uint8) * 255
+                found = np.where(classes.any(0), np.uint8(255), np.uint8(0))
                 _png(folder / name / "images" / f"{index:03d}.png", image)
                 _png(folder / name / "masks" / f"{index:03d}.png", found)
             else:

@@ -63,7 +63,7 @@ class Calibration(Spec):
             return VALUES
         if self.knots:
             stored, calibrated = np.asarray(self.knots, np.float64).T
-            return np.interp(VALUES, stored, calibrated)
+            return np.asarray(np.interp(VALUES, stored, calibrated), np.float64)
         return _sigmoid(self.slope * LOGITS + self.shift)
 
 

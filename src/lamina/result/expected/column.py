@@ -57,7 +57,7 @@ class Column:
 
         return cls(
             starts=np.cumsum([0, *lengths], dtype=np.int64),
-            codes=np.concatenate([case.codes for case in counts] or [empty]).astype(np.uint16),
+            codes=np.concatenate([np.zeros(0, np.uint16), *(case.codes for case in counts)]),
             area=joined("area"),
             predicted=joined("predicted"),
             positives=joined("positives"),
@@ -92,12 +92,12 @@ class Column:
     def running(self, values: Floats) -> Floats:
         """Return sums over the entries of a case down to each entry, for (entries,) values."""
         total = np.concatenate([[0.0], np.cumsum(values)])
-        return total[1:] - self.spread(total[self.starts[:-1]])
+        return np.asarray(total[1:] - self.spread(total[self.starts[:-1]]), np.float64)
 
     def sums(self, values: Floats) -> Floats:
         """Return the (N,) sums over the entries of each case."""
         total = np.concatenate([[0.0], np.cumsum(values)])
-        return total[self.starts[1:]] - total[self.starts[:-1]]
+        return np.asarray(total[self.starts[1:]] - total[self.starts[:-1]], np.float64)
 
     def highest(self, values: Floats) -> tuple[Ints, Floats]:
         """Return the (N,) entry with the highest value of each case, the first of equals.
@@ -118,8 +118,10 @@ class Column:
     def per_code(self, weights: Floats) -> tuple[Floats, Floats]:
         """Return counted and positive pixels of each code, (CODES,) each, cases weighted (N,)."""
         spread = self.spread(weights)
-        counted = np.bincount(self.codes, self.predicted * spread, minlength=CODES)
-        positive = np.bincount(self.codes, self.positives * spread, minlength=CODES)
+        counted, positive = (
+            np.bincount(self.codes, values * spread, minlength=CODES).astype(np.float64)
+            for values in (self.predicted, self.positives)
+        )
         counted[0] += float((weights * (self.counted - self.sums(self.predicted))).sum())
         positive[0] += float((weights * (self.truth - self.sums(self.positives))).sum())
         return counted, positive

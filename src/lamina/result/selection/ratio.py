@@ -35,11 +35,13 @@ class Parts:
         below = self.below.sum(axis=0)
         rest = self.above - self._ratios() * self.below
         share = np.divide(rest, below, out=np.zeros_like(rest), where=below > 0).mean(axis=1)
-        return np.bincount(place, share)
+        return np.bincount(place, share).astype(np.float64)
 
     def _ratios(self) -> Floats:
         above, below = self.above.sum(axis=0), self.below.sum(axis=0)
-        return np.divide(above, below, out=np.full(above.shape, self.nothing), where=below > 0)
+        ratios = np.full(above.shape, self.nothing)
+        np.divide(above, below, out=ratios, where=below > 0)
+        return ratios
 
 
 def places(groups: Ints) -> Ints:
