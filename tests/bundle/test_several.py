@@ -103,7 +103,7 @@ def test_bundles_that_see_or_answer_differently_are_not_joined(
     others = {
         "task": bundle(task={"kind": "binary", "names": ["line"]}),
         r"frame\.channels": bundle(frame={"size": [32, 32], "channels": 3}),
-        "an ensemble itself": joined,
+        "an ensemble already": joined,
     }
     for words, other in others.items():
         with pytest.raises(BundleError, match=words):

@@ -143,5 +143,5 @@ def test_another_ensemble_or_a_run_is_not_overwritten(folder: Path, tmp_path: Pa
         ensemble([folder / "one", folder / "two"], tmp_path / "both", weights=[1, 2])
     with pytest.raises(RecipeError, match="is not empty"):
         ensemble([folder / "one"], folder / "two")
-    with pytest.raises(BundleError, match="is an ensemble itself"):
+    with pytest.raises(BundleError, match="is an ensemble already"):
         ensemble([tmp_path / "both"], tmp_path / "again")
