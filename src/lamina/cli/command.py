@@ -241,12 +241,9 @@ def options(spec: type[S], **values: Any) -> S:
     Raises:
         RecipeError: a value is not valid.
     """
-    from pydantic import ValidationError
-
     try:
         return spec(**values)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = str(first["loc"][0]).replace("_", "-")
-        said = first["msg"][:1].lower() + first["msg"][1:]
-        raise RecipeError(f"--{name} is {first['input']}; {said}") from None
+    except RecipeError as error:
+        said = str(error).removeprefix(f"{getattr(spec, '__name__', '')}: ")
+        name, space, rest = said.partition(" ")
+        raise RecipeError(f"--{name.replace('_', '-')}{space}{rest}") from None

@@ -86,7 +86,7 @@ def test_slices_keep_their_order_when_grey_colour_is_reduced_or_grey_is_repeated
 def test_a_volume_needs_slices_and_neighbours_need_a_volume() -> None:
     with pytest.raises(RecipeError, match=r"axes 'zyx'.*set frame\.slices, such as {axes: z}"):
         Frame().planes([Case("v", "v", ArrayVolume(image(1, 4, 5, 6), "zyx"))])
-    with pytest.raises(DataError, match="is no volume"):
+    with pytest.raises(DataError, match="is not a volume"):
         Frame(slices=Slices(context=1)).planes([Case("i", "i", ArrayVolume(image(1, 4, 5)))])
 
 

@@ -95,7 +95,7 @@ def test_fault_L01_a_mask_of_0_and_255_names_its_remedy() -> None:
     with pytest.raises(DataError) as caught:
         read_all(target(labels([[0, 0, 0, 255]])))
     assert str(caught.value).splitlines() == [
-        "mask.png: 25 % of the pixels hold a value that is not a class; "
+        "mask.png: 25 % of the pixels hold a value that is no class; "
         "set data.labels: {0: 0, 255: 1}",
         "  255: 1 pixels, 25 %",
     ]

@@ -8,12 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 from PIL import Image
-from pydantic import ValidationError
 
 from lamina.data.catalogs.folder import Folder
 from lamina.data.targets.label_map import target_of
 from lamina.data.targets.label_table import table_of
-from lamina.errors import DataError
+from lamina.errors import DataError, LaminaError
 from lamina.recipe.load import load_recipe
 from lamina.task import Task
 from lamina.volume import ArrayVolume, read_all
@@ -30,9 +29,9 @@ def test_keys_are_values_colours_and_others() -> None:
     assert Folder(labels={"0": 0, 255: 1}).labels == {0: 0, 255: 1}
     for key in ("#FF0000", "255, 0, 0", "[255, 0, 0]", (255, 0, 0)):
         assert Folder(labels={key: 1}).labels == {"#ff0000": 1}
-    with pytest.raises(ValidationError, match="is no stored value"):
+    with pytest.raises(LaminaError, match="is no stored value"):
         Folder(labels={"red": 1})
-    with pytest.raises(ValidationError, match="not by both"):
+    with pytest.raises(LaminaError, match="not by both"):
         Folder(labels={"#ff0000": 1, 0: 0})
     again = Folder.model_validate_json(Folder(labels={0: 0, 7: 1, "others": 0}).model_dump_json())
     assert again.labels == {0: 0, 7: 1, "others": 0}

@@ -178,7 +178,7 @@ def test_images_with_a_label_are_not_labelled_again(folder: Path, tmp_path: Path
 
 def test_a_run_whose_own_cases_have_made_labels_is_refused(folder: Path, tmp_path: Path) -> None:
     """The images that were unlabelled then are validation images now."""
-    with pytest.raises(LeakError, match="4 images with pseudo-labels are cases of this run"):
+    with pytest.raises(LeakError, match="4 images with pseudo-labels are cases that this run"):
         train(
             steel_recipe(tmp_path, SMALL, "stages.main.pseudo.alpha=0"),
             data=folder / "unlabelled",
