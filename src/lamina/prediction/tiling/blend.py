@@ -24,7 +24,9 @@ class Weights:
         weights = normalised(window, grid)
         self._rows, self._columns = (torch.from_numpy(axis).to(device) for axis in weights)
         # Most tiles of a lattice have the same weights; they are named alike here.
-        self._alike = [np.unique(axis, axis=0, return_inverse=True)[1].tolist() for axis in weights]
+        self._alike = [
+            np.unique(axis, axis=0, return_inverse=True)[1].ravel().tolist() for axis in weights
+        ]
         self._windows: dict[tuple[int, int, float], Tensor] = {}
 
     def of(self, row: int, column: int, share: float) -> Tensor:
