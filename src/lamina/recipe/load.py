@@ -21,7 +21,7 @@ from lamina.recipe.yaml.writer import resolved_text
 if TYPE_CHECKING:
     from lamina.recipe.recipe import Recipe
 
-__all__ = ["about", "load_recipe", "names", "recipe_of", "resolved_text", "text_of", "why"]
+__all__ = ["about", "check_networks", "load_recipe", "names", "recipe_of", "resolved_text", "text_of", "why"]
 
 
 def load_recipe(source: StrPath, overrides: Sequence[str] = ()) -> Recipe:
@@ -44,6 +44,32 @@ def load_recipe(source: StrPath, overrides: Sequence[str] = ()) -> Recipe:
     from lamina.recipe.recipe import Recipe
 
     return check(Recipe, found.root, found.train, found.problems)
+
+
+def check_networks(recipe: Recipe) -> None:
+    """Build every network of a recipe without memory for its weights.
+
+    Networks of the built-in recipes are left out, since the tests build them: a check of one of
+    those, with other epochs or data, needs no torch.
+
+    Raises:
+        RecipeError: a network cannot be built, such as an encoder that does not exist.
+    """
+    members = [recipe.member(member.name) for member in recipe.members] or [recipe]
+    known: set[str] = set()
+    for name in names():
+        built_in = load_recipe(name)
+        known |= {_network_key(built_in)}
+        known |= {_network_key(built_in.member(member.name)) for member in built_in.members}
+    for member in members:
+        if _network_key(member) not in known:
+            member.network.check(member.frame.inputs, member.outputs)
+
+
+def _network_key(recipe: Recipe) -> str:
+    """Return what decides whether a network can be built, as text to compare."""
+    network = recipe.network.untrained().model_dump_json()
+    return f"{network} {recipe.frame.inputs} {recipe.outputs}"
 
 
 def recipe_of(recipe: Recipe | StrPath) -> Recipe:

@@ -69,8 +69,7 @@ def check(
         "digest": sound.digest(),
         "stages": [stage.name for stage in sound.stages],
     }
-    untrained = sound.network.untrained()
-    untrained.build(sound.frame.inputs, sound.outputs)
+    load.check_networks(sound)
     lines = [f"{recipe}: valid; stages: {', '.join(stage.name for stage in sound.stages)}"]
     if data is not None:
         from lamina.training.dataset import open_data

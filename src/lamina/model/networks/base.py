@@ -72,6 +72,17 @@ class Network(Spec):
         restoring(network, residual=self.residual, activation=self.activation)
         return network
 
+    def check(self, inputs: int, outputs: int) -> None:
+        """Build the network without weights or memory, on torch's meta device.
+
+        Raises:
+            RecipeError: as ``build``.
+        """
+        import torch
+
+        with torch.device("meta"):
+            self.untrained().build(inputs, outputs)
+
     @abstractmethod
     def _build(self, inputs: int, outputs: int) -> nn.Module:
         """Return the network as it is by itself, with its starting weights."""
