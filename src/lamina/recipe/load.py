@@ -21,7 +21,16 @@ from lamina.recipe.yaml.writer import resolved_text
 if TYPE_CHECKING:
     from lamina.recipe.recipe import Recipe
 
-__all__ = ["about", "check_networks", "load_recipe", "names", "recipe_of", "resolved_text", "text_of", "why"]
+__all__ = [
+    "about",
+    "check_networks",
+    "load_recipe",
+    "names",
+    "recipe_of",
+    "resolved_text",
+    "text_of",
+    "why",
+]
 
 
 def load_recipe(source: StrPath, overrides: Sequence[str] = ()) -> Recipe:
