@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,11 @@ from lamina.data.case import Case
 from lamina.data.catalogs.synthetic import Strip
 from lamina.errors import RecipeError
 from lamina.files import read_json, write_json
+from lamina.training.dataset import open_data
+from lamina.training.run import train
 from lamina.training.run_folder import locked, record_data, record_recipe
-from tests.factories.training import tiny
+from tests.factories.discs import discs, quick
+from tests.factories.training import known, steel_recipe, tiny
 
 
 def saved(out: Path) -> None:
@@ -91,3 +95,61 @@ def test_a_file_in_place_of_the_run_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "run").touch()
     with pytest.raises(RecipeError, match="cannot be written"), locked(tmp_path / "run"):
         pass
+
+
+def test_work_6_labels_that_changed_are_named_on_resume(tmp_path: Path) -> None:
+    """Two masks exchanged: the same command names both, and goes on once they are back."""
+    data, out = discs(tmp_path / "data"), tmp_path / "run"
+    train(quick(tmp_path), data=data, out=out)
+    one, other, spare = (data / "masks" / f"{name}.png" for name in ("disc2", "disc5", "spare"))
+
+    def exchange() -> None:
+        one.rename(spare)
+        other.rename(one)
+        spare.rename(other)
+
+    exchange()
+    with pytest.raises(RecipeError, match=r"\n  2 with other labels, such as disc2"):
+        train(quick(tmp_path), data=data, out=out)
+    exchange()
+    assert len(train(quick(tmp_path), data=data, out=out).folds) == 2
+
+
+def test_work_6_a_row_of_a_table_that_changed_is_named(tmp_path: Path) -> None:
+    """Only the image whose codes changed counts, though all images share one table."""
+    data, out = known(tmp_path), tmp_path / "run"
+    recipe = steel_recipe(tmp_path)
+    opened = open_data(recipe, data)
+    record(out, data, opened.cases, opened.folds)
+    saved(out)
+    table = data / "train.csv"
+    rows = table.read_text(encoding="utf-8").splitlines()
+    number = next(n for n, row in enumerate(rows) if n and row.rpartition(",")[2])
+    rows[number] = rows[number].rpartition(",")[0] + ",1 3"
+    table.write_text("\n".join(rows) + "\n", encoding="utf-8")
+    changed = open_data(recipe, data)
+    name = next(
+        a.id
+        for a, b in zip(opened.cases, changed.cases, strict=True)
+        if a.label_digest != b.label_digest
+    )
+    with pytest.raises(RecipeError, match=f"\n  1 with other labels, such as {name}$"):
+        record(out, data, changed.cases, changed.folds)
+
+
+def test_work_6_runs_without_digests_of_labels_still_resume_and_keep_them_from_then_on(
+    tmp_path: Path,
+) -> None:
+    root, out = tmp_path / "data", tmp_path / "run"
+    root.mkdir()
+    (root / "mask").write_text("first", encoding="utf-8")
+    labelled = [replace(one, label_files=(str(root / "mask"),)) for one in cases(root, a="1")]
+    record(out, root, labelled, [0])
+    saved(out)
+    stored = read_json(out / "data.json")
+    del stored["cases"][0]["labels_sha256"]
+    write_json(out / "data.json", stored)
+    record(out, root, labelled, [0])
+    (root / "mask").write_text("second", encoding="utf-8")
+    with pytest.raises(RecipeError, match="1 with other labels, such as a"):
+        record(out, root, labelled, [0])

@@ -6,6 +6,7 @@ from lamina.bundle.bundle import Bundle, MemberWeights, Training, versions
 from lamina.bundle.index import KnownCase, MemberFile, Source
 from lamina.bundle.seen_cases import SeenCases, behind, leak_lines, member_of_file
 from lamina.bundle.several import Part, join, load_bundles, must_agree
+from lamina.bundle.unfinished import bundle_so_far, unfinished_lines, write_prepared
 
 __all__ = [
     "Bundle",
@@ -17,10 +18,13 @@ __all__ = [
     "Source",
     "Training",
     "behind",
+    "bundle_so_far",
     "join",
     "leak_lines",
     "load_bundles",
     "member_of_file",
     "must_agree",
+    "unfinished_lines",
     "versions",
+    "write_prepared",
 ]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import lamina
 from lamina.bundle.bundle import Bundle, versions
 from lamina.bundle.index import FORMAT, INDEX, Index, MemberFile, Source
 from lamina.bundle.store import Store
+from lamina.bundle.unfinished import bundle_so_far
 from lamina.errors import BundleError
+from lamina.folders import RUN_RECIPE
 from lamina.public import StrPaths, as_paths
 from lamina.recipe.recipe import MeanOf, Recipe
 
@@ -98,11 +101,12 @@ class JoinedStore:
         return store.read(there)
 
 
-def load_bundles(paths: StrPaths) -> list[Bundle]:
+def load_bundles(paths: StrPaths, *, unfinished: bool = False) -> list[Bundle]:
     """Open several bundles that are to answer together.
 
     Args:
         paths: Bundles (folders or zips), or run folders with a ``bundle`` in them.
+        unfinished: Of a run without a bundle take the best checkpoint of each fold so far.
 
     Raises:
         BundleError: one cannot be opened, or they do not see or answer alike.
@@ -111,15 +115,25 @@ def load_bundles(paths: StrPaths) -> list[Bundle]:
     for path in as_paths(paths):
         inside = path / "bundle"
         if path.is_dir() and not (path / INDEX).is_file():
-            if not inside.is_dir():
-                raise BundleError(
-                    f"{path}: neither a bundle nor a run folder with a finished bundle"
-                )
+            if not (inside / INDEX).is_file():
+                bundles.append(_so_far(path, allowed=unfinished))
+                continue
             path = inside
         bundles.append(Bundle.load(path))
     for other in bundles[1:]:
         must_agree(bundles[0], other)
     return bundles
+
+
+def _so_far(run: Path, *, allowed: bool) -> Bundle:
+    """Return the bundle of a run that has none yet, where that is allowed."""
+    if not (run / RUN_RECIPE).is_file():
+        raise BundleError(f"{run}: neither a bundle nor a run folder with a finished bundle")
+    if not allowed:
+        raise BundleError(
+            f"{run}: its training has not finished; run the same `lamina train` again to resume"
+        )
+    return bundle_so_far(run)
 
 
 def must_agree(bundle: Bundle, other: Bundle) -> None:

@@ -135,6 +135,12 @@ def split_inputs(sources: Sequence[Path]) -> tuple[list[Path], list[Path]]:
             break
         bundles.append(path)
     inputs = list(sources[len(bundles) :])
+    members = [path for path in sorted(sources[0].glob("members/*")) if is_bundle(path)]
+    if not bundles and members:
+        raise RecipeError(
+            f"{sources[0]}: its training has not finished; predict with its members so far: "
+            f"{' '.join(map(str, members))}"
+        )
     if not bundles:
         raise RecipeError(
             f"{sources[0]}: neither a run folder (RUN/bundle/bundle.json), a bundle folder nor a "

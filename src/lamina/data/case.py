@@ -20,10 +20,11 @@ class Case:
 
     ``image``, ``target`` and ``valid`` share shape and axes. ``target`` has the channels of the
     task (see ``Task``); ``valid`` has one channel, 0 where a pixel must not count; None: all
-    count. ``files`` names the files behind the image, for digests. ``facts`` holds what a
-    sampler or a split may want to know without reading pixels, such as ``classes``: the
-    comma-joined indices of the classes present, and ``part``: cases of another part than main are
-    learnt from and never held out.
+    count. ``files`` names the files behind the image, for digests, and ``label_files`` those behind
+    ``target`` and ``valid``; a target out of a table has ``label_digest``, the SHA-256 of its rows.
+    ``facts`` holds what a sampler or a split may want to know without reading pixels, such as
+    ``classes``: the comma-joined indices of the classes present, and ``part``: cases of another
+    part than main are learnt from and never held out.
     """
 
     id: str
@@ -33,6 +34,8 @@ class Case:
     valid: Volume | None = None
     files: tuple[str, ...] = ()
     facts: Mapping[str, float | str] = field(default_factory=dict)
+    label_files: tuple[str, ...] = ()
+    label_digest: str = ""
 
     def __post_init__(self) -> None:
         for role, other in (("target", self.target), ("valid area", self.valid)):

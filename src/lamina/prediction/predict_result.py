@@ -48,3 +48,5 @@ class PredictResult(VerbResult):
     """Tiles per forward pass."""
     seconds: float
     """Time that the call took."""
+    unfinished: tuple[str, ...] = ()
+    """What each fold had trained, where the training of a run has not finished."""

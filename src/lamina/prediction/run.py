@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 
 import lamina
-from lamina.bundle import Bundle, load_bundles, versions
+from lamina.bundle import Bundle, load_bundles, unfinished_lines, versions
 from lamina.data.case import Case
 from lamina.data.catalogs.inputs import Input
 from lamina.data.flatten import align
@@ -56,6 +56,7 @@ def predict(
 
     Args:
         sources: A bundle (folder or zip) or run folder, or several; their members answer together.
+            Of a run whose training has not finished, the best checkpoint of each fold so far.
         inputs: A file, a folder or a csv table that names images, or several.
         out: The folder to write. Finished cases of the same plan are verified and kept.
         members: ``auto``: an image that training saw is predicted only by the members that did
@@ -96,7 +97,7 @@ def predict(
         raise RecipeError(f"--members is '{members}'; it must be one of auto, all")
     at_least(1, batch=batch, memory=memory)
     keep_memory()
-    bundles = load_bundles(sources)
+    bundles = load_bundles(sources, unfinished=True)
     where = choose_device(device)
     precision = choose(bundles[0].recipe.precision, where)
     loaded = LoadedMembers(bundles, where, precision)
@@ -113,6 +114,7 @@ def predict(
     with keep_log(out):
         if progress:
             say(f"{explain(precision, where)}, {size} tiles per forward pass")
+            _tell_if_unfinished(bundles, sources)
             _tell_if_not_tuned(bundles[0], sources[0])
         counts = _predict_all(predictions, opened, loaded, size, progress=progress)
         result = PredictResult(
@@ -121,6 +123,7 @@ def predict(
             **counts,
             known=dict(Counter(case.known for case in predictions.info.cases)),
             failed=tuple(opened.failed),
+            unfinished=info.unfinished,
             members=tuple(loaded.names),
             device=where.type,
             precision=name_of(precision),
@@ -217,6 +220,7 @@ def _info(
         device=device.type,
         versions=versions(),
         decision=first.decision,
+        unfinished=tuple(line for bundle in bundles for line in unfinished_lines(bundle)),
         cases=tuple(case for case, _, _ in opened.cases.values()),
     )
 
@@ -303,12 +307,19 @@ def _predict(
     predictions.finish(case.id)
 
 
+def _tell_if_unfinished(bundles: Sequence[Bundle], sources: Sequence[Path]) -> None:
+    for bundle, source in zip(bundles, sources, strict=True):
+        if lines := unfinished_lines(bundle):
+            headline = f"{source}: training has not finished; the best checkpoints so far predict"
+            say("\n  ".join([headline, *lines]))
+
+
 def _tell_if_not_tuned(bundle: Bundle, source: Path) -> None:
     """Say that masks follow the recipe's own decision, where a search could set its numbers."""
     decision = bundle.decision
     if "tune" in bundle.scores or decision.without_numbers is not None:
         return
-    if bundle.recipe.task.kind != "restore":
+    if bundle.recipe.task.kind != "restore" and not unfinished_lines(bundle):
         say(f"decision not tuned: {decision.summary}; `lamina tune {source}` sets it by the data")
 
 

@@ -14,7 +14,7 @@ from pydantic import TypeAdapter
 from safetensors.torch import load_file
 
 from lamina import files
-from lamina.bundle import Bundle, KnownCase, MemberWeights
+from lamina.bundle import Bundle, KnownCase, MemberWeights, write_prepared
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.prepare.pair_quality import write_quality
 from lamina.data.prepare.unpack import UNPACKED
@@ -121,6 +121,8 @@ def train(
         check_weights(weights, opened, known, wanted)
         earlier = record_weights(out, opened.recipe, weights, known) | begin.known(known)
         opened = opened.prepared(out)
+        behind = {**labels.known(known), **earlier}
+        write_prepared(out, opened.recipe, behind)
         keep_memory()
         say(f"device {where}, {str(precision or torch.float32).removeprefix('torch.')}")
         stop = Stop()
@@ -130,7 +132,7 @@ def train(
             )
             rows = [_one_fold(make(fold), fold, save_minutes) for fold in wanted]
         shutil.rmtree(out / UNPACKED, ignore_errors=True)
-        bundle = _bundle(opened, out, {**known, **labels.known(known), **earlier})
+        bundle = _bundle(opened, out, {**known, **behind})
         _keep_tuned(out, bundle).save(out / BUNDLE)
         return TrainResult(
             run=out,

@@ -6,7 +6,8 @@ import json
 import os
 import platform
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -173,16 +174,13 @@ def record_data(
 
     Raises:
         DataError: a file cannot be read.
-        RecipeError: the run began with other images or other folds, so that what a fold holds
-            out now may have trained it before.
+        RecipeError: the run began with other images, labels or folds, so that what a fold holds
+            out now may have trained it before, or its folds would have learnt different things.
     """
     known: dict[str, dict[str, Any]] = {}
     rows = []
-    digests: dict[str, str] = {}
+    digests = _digests(name for case in cases for name in (*case.files, *case.label_files))
     for case, fold in zip(cases, folds, strict=True):
-        for name in case.files:
-            if name not in digests:
-                digests[name] = files.digest(Path(name))
         known[case.id] = {"sha256": [digests[name] for name in case.files], "fold": fold}
         rows.append(
             {
@@ -195,10 +193,14 @@ def record_data(
                 "dtype": str(case.image.dtype),
                 "classes": case.facts.get("classes"),
                 "sha256": known[case.id]["sha256"],
+                "labels_sha256": [
+                    *(digests[name] for name in case.label_files),
+                    *([case.label_digest] if case.label_digest else []),
+                ],
             }
         )
     if has_begun(out):
-        _must_be_same(out, {row["id"]: (row["sha256"], row["fold"]) for row in rows})
+        _must_be_same(out, {row["id"]: row for row in rows})
     files.write_json(
         out / "data.json", {"root": str(root.resolve()), "names": list(names), "cases": rows}
     )
@@ -206,15 +208,29 @@ def record_data(
     return known
 
 
-def _must_be_same(out: Path, now: Mapping[str, tuple[list[str], int]]) -> None:
-    rows = files.read_json(out / "data.json")["cases"]
-    before = {row["id"]: (row["sha256"], row["fold"]) for row in rows}
+def _digests(names: Iterable[str]) -> dict[str, str]:
+    """Return the digest of each file or folder, of several at the same time."""
+    each = list(dict.fromkeys(names))
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
+        return dict(
+            zip(each, threads.map(lambda name: files.digest(Path(name)), each), strict=True)
+        )
+
+
+def _must_be_same(out: Path, now: Mapping[str, Mapping[str, Any]]) -> None:
+    before = {row["id"]: row for row in files.read_json(out / "data.json")["cases"]}
     both = before.keys() & now.keys()
+
+    def other(key: str) -> list[str]:  # runs that kept no digests of labels say nothing of them
+        known = (id for id in both if key in before[id])
+        return sorted(id for id in known if before[id][key] != now[id][key])
+
     apart = {
         "new": sorted(now.keys() - before.keys()),
         "gone": sorted(before.keys() - now.keys()),
-        "with another image": sorted(id for id in both if before[id][0] != now[id][0]),
-        "in another fold": sorted(id for id in both if before[id][1] != now[id][1]),
+        "with another image": other("sha256"),
+        "with other labels": other("labels_sha256"),
+        "in another fold": other("fold"),
     }
     lines = [f"{len(ids)} {what}, such as {ids[0]}" for what, ids in apart.items() if ids]
     if lines:

@@ -9,14 +9,19 @@ from typing import Any, cast
 import pytest
 import torch
 
-from lamina.errors import RecipeError
+from lamina.errors import LaminaError, RecipeError
 from lamina.training.dataset import open_data
+from lamina.training.run import train
 from lamina.training.saving.state import Position
 from lamina.training.stage.context import FoldContext
 from lamina.training.stage.loader import Batch, batches, epoch_of
 from lamina.training.stage.loop import mix_batch
+from tests.factories.discs import discs, quick
 from tests.factories.training import tiny
 
+WITHOUT_STEPS = (
+    r"fold 0, stage main, epoch \d: not one step of the epoch was finite \(loss (nan|inf|-inf)"
+)
 MIX = "train.mix=[{kind: cutmix, p: 0.8}, {kind: mixup, p: 0.5}, {kind: copy_paste, p: 0.5}]"
 
 
@@ -65,3 +70,39 @@ def test_what_cannot_be_mixed_is_refused(
 ) -> None:
     with pytest.raises(RecipeError, match=message):
         tiny(tmp_path, *changes)
+
+
+def test_work_14_a_stage_without_one_finite_step_in_an_epoch_ends_with_the_reason(
+    tmp_path: Path,
+) -> None:
+    """A rate of 1e6 spoils the weights at once: the run is refused, and no bundle is left."""
+    data = discs(tmp_path / "data")
+    recipe = quick(
+        tmp_path,
+        "train.epochs=3",
+        "train.optimizer={kind: sgd, lr: 1e38}",
+        "train.schedule={kind: constant}",
+        "train.clip_norm=null",
+    )
+    with pytest.raises(LaminaError, match=WITHOUT_STEPS) as caught:
+        train(recipe, data=data, out=tmp_path / "run")
+    assert caught.value.exit_code == 1
+    assert not (tmp_path / "run" / "bundle").exists()
+
+
+def test_work_14_the_remedy_of_the_message_works(tmp_path: Path) -> None:
+    data = discs(tmp_path / "data")
+    bad = ("train.epochs=3", "train.schedule={kind: constant}", "train.clip_norm=null")
+    high = quick(tmp_path, *bad, "train.optimizer={kind: sgd, lr: 1e38}")
+    with pytest.raises(LaminaError, match=r"lower stages\.main\.optimizer\.lr"):
+        train(high, data=data, out=tmp_path / "run")
+    lower = (*bad, "train.optimizer={kind: sgd, lr: 1e38}", "stages.main.optimizer.lr=1e-3")
+    assert train(quick(tmp_path, *lower), data=data, out=tmp_path / "other").folds
+
+
+def test_a_single_finite_step_is_enough_for_an_epoch(tmp_path: Path) -> None:
+    """WORK-14: the first step is finite, so the first epoch of that run counts."""
+    data = discs(tmp_path / "data")
+    changes = ("train.epochs=1", "train.optimizer={kind: sgd, lr: 1e38}", "train.clip_norm=null")
+    found = train(quick(tmp_path, *changes, "train.batch=2"), data=data, out=tmp_path / "run")
+    assert found.folds[0].skipped > 0

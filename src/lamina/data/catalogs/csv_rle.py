@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -230,4 +232,6 @@ def _case(name: str, path: Path, masks: tuple[tuple[CodedMask, ...], ...], catal
     areas = target.areas()
     facts: dict[str, float | str] = {f"area_{k}": area for k, area in enumerate(areas)}
     facts["classes"] = ",".join(str(k) for k, area in enumerate(areas) if area)
-    return Case(name, name, image, target, files=(str(path),), facts=facts)
+    codes = [[mask.text for mask in channel] for channel in masks]
+    rows = hashlib.sha256(json.dumps(codes).encode()).hexdigest()
+    return Case(name, name, image, target, files=(str(path),), facts=facts, label_digest=rows)

@@ -271,7 +271,10 @@ class Fragments(Catalog):  # INK-1
 
     def _cases(self, path: Path, stack: Stack, reference: Stack | None) -> list[Case]:
         name, mask, ink = stack.id, stack.mask, stack.ink
-        whole = Case(name, name, self._layers(stack, reference), ink, mask, (str(path),))
+        beside = (path.parent / self.labels, path.parent / self.mask)
+        labels = tuple(str(one) for one in beside if one.is_file())
+        image = self._layers(stack, reference)
+        whole = Case(name, name, image, ink, mask, (str(path),), label_files=labels)
         if name not in self.parts:
             return [replace(whole, facts=_facts(stack, Region.whole(whole.image.shape)))]
         if not isinstance(mask, Bits):

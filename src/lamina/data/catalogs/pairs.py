@@ -249,7 +249,9 @@ def _case(opened: OpenedPair, task: Task, meaning: Meaning) -> Case:
     nodata = getattr(image, "nodata", None)
     if nodata is not None:
         valid = WithData(image, nodata, valid)
-    case = Case(pair.id, pair.id, image, target, valid, (str(pair.image),))
+    labels = () if pair.target is None else (str(pair.target),)
+    files = (str(pair.image),)
+    case = Case(pair.id, pair.id, image, target, valid, files, label_files=labels)
     facts: dict[str, float | str] = {} if nodata is None else {NODATA: nodata}
     if task.kind != "restore" and len(image.axes) == 2:
         facts |= _facts(target, task)

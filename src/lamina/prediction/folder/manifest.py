@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import ValidationError
 
@@ -14,9 +14,12 @@ from lamina.files import read_json
 from lamina.folders import PREDICTION, check_predictions
 from lamina.recipe.recipe import Predict, Recipe
 from lamina.result.decisions import AnyDecision
-from lamina.spec import Spec
+from lamina.spec import ADDED_LATER, Spec
 
 HEADER = PREDICTION
+
+_FREE = {"cases", "decision", "device", "unfinished"}
+"""What may change while finished probabilities stay: digests of members say the rest."""
 
 
 class PredictedCase(Spec):
@@ -98,12 +101,16 @@ class Info(Spec):
     corrupted: bool = False
     """Whether the recipe's noise was put on the images first."""
 
+    unfinished: Annotated[tuple[str, ...], ADDED_LATER] = ()
+    """What each fold had trained where a run was stopped early and its best checkpoints so far
+    predict; none: training had finished."""
+
     cases: tuple[PredictedCase, ...] = ()
     """The cases, in order."""
 
     def plan(self) -> str:
         """Return the SHA-256 of what must be equal for probabilities to stand side by side."""
-        values = self.model_dump(mode="json", exclude={"cases", "decision", "device"})
+        values = self.model_dump(mode="json", exclude=_FREE)
         text = json.dumps(values, sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
@@ -148,7 +155,7 @@ def must_continue(folder: Path, before: Info, after: Info) -> None:
 
 
 def _difference(before: Info, after: Info) -> str:
-    apart = {"cases", "decision", "device", "recipe"}
+    apart = _FREE | {"recipe"}
     old = before.model_dump(mode="json", exclude=apart)
     new = after.model_dump(mode="json", exclude=apart)
-    return ", ".join(key for key in old if old[key] != new[key]) or "recipe"
+    return ", ".join(key for key in new if old.get(key) != new[key]) or "recipe"

@@ -80,3 +80,5 @@ class StageState:
     save_seconds: float
     saved: float = field(default_factory=time.monotonic)
     bad_run: int = 0
+    why: str = ""
+    """What was not finite at the last step that was left out."""

@@ -35,7 +35,7 @@ def run_stage(job: FoldContext, now: StageState) -> None:
 
     Raises:
         StoppedError: a signal asked to stop; the state is saved.
-        LaminaError: the loss was not finite many times in a row.
+        LaminaError: the loss was not finite many times in a row, or in a whole epoch.
     """
     stage, position = now.stage, now.position
     checkpoints = Checkpoints(
@@ -44,6 +44,7 @@ def run_stage(job: FoldContext, now: StageState) -> None:
     while position.epoch < stage.epochs and not tired(stage, position):
         begun = time.monotonic()
         _train_epoch(job, now)
+        _refuse_without_steps(job, now)
         row = _row(now, time.monotonic() - begun)
         last = position.epoch + 1 == stage.epochs
         due = (position.epoch + 1 - stage.validate_from) % stage.validate_every == 0
@@ -168,7 +169,7 @@ def _step(
             position.sums[name] = position.sums.get(name, 0.0) + mean * count
         position.sums["samples"] = position.sums.get("samples", 0.0) + count
     else:
-        _skip(now, sums["loss"], norm)
+        _skip(job, now, sums["loss"], norm)
     now.optimizer.zero_grad(set_to_none=True)
     position.step += 1
     return sums["loss"]
@@ -183,15 +184,27 @@ def _backward(job: FoldContext, loss: Tensor) -> None:
         job.accelerator.backward(loss)
 
 
-def _skip(now: StageState, loss: float, norm: float) -> None:
+def _skip(job: FoldContext, now: StageState, loss: float, norm: float) -> None:
     now.position.skipped += 1
     now.bad_run += 1
+    now.why = f"loss {loss}, gradient norm {norm}"
     if now.bad_run >= _WORST_RUN:
-        raise LaminaError(
-            f"stage {now.stage.name}, epoch {now.position.epoch + 1}: {now.bad_run} steps in a row "
-            f"were not finite (loss {loss}, gradient norm {norm}); lower the learning rate, set "
-            "clip_norm, or set precision: float32"
-        )
+        raise _broken(job, now, f"{now.bad_run} steps in a row were not finite")
+
+
+def _refuse_without_steps(job: FoldContext, now: StageState) -> None:
+    """End the run after an epoch in which no step was taken: nothing was learnt (WORK-14)."""
+    if not now.position.sums.get("samples"):
+        raise _broken(job, now, "not one step of the epoch was finite")
+
+
+def _broken(job: FoldContext, now: StageState, what: str) -> LaminaError:
+    name = now.stage.name
+    return LaminaError(
+        f"{job.title}, stage {name}, epoch {now.position.epoch + 1}: {what} "
+        f"({now.why or 'no reason was kept'}); lower stages.{name}.optimizer.lr, set "
+        f"stages.{name}.clip_norm, or set precision: float32, and train into another --out"
+    )
 
 
 def _freeze(network: nn.Module, *, frozen: bool) -> None:

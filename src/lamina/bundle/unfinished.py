@@ -1,0 +1,161 @@
+"""The bundle of a run whose training has not finished: the best checkpoint of each fold so far.
+
+Nothing of the run folder is changed, so that its training goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from lamina import files
+from lamina.bundle.bundle import Bundle, MemberWeights
+from lamina.bundle.index import KnownCase
+from lamina.bundle.tensors import read_tensors
+from lamina.data.network_input.normalise import AnyNormalise
+from lamina.errors import BundleError, DataError
+from lamina.recipe.recipe import Recipe
+
+PREPARED = "prepared.json"
+"""What a run folder keeps of its bundle until there is one: the recipe with the data prepared, and
+the cases behind its starting weights and pseudo-labels."""
+
+UNFINISHED = "unfinished"
+"""Of the scores of a bundle: what is said of each fold of a training that has not finished."""
+
+
+def write_prepared(out: Path, recipe: Recipe, behind: Mapping[str, Mapping[str, Any]]) -> None:
+    """Write what a bundle of the run will hold besides its members and cases.
+
+    Args:
+        out: The run folder.
+        recipe: With the names found and the data prepared.
+        behind: Values of ``KnownCase`` by id, of cases that are none of the run's own.
+    """
+    values = {"recipe": recipe.model_dump(mode="json"), "behind": dict(behind)}
+    files.write_json(out / PREPARED, values)
+
+
+def unfinished_lines(bundle: Bundle) -> tuple[str, ...]:
+    """Return what is said of each fold where training has not finished; none where it has."""
+    return tuple(bundle.scores.get(UNFINISHED, ()))
+
+
+def bundle_so_far(run: Path) -> Bundle:
+    """Return a bundle in memory of the best checkpoint of each fold that has one.
+
+    Of a fold that has finished it holds all members. Of another, the checkpoint of the best
+    monitored score of all stages so far. ``scores["unfinished"]`` says what each fold has.
+
+    Args:
+        run: A run folder of ``lamina train``.
+
+    Raises:
+        BundleError: no fold has validated an epoch yet, or files of the run are damaged.
+    """
+    try:
+        recipe, cases, folds = _settled(run)
+        members: list[MemberWeights] = []
+        lines: list[str] = []
+        for fold in folds:
+            found, line = _of_fold(run / f"fold{fold}", recipe)
+            members += found
+            lines.append(line)
+        known = {id: KnownCase.model_validate(row) for id, row in cases.items()}
+    except (DataError, ValidationError, KeyError, TypeError, ValueError) as error:
+        raise BundleError(
+            f"{run}: its training has not finished, and what it left cannot be read ({error}); run "
+            "the same `lamina train` again"
+        ) from error
+    if not members:
+        raise BundleError(
+            f"{run}: its training has not finished, and no epoch of it has been validated yet; run "
+            "the same `lamina train` again to resume"
+        )
+    scores = {"monitor": {one.name: one.score for one in members}, UNFINISHED: lines}
+    return Bundle.make(recipe, members, cases=known, scores=scores)
+
+
+def _settled(run: Path) -> tuple[Recipe, dict[str, dict[str, Any]], list[int]]:
+    """Return recipe, known cases and folds of a run."""
+    data = files.read_json(run / "data.json")
+    cases = {row["id"]: {"sha256": row["sha256"], "fold": row["fold"]} for row in data["cases"]}
+    folds = sorted({row["fold"] for row in data["cases"] if row["fold"] >= 0})
+    if (run / PREPARED).is_file():
+        stored = files.read_json(run / PREPARED)
+        return Recipe.model_validate(stored["recipe"]), {**cases, **stored["behind"]}, folds
+    recipe = Recipe.model_validate(files.read_json(run / "recipe.json"))
+    if getattr(recipe.data, "prepare", None) is not None:
+        raise DataError("this run was begun by a lamina that did not keep what data.prepare found")
+    return recipe, cases, folds
+
+
+def _of_fold(folder: Path, recipe: Recipe) -> tuple[list[MemberWeights], str]:
+    """Return the members of a fold as far as it is trained, and a line that says how far."""
+    if (folder / "member.json").is_file():
+        row = files.read_json(folder / "member.json")
+        rows = row.get("members", [{**row, "name": folder.name}])
+        places = [(one["name"], one, folder / one["member"]) for one in rows]
+        line = f"{folder.name}: finished"
+    else:
+        place, line = _best_so_far(folder, recipe)
+        places = [(folder.name, *place)] if place is not None else []
+    members = []
+    for name, row, path in places:
+        weights = _weights(path, row["sha256"])
+        normalise: AnyNormalise = TypeAdapter(AnyNormalise).validate_python(
+            files.read_json(folder / "normalise.json")
+        )
+        fold, stage = int(folder.name.removeprefix("fold")), row["stage"]
+        members.append(MemberWeights(name, weights, fold, stage, row["score"], normalise))
+    return members, line
+
+
+def _weights(path: Path, sha256: str) -> dict[str, Any]:
+    if not path.is_file() or files.digest(path) != sha256:
+        raise DataError(f"{path} is missing or does not match its digest")
+    return read_tensors(path.read_bytes(), str(path))
+
+
+def _best_so_far(folder: Path, recipe: Recipe) -> tuple[tuple[dict[str, Any], Path] | None, str]:
+    """Return the best checkpoint of an unfinished fold with its file, and a line about it."""
+    position = _position(folder / "state")
+    if position is None:
+        return None, f"{folder.name}: not begun"
+    names = [stage.name for stage in recipe.stages]
+    now = recipe.stages[position["stage"]]
+    kept: list[dict[str, Any]] = []
+    for stage, left in position["members"].items():
+        each = left if isinstance(left, list) else [left]  # once a stage left one only
+        kept += [{"stage": stage, **one} for one in each]
+    kept += [{**one, "stage": one.get("stage") or now.name} for one in position["kept"]]
+    of_many = f"stage {now.name} ({position['stage'] + 1} of {len(names)})"
+    so_far = f"{folder.name}: {position['epoch']} of {now.epochs} epochs of {of_many} are trained"
+    if not kept:
+        return None, f"{so_far}, none is validated yet"
+    sign = 1.0 if recipe.monitor.higher_is_better else -1.0
+    best = max(kept, key=lambda one: sign * one["score"])  # the first of equals
+    said = f"the best is epoch {best['epoch'] + 1} of {best['stage']}"
+    line = f"{so_far}, {said} ({recipe.monitor.kind} {best['score']:.4f})"
+    return (best, folder / best["stage"] / best["file"]), line
+
+
+def _position(saves: Path) -> dict[str, Any] | None:
+    """Return where the newest sound save stands (``lamina.training.saving`` writes them)."""
+    indices = sorted(saves.glob("*/index.json"), reverse=True)
+    for index in indices:
+        try:
+            wanted = json.loads(index.read_text(encoding="utf-8"))["position.json"]
+            path = index.with_name("position.json")
+            if files.digest(path) == wanted:
+                found: dict[str, Any] = files.read_json(path)
+                return found
+        except (OSError, ValueError, KeyError, DataError):
+            continue  # an older save may be sound
+    if indices:
+        raise DataError(f"{saves}: every checkpoint is damaged")
+    return None
