@@ -10,6 +10,7 @@ import pytest
 
 from lamina.data.prepare.pair_quality import write_quality
 from lamina.errors import DataError
+from lamina.files import write_json
 from lamina.reporting import page as page_module
 from lamina.reporting.page import report
 
@@ -94,7 +95,7 @@ def test_restored_values_have_scores_and_pictures_and_no_thresholds(restored_run
 def test_pairs_left_out_are_told_and_nothing_is_to_be_tuned(restored_run: Path) -> None:
     """NOISE-3."""
     text = read(report(restored_run).report).text
-    assert "left out" not in text
+    assert "of 3 left out" not in text
     (restored_run / "tune.json").unlink(missing_ok=True)
     values = {"a": 0.9, "b": 0.75, "c": 0.25}
     write_quality(restored_run / "quality.csv", values, {"a", "b"})
@@ -115,3 +116,34 @@ def test_pictures_shrink_until_the_page_fits(
 def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="name a run folder"):
         report(tmp_path)
+
+
+def test_trust_2_the_page_says_what_is_missing_or_cut(run_folder: Path) -> None:
+    """TRUST-2: a missing data.json, env.json or log, and lines or epochs that are lost."""
+    text = read(report(run_folder).report).text
+    assert "fold0/metrics.jsonl: 1 of 10 lines are cut or damaged" in text  # as a crash leaves it
+    assert "is missing" not in text
+    for name in ("data.json", "env.json", "recipe.resolved.yaml"):
+        (run_folder / name).unlink()
+    log = run_folder / "fold0" / "metrics.jsonl"
+    log.write_bytes(b"".join(log.read_bytes().splitlines(keepends=True)[:4]))
+    write_json(run_folder / "fold0/state/00000009/position.json", {"rows": 9})
+    write_json(run_folder / "fold1/state/00000009/position.json", {"rows": 9})
+    (run_folder / "fold1/metrics.jsonl").unlink()
+    text = read(report(run_folder).report).text
+    assert "data.json is missing: the facts about the data are left out" in text
+    assert "env.json is missing: device and versions are unknown" in text
+    assert "recipe.resolved.yaml is missing" in text
+    assert "fold0/metrics.jsonl: ends after 4 of 9 epochs" in text
+    assert "fold1/metrics.jsonl is missing" in text
+    assert "Worst cases" not in text
+    found = report(run_folder, data=run_folder.parent / "data")  # the remedy that is named
+    assert "Worst cases" in read(found.report).text
+
+
+def test_trust_2_damaged_held_out_answers_are_refused(run_folder: Path) -> None:
+    """TRUST-2: scores and pictures come from answers as they were written."""
+    path = run_folder / "fold0" / "oof" / "probabilities" / "a.png.npy"
+    path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
+    with pytest.raises(DataError, match=r"a\.png\.npy: does not match .*`lamina train`"):
+        report(run_folder)

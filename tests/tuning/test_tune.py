@@ -216,8 +216,10 @@ def test_a_blend_is_the_weighted_sum_of_the_maps(trained: Path, tmp_path: Path) 
     for number in range(4):
         runs.append(tmp_path / f"run{number}")
         shutil.copytree(trained, runs[-1])
-        for path in runs[-1].glob("fold*/oof/probabilities/**/*.npy"):
-            np.save(path, rng.random(np.load(path).shape).astype(np.float16))
+        for folder in runs[-1].glob("fold*/oof"):
+            stored = Predictions.open(folder)
+            for id in stored.ids:
+                stored.add(id, rng.random(stored.prob(id).shape, np.float32))
     found = ensemble(runs, tmp_path / "blend", weights=weights)
     assert found.answers == {"4": 8}
     for fold in (0, 1):

@@ -5,14 +5,13 @@ The seal finds damage, not malice: whoever can change the index can change its s
 
 from __future__ import annotations
 
-import hashlib
 import json
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from pydantic import Field, ValidationError
 
 import lamina
+from lamina import files
 from lamina.bundle.store import Store
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import BundleError
@@ -123,13 +122,7 @@ class Index(Spec):
 
 def sealed(index: Index) -> dict[str, Any]:
     """Return the index as JSON with its own digest under ``seal``."""
-    values = index.model_dump(mode="json")
-    return {**values, "seal": _seal(values)}
-
-
-def _seal(values: Mapping[str, Any]) -> str:
-    text = json.dumps(values, sort_keys=True, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
+    return files.sealed(index.model_dump(mode="json"))
 
 
 def read_index(store: Store) -> Index:
@@ -145,7 +138,7 @@ def read_index(store: Store) -> Index:
     try:
         values = json.loads(data)
         seal = values.pop("seal")
-        made, by, right = int(values["format"]), str(values["lamina"]), _seal(values)
+        made, by, right = int(values["format"]), str(values["lamina"]), files.seal_of(values)
     except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
         raise BundleError(f"{place}: not the index of a bundle ({error}); copy it again") from error
     if made > FORMAT:

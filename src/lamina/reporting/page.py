@@ -23,6 +23,7 @@ from lamina.public import StrPath, VerbResult, as_path
 from lamina.reporting import pictures, plots
 from lamina.reporting.depth_alignment import layers_of
 from lamina.reporting.judged_cases import Judged, Judgement, drawn, judge, worst
+from lamina.reporting.missing_parts import missing_parts
 from lamina.reporting.run_contents import Run
 from lamina.volume import Crop, read_all
 
@@ -146,7 +147,7 @@ def _facts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> dict[st
         "triplets": _triplets(run),
         "folds": _folds(run, judgement),
         "data": _data(run),
-        "missing": _missing(run, judgement, cases),
+        "missing": missing_parts(run, judgement, cases),
         "layers": layers_of(run.folder / "curves"),
         "training": plots.training(run.rows) if any(run.rows.values()) else [],
     }
@@ -156,20 +157,6 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
-
-
-def _missing(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> list[str]:
-    lines = []
-    if not cases:
-        root = run.data.get("root", "unknown")
-        lines.append(
-            f"The data folder {root} is missing: no pictures and no scores per case. Pass --data."
-        )
-    elif not judgement.cases:
-        lines.append("No fold has finished: no out-of-fold predictions yet.")
-    if run.tune is None and run.recipe.task.kind != "restore":
-        lines.append("Decision not tuned: it is the recipe's own. Run lamina tune.")
-    return lines
 
 
 def _thresholds(run: Run) -> list[dict[str, Any]]:

@@ -66,8 +66,11 @@ class Run:
         Raises:
             DataError: the folder is there, and its data are not usable.
         """
-        root = root or Path(str(self.data.get("root", "")))
-        if not self.data.get("root") or not root.is_dir():
+        if root is None:
+            if not self.data.get("root"):
+                return {}
+            root = Path(str(self.data["root"]))
+        if not root.is_dir():
             return {}
         listing = self.recipe.data.open(root, self.recipe.task)
         cases, _ = self.recipe.split.assign(listing.cases, root)

@@ -8,8 +8,15 @@ from typing import Any
 import pytest
 
 from lamina.errors import DataError, RecipeError
-from lamina.files import write_json
-from lamina.prediction.folder.manifest import HEADER, Info, PredictedCase, must_continue, read_info
+from lamina.files import read_json, write_json
+from lamina.prediction.folder.manifest import (
+    HEADER,
+    Info,
+    PredictedCase,
+    must_continue,
+    read_info,
+    write_info,
+)
 from lamina.result.decisions import Threshold
 from tests.factories.predictions import predicted_case, prediction_info
 
@@ -24,8 +31,37 @@ def info(make: Any) -> Info:
 
 
 def test_there_and_back(tmp_path: Path, info: Info) -> None:
-    write_json(tmp_path / HEADER, info.model_dump(mode="json"))
+    write_info(tmp_path, info)
     assert read_info(tmp_path) == info
+
+
+def test_trust_2_an_edited_header_is_refused_and_one_without_a_seal_opens(
+    tmp_path: Path, info: Info
+) -> None:
+    """TRUST-2: prediction.json carries its digest; those of before have none."""
+    write_info(tmp_path, info)
+    values = read_json(tmp_path / HEADER)
+    write_json(tmp_path / HEADER, {**values, "decision": {"kind": "threshold", "threshold": 0.7}})
+    with pytest.raises(DataError, match=r"own digest, it was damaged or edited; .* --overwrite"):
+        read_info(tmp_path)
+    write_json(tmp_path / HEADER, {name: values[name] for name in reversed(values)})
+    assert read_info(tmp_path) == info
+    write_json(tmp_path / HEADER, {name: values[name] for name in values if name != "seal"})
+    assert read_info(tmp_path) == info
+
+
+@pytest.mark.parametrize("content", ["[]", "null", "3", '"text"'])
+def test_trust_2_json_that_is_no_header_is_refused(tmp_path: Path, content: str) -> None:
+    (tmp_path / HEADER).write_text(content)
+    with pytest.raises(DataError, match="holds no header of predictions"):
+        read_info(tmp_path)
+
+
+def test_trust_2_a_damaged_header_of_held_out_answers_names_another_remedy(tmp_path: Path) -> None:
+    (tmp_path / "oof").mkdir()
+    (tmp_path / "oof" / HEADER).write_text("{}")
+    with pytest.raises(DataError, match=r"delete .*oof, then run the same `lamina train`"):
+        read_info(tmp_path / "oof")
 
 
 def test_a_new_decision_or_more_cases_go_on(info: Info) -> None:

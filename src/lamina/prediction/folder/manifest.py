@@ -9,9 +9,9 @@ from typing import Annotated, Literal
 
 from pydantic import ValidationError
 
+from lamina import files
 from lamina.errors import DataError, RecipeError
-from lamina.files import read_json
-from lamina.folders import PREDICTION, check_predictions
+from lamina.folders import OUT_OF_FOLD, PREDICTION, check_predictions
 from lamina.recipe.recipe import Predict, Recipe
 from lamina.result.decisions import AnyDecision
 from lamina.spec import ADDED_LATER, Spec
@@ -115,23 +115,45 @@ class Info(Spec):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def write_info(folder: Path, info: Info) -> None:
+    """Write the header of a folder of predictions, sealed with its own digest."""
+    files.write_json(folder / HEADER, files.sealed(info.model_dump(mode="json")))
+
+
 def read_info(folder: Path) -> Info:
     """Return the checked header of a folder of predictions.
 
+    A header without a seal is of lamina 0.1.0 or earlier.
+
     Raises:
-        DataError: it is missing or damaged.
+        DataError: it is missing, damaged, or does not match its seal.
     """
     check_predictions(folder)
+    path = folder / HEADER
+    values = files.read_json(path)
+    if not isinstance(values, dict):
+        raise DataError(f"{path}: holds no header of predictions; {_remedy(folder)}")
+    seal = values.pop(files.SEAL, None)
+    if seal is not None and seal != files.seal_of(values):
+        raise DataError(
+            f"{path}: does not match its own digest, it was damaged or edited; {_remedy(folder)}"
+        )
     try:
-        return Info.model_validate(read_json(folder / HEADER))
+        return Info.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
         raise DataError(
-            f"{folder / HEADER}: not readable by this version of lamina "
-            f"({where}: {first['msg']}); "
-            "predict again with --overwrite"
+            f"{path}: not readable by this version of lamina ({where}: {first['msg']}); "
+            f"{_remedy(folder)}"
         ) from error
+
+
+def _remedy(folder: Path) -> str:
+    """Return how a folder with a damaged header is made again."""
+    if folder.name == OUT_OF_FOLD:
+        return f"delete {folder}, then run the same `lamina train` or `ensemble` again"
+    return "run the same command again with --overwrite"
 
 
 def must_continue(folder: Path, before: Info, after: Info) -> None:

@@ -8,7 +8,8 @@
     work/NAME                  a volume or large image that is being predicted
 
 A case counts as finished only when the ledger says so and its files still have the digests
-written there; a file that merely exists means nothing.
+written there; a file that merely exists means nothing. The digest of a file is compared once in
+each opened folder, when the file is first read.
 """
 
 from __future__ import annotations
@@ -25,10 +26,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.errors import DataError, RecipeError
-from lamina.files import append_line, digest, read_lines, write_json, write_with
+from lamina.files import digest, write_with
 from lamina.geometry.region import Region
 from lamina.prediction.folder.file_names import check_ids, file_name
-from lamina.prediction.folder.manifest import HEADER, Info, PredictedCase, must_continue, read_info
+from lamina.prediction.folder.ledger import LEDGER, Ledger
+from lamina.prediction.folder.manifest import (
+    HEADER,
+    Info,
+    PredictedCase,
+    must_continue,
+    read_info,
+    write_info,
+)
 from lamina.prediction.folder.mask_files import (
     read_mask,
     suffix,
@@ -54,8 +63,6 @@ __all__ = [
     "source_digest",
 ]
 
-LEDGER = "ledger.jsonl"
-
 
 @dataclass(frozen=True)
 class Predictions:
@@ -63,7 +70,7 @@ class Predictions:
 
     folder: Path
     info: Info
-    _done: dict[str, dict[str, Any]] = field(repr=False, compare=False)
+    _ledger: Ledger = field(repr=False, compare=False)
 
     @classmethod
     def create(cls, folder: Path, info: Info, *, overwrite: bool = False) -> Predictions:
@@ -85,7 +92,7 @@ class Predictions:
             raise RecipeError(
                 f"{folder}: is not empty and holds no predictions; choose another --out"
             )
-        write_json(folder / HEADER, info.model_dump(mode="json"))
+        write_info(folder, info)
         return cls.open(folder)
 
     @classmethod
@@ -105,8 +112,7 @@ class Predictions:
             (3, 'float16', True)
         """
         folder = as_path(folder)
-        rows = {row["id"]: row for row in read_lines(folder / LEDGER) if "id" in row}
-        return cls(folder, read_info(folder), rows)
+        return cls(folder, read_info(folder), Ledger(folder))
 
     @property
     def task(self) -> Task:
@@ -121,7 +127,7 @@ class Predictions:
     @property
     def ids(self) -> list[str]:
         """Ids of the finished cases, in the order of the list."""
-        return [case.id for case in self.info.cases if self._row(case) is not None]
+        return [case.id for case in self.info.cases if self._ledger.row(case) is not None]
 
     def case(self, id: str) -> PredictedCase:
         """Return what is known of a case.
@@ -143,14 +149,14 @@ class Predictions:
         Raises:
             DataError: the case is not finished, or its file is missing or damaged.
         """
-        case = self._finished(id)
-        path = self.prob_path(id)
+        case, path = self.case(id), self.prob_path(id)
+        self._ledger.check(case, "probability", path)
         if case.chunked:
             return self._store(case).read()
         try:
             prob = np.load(path, mmap_mode="r", allow_pickle=False)
         except (OSError, ValueError) as error:
-            raise DataError(f"{path}: not readable ({error}); predict again") from error
+            raise DataError(f"{path}: not readable ({error}); {self._ledger.remedy}") from error
         self._check_shape(case, prob.shape)
         return np.asarray(prob) if prob.size == 0 else prob
 
@@ -162,10 +168,11 @@ class Predictions:
         Raises:
             DataError: as ``prob``.
         """
-        case = self._finished(id)
+        case = self.case(id)
         if not case.chunked:
             yield Region.whole(case.shape), self.prob(id)
             return
+        self._ledger.check(case, "probability", self.prob_path(id))
         store = self._store(case)
         for region in store.slabs():
             yield region, store.read(region)
@@ -189,7 +196,12 @@ class Predictions:
         return self.decision(self.prob(id))
 
     def stored_mask(self, id: str) -> NDArray[Any]:
-        """Return (K, *S) from the mask file: bool, or restored values as they are stored."""
+        """Return (K, *S) from the mask file: bool, or restored values as they are stored.
+
+        Raises:
+            DataError: the case is not finished, or its file is missing or damaged.
+        """
+        self._ledger.check(self.case(id), "mask", self.mask_path(id))
         return read_mask(self.mask_path(id), self.task, self.case(id).shape)
 
     def prob_path(self, id: str) -> Path:
@@ -205,10 +217,10 @@ class Predictions:
 
     def finished(self, id: str) -> bool:
         """Whether the case is done and both files still have the digests of the ledger."""
-        row = self._row(self.case(id))
+        row = self._ledger.row(self.case(id))
         if row is None or row.get("decision") != _digest_of(self.decision):
             return False
-        return self._has(row, "probability", self.prob_path(id)) and self._has(
+        return self._ledger.has(row, "probability", self.prob_path(id)) and self._ledger.has(
             row, "mask", self.mask_path(id)
         )
 
@@ -284,8 +296,8 @@ class Predictions:
         Only the mask is made again: the probabilities must still have their digest.
         """
         case = self.case(id)
-        row = self._row(case)
-        if row is None or not self._has(row, "probability", self.prob_path(id)):
+        row = self._ledger.row(case)
+        if row is None or not self._ledger.has(row, "probability", self.prob_path(id)):
             return False
         if not self.finished(id):
             self._note(case, row["probability"])
@@ -298,10 +310,10 @@ class Predictions:
     def _note(self, case: PredictedCase, probability: str) -> None:
         row = {"id": case.id, "source": case.sha256, "members": list(case.members)}
         row["probability"] = probability
-        self._done[case.id] = row
+        self._ledger.begin(row)
         row["mask"] = self._write_mask(case)
         row["decision"] = _digest_of(self.decision)
-        append_line(self.folder / LEDGER, json.dumps(row))
+        self._ledger.note(row)
 
     def _write_mask(self, case: PredictedCase) -> str:
         path, task = self.mask_path(case.id), self.task
@@ -330,12 +342,6 @@ class Predictions:
     def _kind(self) -> type[np.floating[Any]]:
         return np.float32 if self.task.kind == "restore" else np.float16
 
-    def _finished(self, id: str) -> PredictedCase:
-        case = self.case(id)
-        if self._row(case) is None:
-            raise DataError(f"{self.folder}: '{id}' is not finished; run the same predict again")
-        return case
-
     def _store(self, case: PredictedCase) -> Store:
         from lamina.prediction.streaming.zarr_store import Store
 
@@ -346,19 +352,9 @@ class Predictions:
     def _check_shape(self, case: PredictedCase, shape: tuple[int, ...]) -> None:
         if shape[1:] != case.shape:
             raise DataError(
-                f"{self.prob_path(case.id)}: has shape {shape}, the case {case.shape}; run the "
-                "same predict again"
+                f"{self.prob_path(case.id)}: has shape {shape}, the case {case.shape}; "
+                f"{self._ledger.remedy}"
             )
-
-    def _row(self, case: PredictedCase) -> dict[str, Any] | None:
-        row = self._done.get(case.id)
-        if row is None or row.get("source") != case.sha256:
-            return None
-        return row if row.get("members") == list(case.members) else None
-
-    @staticmethod
-    def _has(row: dict[str, Any], key: str, path: Path) -> bool:
-        return path.exists() and digest(path) == row.get(key)
 
 
 def _digest_of(decision: AnyDecision) -> str:

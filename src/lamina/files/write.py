@@ -1,27 +1,25 @@
-"""Every write goes through here: whole or not at all, and with a digest.
+"""Writing: whole or not at all, and with a digest.
 
 A file is written beside its target under a temporary name, flushed to the disk, renamed, and
 the folder is flushed too. After a crash at any moment the target is the old file or the new
-one, never a part. Names that come from data are joined to a folder only by ``safe_join``.
+one, never a part.
 """
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import os
 import shutil
 import signal
-import unicodedata
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from lamina.errors import DataError, RecipeError, ResourceError
-
-_PARTIAL = ".partial"
+from lamina.errors import RecipeError
+from lamina.files.read import digest
+from lamina.files.refusals import PARTIAL, refusal_said
 
 
 def fault(point: str) -> None:
@@ -50,7 +48,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[IO[bytes]]:
         RecipeError: nothing can be written there.
     """
     make_folder(path.parent)
-    beside = path.with_name(f".{path.name}.{os.getpid()}{_PARTIAL}")
+    beside = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
     try:
         with refusal_said(path):
             with beside.open("wb") as stream:
@@ -75,7 +73,7 @@ def scratch(path: Path) -> Iterator[IO[bytes]]:
         RecipeError: nothing can be written there.
     """
     make_folder(path.parent)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.scratch{_PARTIAL}")
+    beside = path.with_name(f".{path.name}.{os.getpid()}.scratch{PARTIAL}")
     try:
         with refusal_said(path), beside.open("w+b") as stream:
             yield stream
@@ -93,7 +91,7 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise RecipeError(f"{path}: is there already; choose another place, or remove it")
-    beside = path.with_name(f".{path.name}{_PARTIAL}")
+    beside = path.with_name(f".{path.name}{PARTIAL}")
     shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed
     make_folder(beside)
     try:
@@ -142,7 +140,7 @@ def write_with(path: Path, write: Callable[[Path], None]) -> str:
         RecipeError: nothing can be written there.
     """
     make_folder(path.parent)
-    beside = path.with_name(f".{os.getpid()}{_PARTIAL}.{path.name}")
+    beside = path.with_name(f".{os.getpid()}{PARTIAL}.{path.name}")
     try:
         with refusal_said(path):
             write(beside)
@@ -172,94 +170,12 @@ def append_line(path: Path, line: str) -> None:
         stream.write(line.encode() + b"\n")
 
 
-def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the JSON objects of a log, one a line; half lines are dropped."""
-    if not path.exists():
-        return []
-    rows: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
-        try:
-            row = json.loads(line)
-        except json.JSONDecodeError:
-            continue
-        if isinstance(row, dict):
-            rows.append(row)
-    return rows
-
-
-def read_json(path: Path) -> Any:
-    """Return the JSON value of ``path``.
-
-    Raises:
-        DataError: the file is missing or not JSON.
-    """
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable as JSON ({error})") from error
-
-
-def digest(path: Path) -> str:
-    """Return the SHA-256 of a file as hexadecimal; of a folder, that of all names and contents."""
-    if path.is_dir():
-        whole = hashlib.sha256()
-        for one in sorted(path.rglob("*")):
-            if one.is_file():
-                whole.update(f"{one.relative_to(path).as_posix()}\0{digest(one)}\n".encode())
-        return whole.hexdigest()
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
-
-
 def sweep(folder: Path) -> int:
     """Delete what a killed process left under temporary names below ``folder``; return how many."""
-    left = [path for path in folder.rglob(f".*{_PARTIAL}*") if path.is_file()]
+    left = [path for path in folder.rglob(f".*{PARTIAL}*") if path.is_file()]
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
-
-
-def safe_join(root: Path, name: str) -> Path:
-    """Join a name that comes from data to ``root``; refuse every way out of it.
-
-    Raises:
-        DataError: the name is absolute, climbs out, holds a NUL or a drive, or follows a link out.
-    """
-    text = unicodedata.normalize("NFC", name).replace("\\", "/")
-    parts = text.split("/")
-    if not text or "\0" in text or text.startswith("/") or ".." in parts or ":" in parts[0]:
-        raise DataError(f"{name!r}: this name leaves the folder {root}; rename the file or the row")
-    path = root / text
-    if not path.resolve().is_relative_to(root.resolve()):
-        raise DataError(f"{name!r}: a link leads out of the folder {root}; copy the file into it")
-    return path
-
-
-@contextmanager
-def refusal_said(path: Path) -> Iterator[None]:
-    """Turn the system's refusal to write ``path`` into an error that says what to do.
-
-    Errors about other files, such as one that the block reads, pass as they are.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in (errno.ENOSPC, errno.EDQUOT):
-            free = shutil.disk_usage(path.parent).free
-            raise ResourceError(
-                f"{path}: the disk is full ({free / 2**20:.0f} MiB free); free some space and run "
-                "the same command again to resume"
-            ) from error
-        named = Path(os.fsdecode(error.filename or ""))
-        above = named in path.parents
-        if above or named == path or _PARTIAL in named.name:
-            what = f"{error.strerror}: {named}" if above else error.strerror
-            raise RecipeError(
-                f"{path}: cannot be written ({what}); choose another place"
-            ) from error
-        raise
 
 
 def _put_in_place(beside: Path, path: Path, *, flush: bool = True) -> None:

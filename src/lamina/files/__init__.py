@@ -1,0 +1,46 @@
+"""Every write goes through here: whole or not at all, and with a digest.
+
+What is read back is checked here too: digests, seals, names that come from data.
+"""
+
+from __future__ import annotations
+
+from lamina.files.names import safe_join
+from lamina.files.read import digest, read_json, read_lines
+from lamina.files.refusals import refusal_said
+from lamina.files.seal import SEAL, seal_of, sealed
+from lamina.files.write import (
+    append_line,
+    fault,
+    make_folder,
+    replacing,
+    replacing_folder,
+    scratch,
+    sweep,
+    write_bytes,
+    write_json,
+    write_text,
+    write_with,
+)
+
+__all__ = [
+    "SEAL",
+    "append_line",
+    "digest",
+    "fault",
+    "make_folder",
+    "read_json",
+    "read_lines",
+    "refusal_said",
+    "replacing",
+    "replacing_folder",
+    "safe_join",
+    "scratch",
+    "seal_of",
+    "sealed",
+    "sweep",
+    "write_bytes",
+    "write_json",
+    "write_text",
+    "write_with",
+]

@@ -1,0 +1,1 @@
+"""Damage, kills, limits and untrusted files, through the commands as people run them."""
