@@ -34,7 +34,7 @@ OLD = (
 
 
 def data(root: Path, table: str, names: str = "abc", folder: str = "train_images") -> Path:
-    (root / folder).mkdir(exist_ok=True)
+    (root / folder).mkdir(parents=True, exist_ok=True)
     for number, name in enumerate(names):
         pixels = np.full((3, 4), number, np.uint8)
         Image.fromarray(pixels).save(root / folder / f"{name}.png")
@@ -106,13 +106,13 @@ def test_other_tasks_are_refused(tmp_path: Path, kind: str) -> None:
     ("rows", "words"),
     [
         ("x.png,1,1 1\nb.png,1,\ny.png,2,1 1", ["2 rows", "line 2: 'x.png'", "line 4: 'y.png'"]),
-        ("b,1,1 1", ["line 2: 'b'", "with their suffix"]),
+        ("d,1,1 1", ["line 2: 'd'", "called such as 'a.png'"]),
         ("b.png,1,1 1\nb.png,2,\nb.png,1,", ["line 4: 'b.png' class 1, first on line 2"]),
         ("b.png,0,1 1\nb.png,x,\nc.png,999,", ["line 2", "line 3", "class '999'", "1 to 256"]),
         ("b.png,1,1 1 2", ["line 2 (b.png): "]),
         ("b.png,1,\nb.png,2,12 2", ["line 3 (b.png): "]),
         ("b.png,1,1 1;c.png", ["line 2 (b.png): "]),
-        ("b.png,1,-1\nc.png,1,nan", ["2 images cannot be used", "line 2 (b.png)", "line 3 (c"]),
+        ("b.png,1,-2\nc.png,1,nan", ["2 images cannot be used", "line 2 (b.png)", "line 3 (c"]),
         ('b.png,"1,1 1', ["line 2", "quote"]),
     ],
 )
@@ -277,6 +277,38 @@ def test_siim_tables_without_their_columns_or_with_lost_images_are_refused(tmp_p
     root = siim(tmp_path, "ImageId,Mask\na,-1\n")
     with pytest.raises(DataError, match="needed are ImageId, EncodedPixels"):
         CsvRle(dialect="siim").open(root, BINARY)
-    (root / "train.csv").write_text("ImageId,EncodedPixels\na.png,-1\n")
-    with pytest.raises(DataError, match=r"names count without their suffix"):
+    (root / "train.csv").write_text("ImageId,EncodedPixels\nz.png,-1\n")
+    with pytest.raises(DataError, match=r"those there are called such as 'a'"):
         CsvRle(dialect="siim").open(root, BINARY)
+
+
+def test_READ_24_rows_may_name_images_with_or_without_their_suffix(tmp_path: Path) -> None:
+    bare = NEW.replace(".png", "")
+    assert masks(CsvRle().open(data(tmp_path / "a", bare), MULTILABEL)) == masks(
+        CsvRle().open(data(tmp_path / "b", NEW), MULTILABEL)
+    )
+    root = siim(tmp_path / "c", "ImageId,EncodedPixels\na.dcm,-1\nb.png,0 1\n")
+    areas = {c.id: c.facts["area_0"] for c in CsvRle(dialect="siim").open(root, BINARY).cases}
+    assert (areas["a"], areas["b"]) == (0, 1)
+
+
+@pytest.mark.parametrize(
+    ("table", "remedies"),
+    [
+        ("ImageId,ClassId,EncodedPixels\na.png,1,-1\nb.png,1,1 1\n", 2),
+        ("ImageId_ClassId,EncodedPixels\na.png_1,-1\nb.png_1,1 1\n", 1),
+    ],
+)
+def test_WORK_20_minus_one_is_no_code_here_and_both_remedies_work(
+    tmp_path: Path, table: str, remedies: int
+) -> None:
+    root = data(tmp_path, table)
+    with pytest.raises(DataError, match=r"1 codes are -1; leave the cell empty") as caught:
+        CsvRle().open(root, MULTILABEL)
+    assert "line 2: 'a.png'" in str(caught.value)
+    assert ("data.dialect: siim" in str(caught.value)) == (remedies == 2)
+    if remedies == 2:
+        listing = CsvRle(dialect="siim").open(root, BINARY)
+        assert listing.cases[0].facts["area_0"] == 0
+    (root / "train.csv").write_text(table.replace("-1", ""))
+    assert CsvRle().open(root, MULTILABEL).cases[0].facts["area_0"] == 0

@@ -90,6 +90,49 @@ def test_groups_come_from_a_table(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    "names",
+    [
+        ["p1/a", "p1/b", "p2/a", "c"],
+        ["p1/a.png", "p1/b.png", "p2/a.dcm", "c.PNG"],
+        ["p1/a", "b.png", "p2/a.nii.gz", "images/c.tif"],  # there is one b
+        ["p1/a", "P\\p1\\b.PNG", "p2/a", "./c"],
+    ],
+)
+def test_READ_24_rows_name_cases_by_id_or_by_file_name(tmp_path: Path, names: list[str]) -> None:
+    rows = "".join(f"{name},{group}\n" for name, group in zip(names, "xxyz", strict=True))
+    (tmp_path / "groups.csv").write_text(f"ImageId,Group\n{rows}")
+    listed = [case("p1/a"), case("p1/b"), case("p2/a"), case("c")]
+    cases, folds = Folds(count=2, groups="groups.csv").assign(listed, tmp_path)
+    assert [one.group for one in cases] == ["x", "x", "y", "z"]
+    table = "".join(f"{name},{fold}\n" for name, fold in zip(names, folds, strict=True))
+    (tmp_path / "folds.csv").write_text(f"case,fold\n{table}")
+    assert Folds(count=2, path="folds.csv").assign(listed, tmp_path)[1] == folds
+
+
+def test_READ_24_ids_with_a_suffix_are_found_without_it_and_dots_are_no_suffix(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "groups.csv").write_text("ImageId,Group\ncxr_001,x\n1.2.840,y\n")
+    cases, _ = Folds(count=2, groups="groups.csv").assign(
+        [case("cxr_001.png"), case("1.2.840")], tmp_path
+    )
+    assert [one.group for one in cases] == ["x", "y"]
+
+
+@pytest.mark.parametrize("rows", ["a,x\nc,y\n", "p1/b,x\np2/b,y\n", "A1,x\nA2,y\n"])
+def test_READ_24_a_name_that_may_be_two_cases_is_none_and_both_names_are_shown(
+    tmp_path: Path, rows: str
+) -> None:
+    (tmp_path / "groups.csv").write_text(f"ImageId,Group\n{rows}")
+    listed = [case("p1/a"), case("p2/a")]
+    with pytest.raises(DataError) as caught:
+        Folds(count=2, groups="groups.csv").assign(listed, tmp_path)
+    said = str(caught.value)
+    assert "2 cases have no group" in said
+    assert f"called 'p1/a', 'p2/a', rows '{rows.split(',')[0]}'" in said
+
+
+@pytest.mark.parametrize(
     ("text", "words"),
     [
         ("ImageId,Group\na,x\n", ["1 cases have no group", "\n  b"]),

@@ -95,7 +95,8 @@ def test_the_recipe_before_stays_as_it_was() -> None:
         ("extends=steel", "extends belongs in the file, not on the command line"),
         ("name=[1", "not YAML: expected ',' or ']', but got '<stream end>' while parsing"),
         ("name=!!python/name:os.system", "the tag '!!python/name:os.system' is not part"),
-        ("name=*a", "anchors and aliases (& and *) are not part of recipes"),
+        ("name=[*a]", "anchors and aliases (& and *) are not part of recipes"),
+        ("name=[*.tif]", "anchors and aliases (& and *) are not part of recipes"),
         ("name=.nan", ".nan is not a finite number"),
         ("name={a: 1, a: 2}", "'a' is set twice"),
     ],
@@ -104,6 +105,21 @@ def test_a_change_that_cannot_be_made_is_quoted(override: str, message: str) -> 
     _, problems = changed(override)
     assert len(problems) == 1
     assert problems[0].startswith(f"-s {override}: {message}")
+
+
+@pytest.mark.parametrize("pattern", ["*_im.tif", "*.tif", "* (1).png", "{id}_im.tif", "{id}.png"])
+def test_READ_18_a_pattern_of_file_names_is_text(pattern: str) -> None:
+    after, problems = changed(f"data.image={pattern}")
+    assert problems == []
+    assert after["data"]["image"] == pattern
+
+
+def test_READ_18_the_remedy_for_patterns_in_lists_works() -> None:
+    _, problems = changed("data.exclude=[*_a, b]")
+    assert """as 'data.image="*_im.tif"'""" in problems[0]
+    after, problems = changed('data.exclude=["*_a", b]')  # as a shell passes it on
+    assert problems == []
+    assert after["data"]["exclude"] == ["*_a", "b"]
 
 
 def test_a_changed_value_is_placed_on_the_command_line() -> None:

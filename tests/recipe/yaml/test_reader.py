@@ -76,6 +76,8 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> Non
         (b"a: !!str 1", "r.yaml:1:4: the tag '!!str' is not part of recipes"),
         (b"a: &x 1\nb: *x", "r.yaml:1:4: anchors and aliases (& and *) are not part of recipes"),
         (b"b: *x", "r.yaml:1:4: anchors and aliases"),
+        (b"b: *_im.tif", "r.yaml:1:4: anchors and aliases"),
+        (b"b: *.tif", "anchors and aliases (& and *) are not part of recipes; put a text"),
         (b"a: 1\n---\nb: 1", "r.yaml:2:1: a second document begins"),
         (b"%YAML 1.1\n---\na: no", "r.yaml:2:1: recipes are YAML 1.2"),
         (b"? [a]\n: 1", "r.yaml:1: a key must be a word"),

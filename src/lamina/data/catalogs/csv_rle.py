@@ -18,6 +18,7 @@ from lamina.data.readers import SUFFIXES, Dicom, PassedOver, images_below, open_
 from lamina.data.tables.csv import read_table
 from lamina.data.tables.rle import (
     Entry,
+    for_images,
     refuse_double,
     refuse_lost,
     severstal_entries,
@@ -150,6 +151,8 @@ class CsvRle(Catalog):  # STEEL-2, SIIM-1, SIIM-2
             entries = siim_entries(table)
         else:
             entries = severstal_entries(table)
+        entries = for_images(entries, images)
+        if self.dialect == "severstal":
             refuse_double(entries, table.path)
         refuse_lost(entries, images, table.path)
         return _Found(images, entries, table.path)

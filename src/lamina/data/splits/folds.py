@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -16,6 +16,7 @@ from lamina import seeding
 from lamina.data.case import MAIN, Case
 from lamina.data.names import nfc
 from lamina.data.splits.base import Split
+from lamina.data.tables.case_names import both_names, rows_of
 from lamina.data.tables.csv import read_table
 from lamina.data.tables.folds import check_groups, read_folds
 from lamina.errors import DataError, listed
@@ -33,7 +34,8 @@ class Folds(Split):
     """Number of folds."""
 
     groups: str | None = None
-    """Table below the data folder that names the group of each image; null: as the catalog says."""
+    """Table below the data folder that names the group of each image, by its id or file name;
+    null: as the catalog says."""
 
     stratify: Literal["none", "classes", "count"] = "none"  # STEEL-6
     """Spread evenly over folds: the set of classes of an image, or their number."""
@@ -71,10 +73,10 @@ class Folds(Split):
         return grouped, folds
 
     def _given(self, cases: Sequence[Case], path: Path) -> list[int]:
-        fold_of = read_folds(path)
-        lost = [case.id for case in cases if case.id not in fold_of]
-        if lost:
-            raise DataError(listed(f"{path}: {len(lost)} cases have no fold; add a row each", lost))
+        rows = read_folds(path)
+        ids = [case.id for case in cases]
+        fold_of = rows_of(ids, rows)
+        _refuse_lost(path, "fold", ids, fold_of, rows)
         folds = [fold_of[case.id] for case in cases]
         over = sorted({fold for fold in folds if not -1 <= fold < self.count})
         if over:
@@ -121,7 +123,8 @@ def read_groups(path: Path, cases: Sequence[Case]) -> dict[str, str]:
     """Return the group of each case from a table with columns ImageId (or id) and Group.
 
     The second may be called Patient.
-    Rows of other images are passed over.
+    Rows of other images are passed over. A row names a case as ``rows_of`` says: by id or by file
+    name.
 
     Raises:
         DataError: a column is missing, a case is missing or has two groups.
@@ -141,10 +144,25 @@ def read_groups(path: Path, cases: Sequence[Case]) -> dict[str, str]:
     ]
     if double:
         raise DataError(listed(f"{path}: a case is in two groups; keep one row", double))
-    lost = [case.id for case in cases if not found.get(case.id)]
+    ids = [case.id for case in cases]
+    group_of = {id: name for id, name in rows_of(ids, found).items() if name}
+    _refuse_lost(path, "group", ids, group_of, found)
+    return group_of
+
+
+def _refuse_lost(
+    path: Path, what: str, ids: Sequence[str], found: Mapping[str, object], rows: Iterable[str]
+) -> None:
+    """Refuse a table without a row for each case; the message shows both sides' names."""
+    lost = [id for id in ids if id not in found]
     if lost:
-        raise DataError(listed(f"{path}: {len(lost)} cases have no group; add a row each", lost))
-    return {case.id: found[case.id] for case in cases}
+        raise DataError(
+            listed(
+                f"{path}: {len(lost)} cases have no {what}; add a row each ("
+                f"{both_names(lost, rows)})",
+                lost,
+            )
+        )
 
 
 def _loads(groups: Sequence[Sequence[int]], strata: Sequence[str]) -> NDArray[np.float64]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lamina.data.names import nfc
+from lamina.data.tables.case_names import rows_of
 from lamina.data.tables.csv import Row, Table
 from lamina.errors import DataError, listed
 
@@ -56,7 +57,25 @@ def severstal_entries(table: Table) -> list[Entry]:
         raise DataError(
             listed(f"{table.path}: classes must be numbers from 1 to {_MOST_CLASSES}", odd)
         )
+    _refuse_minus_one(table, entries, other=image is not None)
     return entries
+
+
+def _refuse_minus_one(table: Table, entries: Sequence[Entry], *, other: bool) -> None:
+    """Refuse the other competition's sign for no mask; ``other``: its columns are there."""
+    found = [f"line {e.line}: '{e.image}'" for e in entries if e.text == "-1"]
+    if found:
+        dialect = (
+            ", or set data.dialect: siim if the codes are of that dialect (one class, each start "
+            "relative to the end of the run before, -1 for no mask)"
+        )
+        raise DataError(
+            listed(
+                f"{table.path}: {len(found)} codes are -1; leave the cell empty where an image has "
+                f"no mask{dialect if other else ''}",
+                found,
+            )
+        )
 
 
 def siim_entries(table: Table) -> list[Entry]:
@@ -82,17 +101,24 @@ def _code(cell: str) -> str:
     return "" if cell in _NOTHING else cell
 
 
+def for_images(entries: Sequence[Entry], images: Iterable[str]) -> list[Entry]:
+    """Return rows with the id of the image that they mean, as ``rows_of`` finds it."""
+    named = {entry.image: entry.image for entry in entries}
+    id_of = {row: id for id, row in rows_of(images, named).items()}
+    return [replace(entry, image=id_of.get(entry.image, entry.image)) for entry in entries]
+
+
 def refuse_lost(entries: Sequence[Entry], images: Mapping[str, Path], table: Path) -> None:
     """Raise DataError where rows name images that are not there."""
     lost = [f"line {e.line}: '{e.image}'" for e in entries if e.image not in images]
     if lost:
         folder = next(iter(images.values())).parent
-        whole = any(name == path.name for name, path in images.items())
-        how = "names count with their suffix" if whole else "names count without their suffix"
+        named = {entry.image for entry in entries}
+        free = [name for name in images if name not in named] or list(images)
         raise DataError(
             listed(
                 f"{table}: {len(lost)} rows name images that are not in {folder}; "
-                f"add the images ({how}) or delete the rows",
+                f"add the images (those there are called such as '{free[0]}') or delete the rows",
                 lost,
             )
         )

@@ -1,7 +1,8 @@
 """Changes on the command line: ``-s stages.tune.optimizer.lr=1e-5``.
 
 The name is dotted; an item of a list is called by its ``name`` or else its ``kind``, never by
-its number, so that a change means the same after the list has grown. The value is YAML. A
+its number, so that a change means the same after the list has grown. The value is YAML, or a
+pattern of file names such as ``*_im.tif`` and ``{id}_im.tif``, whose quotes a shell removes. A
 change is laid over the recipe by the rules of ``merge`` and its nodes remember that it was
 ``-s``, so that a later complaint points at the command line. A change of ``train`` reaches every
 stage, those too that set the option themselves.
@@ -15,6 +16,10 @@ from lamina.errors import RecipeError
 from lamina.options.nodes import Node, Problem, Where, item_label
 from lamina.recipe.yaml.merge import TABLES, lay
 from lamina.recipe.yaml.reader import read_text
+
+
+_PATTERNS = ("*", "{id}")
+"""Beginnings of patterns of file names: text, though YAML would take them for something else."""
 
 
 def apply(root: Node, overrides: Sequence[str]) -> tuple[Node, list[Problem]]:
@@ -57,6 +62,8 @@ def _parse(text: str, where: Where) -> tuple[list[str], Node, list[Problem]]:
         raise _CannotError("a change is NAME=VALUE, such as stages.main.epochs=2")
     if names[0] == "extends":
         raise _CannotError("extends belongs in the file, not on the command line")
+    if written.strip().startswith(_PATTERNS):
+        return names, Node(written.strip(), where), []
     try:
         value, problems = read_text(written, lambda _: where)
     except RecipeError as error:

@@ -35,6 +35,8 @@ LARGEST = 250_000
 DEEPEST = 64
 """Levels of nesting; a real recipe has about 6."""
 
+_NO_ALIASES = "anchors and aliases (& and *) are not part of recipes"
+
 MOST_VALUES = 10_000
 """Values of a recipe file, which take about 0.3 s to read; a real recipe has about 200."""
 
@@ -87,7 +89,7 @@ def read_text(text: str, place: Callable[[int], Where]) -> tuple[Node, list[Prob
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         where = f"{place(mark.line + 1)}" + (f":{mark.column + 1}" if place(1).line else "")
-        raise RecipeError(f"{where}: {_syntax(error)}") from None
+        raise RecipeError(f"{where}: {_syntax(error, place(1))}") from None
     except ReaderError as error:
         line, column = _position(text[: error.position])
         where = f"{place(line)}" + (f":{column}" if place(1).line else "")
@@ -112,8 +114,16 @@ def _position(before: str) -> tuple[int, int]:
     return len(lines), len(lines[-1]) + 1
 
 
-def _syntax(error: MarkedYAMLError) -> str:
+def _quoted(where: Where) -> str:
+    """Return how a text is written that YAML takes for an anchor or an alias."""
+    quoted = '"*_im.tif"' if where.line else "'data.image=\"*_im.tif\"'"
+    return f"put a text that begins with & or * in quotes, as {quoted}, or write the value out"
+
+
+def _syntax(error: MarkedYAMLError, where: Where) -> str:
     problem = str(error.problem or "not YAML")
+    if str(error.context).startswith(("while scanning an alias", "while scanning an anchor")):
+        return f"{_NO_ALIASES}; {_quoted(where)}"
     if "'\\t'" in problem:
         return "a tab where YAML needs spaces"
     context = f" {error.context}" if error.context else ""
@@ -167,7 +177,7 @@ class _Builder:
         self._count += 1
         reason = None
         if isinstance(event, AliasEvent) or getattr(event, "anchor", None) is not None:
-            reason = "anchors and aliases (& and *) are not part of recipes; write the value out"
+            reason = f"{_NO_ALIASES}; {_quoted(self.where)}"
         elif (tag := getattr(event, "tag", None)) is not None:
             tag = str(tag).replace("tag:yaml.org,2002:", "!!")
             reason = f"the tag '{tag}' is not part of recipes; a recipe holds plain values"
