@@ -61,6 +61,37 @@ def relative_stem(path: Path, folder: Path) -> str:
     return nfc(path.relative_to(folder).with_name(stem_of(path)).as_posix())
 
 
+def bare(name: str) -> str:
+    """Return a name without the suffix of a type that is read, compound ones as a whole.
+
+    Example:
+        >>> bare("p1/a.nii.gz"), bare("a.OME.tif"), bare("1.2.840")
+        ('p1/a', 'a', '1.2.840')
+    """
+    name = nfc(name)
+    low = name.lower()
+    fitting = [one for one in SUFFIXES if low.endswith(one) and len(low) > len(one)]
+    if not fitting:
+        return name
+    suffix = max(fitting, key=len)
+    left = name[: -len(suffix)]
+    ome = suffix.startswith(".tif") and left.lower().endswith(".ome") and len(left) > len(".ome")
+    return left[: -len(".ome")] if ome else left
+
+
+def peeled(name: str) -> str:
+    """Return a name without any of the suffixes at its end.
+
+    Example:
+        >>> peeled("a.jpg.tif"), peeled("a.ome"), peeled("a.v2")
+        ('a', 'a', 'a.v2')
+    """
+    before = name if not name.lower().endswith(".ome") else f"{name}.tif"
+    while (after := bare(before)) != before:
+        before = after
+    return before
+
+
 def folders_in(folder: Path) -> str:
     """Return which folders a folder holds, as a part of a message."""
     if not folder.is_dir():

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lamina.data.catalogs.pairs import Pair
+from lamina.data.layouts.patterns import ID, Pattern, is_pattern
 from lamina.data.names import nfc
 from lamina.data.readers import images_below, is_image, stem_of
 from lamina.errors import DataError, listed
@@ -17,9 +18,13 @@ _NAMED = 6  # files that a message names
 def pairs_of(root: Path, image: str, target: str) -> Sequence[Pair]:
     """Return the pairs in ``root`` itself, or else those of the folders in it; maybe none.
 
+    Patterns with a folder or with ``{id}`` are matched with paths below ``root``.
+
     Raises:
         DataError: half of a pair stands alone.
     """
+    if _of_paths(image, target):
+        return _by_path(root, image, target)
     return _beside(root, image, target) or _apart(root, image, target)
 
 
@@ -29,11 +34,53 @@ def images_of(folder: Path, image: str) -> list[Path]:
     Where there is none in the folder itself or in those in it, all are taken that lie deeper.
     """
     found = list(_matches(folder, image).values())
+    if _of_paths(image):
+        found = list(_by_key(folder, image).values())
     if found:
         return found
     for inner in _folders(folder):
         found += list(_matches(inner, image).values())[:1]
-    return found or [path for path in images_below(folder) if _pattern(image).fullmatch(path.name)]
+    name = _pattern(image.rpartition("/")[2].replace(ID, "*"))
+    return found or [path for path in images_below(folder) if name.fullmatch(path.name)]
+
+
+def _of_paths(*patterns: str) -> bool:
+    return any("/" in pattern or ID in pattern for pattern in patterns)
+
+
+def _by_path(root: Path, image: str, target: str) -> list[Pair]:
+    """Return the pairs of two patterns of paths by what ``{id}``, or else ``*``, stands for."""
+    images, targets = _by_key(root, image), _by_key(root, target)
+    if not images:
+        return []
+    if not is_pattern(image) and not is_pattern(target) and targets:
+        (one,), (other,) = images.values(), targets.values()
+        return [Pair(nfc(stem_of(one)), one, other)]
+    missing = {key: (path, target) for key, path in images.items() if key not in targets}
+    missing |= {key: (path, image) for key, path in targets.items() if key not in images}
+    if missing:
+        raise DataError(_alone(root, [f"{p}: no '{text}' for it" for p, text in missing.values()]))
+    return [Pair(id or nfc(stem_of(path)), path, targets[id]) for id, path in images.items()]
+
+
+def _by_key(root: Path, text: str) -> dict[str, Path]:
+    """Return the volumes of a pattern of paths by id; those of another pattern are left out."""
+    found: dict[str, Path] = {}
+    for one in Pattern(text).find(root):
+        if one.id in found:
+            raise DataError(
+                f"{root}: '{text}' fits {found[one.id]} and {one.path} with one id; make the "
+                "pattern narrower"
+            )
+        found[one.id] = one.path
+    return found
+
+
+def _alone(root: Path, alone: list[str]) -> str:
+    return listed(
+        f"{root}: {len(alone)} volumes have no partner; add it, or set data.image and data.target",
+        alone,
+    )
 
 
 def _beside(root: Path, image: str, target: str) -> list[Pair]:
@@ -50,13 +97,7 @@ def _beside(root: Path, image: str, target: str) -> list[Pair]:
     alone = [f"{path}: no '{target}' for it" for key, path in images.items() if key not in targets]
     alone += [f"{path}: no '{image}' for it" for key, path in targets.items() if key not in images]
     if alone:
-        raise DataError(
-            listed(
-                f"{root}: {len(alone)} volumes have no partner; add it, or set data.image and "
-                "data.target",
-                alone,
-            )
-        )
+        raise DataError(_alone(root, alone))
     return [Pair(nfc(stem_of(path)), path, targets[key]) for key, path in images.items()]
 
 

@@ -228,6 +228,105 @@ def test_restore_reads_values_and_needs_every_one(tmp_path: Path) -> None:
         Folder().open(tmp_path, task)
 
 
+def test_READ_28_image_and_mask_have_a_stem_in_common(tmp_path: Path) -> None:
+    for name in ("a", "b_1"):
+        put(tmp_path / f"{name}_im.tif", RAMP)
+        put(tmp_path / f"{name}_mask.png", mask(1, 0))
+    put(tmp_path / "readme.png", RAMP)
+    catalog = Folder(images="{id}_im.tif", masks="{id}_mask.png")
+    cases = catalog.open(tmp_path, BINARY).cases
+    assert [case.id for case in cases] == ["a", "b_1"]
+    assert [case.facts["area_0"] for case in cases] == [1, 1]
+    assert [one.id for one in catalog.inputs(tmp_path)] == ["a", "b_1"]
+    assert [one.id for one in catalog.inputs(tmp_path / "b_1_im.tif")] == ["b_1"]
+    assert [
+        (one.path.name, "fits none" in one.reason) for one in catalog.passed_over(tmp_path)
+    ] == [("readme.png", True)]
+
+
+def test_READ_28_a_mask_beside_its_image_is_no_image(tmp_path: Path) -> None:
+    for name in ("a", "b"):
+        put(tmp_path / f"{name}.png", RAMP)
+        put(tmp_path / f"{name}_mask.png", mask(1, 0))
+    catalog = Folder(images="{id}.png", masks="{id}_mask.png")
+    assert [case.id for case in catalog.open(tmp_path, BINARY).cases] == ["a", "b"]
+    assert [one.id for one in catalog.inputs(tmp_path)] == ["a", "b"]
+
+
+@pytest.mark.parametrize(
+    ("image", "target"),
+    [
+        ("a.ome.tif", "a.tif"),
+        ("a.ome.tif", "a.png"),
+        ("a.jpg", "a.jpg.tif"),  # as lamina names masks that it predicts
+        ("a.jpg", "a.png"),
+        ("a.tif", "a.ome.tiff"),
+        ("p1/a.png", "p1/a.png.png"),
+    ],
+)
+def test_READ_28_compound_suffixes_do_not_part_image_and_mask(
+    tmp_path: Path, image: str, target: str
+) -> None:
+    put(tmp_path / "images" / image, RAMP)
+    put(tmp_path / "masks" / target, mask(1, 0))
+    (case,) = Folder().open(tmp_path, BINARY).cases
+    assert case.facts["area_0"] == 1
+
+
+def test_READ_28_two_images_of_one_bare_name_share_no_mask(tmp_path: Path) -> None:
+    put(tmp_path / "images" / "a.ome.tif", RAMP)
+    put(tmp_path / "images" / "a.jpg.png", RAMP)
+    put(tmp_path / "masks" / "a.png", mask(1, 0))
+    with pytest.raises(DataError, match="2 of 2 masks are missing"):
+        Folder().open(tmp_path, BINARY)
+
+
+def classes_of(tmp_path: Path) -> Path:
+    for name in ("a", "b"):
+        put(tmp_path / "images" / f"{name}.png", RAMP)
+    put(tmp_path / "masks" / "road" / "a.png", mask(255, 255, 0))
+    put(tmp_path / "masks" / "car" / "a.png", mask(0, 255, 255, 255, 0))
+    put(tmp_path / "masks" / "road" / "b.png", mask(0))
+    return tmp_path
+
+
+def test_READ_30_a_mask_for_each_class_is_a_multilabel_target(tmp_path: Path) -> None:
+    root = classes_of(tmp_path)
+    task = Task(kind="multilabel")
+    catalog = Folder(masks="masks/{class}/{id}.png", labels="binary", missing="empty")
+    listing = catalog.open(root, task)
+    assert listing.names == ("car", "road")
+    car, road = mask(0, 1, 1, 1, 0).tolist(), mask(1, 1, 0).tolist()
+    assert listing.cases[0].target is not None
+    assert read_all(listing.cases[0].target).tolist() == [car, road]  # they overlap
+    assert [dict(case.facts) for case in listing.cases] == [
+        {"area_0": 3, "area_1": 2, "classes": "0,1"},
+        {"area_0": 0, "area_1": 0, "classes": ""},
+    ]
+    named = catalog.open(root, Task(kind="multilabel", names=("road", "sky", "car")))
+    assert [case.facts["classes"] for case in named.cases] == ["0,2", ""]
+    union = catalog.open(root, BINARY)
+    assert union.names == ("foreground",)
+    assert [case.facts["area_0"] for case in union.cases] == [4, 0]
+
+
+def test_READ_30_masks_for_each_class_that_do_not_fit_are_refused(tmp_path: Path) -> None:
+    root = classes_of(tmp_path)
+    catalog = Folder(masks="masks/{class}/{id}.png", labels="binary")
+    task = Task(kind="multilabel")
+    with pytest.raises(
+        DataError, match=r"1 of 4 masks are missing(.|\n)*b\.png: no mask of class car"
+    ):
+        catalog.open(root, task)
+    with pytest.raises(RecipeError, match=r"set task\.kind to multilabel"):
+        catalog.open(root, MULTICLASS)
+    with pytest.raises(RecipeError, match="masks of the class car"):
+        catalog.open(root, Task(kind="multilabel", names=("road",)))
+    put(root / "masks" / "car" / "b.png", np.zeros((4, 3)))
+    with pytest.raises(DataError, match="the mask of another class is"):
+        catalog.open(root, task)
+
+
 @pytest.mark.data
 def test_lungs_of_real_xrays_cover_what_their_readme_says(shared_data: Path) -> None:
     root = shared_data / "chest-xray-masks"

@@ -108,6 +108,33 @@ def test_files_called_otherwise_are_named_with_the_option_to_set(
     assert said in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("image", "target", "files"),
+    [
+        ("{id}_im.tif", "{id}_seg.tif", ["#_im.tif", "#_seg.tif"]),
+        ("images/*.tif", "labels/*.npy", ["images/#.tif", "labels/#.npy"]),
+        ("raw/{id}.*", "lab/{id}_gt.*", ["raw/#.nii.gz", "lab/#_gt.nii.gz"]),
+        ("*/raw.tif", "*/seg.tif", ["#/raw.tif", "#/seg.tif"]),
+        ("{id}/{id}_im.npy", "{id}/{id}_seg.npy", ["#/#_im.npy", "#/#_seg.npy"]),
+    ],
+)
+def test_READ_28_pairs_by_patterns_of_paths(
+    tmp_path: Path, image: str, target: str, files: list[str]
+) -> None:
+    for name in ("a", "b"):
+        put(tmp_path / files[0].replace("#", name), RAW)
+        put(tmp_path / files[1].replace("#", name), LABELS if name == "b" else 0 * LABELS)
+    catalog = VolumePairs(image=image, target=target)
+    cases = catalog.open(tmp_path, BINARY).cases
+    assert [case.id for case in cases] == ["a", "b"]
+    assert [bool(read_all(case.target).any()) for case in cases if case.target] == [False, True]
+    assert [one.id for one in catalog.inputs(tmp_path)] == ["a", "b"]
+    assert [one.id for one in catalog.inputs(tmp_path / files[0].replace("#", "b"))] == ["b"]
+    (tmp_path / files[1].replace("#", "b")).unlink()
+    with pytest.raises(DataError, match=r"1 volumes have no partner(.|\n)*no .* for it"):
+        catalog.open(tmp_path, BINARY)
+
+
 def test_a_single_pair_needs_no_equal_names(tmp_path: Path) -> None:
     put(tmp_path / "seismicCubes_RFC.npy", RAW)
     put(tmp_path / "fault_segmentations.npy", LABELS)

@@ -147,10 +147,7 @@ class CsvRle(Catalog):  # STEEL-2, SIIM-1, SIIM-2
 
     def _read(self, root: Path, folder: Path, path: Path) -> _Found:
         images, table = self._images(root, folder), read_table(path)
-        if self.dialect == "siim":
-            entries = siim_entries(table)
-        else:
-            entries = severstal_entries(table)
+        entries = siim_entries(table) if self.dialect == "siim" else severstal_entries(table)
         entries = for_images(entries, images)
         if self.dialect == "severstal":
             refuse_double(entries, table.path)

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
+
+from pydantic import field_validator
 
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import Input, image_folder
 from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, read_pairs
-from lamina.data.names import by_stem, relative_stem
-from lamina.data.readers import Dicom, images_below, open_volume
+from lamina.data.layouts.files import MaskFiles, files, mask_files, not_matched
+from lamina.data.layouts.patterns import CLASS, Pattern, check_pattern, is_pattern
+from lamina.data.layouts.proposals import proposed
+from lamina.data.names import relative_stem
+from lamina.data.readers import Dicom, PassedOver, images_below, open_volume
+from lamina.data.tables.case_names import paired
+from lamina.data.targets.class_masks import class_masks
 from lamina.data.targets.label_table import LabelTable
 from lamina.errors import DataError, RecipeError, listed
 from lamina.files import safe_join
@@ -19,21 +26,34 @@ from lamina.volume import Volume
 
 
 class Folder(Catalog):
-    """Pairs of an image and a mask with equal names, the suffix apart.
+    """Pairs of an image and a mask with equal names, the suffixes apart.
 
-    The id of a case is the image's path below the folder of images, without its suffix. Masks
-    are read once when the folder is opened, so that every odd value is known before training;
-    facts of a case: ``classes`` (without the background of a multiclass task) and, for each
-    class, ``area_<index>`` in pixels.
+    The id of a case is the image's path below the folder of images, without its suffix. Where
+    names differ by more, ``images`` and ``masks`` are patterns of paths below the data folder:
+
+    =========== ==================================================================
+    ``{id}``    the id of the case, which may hold folders
+    ``{class}`` in masks: the class; there is a mask for each class of an image
+    ``{split}`` a folder such as train or val, which comes before the id
+    ``*``       any part of a name; alone it is the id
+    ``.*``      at the end: any suffix
+    =========== ==================================================================
+
+    Masks are read once when the folder is opened, so that every odd value is known before
+    training; facts of a case: ``classes`` (without the background of a multiclass task) and, for
+    each class, ``area_<index>`` in pixels.
     """
 
     kind: Literal["folder"] = "folder"
 
     images: str = "images"
-    """Folder of the images below the data folder; folders within it become part of the ids."""
+    """Folder of the images below the data folder, where folders within it become part of the ids;
+    or a pattern of their paths, such as 'train/{id}_im.tif'."""
 
     masks: str = "masks"
-    """Folder of the masks (for restore: of the wanted images) below the data folder."""
+    """Folder of the masks (for restore: of the wanted images) below the data folder; or a pattern
+    of their paths, such as 'masks/{id}_mask.png', or 'masks/{class}/{id}.png' with a mask for each
+    class."""
 
     labels: LabelTable | None = None
     """Stored value to class, such as {0: 0, 255: 1}; `others` names all values that are not
@@ -44,34 +64,72 @@ class Folder(Catalog):
     """Stored value of pixels that must not count; null: all count."""
 
     missing: Literal["error", "empty"] = "error"
-    """An image without a mask is refused, or taken as free of every class."""
+    """An image without a mask is refused, or taken as free of every class; with a mask for each
+    class, of that class."""
 
     dicom: Dicom = Dicom()
     """How the values of DICOM images are meant."""
+
+    @field_validator("images", "masks")
+    @classmethod
+    def _patterns_can_be_read(cls, text: str) -> str:
+        return check_pattern(text)
+
+    @field_validator("images")
+    @classmethod
+    def _an_image_is_of_all_classes(cls, text: str) -> str:
+        if CLASS in text:
+            raise ValueError(f"'{text}' has {CLASS}, which is for masks; leave it out")
+        return text
 
     def open(self, root: Path, task: Task) -> Listing:
         """List every image with its mask.
 
         Raises:
-            RecipeError: ``missing: empty`` in a restore task, where nothing is empty.
+            RecipeError: ``missing: empty`` in a restore task, where nothing is empty; there is a
+                mask for each class, and the task is neither multilabel nor binary (any class).
             DataError: a folder is missing; two files have one stem; a mask or an image is
                 missing; shapes differ; a mask holds a value that is not a class.
         """
         if task.kind == "restore" and self.missing == "empty":
             raise RecipeError("data.missing is 'empty', but a restore task needs every target")
-        images = by_stem(safe_join(root, self.images), "data.images", root)
-        masks = by_stem(safe_join(root, self.masks), "data.masks", root)
-        self._check(images, masks)
-        pairs = [Pair(stem, path, masks.get(stem)) for stem, path in images.items()]
+        try:
+            images = files(root, self.images, "data.images")
+            found = mask_files(root, self.masks, task)
+            if self.images != self.masks:  # a mask beside its image may fit its pattern, too
+                taken = {path for of in found.of.values() for path in of}
+                images = {id: path for id, path in images.items() if path not in taken}
+            masks = paired(images, found.of)
+            self._check(images, masks, found)
+        except DataError as error:
+            raise self._with_layout(error, root) from None
+        task = found.known_to(task)
         meaning = Meaning(self.labels, self.ignore)
         indices = task.kind != "restore" and not meaning.colours
-        opened = open_pairs(pairs, lambda pair: self._opened(pair, target=indices))
-        cases, names = read_pairs(opened, task, meaning)
+        union = task.kind == "binary" and bool(found.classes)
+
+        def opened(pair: Pair) -> OpenedPair:
+            there = [
+                None if path is None else open_volume(path, target=indices)
+                for path in masks.get(pair.id, ())
+            ]
+            image = self.open_image(pair.image)
+            if not found.classes or pair.target is None:
+                return OpenedPair(pair, image, there[0] if there else None)
+            return OpenedPair(pair, image, class_masks(pair.id, there, union=union))
+
+        pairs = [Pair(id, path, _first(masks.get(id, ()))) for id, path in images.items()]
+        cases, names = read_pairs(open_pairs(pairs, opened), task, meaning)
         return Listing(cases, names)
 
     def images_in(self, folder: Path) -> Iterator[Input]:
-        """Yield the images in ``data.images``, or all of a folder without one."""
-        inside = image_folder(folder, self.images)
+        """Yield the images that ``images`` names, or all of a folder without one."""
+        if is_pattern(self.images) and (found := Pattern(self.images).find(folder)):
+            masks = Pattern(self.masks)
+            taken = {one.path for one in masks.find(folder)} if is_pattern(self.masks) else ()
+            yield from (Input(one.id, one.path) for one in found if one.path not in taken)
+            return
+        inside = folder if is_pattern(self.images) else image_folder(folder, self.images)
         yield from (Input(self.id_of(path, inside), path) for path in images_below(inside, folder))
 
     def folders(self, root: Path) -> tuple[Path, ...]:
@@ -80,8 +138,16 @@ class Folder(Catalog):
         masks = safe_join(root, self.masks)
         return (inside, masks) if inside != root and masks.is_dir() else (inside,)
 
+    def passed_over(self, root: Path) -> list[PassedOver]:
+        """Return what is not read in the folders of images and masks, or fits no pattern."""
+        if is_pattern(self.images) or is_pattern(self.masks):
+            return not_matched(root, self.images, self.masks)
+        return super().passed_over(root)
+
     def id_of(self, path: Path, root: Path | None = None) -> str:
-        """Return the path below the folder of images, without its suffix."""
+        """Return the id in the pattern, or the path below the folder of images without suffix."""
+        if is_pattern(self.images) and (id := Pattern(self.images).id_of(path)) is not None:
+            return id
         return relative_stem(path, root or path.parent)
 
     def open_image(self, path: Path, id: str | None = None) -> Volume:
@@ -89,24 +155,33 @@ class Folder(Catalog):
         del id
         return open_volume(path, dicom=self.dicom)
 
-    def _opened(self, pair: Pair, *, target: bool) -> OpenedPair:
-        image = self.open_image(pair.image)
-        if pair.target is None:
-            return OpenedPair(pair, image, None)
-        return OpenedPair(pair, image, open_volume(pair.target, target=target))
-
-    def _check(self, images: Mapping[str, Path], masks: Mapping[str, Path]) -> None:
-        lost = [f"{path}: no mask '{stem}.*'" for stem, path in images.items() if stem not in masks]
+    def _check(
+        self,
+        images: Mapping[str, Path],
+        masks: Mapping[str, tuple[Path | None, ...]],
+        found: MaskFiles,
+    ) -> None:
+        lost = [f"{path}: no mask '{id}.*'" for id, path in images.items() if id not in masks]
+        lost += [
+            f"{images[id]}: no mask of class {label}"
+            for id, of in masks.items()
+            for label, mask in zip(found.classes, of, strict=False)
+            if mask is None
+        ]
         if lost and self.missing == "error":
+            meant = "no mask means no class" if not found.classes else "it means no such class"
             raise DataError(
                 listed(
-                    f"{self.masks}: {len(lost)} of {len(images)} masks are missing; add them, or "
-                    "set data.missing to empty where no mask means no class",
+                    f"{self.masks}: {len(lost)} of {len(images) * max(len(found.classes), 1)} "
+                    f"masks are missing; add them, or set data.missing to empty where {meant}",
                     lost,
                 )
             )
+        used = {_first(of) for of in masks.values()}
         extra = [
-            f"{path}: no image '{stem}.*'" for stem, path in masks.items() if stem not in images
+            f"{_first(of)}: no image '{id}.*'"
+            for id, of in found.of.items()
+            if _first(of) not in used
         ]
         if extra:
             raise DataError(
@@ -116,3 +191,15 @@ class Folder(Catalog):
                     extra,
                 )
             )
+
+    def _with_layout(self, error: DataError, root: Path) -> DataError:
+        """Return an error with the options that would suit the files, where these are plain."""
+        found = proposed(root) if root.is_dir() else None
+        if found is None or (found.images, found.masks) == (self.images, self.masks):
+            return error
+        first, *rest = str(error).splitlines()
+        return DataError("\n".join([f"{first}; or, as the files here are called, {found}", *rest]))
+
+
+def _first(files: Sequence[Path | None]) -> Path | None:
+    return next((path for path in files if path is not None), None)

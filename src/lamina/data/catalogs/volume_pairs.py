@@ -13,6 +13,7 @@ from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
 from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, read_pairs
+from lamina.data.layouts.patterns import ID, Pattern, check_pattern
 from lamina.data.names import matches, nfc
 from lamina.data.pair_files import holds, images_of, pairs_of
 from lamina.data.prepare.pair_quality import Quality
@@ -40,16 +41,22 @@ class VolumePairs(Catalog):  # FAULT-1
     Otherwise each folder below the data folder holds one pair, the first match of each pattern
     after sorting, and the folder's name is the id.
 
+    Where a pattern names a folder or has a part ``{id}``, both are patterns of paths below the data
+    folder, such as ``images/*.tif`` with ``labels/*.tif``, or ``{id}_im.tif`` with
+    ``{id}_seg.tif``. Those belong together for which ``{id}``, or else ``*``, stands for the same,
+    which is the id of the case.
+
     A Zarr store is a folder that counts as one file.
     """
 
     kind: Literal["volume_pairs"] = "volume_pairs"
 
-    image: str = Field(default="raw.tif", pattern=r"^[^/\\]+$")
-    """Pattern of the image volume's file name, such as raw.tif or seismic*.npy."""
+    image: str = "raw.tif"
+    """Pattern of the image volume's file name, such as raw.tif or seismic*.npy, or of its path,
+    such as images/{id}.tif."""
 
-    target: str = Field(default="labels.tif", pattern=r"^[^/\\]+$")
-    """Pattern of the target volume's file name."""
+    target: str = "labels.tif"
+    """Pattern of the target volume's file name or path."""
 
     axes: str | None = None
     """Names of the stored axes, first to last; null: as OME-Zarr and NIfTI (xyz) say of
@@ -112,6 +119,15 @@ class VolumePairs(Catalog):  # FAULT-1
 
     ignore: int | None = None
     """Stored value of voxels that must not count; null: all count."""
+
+    @field_validator("image", "target")
+    @classmethod
+    def _patterns_can_be_read(cls, text: str) -> str:
+        if "/" in text or ID in text:
+            return check_pattern(text, whole=True)
+        if not text or "\\" in text:
+            raise ValueError(f"'{text}' is no name of a file; folders are joined by /")
+        return text
 
     @field_validator("transpose")
     @classmethod
@@ -188,7 +204,12 @@ class VolumePairs(Catalog):  # FAULT-1
         yield from left
 
     def id_of(self, path: Path, root: Path | None = None) -> str:
-        """Return the name of the volume's folder, or its own where it lies in ``root`` itself."""
+        """Return the name of the volume's folder, or its own where it lies in ``root`` itself.
+
+        With a pattern of paths: what ``{id}`` or ``*`` stands for, or its own name.
+        """
+        if "/" in self.image or ID in self.image:
+            return Pattern(self.image).id_of(path) or nfc(stem_of(path))
         if root is not None and path.parent != root:
             return nfc(path.parent.name)
         return nfc(stem_of(path))

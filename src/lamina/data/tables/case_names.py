@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from lamina.data.names import nfc
-from lamina.data.readers import SUFFIXES
+from lamina.data.names import bare, nfc, peeled
 
 T = TypeVar("T")
 _SHOWN = 2  # names of each side that a message shows
@@ -28,10 +27,30 @@ def rows_of(ids: Iterable[str], rows: Mapping[str, T]) -> dict[str, T]:
         >>> rows_of(["p1/a", "b.png", "c"], {"a.png": "x", "b": "y", "images/c.tif": "z"})
         {'p1/a': 'x', 'b.png': 'y', 'c': 'z'}
     """
-    spelt: list[Callable[[str], str]] = [nfc, without_suffix, _last]
+    return in_spellings(ids, rows, (nfc, bare, _last))
+
+
+def paired(ids: Iterable[str], masks: Mapping[str, T]) -> dict[str, T]:
+    """Return the mask of each image: of an equal name, or of one with more or fewer suffixes.
+
+    Example:
+        >>> paired(["a", "b.ome"], {"a.jpg": 1, "b": 2})
+        {'a': 1, 'b.ome': 2}
+    """
+    return in_spellings(ids, masks, (nfc, peeled))
+
+
+def in_spellings(
+    ids: Iterable[str], rows: Mapping[str, T], spellings: Sequence[Callable[[str], str]]
+) -> dict[str, T]:
+    """Return what each id is given by a name that is equal in one of the spellings.
+
+    The first spelling counts first; a name that several ids or several rows have counts not.
+    """
+    ids = list(ids)
     found: dict[str, T] = {}
     cases, left = list(dict.fromkeys(ids)), dict(rows)
-    for spelling in spelt:
+    for spelling in spellings:
         wanted, named = _by(spelling, cases), _by(spelling, left)
         for name, same in wanted.items():
             keys = named.get(name, [])
@@ -39,19 +58,6 @@ def rows_of(ids: Iterable[str], rows: Mapping[str, T]) -> dict[str, T]:
                 found[same[0]] = left.pop(keys[0])
         cases = [id for id in cases if id not in found]
     return {id: found[id] for id in ids if id in found}
-
-
-def without_suffix(name: str) -> str:
-    """Return a name without the suffix of a type that is read; other endings are kept.
-
-    Example:
-        >>> without_suffix("a.nii.gz"), without_suffix("1.2.840")
-        ('a', '1.2.840')
-    """
-    name = nfc(name)
-    low = name.lower()
-    fitting = [one for one in SUFFIXES if low.endswith(one) and len(low) > len(one)]
-    return name[: -max(map(len, fitting))] if fitting else name
 
 
 def both_names(ids: Iterable[str], rows: Iterable[str]) -> str:
@@ -70,7 +76,7 @@ def _some(names: list[str]) -> str:
 
 
 def _last(name: str) -> str:
-    return without_suffix(name).replace("\\", "/").rpartition("/")[2]
+    return bare(name).replace("\\", "/").rpartition("/")[2]
 
 
 def _by(spelling: Callable[[str], str], names: Iterable[str]) -> dict[str, list[str]]:

@@ -17,8 +17,7 @@ from lamina.options.nodes import Node, Problem, Where, item_label
 from lamina.recipe.yaml.merge import TABLES, lay
 from lamina.recipe.yaml.reader import read_text
 
-
-_PATTERNS = ("*", "{id}")
+_PATTERNS = ("*", "{id}", "{split}", "{class}")
 """Beginnings of patterns of file names: text, though YAML would take them for something else."""
 
 

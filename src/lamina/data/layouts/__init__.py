@@ -1,0 +1,1 @@
+"""Layouts of data folders: patterns of file names, and which pattern a folder follows."""
