@@ -17,7 +17,7 @@ from lamina.data.layouts.proposals import proposed
 from lamina.data.names import relative_stem
 from lamina.data.readers import Dicom, PassedOver, images_below, open_volume
 from lamina.data.tables.case_names import paired
-from lamina.data.targets.class_masks import class_masks
+from lamina.data.targets.annotations.class_masks import class_masks
 from lamina.data.targets.label_table import LabelTable
 from lamina.errors import DataError, RecipeError, listed
 from lamina.files import safe_join
