@@ -9,6 +9,7 @@ from typing import Any
 
 from lamina.data.case import Case
 from lamina.data.catalogs.pairs import NODATA
+from lamina.data.layouts.split_folders import other_split
 from lamina.data.readers import PassedOver
 from lamina.data.readers.file_types import not_read
 from lamina.data.splits import warnings_of
@@ -72,9 +73,18 @@ class OpenedData:
             "scores, but the network sees their value; fill them first where they are many"
         )
         return [
+            *self._own_split(),
             *warnings_of(self.cases, self.folds),
             *([listed(f"{len(empty)} {said}", empty)] if empty else []),
         ]
+
+    def _own_split(self) -> list[str]:
+        """Say that somebody's split of the data is not the one of the recipe."""
+        split = self.recipe.split
+        said = [self.recipe.data.parts_beside(self.root)]
+        if not split.by_folder:
+            said.append(other_split((case.id for case in self.cases), split.kind))
+        return [line for line in said if line is not None]
 
     def summary(self) -> dict[str, Any]:
         """Figures for --json."""

@@ -104,6 +104,11 @@ class Catalog(Spec):
         """Return what lies in the folders of images and masks and is not read."""
         return [one for folder in self.folders(root) for one in look_below(folder, root).passed]
 
+    def parts_beside(self, root: Path) -> str | None:
+        """Return which folders are other parts of somebody's split and are not read; or None."""
+        del root
+        return None
+
     def open_valid(self, path: Path) -> Volume | None:
         """Open what says where pixels of an image count, such as the mask of a fragment.
 

@@ -14,6 +14,7 @@ from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, re
 from lamina.data.layouts.files import MaskFiles, files, mask_files, not_matched
 from lamina.data.layouts.patterns import CLASS, Pattern, check_pattern, is_pattern
 from lamina.data.layouts.proposals import proposed
+from lamina.data.layouts.split_folders import beside, together
 from lamina.data.names import relative_stem
 from lamina.data.readers import Dicom, PassedOver, images_below, open_volume
 from lamina.data.tables.case_names import paired
@@ -143,6 +144,15 @@ class Folder(Catalog):
         if is_pattern(self.images) or is_pattern(self.masks):
             return not_matched(root, self.images, self.masks)
         return super().passed_over(root)
+
+    def parts_beside(self, root: Path) -> str | None:
+        """Return which folders lie beside that of the images, and the options that take them."""
+        others = beside(root, self.images)
+        if not others:
+            return None
+        options = together(self.images, self.masks)
+        said = f"{' and '.join(others)} beside {self.images} is not read"
+        return said if options is None else f"{said}; to hold it out: {options}"
 
     def id_of(self, path: Path, root: Path | None = None) -> str:
         """Return the id in the pattern, or the path below the folder of images without suffix."""

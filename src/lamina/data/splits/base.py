@@ -17,6 +17,9 @@ class Split(Spec):
     cuts: ClassVar[bool] = False
     """Whether cases are cut, and parts of them held out."""
 
+    by_folder: ClassVar[bool] = False
+    """Whether folders such as train/ and val/ are the split."""
+
     @abstractmethod
     def assign(self, cases: Sequence[Case], root: Path) -> tuple[list[Case], list[int]]:
         """Return the cases, cut or regrouped where the split says so, and the fold of each.

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lamina.data.layouts.split_folders import other_split
 from lamina.doctor.examined import Patient
 from lamina.doctor.finding import Area, Finding, counted
+from lamina.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)
@@ -26,6 +28,7 @@ class Groups:
         cases = patient.cases
         if patient.recipe is None or not cases:
             return
+        yield from _own_split(patient.recipe, patient)
         sizes = Counter(case.group for case in cases)
         largest, most = sizes.most_common(1)[0]
         said = f"{counted(len(cases), 'case')} in {counted(len(sizes), 'group')}"
@@ -35,3 +38,14 @@ class Groups:
             held = Counter(patient.folds)
             folds = ", ".join(f"{fold}: {held[fold]}" for fold in sorted(held))
             yield Finding("fine", "folds", f"cases by fold {folds}")
+
+
+def _own_split(recipe: Recipe, patient: Patient) -> Iterator[Finding]:
+    """Name folders such as train/ and val/ that are not the recipe's split (WORK-5)."""
+    said = [None if patient.root is None else recipe.data.parts_beside(patient.root)]
+    if not recipe.split.by_folder:
+        said.append(other_split((case.id for case in patient.cases), recipe.split.kind))
+    for line in said:
+        if line is not None:
+            what, _, remedy = line.partition("; to ")
+            yield Finding("warning", "split", what, f"to {remedy}" if remedy else "")
