@@ -1,4 +1,4 @@
-"""How soon the command line answers: CPU seconds of whole processes, beside imports that are a floor.
+"""How soon the command line answers: CPU seconds of processes, beside imports as a floor.
 
 Promise    new, --version, a refused path, recipe or option <= 0.3 s; check RECIPE <= 1.0 s;
            score and tune of 100 small images <= 2.0 s; the help of a verb <= 0.15 s

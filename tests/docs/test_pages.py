@@ -13,13 +13,12 @@ from tools.pages.sessions import run_session
 def every_session() -> list[object]:
     return [
         pytest.param(
-            # On demand (`make docs`) until each session takes seconds on a crowded machine, too.
-            one,
-            id=one.name,
-            marks=[pytest.mark.docs, pytest.mark.slow],
+            session,
+            id=session.name,
+            marks=[pytest.mark.docs, *([pytest.mark.slow] if session.slow else [])],
         )
         for page in pages()
-        for one in sessions(page)
+        for session in sessions(page)
     ]
 
 
@@ -35,7 +34,8 @@ def test_a_session_does_what_its_page_shows(session: Session, tmp_path: Path) ->
 def test_every_console_block_is_run_or_says_why_not() -> None:
     run, skipped = 0, []
     for page in pages():
-        run += sum(block.language == "console" for one in sessions(page) for block in one.blocks)
+        ran = [block for session in sessions(page) for block in session.blocks]
+        run += sum(block.language == "console" for block in ran)
         for block in blocks(page.read_text(encoding="utf-8")):
             if "skip" in block.notes:
                 assert block.notes["skip"], f"{page.name}:{block.line}: skip WHY"

@@ -21,6 +21,7 @@ MASKS = (
     (r"(?<=  )(-|nan)(?= |$)", "#"),  # a number that there is not
     (r"\b(better than|no better than|worse than)\b", "<verdict>"),
     (r"[─-╿▀-▟]+", "<line>"),
+    (r"; the decision above also has .*", ""),
     (r"\s+", " "),
 )
 _COMPILED = [(re.compile(pattern), word) for pattern, word in MASKS]

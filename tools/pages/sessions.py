@@ -96,7 +96,8 @@ def _quick(block: Block) -> dict[str, list[str]]:
 def _run(command: Command, added: Mapping[str, Sequence[str]], folder: Path) -> str:
     words = command.words
     if words[0] == "lamina":
-        words[2:2] = added.get(words[1], [])
+        end = len(words) - 2 if ">" in words else len(words)
+        words[end:end] = added.get(words[1], [])  # last, since the last of two options counts
     status, output = run(words)
     refused = command.output.startswith("error:")
     if (status != 0) != refused:

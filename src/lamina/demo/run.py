@@ -107,7 +107,7 @@ def demo(job: str, out: StrPath, *, quick: bool = False) -> DemoResult:
 def _against(job: Job, out: Path, found: ScoreResult) -> list[str]:
     """Say what the score is to be compared with."""
     if found.baseline_empty is not None:
-        nothing = f"predicting nothing {found.baseline_empty:.4f}"
+        nothing = f"all-empty baseline {found.baseline_empty:.4f}"
         return [f"score on unseen images {found.value:.4f}; {nothing}"]
     psnr = score(out / "pred", out / "unseen", metric=Psnr())
     return [
