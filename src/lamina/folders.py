@@ -26,6 +26,36 @@ OUT_OF_FOLD = "oof"
 """The folder of held-out predictions, below each fold's in a run folder."""
 
 
+ALL = "all"
+"""Name of the member that every case trained, and of its folder in a run folder."""
+
+
+def fold_name(fold: int) -> str:
+    """Return the name of a fold's folder and member: ``fold0``, or ``all`` where it is negative.
+
+    Example:
+        >>> fold_name(0), fold_name(-1)
+        ('fold0', 'all')
+    """
+    return ALL if fold < 0 else f"fold{fold}"
+
+
+def fold_number(name: str) -> int | None:
+    """Return the fold that a folder is named after, -1 for ``all``; None: it is of no fold."""
+    if name == ALL:
+        return -1
+    number = name.removeprefix("fold")
+    return int(number) if number != name and number.isdecimal() else None
+
+
+def fold_folders(run: Path) -> list[Path]:
+    """Return the folders of a run's folds, in order of their number."""
+    below = run.iterdir() if run.is_dir() else ()
+    found = {path: fold_number(path.name) for path in below if path.is_dir()}
+    numbered = {path: number for path, number in found.items() if number is not None}
+    return sorted(numbered, key=numbered.__getitem__)
+
+
 def check_data(root: Path) -> None:
     """Refuse what is no folder of data.
 

@@ -117,14 +117,32 @@ def test_work_23_a_damaged_newest_save_is_passed_over_and_a_damaged_checkpoint_i
         bundle_so_far(run)
 
 
-def test_work_23_a_run_without_a_validated_epoch_is_refused_with_what_to_do(
-    tmp_path: Path,
-) -> None:
+def test_work_23_a_run_that_saved_nothing_is_refused_with_what_to_do(tmp_path: Path) -> None:
     run = Path(shutil.copytree(EARLIER, tmp_path / "run"))
     shutil.rmtree(run / "fold0")
     shutil.rmtree(run / "fold1" / "state")
-    with pytest.raises(BundleError, match="no epoch of it has been validated yet; run the same"):
+    with pytest.raises(BundleError, match="its training has saved nothing yet; run the same"):
         bundle_so_far(run)
+
+
+def test_work_23_before_the_first_validation_the_newest_weights_are_taken(tmp_path: Path) -> None:
+    """They are those of the state, with the moving average in place of what it averages."""
+    discs(tmp_path / "data", count=4)
+    run = stopped_run(
+        tmp_path, "train.validate_every=500", "train.ema={decay: 0.5}", "train.batch=2"
+    )
+    bundle = bundle_so_far(run)
+    assert bundle.members[0].score is None
+    assert "none is validated; the newest weights are taken" in unfinished_lines(bundle)[0]
+    state = load_file(max((run / "fold0" / "state").glob("*/tensors.safetensors")))
+    found = bundle.weights(0)
+    averaged = {name.removeprefix("average/") for name in state if name.startswith("average/")}
+    assert averaged
+    assert all(
+        torch.equal(value, state[f"{'average' if name in averaged else 'network'}/{name}"])
+        for name, value in found.items()
+    )
+    bundle.network(0)
 
 
 def test_work_23_only_predict_takes_what_is_not_finished(stopped: Path) -> None:

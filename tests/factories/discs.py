@@ -71,9 +71,9 @@ def stop_after(log: Path, rows: int = 1) -> threading.Thread:
     return thread
 
 
-def stopped_run(folder: Path, *changes: str) -> Path:
+def stopped_run(folder: Path, *changes: str, fold: str = "fold0") -> Path:
     """Train ``folder/data`` into ``folder/run`` until the first epoch is done, and stop there."""
-    watcher = stop_after(folder / "run" / "fold0" / "metrics.jsonl")
+    watcher = stop_after(folder / "run" / fold / "metrics.jsonl")
     recipe = quick(folder, "train.epochs=500", *changes)
     with pytest.raises(StoppedError):
         train(recipe, data=folder / "data", out=folder / "run")

@@ -51,7 +51,9 @@ class Processor(SimpleNamespace):
 
 
 def at_work(recipe: Recipe) -> tuple[Any, StageState]:
-    job = SimpleNamespace(recipe=recipe, task=Task(kind="binary"), accelerator=Processor())
+    job = SimpleNamespace(
+        recipe=recipe, title="fold 0", task=Task(kind="binary"), accelerator=Processor()
+    )
     torch.manual_seed(0)
     network, stage = nn.Conv2d(1, 1, 3, padding=1), recipe.stages[0]
     optimizer = stage.optimizer.build(network)

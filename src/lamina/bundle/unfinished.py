@@ -1,4 +1,4 @@
-"""The bundle of a run whose training has not finished: the best checkpoint of each fold so far.
+"""The bundle of a run whose training has not finished: the best weights of each fold so far.
 
 Nothing of the run folder is changed, so that its training goes on where it stopped.
 """
@@ -18,11 +18,14 @@ from lamina.bundle.index import KnownCase
 from lamina.bundle.tensors import read_tensors
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import BundleError, DataError
+from lamina.folders import fold_name
 from lamina.recipe.recipe import Recipe
 
 PREPARED = "prepared.json"
 """What a run folder keeps of its bundle until there is one: the recipe with the data prepared, and
 the cases behind its starting weights and pseudo-labels."""
+
+_TENSORS = "tensors.safetensors"
 
 UNFINISHED = "unfinished"
 """Of the scores of a bundle: what is said of each fold of a training that has not finished."""
@@ -49,20 +52,21 @@ def bundle_so_far(run: Path) -> Bundle:
     """Return a bundle in memory of the best checkpoint of each fold that has one.
 
     Of a fold that has finished it holds all members. Of another, the checkpoint of the best
-    monitored score of all stages so far. ``scores["unfinished"]`` says what each fold has.
+    monitored score of all stages so far, or the newest weights where no epoch is validated yet.
+    ``scores["unfinished"]`` says what each fold has.
 
     Args:
         run: A run folder of ``lamina train``.
 
     Raises:
-        BundleError: no fold has validated an epoch yet, or files of the run are damaged.
+        BundleError: no fold has saved anything yet, or files of the run are damaged.
     """
     try:
         recipe, cases, folds = _settled(run)
         members: list[MemberWeights] = []
         lines: list[str] = []
         for fold in folds:
-            found, line = _of_fold(run / f"fold{fold}", recipe)
+            found, line = _of_fold(run / fold_name(fold), fold, recipe)
             members += found
             lines.append(line)
         known = {id: KnownCase.model_validate(row) for id, row in cases.items()}
@@ -73,8 +77,7 @@ def bundle_so_far(run: Path) -> Bundle:
         ) from error
     if not members:
         raise BundleError(
-            f"{run}: its training has not finished, and no epoch of it has been validated yet; run "
-            "the same `lamina train` again to resume"
+            f"{run}: its training has saved nothing yet; run the same `lamina train` again"
         )
     scores = {"monitor": {one.name: one.score for one in members}, UNFINISHED: lines}
     return Bundle.make(recipe, members, cases=known, scores=scores)
@@ -84,7 +87,7 @@ def _settled(run: Path) -> tuple[Recipe, dict[str, dict[str, Any]], list[int]]:
     """Return recipe, known cases and folds of a run."""
     data = files.read_json(run / "data.json")
     cases = {row["id"]: {"sha256": row["sha256"], "fold": row["fold"]} for row in data["cases"]}
-    folds = sorted({row["fold"] for row in data["cases"] if row["fold"] >= 0})
+    folds = sorted({row["fold"] for row in data["cases"] if row["fold"] >= 0}) or [-1]
     if (run / PREPARED).is_file():
         stored = files.read_json(run / PREPARED)
         return Recipe.model_validate(stored["recipe"]), {**cases, **stored["behind"]}, folds
@@ -94,68 +97,82 @@ def _settled(run: Path) -> tuple[Recipe, dict[str, dict[str, Any]], list[int]]:
     return recipe, cases, folds
 
 
-def _of_fold(folder: Path, recipe: Recipe) -> tuple[list[MemberWeights], str]:
+def _of_fold(folder: Path, fold: int, recipe: Recipe) -> tuple[list[MemberWeights], str]:
     """Return the members of a fold as far as it is trained, and a line that says how far."""
     if (folder / "member.json").is_file():
         row = files.read_json(folder / "member.json")
         rows = row.get("members", [{**row, "name": folder.name}])
-        places = [(one["name"], one, folder / one["member"]) for one in rows]
+        found = [
+            (one["name"], one, _checked(folder / one["member"], one["sha256"])) for one in rows
+        ]
         line = f"{folder.name}: finished"
     else:
-        place, line = _best_so_far(folder, recipe)
-        places = [(folder.name, *place)] if place is not None else []
+        best, line = _so_far(folder, recipe)
+        found = [(folder.name, *best)] if best is not None else []
     members = []
-    for name, row, path in places:
-        weights = _weights(path, row["sha256"])
+    for name, row, path in found:
+        weights = read_tensors(path.read_bytes(), str(path))
+        if path.name == _TENSORS:
+            weights = _below(weights, "network/") | _below(weights, "average/")
         normalise: AnyNormalise = TypeAdapter(AnyNormalise).validate_python(
             files.read_json(folder / "normalise.json")
         )
-        fold, stage = int(folder.name.removeprefix("fold")), row["stage"]
-        members.append(MemberWeights(name, weights, fold, stage, row["score"], normalise))
+        members.append(MemberWeights(name, weights, fold, row["stage"], row["score"], normalise))
     return members, line
 
 
-def _weights(path: Path, sha256: str) -> dict[str, Any]:
-    if not path.is_file() or files.digest(path) != sha256:
-        raise DataError(f"{path} is missing or does not match its digest")
-    return read_tensors(path.read_bytes(), str(path))
+def _so_far(folder: Path, recipe: Recipe) -> tuple[tuple[dict[str, Any], Path] | None, str]:
+    """Return what is best of an unfinished fold with its file, and a line about it.
 
-
-def _best_so_far(folder: Path, recipe: Recipe) -> tuple[tuple[dict[str, Any], Path] | None, str]:
-    """Return the best checkpoint of an unfinished fold with its file, and a line about it."""
-    position = _position(folder / "state")
-    if position is None:
+    Where no epoch is validated yet, these are the newest weights of all.
+    """
+    state = _newest(folder / "state")
+    if state is None:
         return None, f"{folder.name}: not begun"
-    names = [stage.name for stage in recipe.stages]
+    position = files.read_json(state / "position.json")
     now = recipe.stages[position["stage"]]
-    kept: list[dict[str, Any]] = []
-    for stage, left in position["members"].items():
-        each = left if isinstance(left, list) else [left]  # once a stage left one only
-        kept += [{"stage": stage, **one} for one in each]
-    kept += [{**one, "stage": one.get("stage") or now.name} for one in position["kept"]]
-    of_many = f"stage {now.name} ({position['stage'] + 1} of {len(names)})"
-    so_far = f"{folder.name}: {position['epoch']} of {now.epochs} epochs of {of_many} are trained"
-    if not kept:
-        return None, f"{so_far}, none is validated yet"
+    many = f"stage {now.name} ({position['stage'] + 1} of {len(recipe.stages)})"
+    line = f"{folder.name}: {position['epoch']} of {now.epochs} epochs of {many} are trained"
+    scored = [one for one in _kept(position, now.name) if one["score"] is not None]
+    if not scored:
+        row = {"stage": now.name, "score": None}
+        return (row, state / _TENSORS), f"{line}, none is validated; the newest weights are taken"
     sign = 1.0 if recipe.monitor.higher_is_better else -1.0
-    best = max(kept, key=lambda one: sign * one["score"])  # the first of equals
+    best = max(scored, key=lambda one: sign * one["score"])  # the first of equals
+    path = _checked(folder / best["stage"] / best["file"], best["sha256"])
     said = f"the best is epoch {best['epoch'] + 1} of {best['stage']}"
-    line = f"{so_far}, {said} ({recipe.monitor.kind} {best['score']:.4f})"
-    return (best, folder / best["stage"] / best["file"]), line
+    return (best, path), f"{line}, {said} ({recipe.monitor.kind} {best['score']:.4f})"
 
 
-def _position(saves: Path) -> dict[str, Any] | None:
-    """Return where the newest sound save stands (``lamina.training.saving`` writes them)."""
+def _kept(position: Mapping[str, Any], stage: str) -> list[dict[str, Any]]:
+    """Return the checkpoints of finished stages, then those of the present one."""
+    kept: list[dict[str, Any]] = []
+    for name, left in position["members"].items():
+        each = left if isinstance(left, list) else [left]  # once a stage left one only
+        kept += [{"stage": name, **one} for one in each]
+    return [*kept, *({**one, "stage": one.get("stage") or stage} for one in position["kept"])]
+
+
+def _newest(saves: Path) -> Path | None:
+    """Return the newest sound save of a fold (``lamina.training.saving`` writes them)."""
     indices = sorted(saves.glob("*/index.json"), reverse=True)
     for index in indices:
         try:
-            wanted = json.loads(index.read_text(encoding="utf-8"))["position.json"]
-            path = index.with_name("position.json")
-            if files.digest(path) == wanted:
-                found: dict[str, Any] = files.read_json(path)
-                return found
-        except (OSError, ValueError, KeyError, DataError):
+            wanted = json.loads(index.read_text(encoding="utf-8"))
+            if all(files.digest(index.with_name(name)) == wanted[name] for name in wanted):
+                return index.parent
+        except (OSError, ValueError, TypeError):
             continue  # an older save may be sound
     if indices:
         raise DataError(f"{saves}: every checkpoint is damaged")
     return None
+
+
+def _checked(path: Path, sha256: str) -> Path:
+    if not path.is_file() or files.digest(path) != sha256:
+        raise DataError(f"{path} is missing or does not match its digest")
+    return path
+
+
+def _below(tensors: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    return {k.removeprefix(prefix): v for k, v in tensors.items() if k.startswith(prefix)}

@@ -163,7 +163,8 @@ def train(
         start=start,
     )
     # Values that are restored need no decision.
-    onward = f"predict {out} IMAGES --out pred" if sound.task.kind == "restore" else f"tune {out}"
+    untuned = sound.task.kind == "restore" or any(one.fold < 0 for one in found.folds)
+    onward = f"predict {out} IMAGES --out pred" if untuned else f"tune {out}"
     show(found, json=json, text=f"trained {out}\nnext: lamina {onward}")
 
 

@@ -132,6 +132,11 @@ def _check_part(part: str, predictions: Predictions) -> None:
             "--part validate needs a recipe that splits by sections; this one has split.kind "
             f"'{split.kind}', and scores all cases"
         )
+    if part == "validate" and not getattr(split, "validation", True):
+        raise RecipeError(
+            "--part validate scores held-out sections, and split.validate of this recipe names "
+            "none; leave --part out"
+        )
 
 
 def _boxes(

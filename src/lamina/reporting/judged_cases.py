@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 from lamina.data.case import Case
 from lamina.data.targets.ground_truth import truth
 from lamina.evaluation.tallies import MaskTallies, ValueTallies
+from lamina.folders import fold_folders, fold_number
 from lamina.prediction.folder.predictions import HEADER, Predictions
 from lamina.progress import Bar
-from lamina.reporting.run_contents import Run, fold_folders
+from lamina.reporting.run_contents import Run
 
 _OUT_OF_FOLD = "oof"
 
@@ -66,7 +67,7 @@ def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
                 target, valid = truth(cases[id], task)
                 tally = tallies.add(prob, answer, target, valid)
                 one = recipe.metric.score([tally]).value
-                fold, wrong = int(folder.name[4:]), tallies.wrong
+                fold, wrong = fold_number(folder.name) or 0, tallies.wrong
                 judged.append(Judged(cases[id], fold, one, wrong, tally, predictions))
                 bar.advance()
     folds = [one.fold for one in judged]

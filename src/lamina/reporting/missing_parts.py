@@ -8,8 +8,9 @@ from pathlib import Path
 from lamina.data.case import Case
 from lamina.errors import DataError
 from lamina.files import read_json
+from lamina.folders import fold_folders
 from lamina.reporting.judged_cases import Judgement
-from lamina.reporting.run_contents import Run, fold_folders
+from lamina.reporting.run_contents import Run
 
 _FILES = {
     "data.json": "the facts about the data are left out, and pictures need --data",
@@ -25,14 +26,16 @@ def missing_parts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> 
         for name, what in _FILES.items()
         if not (run.folder / name).is_file()
     ]
-    if not cases:
+    if not run.holds_out:
+        lines.append("Nothing was held out: every case trained the member; there are no scores.")
+    elif not cases:
         root = run.data.get("root", "of the run")
         lines.append(
             f"The data folder {root} is missing: no pictures and no scores per case. Pass --data."
         )
     elif not judgement.cases:
         lines.append("No fold has finished: no out-of-fold predictions yet.")
-    if run.tune is None and run.recipe.task.kind != "restore":
+    if run.tune is None and run.holds_out and run.recipe.task.kind != "restore":
         lines.append("Decision not tuned: it is the recipe's own. Run lamina tune.")
     for fold in fold_folders(run.folder):
         lines += _about_log(fold, len(run.rows[fold.name]))

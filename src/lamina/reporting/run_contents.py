@@ -10,12 +10,11 @@ from typing import Any
 from lamina.bundle import Bundle
 from lamina.data.case import Case
 from lamina.files import read_json, read_lines
-from lamina.folders import check_run
+from lamina.folders import check_run, fold_folders
 from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision
 
 _BUNDLE = "bundle"
-_FOLDS = "fold*"
 
 
 @dataclass(frozen=True)
@@ -77,15 +76,15 @@ class Run:
         return {case.id: case for case in self.recipe.asked(cases)}
 
     @property
+    def holds_out(self) -> bool:
+        """Whether any case was held out."""
+        cases = self.data.get("cases", [])
+        return not cases or any(case["fold"] >= 0 for case in cases)
+
+    @property
     def seconds(self) -> float:
         """Time spent in epochs of all folds, in seconds."""
         return sum(float(row.get("seconds", 0.0)) for rows in self.rows.values() for row in rows)
-
-
-def fold_folders(run: Path) -> list[Path]:
-    """Return the folders of the folds, in order of their number."""
-    found = [path for path in run.glob(_FOLDS) if path.is_dir() and path.name[4:].isdigit()]
-    return sorted(found, key=lambda path: int(path.name[4:]))
 
 
 def _maybe(path: Path) -> Any:

@@ -40,16 +40,21 @@ class OpenedData:
 
     @property
     def numbers(self) -> list[int]:
-        """The folds that hold cases out, in order."""
-        return sorted({fold for fold in self.folds if fold >= 0})
+        """The folds that hold cases out, in order; -1 alone where nothing is held out."""
+        return sorted({fold for fold in self.folds if fold >= 0}) or [-1]
+
+    @property
+    def holds_out(self) -> bool:
+        """Whether any case is held out."""
+        return self.numbers != [-1]
 
     def training(self, fold: int) -> list[Case]:
-        """Cases that fold ``fold`` learns from."""
-        return [c for c, f in zip(self.cases, self.folds, strict=True) if f != fold]
+        """Cases that fold ``fold`` learns from; fold -1 learns from all."""
+        return [c for c, f in zip(self.cases, self.folds, strict=True) if f != fold or fold < 0]
 
     def held_out(self, fold: int) -> list[Case]:
-        """Cases that fold ``fold`` never sees."""
-        return [c for c, f in zip(self.cases, self.folds, strict=True) if f == fold]
+        """Cases that fold ``fold`` never sees; fold -1 sees all."""
+        return [c for c, f in zip(self.cases, self.folds, strict=True) if f == fold and fold >= 0]
 
     def prepared(self, folder: Path) -> OpenedData:
         """Return the same with volumes ready to be sliced in any order.
@@ -75,6 +80,7 @@ class OpenedData:
         return [
             *self._own_split(),
             *warnings_of(self.cases, self.folds),
+            *([] if self.holds_out else self._idle()),
             *([listed(f"{len(empty)} {said}", empty)] if empty else []),
         ]
 
@@ -85,6 +91,19 @@ class OpenedData:
         if not split.by_folder:
             said.append(other_split((case.id for case in self.cases), split.kind))
         return [line for line in said if line is not None]
+
+    def _idle(self) -> list[str]:
+        """Say which options of the stages need scores, and have none."""
+        return [
+            f"stages.{stage.name}.{name} follows validation scores, and nothing is held out: it "
+            "has no effect"
+            for stage in self.recipe.stages
+            for name, used in (
+                ("schedule", stage.schedule.by_scores),
+                ("patience", stage.patience is not None),
+            )
+            if used
+        ]
 
     def summary(self) -> dict[str, Any]:
         """Figures for --json."""
@@ -100,15 +119,23 @@ class OpenedData:
     def lines(self) -> list[str]:
         """The same for people."""
         names = ", ".join(self.task.names or ())
-        sizes = ", ".join(str(self.folds.count(fold)) for fold in self.numbers)
-        always = self.folds.count(-1)
-        said = f"{self.root}: {len(self.cases)} cases; classes {names}; held out per fold {sizes}"
+        said = f"{self.root}: {len(self.cases)} cases; classes {names}; "
         return [
-            said + (f"; {always} always training" if always else ""),
+            said + self._split_said(),
             *not_read(self.passed),
             *self._left_out(),
             *(f"warning: {line}" for line in self.warnings()),
         ]
+
+    def _split_said(self) -> str:
+        if not self.holds_out:
+            return (
+                "nothing is held out: one member learns from every case, and there is no held-out "
+                "score"
+            )
+        sizes = ", ".join(str(self.folds.count(fold)) for fold in self.numbers)
+        always = self.folds.count(-1)
+        return f"held out per fold {sizes}" + (f"; {always} always training" if always else "")
 
     def _left_out(self) -> list[str]:
         count = len(self.quality) - len(self.cases)

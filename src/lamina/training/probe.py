@@ -261,7 +261,7 @@ def _bench(recipe: Recipe, root: Path, device: torch.device, most: int) -> _Benc
     recipe = opened.recipe
     fold = opened.numbers[0]
     training = [_repeated(case) for case in opened.training(fold)]
-    held_out = [_repeated(case) for case in opened.held_out(fold)]
+    held_out = [_repeated(case) for case in opened.held_out(fold)] or training
     judged = recipe.frame.chosen(held_out, _AT)
     task = with_unit(recipe.task.model_copy(update={"unit": None}), training)
     if recipe.frame.channels != task.outputs:

@@ -19,7 +19,7 @@ from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.prepare.pair_quality import write_quality
 from lamina.data.prepare.unpack import UNPACKED
 from lamina.errors import BundleError, RecipeError
-from lamina.folders import BUNDLE, QUALITY, TUNED
+from lamina.folders import BUNDLE, QUALITY, TUNED, fold_name
 from lamina.log import keep_log
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device
@@ -147,6 +147,11 @@ def _wanted(opened: OpenedData, folds: Sequence[int] | None) -> list[int]:
     if folds is None:
         return opened.numbers
     strange = sorted(set(folds) - set(opened.numbers))
+    if strange and not opened.holds_out:
+        raise RecipeError(
+            f"--folds names {strange}, and the split holds nothing out; leave --folds out, or set "
+            "split.count to 2 or more"
+        )
     if strange:
         raise RecipeError(f"--folds names {strange}; the split has folds {opened.numbers}")
     return sorted(set(folds))
@@ -170,11 +175,11 @@ def _job_maker(
         return FoldContext(
             recipe=recipe,
             task=opened.task,
-            folder=out / f"fold{fold}",
-            title=f"fold {fold}",
+            folder=out / fold_name(fold),
+            title=f"fold {fold}" if fold >= 0 else "all cases",
             cases=training,
             held_out=opened.held_out(fold),
-            normalise=_normalise(opened, out / f"fold{fold}", fold),
+            normalise=_normalise(opened, out / fold_name(fold), fold),
             accelerator=accelerator,
             precision=precision,
             workers=default_workers(accelerator.device) if workers is None else workers,
@@ -197,7 +202,9 @@ def _normalise(opened: OpenedData, folder: Path, fold: int) -> AnyNormalise:
 def _one_fold(job: FoldContext, fold: int, save_minutes: float) -> FoldResult:
     done = job.folder / "member.json"
     trained = train_fold(job, save_seconds=save_minutes * 60)
-    score = predict_held_out(job, trained)
+    score = predict_held_out(job, trained) if job.held_out else None
+    if score is None:
+        say(f"{job.title}: trained; no case is held out, so there is no held-out score")
     members = tuple(
         TrainedMember(
             name=name,
@@ -242,16 +249,17 @@ def _bundle(opened: OpenedData, out: Path, known: dict[str, dict[str, Any]]) -> 
     """Gather the members of every finished fold."""
     members, scores = [], {}
     for fold in opened.numbers:
-        record = out / f"fold{fold}" / "member.json"
+        folder = out / fold_name(fold)
+        record = folder / "member.json"
         if not record.is_file():
             continue
         fold_row = files.read_json(record)
         normalise = TypeAdapter(AnyNormalise).validate_python(fold_row["normalise"])
-        for row in members_of(out / f"fold{fold}"):
+        for row in members_of(folder):
             members.append(
                 MemberWeights(
                     name=row["name"],
-                    weights=load_file(out / f"fold{fold}" / row["member"]),
+                    weights=load_file(folder / row["member"]),
                     fold=fold,
                     stage=row["stage"],
                     score=row["score"],

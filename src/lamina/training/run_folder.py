@@ -20,6 +20,7 @@ from lamina import files
 from lamina.data.case import Case
 from lamina.data.splits import write_folds
 from lamina.errors import RecipeError
+from lamina.folders import fold_folders
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 
@@ -89,7 +90,7 @@ def members_of(fold: Path) -> list[dict[str, Any]]:
 
 def has_begun(out: Path) -> bool:
     """Whether any fold has saved a state: from then on recipe and data are settled."""
-    return any(out.glob("fold*/state/*/index.json"))
+    return any(any(fold.glob("state/*/index.json")) for fold in fold_folders(out))
 
 
 def record_recipe(out: Path, recipe: Recipe, given: str, *, accept_changes: bool) -> None:

@@ -25,7 +25,7 @@ class TrainedMember(VerbResult):
     stage: str
     """The stage that the weights are from."""
     epoch: int
-    """The epoch, counted from 1."""
+    """The epoch, counted from 0 as in metrics.jsonl."""
     score: float | None
     """The monitored metric on the held-out cases; None: it was not measured."""
 
@@ -38,11 +38,11 @@ class FoldResult(VerbResult):
     """
 
     fold: int
-    """Number of the fold."""
+    """Number of the fold; -1: nothing is held out, and its member learnt from every case."""
     members: tuple[TrainedMember, ...]
     """Its members, best first."""
-    out_of_fold: float
-    """The monitored metric of all members together on the held-out cases."""
+    out_of_fold: float | None
+    """The monitored metric of all members together on the held-out cases; None: there are none."""
     cases: int
     """Number of held-out cases."""
     skipped: int

@@ -75,7 +75,14 @@ def tune(run: StrPath, *, data: StrPath | None = None, decision: str | None = No
     aim = recipe.metric.aim(recipe.task.outputs)
     if not (run / "data.json").is_file():  # an ensemble of bundles alone
         raise DataError(f"{run}: no out-of-fold predictions; combine run folders, not bundles")
-    root = as_path(files.read_json(run / "data.json")["root"] if data is None else data, "data")
+    known = files.read_json(run / "data.json")
+    if all(row["fold"] < 0 for row in known["cases"]):
+        raise DataError(
+            f"{run}: nothing was held out, so there are no out-of-fold predictions to tune on; "
+            "tune a run of the same recipe with split.count=2 or more, and set decide to what it "
+            "finds"
+        )
+    root = as_path(known["root"] if data is None else data, "data")
     cases = list(_held_out(run, recipe, root))
     if not cases:
         raise DataError(f"{run}: no fold has out-of-fold predictions; finish `lamina train` first")

@@ -171,3 +171,18 @@ def test_given_folds_that_leak_are_refused(tmp_path: Path) -> None:
 def test_strata_need_known_classes() -> None:
     with pytest.raises(DataError, match=r"case a.*set split\.stratify to none"):
         Folds(count=2, stratify="count").assign([case("a"), case("b")], HERE)
+
+
+def test_work_11_a_count_of_one_holds_nothing_out() -> None:
+    cases = [case(name) for name in "abc"]
+    assert Folds(count=1).assign(cases, HERE) == (cases, [-1, -1, -1])
+
+
+def test_work_12_images_of_one_group_are_told_of_sections_that_fit_the_shortest() -> None:
+    """The longest axis of the first case is cut, and the range ends with the shortest one."""
+    images = [ArrayVolume(np.zeros((1, 8, length), np.uint8)) for length in (40, 21)]
+    cases = [Case(f"{n}", "one", image) for n, image in enumerate(images)]
+    with pytest.raises(DataError, match="2 cases form only 1 group") as caught:
+        Folds(count=2).assign(cases, HERE)
+    option = "axis: x, train: [[0, 15]], validate: [[15, 21]]"
+    assert option in str(caught.value)

@@ -41,9 +41,10 @@ def ensemble(
     from lamina.training.ensembles.ensemble import ensemble as combine
 
     found = combine(runs, out, weights=shares_of_runs, mean=mean)
+    onward = f"tune {out}" if found.out_of_fold else f"predict {out} IMAGES --out pred"
     text = (
         f"combined {len(runs)} runs into {out}: {len(found.members)} members, "
-        f"{found.out_of_fold} out-of-fold predictions\nnext: lamina tune {out}"
+        f"{found.out_of_fold} out-of-fold predictions\nnext: lamina {onward}"
     )
     show(found, json=json, text=text)
 

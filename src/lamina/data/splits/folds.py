@@ -26,12 +26,16 @@ _PASSES = 10  # over all groups when folds are dealt; two or three usually do
 
 
 class Folds(Split):
-    """Each case is held out in exactly one of ``count`` folds; a group stays in one fold."""
+    """Each case is held out in exactly one of ``count`` folds; a group stays in one fold.
+
+    With a ``count`` of 1 nothing is held out, and one member learns from every case.
+    """
 
     kind: Literal["folds"] = "folds"
 
-    count: int = Field(default=5, ge=2)
-    """Number of folds."""
+    count: int = Field(default=5, ge=1)
+    """Number of folds; 1: hold nothing out and train one member on every case, without a held-out
+    score."""
 
     groups: str | None = None
     """Table below the data folder that names the group of each image, by its id or file name;
@@ -66,6 +70,8 @@ class Folds(Split):
             grouped = [replace(case, group=group_of[case.id]) for case in cases]
         if self.path is not None:
             folds = self._given(grouped, safe_join(root, self.path))
+        elif self.count == 1:
+            folds = [-1] * len(grouped)
         else:
             dealt = iter(self._dealt([case for case in grouped if case.part == MAIN]))
             folds = [next(dealt) if case.part == MAIN else -1 for case in grouped]
@@ -92,10 +98,7 @@ class Folds(Split):
         for index, case in enumerate(cases):
             members[case.group].append(index)
         if len(members) < self.count:
-            raise DataError(
-                f"split.count is {self.count}, but the {len(cases)} cases form only "
-                f"{len(members)} groups; set split.count to {len(members)} at most"
-            )
+            raise DataError(_too_few(self.count, len(members), cases))
         strata = [self._stratum(case) for case in cases]
         loads = _loads(list(members.values()), strata)
         folds = [0] * len(cases)
@@ -117,6 +120,27 @@ class Folds(Split):
         if self.stratify == "classes" or not classes:
             return classes
         return str(1 + classes.count(","))
+
+
+def _too_few(count: int, groups: int, cases: Sequence[Case]) -> str:
+    """Return why cases cannot be dealt into so many folds, and what to do."""
+    those = f"the {len(cases)} cases form" if len(cases) > 1 else "the one case forms"
+    what = f"split.count is {count}, but {those} only {groups} group{'s' * (groups != 1)}; set"
+    if groups > 1:
+        return f"{what} split.count to {groups} at most"
+    return (
+        f"{what} split.count to 1, which holds nothing out, or hold a part of each image out, such "
+        f"as by -s '{_sections(cases)}'"
+    )
+
+
+def _sections(cases: Sequence[Case]) -> str:
+    """Return an option that holds out the last quarter of each case, where its axis is longest."""
+    axes, shape = cases[0].image.axes, cases[0].image.shape
+    axis = axes[int(np.argmax(shape))]
+    long = min(case.image.shape[axes.index(axis)] for case in cases)
+    at = max(1, long * 3 // 4)
+    return f"split={{kind: sections, axis: {axis}, train: [[0, {at}]], validate: [[{at}, {long}]]}}"
 
 
 def read_groups(path: Path, cases: Sequence[Case]) -> dict[str, str]:

@@ -34,8 +34,9 @@ class Sections(Split):
     train: tuple[tuple[int, int], ...] = Field(min_length=1)
     """Ranges [start, stop) to train on, in pixels along the axis."""
 
-    validation: tuple[tuple[int, int], ...] = Field(min_length=1, alias="validate")
-    """Ranges [start, stop) to validate on, in pixels along the axis."""
+    validation: tuple[tuple[int, int], ...] = Field(alias="validate")
+    """Ranges [start, stop) to validate on, in pixels along the axis; none: hold nothing out and
+    train one member on ``train``, without a held-out score."""
 
     @model_validator(mode="after")
     def _ranges_do_not_overlap(self) -> Self:

@@ -82,7 +82,7 @@ def warnings_of(cases: Sequence[Case], folds: Sequence[int]) -> list[str]:
     Cases whose catalog does not know the classes say nothing.
     """
     found: list[str] = []
-    for fold in sorted(set(folds)):
+    for fold in sorted(set(folds) - {-1}):
         held = [case for case, at in zip(cases, folds, strict=True) if at == fold]
         if all(case.facts.get("classes") == "" for case in held):
             found.append(

@@ -29,6 +29,7 @@ from lamina.data.targets.rle import CodedMask, RleTarget
 from lamina.data.targets.soft import SoftTarget
 from lamina.errors import DataError, LeakError
 from lamina.files import digest, read_json, safe_join
+from lamina.folders import fold_name
 from lamina.spec import Spec
 from lamina.volume import Volume
 
@@ -129,12 +130,12 @@ class MadeLabels:
         """Return the cases that makers of a fold's labels had trained on: their digests by id.
 
         Args:
-            fold: Its number; its labels are the set ``fold<number>``.
+            fold: Its number; its labels are the set ``fold<number>``; -1: ``all``.
 
         Raises:
             DataError: there are no labels for the fold.
         """
-        name = f"fold{fold}"
+        name = fold_name(fold)
         if name not in self.index.sets:
             raise DataError(
                 f"{self.folder}: has no labels for fold {fold}, only for "

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field
 
@@ -20,6 +20,9 @@ Unit = Literal["epoch", "step"]
 
 class Schedule(Spec):
     """A factor of every group's learning rate."""
+
+    by_scores: ClassVar[bool] = False
+    """Whether the rate changes by what is validated."""
 
     unit: Unit = "epoch"
     """What the position counts, and how often the rate changes: epochs, or optimiser steps."""
@@ -66,6 +69,7 @@ class Plateau(Schedule):  # SIIM-15, FAULT-10
     """
 
     kind: Literal["plateau"] = "plateau"
+    by_scores: ClassVar[bool] = True
 
     unit: Literal["epoch"] = "epoch"
     """The rate can only change after a validation."""

@@ -12,7 +12,7 @@ from lamina import files
 from lamina.bundle import Bundle, Part, versions
 from lamina.data.tables.folds import read_folds
 from lamina.errors import DataError
-from lamina.folders import OUT_OF_FOLD
+from lamina.folders import OUT_OF_FOLD, fold_name
 from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import HEADER, Predictions, one_digest
 from lamina.prediction.tiling.averaging import combine
@@ -57,6 +57,8 @@ def merge(runs: Sequence[Path], parts: Sequence[Part], bundle: Bundle, out: Path
             stored.setdefault(key, []).append(one)
     rows = files.read_json(out / "data.json")["cases"]
     merged = Merged()
+    if all(row["fold"] < 0 for row in rows):
+        merged.notes.append(f"{runs[0]} holds nothing out: there are no out-of-fold predictions")
     with Bar("merging out-of-fold predictions", len(rows)) as bar:
         for fold in sorted({row["fold"] for row in rows if row["fold"] >= 0}):
             keys = [(row["id"], one_digest(row["sha256"])) for row in rows if row["fold"] == fold]
@@ -79,7 +81,7 @@ def _stored(run: Path, part: Part) -> list[tuple[tuple[str, str], _Stored]]:
     found = []
     folds = read_folds(run / "folds.csv")
     for fold in sorted({member.fold for member in part.bundle.members}):
-        here = run / f"fold{fold}"
+        here = run / fold_name(fold)
         folder = here / OUT_OF_FOLD
         if not (folder / HEADER).is_file():
             continue

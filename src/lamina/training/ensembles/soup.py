@@ -47,7 +47,7 @@ def soup(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> Kept:
     words = f"mean of {len(own)} weights {score:.4f}, the best of them {own[0].score:.4f}"
     say(f"{job.title} {stage.name} {words}")
     sign = 1 if job.recipe.monitor.higher_is_better else -1
-    return max([*carried, made], key=lambda one: sign * one.score)
+    return max([*carried, made], key=lambda one: sign * (one.score or 0.0))
 
 
 def mean_of(paths: Sequence[Path]) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Literal
@@ -37,7 +38,7 @@ class Checkpoints:
         Only a strictly better score replaces an older one, also one carried in (SIIM-19). One that
         was carried in stays beside the best of this stage, unless ``top_of`` lets both compete.
         """
-        better = [one for one in position.kept if one.score * self._sign >= score * self._sign]
+        better = [one for one in position.kept if _rank(one, self._sign) >= score * self._sign]
         best = not better
         position.stale = 0 if best else position.stale + 1
         if len(self.top(better)) < self._keep:
@@ -53,8 +54,8 @@ class Checkpoints:
 
     def last(self, position: Position, weights: Mapping[str, Tensor]) -> Kept:
         """Write the weights the stage ended with; their score is that of the last validation."""
-        score = position.history[-1] if position.history else 0.0
-        return self.write("last", score, position.epoch, weights)
+        score = position.history[-1] if position.history else None
+        return self.write("last", score, max(position.epoch - 1, 0), weights)
 
     def drop_evicted(self, position: Position) -> None:
         """Delete the files of this stage that the position does not name."""
@@ -64,7 +65,9 @@ class Checkpoints:
             if path.name not in named:
                 path.unlink()
 
-    def write(self, name: str, score: float, epoch: int, weights: Mapping[str, Tensor]) -> Kept:
+    def write(
+        self, name: str, score: float | None, epoch: int, weights: Mapping[str, Tensor]
+    ) -> Kept:
         """Write ``weights`` as the file ``name`` of the stage."""
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         path = self._folder / f"{name}.safetensors"
@@ -73,7 +76,17 @@ class Checkpoints:
 
 
 def best_of(position: Position, metric: Metric) -> Kept:
-    """Return the best that any finished stage left; of equal ones the earlier (SIIM-18)."""
+    """Return the best that any finished stage left; of equal ones the earlier (SIIM-18).
+
+    Where nothing is held out there are no scores, and the last stage counts as the best.
+    """
     sign = 1.0 if metric.higher_is_better else -1.0
     firsts = [left[0] for left in position.members.values()]
-    return max(firsts, key=lambda one: sign * one.score)  # max keeps the first of equals
+    if all(one.score is None for one in firsts):
+        return firsts[-1]
+    return max(firsts, key=lambda one: _rank(one, sign))  # max keeps the first of equals
+
+
+def _rank(kept: Kept, sign: float) -> float:
+    """Return what is compared: more is better; what was never scored is the worst."""
+    return -math.inf if kept.score is None else sign * kept.score

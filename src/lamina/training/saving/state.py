@@ -27,7 +27,8 @@ _KEPT_SAVES = 2
 class Kept:
     """A checkpoint that stays on disk: its score and epoch, and the file in its stage's folder."""
 
-    score: float
+    score: float | None
+    """The monitored value; None: nothing was held out."""
     epoch: int
     file: str
     sha256: str

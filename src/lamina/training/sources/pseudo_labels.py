@@ -14,6 +14,7 @@ from lamina.data.readers import open_volume
 from lamina.data.samplers.mixed import rounded
 from lamina.data.targets.pseudo_labels import INDEX, ImageOpener, MadeLabels
 from lamina.errors import DataError, LeakError, RecipeError, listed
+from lamina.folders import fold_name
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
 from lamina.training.dataset import OpenedData
@@ -66,7 +67,7 @@ class Labels:
         """
         if self.made is None:
             return Made()
-        name = f"fold{fold}"
+        name = fold_name(fold)
         if not self.made.index.sets[name].soft:
             raise DataError(
                 f"{self.made.folder}: no image was predicted with enough confidence for fold "

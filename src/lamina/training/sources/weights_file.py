@@ -14,6 +14,7 @@ from typing import Any
 from lamina import files
 from lamina.bundle import KnownCase, SeenCases, behind, leak_lines, member_of_file
 from lamina.errors import LeakError, listed
+from lamina.folders import fold_number
 from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import OpenedData
 
@@ -120,11 +121,11 @@ def _of_bundle(path: Path) -> TrainedFile | None:
 def _of_run(path: Path) -> TrainedFile | None:
     """Return a checkpoint ``RUN/foldN/.../FILE``; None where the file lies in no run."""
     for folder in path.resolve().parents:
-        data, number = folder.parent / "data.json", folder.name.removeprefix("fold")
-        if folder.name != number and number.isdecimal() and data.is_file():
+        data, number = folder.parent / "data.json", fold_number(folder.name)
+        if number is not None and data.is_file():
             rows = files.read_json(data)["cases"]
             cases = {
                 row["id"]: KnownCase(sha256=tuple(row["sha256"]), fold=row["fold"]) for row in rows
             }
-            return TrainedFile(path, int(number), SeenCases(cases))
+            return TrainedFile(path, number, SeenCases(cases))
     return None

@@ -48,7 +48,7 @@ def run_stage(job: FoldContext, now: StageState) -> None:
         row = _row(now, time.monotonic() - begun)
         last = position.epoch + 1 == stage.epochs
         due = (position.epoch + 1 - stage.validate_from) % stage.validate_every == 0
-        if last or (due and position.epoch >= stage.validate_from):
+        if job.held_out and (last or (due and position.epoch >= stage.validate_from)):
             weights, judged = _validate(job, now)
             better = checkpoints.offer(position, judged.value, weights)
             row |= {"monitor": judged.value, "best": better}
@@ -70,7 +70,7 @@ def _left(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> list[K
     position, member = now.position, now.stage.member
     if now.stage.keep_last and member != "last":
         checkpoints.last(position, _weights(now))
-    if member == "last":
+    if member == "last" or not job.held_out:
         return [checkpoints.last(position, _weights(now))]
     if member == "soup":
         return [soup(job, now, checkpoints)]
