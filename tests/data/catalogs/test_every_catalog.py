@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -71,8 +72,41 @@ def xrays(root: Path) -> None:
     write_siim(root / "later", count=2, seed=1, shape=(64, 64), first=10)
 
 
+def coco(root: Path) -> None:
+    names = ["b.png", "inner/a.png"]
+    for name in names:
+        png(root / "images" / name, 1)
+    images = [
+        {"id": k, "file_name": name, "height": 12, "width": 10} for k, name in enumerate(names)
+    ]
+    shape = {"id": 1, "image_id": 1, "category_id": 1, "segmentation": [[1, 1, 5, 1, 5, 5]]}
+    found = {"images": images, "annotations": [shape], "categories": [{"id": 1, "name": "x"}]}
+    (root / "annotations.json").write_text(json.dumps(found))
+
+
+def labelme(root: Path) -> None:
+    for name in ("b", "inner/a"):
+        png(root / f"{name}.png", 1)
+        shape = {"label": "x", "points": [[1, 1], [5, 1], [5, 5]]}
+        found = {"shapes": [shape], "imageHeight": 12, "imageWidth": 10}
+        (root / f"{name}.json").write_text(json.dumps(found))
+
+
+def suffixed(root: Path) -> None:
+    for part, name in (("train", "b"), ("val", "a"), ("val", "b")):
+        png(root / part / f"{name}_im.png", 1)
+        png(root / part / f"{name}_im_mask.png", 2, mask=True)
+
+
 CATALOGS: list[tuple[dict[str, Any], Task, Write]] = [
     ({"kind": "folder"}, Task(kind="binary"), folder),
+    (
+        {"kind": "folder", "images": "{split}/{id}.png", "masks": "{split}/{id}_mask.png"},
+        Task(kind="binary"),
+        suffixed,
+    ),
+    ({"kind": "coco"}, Task(kind="multilabel"), coco),
+    ({"kind": "labelme"}, Task(kind="multilabel"), labelme),
     ({"kind": "corrupt", "images": "clean", "pattern": "*.png"}, Task(kind="restore"), corrupt),
     (
         {"kind": "volume_pairs", "image": "*_raw.npy", "target": "*_labels.npy"},

@@ -11,13 +11,16 @@ from pydantic import Field
 
 from lamina.data.catalogs.base import Catalog as Catalog
 from lamina.data.catalogs.base import Listing as Listing
+from lamina.data.catalogs.coco import Coco as Coco
 from lamina.data.catalogs.corrupt import Corrupt as Corrupt
 from lamina.data.catalogs.csv_rle import CsvRle as CsvRle
 from lamina.data.catalogs.folder import Folder as Folder
 from lamina.data.catalogs.fragments import Fragments as Fragments
+from lamina.data.catalogs.labelme import Labelme as Labelme
 from lamina.data.catalogs.synthetic import Synthetic as Synthetic
 from lamina.data.catalogs.volume_pairs import VolumePairs as VolumePairs
 
 AnyCatalog = Annotated[
-    CsvRle | Folder | VolumePairs | Fragments | Corrupt | Synthetic, Field(discriminator="kind")
+    CsvRle | Folder | Coco | Labelme | VolumePairs | Fragments | Corrupt | Synthetic,
+    Field(discriminator="kind"),
 ]
