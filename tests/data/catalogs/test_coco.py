@@ -93,7 +93,7 @@ def test_READ_30_classes_are_chosen_and_joined(root: Path) -> None:
         Coco().open(root, Task(names=("car",)))
     with pytest.raises(RecipeError, match="annotations of road; name them"):
         Coco().open(root, Task(kind="multilabel", names=("car",)))
-    with pytest.raises(RecipeError, match="data.classes names tree; classes are road, car"):
+    with pytest.raises(RecipeError, match=r"data\.classes names tree; classes are road, car"):
         Coco(classes=("tree",)).open(root, MULTILABEL)
     with pytest.raises(RecipeError, match=r"set task\.kind to multilabel"):
         Coco().open(root, Task(kind="multiclass"))

@@ -6,7 +6,9 @@ import gzip
 import os
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from lamina.data.readers import has_suffix, is_image, look_below, sniff, stem_of
 from lamina.errors import DataError
@@ -127,3 +129,26 @@ def test_READ_1_what_is_not_read_is_listed_with_its_reason(tmp_path: Path) -> No
     assert reasons["bad.png"] == "is a folder without images"
     wider = [path.name for path in look_below(data, tmp_path).images]
     assert wider.count("away.png") >= 1
+
+
+def test_READ_30_types_that_people_have_are_named_with_what_to_do(tmp_path: Path) -> None:
+    Image.fromarray(np.eye(4, dtype=np.uint8)).save(tmp_path / "a.gif")
+    np.savez(tmp_path / "b.npz", x=np.eye(3))
+    array = tmp_path / "c.n5" / "volume"
+    (array / "0" / "0").mkdir(parents=True)
+    (array / "0" / "0" / "0").write_bytes(b"block")
+    (array.parent / "attributes.json").write_text('{"n5": "2.5.0"}')
+    (array / "attributes.json").write_text('{"dimensions": [4, 4], "blockSize": [2, 2]}')
+    reasons = {one.path.name: one.reason for one in look_below(tmp_path).passed}
+    assert reasons == {
+        "a.gif": "is a GIF image; save each of its frames as PNG",
+        "b.npz": "is an archive of NumPy arrays; save each array as .npy",
+        "c.n5": "is an N5 store; copy its array into a Zarr store, or save it as .npy",
+    }
+    for path in (tmp_path / "a.gif", tmp_path / "b.npz", tmp_path / "c.n5", array):
+        with pytest.raises(DataError, match=r"; save|; copy its array"):
+            sniff(path)
+    renamed = tmp_path / "d.png"  # by its content, where the suffix claims another type
+    renamed.write_bytes((tmp_path / "a.gif").read_bytes())
+    with pytest.raises(DataError, match="looks like a GIF image"):
+        sniff(renamed)

@@ -117,11 +117,8 @@ class Coco(Catalog):
     def _places(self, root: Path) -> list[tuple[Path, str | None]]:
         if SPLIT not in self.table:
             return [(image_folder(root, self.images, *FOLDERS), None)]
-        places = [
-            (safe_join(root, self._folder(part)), part) for _, part in self._tables(root) if part
-        ]
-        there = [(place, part) for place, part in places if place.is_dir()]
-        return there or [(root, None)]
+        places = [(safe_join(root, self._folder(part)), part) for _, part in self._tables(root)]
+        return [(place, part) for place, part in places if place.is_dir()] or [(root, None)]
 
     def _tables(self, root: Path) -> list[tuple[Path, str | None]]:
         """Return the files of annotations, each with its part."""

@@ -20,6 +20,36 @@ _OTHERS = {
     b"<h": "an HTML page, perhaps an error page saved by a download",
     b"<?xml": "an XML file",
 }
+_UNREAD = {
+    ".gif": "is a GIF image; save each of its frames as PNG",
+    ".npz": "is an archive of NumPy arrays; save each array as .npy",
+    ".mat": "is a MATLAB file; save its array as .npy, or one of version 7.3 as .h5",
+    ".nrrd": "is an NRRD volume; convert it to NIfTI (.nii.gz)",
+    ".mha": "is a MetaImage volume; convert it to NIfTI (.nii.gz)",
+    ".mhd": "is a MetaImage volume; convert it to NIfTI (.nii.gz)",
+    ".mrc": "is an MRC volume; save its array as TIFF or .npy",
+    ".heic": "is a HEIF image; save it as PNG or JPEG",
+    ".avif": "is an AVIF image; save it as PNG or JPEG",
+    ".jp2": "is a JPEG 2000 image; save it as PNG or TIFF",
+    ".jxl": "is a JPEG XL image; save it as PNG",
+    ".svs": "is a slide of a microscope; export it as a tiled TIFF",
+    ".ndpi": "is a slide of a microscope; export it as a tiled TIFF",
+    ".czi": "is a file of a microscope; export it as OME-TIFF",
+    ".nd2": "is a file of a microscope; export it as OME-TIFF",
+    ".lif": "is a file of a microscope; export it as OME-TIFF",
+    ".mp4": "is a video; export its frames as PNG",
+    ".avi": "is a video; export its frames as PNG",
+    ".mov": "is a video; export its frames as PNG",
+    ".zip": "is an archive; unpack it",
+    ".tar": "is an archive; unpack it",
+    ".tar.gz": "is an archive; unpack it",
+    ".tgz": "is an archive; unpack it",
+    ".7z": "is an archive; unpack it",
+    ".gz": "is packed by gzip; unpack it",
+}
+"""Endings of files that people have and that are not read, as the predicate of a sentence."""
+_N5 = "is an N5 store; copy its array into a Zarr store, or save it as .npy"
+_ATTRIBUTES = 100_000  # letters of a store's attributes that are looked at
 HEAD = 352
 """Bytes that are looked at: the longest header, of NIfTI-1."""
 
@@ -112,11 +142,11 @@ class Formats:
             if not path.resolve().is_relative_to(border):
                 return f"is a link that leaves {border}; copy what it leads to"
         if path.is_dir():
-            return None
+            return _N5 if _is_n5(path) else None
         if not path.is_file():
             return "is no regular file"
         if not self.has_suffix(path):
-            return "has a suffix of no type that is read"
+            return _unread(path) or "has a suffix of no type that is read"
         return None
 
     def sniff(self, path: Path) -> Format:
@@ -138,6 +168,8 @@ class Formats:
             return wanted
         if wanted is not None and any(one.may_be_cut(head) for one in {*self._marked, wanted}):
             raise DataError(f"{path}: is cut off after {path.stat().st_size} bytes; copy it again")
+        if wanted is None and (reason := _unread(path)) is not None:
+            raise DataError(f"{path}: {reason}")
         what = stranger or f"an unknown type (first bytes {head[:8].hex(' ')})"
         names = [one.name for one in self.known if one.store is None]
         raise DataError(
@@ -161,6 +193,8 @@ class Formats:
         found = self._store(folder)
         if found is not None:
             return found
+        if _is_n5(folder):
+            raise DataError(f"{folder}: {_N5}")
         missing = " and ".join(
             f"no {one.name} store, since it has no {one.store}"
             for one in self.known
@@ -182,6 +216,22 @@ def _head(path: Path) -> bytes:
     if not head:
         raise DataError(f"{path}: is empty (0 bytes); copy it again")
     return head
+
+
+def _unread(path: Path) -> str | None:
+    """Return what a file is by its suffix and what to do with it, where that is known."""
+    low = path.name.lower()
+    return next((said for suffix, said in _UNREAD.items() if low.endswith(suffix)), None)
+
+
+def _is_n5(folder: Path) -> bool:
+    """Whether a folder is a store of N5, or an array in one."""
+    try:
+        with (folder / "attributes.json").open(encoding="utf-8") as stream:
+            text = stream.read(_ATTRIBUTES)
+    except (OSError, ValueError):
+        return False
+    return '"n5"' in text or ('"dimensions"' in text and '"blockSize"' in text)
 
 
 def _stranger(head: bytes) -> str | None:

@@ -19,7 +19,7 @@ from PIL import Image, ImageDraw
 from lamina.errors import DataError
 
 Figure = Literal["polygon", "rectangle", "circle"]
-_CORNERS: Mapping[str, int] = {"polygon": 3, "rectangle": 2, "circle": 2}
+_CORNERS: Mapping[Figure, int] = {"polygon": 3, "rectangle": 2, "circle": 2}
 _FAR = 1e6
 _NOTHING = np.zeros((0, 0), np.bool_)
 
@@ -86,12 +86,12 @@ def drawn(found: Mapping[str, Any]) -> Drawn | Stamp:
     points = _points(found.get("points"))
     if figure == "mask":
         return _stamp(points, found.get("mask"))
-    if figure not in _CORNERS:
-        raise DataError(f"a {figure} has no area; draw a polygon in its place, or delete it")
-    least = _CORNERS[figure]
-    if len(points) < least or (figure != "polygon" and len(points) > least):
-        raise DataError(f"a {figure} of {len(points)} points; draw it again, or delete it")
-    return Drawn(figure, points)
+    for known, least in _CORNERS.items():
+        if figure == known:
+            if len(points) < least or (known != "polygon" and len(points) > least):
+                raise DataError(f"a {figure} of {len(points)} points; draw it again, or delete it")
+            return Drawn(known, points)
+    raise DataError(f"a {figure} has no area; draw a polygon in its place, or delete it")
 
 
 def _points(found: Any) -> tuple[tuple[float, float], ...]:
