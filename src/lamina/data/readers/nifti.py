@@ -67,6 +67,11 @@ class NiftiVolume:
             what = self._stored.name if self._stored.names is None else "colours"
             raise DataError(f"{path}: holds {what}, not plain numbers; save integers or floats")
         self._lengths = tuple(int(n) for n in head.get_data_shape())
+        if min(self._lengths, default=0) < 1:
+            raise DataError(
+                f"{path}: its header says lengths of {self._lengths} along its axes; it is "
+                "damaged, copy it again"
+            )
         lengths, more = self._lengths, self._lengths[4:]
         if math.prod(more) != 1:
             raise DataError(

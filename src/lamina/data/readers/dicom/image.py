@@ -7,6 +7,7 @@ no plug-in has to be found.
 
 from __future__ import annotations
 
+import io
 import struct
 import warnings
 import zlib
@@ -34,6 +35,7 @@ __all__ = ["Dicom", "DicomFile"]
 _GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
 _PIXELS = 0x7FE00010
+_SMALL = 4096  # bytes, which cost nothing even where the file is shorter
 _END = b"\xff\xd9"  # of every code of the JPEG family; a byte or two of padding may follow
 _BROKEN = (
     *(OSError, EOFError, ValueError, RuntimeError, AttributeError, LookupError, TypeError),
@@ -119,6 +121,11 @@ class DicomFile:
             raise DataError(
                 f"{self.path}: has no pixels; it is cut off, or not an image; leave it out"
             )
+        if "TransferSyntaxUID" not in head.file_meta:
+            raise DataError(
+                f"{self.path}: does not say how its pixels are stored (no TransferSyntaxUID); copy "
+                "it again, or save it again with the program that made it"
+            )
         return head
 
     def _opened(self, *, pixels: bool) -> Dataset:
@@ -127,7 +134,7 @@ class DicomFile:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of values that are against the standard
-                first = reader.filereader.read_file_meta_info(self.path)
+                first = _first_header(reader, self.path)
                 if str(first.get("TransferSyntaxUID")) == SYNTAX:
                     return read_deflated(self.path, first, pixels=pixels)
                 return _read(reader, self.path, defer=None if pixels else 1024)
@@ -179,6 +186,32 @@ class DicomFile:
         return _signed(np.asarray(found), self._meaning.bits, self._stored)
 
 
+class _Stream(io.BufferedReader):
+    """A file of which no more is read than it holds, whatever length an element claims."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(io.FileIO(str(path)))  # pydicom opens it again by its name, a string
+        self._size = path.stat().st_size
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        if size is None or size < _SMALL:
+            return super().read(size)
+        return super().read(max(0, min(size, self._size - self.tell())))
+
+
+def _first_header(reader: Any, path: Path) -> Dataset:
+    """Return the elements of group 2, which say how the others are stored."""
+    with _Stream(path) as stream:
+        reader.filereader.read_preamble(stream, force=False)
+        found: Dataset = reader.filereader.read_dataset(
+            stream,
+            is_implicit_VR=False,
+            is_little_endian=True,
+            stop_when=lambda tag, vr, length: int(tag) >> 16 != 2,
+        )
+    return found
+
+
 def _read(reader: Any, path: Path, *, defer: int | None) -> Dataset:
     """Return the elements of a file up to its pixels; padding may follow them, or nothing."""
     passed = False
@@ -190,7 +223,7 @@ def _read(reader: Any, path: Path, *, defer: int | None) -> Dataset:
         passed = int(tag) == _PIXELS
         return False
 
-    with path.open("rb") as stream:
+    with _Stream(path) as stream:
         found: Dataset = reader.filereader.read_partial(
             stream, stop_when=behind_pixels, defer_size=defer
         )
