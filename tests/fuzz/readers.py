@@ -135,7 +135,7 @@ def _segy(kind: int) -> Callable[[Path], Any]:
             for number in range(30):
                 lines = {189: 100 + number // 6, 193: 7 + number % 6}
                 file.header[number] = {115: 7, 29: 1} | lines
-                file.trace[number] = FLOATS[number // 6, number % 6].copy()
+                file.trace[number] = (FLOATS[number // 6, number % 6] * 1000).astype(_SEGY[kind])
 
     return write
 
@@ -179,6 +179,8 @@ _SYNTAX = {
     "rle": "1.2.840.10008.1.2.1",
     "jpeg2000": "1.2.840.10008.1.2.4.90",
 }
+
+_SEGY: dict[int, Any] = {1: np.float32, 2: np.int32, 5: np.float32}
 
 READERS = (
     _target(
@@ -259,7 +261,7 @@ READERS = (
             "ome.zarr": _ome,
         },
     ),
-    _target("segy", {"ieee.sgy": _segy(5), "ibm.sgy": _segy(1), "short.sgy": _segy(3)}),
+    _target("segy", {"ieee.sgy": _segy(5), "ibm.sgy": _segy(1), "long.sgy": _segy(2)}),
     _target("dicom", {f"{how}.dcm": _dicom(how) for how in _SYNTAX}),
 )
 """A target for each format."""

@@ -22,7 +22,8 @@ def test_trust_4_damage_gives_the_same_data_or_one_error(name: str, tmp_path: Pa
     rows = fuzz(name, tmp_path, COUNT, seed=7)
     assert [row["number"] for row in rows] == list(range(COUNT))
     assert faults(rows) == []
-    assert len({row["outcome"] for row in rows}) > 1 or name == "curves"  # made anew each time
+    refused = sum(row["outcome"] == "refused" for row in rows)
+    assert refused or name == "curves"  # measured anew from a damaged file
 
 
 def test_every_format_has_a_target() -> None:
@@ -44,19 +45,14 @@ def test_damage_is_the_same_for_the_same_seed_and_differs_for_others() -> None:
 @pytest.mark.parametrize(
     "how", ["hangs", "crashes", "takes memory", "raises", "names no file", "says nothing"]
 )
-def test_a_fault_is_found(how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fault_is_found(
+    how: str, outcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The harness itself: a reader that is wrong in each of the ways is reported."""
     monkeypatch.setenv("LAMINA_FUZZ_FAULT", how)
     monkeypatch.setenv("LAMINA_FUZZ_SECONDS", "1")
     rows = fuzz("faulty", tmp_path, 3, seed=0)
-    wanted = {
-        "names no file": "no place",
-        "hangs": "hung",
-        "crashes": "crashed",
-        "takes memory": "memory",
-        "raises": "raised",
-    }
-    assert {row["outcome"] for row in rows} == {wanted.get(how, "unnoticed")}
+    assert {row["outcome"] for row in rows} == {outcome}
     assert len(faults(rows)) == 3
 
 
