@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench schema tree docs docs-update lowest release clean
+.PHONY: demo test lint bench fuzz schema tree docs docs-update lowest release clean
 
 demo: $(READY)
 	$(BIN)/lamina demo
@@ -26,6 +26,10 @@ bench: $(READY)
 
 schema: $(READY)
 	$(BIN)/python -m lamina.recipe.schema
+
+# 2,000 damaged files for each reader and loader; the suite has 50 each. TARGETS="tiff recipe" chooses.
+fuzz: $(READY)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.run --count 2000 $(TARGETS)
 
 # The packages, two levels deep, a sentence each.
 tree: $(READY)

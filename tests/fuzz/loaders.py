@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.files import digest, write_json, write_text
+from lamina.files import digest, sealed, write_json, write_text
 from tests.fuzz.target import Target
 
 _RECIPE = """
@@ -223,7 +223,7 @@ def _make_labels(folder: Path) -> None:
                 "all": {"members": ["fold0"], "decision": {}, "table": table, "soft": soft},
             },
         }
-        write_json(made / "pseudo.json", index)
+        write_json(made / "pseudo.json", sealed(index))
 
 
 def _load_labels(sample: Path) -> Any:
@@ -283,20 +283,32 @@ def _load_curves(sample: Path) -> Any:
 LOADERS = (
     Target("bundle", lambda f: _make_bundles(f, zipped=False), _load_bundle, checked=True),
     Target("bundle.zip", lambda f: _make_bundles(f, zipped=True), _load_bundle, checked=True),
-    Target("prediction.json", _make_predictions, _load_predictions, damaged=("prediction.json",)),
+    Target(
+        "prediction.json",
+        _make_predictions,
+        _load_predictions,
+        checked=True,
+        damaged=("prediction.json",),
+    ),
     Target("ledger", _make_predictions, _load_predictions, damaged=("ledger.jsonl",)),
     Target(
         "stored answers",
         _make_predictions,
         _load_predictions,
+        checked=True,
         damaged=("probabilities/**/*", "masks/*"),
     ),
     Target("run state", _make_states, _load_state, checked=True),
-    Target("run folder", _make_runs, _load_run),
     Target("recipe", _make_recipes, _load_recipe),
     Target("table", _make_tables, _load_table),
     Target("run-length codes", _make_codes, _load_codes, damaged=("train.csv",)),
-    Target("pseudo labels", _make_labels, _load_labels, damaged=("pseudo.json", "labels/**/*")),
+    Target(
+        "pseudo labels",
+        _make_labels,
+        _load_labels,
+        checked=True,
+        damaged=("pseudo.json", "labels/**/*"),
+    ),
     Target("weights", _make_weights, _load_weights),
     Target("curves", _make_curves, _load_curves, checked=True, damaged=("kept/*",)),
 )

@@ -43,7 +43,15 @@ def test_damage_is_the_same_for_the_same_seed_and_differs_for_others() -> None:
 
 
 @pytest.mark.parametrize(
-    "how", ["hangs", "crashes", "takes memory", "raises", "names no file", "says nothing"]
+    ("how", "outcome"),
+    [
+        ("hangs", "hung"),
+        ("crashes", "crashed"),
+        ("takes memory", "memory"),
+        ("raises", "raised"),
+        ("names no file", "no place"),
+        ("says nothing", "unnoticed"),
+    ],
 )
 def test_a_fault_is_found(
     how: str, outcome: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -318,4 +318,4 @@ def _write_index(
         sets={name: written.made for name, written in made.items()},
         seen=seen_by(bundles, sets),
     )
-    files.write_json(out / INDEX, index.model_dump(mode="json"))
+    files.write_json(out / INDEX, files.sealed(index.model_dump(mode="json")))

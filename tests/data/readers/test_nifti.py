@@ -145,3 +145,13 @@ def test_READ_9_the_checksum_of_gzip_is_compared(tmp_path: Path) -> None:
         path.write_bytes(good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :])
         with pytest.raises(DataError, match=r"a\.nii\.gz: "):
             read_all(open_volume(path))
+
+
+def test_read_12_a_length_below_one_is_refused(tmp_path: Path) -> None:
+    """READ-12: the lengths are signed in the header; a damaged one is said, not a traceback."""
+    path = put(tmp_path / "a.nii")
+    data = bytearray(path.read_bytes())
+    data[42:44] = (-5).to_bytes(2, "little", signed=True)
+    path.write_bytes(data)
+    with pytest.raises(DataError, match=r"a\.nii: its header says lengths of \(-5, .* copy it"):
+        open_volume(path)

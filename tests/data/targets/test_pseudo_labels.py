@@ -15,7 +15,7 @@ from lamina.data.catalogs import Folder
 from lamina.data.readers import Dicom
 from lamina.data.targets.pseudo_labels import INDEX, MadeLabels
 from lamina.errors import DataError, LeakError
-from lamina.files import digest, write_bytes, write_json, write_text
+from lamina.files import digest, read_json, sealed, write_bytes, write_json, write_text
 from lamina.synthetic.files.png import encode_grey
 from lamina.volume import read_all
 
@@ -123,3 +123,13 @@ def write_scan(path: Path, pixels: NDArray[np.uint8]) -> None:
     data.RescaleSlope, data.RescaleIntercept = 2, -3
     data.PixelData = pixels.tobytes()
     data.save_as(path, enforce_file_format=True)
+
+
+def test_trust_2_an_edited_index_is_noticed(labels: MadeLabels) -> None:
+    """TRUST-2: the index is sealed; one without a seal, of an earlier lamina, still opens."""
+    path = labels.folder / INDEX
+    write_json(path, sealed(read_json(path)))
+    assert MadeLabels.open(labels.folder).index == labels.index
+    write_json(path, read_json(path) | {"names": ["b", "a"]})
+    with pytest.raises(DataError, match=r"pseudo\.json: does not match its own digest"):
+        MadeLabels.open(labels.folder)

@@ -14,7 +14,7 @@ from lamina.data.readers import Dicom
 from lamina.data.splits import read_folds
 from lamina.data.targets.pseudo_labels import MadeLabels
 from lamina.errors import DataError, LeakError, RecipeError
-from lamina.files import digest, read_json, write_json
+from lamina.files import digest, read_json, sealed, write_json
 from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.run import predict
 from lamina.pseudo_labels.confidence import Filters
@@ -113,7 +113,9 @@ def test_a_run_learns_from_made_labels_and_says_so(
     assert found.known == {"pseudo": 4}
     other = tmp_path / "labels"
     shutil.copytree(folder / "labels", other)
-    write_json(other / "pseudo.json", read_json(other / "pseudo.json") | {"lamina": "x"})
+    made = read_json(other / "pseudo.json")
+    del made["seal"]
+    write_json(other / "pseudo.json", sealed(made | {"lamina": "x"}))
     again = steel_recipe(tmp_path, SMALL, *changes)
     with pytest.raises(RecipeError, match="began with other pseudo-labels"):
         train(again, data=folder / "known", out=tmp_path / "run", folds=(0,), pseudo=other)
@@ -221,7 +223,7 @@ def test_changed_or_missing_labels_are_found_before_training(folder: Path, tmp_p
     table = labels / "labels" / "fold0" / "train.csv"
     text = table.read_text()
     table.write_text(text + "\n")
-    with pytest.raises(DataError, match=r"train.csv: changed since"):
+    with pytest.raises(DataError, match=r"train.csv: missing or changed since"):
         seen(folder, labels).of(0)
     table.write_text(text)
     soft = next((labels / "labels" / "fold0" / "probabilities").glob("*.npy"))

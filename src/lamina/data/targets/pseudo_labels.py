@@ -28,7 +28,7 @@ from lamina.data.tables.csv import read_table
 from lamina.data.targets.rle import CodedMask, RleTarget
 from lamina.data.targets.soft import SoftTarget
 from lamina.errors import DataError, LeakError
-from lamina.files import digest, read_json, safe_join
+from lamina.files import SEAL, digest, read_json, safe_join, seal_of
 from lamina.folders import fold_name
 from lamina.spec import Spec
 from lamina.volume import Volume
@@ -107,18 +107,25 @@ class MadeLabels:
 
     @classmethod
     def open(cls, folder: Path) -> MadeLabels:
-        """Read the index.
+        """Read the index; one without a seal is of lamina 0.1.0 or earlier.
 
         Raises:
-            DataError: it is missing, damaged or of a newer layout.
+            DataError: it is missing, damaged, edited or of a newer layout.
         """
         if not (folder / INDEX).is_file():
             raise DataError(
                 f"{folder}: no {INDEX}; name a folder of `lamina pseudo`, finished (the same "
                 "command again goes on where it stopped)"
             )
+        values = read_json(folder / INDEX)
+        seal = values.pop(SEAL, None) if isinstance(values, dict) else None
+        if seal is not None and seal != seal_of(values):
+            raise DataError(
+                f"{folder / INDEX}: does not match its own digest, it was damaged or edited; make "
+                "the labels again"
+            )
         try:
-            index = MadeIndex.model_validate(read_json(folder / INDEX))
+            index = MadeIndex.model_validate(values)
         except ValidationError as error:
             raise DataError(
                 f"{folder / INDEX}: not readable by this version of lamina "
@@ -174,11 +181,14 @@ class MadeLabels:
         """
         made = self.index.sets[name]
         folder = self.folder / "labels" / name
-        if digest(folder / "train.csv") != made.table:
-            raise DataError(f"{folder / 'train.csv'}: changed since; make the labels again")
-        masks = _masks(folder / "train.csv")
+        masks = _masks(_sound(folder, "train.csv", made.table))
         images = {image.id: image for image in self.index.images}
         outputs = len(self.index.names)
+        if not made.soft.keys() <= images.keys():
+            raise DataError(
+                f"{self.folder / INDEX}: its set '{name}' holds labels of images that it does not "
+                "list; make the labels again"
+            )
         return [
             _case(
                 images[id],

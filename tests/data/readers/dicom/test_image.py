@@ -309,3 +309,43 @@ def test_READ_13_padding_behind_the_pixels_is_no_cut(
     with path.open("ab") as stream:
         stream.write(b"\0" * 128)
     np.testing.assert_array_equal(read_all(open_volume(path))[0], ramp)
+
+
+def test_read_12_a_file_that_does_not_say_how_pixels_are_stored_is_refused(
+    tmp_path: Path, ramp: NDArray[np.uint16]
+) -> None:
+    """READ-12: without a transfer syntax the pixels cannot be told; said at once."""
+    path = made(tmp_path / "a.dcm", ramp)
+    data = path.read_bytes()
+    at = data.index(b"\x02\x00\x10\x00UI")
+    path.write_bytes(data[: at + 2] + b"\x11" + data[at + 3 :])
+    with pytest.raises(DataError, match="does not say how its pixels are stored"):
+        open_volume(path)
+
+
+def test_i06_an_element_that_claims_gigabytes_costs_no_more_than_its_file(
+    tmp_path: Path, ramp: NDArray[np.uint16]
+) -> None:
+    """I06: Python takes the memory for a read before it knows the end of the file."""
+    path = made(tmp_path / "a.dcm", ramp)
+    data = bytearray(path.read_bytes())
+    data[132 + 8 : 132 + 12] = (4).to_bytes(4, "little")  # no longer the length of the header
+    at = data.index(b"\x02\x00\x02\x00UI")  # a class that claims nearly 4 GiB
+    data[at + 4 : at + 8] = b"OB\0\0"
+    path.write_bytes(data[: at + 8] + (2**32 - 2).to_bytes(4, "little") + data[at + 8 :])
+    code = (
+        "import resource, sys\n"
+        "from lamina.data.readers import open_volume\n"
+        "from lamina.errors import DataError\n"
+        "import pydicom\n"
+        "used = int(open('/proc/self/statm').read().split()[0]) * resource.getpagesize()\n"
+        "resource.setrlimit(resource.RLIMIT_AS, (used + 2**28,) * 2)\n"
+        "try:\n    open_volume(sys.argv[1])\n"
+        "except DataError as error:\n    sys.exit(str(error))\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(path)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "a.dcm: " in done.stderr
+    assert "MemoryError" not in done.stderr
