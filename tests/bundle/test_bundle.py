@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from lamina.bundle import Bundle, KnownCase, MemberWeights, load_bundles
-from lamina.bundle.index import sealed
+from lamina.bundle.index import FORMAT, sealed
 from lamina.data.network_input.normalise import Fixed
 from lamina.errors import BundleError
 from lamina.recipe.load import load_recipe
@@ -164,7 +164,7 @@ def test_a_link_out_of_the_folder_is_not_followed(saved: Path, tmp_path: Path) -
 
 
 def test_a_newer_layout_says_so(saved: Path) -> None:
-    reseal(saved, format=4, lamina="9.9")
+    reseal(saved, format=FORMAT + 1, lamina="9.9")
     with pytest.raises(BundleError, match=r"written by lamina 9\.9"):
         Bundle.load(saved)
 

@@ -8,6 +8,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import nibabel
 import numpy as np
 import pytest
 import tifffile
@@ -15,6 +16,7 @@ import torch
 from PIL import Image
 
 from lamina.bundle import Bundle, KnownCase
+from lamina.bundle.index import sealed
 from lamina.data.readers import open_volume
 from lamina.errors import DataError, PartialError, RecipeError, ResourceError
 from lamina.evaluation.score import score
@@ -288,3 +290,40 @@ def test_clean_images_can_be_predicted_with_the_recipe_s_noise_on_them(
     assert (noisy.prob("i0") != clean.prob("i0")).mean() > 0.9
     found = score(tmp_path / "noisy", images)
     assert found.baseline_input == pytest.approx(20 * np.log10(255 / 25), abs=0.5)
+
+
+def test_read_2_predictions_say_in_which_orientation_they_lie(make: Any, tmp_path: Path) -> None:
+    """READ-2: arrays lie as the image is read, and the affine brings them back onto the file."""
+    voxels = np.random.default_rng(0).integers(0, 256, (36, 40, 5), np.uint8)
+    stored = nibabel.Nifti1Image(
+        voxels, np.array([[0, -2, 0, 9], [2, 0, 0, 1], [0, 0, 3, 4], [0, 0, 0, 1.0]])
+    )
+    nibabel.save(stored, tmp_path / "raw.nii.gz")
+    slices = {"size": [32, 32], "channels": 1, "slices": {"axes": "z"}}
+    made = make.bundle(data={"kind": "volume_pairs", "image": "raw.nii.gz"}, frame=slices)
+    made.save(tmp_path / "bundle")
+    predict([tmp_path / "bundle"], [tmp_path / "raw.nii.gz"], tmp_path / "p", device="cpu")
+    found = Predictions.open(tmp_path / "p")
+    case, twin = found.case("raw"), nibabel.as_closest_canonical(stored)
+    assert (case.axes, case.orientation, case.shape) == ("xyz", "RAS", twin.shape)
+    assert (case.spacing, case.unit) == ((2.0, 2.0, 3.0), "mm")
+    np.testing.assert_allclose(case.affine, twin.affine[:3], atol=1e-4)
+    assert found.prob("raw").shape == (2, *twin.shape)
+
+
+def test_read_2_an_earlier_bundle_reads_volumes_as_they_are_stored(
+    make: Any, tmp_path: Path
+) -> None:
+    """Members of an earlier format learnt from arrays as stored, and predict them so."""
+    nibabel.save(
+        nibabel.Nifti1Image(np.zeros((36, 40, 5), np.uint8), np.diag([-1.0, 1, 1, 1])),
+        tmp_path / "raw.nii",
+    )
+    slices = {"size": [32, 32], "channels": 1, "slices": {"axes": "z"}}
+    made = make.bundle(data={"kind": "volume_pairs", "image": "raw.nii"}, frame=slices)
+    made.save(tmp_path / "bundle")
+    earlier = made.index.model_copy(update={"format": 3})
+    (tmp_path / "bundle" / "bundle.json").write_text(json.dumps(sealed(earlier)))
+    assert Bundle.load(tmp_path / "bundle").recipe.data.orientation == "as_stored"
+    predict([tmp_path / "bundle"], [tmp_path / "raw.nii"], tmp_path / "p", device="cpu")
+    assert Predictions.open(tmp_path / "p").case("raw").orientation == "LAS"

@@ -19,9 +19,13 @@ from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision
 from lamina.spec import Spec
 
-FORMAT = 3
+FORMAT = 4
 """Version of the layout; a higher one is refused. 1 knew one training only, no sources; 2 one
-member of a fold, and one size of images for all stages."""
+member of a fold, and one size of images for all stages; 3 read volumes as they are stored,
+whatever their files say of their orientation, and did not remember what images it had seen."""
+
+_ORIENTED = 4  # the first that turns volumes, of these catalogs
+_CATALOGS = ("volume_pairs", "folder", "corrupt")
 
 INDEX = "bundle.json"
 LARGEST_INDEX = 256 * 2**20
@@ -125,6 +129,15 @@ def sealed(index: Index) -> dict[str, Any]:
     return files.sealed(index.model_dump(mode="json"))
 
 
+def _read_as_stored(values: dict[str, Any]) -> None:
+    """Let the recipes of an earlier bundle read volumes as its members learnt from them."""
+    for owner in (values, *values.get("sources", {}).values()):
+        recipe = owner.get("recipe", {})
+        data = recipe.get("data", {})
+        if data.get("kind") in _CATALOGS and recipe.get("frame", {}).get("slices"):
+            data.setdefault("orientation", "as_stored")
+
+
 def read_index(store: Store) -> Index:
     """Return the checked index of a store.
 
@@ -147,6 +160,8 @@ def read_index(store: Store) -> Index:
         )
     if seal != right:
         raise BundleError(f"{place}: does not match its own digest; copy the bundle again")
+    if made < _ORIENTED:
+        _read_as_stored(values)
     try:
         index = Index.model_validate(values)
     except ValidationError as error:

@@ -142,10 +142,11 @@ def must_agree(bundle: Bundle, other: Bundle) -> None:
     Raises:
         BundleError: the first such difference.
     """
-    pairs = {
+    pairs: dict[str, tuple[object, object]] = {
         "task": (bundle.task, other.task),
         "frame.channels": (bundle.recipe.frame.channels, other.recipe.frame.channels),
         "frame.slices": (bundle.recipe.frame.slices, other.recipe.frame.slices),
+        "data.orientation": (_orientation(bundle), _orientation(other)),
     }
     for name, (first, second) in pairs.items():
         if first != second:
@@ -153,3 +154,10 @@ def must_agree(bundle: Bundle, other: Bundle) -> None:
                 f"{bundle.store.where} and {other.store.where} cannot be combined: {name} is "
                 f"{first!r} and {second!r}; run predict separately"
             )
+
+
+def _orientation(bundle: Bundle) -> str | None:
+    """Return how volumes are turned; None where the network sees none."""
+    if bundle.recipe.frame.slices is None:
+        return None
+    return getattr(bundle.recipe.data, "orientation", None)

@@ -21,6 +21,7 @@ from lamina.evaluation.tallies import Part as Tallied
 from lamina.folders import check_data
 from lamina.geometry.region import Region
 from lamina.model.metrics import AnyMetric
+from lamina.prediction.folder.manifest import check_place
 from lamina.prediction.folder.predictions import PredictedCase, Predictions
 from lamina.progress import Bar
 from lamina.public import StrPath, as_path
@@ -143,6 +144,7 @@ def _boxes(
     predictions: Predictions, id: str, case: Case, root: Path, part: Part
 ) -> Iterator[Region]:
     """Yield what counts as one case: the whole of it, or each of its held-out ranges."""
+    check_place(predictions.case(id), case.image)
     shape = predictions.case(id).shape
     if shape != case.image.shape:
         raise DataError(

@@ -23,7 +23,7 @@ from lamina.errors import DataError, PartialError, RecipeError
 from lamina.files import sweep
 from lamina.log import keep_log
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
-from lamina.prediction.folder.manifest import Info, PredictedCase
+from lamina.prediction.folder.manifest import Info, PredictedCase, place_of
 from lamina.prediction.folder.predictions import Predictions, source_digest
 from lamina.prediction.inputs import gather, open_input, passed_over
 from lamina.prediction.members.loaded import LoadedMembers
@@ -183,6 +183,7 @@ def _open(
                 sha256=sha256,
                 axes=case.image.axes,
                 shape=case.image.shape,
+                **place_of(case.image),
                 members=tuple(loaded.name(*pair) for pair in chosen.members),
                 banded=loaded.streams(case.image),
                 offset=offset,

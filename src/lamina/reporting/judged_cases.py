@@ -13,6 +13,7 @@ from lamina.data.case import Case
 from lamina.data.targets.ground_truth import truth
 from lamina.evaluation.tallies import MaskTallies, ValueTallies
 from lamina.folders import fold_folders, fold_number
+from lamina.prediction.folder.manifest import check_place
 from lamina.prediction.folder.predictions import HEADER, Predictions
 from lamina.progress import Bar
 from lamina.reporting.run_contents import Run
@@ -62,6 +63,7 @@ def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
             for id in predictions.ids:
                 if id not in cases:
                     continue
+                check_place(predictions.case(id), cases[id].image)
                 prob = predictions.prob(id)
                 answer = prob if values else predictions.decision(prob)
                 target, valid = truth(cases[id], task)

@@ -33,6 +33,9 @@ class OpenedData:
     passed: Sequence[PassedOver] = ()
     """Files in the folders of images and masks that are not read."""
 
+    notes: Sequence[str] = ()
+    """What the split says of the cases."""
+
     @property
     def task(self) -> Task:
         """The task with the names found."""
@@ -79,6 +82,7 @@ class OpenedData:
         )
         return [
             *self._own_split(),
+            *self.notes,
             *warnings_of(self.cases, self.folds),
             *([] if self.holds_out else self._idle()),
             *([listed(f"{len(empty)} {said}", empty)] if empty else []),
@@ -169,7 +173,8 @@ def open_data(recipe: Recipe, root: Path) -> OpenedData:
         raise DataError(f"{root}: ids name more than one case: {', '.join(double)}")
     passed = tuple(recipe.data.passed_over(root))
     recipe = recipe.model_copy(update={"task": task})
-    opened = OpenedData(recipe, root, cases, list(folds), passed=passed)
+    notes = recipe.split.notes(listing.cases)
+    opened = OpenedData(recipe, root, cases, list(folds), passed=passed, notes=notes)
     return _good(opened)
 
 

@@ -14,6 +14,7 @@ from lamina.data.case import Case
 from lamina.folders import OUT_OF_FOLD
 from lamina.model.memory_layout import channels_last
 from lamina.prediction.engine import Member, can_stream, predict_case, stream_case
+from lamina.prediction.folder.manifest import place_of
 from lamina.prediction.folder.predictions import (
     HEADER,
     Info,
@@ -111,6 +112,7 @@ def _case(job: FoldContext, trained: Trained, case: Case) -> PredictedCase:
         sha256=source_digest(case.files),
         axes=case.image.axes,
         shape=case.image.shape,
+        **place_of(case.image),
         members=tuple(name for name, _ in trained.members),
         banded=can_stream(case.image.shape, frames, job.task.outputs),
         offset=offset,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -235,7 +236,7 @@ def _keep_tuned(out: Path, bundle: Bundle) -> Bundle:
     except BundleError:  # none yet, or damaged and about to be written anew
         earlier = None
     if earlier is not None and earlier.digest() == bundle.digest():
-        return bundle.with_decision(earlier.decision, earlier.scores)
+        return replace(bundle, index=earlier.index)
     if (out / TUNED).is_file():
         (out / TUNED).unlink()
         say(

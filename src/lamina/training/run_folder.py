@@ -18,6 +18,7 @@ from pydantic import ValidationError
 
 from lamina import files
 from lamina.data.case import Case
+from lamina.data.orientation import is_turned
 from lamina.data.splits import write_folds
 from lamina.errors import RecipeError
 from lamina.folders import fold_folders
@@ -192,6 +193,7 @@ def record_data(
                 "shape": list(case.image.shape),
                 "channels": case.image.channels,
                 "dtype": str(case.image.dtype),
+                "turned": is_turned(case.image),
                 "classes": case.facts.get("classes"),
                 "sha256": known[case.id]["sha256"],
                 "labels_sha256": [
@@ -232,6 +234,9 @@ def _must_be_same(out: Path, now: Mapping[str, Mapping[str, Any]]) -> None:
         "with another image": other("sha256"),
         "with other labels": other("labels_sha256"),
         "in another fold": other("fold"),
+        "in another orientation (data.orientation)": sorted(
+            id for id in both if before[id].get("turned", False) != now[id]["turned"]
+        ),
     }
     lines = [f"{len(ids)} {what}, such as {ids[0]}" for what, ids in apart.items() if ids]
     if lines:

@@ -14,6 +14,7 @@ from lamina.data.targets.ground_truth import truth
 from lamina.errors import DataError, RecipeError
 from lamina.folders import BUNDLE, OUT_OF_FOLD, TUNED, check_finished
 from lamina.log import keep_log
+from lamina.prediction.folder.manifest import check_place
 from lamina.prediction.folder.predictions import HEADER, Predictions
 from lamina.progress import Bar
 from lamina.public import StrPath, as_path
@@ -176,6 +177,7 @@ def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[Held]:
                     f"{folder}: no prediction of case {case.id}; finish `lamina train`, or "
                     "give the data it trained on by --data"
                 )
+            check_place(predictions.case(case.id), case.image)
             yield case, predictions, fold
 
 

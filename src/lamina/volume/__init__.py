@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lamina.volume.array import ArrayVolume
 from lamina.volume.crop import Crop
+from lamina.volume.placement import NOWHERE, Placed, Placement, placement_of
 from lamina.volume.plane import Plane
 from lamina.volume.transposed import Transposed
 from lamina.volume.view import (
@@ -27,10 +28,13 @@ from lamina.volume.volume import (
 )
 
 __all__ = [
+    "NOWHERE",
     "ArrayVolume",
     "Channels",
     "Chunked",
     "Crop",
+    "Placed",
+    "Placement",
     "Plane",
     "Transposed",
     "Volume",
@@ -38,6 +42,7 @@ __all__ = [
     "check_within",
     "chunk_shape_of",
     "narrowed",
+    "placement_of",
     "read_all",
     "unselected",
     "values_stamp",

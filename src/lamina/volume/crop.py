@@ -8,6 +8,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from lamina.geometry.region import Region
+from lamina.volume.placement import Placement, placement_of
 from lamina.volume.view import VolumeView, narrowed
 from lamina.volume.volume import Volume, check_within, chunk_shape_of
 
@@ -38,6 +39,11 @@ class Crop(VolumeView):
     def chunk_shape(self) -> tuple[int, ...]:
         """That of the source; cut between the borders of chunks, it meets some twice."""
         return chunk_shape_of(self.source)
+
+    @property
+    def placement(self) -> Placement:
+        """That of the source, begun at the box."""
+        return placement_of(self.source).cropped(self.box.start)
 
     def narrowed(self, first: int, count: int) -> Volume:
         """Return the same box of some channels of the source."""

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.geometry.region import Region
+from lamina.volume.placement import NOWHERE, Placement, placement_of
 from lamina.volume.volume import Chunked, Volume, chunk_shape_of
 
 
@@ -66,6 +67,13 @@ class VolumeView(ABC):
         if (self.source.axes, self.source.shape) == (self.axes, self.shape):
             return chunk_shape_of(self.source)
         return (1,) * len(self.shape)
+
+    @property
+    def placement(self) -> Placement:
+        """That of the source where axes and shape are the same, else nothing is known."""
+        if (self.source.axes, self.source.shape) == (self.axes, self.shape):
+            return placement_of(self.source)
+        return NOWHERE
 
     def stamp(self) -> str | None:
         """Return all that decides the values, without reading them: ``values_stamp`` and more.

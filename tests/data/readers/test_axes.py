@@ -38,9 +38,9 @@ def test_other_names_are_refused(stored: str) -> None:
         ((4, 5), None, None, "yx"),
         ((3, 4, 5), None, None, "zyx"),
         ((3, 4, 5), None, "xyz", "xyz"),
-        ((3, 4, 5), "yxc", "xyz", "yxc"),  # the recipe is right
+        ((3, 4, 5), "xyz", "xyz", "xyz"),
         ((1, 2, 3, 4, 5), None, "tczyx", "_czyx"),
-        ((1, 2, 3, 4, 5), "yxz", "tczyx", "_cyxz"),
+        ((1, 2, 3, 4, 5), "zyx", "tczyx", "_czyx"),
         ((1, 3, 4, 5), "tzyx", None, "_zyx"),
         ((7, 4, 5), "tyx", None, "tyx"),  # any letter may name an axis
     ],
@@ -49,6 +49,31 @@ def test_each_stored_axis_has_a_part(
     lengths: tuple[int, ...], given: str | None, own: str | None, names: str
 ) -> None:
     assert lay_out(Path("a.zarr"), lengths, given, own) == Layout(names, lengths)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "given", "own", "names"),
+    [
+        ((3, 4, 5), "zyx", "xyz", "zyx"),
+        ((3, 4, 5), "yxc", "xyz", "yxc"),
+        ((1, 2, 3, 4, 5), "yxz", "tczyx", "_cyxz"),
+    ],
+)
+def test_read_3_names_other_than_the_files_are_refused_unless_asked_for(
+    lengths: tuple[int, ...], given: str, own: str, names: str
+) -> None:
+    """READ-3: the message names the file's axes and the recipe's."""
+    with pytest.raises(DataError, match=rf"own axes are '{own}', and data.axes says '[a-z]+'"):
+        lay_out(Path("a.zarr"), lengths, given, own)
+    assert lay_out(Path("a.zarr"), lengths, given, own, as_stored=True) == Layout(names, lengths)
+
+
+def test_read_3_an_axis_that_the_file_does_not_name_is_named_freely() -> None:
+    """READ-3: the fourth axis of NIfTI is what the recipe calls it, the first three are not."""
+    path, lengths = Path("a.nii"), (4, 5, 6, 1)
+    assert lay_out(path, lengths, "xyzt", "xyzc", declared="xyz?").axes == "xyz"
+    with pytest.raises(DataError, match=r"own axes are 'xyz\?', and data.axes says 'zyxc'"):
+        lay_out(path, lengths, "zyxc", "xyzc", declared="xyz?")
 
 
 @pytest.mark.parametrize(

@@ -38,7 +38,9 @@ def test_axes_are_x_y_z_in_the_order_of_the_file(tmp_path: Path) -> None:
     volume = open_volume(put(tmp_path / "a.nii"))
     assert isinstance(volume, NiftiVolume)
     assert (volume.axes, volume.shape) == ("xyz", (5, 6, 7))
-    assert open_volume(tmp_path / "a.nii", "zyx").axes == "zyx"
+    assert open_volume(tmp_path / "a.nii", "zyx", as_stored=True).axes == "zyx"
+    with pytest.raises(DataError, match=r"own axes are 'xyz', and data.axes says 'zyx'"):
+        open_volume(tmp_path / "a.nii", "zyx")
     with pytest.raises(DataError, match=r"has 3 axes .*, which it calls 'xyz'"):
         open_volume(tmp_path / "a.nii", "yx")
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -16,10 +16,12 @@ from lamina.data.catalogs.inputs import Input, image_folder
 from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, read_pairs
 from lamina.data.corruptions import AnyCorruption, Gaussian
 from lamina.data.names import by_stem, relative_stem
+from lamina.data.orientation import Orientation, canonical
 from lamina.data.readers import images_below, open_volume
 from lamina.data.views.corrupted import Corrupted
 from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join
+from lamina.spec import ADDED_LATER
 from lamina.task import Task
 from lamina.volume import Volume
 
@@ -48,6 +50,10 @@ class Corrupt(Catalog):
 
     dataset: str | None = None
     """Path of the array within an HDF5 file or a Zarr store; null: the only one."""
+
+    orientation: Annotated[Orientation, ADDED_LATER] = "canonical"
+    """canonical: volumes whose file says how they lie in a body are turned to x right, y front,
+    z head. as_stored: what files say of their axes and their place is not looked at."""
 
     noise: tuple[AnyCorruption, ...] = Field(default=(Gaussian(),), min_length=1)
     """What is done to clean images, in order; in float32, neither clipped nor rounded."""
@@ -93,7 +99,9 @@ class Corrupt(Catalog):
     def open_image(self, path: Path, id: str | None = None) -> Volume:
         """Open an image as it is, clean or not; ``corrupted`` puts the noise on it."""
         del id
-        return open_volume(path, self.axes, dataset=self.dataset)
+        as_stored = self.orientation == "as_stored"
+        volume = open_volume(path, self.axes, dataset=self.dataset, as_stored=as_stored)
+        return volume if as_stored else canonical(volume)
 
     def corrupted(self, image: Volume, id: str) -> Corrupted:
         """Return an image with the noise that belongs to its id."""

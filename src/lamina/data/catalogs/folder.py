@@ -4,24 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import field_validator
 
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import Input, image_folder
-from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, read_pairs
+from lamina.data.catalogs.pairs import (
+    Meaning,
+    OpenedPair,
+    Pair,
+    of_target,
+    open_pairs,
+    read_pairs,
+)
 from lamina.data.layouts.files import MaskFiles, files, mask_files, not_matched
 from lamina.data.layouts.patterns import CLASS, Pattern, check_pattern, is_pattern
 from lamina.data.layouts.proposals import proposed
 from lamina.data.layouts.split_folders import beside, together
 from lamina.data.names import relative_stem
+from lamina.data.orientation import Orientation, aligned, canonical
 from lamina.data.readers import Dicom, PassedOver, images_below, open_volume
 from lamina.data.tables.case_names import paired
 from lamina.data.targets.annotations.class_masks import class_masks
 from lamina.data.targets.label_table import LabelTable
 from lamina.errors import DataError, RecipeError, listed
 from lamina.files import safe_join
+from lamina.spec import ADDED_LATER
 from lamina.task import Task
 from lamina.volume import Volume
 
@@ -71,6 +80,24 @@ class Folder(Catalog):
     dicom: Dicom = Dicom()
     """How the values of DICOM images are meant."""
 
+    axes: Annotated[str | None, ADDED_LATER] = None
+    """Names of the stored axes of images, first to last, with c for channels, such as yxc for
+    arrays of rows, columns and colours; null: as files say, yx, and zyx for three axes."""
+
+    target_axes: Annotated[str | None, ADDED_LATER] = None
+    """Names of the stored axes of masks; null: as files say, yx, and zyx for three axes."""
+
+    dataset: Annotated[str | None, ADDED_LATER] = None
+    """Path of the image within an HDF5 file or a Zarr store; null: the only array there."""
+
+    target_dataset: Annotated[str | None, ADDED_LATER] = None
+    """Path of the mask within its file; null: the same as dataset."""
+
+    orientation: Annotated[Orientation, ADDED_LATER] = "canonical"
+    """canonical: volumes whose file says how they lie in a body are turned to x right, y front,
+    z head, and masks are brought to their images. as_stored: what files say of their axes and
+    their place is not looked at."""
+
     @field_validator("images", "masks")
     @classmethod
     def _patterns_can_be_read(cls, text: str) -> str:
@@ -110,11 +137,12 @@ class Folder(Catalog):
         union = task.kind == "binary" and bool(found.classes)
 
         def opened(pair: Pair) -> OpenedPair:
+            stored = self._stored(pair.image)
             there = [
-                None if path is None else open_volume(path, target=indices)
+                None if path is None else self._mask(stored, path, pair.id, indices=indices)
                 for path in masks.get(pair.id, ())
             ]
-            image = self.open_image(pair.image)
+            image = self._as_read(stored)
             if not found.classes or pair.target is None:
                 return OpenedPair(pair, image, there[0] if there else None)
             return OpenedPair(pair, image, class_masks(pair.id, there, union=union))
@@ -163,7 +191,34 @@ class Folder(Catalog):
     def open_image(self, path: Path, id: str | None = None) -> Volume:
         """Open an image, of DICOM files with the values that ``dicom`` says."""
         del id
-        return open_volume(path, dicom=self.dicom)
+        return self._as_read(self._stored(path))
+
+    def _as_read(self, image: Volume) -> Volume:
+        return canonical(image) if self.orientation == "canonical" else image
+
+    def _stored(self, path: Path) -> Volume:
+        return open_volume(
+            path,
+            self.axes,
+            dicom=self.dicom,
+            dataset=self.dataset,
+            as_stored=self.orientation == "as_stored",
+        )
+
+    def _mask(self, image: Volume, path: Path, id: str, *, indices: bool) -> Volume:
+        """Open a mask in the orientation in which ``open_image`` opens its image."""
+        as_stored = self.orientation == "as_stored"
+        try:
+            mask = open_volume(
+                path,
+                self.target_axes,
+                dataset=self.target_dataset or self.dataset,
+                as_stored=as_stored,
+                target=indices,
+            )
+        except DataError as error:
+            raise of_target(error) from error
+        return mask if as_stored else aligned(image, mask, id)
 
     def _check(
         self,

@@ -94,6 +94,14 @@ def open_pairs(pairs: Sequence[Pair], opener: Callable[[Pair], OpenedPair]) -> l
     return _all(opener, pairs, "files cannot be read")
 
 
+def of_target(error: DataError) -> DataError:
+    """Return an error of a target that names the target's options in place of the image's."""
+    text = str(error)
+    for option in ("axes", "dataset"):
+        text = text.replace(f"data.{option}", f"data.target_{option}")
+    return DataError(text)
+
+
 def read_pairs(
     opened: Sequence[OpenedPair], task: Task, meaning: Meaning
 ) -> tuple[tuple[Case, ...], tuple[str, ...]]:

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
-from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, read_pairs
+from lamina.data.catalogs.pairs import (
+    Meaning,
+    OpenedPair,
+    Pair,
+    of_target,
+    open_pairs,
+    read_pairs,
+)
 from lamina.data.layouts.patterns import ID, Pattern, check_pattern
 from lamina.data.names import matches, nfc
+from lamina.data.orientation import Order, Orientation, aligned, canonical, transposed
 from lamina.data.pair_files import holds, images_of, pairs_of
 from lamina.data.prepare.pair_quality import Quality
 from lamina.data.prepare.unpack import UNPACKED, unpacked
@@ -25,10 +33,9 @@ from lamina.data.views.chunks import pieces
 from lamina.data.views.rescaled import Stretch, Stretched
 from lamina.errors import DataError, RecipeError
 from lamina.progress import Bar, say
+from lamina.spec import ADDED_LATER
 from lamina.task import Task
 from lamina.volume import Transposed, Volume, unselected
-
-Order = str | tuple[int, ...]
 
 
 class VolumePairs(Catalog):  # FAULT-1
@@ -59,8 +66,17 @@ class VolumePairs(Catalog):  # FAULT-1
     """Pattern of the target volume's file name or path."""
 
     axes: str | None = None
-    """Names of the stored axes, first to last; null: as OME-Zarr and NIfTI (xyz) say of
-    themselves, and zyx for all others."""
+    """Names of the stored axes, first to last, with c for channels; null: as OME, ImageJ and NIfTI
+    (xyz) say of themselves, and zyx for all others."""
+
+    target_axes: Annotated[str | None, ADDED_LATER] = None
+    """Names of the stored axes of targets, where they are others than those of images; null: the
+    same as axes."""
+
+    orientation: Annotated[Orientation, ADDED_LATER] = "canonical"
+    """canonical: volumes whose file says how they lie in a body are turned to x right, y front,
+    z head, and targets are brought to their images. as_stored: what files say of their axes and
+    their place is not looked at."""
 
     dataset: str | None = None
     """Path of the image within an HDF5 file or a Zarr store; null: the only array there, or the
@@ -181,7 +197,7 @@ class VolumePairs(Catalog):  # FAULT-1
                 f"have such a file ({holds(root)}); set data.image to the name of the image"
             )
         pairs = self._included(root, pairs)
-        opened = self._shaped(root, open_pairs(pairs, self._opened))
+        opened = self._shaped(root, open_pairs(pairs, self.opened))
         cases, names = read_pairs(opened, task, Meaning(self.labels, self.ignore))
         return Listing(self._filled(root, cases), names)
 
@@ -273,31 +289,57 @@ class VolumePairs(Catalog):  # FAULT-1
         return Transposed(volume, tuple(reversed(range(len(shape)))), volume.axes)
 
     def _image(self, path: Path, *ids: str) -> Volume:
-        volume = self._upright(self._volume(path, self.dataset))
+        volume, order = self._volume(path), self._order(*ids)
+        if order is None and self.orientation == "canonical":
+            volume = canonical(volume)
+        return self._as_named(volume, order)
+
+    def _as_named(self, image: Volume, order: Order | None) -> Volume:
+        """Return an image with its axes as ``opposite`` and ``transpose`` say."""
+        image = self._upright(image)
+        return image if order is None else transposed(image, order)
+
+    def _order(self, *ids: str) -> Order | None:
+        """Return how ``transpose`` says that the image of a case lies; None: not at all."""
         for name, order in self.transpose.items():
             if any(matches(id, name) for id in ids):
-                return _turned(volume, order)
-        return volume
+                return order
+        return None
 
-    def _volume(self, path: Path, dataset: str | None, *, target: bool = False) -> Volume:
-        return open_volume(
-            path,
-            self.axes,
-            stack=True,
-            segy=self.segy,
-            dataset=dataset,
-            fill=self.fill,
-            target=target,
-        )
+    def _volume(self, path: Path, *, target: bool = False) -> Volume:
+        axes, dataset = self.axes, self.dataset
+        if target:
+            axes, dataset = self.target_axes or axes, self.target_dataset or dataset
+        try:
+            return open_volume(
+                path,
+                axes,
+                stack=True,
+                segy=self.segy,
+                dataset=dataset,
+                fill=self.fill,
+                as_stored=self.orientation == "as_stored",
+                target=target,
+            )
+        except DataError as error:
+            raise (of_target(error) if target else error) from error
 
-    def _opened(self, pair: Pair) -> OpenedPair:
+    def opened(self, pair: Pair) -> OpenedPair:
+        """Open image and target in one orientation; no pixel is read yet.
+
+        An image that ``transpose`` names is laid as that says, whatever the files say.
+
+        Raises:
+            DataError: one cannot be read, or both say that they do not lie in the same place.
+        """
         if pair.target is None:
             raise ValueError(f"{pair.id}: volumes come in pairs")
-        target = self._upright(
-            self._volume(pair.target, self.target_dataset or self.dataset, target=True)
-        )
-        image = self._stretched(self._image(pair.image, pair.id))
-        return OpenedPair(pair, image, self._as_image(target, image))
+        image, target = self._volume(pair.image), self._volume(pair.target, target=True)
+        order = self._order(pair.id)
+        if order is None and self.orientation == "canonical":
+            image, target = canonical(image), aligned(image, target, pair.id)
+        image = self._stretched(self._as_named(image, order))
+        return OpenedPair(pair, image, self._as_image(self._upright(target), image))
 
     def _included(self, root: Path, pairs: Sequence[Pair]) -> list[Pair]:
         """Return the pairs that are not excluded; patterns without effect are said."""
@@ -338,23 +380,6 @@ class VolumePairs(Catalog):  # FAULT-1
         if len(left) < len(cases):
             say(f"{root}: {len(cases) - len(left)} volumes left out, their targets are empty")
         return tuple(left)
-
-
-def _turned(volume: Volume, order: Order) -> Volume:
-    """Return an image with its axes in the order of its target's."""
-    if len(order) != len(volume.axes):
-        raise DataError(
-            f"{volume.name}: has {len(volume.axes)} axes '{volume.axes}', and data.transpose names "
-            f"{len(order)}: {order}"
-        )
-    if isinstance(order, str):
-        if sorted(order) != sorted(volume.axes):
-            raise DataError(
-                f"{volume.name}: data.transpose names its axes '{order}', and they are called "
-                f"'{volume.axes}'; use the same letters"
-            )
-        order = tuple(order.index(axis) for axis in volume.axes)
-    return Transposed(volume, order, volume.axes)
 
 
 def _has_foreground(target: Volume) -> bool:

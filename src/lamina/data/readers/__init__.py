@@ -86,6 +86,7 @@ def open_volume(
     segy: Segy | None = None,
     dataset: str | None = None,
     fill: Fill = "refuse",
+    as_stored: bool = False,
     target: bool = False,
 ) -> Volume:
     """Open an image or a volume; its content decides how, not its suffix.
@@ -94,7 +95,8 @@ def open_volume(
         path: The file or store.
         axes: Names of the stored axes in order, such as ``"zyx"``; the letter ``c`` makes an
             axis the channels. None: what the file says of itself, or ``"yx"`` for images and
-            ``"zyx"`` for stacks of pages and arrays of three axes.
+            ``"zyx"`` for stacks of pages and arrays of three axes. Other names than the file's
+            own are refused.
         stack: Whether a file that names no axes is a stack: of three or four pages, which could
             be colours, too.
         limit: Largest number of pixels of one image or page; larger ones are refused before
@@ -104,11 +106,12 @@ def open_volume(
         dataset: Path of the array within an HDF5 file or a Zarr store; None: the only one, or
             the full resolution of an OME-Zarr image. Other files do not care.
         fill: Whether parts of Zarr and HDF5 arrays that were never written count as filled.
+        as_stored: Let ``axes`` be others than those that the file itself gives.
         target: Whether the file is a mask. A palette is class numbers in a mask and colours in an
             image; other files do not care.
 
     Returns:
-        A volume that pickles.
+        A volume that pickles, as it is stored; ``placement_of`` says where its voxels lie.
 
     Raises:
         RecipeError: the package that reads such files is not installed.
@@ -122,10 +125,19 @@ def open_volume(
     """
     path = as_path(path)
     found = sniff(path)
-    if stack and axes is None and found.unnamed_stack:
-        axes = "zyx"
+    options = Options(
+        axes=axes,
+        limit=limit,
+        dicom=dicom,
+        segy=segy,
+        dataset=dataset,
+        fill=fill,
+        stack=stack,
+        as_stored=as_stored,
+        target=target,
+    )
     try:
-        return found.open(path, Options(axes, limit, dicom, segy, dataset, fill, target))
+        return found.open(path, options)
     except LaminaError:
         raise
     except Exception as error:  # libraries raise anything on damaged headers

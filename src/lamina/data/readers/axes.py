@@ -90,7 +90,13 @@ class Layout:
 
 
 def lay_out(
-    path: Path, lengths: tuple[int, ...], given: str | None, own: str | None = None
+    path: Path,
+    lengths: tuple[int, ...],
+    given: str | None,
+    own: str | None = None,
+    *,
+    declared: str | None = None,
+    as_stored: bool = False,
 ) -> Layout:
     """Say what the axes of a stored array are.
 
@@ -100,9 +106,12 @@ def lay_out(
         given: Names that the recipe gives, to all stored axes, or to all but those that the file
             itself calls ``c`` and ``t``; None: as the file says, or ``yx`` and ``zyx``.
         own: Names that the file gives to all stored axes; None: none.
+        declared: The same, ``?`` where the file does not say it but its format; None: ``own``.
+        as_stored: Let the recipe give other names than the file does.
 
     Raises:
-        DataError: the names do not fit, several points in time are stored, or nothing is.
+        DataError: the names do not fit, or are others than the file's; several points in time are
+            stored, or nothing is.
     """
     if 0 in lengths:
         raise DataError(f"{path}: holds no pixels, its shape is {lengths}")
@@ -119,6 +128,8 @@ def lay_out(
             f"{path}: has {len(lengths)} axes {lengths}{itself}, but {said}; set data.axes to "
             "match, with 'c' for channels"
         )
+    if own is not None and not as_stored:
+        check_names(path, names, declared or own)
     if "t" in names and (names == own or len(_without(names, "c")) > 3):
         times = lengths[names.index("t")]
         if times > 1:
@@ -130,6 +141,26 @@ def lay_out(
         return Layout(names.replace("t", "_"), lengths)
     name_axes(path, names)
     return Layout(names, lengths)
+
+
+def check_names(path: Path, given: str, own: str) -> None:
+    """Refuse names of axes that are others than those that the file itself gives (READ-3).
+
+    Args:
+        path: The file, for messages.
+        given: Names that the recipe gives, one for each stored axis.
+        own: Those of the file; ``?`` where it says nothing.
+
+    Raises:
+        DataError: one differs; the message says both.
+    """
+    if all(mine in ("?", name) for name, mine in zip(given, own, strict=True)):
+        return
+    raise DataError(
+        f"{path}: its own axes are '{own}', and data.axes says '{given}'; leave data.axes out and "
+        "name axes elsewhere, such as in frame.slices.axes, as the file does; where the file is "
+        "wrong, set data.orientation to as_stored"
+    )
 
 
 def _without(names: str, gone: str) -> str:

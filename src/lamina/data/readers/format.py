@@ -42,6 +42,13 @@ class Options:
     fill: Fill = "refuse"
     """Whether parts that were never written count as filled."""
 
+    stack: bool = False
+    """Whether a file that names no axes is a stack: of three or four pages, which could be
+    colours, too."""
+
+    as_stored: bool = False
+    """Whether names of axes count before those that the file itself gives."""
+
     target: bool = False
     """Whether the file is a mask: a palette is class numbers then, and colours otherwise."""
 
@@ -76,9 +83,6 @@ class Format:
 
     plane: bool = False
     """Whether every such file is one plane, never a volume."""
-
-    unnamed_stack: bool = False
-    """Whether a file of three or four pages that names no axes may be taken for colours."""
 
     def recognises(self, path: Path, head: bytes) -> bool:
         """Whether a file that begins with ``head`` is of this type."""

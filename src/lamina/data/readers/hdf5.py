@@ -21,7 +21,7 @@ from lamina.data.readers.format import Fill, Format
 from lamina.data.readers.zarr.volume import LARGEST
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
-from lamina.volume import check_within
+from lamina.volume import Placement, check_within
 
 if TYPE_CHECKING:
     import h5py
@@ -44,16 +44,19 @@ class Hdf5Volume:
         *,
         dataset: str | None = None,
         fill: Fill = "refuse",
+        as_stored: bool = False,
     ) -> None:
         """Read the header of ``path``.
 
         Args:
             path: The file.
-            axes: Names of the stored axes; None: ``"yx"`` or ``"zyx"``.
+            axes: Names of the stored axes; None: the labels of the dataset's dimensions, where
+                each is one letter, else ``"yx"`` or ``"zyx"``.
             dataset: Path of the dataset within the file, such as ``volumes/raw``; None: the only
                 one of two or more axes.
             fill: ``allow`` takes parts that were never written as filled with the dataset's fill
                 value.
+            as_stored: Whether ``axes`` may be others than the labels.
 
         Raises:
             RecipeError: h5py is not installed.
@@ -67,7 +70,9 @@ class Hdf5Volume:
             data = _dataset(self.path, file, self._inside)
             self._check(data)
             self._stored = np.dtype(data.dtype)
-            self._layout = lay_out(self.path, tuple(data.shape), axes)
+            own = _labels(data)
+            self._layout = lay_out(self.path, tuple(data.shape), axes, own, as_stored=as_stored)
+            self.placement = Placement(own and self._layout.axes)
             self._chunks = tuple(data.chunks or [1] * len(data.shape))
         self.axes = self._layout.axes
         self._kept: h5py.Dataset | None = None
@@ -262,6 +267,17 @@ def _walk(
             yield from _walk(library, inside, f"{before}{name}/", seen)
 
 
+def _labels(data: h5py.Dataset) -> str | None:
+    """Return one letter per axis where all dimensions are labelled so."""
+    try:
+        labels = [str(dimension.label).lower() for dimension in data.dims]
+    except _BROKEN:
+        return None
+    names = "".join(labels)
+    single = all(len(label) == 1 for label in labels) and names.isascii() and names.isalpha()
+    return names if single and len(set(names)) == len(names) else None
+
+
 def _count(shape: tuple[int, ...], chunks: tuple[int, ...]) -> int:
     return math.prod(-(-n // side) for n, side in zip(shape, chunks, strict=True))
 
@@ -299,6 +315,10 @@ HDF5 = Format(
     known_by=_is_hdf5,
     cut=lambda head: _SIGNATURE.startswith(head),
     open=lambda path, options: Hdf5Volume(
-        path, options.axes, dataset=options.dataset, fill=options.fill
+        path,
+        options.axes,
+        dataset=options.dataset,
+        fill=options.fill,
+        as_stored=options.as_stored,
     ),
 )

@@ -1,9 +1,9 @@
 """NIfTI volumes, versions 1 and 2, plain or gzipped; only what is asked for is read.
 
-Axes are called ``"xyz"`` in the order in which the file stores them; the affine, which says how
-they lie in a body, changes no pixel and is not applied. A plain file is mapped into memory. A
-gzipped one is unpacked from its beginning up to what is asked for, so that slices in the order of
-the last axis cost one pass.
+Axes are called ``"xyz"`` in the order in which the file stores them. How they lie in a body is
+said by ``placement``; ``lamina.data.orientation`` turns volumes by it. A plain file is mapped into
+memory. A gzipped one is unpacked from its beginning up to what is asked for, so that slices in the
+order of the last axis cost one pass.
 """
 
 from __future__ import annotations
@@ -17,15 +17,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.data.readers.axes import lay_out
+from lamina.data.readers.axes import Layout, lay_out
 from lamina.data.readers.file_stamp import stamp_of
 from lamina.data.readers.format import Format
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
-from lamina.volume import check_within
+from lamina.volume import NOWHERE, Placement, check_within
 
 _KEEP_OPEN = 64 << 20
 """Volumes of at least this many bytes stay open between reads; each holds a descriptor."""
+
+_FLAT = 1e-3
+"""Least volume of the box of the three unit directions; below it they lie in a plane."""
+
+# Unit of the header: what spacing is said in and times what, and times what it is mm.
+_UNITS = {"micron": ("um", 1.0, 1e-3), "meter": ("mm", 1e3, 1e3)}
 
 _BLOCK = 1 << 20
 _GZIP = b"\x1f\x8b"
@@ -46,12 +52,13 @@ class NiftiVolume:
     intercept, in float32, or in float64 where more than 24 bits are stored; else as stored.
     """
 
-    def __init__(self, path: Path, axes: str | None = None) -> None:
+    def __init__(self, path: Path, axes: str | None = None, *, as_stored: bool = False) -> None:
         """Read the header of ``path``.
 
         Args:
             path: The file.
             axes: Names of the stored axes; None: ``"xyz"``, or ``"xyzc"``.
+            as_stored: Whether ``axes`` may call the first three other than x, y and z.
 
         Raises:
             RecipeError: nibabel is not installed.
@@ -80,8 +87,10 @@ class NiftiVolume:
             )
         lengths = lengths[: 4 if len(lengths) > 3 and lengths[3] > 1 else 3]
         self._lengths = lengths
-        self._layout = lay_out(self.path, lengths, axes, "xyzc"[: len(lengths)])
+        own, said = "xyzc"[: len(lengths)], "xyz?"[: len(lengths)]
+        self._layout = lay_out(self.path, lengths, axes, own, declared=said, as_stored=as_stored)
         self.axes = self._layout.axes
+        self.placement = _placement(head, self._layout)
         slope, inter = head.get_slope_inter()
         self._slope = 1.0 if slope is None else float(slope)
         self._inter = 0.0 if inter is None else float(inter)
@@ -205,6 +214,40 @@ class NiftiVolume:
         return stat.st_size, stat.st_mtime_ns
 
 
+def _placement(head: Any, layout: Layout) -> Placement:
+    """Return what the header says: by the sform, or else the qform, as nibabel does.
+
+    Where neither is set the file does not know how it lies, and only its spacing counts.
+    """
+    count = len(layout.axes)
+    if layout.names[:count] != "xyz"[:count]:
+        return NOWHERE  # the recipe calls them otherwise
+    unit, factor, mm = _UNITS.get(head.get_xyzt_units()[0], ("mm", 1.0, 1.0))
+    zooms = [float(step) * factor for step in head.get_zooms()[:count]]
+    known = Placement(
+        axes=layout.axes,
+        spacing=tuple(step if math.isfinite(step) and step > 0 else None for step in zooms),
+        units=(unit,) * count,
+    )
+    if int(head["sform_code"]) <= 0 and int(head["qform_code"]) <= 0:
+        return known
+    affine = np.asarray(head.get_best_affine(), np.float64) * mm
+    steps = np.linalg.norm(affine[:3, :3], axis=0)
+    if not np.isfinite(affine).all() or not steps.all():
+        return known
+    columns = affine[:3, :3] / steps
+    if abs(np.linalg.det(columns)) < _FLAT:
+        return known
+    return Placement(
+        axes=layout.axes,
+        spacing=tuple(map(float, steps[:count])),
+        units=("mm",) * count,
+        origin=tuple(map(float, affine[:3, 3])),
+        directions=tuple((float(x), float(y), float(z)) for x, y, z in columns.T[:count]),
+        world="body",
+    )
+
+
 def _refused(path: Path) -> tuple[type[Exception], ...]:
     """Return all that nibabel raises on headers that it does not take."""
     head: type[Exception] = _nibabel(path).spatialimages.HeaderDataError
@@ -246,5 +289,5 @@ NIFTI = Format(
     suffixes=(".nii", ".nii.gz"),
     known_by=_is_nifti,
     cut=lambda head: len(head) < _HEADER or head.startswith(_GZIP),
-    open=lambda path, options: NiftiVolume(path, options.axes),
+    open=lambda path, options: NiftiVolume(path, options.axes, as_stored=options.as_stored),
 )

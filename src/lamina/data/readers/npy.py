@@ -151,6 +151,5 @@ NPY = Format(
     name="NPY",
     suffixes=(".npy",),
     magic=(b"\x93NUMPY",),
-    unnamed_stack=True,
-    open=lambda path, options: NpyVolume(path, options.axes),
+    open=lambda path, options: NpyVolume(path, options.axes or ("zyx" if options.stack else None)),
 )

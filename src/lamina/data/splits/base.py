@@ -20,6 +20,11 @@ class Split(Spec):
     by_folder: ClassVar[bool] = False
     """Whether folders such as train/ and val/ are the split."""
 
+    def notes(self, cases: Sequence[Case]) -> list[str]:
+        """Return what a person should know of how the split suits the cases, a line each."""
+        del cases
+        return []
+
     @abstractmethod
     def assign(self, cases: Sequence[Case], root: Path) -> tuple[list[Case], list[int]]:
         """Return the cases, cut or regrouped where the split says so, and the fold of each.

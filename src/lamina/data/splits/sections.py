@@ -68,6 +68,24 @@ class Sections(Split):
         parts = [(self._part(case, *span), fold) for case in cases for span, fold in spans]
         return [part for part, _ in parts], [fold for _, fold in parts]
 
+    def notes(self, cases: Sequence[Case]) -> list[str]:
+        """Say what lies beyond the last range, and is neither trained nor validated on (READ-3)."""
+        last = max(stop for _, stop in (*self.train, *self.validation))
+        longer = [(case, n) for case in cases if (n := self._length(case)) is not None and n > last]
+        if not longer:
+            return []
+        lines = [
+            f"case {case.id}: {length - last} of {length} along '{self.axis}' (axes "
+            f"'{case.image.axes}' {tuple(case.image.shape)})"
+            for case, length in longer
+        ]
+        said = f"the ranges of split end at {last}, and volumes go on: what is beyond is not used"
+        return [listed(f"{said}; correct split.axis, split.train and split.validate", lines)]
+
+    def _length(self, case: Case) -> int | None:
+        axes = case.image.axes
+        return case.image.shape[axes.index(self.axis)] if self.axis in axes else None
+
     def _misfit(self, case: Case) -> str | None:
         axes, shape = case.image.axes, case.image.shape
         if self.axis not in axes:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from lamina.data.catalogs import VolumePairs
 from lamina.data.names import matches
+from lamina.data.orientation import letters_of
 from lamina.data.pair_files import pairs_of
-from lamina.data.readers import open_volume
 from lamina.errors import DataError
 
 Order = tuple[int, ...]
@@ -68,14 +68,13 @@ def exchanged(data: VolumePairs, root: Path) -> Mapping[str, str]:
     for pair in pairs_of(root, data.image, data.target):
         if pair.target is None or any(matches(pair.id, name) for name in data.exclude):
             continue
-        dataset = data.target_dataset or data.dataset
         try:
-            image = data.open_image(pair.image, pair.id)
-            target = open_volume(
-                pair.target, data.axes, segy=data.segy, dataset=dataset, fill=data.fill
-            )
+            opened = data.opened(pair)
         except DataError:
             continue
+        image, target = opened.image, opened.target
+        if target is None or letters_of(image) is not None:
+            continue  # the files say how they lie
         fitting = orders_between(image.shape, target.shape)
         if image.shape != target.shape and image.axes == target.axes and fitting:
             found[pair.id] = stored_axes(data, pair.id, image.axes, fitting[0])

@@ -5,16 +5,18 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import ValidationError
 
 from lamina import files
+from lamina.data.orientation import is_turned
 from lamina.errors import DataError, RecipeError
 from lamina.folders import OUT_OF_FOLD, PREDICTION, check_predictions
 from lamina.recipe.recipe import Predict, Recipe
 from lamina.result.decisions import AnyDecision
 from lamina.spec import ADDED_LATER, Spec
+from lamina.volume import Volume, placement_of
 
 HEADER = PREDICTION
 
@@ -40,6 +42,21 @@ class PredictedCase(Spec):
     shape: tuple[int, ...]
     """Length of each spatial axis, in pixels."""
 
+    orientation: Annotated[str | None, ADDED_LATER] = None
+    """Where the axes of the stored arrays lead in a body, such as RAS: to the right, to the front
+    (anterior), to the head (superior); null: the file does not say it."""
+
+    spacing: Annotated[tuple[float | None, ...] | None, ADDED_LATER] = None
+    """From one voxel of the stored arrays to the next along each axis, in ``unit``; null: the file
+    does not say it."""
+
+    unit: Annotated[str | None, ADDED_LATER] = None
+    """Unit of the spacing, such as mm or um."""
+
+    affine: Annotated[tuple[tuple[float, ...], ...] | None, ADDED_LATER] = None
+    """Three rows of the matrix that leads from the indices of a stored array, and 1, to mm to the
+    right, to the front and to the head, as NIfTI means it; null: the file does not say it."""
+
     members: tuple[str, ...]
     """Members whose answers are averaged."""
 
@@ -60,6 +77,40 @@ class PredictedCase(Spec):
     def chunked(self) -> bool:
         """Whether the answer is a Zarr store, in place of one array in a file."""
         return self.banded or len(self.shape) != 2
+
+
+def place_of(volume: Volume) -> dict[str, Any]:
+    """Return what a case says of where the voxels of its arrays lie, by name."""
+    placed = placement_of(volume)
+    grid, units = placed.grid, set(placed.units or ())
+    whole = grid is not None and grid.shape == (3, 4)
+    return {
+        "orientation": placed.letters,
+        "spacing": placed.spacing if len(units) == 1 else None,
+        "unit": units.pop() if len(units) == 1 else None,
+        "affine": tuple(map(tuple, grid.tolist())) if grid is not None and whole else None,
+    }
+
+
+def check_place(case: PredictedCase, image: Volume) -> None:
+    """Refuse a prediction whose arrays lie otherwise than its image is read now.
+
+    Versions before ``orientation`` was written down left volumes as they were stored.
+
+    Raises:
+        DataError: the image is turned now, and was not when it was predicted.
+    """
+    now = placement_of(image).letters
+    if case.orientation == now or (case.orientation is None and not is_turned(image)):
+        return
+    raise DataError(
+        f"case {case.id}: was predicted {_in_words(case.orientation)}, and {image.name} is read "
+        f"{_in_words(now)}; predict it again, or set data.orientation to as_stored in its recipe"
+    )
+
+
+def _in_words(letters: str | None) -> str:
+    return "as it is stored" if letters is None else f"in the orientation {letters}"
 
 
 class Info(Spec):

@@ -255,6 +255,7 @@ class Predictions:
         """Return where the answer of a case in chunks is streamed to; ``finish`` notes it."""
         case, info = self.case(id), self.info
         decides = [info.plan(), case.sha256, case.axes, *case.shape, *case.members]
+        decides += [case.orientation] if case.orientation else []
         return Place(
             work=self.folder / "work" / file_name(id),
             store=self.prob_path(id),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,8 @@ class Grid:
     down: int = 0
     across: int = 0
     table: Numbers | None = None
+    lines: tuple[tuple[int, int], tuple[int, int]] | None = field(default=None, compare=False)
+    """First number and step of inlines, and of crosslines; a step of 0: there is only one."""
 
     def traces(self, rows: slice, columns: slice) -> Numbers:
         """Return the numbers of the traces of some inlines and crosslines, from 0."""
@@ -69,7 +71,7 @@ def grid_of(inlines: NDArray[Any], crosslines: NDArray[Any], *, lines: int = 1) 
             return NoGrid(f"{said}, but the {name} do not rise in equal steps")
     table = np.empty(count, np.int64)
     table[places] = np.arange(count)
-    return _compact(table.reshape(shape))
+    return replace(_compact(table.reshape(shape)), lines=(_rise(rows), _rise(columns)))
 
 
 def _compact(table: Numbers) -> Grid:
@@ -81,6 +83,10 @@ def _compact(table: Numbers) -> Grid:
     if np.array_equal(grid.traces(slice(0, shape[0]), slice(0, shape[1])), table):
         return grid
     return Grid(shape, table=table)
+
+
+def _rise(numbers: NDArray[Any]) -> tuple[int, int]:
+    return int(numbers[0]), int(numbers[1]) - int(numbers[0]) if len(numbers) > 1 else 0
 
 
 def _span(numbers: NDArray[Any], what: str) -> str:

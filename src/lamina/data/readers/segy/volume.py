@@ -24,7 +24,7 @@ from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.progress import say
 from lamina.spec import Spec
-from lamina.volume import check_within
+from lamina.volume import NOWHERE, Placement, check_within
 
 KNOWN = ((189, 193), (9, 21), (5, 21), (9, 13), (17, 21), (17, 13))
 """Where inline and crossline stand in trace headers: by the standard, then by habit."""
@@ -40,6 +40,7 @@ _FORMATS = {
     11: "uint16",
     16: "uint8",
 }
+_INTERVAL, _DELAY = 3217, 109  # of the binary header, and of trace headers
 _FORMAT, _SAMPLES, _KIND = 3224, 115, 29  # a place in the file; bytes of a trace header, from 1
 _HEADERS, _TRACE = 3600, 240  # bytes before the traces, and before the samples of each
 _DEAD = 2
@@ -99,8 +100,10 @@ class SegyVolume:
             self._samples = len(file.samples)
             self._check(file)
             self._grid = self._found(file)
+            step, begin = _sampling(file)
         self._layout = lay_out(self.path, (*self._grid.shape, self._samples), axes)
         self.axes = self._layout.axes
+        self.placement = self._placed(step, begin)
         self._seen = self._now()
 
     @property
@@ -249,9 +252,29 @@ class SegyVolume:
             ]
         )
 
+    def _placed(self, step: float | None, begin: float | None) -> Placement:
+        """Return numbers of lines and times of samples as places, of the axes z, y and x."""
+        lines = self._grid.lines
+        if lines is None or len(self.axes) != 3:
+            return NOWHERE
+        (inline, down), (crossline, across) = lines
+        return Placement(
+            spacing=(down or None, across or None, step),
+            units=("inlines", "crosslines", "ms"),
+            origin=(inline, crossline, begin),
+            world="lines",
+        )
+
     def _now(self) -> tuple[int, int]:
         stat = self.path.stat()
         return stat.st_size, stat.st_mtime_ns
+
+
+def _sampling(file: Any) -> tuple[float | None, float | None]:
+    """Return the interval of samples and the time of the first, in ms; None where it is 0."""
+    interval = int(file.bin[_INTERVAL]) & 0xFFFF
+    delay = int(file.attributes(_DELAY)[0][0])
+    return interval / 1000 or None, float(delay) or None
 
 
 def _read_line(raw: Any, numbers: NDArray[np.int64], samples: slice, out: NDArray[Any]) -> None:

@@ -6,7 +6,7 @@ import json
 import math
 import struct
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from lamina.data.readers.images.palette import palette_table
 from lamina.data.readers.tiff.page_directories import count_pages
+from lamina.data.readers.tiff.scales import Scales, scales_of
 from lamina.errors import DataError
 
 BROKEN = (
@@ -46,7 +47,8 @@ class TiffHeader:
     behind the other and uncoded, or None. ``offsets`` and ``counts``: (pages, segments) bytes.
     ``white``: the value that stands for black where 0 stands for white, else None. ``table``:
     (indices, channels) what the indices of a palette stand for, or None. ``nodata``: the value
-    that GDAL calls no data, or None.
+    that GDAL calls no data, or None. ``scales``: spacing of axes. ``microscope``: whether the
+    file is OME or ImageJ, so that rows and columns are y and x and scales are meant.
     """
 
     lead: tuple[int, ...]
@@ -65,6 +67,8 @@ class TiffHeader:
     white: int | None = None
     table: NDArray[np.uint8] | None = None
     nodata: float | None = None
+    scales: Scales = field(default_factory=dict)
+    microscope: bool = False
 
 
 def tiff_header(path: Path, limit: int, *, target: bool = False) -> TiffHeader:
@@ -160,6 +164,8 @@ def _header(
         white=_black(page),
         table=_palette(page, target=target) if int(page.photometric) == 3 else None,
         nodata=_nodata(page),
+        scales=scales_of(tif),
+        microscope=series.kind in ("ome", "imagej"),
     )
 
 

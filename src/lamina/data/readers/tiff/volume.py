@@ -17,11 +17,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.data.readers.axes import name_axes
+from lamina.data.readers.axes import check_names, name_axes
 from lamina.data.readers.cache import RECENT
 from lamina.data.readers.file_stamp import stamp_of
 from lamina.data.readers.format import PIXEL_LIMIT, Format
 from lamina.data.readers.tiff.header import BROKEN, TiffHeader, open_tiff, tiff_header
+from lamina.data.readers.tiff.scales import placement
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import check_within
@@ -49,6 +50,8 @@ class TiffVolume:
         axes: str | None = None,
         *,
         limit: int = PIXEL_LIMIT,
+        stack: bool = False,
+        as_stored: bool = False,
         target: bool = False,
     ) -> None:
         """Read and check all page headers of ``path``.
@@ -58,6 +61,9 @@ class TiffVolume:
             axes: Names of the stored axes in order: those over pages, rows, columns; colours of
                 a page are not named. None: as the file says.
             limit: Largest number of pixels of a page that has to be decoded.
+            stack: Whether pages along an axis that the file does not name are slices, of one page
+                too.
+            as_stored: Whether ``axes`` may be others than the file's own.
             target: Whether it is a mask, whose palette indices are class numbers.
 
         Raises:
@@ -66,8 +72,9 @@ class TiffVolume:
         """
         self.path = Path(path)
         self._header = head = tiff_header(self.path, limit, target=target)
-        named = axes or _named(self.path, head)
-        lead = head.lead
+        lead, own = head.lead, _declared(head)
+        slices = stack and not own.strip("?yx")
+        named = axes or ("zyx" if slices else _named(self.path, head))
         if len(lead) == 0 and len(named) == 3:
             lead = (1,)
         if len(named) != len(lead) + 2:
@@ -75,7 +82,11 @@ class TiffVolume:
                 f"{path}: has axes {(*head.lead, head.rows, head.columns)} without colours, but "
                 f"'{axes}' names {len(named)}; set data.axes to match"
             )
+        if not as_stored and len(own) == len(named):
+            check_names(self.path, named, own)
         self.axes, channel = name_axes(self.path, named)
+        said = "".join(name for name in own if name != "c").rjust(len(self.axes), "?")
+        self.placement = placement(self.axes, head.scales, said, sample=head.microscope)
         colours = head.planes * head.samples
         if channel is not None and (colours > 1 or channel >= len(lead)):
             raise DataError(
@@ -241,6 +252,13 @@ class TiffVolume:
         return DataError(f"{self.path}: is gone or changed while in use ({error}); run again")
 
 
+def _declared(head: TiffHeader) -> str:
+    """Return the names that the file itself gives to its axes, ``?`` where it gives none."""
+    return "".join({"C": "c", "Z": "z"}.get(axis, "?") for axis in head.lead_axes) + (
+        "yx" if head.microscope else "??"
+    )
+
+
 def _named(path: Path, head: TiffHeader) -> str:
     """Return the names of the stored axes as the file gives them; C is channels, others are z."""
     others = head.lead_axes.replace("C", "")
@@ -275,8 +293,12 @@ TIFF = Format(
     name="TIFF",
     suffixes=(".tif", ".tiff"),
     magic=(b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"),
-    unnamed_stack=True,
     open=lambda path, options: TiffVolume(
-        path, options.axes, limit=options.limit, target=options.target
+        path,
+        options.axes,
+        limit=options.limit,
+        stack=options.stack,
+        as_stored=options.as_stored,
+        target=options.target,
     ),
 )

@@ -1,7 +1,7 @@
 """What a Zarr store says of itself: which array it means, and the names of its axes.
 
 Of OME-Zarr (NGFF 0.4 in Zarr v2, 0.5 in Zarr v3) the first dataset of the image, which has the
-full resolution, and the names of the axes are used; units and scales do not change pixels.
+full resolution, and the names of the axes are used; units and scales say where voxels lie.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lamina.data.readers.zarr.scales import Scales, scales_of
 from lamina.errors import DataError
 from lamina.files import read_json, safe_join
 
@@ -35,8 +36,10 @@ def is_store(path: Path) -> bool:
     return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
 
 
-def find_array(path: Path, dataset: str | None) -> tuple[Node, str | None]:
-    """Return the array that a store means, and one letter per axis where the store names them.
+def find_array(path: Path, dataset: str | None) -> tuple[Node, str | None, Scales | None]:
+    """Return the array that a store means, and what the store says of its axes.
+
+    That is one letter per axis, and their scales; None where it says nothing.
 
     Args:
         path: The folder of the store.
@@ -51,9 +54,12 @@ def find_array(path: Path, dataset: str | None) -> tuple[Node, str | None]:
         if part:
             parent, node = node, _inside(path, node, part)
             if node.array:
-                return node, _letters_of(path, parent, part) or _letters(node.dimensions)
+                image = _image_of(parent, part)
+                names = None if image is None else _axes(path, image)
+                scales = None if image is None else scales_of(image, part)
+                return node, names or _letters(node.dimensions), scales
     if node.array:
-        return node, _letters(node.dimensions)
+        return node, _letters(node.dimensions), None
     images = _images(node)
     if len(images) > 1:
         raise DataError(
@@ -62,8 +68,9 @@ def find_array(path: Path, dataset: str | None) -> tuple[Node, str | None]:
         )
     if images:
         first = images[0]["datasets"][0]["path"]
-        return _inside(path, node, first), _axes(path, images[0])
-    return _only(path, node)
+        scales = scales_of(images[0], first.strip("/"))
+        return _inside(path, node, first), _axes(path, images[0]), scales
+    return (*_only(path, node), None)
 
 
 def _only(path: Path, group: Node) -> tuple[Node, str | None]:
@@ -152,13 +159,13 @@ def _images(group: Node) -> list[dict[str, Any]]:
     return images
 
 
-def _letters_of(store: Path, group: Node, name: str) -> str | None:
-    """Return the axes of the image that lists the array ``name``; None: not known."""
+def _image_of(group: Node, name: str) -> Mapping[str, Any] | None:
+    """Return the OME image that lists the array ``name``; None: there is none that is known."""
     if _version(group) not in (*_OME, None):
         return None  # data.axes names them
     for image in _images(group):
         if any(one.get("path", "").strip("/") == name for one in image["datasets"]):
-            return _axes(store, image)
+            return image
     return None
 
 

@@ -21,7 +21,7 @@ from lamina.data.readers.format import Fill, Format
 from lamina.data.readers.zarr.header import find_array, is_store
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.volume import check_within
+from lamina.volume import Placement, check_within
 
 if TYPE_CHECKING:
     import zarr
@@ -56,6 +56,7 @@ class ZarrVolume:
         *,
         dataset: str | None = None,
         fill: Fill = "refuse",
+        as_stored: bool = False,
     ) -> None:
         """Read the metadata of the store ``path``; the chunks stay on disk.
 
@@ -67,6 +68,7 @@ class ZarrVolume:
                 resolution, or the only array.
             fill: ``allow`` takes chunks that are missing as filled with the array's fill value,
                 as programs write them that leave empty chunks out.
+            as_stored: Whether ``axes`` may be others than the store's own.
 
         Raises:
             DataError: the store is damaged or holds no array of plain numbers; none, or several
@@ -74,12 +76,15 @@ class ZarrVolume:
                 not known to be safe.
         """
         self.path = Path(path)
-        node, own = find_array(self.path, dataset)
+        node, own, scales = find_array(self.path, dataset)
         self._where, self._version, self._fill = node.path, node.version, fill
         array = self._opened()
         self._stored = np.dtype(array.dtype)
-        self._layout = lay_out(self.path, tuple(array.shape), axes, own)
+        self._layout = lay_out(self.path, tuple(array.shape), axes, own, as_stored=as_stored)
         self.axes = self._layout.axes
+        self.placement = Placement(own and self._layout.axes)
+        if scales is not None and not (as_stored and axes):
+            self.placement = scales.placement(self._layout.names)
         self._pieces = tuple(array.shards or array.chunks)
         self._chunks = tuple(array.chunks)
         self._meta = node.path / ("zarr.json" if node.version == 3 else ".zarray")
@@ -227,6 +232,10 @@ ZARR = Format(
     store="zarr.json, .zarray or .zgroup",
     known_by=lambda path, _: is_store(path),
     open=lambda path, options: ZarrVolume(
-        path, options.axes, dataset=options.dataset, fill=options.fill
+        path,
+        options.axes,
+        dataset=options.dataset,
+        fill=options.fill,
+        as_stored=options.as_stored,
     ),
 )

@@ -1,0 +1,182 @@
+"""One orientation for images and targets, by what their files say of where their voxels lie.
+
+The rule, in training and in prediction alike (drawn in ``docs/orientation.md``):
+
+1. A volume of three axes whose file says how it lies in a body (NIfTI, a DICOM series) is turned
+   so that x leads to the right, y to the front and z to the head: the closest canonical
+   orientation. All others stay as they are stored.
+2. A target is brought to the stored order of its image, by what both files say, and then turned as
+   the image is. One that says nothing lies as its image is stored.
+3. Where both say where they lie and it is not the same place, they are refused.
+
+Values are moved, never interpolated.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from lamina.errors import DataError
+from lamina.geometry.orientation import Fit, Turn, closest, fit
+from lamina.volume import Placement, Transposed, Volume, placement_of, view_chain
+
+Orientation = Literal["canonical", "as_stored"]
+"""canonical: by the rule; as_stored: nothing is turned or compared."""
+
+Order = str | tuple[int, ...]
+"""Names of stored axes, or the order in which numpy would transpose them."""
+
+TOLERANCE = 0.1
+"""Of a voxel: how far corners of image and target may lie apart."""
+
+
+def canonical(volume: Volume) -> Volume:
+    """Return a volume of three axes with x to the right, y to the front and z to the head.
+
+    Volumes whose file does not say how they lie, and planes, are returned as they are.
+    """
+    return _turned(volume, _turn_of(volume), "xyz")
+
+
+def aligned(image: Volume, target: Volume, id: str) -> Volume:
+    """Return a target, voxel on voxel with ``canonical(image)``.
+
+    Args:
+        image: As its file stores it.
+        target: As its file stores it.
+        id: Of the case, for messages.
+
+    Raises:
+        DataError: spacing, origin or shape say that they do not lie in the same place.
+    """
+    target = _beside(image, target, id)
+    if target.axes != image.axes:  # a case refuses them, and says why
+        return target
+    return _turned(target, _turn_of(image), "xyz")
+
+
+def transposed(volume: Volume, order: Order) -> Volume:
+    """Return an image with its axes in the order of its target's, as ``data.transpose`` says.
+
+    Raises:
+        DataError: the order is of other axes.
+    """
+    if len(order) != len(volume.axes):
+        raise DataError(
+            f"{volume.name}: has {len(volume.axes)} axes '{volume.axes}', and data.transpose names "
+            f"{len(order)}: {order}"
+        )
+    if isinstance(order, str):
+        if sorted(order) != sorted(volume.axes):
+            raise DataError(
+                f"{volume.name}: data.transpose names its axes '{order}', and they are called "
+                f"'{volume.axes}'; use the same letters"
+            )
+        order = tuple(order.index(axis) for axis in volume.axes)
+    return Transposed(volume, order, volume.axes)
+
+
+def letters_of(volume: Volume) -> str | None:
+    """Return where the axes of a volume lead in a body, such as RAS; None: it is not known."""
+    return placement_of(volume).letters
+
+
+def is_turned(volume: Volume) -> bool:
+    """Whether a volume is read in another order than it is stored, by what its file says."""
+    turned = (one for one in view_chain(volume) if isinstance(one, Transposed))
+    return any(letters_of(one) is not None and not one.turn.trivial for one in turned)
+
+
+def _turn_of(volume: Volume) -> Turn | None:
+    grid = placement_of(volume).grid
+    if grid is None or grid.shape != (3, 4) or len(volume.shape) != 3:
+        return None
+    return closest(grid[:, :3])
+
+
+def _turned(volume: Volume, turn: Turn | None, names: str) -> Volume:
+    if turn is None or len(volume.shape) != len(turn.order):
+        return volume
+    if turn.trivial and names == volume.axes:
+        return volume
+    return Transposed(volume, turn.order, names, turn.flipped if any(turn.flipped) else ())
+
+
+def _beside(image: Volume, target: Volume, id: str) -> Volume:
+    """Return a target in the order in which its image is stored."""
+    mine, other = placement_of(image), placement_of(target)
+    if mine.world is None or mine.world != other.world:
+        return _by_names(image, target)
+    if mine.world == "body":
+        found = _fit(mine, other, target)
+        if found is None or not _covers(found, image, target):
+            raise _apart(image, target, id)
+        return _turned(target, found.turn, image.axes)
+    target = _by_names(image, target)
+    if target.axes == image.axes and not _same_numbers(mine, placement_of(target)):
+        raise _apart(image, target, id)
+    return target
+
+
+def _fit(mine: Placement, other: Placement, target: Volume) -> Fit | None:
+    this, that = mine.grid, other.grid
+    if this is None or that is None or this.shape != that.shape:
+        return None
+    return fit(this, that, target.shape)
+
+
+def _covers(found: Fit, image: Volume, target: Volume) -> bool:
+    shape = tuple(target.shape[axis] for axis in found.turn.order)
+    near = found.apart + max(abs(place) for place in found.start) <= TOLERANCE
+    return near and shape == tuple(image.shape)
+
+
+def _by_names(image: Volume, target: Volume) -> Volume:
+    """Return a target with its axes in its image's order, where both files name their own."""
+    mine, other = placement_of(image).axes, placement_of(target).axes
+    if mine is None or other is None or "?" in mine + other:
+        return target
+    if image.axes == target.axes or sorted(image.axes) != sorted(target.axes):
+        return target
+    order = tuple(target.axes.index(name) for name in image.axes)
+    return Transposed(target, order, image.axes)
+
+
+def _same_numbers(mine: Placement, other: Placement) -> bool:
+    """Whether steps and begins agree along every axis where both are known."""
+    if (mine.units, mine.spacing is None) != (other.units, other.spacing is None):
+        return mine.world == "sample"  # units that differ are not compared
+    steps = list(zip(mine.spacing or (), other.spacing or (), strict=True))
+    for a, b in steps:
+        if a is not None and b is not None and abs(a - b) > TOLERANCE / 100 * max(abs(a), abs(b)):
+            return False
+    for (step, _), a, b in zip(steps, mine.origin or (), other.origin or (), strict=False):
+        if None not in (step, a, b) and abs((a or 0) - (b or 0)) > TOLERANCE * abs(step or 0):
+            return False
+    return True
+
+
+def _apart(image: Volume, target: Volume, id: str) -> DataError:
+    lines = [_said("image", image), _said("target", target)]
+    return DataError(
+        f"case {id}: image and target do not lie in the same place, by more than {TOLERANCE:g} of "
+        "a voxel; resample the target on the image's grid, or set data.orientation to as_stored "
+        "if their headers are wrong and their voxels fit as they are stored\n  "
+        + "\n  ".join(lines)
+    )
+
+
+def _said(role: str, volume: Volume) -> str:
+    placed = placement_of(volume)
+    unit = " x ".join(dict.fromkeys(placed.units or ()))
+    axes = placed.letters or volume.axes
+    return (
+        f"{role} {volume.name}: shape {tuple(volume.shape)} {axes}, spacing "
+        f"{_numbers(placed.spacing)} {unit}, origin {_numbers(placed.origin)}"
+    )
+
+
+def _numbers(values: tuple[float | None, ...] | None) -> str:
+    if values is None:
+        return "unknown"
+    return "(" + ", ".join("?" if value is None else f"{value:.6g}" for value in values) + ")"
