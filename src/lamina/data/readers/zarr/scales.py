@@ -67,7 +67,7 @@ def scales_of(image: Mapping[str, Any], name: str) -> Scales | None:
     if not steps:
         return None
     for one in steps:
-        numbers = one.get(str(one.get("type")))
+        numbers: Any = one.get(str(one.get("type")))
         if one.get("type") == "identity":
             continue
         if not _are_numbers(numbers, len(axes)):
