@@ -127,14 +127,14 @@ def test_a_file_that_the_writer_cannot_read_is_not_called_unwritable(tmp_path: P
         files.write_with(tmp_path / "file", copy)
 
 
-def test_other_errors_of_the_system_pass_as_they_are(
+def test_trust_4_a_failing_disk_is_said_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(handle: int) -> None:
         raise OSError(errno.EIO, "input/output error")
 
     monkeypatch.setattr(os, "fsync", broken)
-    with pytest.raises(OSError, match="input/output error"):
+    with pytest.raises(ResourceError, match=r"file: the disk failed \(input/output error\)"):
         files.write_bytes(tmp_path / "file", NEW)
     assert names(tmp_path) == []
 
@@ -205,6 +205,16 @@ def test_a_kill_leaves_the_old_file_or_the_new_one_and_the_next_run_tidies_up(
     assert files.sweep(tmp_path) == len(left) == (content == OLD)
     assert names(path.parent) == ["file"]
     assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("writer", WRITERS)
+def test_i21_names_of_255_bytes_are_written(tmp_path: Path, writer: Callable[[Path], None]) -> None:
+    """I21, TRUST-4: the temporary name has room where the name itself takes all there is."""
+    path = tmp_path / ("ü" * 125 + ".tiff")
+    assert len(os.fsencode(path.name)) == 255
+    writer(path)
+    assert path.read_bytes() == NEW
+    assert names(tmp_path) == [path.name]
 
 
 def test_a_fault_at_the_second_passage_lets_the_first_one_through(

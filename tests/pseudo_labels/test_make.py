@@ -163,7 +163,7 @@ def test_what_cannot_be_labelled_is_said(
         pseudo([tmp_path / "classes"], [images], tmp_path / "c", device="cpu")
     (tmp_path / "bad.png").write_bytes(b"x")
     with pytest.raises(DataError, match=r"bad\.png"):
-        pseudo([saved], [images, tmp_path / "bad.png"], tmp_path / "d", device="cpu")
+        pseudo([saved], [tmp_path / "bad.png"], tmp_path / "d", device="cpu")
     assert not (tmp_path / "d").exists()
     pseudo([saved], [images], tmp_path / "e", device="cpu", filters=ANY)
     make.bundle(seed=9).save(tmp_path / "other")

@@ -12,6 +12,7 @@ import zipfile
 from pathlib import Path
 
 from lamina.errors import BundleError
+from lamina.refusals import reading
 
 ENTRIES = 10_000
 """More entries than this are refused."""
@@ -32,11 +33,11 @@ class Archive:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            with zipfile.ZipFile(path) as opened:
-                infos = opened.infolist()
-        except (OSError, zipfile.BadZipFile, ValueError) as error:
-            raise BundleError(f"{path}: not a readable zip ({error}); copy it again") from error
+        with (
+            reading(path, BundleError, what="not a readable zip"),
+            zipfile.ZipFile(path) as opened,
+        ):
+            infos = opened.infolist()
         if len(infos) > ENTRIES:
             raise BundleError(f"{path}: {len(infos)} entries; a bundle has at most {ENTRIES}")
         seen: dict[str, str] = {}
@@ -61,12 +62,13 @@ class Archive:
         """
         if name not in self._infos:
             raise BundleError(f"{self.path}: no entry '{name}'; the bundle is incomplete")
-        try:
-            with zipfile.ZipFile(self.path) as opened, opened.open(self._infos[name]) as stream:
-                # One byte more than declared, so that a lying size is found without unpacking it.
-                data = stream.read(self._infos[name].file_size + 1)
-        except (OSError, zipfile.BadZipFile, NotImplementedError, EOFError, ValueError) as error:
-            raise BundleError(f"{self.path}: entry '{name}' is damaged ({error})") from error
+        with (
+            reading(self.path, BundleError, what=f"entry '{name}' is damaged"),
+            zipfile.ZipFile(self.path) as opened,
+            opened.open(self._infos[name]) as stream,
+        ):
+            # One byte more than declared, so that a lying size is found without unpacking it.
+            data = stream.read(self._infos[name].file_size + 1)
         if len(data) != self._infos[name].file_size:
             raise BundleError(f"{self.path}: entry '{name}' is not as long as it claims")
         return data

@@ -99,6 +99,8 @@ def open_store(path: Path, index: str) -> Store:
         return FolderStore(path)
     if not path.exists():
         raise BundleError(f"{path}: no such bundle")
+    if not path.is_file():
+        raise BundleError(f"{path}: is a pipe or a device; name a bundle's folder or a zip of one")
     if not zipfile.is_zipfile(path):
         raise BundleError(f"{path}: neither a bundle's folder nor a zip of one")
     archive = Archive(path)

@@ -85,7 +85,7 @@ def bundle_so_far(run: Path) -> Bundle:
 
 def _settled(run: Path) -> tuple[Recipe, dict[str, dict[str, Any]], list[int]]:
     """Return recipe, known cases and folds of a run."""
-    data = files.read_json(run / "data.json")
+    data = files.read_object(run / "data.json", "cases")
     cases = {row["id"]: {"sha256": row["sha256"], "fold": row["fold"]} for row in data["cases"]}
     folds = sorted({row["fold"] for row in data["cases"] if row["fold"] >= 0}) or [-1]
     if (run / PREPARED).is_file():
@@ -100,7 +100,7 @@ def _settled(run: Path) -> tuple[Recipe, dict[str, dict[str, Any]], list[int]]:
 def _of_fold(folder: Path, fold: int, recipe: Recipe) -> tuple[list[MemberWeights], str]:
     """Return the members of a fold as far as it is trained, and a line that says how far."""
     if (folder / "member.json").is_file():
-        row = files.read_json(folder / "member.json")
+        row = files.read_object(folder / "member.json")
         rows = row.get("members", [{**row, "name": folder.name}])
         found = [
             (one["name"], one, _checked(folder / one["member"], one["sha256"])) for one in rows

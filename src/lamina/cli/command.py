@@ -19,6 +19,7 @@ import typer
 from lamina import log
 from lamina.errors import LaminaError, PartialError, RecipeError, Result
 from lamina.progress import Level, detail, is_verbose, showing
+from lamina.refusals import system_said
 
 P = ParamSpec("P")
 S = TypeVar("S")
@@ -41,7 +42,8 @@ def command(function: Callable[P, None]) -> Callable[..., None]:
         with showing_only(quiet=quiet, verbose=verbose), log.session(), _warnings_logged():
             detail(f"$ lamina {shlex.join(sys.argv[1:])}")
             try:
-                function(*args, **kwargs)
+                with system_said():
+                    function(*args, **kwargs)
             except LaminaError as error:
                 if kwargs.get("json"):
                     _show_whole_items(error)
@@ -190,7 +192,7 @@ def byte_count(text: str | None) -> int | None:
         number, unit = number[:-1], number[-1].upper()
     try:
         return int(float(number) * _UNITS[unit])
-    except ValueError:
+    except (ValueError, OverflowError):  # such as "lots", "nan", "inf" and "1e400G"
         raise RecipeError(f"--memory is '{text}'; write a number with M or G, such as 4G") from None
 
 

@@ -28,6 +28,7 @@ from lamina.doctor.recipe_fixes import write_fixes
 from lamina.errors import LaminaError, RecipeError
 from lamina.public import StrPath, VerbResult, as_path
 from lamina.recipe.load import load_recipe
+from lamina.refusals import verb
 
 CHECKS: tuple[Check, ...] = (
     *(Versions(), Processor(), Memory(), Disk(), Device()),
@@ -102,6 +103,7 @@ class ExamineResult(VerbResult):
         }
 
 
+@verb
 def examine(
     source: StrPath | None = None, changes: Sequence[str] = (), *, root: StrPath | None = None
 ) -> ExamineResult:

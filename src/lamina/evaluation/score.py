@@ -26,6 +26,7 @@ from lamina.prediction.folder.predictions import PredictedCase, Predictions
 from lamina.progress import Bar
 from lamina.public import StrPath, as_path
 from lamina.recipe.metric_option import metric_of
+from lamina.refusals import verb
 from lamina.task import Task
 from lamina.volume import Crop, read_all
 
@@ -37,6 +38,7 @@ _PART = 2**24
 """Pixels of an image that are read at a time."""
 
 
+@verb
 def score(
     pred: StrPath, truth: StrPath, *, part: Part = "all", metric: AnyMetric | str | None = None
 ) -> ScoreResult:

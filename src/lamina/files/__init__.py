@@ -6,8 +6,7 @@ What is read back is checked here too: digests, seals, names that come from data
 from __future__ import annotations
 
 from lamina.files.names import safe_join
-from lamina.files.read import digest, read_json, read_lines
-from lamina.files.refusals import refusal_said
+from lamina.files.read import digest, read_json, read_lines, read_object
 from lamina.files.seal import SEAL, seal_of, sealed
 from lamina.files.write import (
     append_line,
@@ -31,7 +30,7 @@ __all__ = [
     "make_folder",
     "read_json",
     "read_lines",
-    "refusal_said",
+    "read_object",
     "replacing",
     "replacing_folder",
     "safe_join",

@@ -8,17 +8,24 @@ from pathlib import Path
 from typing import Any
 
 from lamina.errors import DataError
+from lamina.refusals import check_regular, reading
 
 
 def read_lines(path: Path) -> list[dict[str, Any]]:
-    """Return the JSON objects of a log, one a line; half lines are dropped."""
+    """Return the JSON objects of a log, one a line; lines that are cut or damaged are dropped.
+
+    Raises:
+        DataError: the system does not let it be read.
+    """
     if not path.exists():
         return []
+    with reading(path):
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     rows: list[dict[str, Any]] = []
-    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in lines:
         try:
             row = json.loads(line)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):
             continue
         if isinstance(row, dict):
             rows.append(row)
@@ -29,14 +36,26 @@ def read_json(path: Path) -> Any:
     """Return the JSON value of ``path``.
 
     Raises:
-        DataError: the file is missing or not JSON.
+        DataError: the file is missing, not readable, or not JSON.
     """
-    try:
+    check_regular(path)
+    with reading(path, what="not readable as JSON"):
         return json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise DataError(f"{path}: not readable as JSON ({error})") from error
+
+
+def read_object(path: Path, *keys: str) -> dict[str, Any]:
+    """Return the JSON object of ``path``, which has all of ``keys``.
+
+    Raises:
+        DataError: as ``read_json``, or it is no object, or lacks one of them.
+    """
+    value = read_json(path)
+    if not isinstance(value, dict):
+        raise DataError(f"{path}: holds no JSON object; copy it again, or make it anew")
+    missing = [key for key in keys if key not in value]
+    if missing:
+        raise DataError(f"{path}: lacks {', '.join(missing)}; copy it again, or make it anew")
+    return value
 
 
 def digest(path: Path) -> str:

@@ -13,13 +13,15 @@ import os
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from lamina.errors import RecipeError
 from lamina.files.read import digest
-from lamina.files.refusals import PARTIAL, refusal_said
+from lamina.refusals import PARTIAL, writing
+
+_LONGEST = 200  # bytes of a name
 
 
 def fault(point: str) -> None:
@@ -48,9 +50,9 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[IO[bytes]]:
         RecipeError: nothing can be written there.
     """
     make_folder(path.parent)
-    beside = path.with_name(f".{path.name}.{os.getpid()}{PARTIAL}")
+    beside = path.with_name(f".{_short(path)}.{os.getpid()}{PARTIAL}")
     try:
-        with refusal_said(path):
+        with writing(path):
             with beside.open("wb") as stream:
                 yield stream
                 stream.flush()
@@ -59,7 +61,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[IO[bytes]]:
                     os.fsync(stream.fileno())
             _put_in_place(beside, path, flush=flush)
     finally:
-        beside.unlink(missing_ok=True)
+        _remove(beside)
 
 
 @contextmanager
@@ -73,12 +75,12 @@ def scratch(path: Path) -> Iterator[IO[bytes]]:
         RecipeError: nothing can be written there.
     """
     make_folder(path.parent)
-    beside = path.with_name(f".{path.name}.{os.getpid()}.scratch{PARTIAL}")
+    beside = path.with_name(f".{_short(path)}.{os.getpid()}.scratch{PARTIAL}")
     try:
-        with refusal_said(path), beside.open("w+b") as stream:
+        with writing(path), beside.open("w+b") as stream:
             yield stream
     finally:
-        beside.unlink(missing_ok=True)
+        _remove(beside)
 
 
 @contextmanager
@@ -91,12 +93,12 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise RecipeError(f"{path}: is there already; choose another place, or remove it")
-    beside = path.with_name(f".{path.name}{PARTIAL}")
+    beside = path.with_name(f".{_short(path)}{PARTIAL}")
     shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed
     make_folder(beside)
     try:
         yield beside
-        with refusal_said(path):
+        with writing(path):
             _put_in_place(beside, path)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
@@ -109,7 +111,7 @@ def make_folder(path: Path) -> None:
         RecipeError: a file stands in the way, or the place is read-only.
         ResourceError: the disk is full.
     """
-    with refusal_said(path):
+    with writing(path):
         path.mkdir(parents=True, exist_ok=True)
 
 
@@ -140,9 +142,9 @@ def write_with(path: Path, write: Callable[[Path], None]) -> str:
         RecipeError: nothing can be written there.
     """
     make_folder(path.parent)
-    beside = path.with_name(f".{os.getpid()}{PARTIAL}.{path.name}")
+    beside = path.with_name(f".{os.getpid()}{PARTIAL}.{_short(path)}")
     try:
-        with refusal_said(path):
+        with writing(path):
             write(beside)
             fault("file.after_write")
             with beside.open("rb") as stream:
@@ -150,7 +152,7 @@ def write_with(path: Path, write: Callable[[Path], None]) -> str:
             found = digest(beside)
             _put_in_place(beside, path)
     finally:
-        beside.unlink(missing_ok=True)
+        _remove(beside)
     return found
 
 
@@ -162,7 +164,7 @@ def append_line(path: Path, line: str) -> None:
         RecipeError: nothing can be written there.
     """
     make_folder(path.parent)
-    with refusal_said(path), path.open("a+b") as stream:
+    with writing(path), path.open("a+b") as stream:
         if stream.tell():
             stream.seek(-1, os.SEEK_END)
             if stream.read(1) != b"\n":  # a half line of an earlier run must not swallow this one
@@ -176,6 +178,18 @@ def sweep(folder: Path) -> int:
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
+
+
+def _short(path: Path) -> str:
+    """Return the name of a file with room for what temporary names add; its suffix stays."""
+    if len(os.fsencode(path.name)) <= _LONGEST:
+        return path.name
+    return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16] + path.suffix[:32]
+
+
+def _remove(beside: Path) -> None:
+    with suppress(OSError):  # what went wrong before says more
+        beside.unlink()
 
 
 def _put_in_place(beside: Path, path: Path, *, flush: bool = True) -> None:

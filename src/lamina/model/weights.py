@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from lamina.errors import BundleError
 from lamina.model.stems import Stem, adapt
+from lamina.refusals import check_regular
 
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
 _SHOWN = 5  # names per line of the table
@@ -35,6 +36,7 @@ def read(path: Path) -> dict[str, Tensor]:
     Raises:
         BundleError: the file is missing, a pickle, damaged, or holds values that are not finite.
     """
+    check_regular(path)
     try:
         with path.open("rb") as stream:
             head = stream.read(9)

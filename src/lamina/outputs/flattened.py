@@ -21,6 +21,7 @@ from lamina.prediction.tiling.memory import keep_memory
 from lamina.public import StrPath, StrPaths, VerbResult, as_path, as_paths
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
+from lamina.refusals import verb
 from lamina.volume import Chunked
 
 MAPS, WRITTEN, HOW = "maps.npz", "written.json", "flatten.json"
@@ -59,6 +60,7 @@ class FlattenResult(VerbResult):
     """The fragments by their names."""
 
 
+@verb
 def flatten(
     fragments: StrPaths,
     out: StrPath,

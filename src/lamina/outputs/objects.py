@@ -21,6 +21,7 @@ from lamina.prediction.folder.file_names import file_name
 from lamina.prediction.folder.predictions import Predictions
 from lamina.progress import Bar
 from lamina.public import StrPath, VerbResult, as_path
+from lamina.refusals import verb
 from lamina.result.object_files import (
     SUFFIXES,
     Kind,
@@ -59,6 +60,7 @@ class ExportResult(VerbResult):
     """Number of voxels over all objects."""
 
 
+@verb
 def export(
     pred: StrPath,
     out: StrPath,

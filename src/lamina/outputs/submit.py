@@ -10,6 +10,7 @@ from lamina.data.readers import has_suffix, stem_of
 from lamina.errors import DataError, RecipeError
 from lamina.prediction.folder.predictions import Predictions
 from lamina.public import StrPath, VerbResult, as_path
+from lamina.refusals import verb
 from lamina.result.submissions import FORMATS, Part, Submission
 from lamina.spec import kind_of
 
@@ -33,6 +34,7 @@ class SubmitResult(VerbResult):
         return {"skipped"} if self.skipped is None else set()
 
 
+@verb
 def submit(
     pred: StrPath, out: StrPath, *, format: str | None = None, sample: StrPath | None = None
 ) -> SubmitResult:

@@ -14,9 +14,10 @@ import zarr
 from zarr.codecs import BloscCodec
 
 from lamina.errors import DataError, ResourceError
-from lamina.files import make_folder, refusal_said, replacing_folder
+from lamina.files import make_folder, replacing_folder
 from lamina.geometry.region import Region
 from lamina.progress import Bar
+from lamina.refusals import writing
 from lamina.volume import Volume, chunk_shape_of
 
 Form = Literal["tif", "zarr"]
@@ -54,7 +55,7 @@ def write_layers(volume: Volume, out: Path, layers: tuple[int, int], form: Form 
             f"{out}: {needed / 2**30:.1f} GiB are needed, {free / 2**30:.1f} GiB are free; free "
             "some space, or write fewer layers"
         )
-    with replacing_folder(out) as beside, refusal_said(beside):
+    with replacing_folder(out) as beside, writing(beside):
         (_write_tif if form == "tif" else _write_zarr)(volume, beside, layers)
 
 

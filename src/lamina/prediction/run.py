@@ -28,16 +28,20 @@ from lamina.prediction.folder.predictions import Predictions, source_digest
 from lamina.prediction.inputs import gather, open_input, passed_over
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import Chosen, Policy
-from lamina.prediction.predict_result import FailedInput, PredictResult
+from lamina.prediction.predict_result import PredictResult
+from lamina.prediction.quarantine import Quarantine
 from lamina.prediction.streaming.plan import check_room
 from lamina.prediction.streaming.row_bands import bands
+from lamina.prediction.streaming.slabs import check_axes
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device, explain, name_of
 from lamina.progress import Bar, say
 from lamina.public import StrPath, StrPaths, as_path, as_paths, at_least
+from lamina.refusals import verb
 from lamina.volume import Volume
 
 
+@verb
 def predict(
     sources: StrPaths,
     inputs: StrPaths,
@@ -117,12 +121,13 @@ def predict(
             _tell_if_unfinished(bundles, sources)
             _tell_if_not_tuned(bundles[0], sources[0])
         counts = _predict_all(predictions, opened, loaded, size, progress=progress)
+        predictions = predictions.only_finished()
         result = PredictResult(
             out=out,
             cases=len(predictions.ids),
             **counts,
             known=dict(Counter(case.known for case in predictions.info.cases)),
-            failed=tuple(opened.failed),
+            failed=tuple(opened.quarantine.failed),
             unfinished=info.unfinished,
             members=tuple(loaded.names),
             device=where.type,
@@ -139,11 +144,7 @@ class _Opened:
     """The cases that can be read, who answers for each, and the files that are bad."""
 
     cases: dict[str, tuple[PredictedCase, Case, Chosen]] = field(default_factory=dict)
-    failed: list[FailedInput] = field(default_factory=list)
-
-    def refuse(self, path: str, error: DataError) -> None:
-        say(f"left out: {error}")
-        self.failed.append(FailedInput(path, str(error)))
+    quarantine: Quarantine = field(default_factory=lambda: Quarantine(1))
 
 
 def _open(
@@ -156,44 +157,57 @@ def _open(
 ) -> _Opened:
     recipe = loaded.bundles[0].recipe
     policy = Policy(loaded.bundles, members)
-    opened = _Opened()
     listed = gather(inputs, recipe)
+    opened = _Opened(quarantine=Quarantine(len(listed)))
     for line in not_read(passed_over(inputs, recipe)):
         say(line)
     for input_file in listed:
-        try:
-            volume = open_input(input_file.path, recipe, input_file.id, corrupt=corrupt)
-            valid = recipe.data.open_valid(input_file.path)
-            offset, span = recipe.data.stored(volume, recipe.task)
-        except DataError as error:
-            if len(listed) == 1:
-                raise
-            opened.refuse(str(input_file.path), error)
-            continue
-        sha256 = source_digest([str(input_file.path)])
-        chosen = policy.choose(input_file.id, sha256)
-        for case in recipe.frame.chosen(
-            [Case(input_file.id, input_file.id, volume, valid=valid)], slices
-        ):
-            if case.id in opened.cases:
-                raise DataError(_double(input_file, opened.cases[case.id][0].source))
-            predicted = PredictedCase(
-                id=case.id,
-                source=str(input_file.path),
-                sha256=sha256,
-                axes=case.image.axes,
-                shape=case.image.shape,
-                **place_of(case.image),
-                members=tuple(loaded.name(*pair) for pair in chosen.members),
-                banded=loaded.streams(case.image),
-                offset=offset,
-                span=span,
-                known=chosen.known,
-            )
-            opened.cases[case.id] = (predicted, case, chosen)
-    if not opened.cases:
-        raise DataError(f"none of {len(listed)} images can be read: {opened.failed[0].why}")
+        found: list[tuple[PredictedCase, Case, Chosen]] = []
+        with opened.quarantine.item(str(input_file.path)):
+            found = _cases(input_file, loaded, policy, slices, corrupt=corrupt)
+        for one in found:
+            if one[0].id in opened.cases:
+                raise DataError(_double(input_file, opened.cases[one[0].id][0].source))
+            opened.cases[one[0].id] = one
+    opened.quarantine.check_any(len(opened.cases), "images can be read")
     return opened
+
+
+def _cases(
+    input_file: Input,
+    loaded: LoadedMembers,
+    policy: Policy,
+    slices: Sequence[float],
+    *,
+    corrupt: bool,
+) -> list[tuple[PredictedCase, Case, Chosen]]:
+    """Return the cases of one file: itself, or the slices of it that are asked for."""
+    recipe = loaded.bundles[0].recipe
+    volume = open_input(input_file.path, recipe, input_file.id, corrupt=corrupt)
+    if len(volume.axes) != 2:
+        check_axes(volume, recipe.frame.slices)
+    valid = recipe.data.open_valid(input_file.path)
+    offset, span = recipe.data.stored(volume, recipe.task)
+    sha256 = source_digest([str(input_file.path)])
+    chosen = policy.choose(input_file.id, sha256)
+    whole = Case(input_file.id, input_file.id, volume, valid=valid)
+    found = []
+    for case in recipe.frame.chosen([whole], slices):
+        predicted = PredictedCase(
+            id=case.id,
+            source=str(input_file.path),
+            sha256=sha256,
+            axes=case.image.axes,
+            shape=case.image.shape,
+            **place_of(case.image),
+            members=tuple(loaded.name(*pair) for pair in chosen.members),
+            banded=loaded.streams(case.image),
+            offset=offset,
+            span=span,
+            known=chosen.known,
+        )
+        found.append((predicted, case, chosen))
+    return found
 
 
 def _double(input_file: Input, other: str) -> str:
@@ -242,17 +256,13 @@ def _predict_all(
                 counts[before] += 1
                 bar.advance(steps[id])
                 continue
-            try:
+            with opened.quarantine.item(case.image.name):
                 align([case], predictions.folder / CURVES)
                 _predict(
                     predictions, case, loaded.members(chosen), loaded, size, bar, progress=progress
                 )
-            except DataError as error:
-                if len(opened.cases) == 1:
-                    raise
-                opened.refuse(case.image.name, error)
-                continue
-            counts["predicted"] += 1
+                counts["predicted"] += 1
+    opened.quarantine.check_any(len(predictions.ids), "images can be predicted")
     return counts
 
 

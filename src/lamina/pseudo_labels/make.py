@@ -15,7 +15,7 @@ import lamina
 from lamina import files
 from lamina.bundle import Bundle, load_bundles, versions
 from lamina.data.targets.pseudo_labels import ALL, INDEX, MadeImage, MadeIndex, MadeSet
-from lamina.errors import DataError, LeakError, RecipeError
+from lamina.errors import DataError, LeakError, PartialError, RecipeError, listed
 from lamina.log import keep_log
 from lamina.prediction.engine import predict_case
 from lamina.prediction.folder.file_names import check_ids
@@ -24,6 +24,8 @@ from lamina.prediction.folder.predictions import Predictions, source_digest
 from lamina.prediction.inputs import gather, open_input
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import Chosen
+from lamina.prediction.predict_result import FailedInput
+from lamina.prediction.quarantine import Quarantine
 from lamina.prediction.tiling.averaging import combine
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device, explain, name_of
@@ -31,6 +33,7 @@ from lamina.progress import Bar, say
 from lamina.pseudo_labels.confidence import FigureTable, Filters, figures
 from lamina.pseudo_labels.eligible_members import Pair, labelled, makers, seen_by
 from lamina.public import StrPath, StrPaths, VerbResult, as_path, as_paths, at_least
+from lamina.refusals import verb
 from lamina.result.submissions import Severstal
 from lamina.volume import Volume
 
@@ -61,8 +64,11 @@ class PseudoResult(VerbResult):
     """The sets of labels: one for each fold of the first training, and ``all``."""
     seconds: float
     """Time that the call took."""
+    failed: tuple[FailedInput, ...] = ()
+    """Images that were left out, with the reason of each."""
 
 
+@verb
 def pseudo(
     sources: StrPaths,
     inputs: StrPaths,
@@ -97,7 +103,9 @@ def pseudo(
 
     Raises:
         RecipeError: the task has no masks that may overlap, or the folder holds something else.
-        DataError: an image cannot be read.
+        DataError: no image can be read.
+        PartialError: some images are bad; all others are labelled. Its ``result`` is what is
+            returned otherwise.
         LeakError: an image has a label of its own in a training of the members.
         BundleError: a bundle is missing, damaged, or does not fit the others.
         ResourceError: the memory allowed does not hold one tile.
@@ -117,7 +125,7 @@ def pseudo(
     where = choose_device(device)
     precision = choose(bundles[0].recipe.precision, where)
     loaded = LoadedMembers(bundles, where, precision)
-    images = _open(bundles, inputs)
+    images, quarantine = _open(bundles, inputs)
     sets = makers(bundles)
     labels = {
         name: Predictions.create(
@@ -134,10 +142,13 @@ def pseudo(
     )
     say(f"{explain(precision, where)}, {size} tiles per forward pass")
     with keep_log(out):
-        _predict(loaded, sets, labels, images, size)
-    made = {name: _write_set(answers, chosen_filters) for name, answers in labels.items()}
+        _predict(loaded, sets, labels, images, size, quarantine)
+    done = set.intersection(*(set(answers.ids) for answers in labels.values()))
+    quarantine.check_any(len(done), "images can be labelled")
+    images = [image for image in images if image.made.id in done]
+    made = {name: _write_set(answers, chosen_filters, done) for name, answers in labels.items()}
     _write_index(out, bundles, images, made, sets, chosen_filters)
-    return PseudoResult(
+    result = PseudoResult(
         out=out,
         images=len(images),
         sets={
@@ -145,7 +156,19 @@ def pseudo(
             for name, written in made.items()
         },
         seconds=round(time.monotonic() - begun, 1),
+        failed=tuple(quarantine.failed),
     )
+    if result.failed:
+        why = [one.why.splitlines()[0] for one in result.failed]
+        raise PartialError(
+            listed(
+                f"{out}: {result.images} images are labelled, {len(why)} could not be; correct or "
+                "remove them, then run the same command again",
+                why,
+            ),
+            result,
+        )
+    return result
 
 
 @dataclass(frozen=True)
@@ -169,28 +192,32 @@ def _check_task(bundle: Bundle) -> None:
         )
 
 
-def _open(bundles: Sequence[Bundle], inputs: Sequence[Path]) -> list[_Image]:
+def _open(bundles: Sequence[Bundle], inputs: Sequence[Path]) -> tuple[list[_Image], Quarantine]:
     recipe, own = bundles[0].recipe, labelled(bundles)
     images, leaks = [], []
-    for input_file in gather(inputs, recipe):
-        volume = open_input(input_file.path, recipe, input_file.id)
-        if len(volume.axes) != 2:
-            raise DataError(
-                f"{input_file.path}: has axes '{volume.axes}'; pseudo-labels are for images"
-            )
-        sha256 = source_digest([str(input_file.path)])
-        if sha256 in own:
-            leaks.append(f"  {input_file.path} is {own[sha256]}")
-        made = MadeImage(id=input_file.id, path=str(input_file.path.resolve()), sha256=sha256)
-        images.append(_Image(made, volume))
+    named = gather(inputs, recipe)
+    quarantine = Quarantine(len(named))
+    for input_file in named:
+        with quarantine.item(str(input_file.path)):
+            volume = open_input(input_file.path, recipe, input_file.id)
+            if len(volume.axes) != 2:
+                raise DataError(
+                    f"{input_file.path}: has axes '{volume.axes}'; pseudo-labels are for images"
+                )
+            sha256 = source_digest([str(input_file.path)])
+            if sha256 in own:
+                leaks.append(f"  {input_file.path} is {own[sha256]}")
+            made = MadeImage(id=input_file.id, path=str(input_file.path.resolve()), sha256=sha256)
+            images.append(_Image(made, volume))
     if leaks:
         more = [f"  and {len(leaks) - _LISTED} more"] if len(leaks) > _LISTED else []
         raise LeakError(
             f"{len(leaks)} of {len(images)} images have labels in a training of the members; name "
             "only images without\n" + "\n".join(leaks[:_LISTED] + more)
         )
+    quarantine.check_any(len(images), "images can be read")
     check_ids(image.made.id for image in images)
-    return images
+    return images, quarantine
 
 
 def _info(
@@ -236,40 +263,51 @@ def _predict(
     labels: dict[str, Predictions],
     images: Sequence[_Image],
     size: int,
+    quarantine: Quarantine,
 ) -> None:
     """Ask every member once for each image; a set's answer is the mean over its members."""
-    recipe = loaded.bundles[0].recipe
-    pool = recipe.predict.mean_of.members
     with Bar("labelling", len(images)) as bar:
         for image in images:
-            id = image.made.id
-            open_sets = [name for name in sets if not labels[name].redecide(id)]
-            answers: dict[Pair, NDArray[np.float32]] = {}
-            for pair in sorted({pair for name in open_sets for pair in sets[name]}):
-                member = loaded.members(Chosen((pair,), "new"))
-                answers[pair] = predict_case(
-                    image.volume,
-                    member,
-                    recipe,
-                    device=loaded.device,
-                    precision=loaded.precision,
-                    batch=size,
-                )
-            for name in open_sets:
-                pairs = sets[name]
-                weights = loaded.weights(Chosen(pairs, "new"))
-                each = [answers[pair] for pair in pairs]
-                labels[name].add(id, combine(each, weights, recipe.task.kind, pool))
+            with quarantine.item(image.made.path):
+                _label(loaded, sets, labels, image, size)
             bar.advance()
 
 
-def _write_set(predictions: Predictions, filters: Filters) -> _Written:
+def _label(
+    loaded: LoadedMembers,
+    sets: dict[str, tuple[Pair, ...]],
+    labels: dict[str, Predictions],
+    image: _Image,
+    size: int,
+) -> None:
+    recipe, id = loaded.bundles[0].recipe, image.made.id
+    open_sets = [name for name in sets if not labels[name].redecide(id)]
+    answers: dict[Pair, NDArray[np.float32]] = {}
+    for pair in sorted({pair for name in open_sets for pair in sets[name]}):
+        member = loaded.members(Chosen((pair,), "new"))
+        answers[pair] = predict_case(
+            image.volume,
+            member,
+            recipe,
+            device=loaded.device,
+            precision=loaded.precision,
+            batch=size,
+        )
+    for name in open_sets:
+        pairs = sets[name]
+        weights = loaded.weights(Chosen(pairs, "new"))
+        each = [answers[pair] for pair in pairs]
+        pool = recipe.predict.mean_of.members
+        labels[name].add(id, combine(each, weights, recipe.task.kind, pool))
+
+
+def _write_set(predictions: Predictions, filters: Filters, done: set[str]) -> _Written:
     names = predictions.task.names or ()
     kept: list[str] = []
     soft: dict[str, tuple[str, str]] = {}
     shown = dict.fromkeys(names, 0)
     table = FigureTable(("ImageId", "class", "area", "unsure", "mean", "kept", "why"))
-    for id in predictions.ids:
+    for id in (id for id in predictions.ids if id in done):
         masks = predictions.mask(id)
         rows, why = figures(predictions.prob(id), masks, filters)
         table.add_image(id, names, rows, why)

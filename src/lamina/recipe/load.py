@@ -17,6 +17,7 @@ from lamina.recipe.builtin import about, names, text_of
 from lamina.recipe.yaml.resolve import resolve
 from lamina.recipe.yaml.why import explain_value
 from lamina.recipe.yaml.writer import resolved_text
+from lamina.refusals import verb
 
 if TYPE_CHECKING:
     from lamina.recipe.recipe import Recipe
@@ -33,6 +34,7 @@ __all__ = [
 ]
 
 
+@verb
 def load_recipe(source: StrPath, overrides: Sequence[str] = ()) -> Recipe:
     """Return the recipe in a file, or the built-in one of that name.
 

@@ -20,6 +20,7 @@ from lamina.files import write_text
 from lamina.geometry.region import Region
 from lamina.progress import say
 from lamina.public import StrPath, VerbResult, as_path
+from lamina.refusals import verb
 from lamina.reporting import pictures, plots
 from lamina.reporting.depth_alignment import layers_of
 from lamina.reporting.judged_cases import Judged, Judgement, drawn, judge, worst
@@ -56,6 +57,7 @@ class ReportResult(VerbResult):
     """Its size, below 10 MB."""
 
 
+@verb
 def report(
     run: StrPath, out: StrPath | None = None, *, data: StrPath | None = None
 ) -> ReportResult:

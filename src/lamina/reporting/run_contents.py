@@ -9,9 +9,10 @@ from typing import Any
 
 from lamina.bundle import Bundle
 from lamina.data.case import Case
-from lamina.files import read_json, read_lines
+from lamina.files import read_json, read_lines, read_object
 from lamina.folders import check_run, fold_folders
 from lamina.recipe.recipe import Recipe
+from lamina.refusals import reading
 from lamina.result.decisions import AnyDecision
 
 _BUNDLE = "bundle"
@@ -43,7 +44,8 @@ class Run:
             BundleError: its bundle is damaged.
         """
         check_run(folder)
-        recipe = Recipe.model_validate(read_json(folder / "recipe.json"))
+        with reading(folder / "recipe.json", what="not readable by this version of lamina"):
+            recipe = Recipe.model_validate(read_json(folder / "recipe.json"))
         decision = recipe.decide
         if (folder / _BUNDLE).is_dir():
             decision = Bundle.load(folder / _BUNDLE, verify=False).decision
@@ -88,4 +90,4 @@ class Run:
 
 
 def _maybe(path: Path) -> Any:
-    return read_json(path) if path.is_file() else None
+    return read_object(path) if path.is_file() else None

@@ -37,6 +37,7 @@ from lamina.progress import Bar
 from lamina.public import StrPath, VerbResult, as_path, at_least
 from lamina.recipe.load import recipe_of
 from lamina.recipe.recipe import Recipe
+from lamina.refusals import verb
 from lamina.seeding import rng
 from lamina.training.dataset import open_data
 from lamina.training.process_state import own_random_state
@@ -86,6 +87,7 @@ class ProbeResult(VerbResult):
     """The networks, in the order asked for."""
 
 
+@verb
 def probe(
     recipe: Recipe | StrPath,
     *,

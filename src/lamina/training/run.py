@@ -28,6 +28,7 @@ from lamina.progress import say
 from lamina.public import StrPath, as_path, at_least
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
+from lamina.refusals import verb
 from lamina.training.dataset import OpenedData, open_data
 from lamina.training.fold import train_fold
 from lamina.training.out_of_fold import predict_held_out
@@ -47,6 +48,7 @@ from lamina.training.stage.trackers import tracker
 from lamina.training.train_result import FoldResult, TrainedMember, TrainResult
 
 
+@verb
 def train(
     recipe: Recipe,
     *,
@@ -254,7 +256,7 @@ def _bundle(opened: OpenedData, out: Path, known: dict[str, dict[str, Any]]) -> 
         record = folder / "member.json"
         if not record.is_file():
             continue
-        fold_row = files.read_json(record)
+        fold_row = files.read_object(record, "normalise")
         normalise = TypeAdapter(AnyNormalise).validate_python(fold_row["normalise"])
         for row in members_of(folder):
             members.append(

@@ -85,7 +85,7 @@ def _alive(pid: int) -> bool:
 
 def members_of(fold: Path) -> list[dict[str, Any]]:
     """Return the rows of member.json, one for each member of the fold, best first."""
-    row = files.read_json(fold / "member.json")
+    row = files.read_object(fold / "member.json")
     return list(row.get("members", [{**row, "name": fold.name}]))  # once there was only one
 
 
@@ -106,7 +106,7 @@ def record_recipe(out: Path, recipe: Recipe, given: str, *, accept_changes: bool
     values = recipe.model_dump(mode="json")
     known = out / "recipe.json"
     if known.is_file() and has_begun(out):
-        before = _completed(files.read_json(known))
+        before = _completed(files.read_object(known))
         changes = differences(before, values)
         fixed = [
             line for line in changes if line.split(".")[0].split(":")[0] not in _FREE_TO_CHANGE
@@ -221,7 +221,7 @@ def _digests(names: Iterable[str]) -> dict[str, str]:
 
 
 def _must_be_same(out: Path, now: Mapping[str, Mapping[str, Any]]) -> None:
-    before = {row["id"]: row for row in files.read_json(out / "data.json")["cases"]}
+    before = {row["id"]: row for row in files.read_object(out / "data.json", "cases")["cases"]}
     both = before.keys() & now.keys()
 
     def other(key: str) -> list[str]:  # runs that kept no digests of labels say nothing of them

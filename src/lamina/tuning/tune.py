@@ -19,6 +19,7 @@ from lamina.prediction.folder.predictions import HEADER, Predictions
 from lamina.progress import Bar
 from lamina.public import StrPath, as_path
 from lamina.recipe.recipe import Recipe
+from lamina.refusals import verb
 from lamina.result.decisions import Threshold, Triplet
 from lamina.result.search.result import Found
 from lamina.result.search.threshold import Tables
@@ -37,6 +38,7 @@ Held = tuple[Case, Predictions, int]
 """A held-out case, the predictions that hold it, and its fold."""
 
 
+@verb
 def tune(run: StrPath, *, data: StrPath | None = None, decision: str | None = None) -> TuneResult:
     """Search the recipe's decision on the run's out-of-fold predictions; write it to the bundle.
 
@@ -76,7 +78,7 @@ def tune(run: StrPath, *, data: StrPath | None = None, decision: str | None = No
     aim = recipe.metric.aim(recipe.task.outputs)
     if not (run / "data.json").is_file():  # an ensemble of bundles alone
         raise DataError(f"{run}: no out-of-fold predictions; combine run folders, not bundles")
-    known = files.read_json(run / "data.json")
+    known = files.read_object(run / "data.json", "root", "cases")
     if all(row["fold"] < 0 for row in known["cases"]):
         raise DataError(
             f"{run}: nothing was held out, so there are no out-of-fold predictions to tune on; "

@@ -53,7 +53,7 @@ def test_trust_2_an_edited_header_is_refused_and_one_without_a_seal_opens(
 @pytest.mark.parametrize("content", ["[]", "null", "3", '"text"'])
 def test_trust_2_json_that_is_no_header_is_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / HEADER).write_text(content)
-    with pytest.raises(DataError, match="holds no header of predictions"):
+    with pytest.raises(DataError, match="holds no JSON object"):
         read_info(tmp_path)
 
 

@@ -6,6 +6,7 @@ import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -47,7 +48,8 @@ def test_a_save_from_before_stages_left_several_members_is_read(tmp_path: Path) 
     for one in (*raw["kept"], *raw["members"]["first"]):
         del one["stage"]
     raw["members"]["first"] = raw["members"]["first"][0]
-    index = {"position.json": files.write_json(path, raw)}
+    index = files.read_object(tmp_path / "00000001" / "index.json")
+    index["position.json"] = files.write_json(path, raw)
     files.write_json(tmp_path / "00000001" / "index.json", index)
     found = load_state(tmp_path)
     assert found is not None
@@ -57,6 +59,34 @@ def test_a_save_from_before_stages_left_several_members_is_read(tmp_path: Path) 
 
 def test_no_saves_is_no_state(tmp_path: Path) -> None:
     assert load_state(tmp_path / "nothing") is None
+
+
+@pytest.mark.parametrize(
+    "index", ["[]", "null", "{}", '"text"', '{"position.json": "00"}', "[" * 100_000, ""]
+)
+def test_trust_4_a_strange_index_of_a_save_is_passed_over(tmp_path: Path, index: str) -> None:
+    """TRUST-4, C05: whatever JSON it is, the save before it is used; alone, it is refused."""
+    save_state(tmp_path, some_state(1), number=1)
+    save_state(tmp_path, some_state(2), number=2)
+    (tmp_path / "00000002" / "index.json").write_text(index)
+    found = load_state(tmp_path)
+    assert found is not None
+    assert found[1] == 1
+    (tmp_path / "00000001" / "index.json").write_text(index)
+    with pytest.raises(BundleError, match="every checkpoint is damaged"):
+        load_state(tmp_path)
+
+
+@pytest.mark.parametrize("value", [[], None, {"kept": 3}, {"kept": [], "members": {}, "x": 1}])
+def test_trust_4_a_sealed_position_of_other_types_is_refused(tmp_path: Path, value: Any) -> None:
+    """TRUST-4: right digest, wrong content."""
+    save_state(tmp_path, some_state(1), number=1)
+    folder = tmp_path / "00000001"
+    index = files.read_object(folder / "index.json")
+    index["position.json"] = files.write_json(folder / "position.json", value)
+    files.write_json(folder / "index.json", index)
+    with pytest.raises(BundleError, match="every checkpoint is damaged"):
+        load_state(tmp_path)
 
 
 def test_only_the_two_newest_saves_stay(tmp_path: Path) -> None:

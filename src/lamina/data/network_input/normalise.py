@@ -25,6 +25,7 @@ from lamina.volume import Plane, Volume, chunk_shape_of
 Vector = NDArray[np.float32]
 
 _PIECE = 2**23  # pixels read at a time
+_LARGEST = float(np.finfo(np.float32).max)
 
 
 class Normalise(Spec):
@@ -224,6 +225,7 @@ def check_finite(values: NDArray[Any], name: str) -> None:
     """Raise DataError where floats hold NaN or infinity (I09); ``name`` says whose they are."""
     if values.dtype.kind != "f":
         return
+    _check_range(values, name)
     with np.errstate(over="ignore", invalid="ignore"):
         # Finite only if every value is, and cheaper than to ask each.
         total = np.einsum(values, list(range(values.ndim)), [])
@@ -234,6 +236,18 @@ def check_finite(values: NDArray[Any], name: str) -> None:
         f"{name}: {bad} of {values.size} values read are not numbers ({nan} NaN, {bad - nan} "
         "infinite); replace them, or leave the case out"
     )
+
+
+def _check_range(values: NDArray[Any], name: str) -> None:
+    """Raise DataError where finite values are beyond float32, in which networks compute."""
+    if values.dtype.itemsize <= 4 or not values.size:
+        return
+    low, high = float(values.min()), float(values.max())
+    if np.isfinite([low, high]).all() and max(high, -low) > _LARGEST:
+        raise DataError(
+            f"{name}: holds values from {low:.3g} to {high:.3g}, beyond {_LARGEST:.3g}, the "
+            "largest of float32; rescale them, or leave the case out"
+        )
 
 
 def _inverse(spread: NDArray[Any]) -> Vector:

@@ -18,6 +18,7 @@ from lamina.data.readers.tiff.volume import TIFF, TiffVolume
 from lamina.data.readers.zarr.volume import ZARR, ZarrVolume
 from lamina.errors import DataError, LaminaError
 from lamina.public import StrPath, as_path
+from lamina.refusals import verb
 from lamina.volume import Volume
 
 __all__ = [
@@ -76,6 +77,7 @@ look_below = FORMATS.look_below
 sniff = FORMATS.sniff
 
 
+@verb
 def open_volume(
     path: StrPath,
     axes: str | None = None,

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from lamina.data.readers.format import Format
 from lamina.errors import DataError, listed
+from lamina.refusals import check_regular, reading
 
 _OTHERS = {
     b"GIF8": "a GIF image",
@@ -206,13 +207,9 @@ class Formats:
 
 
 def _head(path: Path) -> bytes:
-    try:
-        with path.open("rb") as stream:
-            head = stream.read(HEAD)
-    except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
-    except OSError as error:
-        raise DataError(f"{path}: cannot be opened ({error.strerror})") from error
+    check_regular(path)
+    with reading(path), path.open("rb") as stream:
+        head = stream.read(HEAD)
     if not head:
         raise DataError(f"{path}: is empty (0 bytes); copy it again")
     return head

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lamina.errors import DataError
 from lamina.geometry.region import Region
+from lamina.refusals import reading
 from lamina.volume import check_within
 
 
@@ -40,12 +41,8 @@ class SoftTarget:
             DataError: the file is missing, damaged or of another shape.
         """
         check_within(self, region)
-        try:
+        with reading(self.path, remedy="make the labels again"):
             stored = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise DataError(
-                f"{self.path}: not readable ({error}); make the labels again"
-            ) from error
         if stored.shape != (self.channels, *self.shape):
             raise DataError(
                 f"{self.path}: has shape {stored.shape}, needed is "

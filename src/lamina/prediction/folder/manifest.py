@@ -14,6 +14,7 @@ from lamina.data.orientation import is_turned
 from lamina.errors import DataError, RecipeError
 from lamina.folders import OUT_OF_FOLD, PREDICTION, check_predictions
 from lamina.recipe.recipe import Predict, Recipe
+from lamina.refusals import reading
 from lamina.result.decisions import AnyDecision
 from lamina.spec import ADDED_LATER, Spec
 from lamina.volume import Volume, placement_of
@@ -181,9 +182,8 @@ def read_info(folder: Path) -> Info:
     """
     check_predictions(folder)
     path = folder / HEADER
-    values = files.read_json(path)
-    if not isinstance(values, dict):
-        raise DataError(f"{path}: holds no header of predictions; {_remedy(folder)}")
+    with reading(path, remedy=_remedy(folder)):
+        values = files.read_object(path)
     seal = values.pop(files.SEAL, None)
     if seal is not None and seal != files.seal_of(values):
         raise DataError(

@@ -27,6 +27,7 @@ from numpy.typing import NDArray
 
 from lamina.errors import DataError
 from lamina.files import write_bytes, write_with
+from lamina.refusals import reading
 from lamina.task import Task
 
 _TIFF = 2**32 - 2**25  # bytes; beyond them offsets need 64 bits
@@ -173,13 +174,11 @@ def read_mask(path: Path, task: Task, shape: tuple[int, ...]) -> NDArray[Any]:
     Raises:
         DataError: the file is missing, damaged or of another shape.
     """
-    try:
+    with reading(path, remedy="run the same predict again"):
         if path.suffix == ".png":
             pixels = cv2.imdecode(np.fromfile(path, np.uint8), cv2.IMREAD_UNCHANGED)
         else:
             pixels = tifffile.imread(path)
-    except (OSError, ValueError, cv2.error, tifffile.TiffFileError) as error:
-        raise DataError(f"{path}: not readable ({error}); run the same predict again") from error
     channels = 1 if task.kind in ("binary", "multiclass") else task.outputs
     if pixels is None or pixels.size != channels * int(np.prod(shape)):
         raise DataError(f"{path}: not a mask of {shape}; run the same predict again")

@@ -28,6 +28,7 @@ from numpy.typing import NDArray
 from lamina.errors import DataError, RecipeError
 from lamina.files import digest, write_with
 from lamina.geometry.region import Region
+from lamina.prediction.check_answer import check_answer
 from lamina.prediction.folder.file_names import check_ids, file_name
 from lamina.prediction.folder.ledger import LEDGER, Ledger
 from lamina.prediction.folder.manifest import (
@@ -47,6 +48,7 @@ from lamina.prediction.folder.mask_files import (
 )
 from lamina.prediction.streaming.place import Place
 from lamina.public import StrPath, as_path
+from lamina.refusals import reading
 from lamina.result.decisions import AnyDecision, AsIs
 from lamina.task import Task
 
@@ -153,10 +155,8 @@ class Predictions:
         self._ledger.check(case, "probability", path)
         if case.chunked:
             return self._store(case).read()
-        try:
+        with reading(path, remedy=self._ledger.remedy):
             prob = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: not readable ({error}); {self._ledger.remedy}") from error
         self._check_shape(case, prob.shape)
         return np.asarray(prob) if prob.size == 0 else prob
 
@@ -229,10 +229,12 @@ class Predictions:
 
         Raises:
             ResourceError: the disk is full; nothing is noted.
+            DataError: the answer holds NaN or infinity; nothing is stored.
         """
         case = self.case(id)
         if prob.shape[1:] != case.shape:
             raise ValueError(f"{id}: an answer {prob.shape} for a case {case.shape}")
+        check_answer(prob, case.source)
         if case.chunked:
             place = self.place(id)
             kind, about = place.dtype, {**place.about, "plan": place.plan}
@@ -303,6 +305,15 @@ class Predictions:
         if not self.finished(id):
             self._note(case, row["probability"])
         return True
+
+    def only_finished(self) -> Predictions:
+        """Return the predictions without the cases that failed; the header says so too."""
+        cases = tuple(case for case in self.info.cases if self._ledger.row(case) is not None)
+        if len(cases) == len(self.info.cases):
+            return self
+        info = self.info.model_copy(update={"cases": cases})
+        write_info(self.folder, info)
+        return replace(self, info=info)
 
     def with_decision(self, decision: AnyDecision) -> Predictions:
         """Return the predictions with another decision; mask files follow with ``redecide``."""

@@ -25,6 +25,7 @@ from torch import Tensor
 
 from lamina.files import fault
 from lamina.geometry.region import Region
+from lamina.prediction.check_answer import check_answer
 from lamina.prediction.streaming.ledger import Ledger
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.row_cache import BUDGET, PIECE, RowCache
@@ -111,7 +112,9 @@ class Bands:
         missing = [band for band in self._bands if not self._done(band)]
         self._tick(len(self._bands) - len(missing))
         for band in missing:
-            sha256 = self._store.put(self._region(band), self._answer(band))
+            answer = self._answer(band)
+            check_answer(answer, self._volume.name)
+            sha256 = self._store.put(self._region(band), answer)
             fault("slab.before_ledger")
             self._ledger.note(0, band.start, sha256)
             fault("slab.after_ledger")

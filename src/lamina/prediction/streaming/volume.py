@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from lamina.data.network_input.frame import Slices
 from lamina.files import digest, fault, replacing
 from lamina.geometry.region import Region
+from lamina.prediction.check_answer import check_answer
 from lamina.prediction.streaming.ledger import Ledger
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.slabs import Answers, Slab, as_stored, cut, thickness
@@ -88,6 +89,7 @@ class Walk:
         self._tick(sum(slab.stop - slab.start for slab in slabs if slab not in missing))
         for slab in missing:
             total = self._sum(number, slab)
+            check_answer(total, self._volume.name)
             last = number == len(self._cuts) - 1
             if last:
                 sha256 = self._store.put(slab.within(self._whole), total)

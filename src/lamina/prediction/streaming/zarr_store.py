@@ -20,8 +20,9 @@ from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
 from lamina.errors import DataError
-from lamina.files import fault, make_folder, refusal_said
+from lamina.files import fault, make_folder
 from lamina.geometry.region import Region
+from lamina.refusals import reading, writing
 
 _CHUNK = 2**18  # voxels: 64 x 64 x 64
 _THICKEST = 64
@@ -71,7 +72,7 @@ class Store:
                 return cls(path, before)
             shutil.rmtree(path)
         make_folder(path.parent)
-        with refusal_said(path):
+        with writing(path):
             made = zarr.create_array(
                 path,
                 shape=shape,
@@ -122,7 +123,7 @@ class Store:
         Raises:
             ResourceError: the disk is full.
         """
-        with refusal_said(self.path):
+        with writing(self.path):
             self.array[(slice(None), *box.slices)] = values
 
     def put(self, region: Region, values: NDArray[Any]) -> str:
@@ -148,12 +149,8 @@ class Store:
             DataError: a chunk is damaged.
         """
         box = box or Region.whole(self.shape[1:])
-        try:
+        with reading(self.path, what=f"{box} is damaged", remedy="run the same predict again"):
             return np.asarray(self.array[(slice(None), *box.slices)])
-        except (OSError, ValueError, RuntimeError) as error:
-            raise DataError(
-                f"{self.path}: {box} is not readable ({error}); run the same predict again"
-            ) from error
 
     def digest(self, region: Region) -> str | None:
         """Return the SHA-256 of the chunks that hold a region; None: one of them is missing.
@@ -204,7 +201,7 @@ def _chunks(shape: tuple[int, ...], thick: Mapping[int, int]) -> tuple[int, ...]
 def _opened(path: Path) -> zarr.Array[Any] | None:
     try:
         return zarr.open_array(path, mode="r+", zarr_format=3)
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 

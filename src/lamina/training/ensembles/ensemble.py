@@ -23,6 +23,7 @@ from lamina.progress import say
 from lamina.public import StrPath, StrPaths, as_path, as_paths
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import MeanOf, Pool
+from lamina.refusals import verb
 from lamina.training.ensembles.ensemble_result import EnsembleResult
 from lamina.training.ensembles.merge_out_of_fold import Merged, merge
 from lamina.training.run_folder import locked
@@ -45,6 +46,7 @@ MEMBERS = "members"
 _OWN = ("run.lock", LOG, MEMBERS)
 
 
+@verb
 def ensemble(
     runs: StrPaths,
     out: StrPath,
@@ -152,7 +154,7 @@ def _mean_of(first: Bundle, pool: Pool) -> MeanOf:
 def _is_another(out: Path, plan: dict[str, Any], *, renew: bool) -> bool:
     """Whether ``out`` holds another ensemble that may go; refuse what may not."""
     if (out / PLAN).is_file():
-        if files.read_json(out / PLAN)["digest"] == plan["digest"]:
+        if files.read_object(out / PLAN, "digest")["digest"] == plan["digest"]:
             return False
         if renew:
             return True

@@ -16,11 +16,13 @@ from lamina.progress import say
 from lamina.public import StrPath, as_path
 from lamina.recipe.load import recipe_of
 from lamina.recipe.recipe import Recipe
+from lamina.refusals import verb
 from lamina.training.ensembles.ensemble import MEANS, MEMBERS, ensemble
 from lamina.training.run import train as train_one
 from lamina.training.train_result import TrainResult
 
 
+@verb
 def train(
     recipe: Recipe | StrPath,
     *,

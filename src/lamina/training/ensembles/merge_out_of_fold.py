@@ -55,7 +55,7 @@ def merge(runs: Sequence[Path], parts: Sequence[Part], bundle: Bundle, out: Path
     for run, part in zip(runs, parts, strict=True):
         for key, one in _stored(run, part):
             stored.setdefault(key, []).append(one)
-    rows = files.read_json(out / "data.json")["cases"]
+    rows = files.read_object(out / "data.json", "cases")["cases"]
     merged = Merged()
     if all(row["fold"] < 0 for row in rows):
         merged.notes.append(f"{runs[0]} holds nothing out: there are no out-of-fold predictions")

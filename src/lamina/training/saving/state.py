@@ -19,8 +19,10 @@ from torch import Tensor
 from lamina import files
 from lamina.errors import BundleError, DataError
 from lamina.progress import say
+from lamina.refusals import reading
 
 _KEPT_SAVES = 2
+_PARTS = ("tensors.safetensors", "position.json")
 
 
 @dataclass
@@ -104,8 +106,9 @@ def load_state(folder: Path) -> tuple[TrainState, int] | None:
     damaged: list[str] = []
     for save_folder in sorted(_saves(folder), reverse=True):
         try:
-            state = _read(save_folder)
-        except (DataError, KeyError, TypeError, ValueError) as error:
+            with reading(save_folder):
+                state = _read(save_folder)
+        except DataError as error:
             damaged.append(f"{save_folder.name} ({error})")
             continue
         if damaged:
@@ -123,7 +126,7 @@ def load_state(folder: Path) -> tuple[TrainState, int] | None:
 
 
 def _read(folder: Path) -> TrainState:
-    for name, wanted in files.read_json(folder / "index.json").items():
+    for name, wanted in files.read_object(folder / "index.json", *_PARTS).items():
         path = files.safe_join(folder, name)
         if not path.is_file() or files.digest(path) != wanted:
             raise DataError(f"{name} does not match its digest")

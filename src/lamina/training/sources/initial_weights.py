@@ -112,7 +112,7 @@ def record_start(out: Path, start: Start) -> None:
     """
     path = out / USED
     now = None if start.bundle is None else start.bundle.digest()
-    before = files.read_json(path)["bundle"] if path.is_file() else None
+    before = files.read_object(path, "bundle")["bundle"] if path.is_file() else None
     if has_begun(out) and before != now:
         raise RecipeError(
             f"{out}: began from {'another' if before else 'no'} bundle; choose another --out, or "

@@ -185,7 +185,7 @@ def record_labels(out: Path, labels: Labels) -> None:
     made = labels.made
     now = None if made is None else {"sha256": files.digest(made.folder / INDEX)}
     path = out / USED
-    before = files.read_json(path) if path.is_file() else None
+    before = files.read_object(path, "sha256") if path.is_file() else None
     if has_begun(out) and (before and before["sha256"]) != (now and now["sha256"]):
         raise RecipeError(
             f"{out}: began with {'other' if before else 'no'} pseudo-labels; choose another --out, "

@@ -100,7 +100,7 @@ def record_weights(
     """
     path = out / BEHIND
     if path.is_file() and not all(Path(name).is_file() for name in recipe.network.weight_files()):
-        stored: dict[str, dict[str, Any]] = files.read_json(path)
+        stored: dict[str, dict[str, Any]] = files.read_object(path)
         return stored
     rows: dict[str, dict[str, Any]] = {}
     for file in trained:
@@ -123,7 +123,7 @@ def _of_run(path: Path) -> TrainedFile | None:
     for folder in path.resolve().parents:
         data, number = folder.parent / "data.json", fold_number(folder.name)
         if number is not None and data.is_file():
-            rows = files.read_json(data)["cases"]
+            rows = files.read_object(data, "cases")["cases"]
             cases = {
                 row["id"]: KnownCase(sha256=tuple(row["sha256"]), fold=row["fold"]) for row in rows
             }
