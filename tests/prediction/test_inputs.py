@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import json
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +15,11 @@ import segyio
 import tifffile
 import zarr
 from PIL import Image
+from typer.testing import CliRunner
 
+from lamina.cli.main import app
 from lamina.errors import DataError, RecipeError
-from lamina.prediction.inputs import gather, open_input
+from lamina.prediction.inputs import gather, open_input, open_listed
 from lamina.recipe.recipe import Recipe
 from lamina.volume import read_all
 
@@ -222,3 +226,69 @@ def test_what_is_no_fragment_is_refused(scroll: Path, ink: Recipe) -> None:
         gather([scroll / "empty"], ink)
     with pytest.raises(DataError, match="no such file or folder"):
         gather([scroll / "c"], ink)
+
+
+def test_work_19_a_list_names_paths_relative_to_its_own_folder(
+    root: Path, folder: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ids are those of the folder itself, whatever the working folder; empty lines do not count."""
+    listed = root / "list.txt"
+    listed.write_text("\ufeffimages/sub/a.png\r\n\nimages/b.png\n", encoding="utf-8")
+    monkeypatch.chdir(root.parent)
+    assert ids(folder, listed) == ["sub/a", "b"]
+    assert set(ids(folder, listed)) == set(ids(folder, root))
+    below = root / "lists" / "absolute.txt"
+    below.parent.mkdir()
+    below.write_text(f"{root}/images/b.png\n../images/sub\n", encoding="utf-8")
+    assert ids(folder, below) == ["b", "a"]
+
+
+def test_work_19_standard_input_names_paths_relative_to_the_working_folder(
+    root: Path, folder: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    text = io.TextIOWrapper(io.BytesIO(b"images/sub/a.png\nimages/b.png\n"), encoding="utf-8")
+    monkeypatch.chdir(root)
+    monkeypatch.setattr("sys.stdin", text)
+    assert ids(folder, Path("-")) == ["sub/a", "b"]
+
+
+def test_work_19_a_line_that_names_no_image_is_an_input_with_its_reason(
+    root: Path, folder: Recipe
+) -> None:
+    listed = root / "list.txt"
+    listed.write_text("images/b.png\nimages/c.png\nlist.txt\n", encoding="utf-8")
+    first, second, third = gather([listed], folder)
+    assert (first.id, first.why_not) == ("b", "")
+    assert second.why_not == f"{listed}: line 2: {root}/images/c.png: no such file or folder"
+    assert "is a list itself; name it on the command line" in third.why_not
+    with pytest.raises(DataError, match=r"list\.txt: line 2: .*c\.png: no such file"):
+        open_listed(second, folder)
+
+
+def test_work_19_lists_that_cannot_be_read_are_refused(root: Path, folder: Recipe) -> None:
+    with pytest.raises(DataError, match=r"no\.txt: no such file or folder"):
+        gather([root / "no.txt"], folder)
+    (root / "bytes.txt").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(DataError, match=r"bytes\.txt: is no text, and a list names one path"):
+        gather([root / "bytes.txt"], folder)
+    (root / "empty.txt").write_text("\n", encoding="utf-8")
+    with pytest.raises(DataError, match=r"empty\.txt: no image to predict"):
+        gather([root / "empty.txt"], folder)
+
+
+def test_work_19_the_command_predicts_what_is_listed_and_leaves_out_bad_lines_with_exit_5(
+    make: Any, root: Path, tmp_path: Path
+) -> None:
+    """Through a pipe; the mended list goes on in the same folder."""
+    make.bundle().save(tmp_path / "run" / "bundle")
+    runner, out = CliRunner(), tmp_path / "pred"
+    command = ["predict", str(tmp_path / "run"), "-", "--out", str(out), "--json"]
+    lines = [str(root / "images" / name) for name in ("b.png", "no.png")]
+    found = runner.invoke(app, command, input="\n".join(lines))
+    assert found.exit_code == 5
+    result = json.loads(found.stdout)
+    assert [one["source"] for one in result["failed"]] == [lines[1]]
+    assert "standard input: line 2" in result["failed"][0]["why"]
+    (root / "list.txt").write_text("images/b.png\n", encoding="utf-8")
+    again = runner.invoke(app, [*command[:2], str(root / "list.txt"), *command[3:]])
+    assert json.loads(again.stdout)["kept"] == 1

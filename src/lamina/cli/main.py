@@ -206,7 +206,8 @@ def predict(
         list[Path],
         typer.Argument(
             metavar="RUN|BUNDLE... INPUT",
-            help="Run folders or bundles, then images: files, folders or csv.",
+            help="Run folders or bundles, then images: files, folders, csv, or .txt lists of paths "
+            "(from the list's folder); - reads such a list from standard input.",
             show_default=False,
         ),
     ],

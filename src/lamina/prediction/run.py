@@ -25,7 +25,7 @@ from lamina.log import keep_log
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
 from lamina.prediction.folder.manifest import Info, PredictedCase, place_of
 from lamina.prediction.folder.predictions import Predictions, source_digest
-from lamina.prediction.inputs import gather, open_input, passed_over
+from lamina.prediction.inputs import gather, open_listed, passed_over
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import Chosen, Policy
 from lamina.prediction.predict_result import PredictResult
@@ -61,7 +61,8 @@ def predict(
     Args:
         sources: A bundle (folder or zip) or run folder, or several; their members answer together.
             Of a run whose training has not finished, the best checkpoint of each fold so far.
-        inputs: A file, a folder or a csv table that names images, or several.
+        inputs: A file, a folder, a csv table that names images, a ``.txt`` list of paths (relative
+            to its folder), ``-`` for such a list on standard input, or several of these.
         out: The folder to write. Finished cases of the same plan are verified and kept.
         members: ``auto``: an image that training saw is predicted only by the members that did
             not; ``all``: every member answers for every image.
@@ -183,7 +184,7 @@ def _cases(
 ) -> list[tuple[PredictedCase, Case, Chosen]]:
     """Return the cases of one file: itself, or the slices of it that are asked for."""
     recipe = loaded.bundles[0].recipe
-    volume = open_input(input_file.path, recipe, input_file.id, corrupt=corrupt)
+    volume = open_listed(input_file, recipe, corrupt=corrupt)
     if len(volume.axes) != 2:
         check_axes(volume, recipe.frame.slices)
     valid = recipe.data.open_valid(input_file.path)

@@ -21,7 +21,7 @@ from lamina.prediction.engine import predict_case
 from lamina.prediction.folder.file_names import check_ids
 from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import Predictions, source_digest
-from lamina.prediction.inputs import gather, open_input
+from lamina.prediction.inputs import gather, open_listed
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import Chosen
 from lamina.prediction.predict_result import FailedInput
@@ -89,7 +89,7 @@ def pseudo(
 
     Args:
         sources: Run folders, ensembles or bundles, at least one.
-        inputs: Files, folders or csv tables that name images.
+        inputs: Files, folders, csv tables or lists that name images, as for ``predict``.
         out: The folder to write. Nothing in it counts until all of it does; the same command
             again goes on where it stopped.
         filters: What is kept; None: the defaults.
@@ -199,7 +199,7 @@ def _open(bundles: Sequence[Bundle], inputs: Sequence[Path]) -> tuple[list[_Imag
     quarantine = Quarantine(len(named))
     for input_file in named:
         with quarantine.item(str(input_file.path)):
-            volume = open_input(input_file.path, recipe, input_file.id)
+            volume = open_listed(input_file, recipe)
             if len(volume.axes) != 2:
                 raise DataError(
                     f"{input_file.path}: has axes '{volume.axes}'; pseudo-labels are for images"

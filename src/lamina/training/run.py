@@ -42,7 +42,7 @@ from lamina.training.sources.initial_weights import Start, open_start, record_st
 from lamina.training.sources.pseudo_labels import Labels, open_labels, record_labels
 from lamina.training.sources.weights_file import check_weights, record_weights, trained_files
 from lamina.training.stage.context import FoldContext
-from lamina.training.stage.loader import default_workers
+from lamina.training.stage.loader import default_workers, too_many_workers
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.trackers import tracker
 from lamina.training.train_result import FoldResult, TrainedMember, TrainResult
@@ -128,6 +128,8 @@ def train(
         write_prepared(out, opened.recipe, behind)
         keep_memory()
         say(f"device {where}, {str(precision or torch.float32).removeprefix('torch.')}")
+        if line := too_many_workers(workers):
+            say(line)
         stop = Stop()
         with stop.listening(), tracker(accelerator, track, out, recipe) as report:
             make = _job_maker(

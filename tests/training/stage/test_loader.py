@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
+import warnings
 from pathlib import Path
 
+import pytest
 import torch
 
 from lamina.training.dataset import open_data
-from lamina.training.stage.loader import Epoch, batches, epoch_of
+from lamina.training.run import train
+from lamina.training.stage.loader import Epoch, batches, epoch_of, too_many_workers
+from tests.factories.discs import discs, quick
 from tests.factories.training import tiny
 
 
@@ -43,3 +48,18 @@ def test_going_on_in_the_middle_gives_the_same_batches(tmp_path: Path) -> None:
 def test_another_epoch_draws_anew(tmp_path: Path) -> None:
     first, second = an_epoch(tmp_path, 0), an_epoch(tmp_path, 1)
     assert [draw.region for draw in first.draws] != [draw.region for draw in second.draws]
+
+
+def test_work_21_more_workers_than_cores_are_told_in_one_line_of_ours(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    assert cores is not None
+    assert (too_many_workers(None), too_many_workers(0), too_many_workers(cores)) == ("", "", "")
+    data, changes = discs(tmp_path / "data", count=4), ("train.epochs=2", "train.batch=1")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        train(quick(tmp_path, *changes), data=data, out=tmp_path / "run", workers=cores + 1)
+    said = capsys.readouterr().err
+    assert said.count(f"--workers {cores + 1}: more loader processes than the {cores} cores") == 1
+    assert "DataLoader" not in said

@@ -25,7 +25,6 @@ WITHOUT_STEPS = (
 MIX = "train.mix=[{kind: cutmix, p: 0.8}, {kind: mixup, p: 0.5}, {kind: copy_paste, p: 0.5}]"
 
 
-@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # on a machine of one core
 def test_the_number_of_workers_changes_nothing_and_neither_does_going_on(tmp_path: Path) -> None:
     """Issue 7: mixed batches are equal for 0 and 2 loader processes, and after an interruption."""
     recipe = tiny(tmp_path, MIX)

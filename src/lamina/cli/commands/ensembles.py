@@ -56,7 +56,7 @@ def pseudo(
         typer.Argument(metavar="RUN...", help="Run folders or bundles.", show_default=False),
     ],
     data: Annotated[
-        list[Path], typer.Option("--data", help="Images without labels: file, folder or csv.")
+        list[Path], typer.Option("--data", help="Images without labels, as for predict.")
     ],
     out: Annotated[Path, typer.Option("--out", help="Output folder; resumes automatically.")],
     sure: Annotated[float, typer.Option("--sure", help="Confidence threshold.")] = 0.9,

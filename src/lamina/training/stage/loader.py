@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.context import BaseContext
@@ -89,16 +90,30 @@ def epoch_of(
 
 def batches(epoch: Epoch, groups: Sequence[list[int]], *, workers: int) -> Iterator[Batch]:
     """Yield the batches of ``groups`` in order, made by ``workers`` processes (0: in this one)."""
-    loader: DataLoader[Batch] = DataLoader(
-        epoch,
-        batch_sampler=groups,
-        num_workers=workers,
-        collate_fn=_stack,
-        worker_init_fn=_one_thread,
-        multiprocessing_context=_processes() if workers else None,
-        generator=torch.Generator(),  # its own, so that resuming draws nothing from the global one
+    with warnings.catch_warnings():  # too many workers are told once, by ``too_many_workers``
+        warnings.filterwarnings("ignore", "This DataLoader will create", UserWarning)
+        loader: DataLoader[Batch] = DataLoader(
+            epoch,
+            batch_sampler=groups,
+            num_workers=workers,
+            collate_fn=_stack,
+            worker_init_fn=_one_thread,
+            multiprocessing_context=_processes() if workers else None,
+            generator=torch.Generator(),  # its own, so that resuming draws none from the global one
+        )
+        made = iter(loader)
+    yield from made
+
+
+def too_many_workers(workers: int | None) -> str:
+    """Return a line about more loader processes than this process has cores; else ''."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if workers is None or cores is None or workers <= cores:
+        return ""
+    return (
+        f"--workers {workers}: more loader processes than the {cores} cores of this machine, which "
+        f"may slow training down; {cores} or fewer suit it"
     )
-    yield from loader
 
 
 def default_workers(device: torch.device) -> int:
