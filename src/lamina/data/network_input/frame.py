@@ -200,7 +200,8 @@ class Frame(Spec):
             if not np.array_equal(groups[:, other], groups[:, 0]):
                 raise DataError(
                     f"{volume.name}: its {stored} channels differ, and frame.channels is 1, which "
-                    f"reads only grey images; set frame.channels to {stored}"
+                    f"reads only grey images; save it in grey, or train with "
+                    f"-s frame.channels={stored}"
                 )
         return groups[:, 0]
 
@@ -221,7 +222,8 @@ class Frame(Spec):
         if volume.channels != self.channels:
             raise DataError(
                 f"{volume.name}: has {volume.channels} layers, and frame.channels is "
-                f"{self.channels}; set data.layers, or frame.channels to {volume.channels}"
+                f"{self.channels}; take as many layers, or train with "
+                f"-s frame.channels={volume.channels}"
             )
         pixels = read_padded(some, region, self.border)
         check_finite(pixels, volume.name)
@@ -282,11 +284,11 @@ class Frame(Spec):
         if rest:
             raise DataError(
                 f"{volume.name}: is not a volume, and frame.slices.context is "
-                f"{self._slices // 2}; set it to 0 for images"
+                f"{self._slices // 2}; give a volume, or train with -s frame.slices.context=0"
             )
         if stored != self.channels and stored != 1 and self.channels != 1:
             raise DataError(
                 f"{volume.name}: has {stored} channels, and frame.channels is {self.channels}; "
-                f"set frame.channels to {stored}"
+                f"save it with {self.channels}, or train with -s frame.channels={stored}"
             )
         return stored

@@ -95,14 +95,17 @@ class DatasetStats(Normalise):
         """Return the ``Fixed`` of the cases; channels that are all alike give one number.
 
         Reads every image once, piece by piece. Of planes with neighbours as channels only the
-        plane itself is measured.
+        plane itself is measured. A colour file that is really grey among grey ones counts as
+        grey, and a grey one among colour files as three channels alike, as both are read.
 
         Raises:
-            DataError: an image holds NaN or infinity, or cases differ in their channels.
+            DataError: an image holds NaN or infinity, or cases differ in their channels otherwise.
         """
         total: ChannelMoments | None = None
         for case in cases:
             moments = _moments(case.image)
+            if total is not None and len(total.mean) != len(moments.mean):
+                total, moments = total.alike(moments)
             if total is not None and len(total.mean) != len(moments.mean):
                 raise DataError(
                     f"case {case.id}: has {len(moments.mean)} channels, the cases before it "
@@ -209,6 +212,22 @@ class ChannelMoments:
             self.squares + other.squares + apart**2 * (self.count * other.count / count),
         )
 
+    @property
+    def grey(self) -> bool:
+        """Whether channels do not differ."""
+        return bool((self.mean == self.mean[0]).all() and (self.squares == self.squares[0]).all())
+
+    def alike(self, other: ChannelMoments) -> tuple[ChannelMoments, ChannelMoments]:
+        """Return both with as many channels, where one has one or holds grey in several.
+
+        Grey in several channels becomes one; one channel beside colours becomes as many.
+        """
+        one, two = (_times(each, 1) if each.grey else each for each in (self, other))
+        most = max(len(one.mean), len(two.mean))
+        if len(one.mean) == 1:
+            return _times(one, most), two
+        return one, _times(two, most) if len(two.mean) == 1 else two
+
     def pooled(self) -> ChannelMoments:
         """Return the moments of all channels together, as one channel."""
         channels = [
@@ -219,6 +238,13 @@ class ChannelMoments:
         for channel in channels[1:]:
             total = total.join(channel)
         return total
+
+
+def _times(moments: ChannelMoments, count: int) -> ChannelMoments:
+    """Return the first channel's moments as those of ``count`` channels."""
+    return ChannelMoments(
+        moments.count, np.repeat(moments.mean[:1], count), np.repeat(moments.squares[:1], count)
+    )
 
 
 def check_finite(values: NDArray[Any], name: str) -> None:

@@ -64,7 +64,7 @@ def check_axes(volume: Volume, slices: Slices | None) -> Slices:
         if axis not in volume.axes:
             raise DataError(
                 f"{volume.name}: has axes '{volume.axes}', and frame.slices names '{axis}'; "
-                "set frame.slices.axes to match"
+                f"convert it, or train with -s frame.slices.axes={volume.axes[0]}"
             )
     return slices
 
