@@ -167,7 +167,7 @@ def test_channels_that_the_frame_does_not_take_are_an_error(data: Path, recipe: 
     for path in (data / "images").iterdir():
         cv2.imwrite(str(path), cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2BGRA))
     report = examine(recipe, ["frame.channels=3"], root=data)
-    assert "set frame.channels to 4" in wrong(report)["shapes"]
+    assert "train with -s frame.channels=4" in wrong(report)["shapes"]
 
 
 def test_fault_L01_masks_of_255_are_read_as_one_and_written_so(data: Path, recipe: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import re
 import signal
 from pathlib import Path
 from typing import Any
@@ -164,6 +165,40 @@ def test_B09_one_bad_image_does_not_stop_the_others(
     assert "bad.png" in str(caught.value)
     assert "blue.png" in str(caught.value)
     assert Predictions.open(tmp_path / "pred").ids == ["i0", "i1", "i2", "i3"]
+
+
+def test_WORK_13_whatever_the_reason_an_image_is_left_out_and_the_others_are_done(
+    saved: Path, images: Path, tmp_path: Path
+) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name in ("a.png", "z.png"):
+        (folder / name).write_bytes((images / "i0.png").read_bytes())
+    pages = np.zeros((7, 16, 16), np.uint8)
+    tifffile.imwrite(folder / "b.tif", pages, photometric="minisblack")
+    (folder / "c.png").write_bytes(b"no image")
+    tifffile.imwrite(folder / "a.tif", pages[0], photometric="minisblack")  # the id of a.png
+    with pytest.raises(PartialError, match="2 cases are predicted, 3 could not") as caught:
+        predict([saved], [folder], tmp_path / "pred", device="cpu")
+    assert caught.value.exit_code == 5
+    said = str(caught.value)
+    assert re.search(r"b\.tif: has axes 'zyx', and the recipe is for images", said)
+    assert re.search(r"c\.png: is not a", said)
+    assert re.search(r"a\.tif and .*a\.png: duplicate case id 'a'|a\.png and .*a\.tif: dup", said)
+    assert Predictions.open(tmp_path / "pred").ids == ["a", "z"]
+
+
+def test_WORK_16_a_colour_image_for_a_grey_bundle_has_a_remedy_here(
+    saved: Path, tmp_path: Path
+) -> None:
+    pixels = np.zeros((16, 16, 3), np.uint8)
+    pixels[..., 2] = 200
+    Image.fromarray(pixels).save(tmp_path / "blue.png")
+    with pytest.raises(DataError, match=r"save it in grey, or train with") as caught:
+        predict([saved], [tmp_path / "blue.png"], tmp_path / "pred", device="cpu")
+    assert "set frame.channels" not in str(caught.value)
+    Image.fromarray(pixels).convert("L").save(tmp_path / "blue.png")
+    assert predict([saved], [tmp_path / "blue.png"], tmp_path / "pred", device="cpu").cases == 1
 
 
 def test_the_only_image_being_bad_is_an_error_of_data(saved: Path, tmp_path: Path) -> None:

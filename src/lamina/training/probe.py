@@ -277,7 +277,7 @@ def _bench(recipe: Recipe, root: Path, device: torch.device, most: int) -> _Benc
         recipe=recipe.model_copy(update={"task": task, "transforms": ()}),
         training=recipe.frame.planes(training),
         judged=judged,
-        normalise=recipe.frame.normalise.fit(training),
+        normalise=recipe.frame.fit(training),
         device=device,
         precision=choose(recipe.precision, device),
         span=(max(high for _, high in ends) - min(low for low, _ in ends)) or 1.0,

@@ -199,7 +199,7 @@ def _job_maker(
 
 def _normalise(opened: OpenedData, folder: Path, fold: int) -> AnyNormalise:
     """Fit the normalisation to the training cases of the fold and write it down."""
-    fitted = opened.recipe.frame.normalise.fit(opened.training(fold))
+    fitted = opened.recipe.frame.fit(opened.training(fold))
     files.write_json(folder / "normalise.json", fitted.model_dump(mode="json"))
     return fitted
 

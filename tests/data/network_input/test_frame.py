@@ -44,8 +44,20 @@ def test_colour_that_is_really_grey_is_read_as_one_channel() -> None:
 
 def test_real_colour_is_not_read_as_one_channel() -> None:
     volume = ArrayVolume(image(3, 5, 6), name="tile.png")
-    with pytest.raises(DataError, match=r"tile\.png: its 3 channels differ.*channels to 3"):
+    with pytest.raises(DataError, match=r"tile\.png: its 3 channels differ.*channels=3"):
         Frame(channels=1).read(volume, Region.whole((5, 6)))
+
+
+def test_WORK_17_colours_in_a_grey_recipe_are_named_before_training() -> None:
+    grey, colour = image(1, 5, 6), image(3, 5, 6)
+    cases = [
+        Case(name, name, ArrayVolume(pixels, name=f"{name}.png"))
+        for name, pixels in (("a", grey), ("b", grey.repeat(3, 0)), ("c", colour))
+    ]
+    assert Frame().fit(cases[:2]) == Frame().fit(cases[:1])
+    with pytest.raises(DataError, match=r"c\.png: its 3 channels differ"):
+        Frame().fit(cases)
+    assert Frame(channels=3).fit(cases).kind == "fixed"
 
 
 def test_grey_is_repeated_for_a_network_that_sees_colour() -> None:
@@ -56,7 +68,7 @@ def test_grey_is_repeated_for_a_network_that_sees_colour() -> None:
 
 def test_other_channels_are_refused_when_the_cases_are_opened() -> None:
     case = Case("a", "a", ArrayVolume(image(4, 5, 6), name="tile.png"))
-    with pytest.raises(DataError, match=r"tile\.png: has 4 channels.*set frame\.channels to 4"):
+    with pytest.raises(DataError, match=r"tile\.png: has 4 channels.*-s frame\.channels=4"):
         Frame(channels=3).planes([case])
 
 

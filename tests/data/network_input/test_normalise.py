@@ -96,9 +96,12 @@ def test_dataset_statistics_need_fit_cases_and_equal_channels() -> None:
         DatasetStats().factors(case(np.zeros((1, 2, 2), np.uint8)).image)
     with pytest.raises(DataError, match="no training case"):
         DatasetStats().fit([])
-    with pytest.raises(DataError, match=r"case b: has 3 channels.*before it 1"):
+    with pytest.raises(DataError, match=r"case b: has 3 channels.*before it 2"):
         DatasetStats().fit(
-            [case(np.zeros((n, 2, 2), np.uint8), name) for n, name in ((1, "a"), (3, "b"))]
+            [
+                case(np.arange(4 * n, dtype=np.uint8).reshape(n, 2, 2), name)
+                for n, name in ((2, "a"), (3, "b"))
+            ]
         )
 
 

@@ -11,7 +11,13 @@ from pydantic import Field, field_validator, model_validator
 
 from lamina.data.case import Case
 from lamina.data.network_input.depth import Depth
-from lamina.data.network_input.normalise import AnyNormalise, DatasetStats, check_finite
+from lamina.data.network_input.normalise import (
+    AnyNormalise,
+    DatasetStats,
+    Fixed,
+    check_finite,
+    is_grey,
+)
 from lamina.data.network_input.value_tables import normalised
 from lamina.data.views.padding import Border, read_padded
 from lamina.errors import DataError, RecipeError
@@ -198,11 +204,7 @@ class Frame(Spec):
         groups = pixels.reshape(self._slices, stored, *region.shape)
         for other in range(1, stored):
             if not np.array_equal(groups[:, other], groups[:, 0]):
-                raise DataError(
-                    f"{volume.name}: its {stored} channels differ, and frame.channels is 1, which "
-                    f"reads only grey images; save it in grey, or train with "
-                    f"-s frame.channels={stored}"
-                )
+                raise _in_colours(volume, stored)
         return groups[:, 0]
 
     def read_layers(self, volume: Volume, some: Volume, region: Region) -> NDArray[Any]:
@@ -278,6 +280,19 @@ class Frame(Spec):
             return shift, factor
         return np.tile(shift, times), np.tile(factor, times)
 
+    def fit(self, cases: Sequence[Case]) -> AnyNormalise:
+        """Return ``normalise`` with the numbers that it learns from training cases.
+
+        Raises:
+            DataError: an image holds NaN or infinity, or has other channels than the frame reads.
+        """
+        found = self.normalise.fit(cases)
+        several = isinstance(found, Fixed) and isinstance(found.mean, tuple) and len(found.mean) > 1
+        if found is not self.normalise and several and self.inputs == 1:
+            colour = next(case.image for case in cases if not is_grey(case.image))
+            raise _in_colours(colour, colour.channels)
+        return found
+
     def _stored(self, volume: Volume) -> int:
         """Return the stored channels of a slice."""
         stored, rest = divmod(volume.channels, self._slices)
@@ -292,3 +307,10 @@ class Frame(Spec):
                 f"save it with {self.channels}, or train with -s frame.channels={stored}"
             )
         return stored
+
+
+def _in_colours(volume: Volume, stored: int) -> DataError:
+    return DataError(
+        f"{volume.name}: its {stored} channels differ, and frame.channels is 1, which reads only "
+        f"grey images; save it in grey, or train with -s frame.channels={stored}"
+    )

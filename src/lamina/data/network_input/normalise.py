@@ -240,6 +240,11 @@ class ChannelMoments:
         return total
 
 
+def is_grey(volume: Volume) -> bool:
+    """Whether channels have the same moments, as those of a grey image have; it is read once."""
+    return volume.channels == 1 or _moments(volume).grey
+
+
 def _times(moments: ChannelMoments, count: int) -> ChannelMoments:
     """Return the first channel's moments as those of ``count`` channels."""
     return ChannelMoments(
