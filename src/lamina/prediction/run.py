@@ -163,13 +163,12 @@ def _open(
     for line in not_read(passed_over(inputs, recipe)):
         say(line)
     for input_file in listed:
-        found: list[tuple[PredictedCase, Case, Chosen]] = []
         with opened.quarantine.item(str(input_file.path)):
             found = _cases(input_file, loaded, policy, slices, corrupt=corrupt)
-        for one in found:
-            if one[0].id in opened.cases:
-                raise DataError(_double(input_file, opened.cases[one[0].id][0].source))
-            opened.cases[one[0].id] = one
+            for one, _, _ in found:
+                if one.id in opened.cases:
+                    raise DataError(_double(input_file, opened.cases[one.id][0].source))
+            opened.cases |= {one[0].id: one for one in found}
     opened.quarantine.check_any(len(opened.cases), "images can be read")
     return opened
 
@@ -212,7 +211,7 @@ def _cases(
 
 
 def _double(input_file: Input, other: str) -> str:
-    both = f"{other} and {input_file.path}"
+    both = f"{input_file.path} and {other}"
     return f"{both}: duplicate case id '{input_file.id}'; run predict separately"
 
 
