@@ -117,12 +117,14 @@ METRICS = [
     {"kind": "precision"},
     {"kind": "recall", "over": "pooled"},
     {"kind": "tolerant_dice", "tolerance": 2, "over": "image"},
+    {"kind": "hd95"},
+    {"kind": "nsd", "over": "image"},
 ]
 
 
 def test_every_kind_of_metric_is_tried_or_refused() -> None:
     """Whoever adds a metric says in ``aim`` what tune does with it; here it is tried."""
-    refused = {"mse", "psnr", "ssim", "soft_dice"}
+    refused = {"average_precision", "mse", "psnr", "ssim", "soft_dice"}
     assert {str(one["kind"]) for one in METRICS} | refused == set(kinds_of(AnyMetric))
 
 
@@ -148,8 +150,9 @@ def test_what_is_told_is_the_metric_of_the_decision_found(
     first, second, *rest = table(found).splitlines()
     assert first == score.title
     assert second.split()[-1] == f"{found.scores['tuned']:.4f}"
+    counted_otherwise = ("precision", "recall", "tolerant_dice", "hd95", "nsd")
     said = any(line.startswith("  optimised: Dice, since ") for line in rest)
-    assert said == (metric["kind"] in ("precision", "recall", "tolerant_dice"))
+    assert said == (metric["kind"] in counted_otherwise)
 
 
 @pytest.mark.parametrize("word", ["threshold", "single"])
