@@ -6,6 +6,10 @@
     lamina.predict("runs/tiles", "new_images", "pred")
     print(lamina.score("pred", "new_images").value)
 
+    model = lamina.load("runs/tiles")
+    prediction = model(image)               # a NumPy array; stays loaded, any thread
+    prediction.masks, prediction.objects()
+
 Paths are ``str`` or ``os.PathLike[str]``, one or several. Each verb returns a frozen value whose
 ``to_dict()`` is what the command line prints with ``--json``. All errors that are raised on purpose
 derive from ``LaminaError``.
@@ -38,6 +42,12 @@ if TYPE_CHECKING:
     from lamina.evaluation.score import score as score
     from lamina.evaluation.score_result import ScoreResult as ScoreResult
     from lamina.geometry.region import Region as Region
+    from lamina.inference.load import load as load
+    from lamina.inference.model import Failure as Failure
+    from lamina.inference.model import Model as Model
+    from lamina.inference.objects import Object as Object
+    from lamina.inference.objects import Objects as Objects
+    from lamina.inference.prediction import Prediction as Prediction
     from lamina.outputs.flattened import FlattenResult as FlattenResult
     from lamina.outputs.flattened import flatten as flatten
     from lamina.outputs.objects import ExportResult as ExportResult
@@ -70,12 +80,17 @@ _HOMES = {
     "EnsembleResult": "lamina.training.ensembles.ensemble_result",
     "ExamineResult": "lamina.doctor.run",
     "ExportResult": "lamina.outputs.objects",
+    "Failure": "lamina.inference.model",
     "FlattenResult": "lamina.outputs.flattened",
     "LaminaError": "lamina.errors",
     "LeakError": "lamina.errors",
+    "Model": "lamina.inference.model",
+    "Object": "lamina.inference.objects",
+    "Objects": "lamina.inference.objects",
     "OptionError": "lamina.errors",
     "PartialError": "lamina.errors",
     "PredictResult": "lamina.prediction.predict_result",
+    "Prediction": "lamina.inference.prediction",
     "Predictions": "lamina.prediction.folder.predictions",
     "ProbeResult": "lamina.training.probe",
     "PseudoResult": "lamina.pseudo_labels.make",
@@ -93,6 +108,7 @@ _HOMES = {
     "ensemble": "lamina.training.ensembles.ensemble",
     "examine": "lamina.doctor.run",
     "flatten": "lamina.outputs.flattened",
+    "load": "lamina.inference.load",
     "load_recipe": "lamina.recipe.load",
     "open_volume": "lamina.data.readers",
     "predict": "lamina.prediction.run",

@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.views.layers import Layers
+from lamina.pictures.palette import colour
 from lamina.reporting.pictures import (
     FALSE,
     HIT,
     MISSED,
     Panel,
-    colour,
     mask_panels,
     pictured,
     value_panels,

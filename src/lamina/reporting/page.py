@@ -18,6 +18,7 @@ from lamina.data.tables.csv import read_table
 from lamina.data.targets.ground_truth import truth
 from lamina.files import write_text
 from lamina.geometry.region import Region
+from lamina.pictures.palette import colour
 from lamina.progress import say
 from lamina.public import StrPath, VerbResult, as_path
 from lamina.refusals import verb
@@ -135,7 +136,7 @@ def _facts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> dict[st
         "environment": run.environment,
         "time": _duration(run.seconds),
         "names": names,
-        "colours": {name: pictures.colour(k) for k, name in enumerate(names[first:])},
+        "colours": {name: colour(k) for k, name in enumerate(names[first:])},
         "error_colours": {
             "true positive": pictures.HIT,
             "false positive": pictures.FALSE,

@@ -74,6 +74,10 @@ class Catalog(Spec):
             DataError: it is missing, broken, of another kind, or its axes are not the recipe's.
         """
 
+    def adapt(self, image: Volume) -> Volume:
+        """Return an image that is in memory as ``open_image`` would return that of a file."""
+        return image
+
     def inputs(self, path: Path) -> Iterator[Input]:
         """Yield the images to predict at a path of the command line, with ids as of ``open``.
 

@@ -246,6 +246,10 @@ class VolumePairs(Catalog):  # FAULT-1
         id = self.id_of(path) if id is None else id
         return self._stretched(self._image(path, id, nfc(path.resolve().parent.name)))
 
+    def adapt(self, image: Volume) -> Volume:
+        """Return an image that is in memory, stretched as those of files are."""
+        return self._stretched(image)
+
     def stored(self, image: Volume, task: Task) -> tuple[float, float]:
         """Return offset and span of restored values: those of the image where they are shared."""
         image = unselected(image)

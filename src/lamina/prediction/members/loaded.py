@@ -100,14 +100,14 @@ class LoadedMembers:
             for training in bundle.trainings
             for member in _one_of_each_tile(bundle, training)
         )
-        largest = max(self._held(volume) for volume in volumes)
+        largest = max(self.held(volume) for volume in volumes)
         if self.device.type == "cuda":
             free = int(torch.cuda.mem_get_info(self.device)[0] * 0.8)
             return fit_batch(each, largest, free)
         allowed = used + largest + available_memory() // 2 if memory is None else memory
         return fit_batch(each, used + largest, allowed)
 
-    def _held(self, volume: Volume) -> int:
+    def held(self, volume: Volume) -> int:
         """Return the bytes that an image and its answer need, whatever the batch."""
         first = self.bundles[0]
         slices, outputs = first.recipe.frame.slices, first.recipe.task.outputs

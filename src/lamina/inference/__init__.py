@@ -1,0 +1,1 @@
+"""Trained members in a program: arrays in; masks, objects and pictures out."""

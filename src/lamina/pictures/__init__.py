@@ -1,0 +1,1 @@
+"""Images and masks as pictures: grey levels, colours of classes, outlines."""

@@ -1,0 +1,80 @@
+"""Arrays of any type and size as RGB pictures, and masks painted on them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.pictures.palette import rgb
+
+Pixels = NDArray[np.uint8]
+
+_FILL = 0.45  # how much of the colour lies over the grey
+
+
+def visible(image: NDArray[Any]) -> Pixels:
+    """Return (H, W, 3) RGB of an image (C, H, W); three channels are colours.
+
+    Of any other number the middle channel is shown. Other types than bytes are stretched from
+    their 1 % to their 99 % quantile.
+    """
+    shown = image if len(image) == 3 else image[len(image) // 2][None]
+    if shown.dtype == np.uint8:
+        return stretched(shown, 0, 255)
+    low, high = np.percentile(shown, (1, 99))
+    return stretched(shown, float(low), float(high))
+
+
+def stretched(values: NDArray[Any], low: float, high: float) -> Pixels:
+    """Return (H, W, 3) of (C, H, W): ``low`` becomes 0, ``high`` 255; 1 or 3 channels."""
+    scale = 255 / (high - low) if high > low else 0.0
+    pixels = ((values.astype(np.float32) - low) * scale).clip(0, 255).astype(np.uint8)
+    if len(pixels) != 3:
+        pixels = np.repeat(pixels[:1], 3, axis=0)
+    return np.ascontiguousarray(pixels.transpose(1, 2, 0))
+
+
+def shrunk(pixels: Pixels, side: int) -> Pixels:
+    """Return a picture (H, W, 3) whose longer side is at most ``side`` pixels, by area means."""
+    height, width = pixels.shape[:2]
+    scale = side / max(height, width)
+    if scale >= 1:
+        return pixels
+    size = (max(round(width * scale), 1), max(round(height * scale), 1))
+    return np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def shrunk_mask(mask: NDArray[np.bool_], size: tuple[int, ...]) -> NDArray[np.bool_]:
+    """Return a mask (H, W) at another size; what covers any part of a pixel stays visible."""
+    if mask.shape == size:
+        return mask
+    share = cv2.resize(mask.astype(np.float32), (size[1], size[0]), interpolation=cv2.INTER_AREA)
+    return np.asarray(share > 0)  # a defect of one pixel must stay visible
+
+
+def painted(
+    picture: Pixels,
+    masks: Sequence[NDArray[np.bool_]],
+    colours: Sequence[str],
+    *,
+    fill: float = _FILL,
+) -> Pixels:
+    """Return a copy of a picture (H, W, 3) with masks (H, W) filled and outlined in colours.
+
+    Args:
+        picture: RGB.
+        masks: As large as the picture.
+        colours: #RRGGBB for each mask.
+        fill: How much of the colour lies over the picture, 0 (outline only) to 1.
+    """
+    result = picture.copy()
+    for mask, name in zip(masks, colours, strict=True):
+        paint = np.array(rgb(name), np.float32)
+        result[mask] = (result[mask] * (1 - fill) + paint * fill).astype(np.uint8)
+        outline = mask & ~cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
+        result[outline] = paint.astype(np.uint8)
+    return result
