@@ -54,10 +54,10 @@ def test_arguments_results_and_errors_are_described(name: str) -> None:
     sections = [word for word in ("Args:", "Raises:", "Example:") if f"\n{word}\n" not in text]
     assert sections == []
     signature = inspect.signature(function)
-    arguments = [one for one in signature.parameters if one != "self"]
-    silent = [one for one in arguments if one != "self" and f"\n    {one}: " not in text]
+    arguments = [one for one in signature.parameters.values() if one.name != "self"]
+    silent = [one.name for one in arguments if f"\n    {one.name}: " not in text]
     assert silent == []
-    untyped = [one.name for one in signature.parameters.values() if one.annotation is one.empty]
+    untyped = [one.name for one in arguments if one.annotation is one.empty]
     assert untyped == []
     assert signature.return_annotation is not signature.empty
 
