@@ -113,3 +113,24 @@ def test_a_good_zip_is_read_entry_by_entry(tmp_path: Path) -> None:
     assert [opened.read(name) for name in opened.names] == [b"1", b"22"]
     with pytest.raises(BundleError, match="no entry 'z'"):
         opened.read("z")
+
+
+def test_trust_4_a_zip_with_damaged_compressed_data_is_refused(tmp_path: Path) -> None:
+    """TRUST-4, W07: zlib's own error is one message, whatever byte is hit."""
+    path = tmp_path / "bundle.zip"
+    content = bytes(range(256)) * 40
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.bin", content)
+    whole = path.read_bytes()
+    start = whole.index(b"a.bin") + 5
+    seen = set()
+    for at in range(start, start + 120):
+        path.write_bytes(whole[:at] + bytes([whole[at] ^ 0xFF]) + whole[at + 1 :])
+        with pytest.raises(BundleError, match=r"entry 'a\.bin' is") as caught:
+            Archive(path).read("a.bin")
+        seen.add(type(caught.value.__cause__).__name__)
+    assert "error" in seen  # zlib.error
+    for at in (0, 1, len(whole) // 2, len(whole) - 1):
+        path.write_bytes(whole[:at])
+        with pytest.raises(BundleError, match=r"bundle\.zip: not a readable zip"):
+            Archive(path)

@@ -21,7 +21,7 @@ from lamina.bundle.index import sealed
 from lamina.data.readers import open_volume
 from lamina.errors import DataError, PartialError, RecipeError, ResourceError
 from lamina.evaluation.score import score
-from lamina.files import digest
+from lamina.files import digest, locked
 from lamina.outputs.submit import submit
 from lamina.prediction.engine import Member, predict_case
 from lamina.prediction.folder.predictions import Predictions
@@ -362,3 +362,71 @@ def test_read_2_an_earlier_bundle_reads_volumes_as_they_are_stored(
     assert Bundle.load(tmp_path / "bundle").recipe.data.orientation == "as_stored"
     predict([tmp_path / "bundle"], [tmp_path / "raw.nii"], tmp_path / "p", device="cpu")
     assert Predictions.open(tmp_path / "p").case("raw").orientation == "LAS"
+
+
+def test_trust_6_two_predictions_into_one_folder_do_not_meet(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """TRUST-6: of a volume, whose parts both would write; the second is refused, exit 2."""
+    frame = {**make.recipe().frame.model_dump(mode="json"), "slices": {"axes": "zy"}}
+    make.bundle(frame=frame).save(tmp_path / "bundle")
+    rng = np.random.default_rng(0)
+    np.save(tmp_path / "v.npy", rng.integers(0, 256, (12, 40, 40), np.uint8))
+    words = (tmp_path / "bundle", tmp_path / "v.npy")
+    predict(*words, tmp_path / "alone", device="cpu", batch=2)
+    with locked(tmp_path / "pred"):
+        with pytest.raises(RecipeError, match="is working in this folder; wait for it"):
+            predict(*words, tmp_path / "pred", device="cpu", batch=2)
+        with pytest.raises(RecipeError, match="is working in this folder; wait for it"):
+            predict(*words, tmp_path / "pred", device="cpu", batch=2, overwrite=True)
+    assert list((tmp_path / "pred").iterdir()) == []
+
+    def one(told: Any) -> None:
+        try:
+            predict(*words, tmp_path / "pred", device="cpu", batch=2, progress=False)
+            told.put(0)
+        except RecipeError as error:
+            told.put(error.exit_code)
+        except BaseException as error:  # noqa: BLE001 - what the test is about
+            told.put(repr(error))
+
+    context = multiprocessing.get_context("fork")
+    told = context.Queue()
+    children = [context.Process(target=one, args=(told,)) for _ in range(3)]
+    for child in children:
+        child.start()
+    ends = [told.get(timeout=120) for _ in children]
+    for child in children:
+        child.join()
+    assert 0 in ends
+    assert set(ends) <= {0, 2}
+    assert tree(tmp_path / "pred") == tree(tmp_path / "alone")
+    assert not (tmp_path / "pred" / "run.lock").exists()
+
+
+@pytest.mark.parametrize("asked", ["by hand", "by the recipe"])
+def test_trust_8_the_memory_allowed_holds_for_a_batch_that_was_asked_for(
+    make: Any, images: Path, tmp_path: Path, asked: str
+) -> None:
+    """TRUST-8, M04, R5: exit 6 before any work, and the numbers of the message work."""
+    predict_options = {"batch": 4} if asked == "by the recipe" else {}
+    make.bundle(predict=predict_options).save(tmp_path / "bundle")
+    batch = 4 if asked == "by hand" else None
+    image, out = images / "i2.png", tmp_path / "pred"
+
+    def again(memory: int, batch: int | None = batch) -> Any:
+        return predict(tmp_path / "bundle", image, out, device="cpu", memory=memory, batch=batch)
+
+    with pytest.raises(ResourceError, match="--memory 1M is too little: one tile") as caught:
+        again(2**20)
+    assert caught.value.exit_code == 6
+    assert not out.exists()
+    one = int(re.findall(r"pass --memory (\d+)M", str(caught.value))[0])
+    with pytest.raises(ResourceError, match="is too little for 4 tiles per forward pass") as caught:
+        again((one + 1) * 2**20)
+    assert not out.exists()
+    fewer, more = re.findall(r"pass --batch (\d+) or less, or --memory (\d+)M", str(caught.value))[
+        0
+    ]
+    assert again((one + 1) * 2**20, int(fewer)).batch == int(fewer) < 4
+    assert again((int(more) + 30) * 2**20).batch == 4

@@ -5,6 +5,7 @@ What is read back is checked here too: digests, seals, names that come from data
 
 from __future__ import annotations
 
+from lamina.files.lock import LOCK, locked
 from lamina.files.names import safe_join
 from lamina.files.read import digest, read_json, read_lines, read_object
 from lamina.files.seal import SEAL, seal_of, sealed
@@ -23,10 +24,12 @@ from lamina.files.write import (
 )
 
 __all__ = [
+    "LOCK",
     "SEAL",
     "append_line",
     "digest",
     "fault",
+    "locked",
     "make_folder",
     "read_json",
     "read_lines",

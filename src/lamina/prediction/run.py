@@ -20,7 +20,7 @@ from lamina.data.flatten import align
 from lamina.data.flatten.summary import CURVES
 from lamina.data.readers.file_types import not_read
 from lamina.errors import DataError, PartialError, RecipeError
-from lamina.files import sweep
+from lamina.files import locked, sweep
 from lamina.log import keep_log
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
 from lamina.prediction.folder.manifest import Info, PredictedCase, place_of
@@ -112,31 +112,32 @@ def predict(
     opened = _open(loaded, inputs, members, options.slices, corrupt=corrupt)
     info = _info(bundles, opened, members, where, precision)
     info = info.model_copy(update={"predict": options, "corrupted": corrupt})
-    predictions = Predictions.create(out, info, overwrite=overwrite)
-    sweep(out)
     volumes = [case.image for _, case, _ in opened.cases.values()]
-    size = batch or bundles[0].recipe.predict.batch or loaded.fit(volumes, memory)
-    with keep_log(out):
-        if progress:
-            say(f"{explain(precision, where)}, {size} tiles per forward pass")
-            _tell_if_unfinished(bundles, sources)
-            _tell_if_not_tuned(bundles[0], sources[0])
-        counts = _predict_all(predictions, opened, loaded, size, progress=progress)
-        predictions = predictions.only_finished()
-        result = PredictResult(
-            out=out,
-            cases=len(predictions.ids),
-            **counts,
-            known=dict(Counter(case.known for case in predictions.info.cases)),
-            failed=tuple(opened.quarantine.failed),
-            unfinished=info.unfinished,
-            members=tuple(loaded.names),
-            device=where.type,
-            precision=name_of(precision),
-            batch=size,
-            seconds=round(time.monotonic() - begun, 1),
-        )
-        _tell(result, progress=progress)
+    size = loaded.batch_size(volumes, memory, batch or bundles[0].recipe.predict.batch)
+    with locked(out):
+        predictions = Predictions.create(out, info, overwrite=overwrite)
+        sweep(out)
+        with keep_log(out):
+            if progress:
+                say(f"{explain(precision, where)}, {size} tiles per forward pass")
+                _tell_if_unfinished(bundles, sources)
+                _tell_if_not_tuned(bundles[0], sources[0])
+            counts = _predict_all(predictions, opened, loaded, size, progress=progress)
+            predictions = predictions.only_finished()
+            result = PredictResult(
+                out=out,
+                cases=len(predictions.ids),
+                **counts,
+                known=dict(Counter(case.known for case in predictions.info.cases)),
+                failed=tuple(opened.quarantine.failed),
+                unfinished=info.unfinished,
+                members=tuple(loaded.names),
+                device=where.type,
+                precision=name_of(precision),
+                batch=size,
+                seconds=round(time.monotonic() - begun, 1),
+            )
+            _tell(result, progress=progress)
     return result
 
 

@@ -127,27 +127,28 @@ def pseudo(
     loaded = LoadedMembers(bundles, where, precision)
     images, quarantine = _open(bundles, inputs)
     sets = makers(bundles)
-    labels = {
-        name: Predictions.create(
-            out / "labels" / name,
-            _info(loaded, pairs, images, name=name, device=where, precision=precision),
-            overwrite=overwrite,
-        )
+    size = loaded.batch_size(
+        [image.volume for image in images], memory, batch or bundles[0].recipe.predict.batch
+    )
+    infos = {
+        name: _info(loaded, pairs, images, name=name, device=where, precision=precision)
         for name, pairs in sets.items()
     }
-    (out / INDEX).unlink(missing_ok=True)  # until all is written again there are no labels
-    files.sweep(out)
-    size = (
-        batch or bundles[0].recipe.predict.batch or loaded.fit([i.volume for i in images], memory)
-    )
-    say(f"{explain(precision, where)}, {size} tiles per forward pass")
-    with keep_log(out):
-        _predict(loaded, sets, labels, images, size, quarantine)
-    done = set.intersection(*(set(answers.ids) for answers in labels.values()))
-    quarantine.check_any(len(done), "images can be labelled")
-    images = [image for image in images if image.made.id in done]
-    made = {name: _write_set(answers, chosen_filters, done) for name, answers in labels.items()}
-    _write_index(out, bundles, images, made, sets, chosen_filters)
+    with files.locked(out):
+        labels = {
+            name: Predictions.create(out / "labels" / name, info, overwrite=overwrite)
+            for name, info in infos.items()
+        }
+        (out / INDEX).unlink(missing_ok=True)  # until all is written again there are no labels
+        files.sweep(out)
+        say(f"{explain(precision, where)}, {size} tiles per forward pass")
+        with keep_log(out):
+            _predict(loaded, sets, labels, images, size, quarantine)
+        done = set.intersection(*(set(answers.ids) for answers in labels.values()))
+        quarantine.check_any(len(done), "images can be labelled")
+        images = [image for image in images if image.made.id in done]
+        made = {name: _write_set(answers, chosen_filters, done) for name, answers in labels.items()}
+        _write_index(out, bundles, images, made, sets, chosen_filters)
     result = PseudoResult(
         out=out,
         images=len(images),

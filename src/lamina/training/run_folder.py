@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import platform
-import socket
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -35,52 +34,9 @@ def locked(out: Path) -> Iterator[None]:
     Raises:
         RecipeError: another live process works in the folder, or it cannot be written.
     """
-    files.make_folder(out)
-    lock = out / "run.lock"
-    host = socket.gethostname()
-    while True:
-        try:
-            handle = os.open(lock, os.O_CREAT | os.O_EXCL | os.O_WRONLY)
-            break
-        except FileExistsError:
-            _take_over(lock, host)
-        except OSError as error:
-            raise RecipeError(
-                f"{out}: cannot be written ({error.strerror}); choose another --out"
-            ) from error
-    with os.fdopen(handle, "w") as stream:
-        json.dump({"pid": os.getpid(), "host": host}, stream)
-    try:
+    with files.locked(out):
         files.sweep(out)
         yield
-    finally:
-        lock.unlink(missing_ok=True)
-
-
-def _take_over(lock: Path, host: str) -> None:
-    try:
-        other = json.loads(lock.read_text(encoding="utf-8"))
-        pid, where = int(other["pid"]), str(other["host"])
-    except FileNotFoundError:
-        return
-    except (ValueError, KeyError, TypeError):
-        pid, where = 0, host  # cut off while being written: its process is dead
-    if where != host or (pid > 0 and _alive(pid)):
-        raise RecipeError(
-            f"{lock.parent}: process {pid} on {where} is working in this folder; wait for it, or "
-            f"delete {lock} if it is gone"
-        )
-    lock.unlink(missing_ok=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 def members_of(fold: Path) -> list[dict[str, Any]]:

@@ -29,6 +29,7 @@ from lamina.errors import DataError, RecipeError
 from lamina.files import digest, write_with
 from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
+from lamina.prediction.folder.contents import clear, holds_others
 from lamina.prediction.folder.file_names import check_ids, file_name
 from lamina.prediction.folder.ledger import LEDGER, Ledger
 from lamina.prediction.folder.manifest import (
@@ -86,11 +87,10 @@ class Predictions:
         """
         check_ids(case.id for case in info.cases)
         if overwrite:
-            _clear(folder)
+            clear(folder)
         elif (folder / HEADER).exists():
             must_continue(folder, read_info(folder), info)
-        elif folder.is_dir() and any(path.name[0] != "." for path in folder.iterdir()):
-            # What begins with a dot is no content: a process that was killed leaves such files.
+        elif holds_others(folder):
             raise RecipeError(
                 f"{folder}: is not empty and holds no predictions; choose another --out"
             )
@@ -371,16 +371,6 @@ class Predictions:
 
 def _digest_of(decision: AnyDecision) -> str:
     return hashlib.sha256(decision.model_dump_json().encode()).hexdigest()
-
-
-def _clear(folder: Path) -> None:
-    """Remove what an earlier prediction wrote, and nothing else; the header goes first."""
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / HEADER).exists():
-        raise RecipeError(f"{folder}: holds no predictions to overwrite; choose another --out")
-    for name in (HEADER, LEDGER):
-        (folder / name).unlink(missing_ok=True)
-    for name in ("probabilities", "masks", "work"):
-        shutil.rmtree(folder / name, ignore_errors=True)
 
 
 def source_digest(files: Sequence[str]) -> str:

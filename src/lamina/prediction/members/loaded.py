@@ -83,16 +83,21 @@ class LoadedMembers:
             )
         return self._built[number, member]
 
-    def fit(self, volumes: Iterable[Volume], memory: int | None) -> int:
-        """Return the tiles per forward pass that the memory allows.
+    def batch_size(
+        self, volumes: Iterable[Volume], memory: int | None, wanted: int | None = None
+    ) -> int:
+        """Return the tiles per forward pass: as many as are wanted, or as the memory allows.
 
         Args:
             volumes: All that will be predicted; the largest counts.
-            memory: Bytes the process may hold; None: half of what is free (on a GPU 80 %).
+            memory: Bytes the process may hold on a CPU; None: half of what is free (on a GPU 80 %).
+            wanted: Asked for by the user or the recipe; None: nobody asks.
 
         Raises:
-            ResourceError: not even one tile fits.
+            ResourceError: not even one tile fits, or not as many as are wanted.
         """
+        if wanted is not None and (memory is None or self.device.type == "cuda"):
+            return wanted
         used = used_memory()
         each = max(
             self._activations(number, member)
@@ -105,7 +110,7 @@ class LoadedMembers:
             free = int(torch.cuda.mem_get_info(self.device)[0] * 0.8)
             return fit_batch(each, largest, free)
         allowed = used + largest + available_memory() // 2 if memory is None else memory
-        return fit_batch(each, used + largest, allowed)
+        return fit_batch(each, used + largest, allowed, wanted=wanted)
 
     def held(self, volume: Volume) -> int:
         """Return the bytes that an image and its answer need, whatever the batch."""

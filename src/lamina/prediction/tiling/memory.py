@@ -99,17 +99,21 @@ def activations(network: nn.Module, sample: Tensor, precision: torch.dtype | Non
     return total
 
 
-def fit_batch(each: int, fixed: int, limit: int, *, most: int = LARGEST_BATCH) -> int:
+def fit_batch(
+    each: int, fixed: int, limit: int, *, wanted: int | None = None, most: int = LARGEST_BATCH
+) -> int:
     """Return how many tiles fit a forward pass.
 
     Args:
         each: Bytes a tile needs.
         fixed: Bytes needed whatever the batch: the process, the image, the answer.
         limit: Bytes allowed.
-        most: Largest batch.
+        wanted: Tiles that were asked for; None: as many as fit, up to ``most``.
+        most: Largest batch that nobody asked for.
 
     Raises:
-        ResourceError: not even one tile fits; the message names the smallest limit that works.
+        ResourceError: not even one tile fits, or not as many as are wanted; the message names the
+            smallest limit that works.
     """
     batch = (limit - fixed) // max(each, 1)
     if batch < 1:
@@ -118,7 +122,13 @@ def fit_batch(each: int, fixed: int, limit: int, *, most: int = LARGEST_BATCH) -
             f"--memory {limit / 2**20:.0f}M is too little: one tile with its image and answer "
             f"needs {smallest}M; pass --memory {smallest}M or more, or a smaller predict.tile"
         )
-    return min(batch, most)
+    if wanted is not None and batch < wanted:
+        smallest = -(-(fixed + wanted * each) // 2**20)
+        raise ResourceError(
+            f"--memory {limit / 2**20:.0f}M is too little for {wanted} tiles per forward pass, "
+            f"which need {smallest}M; pass --batch {batch} or less, or --memory {smallest}M or more"
+        )
+    return min(batch, most) if wanted is None else wanted
 
 
 def batch_size(tiles: int, most: int) -> int:
