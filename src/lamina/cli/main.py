@@ -112,6 +112,15 @@ def train(
     save_minutes: Annotated[
         float, typer.Option("--save-minutes", min=0, help="Longest time between checkpoints.")
     ] = 10.0,
+    max_minutes: Annotated[
+        float | None,
+        typer.Option(
+            "--max-minutes",
+            min=0,
+            help="End after about so many minutes, with the best weights so far.",
+            show_default="every epoch",
+        ),
+    ] = None,
     track: Annotated[
         list[str] | None,
         typer.Option("--track", help="Also log to tensorboard, wandb, mlflow ..."),
@@ -157,6 +166,7 @@ def train(
         device=device,
         workers=workers,
         save_minutes=save_minutes,
+        max_minutes=max_minutes,
         track=tuple(track or ()),
         accept_changes=accept_changes,
         pseudo=pseudo,
@@ -165,7 +175,8 @@ def train(
     # Values that are restored need no decision.
     untuned = sound.task.kind == "restore" or any(one.fold < 0 for one in found.folds)
     onward = f"predict {out} IMAGES --out pred" if untuned else f"tune {out}"
-    show(found, json=json, text=f"trained {out}\nnext: lamina {onward}")
+    early = [line for fold in found.folds for line in fold.early_ends()]
+    show(found, json=json, text="\n".join([f"trained {out}", *early, f"next: lamina {onward}"]))
 
 
 @app.command(epilog="Example: lamina tune runs/tiles")

@@ -9,6 +9,7 @@ from lamina.data.case import Case
 from lamina.errors import DataError
 from lamina.files import read_json
 from lamina.folders import fold_folders
+from lamina.recipe.recipe import Recipe
 from lamina.reporting.judged_cases import Judgement
 from lamina.reporting.run_contents import Run
 
@@ -39,7 +40,20 @@ def missing_parts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> 
         lines.append("Decision not tuned: it is the recipe's own. Run lamina tune.")
     for fold in fold_folders(run.folder):
         lines += _about_log(fold, len(run.rows[fold.name]))
+        lines += _about_time(fold, run.recipe)
     return lines
+
+
+def _about_time(fold: Path, recipe: Recipe) -> Iterator[str]:
+    """Yield which stages of a finished fold the time limit ended (``train --max-minutes``)."""
+    path = fold / "member.json"
+    limited = read_json(path).get("limited", {}) if path.is_file() else {}
+    of = {stage.name: f" of {stage.epochs}" for stage in recipe.stages}
+    for stage, epochs in limited.items():
+        yield (
+            f"{fold.name}: the time limit ended stage {stage} after {epochs}{of.get(stage, '')} "
+            "epochs."
+        )
 
 
 def _about_log(fold: Path, rows: int) -> Iterator[str]:

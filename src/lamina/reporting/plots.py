@@ -14,7 +14,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-_NO_CURVE = ("epoch", "step", "best", "skipped", "seconds", "train_seconds")
+_NO_CURVE = ("epoch", "step", "best", "skipped", "seconds", "train_seconds", "share")
 PAINT = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7B3FF2", "#8C6D1F")
 """Colours of lines, dark enough for a white page (after Okabe and Ito 2008)."""
 

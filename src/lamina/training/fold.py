@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import torch
@@ -28,6 +28,7 @@ from lamina.training.saving.state import (
 from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.ema import Average
 from lamina.training.stage.loop import run_stage
+from lamina.training.stage.time_limit import stage_time
 
 
 @dataclass(frozen=True)
@@ -38,6 +39,8 @@ class Trained:
     members: tuple[tuple[str, Kept], ...]
     """Names and weights, best first."""
     skipped: int
+    limited: Mapping[str, int] = field(default_factory=dict)
+    """Epochs of each stage that the time limit ended."""
 
     def path(self, kept: Kept) -> Path:
         """Return where weights lie."""
@@ -87,7 +90,8 @@ def _checked(job: FoldContext, position: Position) -> Trained:
     names = [
         f"{job.folder.name}-{n}" if several else job.folder.name for n in range(1, 1 + len(left))
     ]
-    trained = Trained(job.folder, tuple(zip(names, left, strict=True)), position.skipped)
+    members = tuple(zip(names, left, strict=True))
+    trained = Trained(job.folder, members, position.skipped, dict(position.limited))
     for kept in left:
         path = trained.path(kept)
         if not path.is_file() or files.digest(path) != kept.sha256:
@@ -122,6 +126,8 @@ def _training(
     def save() -> None:
         nonlocal number
         number += 1
+        if job.clock is not None:
+            job.clock.note()
         parts, position.optimizer = optimizer_parts(optimizer)
         position.averaged = 0 if average is None else average.steps
         save_state(
@@ -136,7 +142,10 @@ def _training(
             number=number,
         )
 
-    return StageState(stage, network, optimizer, rates, average, position, save, save_seconds)
+    limit = stage_time(job.clock, job.recipe, position, job.folds_left)
+    return StageState(
+        stage, network, optimizer, rates, average, position, save, save_seconds, time=limit
+    )
 
 
 def _network(
@@ -168,7 +177,14 @@ def _next(job: FoldContext, position: Position) -> Position:
     number = position.stage + 1
     kept = [best_of(position, job.recipe.monitor)] if job.recipe.stages[number].carry_best else []
     fresh = Position()
-    return replace(fresh, stage=number, rows=position.rows, members=position.members, kept=kept)
+    return replace(
+        fresh,
+        stage=number,
+        rows=position.rows,
+        members=position.members,
+        kept=kept,
+        limited=position.limited,
+    )
 
 
 def _below(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:

@@ -44,6 +44,7 @@ from lamina.training.sources.weights_file import check_weights, record_weights, 
 from lamina.training.stage.context import FoldContext
 from lamina.training.stage.loader import default_workers, too_many_workers
 from lamina.training.stage.signals import Stop
+from lamina.training.stage.time_limit import Clock
 from lamina.training.stage.trackers import tracker
 from lamina.training.train_result import FoldResult, TrainedMember, TrainResult
 
@@ -58,6 +59,7 @@ def train(
     device: str = "auto",
     workers: int | None = None,
     save_minutes: float = 10.0,
+    max_minutes: float | None = None,
     track: Sequence[str] = (),
     accept_changes: bool = False,
     pseudo: StrPath | None = None,
@@ -76,6 +78,8 @@ def train(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         workers: Loader processes; None: as suits the machine.
         save_minutes: The state is saved every epoch and at least this often, in minutes.
+        max_minutes: End the training of all folds after about so many minutes, those before an
+            interruption included, with the best weights so far; None: train every epoch.
         track: Trackers of accelerate besides ``metrics.jsonl``: tensorboard, wandb, mlflow.
         accept_changes: Go on although stages or decisions of the recipe changed.
         pseudo: A folder of ``lamina pseudo`` for the stages that mix its labels in.
@@ -92,7 +96,7 @@ def train(
     data, out = as_path(data, "data"), as_path(out, "out")
     pseudo = None if pseudo is None else as_path(pseudo, "pseudo")
     start = None if start is None else as_path(start, "start")
-    at_least(0, workers=workers, save_minutes=save_minutes)
+    at_least(0, workers=workers, save_minutes=save_minutes, max_minutes=max_minutes)
     if recipe.members:
         raise RecipeError(
             f"recipe {recipe.name} is for several members; train it by lamina.train, or one of "
@@ -107,6 +111,7 @@ def train(
         deterministic_algorithms(recipe.deterministic),
         own_accelerator(where, precision) as accelerator,
     ):
+        clock = Clock(out, minutes=max_minutes, begun=begun)
         opened = open_data(recipe, data)
         wanted = _wanted(opened, folds)
         record_recipe(out, opened.recipe, resolved_text(recipe), accept_changes=accept_changes)
@@ -133,9 +138,15 @@ def train(
         stop = Stop()
         with stop.listening(), tracker(accelerator, track, out, recipe) as report:
             make = _job_maker(
-                opened, labels, begin, out, accelerator, precision, workers, stop, report
+                opened, labels, begin, out, accelerator, precision, workers, stop, report, clock
             )
-            rows = [_one_fold(make(fold), fold, save_minutes) for fold in wanted]
+            if clock.limit is not None:
+                say(clock.said(len(wanted)))
+            rows = [
+                _one_fold(make(fold, len(wanted) - at), fold, save_minutes)
+                for at, fold in enumerate(wanted)
+            ]
+            clock.note()
         shutil.rmtree(out / UNPACKED, ignore_errors=True)
         bundle = _bundle(opened, out, {**known, **behind})
         _keep_tuned(out, bundle).save(out / BUNDLE)
@@ -172,10 +183,11 @@ def _job_maker(
     workers: int | None,
     stop: Stop,
     track: Callable[[dict[str, float], int], None],
-) -> Callable[[int], FoldContext]:
+    clock: Clock,
+) -> Callable[[int, int], FoldContext]:
     recipe = opened.recipe
 
-    def make(fold: int) -> FoldContext:
+    def make(fold: int, folds_left: int) -> FoldContext:
         training = recipe.frame.planes(opened.training(fold))
         return FoldContext(
             recipe=recipe,
@@ -192,6 +204,8 @@ def _job_maker(
             track=track,
             made=labels.of(fold),
             origin=start.of(fold),
+            clock=clock,
+            folds_left=folds_left,
         )
 
     return make
@@ -228,6 +242,7 @@ def _one_fold(job: FoldContext, fold: int, save_minutes: float) -> FoldResult:
         cases=len(job.held_out),
         skipped=trained.skipped,
         normalise=job.normalise,
+        limited=trained.limited,
     )
     files.write_json(done, result.to_dict())
     return result

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from lamina.data.network_input.normalise import AnyNormalise
+from lamina.folders import fold_name
 from lamina.public import VerbResult
 from lamina.training.ensembles.ensemble_result import EnsembleResult
 
@@ -49,6 +50,16 @@ class FoldResult(VerbResult):
     """Steps that were left out because a gradient was not finite."""
     normalise: AnyNormalise
     """How images are normalised, as fitted to the training cases."""
+    limited: Mapping[str, int] = field(default_factory=dict)
+    """Epochs of each stage that the time limit ended, by the stage's name; none: it ended none."""
+
+    def early_ends(self) -> list[str]:
+        """Return a line for each stage that the time limit ended."""
+        name = fold_name(self.fold)
+        return [
+            f"{name}: the time limit ended stage {stage} after {epochs} epochs"
+            for stage, epochs in self.limited.items()
+        ]
 
     def to_dict(self) -> dict[str, Any]:
         """Return JSON values, with those of the best member."""

@@ -13,9 +13,9 @@ from lamina.errors import LaminaError, RecipeError
 from lamina.training.dataset import open_data
 from lamina.training.run import train
 from lamina.training.saving.state import Position
-from lamina.training.stage.context import FoldContext
+from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.loader import Batch, batches, epoch_of
-from lamina.training.stage.loop import mix_batch
+from lamina.training.stage.loop import mix_batch, refuse_without_steps
 from tests.factories.discs import discs, quick
 from tests.factories.training import tiny
 
@@ -100,8 +100,11 @@ def test_work_14_the_remedy_of_the_message_works(tmp_path: Path) -> None:
 
 
 def test_a_single_finite_step_is_enough_for_an_epoch(tmp_path: Path) -> None:
-    """WORK-14: the first step is finite, so the first epoch of that run counts."""
-    data = discs(tmp_path / "data")
-    changes = ("train.epochs=1", "train.optimizer={kind: sgd, lr: 1e38}", "train.clip_norm=null")
-    found = train(quick(tmp_path, *changes, "train.batch=2"), data=data, out=tmp_path / "run")
-    assert found.folds[0].skipped > 0
+    """WORK-14: an epoch of which one sample was learnt counts, one of none does not."""
+    job: Any = SimpleNamespace(title="fold 0")
+    stage = tiny(tmp_path).stages[0]
+    some = Position(skipped=9, sums={"samples": 1.0, "loss": 2.0})
+    refuse_without_steps(job, cast("StageState", SimpleNamespace(stage=stage, position=some)))
+    none: Any = SimpleNamespace(stage=stage, position=Position(skipped=10), why="loss nan")
+    with pytest.raises(LaminaError, match=r"epoch 1: not one step of the epoch was finite \(loss"):
+        refuse_without_steps(job, none)

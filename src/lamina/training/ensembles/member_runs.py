@@ -19,6 +19,7 @@ from lamina.recipe.recipe import Recipe
 from lamina.refusals import verb
 from lamina.training.ensembles.ensemble import MEANS, MEMBERS, ensemble
 from lamina.training.run import train as train_one
+from lamina.training.stage.time_limit import seconds_used
 from lamina.training.train_result import TrainResult
 
 
@@ -33,6 +34,7 @@ def train(
     device: str = "auto",
     workers: int | None = None,
     save_minutes: float = 10.0,
+    max_minutes: float | None = None,
     track: Sequence[str] = (),
     accept_changes: bool = False,
     pseudo: StrPath | None = None,
@@ -52,6 +54,9 @@ def train(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         workers: Loader processes; None: as suits the machine.
         save_minutes: The state is saved every epoch and at least this often, in minutes.
+        max_minutes: End the training after about so many minutes, those before an interruption
+            included, with the best weights so far. Folds, stages and members share them, schedules
+            follow the time. At least one step is taken in every stage. None: train every epoch.
         track: Trackers of accelerate besides ``metrics.jsonl``: tensorboard, wandb, mlflow.
         accept_changes: Resume although stages or decisions of the recipe changed.
         pseudo: A folder of ``lamina pseudo`` for the stages that mix its labels in.
@@ -92,13 +97,18 @@ def train(
             f"recipe {recipe.name} has no member '{member}'{did_you_mean(member, names) or has}"
         )
     if not names:
-        return train_one(recipe, data=data, out=out, **options)
+        return train_one(recipe, data=data, out=out, max_minutes=max_minutes, **options)
     if member is not None:
-        return _train_member(recipe, member, data, out, options)
+        return _train_member(recipe, member, data, out, options, max_minutes)
     begun = time.monotonic()
     make_folder(out)
     with keep_log(out):
-        rows = {name: _train_member(recipe, name, data, out, options) for name in names}
+        rows = {
+            name: _train_member(
+                recipe, name, data, out, options, _minutes(out, names, at, max_minutes)
+            )
+            for at, name in enumerate(names)
+        }
     mean = {pool: word for word, pool in MEANS.items()}[recipe.predict.mean_of.members]
     joined = ensemble([_folder(out, name) for name in names], out, mean=mean, renew=True)
     return TrainResult(
@@ -111,11 +121,26 @@ def train(
     )
 
 
+def _minutes(out: Path, names: Sequence[str], at: int, whole: float | None) -> float | None:
+    """Return the minutes of the member number ``at``: its own so far, and its share of the rest."""
+    if whole is None:
+        return None
+    used = [seconds_used(_folder(out, name)) / 60 for name in names]
+    return used[at] + max(whole - sum(used), 0.0) / (len(names) - at)
+
+
 def _train_member(
-    recipe: Recipe, name: str, data: Path, out: Path, options: dict[str, Any]
+    recipe: Recipe,
+    name: str,
+    data: Path,
+    out: Path,
+    options: dict[str, Any],
+    minutes: float | None,
 ) -> TrainResult:
     say(f"member {name}")
-    return train_one(recipe.member(name), data=data, out=_folder(out, name), **options)
+    return train_one(
+        recipe.member(name), data=data, out=_folder(out, name), max_minutes=minutes, **options
+    )
 
 
 def _folder(out: Path, name: str) -> Path:

@@ -70,6 +70,16 @@ class Position:
     """The numbers of the optimiser's state; its tensors are in ``TrainState.tensors``."""
     averaged: int = 0
     """Steps of the moving average."""
+    limit: float | None = None
+    """Seconds that the whole run may take, as the stage's time was settled; None: as it likes."""
+    begun: float = 0.0
+    """Seconds that the run had used when the stage's time was settled."""
+    ends: float = 0.0
+    """Seconds of the run at which the stage is to be over."""
+    reserve: float = 0.0
+    """Seconds before that kept free for the last validation."""
+    limited: dict[str, int] = field(default_factory=dict)
+    """Epochs of each stage that the time limit ended, by stage name."""
 
 
 @dataclass

@@ -22,6 +22,7 @@ from lamina.training.sources.initial_weights import Origin
 from lamina.training.sources.pseudo_labels import Made
 from lamina.training.stage.ema import Average
 from lamina.training.stage.signals import Stop
+from lamina.training.stage.time_limit import Clock, StageTime
 
 
 @dataclass(frozen=True)
@@ -47,6 +48,10 @@ class FoldContext:
     """Cases with made labels that stages may mix in."""
     origin: Origin | None = None
     """The member of a bundle that stages may start from."""
+    clock: Clock | None = None
+    """The time that the run has used and may use."""
+    folds_left: int = 1
+    """Folds that are still to be trained, this one included."""
 
     def at(self, stage: Stage) -> FoldContext:
         """Return the job as it is in a stage: its resolution, and the parts it learns from.
@@ -80,5 +85,7 @@ class StageState:
     save_seconds: float
     saved: float = field(default_factory=time.monotonic)
     bad_run: int = 0
+    time: StageTime | None = None
+    """The time that the stage may take; None: as long as its epochs do."""
     why: str = ""
     """What was not finite at the last step that was left out."""

@@ -25,6 +25,7 @@ from lamina.training.saving.checkpoints import Checkpoints
 from lamina.training.saving.state import Kept, Position
 from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.loader import Batch, batches, epoch_of
+from lamina.training.stage.time_limit import validations_after
 from lamina.training.stage.validate import Judged, validate
 
 _WORST_RUN = 20  # skipped steps in a row after which training is broken, not unlucky (N01)
@@ -41,28 +42,70 @@ def run_stage(job: FoldContext, now: StageState) -> None:
     checkpoints = Checkpoints(
         job.folder / stage.name, stage.keep, job.recipe.monitor, top_of=stage.top_of
     )
-    while position.epoch < stage.epochs and not tired(stage, position):
+    out_of_time = _ended_before(job, now)
+    while position.epoch < stage.epochs and not tired(stage, position) and not out_of_time:
         begun = time.monotonic()
-        _train_epoch(job, now)
-        _refuse_without_steps(job, now)
+        share = _train_epoch(job, now)
+        refuse_without_steps(job, now)
         row = _row(now, time.monotonic() - begun)
-        last = position.epoch + 1 == stage.epochs
-        due = (position.epoch + 1 - stage.validate_from) % stage.validate_every == 0
-        if job.held_out and (last or (due and position.epoch >= stage.validate_from)):
-            weights, judged = _validate(job, now)
-            better = checkpoints.offer(position, judged.value, weights)
-            row |= {"monitor": judged.value, "best": better}
-            if judged.each:
-                row["judged"] = list(judged.each)
+        out_of_time = now.time is not None and now.time.over()
+        if job.held_out and (out_of_time or _due(stage, position.epoch)):
+            row |= _validated(job, now, checkpoints)
+        if share < 1:
+            row["share"] = round(share, 3)
         row["seconds"] = round(time.monotonic() - begun, 3)
         _write_row(job, position, row)
         position.epoch, position.batch, position.sums = position.epoch + 1, 0, {}
         now.save()
         checkpoints.drop_evicted(position)
         _leave_if_asked(job, now, saved=True)
+    _note_limit(job, now)
     position.members[stage.name] = _left(job, now, checkpoints)
     position.stage_done = True
     now.save()
+
+
+def _due(stage: Stage, epoch: int) -> bool:
+    """Whether an epoch, counted from 0, is followed by a validation."""
+    if epoch + 1 == stage.epochs:
+        return True
+    return (
+        epoch >= stage.validate_from
+        and (epoch + 1 - stage.validate_from) % (stage.validate_every) == 0
+    )
+
+
+def _validated(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> dict[str, Any]:
+    """Validate, keep the weights if they are among the best, and return what the log says."""
+    begun = time.monotonic()
+    weights, judged = _validate(job, now)
+    better = checkpoints.offer(now.position, judged.value, weights)
+    if now.time is not None:
+        times = validations_after(job.recipe, now.position.stage)
+        now.time.validated(time.monotonic() - begun, times)
+    row: dict[str, Any] = {"monitor": judged.value, "best": better}
+    return row | ({"judged": list(judged.each)} if judged.each else {})
+
+
+def _ended_before(job: FoldContext, now: StageState) -> bool:
+    """Whether an earlier process ended the stage for want of time, or may do nothing more."""
+    position = now.position
+    if now.time is None or position.batch or not position.step:
+        return False  # at least one step is taken in every stage
+    return now.time.over() and bool(position.history or not job.held_out)
+
+
+def _note_limit(job: FoldContext, now: StageState) -> None:
+    """Say where the time limit ended the stage, and keep it in the position."""
+    position, stage = now.position, now.stage
+    position.limited.pop(stage.name, None)
+    if now.time is None or position.epoch >= stage.epochs or tired(stage, position):
+        return
+    position.limited[stage.name] = position.epoch
+    say(
+        f"{job.title} {stage.name}: the time limit ended the stage after {position.epoch} of "
+        f"{stage.epochs} epochs; the best so far is kept"
+    )
 
 
 def _left(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> list[Kept]:
@@ -82,7 +125,8 @@ def tired(stage: Stage, position: Position) -> bool:
     return stage.patience is not None and position.stale >= stage.patience
 
 
-def _train_epoch(job: FoldContext, now: StageState) -> None:
+def _train_epoch(job: FoldContext, now: StageState) -> float:
+    """Train to the end of the epoch or of the stage's time; return how much of it, up to 1."""
     position = now.position
     stage, cases = job.made.mixed(now.stage, job.cases)
     samples = epoch_of(job.recipe, job.task, cases, job.normalise, stage, position.epoch)
@@ -108,18 +152,24 @@ def _train_epoch(job: FoldContext, now: StageState) -> None:
             bar.advance(len(pending), f"loss {loss:.4f}")
             pending = []
             _leave_if_asked(job, now)
+            if now.time is not None and now.time.over():
+                break
             if time.monotonic() - now.saved > now.save_seconds:
                 now.save()
                 now.saved = time.monotonic()
+    return position.batch / len(groups)
 
 
 def _set_rates(job: FoldContext, now: StageState, steps_per_epoch: int) -> None:
     stage, position, schedule = now.stage, now.position, now.stage.schedule
+    at: float
     at, end = (
         (position.step, steps_per_epoch * stage.epochs)
         if schedule.unit == "step"
         else (position.epoch, stage.epochs)
     )
+    if now.time is not None:  # whichever runs out first ends the stage
+        at = max(at, end * now.time.share())
     factor = schedule.factor(at, end, position.history, job.recipe.monitor.higher_is_better)
     for group, rate in zip(now.optimizer.param_groups, now.rates, strict=True):
         group["lr"] = rate * factor
@@ -192,7 +242,7 @@ def _skip(job: FoldContext, now: StageState, loss: float, norm: float) -> None:
         raise _broken(job, now, f"{now.bad_run} steps in a row were not finite")
 
 
-def _refuse_without_steps(job: FoldContext, now: StageState) -> None:
+def refuse_without_steps(job: FoldContext, now: StageState) -> None:
     """End the run after an epoch in which no step was taken: nothing was learnt (WORK-14)."""
     if not now.position.sums.get("samples"):
         raise _broken(job, now, "not one step of the epoch was finite")
