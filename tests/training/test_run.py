@@ -15,19 +15,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import torch
 from safetensors.torch import load_file
 
 from lamina.bundle import Bundle
 from lamina.data.case import Case
-from lamina.errors import RecipeError, StoppedError
+from lamina.errors import PartialError, RecipeError, StoppedError
 from lamina.prediction.engine import Member, predict_case
 from lamina.prediction.folder.predictions import Predictions
+from lamina.prediction.run import predict
 from lamina.recipe.stage import Stage
 from lamina.training.dataset import open_data
 from lamina.training.run import train
 from lamina.volume import ArrayVolume
-from tests.factories.training import tiny
+from tests.factories.training import known, steel_recipe, tiny
 
 PROCESSES = mp.get_context("forkserver")
 PROCESSES.set_forkserver_preload(["lamina.training.run", "segmentation_models_pytorch"])
@@ -286,3 +288,28 @@ def test_one_process_trains_with_one_precision_after_another(tmp_path: Path) -> 
         out = tmp_path / f"run{len(list(tmp_path.iterdir()))}"
         train(recipe, data=tmp_path, out=out, folds=(0,))
         assert json.loads((out / "env.json").read_text())["precision"] == precision
+
+
+def test_read_11_a_bundle_remembers_its_images_and_predicts_others_alike_or_not_at_all(
+    tmp_path: Path,
+) -> None:
+    """READ-11: the same picture in 16 bits and in 0 to 1 has the same answer; noise has none."""
+    data = known(tmp_path)
+    recipe = steel_recipe(tmp_path)
+    run = train(recipe, data=data, out=tmp_path / "run", folds=[0], device="cpu", workers=0).run
+    bundle = Bundle.load(run / "bundle")
+    assert bundle.images is not None
+    assert (bundle.images.types, bundle.images.scale) == (("uint8",), "whole")
+    (tmp_path / "new").mkdir()
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 96)).astype(np.uint8)
+    tifffile.imwrite(tmp_path / "new" / "a.tif", pixels)
+    tifffile.imwrite(tmp_path / "new" / "b.tif", pixels.astype(np.uint16) * 257)
+    tifffile.imwrite(tmp_path / "new" / "c.tif", pixels.astype(np.float32) / 255)
+    tifffile.imwrite(tmp_path / "new" / "d.tif", pixels.astype(np.uint16) * 250)
+    with pytest.raises(PartialError, match=r"d.tif: holds uint16 of 0 to \d+, and the members"):
+        predict([run], [tmp_path / "new"], tmp_path / "pred", device="cpu", progress=False)
+    found = Predictions.open(tmp_path / "pred")
+    assert found.case("a.tif").converted is None
+    assert "read as uint8" in str(found.case("b.tif").converted)
+    for other in ("b.tif", "c.tif"):
+        np.testing.assert_array_equal(found.prob(other), found.prob("a.tif"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from lamina.bundle.bundle import Bundle, MemberWeights, Training, versions
 from lamina.bundle.index import KnownCase, MemberFile, Source
 from lamina.bundle.seen_cases import SeenCases, behind, leak_lines, member_of_file
-from lamina.bundle.several import Part, join, load_bundles, must_agree
+from lamina.bundle.several import Part, join, kind_learnt, load_bundles, must_agree
 from lamina.bundle.unfinished import bundle_so_far, unfinished_lines, write_prepared
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "behind",
     "bundle_so_far",
     "join",
+    "kind_learnt",
     "leak_lines",
     "load_bundles",
     "member_of_file",

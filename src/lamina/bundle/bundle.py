@@ -24,7 +24,8 @@ import lamina
 from lamina.bundle.index import FORMAT, INDEX, Index, KnownCase, MemberFile, read_index, sealed
 from lamina.bundle.store import MemoryStore, Store, open_store
 from lamina.bundle.tensors import check_header, fill, read_tensors, write_tensors
-from lamina.data.network_input.normalise import AnyNormalise
+from lamina.data.network_input.image_kind import ImageKind
+from lamina.data.network_input.normalise import AnyNormalise, PerCase
 from lamina.errors import BundleError
 from lamina.files import digest, replacing, safe_join, write_bytes, write_json, write_text
 from lamina.public import StrPath, as_path
@@ -82,6 +83,7 @@ class Bundle:
         *,
         cases: Mapping[str, KnownCase],
         scores: Mapping[str, Any] | None = None,
+        images: ImageKind | None = None,
     ) -> Bundle:
         """Return a bundle in memory.
 
@@ -90,6 +92,7 @@ class Bundle:
             members: At least one; names differ.
             cases: What training saw, by id.
             scores: Any JSON values.
+            images: What the images of the training are like; None: it is not known.
 
         Raises:
             ValueError: names are missing or double.
@@ -123,6 +126,7 @@ class Bundle:
             scores=dict(scores or {}),
             cases=dict(cases),
             versions=versions(),
+            images=images,
         )
         return cls(index, MemoryStore(files))
 
@@ -195,6 +199,16 @@ class Bundle:
             )
             for name, source in self.index.sources.items()
         )
+
+    @property
+    def images(self) -> ImageKind | None:
+        """Type and range of the images learnt from; None: not known, or of no account.
+
+        They are of none where each image is normalised by its own numbers.
+        """
+        recipes = [training.recipe for training in self.trainings]
+        own = all(isinstance(recipe.frame.normalise, PerCase) for recipe in recipes)
+        return None if own else self.index.images
 
     def recipe_of(self, number: int) -> Recipe:
         """Return the recipe that a member was trained by: its network, and frame and tile as they

@@ -6,18 +6,19 @@ The seal finds damage, not malice: whoever can change the index can change its s
 from __future__ import annotations
 
 import json
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, ValidationError
 
 import lamina
 from lamina import files
 from lamina.bundle.store import Store
+from lamina.data.network_input.image_kind import ImageKind
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import BundleError
 from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision
-from lamina.spec import Spec
+from lamina.spec import ADDED_LATER, Spec
 
 FORMAT = 4
 """Version of the layout; a higher one is refused. 1 knew one training only, no sources; 2 one
@@ -120,6 +121,10 @@ class Index(Spec):
     versions: dict[str, str]
     """Versions of the libraries that trained it."""
 
+    images: Annotated[ImageKind | None, ADDED_LATER] = None
+    """Type and range of the images learnt from; null: not known, and images are taken as they
+    are."""
+
     sources: dict[str, Source] = Field(default_factory=dict)
     """The trainings that an ensemble was made of, by name."""
 
@@ -129,7 +134,7 @@ def sealed(index: Index) -> dict[str, Any]:
     return files.sealed(index.model_dump(mode="json"))
 
 
-def _read_as_stored(values: dict[str, Any]) -> None:
+def read_as_stored(values: dict[str, Any]) -> None:
     """Let the recipes of an earlier bundle read volumes as its members learnt from them."""
     for owner in (values, *values.get("sources", {}).values()):
         recipe = owner.get("recipe", {})
@@ -161,7 +166,7 @@ def read_index(store: Store) -> Index:
     if seal != right:
         raise BundleError(f"{place}: does not match its own digest; copy the bundle again")
     if made < _ORIENTED:
-        _read_as_stored(values)
+        read_as_stored(values)
     try:
         index = Index.model_validate(values)
     except ValidationError as error:

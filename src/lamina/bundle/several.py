@@ -11,6 +11,7 @@ from lamina.bundle.bundle import Bundle, versions
 from lamina.bundle.index import FORMAT, INDEX, Index, MemberFile, Source
 from lamina.bundle.store import Store
 from lamina.bundle.unfinished import bundle_so_far
+from lamina.data.network_input.image_kind import ImageKind
 from lamina.errors import BundleError
 from lamina.folders import RUN_RECIPE
 from lamina.public import StrPaths, as_paths
@@ -67,6 +68,7 @@ def join(parts: Sequence[Part], mean_of: MeanOf) -> Bundle:
         scores={"monitor": {member.name: member.score for member in members}},
         cases={},
         versions=versions(),
+        images=parts[0].bundle.index.images,
         sources={
             part.name: Source(
                 recipe=part.bundle.recipe,
@@ -136,6 +138,11 @@ def _so_far(run: Path, *, allowed: bool) -> Bundle:
     return bundle_so_far(run)
 
 
+def kind_learnt(bundles: Sequence[Bundle]) -> ImageKind | None:
+    """Return type and range of the images that bundles learnt from; None: not known."""
+    return next((one.images for one in bundles if one.images is not None), None)
+
+
 def must_agree(bundle: Bundle, other: Bundle) -> None:
     """Refuse bundles that see other channels or slices, or answer other classes.
 
@@ -148,6 +155,9 @@ def must_agree(bundle: Bundle, other: Bundle) -> None:
         "frame.slices": (bundle.recipe.frame.slices, other.recipe.frame.slices),
         "data.orientation": (_orientation(bundle), _orientation(other)),
     }
+    mine, others = bundle.images, other.images
+    if mine is not None and others is not None and not set(mine.types) & set(others.types):
+        pairs["the type of images learnt from"] = (mine.words, others.words)
     for name, (first, second) in pairs.items():
         if first != second:
             raise BundleError(

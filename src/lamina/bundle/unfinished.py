@@ -14,8 +14,9 @@ from pydantic import TypeAdapter, ValidationError
 
 from lamina import files
 from lamina.bundle.bundle import Bundle, MemberWeights
-from lamina.bundle.index import KnownCase
+from lamina.bundle.index import KnownCase, read_as_stored
 from lamina.bundle.tensors import read_tensors
+from lamina.data.network_input.image_kind import ImageKind
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import BundleError, DataError
 from lamina.folders import fold_name
@@ -80,18 +81,26 @@ def bundle_so_far(run: Path) -> Bundle:
             f"{run}: its training has saved nothing yet; run the same `lamina train` again"
         )
     scores = {"monitor": {one.name: one.score for one in members}, UNFINISHED: lines}
-    return Bundle.make(recipe, members, cases=known, scores=scores)
+    images = files.read_json(run / "data.json").get("images")
+    kind = None if images is None else ImageKind.model_validate(images)
+    return Bundle.make(recipe, members, cases=known, scores=scores, images=kind)
 
 
 def _settled(run: Path) -> tuple[Recipe, dict[str, dict[str, Any]], list[int]]:
     """Return recipe, known cases and folds of a run."""
     data = files.read_object(run / "data.json", "cases")
     cases = {row["id"]: {"sha256": row["sha256"], "fold": row["fold"]} for row in data["cases"]}
+    before = any("turned" not in row for row in data["cases"])  # by versions that turned nothing
     folds = sorted({row["fold"] for row in data["cases"] if row["fold"] >= 0}) or [-1]
     if (run / PREPARED).is_file():
         stored = files.read_json(run / PREPARED)
+        if before:
+            read_as_stored(stored)
         return Recipe.model_validate(stored["recipe"]), {**cases, **stored["behind"]}, folds
-    recipe = Recipe.model_validate(files.read_json(run / "recipe.json"))
+    values = {"recipe": files.read_json(run / "recipe.json")}
+    if before:
+        read_as_stored(values)
+    recipe = Recipe.model_validate(values["recipe"])
     if getattr(recipe.data, "prepare", None) is not None:
         raise DataError("this run was begun by a lamina that did not keep what data.prepare found")
     return recipe, cases, folds

@@ -13,13 +13,14 @@ from typing import Literal
 import torch
 
 import lamina
-from lamina.bundle import Bundle, load_bundles, unfinished_lines, versions
+from lamina.bundle import Bundle, kind_learnt, load_bundles, unfinished_lines, versions
 from lamina.data.case import Case
 from lamina.data.catalogs.inputs import Input
 from lamina.data.flatten import align
 from lamina.data.flatten.summary import CURVES
+from lamina.data.network_input.image_kind import as_learnt
 from lamina.data.readers.file_types import not_read
-from lamina.errors import DataError, PartialError, RecipeError
+from lamina.errors import DataError, PartialError, RecipeError, listed
 from lamina.files import locked, sweep
 from lamina.log import keep_log
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
@@ -159,11 +160,11 @@ def _open(
 ) -> _Opened:
     recipe = loaded.bundles[0].recipe
     policy = Policy(loaded.bundles, members)
-    listed = gather(inputs, recipe)
-    opened = _Opened(quarantine=Quarantine(len(listed)))
+    named = gather(inputs, recipe)
+    opened = _Opened(quarantine=Quarantine(len(named)))
     for line in not_read(passed_over(inputs, recipe)):
         say(line)
-    for input_file in listed:
+    for input_file in named:
         with opened.quarantine.item(str(input_file.path)):
             found = _cases(input_file, loaded, policy, slices, corrupt=corrupt)
             for one, _, _ in found:
@@ -171,6 +172,9 @@ def _open(
                     raise DataError(_double(input_file, opened.cases[one.id][0].source))
             opened.cases |= {one[0].id: one for one in found}
     opened.quarantine.check_any(len(opened.cases), "images can be read")
+    changed = [f"{id}: {one.converted}" for id, (one, *_) in opened.cases.items() if one.converted]
+    if changed:
+        say(listed(f"{len(changed)} images are converted to what the members learnt from", changed))
     return opened
 
 
@@ -187,6 +191,8 @@ def _cases(
     volume = open_listed(input_file, recipe, corrupt=corrupt)
     if len(volume.axes) != 2:
         check_axes(volume, recipe.frame.slices)
+    kind = kind_learnt(loaded.bundles)
+    volume, converted = (volume, None) if kind is None else as_learnt(volume, kind)
     valid = recipe.data.open_valid(input_file.path)
     offset, span = recipe.data.stored(volume, recipe.task)
     sha256 = source_digest([str(input_file.path)])
@@ -205,6 +211,7 @@ def _cases(
             banded=loaded.streams(case.image),
             offset=offset,
             span=span,
+            converted=converted,
             known=chosen.known,
         )
         found.append((predicted, case, chosen))

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 import lamina
 from lamina import files
-from lamina.bundle import Bundle, load_bundles, versions
+from lamina.bundle import Bundle, kind_learnt, load_bundles, versions
+from lamina.data.network_input.image_kind import ImageKind, as_learnt
 from lamina.data.targets.pseudo_labels import ALL, INDEX, MadeImage, MadeIndex, MadeSet
 from lamina.errors import DataError, LeakError, PartialError, RecipeError, listed
 from lamina.log import keep_log
@@ -194,13 +195,15 @@ def _check_task(bundle: Bundle) -> None:
 
 
 def _open(bundles: Sequence[Bundle], inputs: Sequence[Path]) -> tuple[list[_Image], Quarantine]:
-    recipe, own = bundles[0].recipe, labelled(bundles)
+    recipe, own, kind = bundles[0].recipe, labelled(bundles), kind_learnt(bundles)
     images, leaks = [], []
     named = gather(inputs, recipe)
     quarantine = Quarantine(len(named))
     for input_file in named:
         with quarantine.item(str(input_file.path)):
             volume = open_listed(input_file, recipe)
+            if kind is not None:
+                _must_be_alike(volume, kind)
             if len(volume.axes) != 2:
                 raise DataError(
                     f"{input_file.path}: has axes '{volume.axes}'; pseudo-labels are for images"
@@ -219,6 +222,16 @@ def _open(bundles: Sequence[Bundle], inputs: Sequence[Path]) -> tuple[list[_Imag
     quarantine.check_any(len(images), "images can be read")
     check_ids(image.made.id for image in images)
     return images, quarantine
+
+
+def _must_be_alike(image: Volume, kind: ImageKind) -> None:
+    """Refuse an image of another type or range: a training would read it unconverted."""
+    said = as_learnt(image, kind)[1]
+    if said is not None:
+        raise DataError(
+            f"{image.name}: would have to be converted ({said}), and the training that learns from "
+            "its labels reads it as it is; save it in the type of the training images"
+        )
 
 
 def _info(

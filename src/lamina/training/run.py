@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 
 from lamina import files
 from lamina.bundle import Bundle, KnownCase, MemberWeights, write_prepared
+from lamina.data.network_input.image_kind import ImageKind, kind_of
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.prepare.pair_quality import write_quality
 from lamina.data.prepare.unpack import UNPACKED
@@ -118,7 +119,8 @@ def train(
         files.write_json(out / "env.json", environment(where, precision))
         for line in opened.lines():
             say(line)
-        known = record_data(out, data, opened.task.names or (), opened.cases, opened.folds)
+        images = kind_of([case.image for case in opened.cases])
+        known = record_data(out, data, opened.task.names or (), opened.cases, opened.folds, images)
         if opened.quality:
             write_quality(out / QUALITY, opened.quality, {case.id for case in opened.cases})
         labels = open_labels(opened.recipe, pseudo, opened, known, wanted)
@@ -148,7 +150,7 @@ def train(
             ]
             clock.note()
         shutil.rmtree(out / UNPACKED, ignore_errors=True)
-        bundle = _bundle(opened, out, {**known, **behind})
+        bundle = _bundle(opened, out, {**known, **behind}, images)
         _keep_tuned(out, bundle).save(out / BUNDLE)
         return TrainResult(
             run=out,
@@ -265,7 +267,9 @@ def _keep_tuned(out: Path, bundle: Bundle) -> Bundle:
     return bundle
 
 
-def _bundle(opened: OpenedData, out: Path, known: dict[str, dict[str, Any]]) -> Bundle:
+def _bundle(
+    opened: OpenedData, out: Path, known: dict[str, dict[str, Any]], images: ImageKind | None
+) -> Bundle:
     """Gather the members of every finished fold."""
     members, scores = [], {}
     for fold in opened.numbers:
@@ -288,4 +292,6 @@ def _bundle(opened: OpenedData, out: Path, known: dict[str, dict[str, Any]]) -> 
             )
             scores[row["name"]] = row["score"]
     cases = {name: KnownCase.model_validate(row) for name, row in known.items()}
-    return Bundle.make(opened.recipe, members, cases=cases, scores={"monitor": scores})
+    return Bundle.make(
+        opened.recipe, members, cases=cases, scores={"monitor": scores}, images=images
+    )

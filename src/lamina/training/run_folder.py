@@ -17,6 +17,7 @@ from pydantic import ValidationError
 
 from lamina import files
 from lamina.data.case import Case
+from lamina.data.network_input.image_kind import ImageKind
 from lamina.data.orientation import is_turned
 from lamina.data.splits import write_folds
 from lamina.errors import RecipeError
@@ -126,7 +127,12 @@ def _labels(items: list[Any]) -> list[str]:
 
 
 def record_data(
-    out: Path, root: Path, names: Sequence[str], cases: Sequence[Case], folds: Sequence[int]
+    out: Path,
+    root: Path,
+    names: Sequence[str],
+    cases: Sequence[Case],
+    folds: Sequence[int],
+    images: ImageKind | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Write data.json and folds.csv; return {case id: {"sha256", "fold"}}.
 
@@ -160,9 +166,10 @@ def record_data(
         )
     if has_begun(out):
         _must_be_same(out, {row["id"]: row for row in rows})
-    files.write_json(
-        out / "data.json", {"root": str(root.resolve()), "names": list(names), "cases": rows}
-    )
+    about: dict[str, Any] = {"root": str(root.resolve()), "names": list(names), "cases": rows}
+    if images is not None:
+        about["images"] = images.model_dump(mode="json")
+    files.write_json(out / "data.json", about)
     write_folds(out / "folds.csv", cases, folds)
     return known
 

@@ -70,6 +70,10 @@ class PredictedCase(Spec):
     span: float = 1.0
     """Restore only: from what 0 to what 1 stands for, in stored units."""
 
+    converted: Annotated[str | None, ADDED_LATER] = None
+    """What was done to the image so that it is of the type and range of the training images;
+    null: nothing, or these are not known."""
+
     known: Literal["new", "held_out", "pseudo", "seen", "partly_seen"]
     """Whether these members trained on it; ``pseudo``: with labels that members had made of it;
     ``partly_seen``: on sections of the same file."""
