@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -23,6 +24,7 @@ from lamina.geometry.view import Views, members
 from lamina.prediction.engine import Member, activate, predict_case, predict_image
 from lamina.prediction.tiling.averaging import combine
 from lamina.recipe.recipe import Level, MeanOf, Pool, Predict, Recipe
+from lamina.result.calibration import Calibration, calibrated
 from lamina.task import Task
 from lamina.volume import ArrayVolume
 
@@ -260,6 +262,40 @@ def test_members_count_by_their_weights() -> None:
         device=CPU,
     )
     np.testing.assert_allclose(found, 0.75 * alone[0] + 0.25 * alone[1], atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_each_member_is_calibrated_before_the_mean_whatever_the_order(kind: str) -> None:
+    outputs = 1 if kind == "binary" else 3
+    task = Task(kind=kind, names=tuple("abc"[:outputs]))  # type: ignore[arg-type]
+    curves = [
+        tuple(Calibration(slope=0.5 + n, shift=k - 1.0) for k in range(outputs)) for n in (0, 1)
+    ]
+    members = [
+        replace(member(conv(n, outputs)), calibration=own, weight=1.0 + n)
+        for n, own in enumerate(curves)
+    ]
+
+    def answer(chosen: list[Member]) -> Array:
+        return predict_image(
+            ArrayVolume(image(40, 40)),
+            chosen,
+            Frame(channels=1),
+            task,
+            Predict(),
+            tile=(16, 16),
+            device=CPU,
+        )
+
+    both, turned = answer(members), answer(members[::-1])
+    np.testing.assert_allclose(both, turned, atol=1e-6)
+    alone = [answer([replace(one, calibration=())]) for one in members]
+    wanted = sum(
+        weight * calibrated(one.astype(np.float32), own, exclusive=kind == "multiclass")
+        for weight, one, own in zip((1 / 3, 2 / 3), alone, curves, strict=True)
+    )
+    np.testing.assert_allclose(both, wanted, atol=1e-3)  # tables hold float16
+    assert np.abs(both - (alone[0] / 3 + alone[1] * 2 / 3)).max() > 0.05
 
 
 def test_each_member_sees_the_image_by_its_own_normalisation() -> None:

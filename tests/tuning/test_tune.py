@@ -17,9 +17,11 @@ from lamina.data.targets.ground_truth import truth
 from lamina.errors import RecipeError
 from lamina.model.metrics import AnyMetric
 from lamina.prediction.folder.predictions import Predictions
+from lamina.prediction.run import predict
 from lamina.recipe.recipe import Recipe
 from lamina.reporting.page import report
-from lamina.result.decisions import Threshold, Triplet
+from lamina.result.calibration import Calibration, calibrated
+from lamina.result.decisions import Expected, Threshold, Triplet
 from lamina.result.decisions.base import per_class
 from lamina.result.search.threshold import Tables
 from lamina.result.search.triplet.search import TripletTables
@@ -72,10 +74,10 @@ def test_the_table_names_scores_baseline_and_verdict(run: Path) -> None:
         found.scores["nested"] - found.scores["baseline_empty"]
     )
     for words in (
-        "tuned, scored on the same cases",
-        "cross-validated score",
+        "decision kept, scored on the same cases",
+        "threshold 0.5",
         "baseline: all-empty prediction",
-        f"cross-validated score: {found.verdict}",
+        "too few groups for an interval",
         "foreground Dice (all classes merged)",
         "min component",
     ):
@@ -86,8 +88,8 @@ def test_the_kind_can_be_turned_back(run: Path) -> None:
     tune(run, decision="triplet")
     before = tune(run, decision="threshold")
     assert isinstance(Bundle.load(run / "bundle").decision, Threshold)
-    assert tune(run) == before  # the recipe's kind is threshold
-    with pytest.raises(RecipeError, match="--decision is 'argmax'; it must be one of threshold"):
+    assert tune(run, decision="threshold") == before
+    with pytest.raises(RecipeError, match="--decision is 'argmax'; it must be one of default"):
         tune(run, decision="argmax")
 
 
@@ -149,6 +151,7 @@ def test_what_is_told_is_the_metric_of_the_decision_found(
         assert classes == pytest.approx(list(wanted.classes), abs=1e-12)
     first, second, *rest = table(found).splitlines()
     assert first == score.title
+    assert found.selection.scored == found.aim.label
     assert second.split()[-1] == f"{found.scores['tuned']:.4f}"
     counted_otherwise = ("precision", "recall", "tolerant_dice", "hd95", "nsd")
     said = any(line.startswith("  optimised: Dice, since ") for line in rest)
@@ -174,6 +177,132 @@ def test_the_table_shows_the_numbers_of_the_decision_beside_its_scores(
     )
     rows = [line.split() for line in text.splitlines() if line.startswith("  class_")]
     assert [row[1:3] for row in rows] == [[f"{a:.4f}", str(b)] for a, b in wanted]
+
+
+def test_work_4_without_evidence_the_default_is_kept_and_the_cost_of_another_is_said(
+    run: Path,
+) -> None:
+    """WORK-4, WORK-25: eight images of eight groups say too little to leave the default."""
+    found = tune(run)
+    choice = found.selection
+    assert (choice.chosen, choice.forced, choice.groups) == ("default", False, 8)
+    decision = Bundle.load(run / "bundle").decision
+    assert isinstance(decision, Threshold)
+    assert decision.min_area == 0
+    assert decision.threshold in (0.5, 1.0)
+    assert found.scores["tuned"] == pytest.approx(
+        max(found.scores["at_half"], found.scores["baseline_empty"])  # type: ignore[type-var]
+    )
+    assert choice.sentence.endswith("the default is kept")
+    named = [one.name for one in choice.candidates]
+    assert named == ["default", "0.5 or nothing, by class", "expected", "threshold"]
+    assert [one.name for one in choice.baselines] == ["threshold 0.5", "nothing predicted"]
+    assert choice.sentence in table(found)
+    forced = tune(run, decision="threshold").selection
+    assert forced.forced
+    assert "threshold, as asked, " in forced.sentence
+    assert "on groups left out against the default" in forced.sentence
+    kept = {one.name: one for one in forced.candidates}
+    assert kept["threshold"].apparent >= kept["default"].apparent
+    written = json.loads((run / "tune.json").read_text())["selection"]
+    assert written["sentence"] == forced.sentence
+
+
+def test_work_4_the_expected_decision_is_written_read_and_decides(run: Path) -> None:
+    found = tune(run, decision="expected")
+    decision = Bundle.load(run / "bundle").decision
+    assert isinstance(decision, Expected)
+    assert decision == found.decision
+    assert len(decision.classes) == len(found.classes)
+    assert (decision.false_positive, decision.empty, decision.exclusive) == (0.5, "one", False)
+    text = table(found)
+    assert "calibration of logits" in text
+    assert report(run).report.is_file()
+
+
+def test_work_25_a_class_whose_maps_rank_no_better_than_chance_is_named(run: Path) -> None:
+    found = tune(run)
+    low = [name for name, one in found.classes.items() if (one.to_dict()["auc"] or 1) < 0.5]
+    notes = " ".join(found.selection.notes)
+    assert low
+    for name in low:
+        assert f"{name}: image AUC" in notes
+
+
+def test_work_25_one_trained_fold_is_judged_by_the_groups_within_it(run: Path) -> None:
+    shutil.rmtree(run / "fold1" / "oof")
+    found = tune(run)
+    assert found.scores["nested"] is None
+    assert found.selection.groups == 4
+    assert found.selection.sentence.endswith("the default is kept")
+
+
+def overconfident(run: Path, seed: int = 0) -> None:
+    """Replace the out-of-fold maps by ones that promise far too much, alike in all images."""
+    recipe = Bundle.load(run / "bundle").recipe
+    rng = np.random.default_rng(seed)
+    opened = open_data(recipe, run.parent / "known")
+    for fold in opened.numbers:
+        predictions = Predictions.open(run / f"fold{fold}" / "oof")
+        for case in opened.held_out(fold):
+            target, _ = truth(case, recipe.task)
+            logit = rng.normal(-1, 1, target.shape) + 3 * target
+            prob = 1 / (1 + np.exp(-2 * logit - 3))
+            predictions.add(case.id, prob.astype(np.float32))
+
+
+def test_calibration_is_stored_with_the_members_and_undone_by_the_next_tune(
+    run: Path, trained: Path, tmp_path: Path
+) -> None:
+    shutil.copytree(trained.parent / "known", tmp_path / "known", dirs_exist_ok=True)
+    overconfident(run)
+    before = Bundle.load(run / "bundle")
+    found = tune(run, decision="threshold", calibrate="platt")
+    after = Bundle.load(run / "bundle")
+    assert after.calibration == found.calibration
+    assert any(curve.shift < -0.5 for curve in found.calibration)
+    assert all(member.calibration == found.calibration for member in after.members)
+    assert after.digest() != before.digest()
+    assert after.weights_digest() == before.digest()
+    decide = found.decision
+    metric = before.recipe.metric
+    tallies, errors = [], []
+    fitted = [k for k, curve in enumerate(found.calibration) if not curve.is_identity]
+    for prob, target, _ in judged(run, before.recipe):
+        moved = calibrated(prob, found.calibration, exclusive=False)
+        tallies.append(metric.tally(decide(moved.astype(np.float16)), target))
+        share = target[fitted].mean()
+        errors.append([p[fitted].mean() - share for p in (prob.astype(float), moved)])
+    assert found.scores["tuned"] == pytest.approx(metric.score(tallies).value)
+    stored, now = np.mean(errors, axis=0)
+    assert stored > 0.3
+    assert abs(now) < stored / 2
+    assert any("probabilities calibrated: logit x" in note for note in found.selection.notes)
+    assert report(run).report.is_file()
+    again = tune(run)
+    assert again.calibration == ()
+    assert Bundle.load(run / "bundle").digest() == before.digest()
+
+
+def test_images_are_predicted_through_the_curves_of_the_bundle(run: Path, tmp_path: Path) -> None:
+    images = run.parent / "known"
+    shutil.copytree(known(tmp_path / "source"), images, dirs_exist_ok=True)
+    plain = predict(run, images / "train_images", tmp_path / "plain", progress=False)
+    curves = tuple(Calibration(slope=0.8, shift=-1 - k) for k in range(3))
+    Bundle.load(run / "bundle").with_calibration(curves).save(run / "bundle")
+    moved = predict(run, images / "train_images", tmp_path / "moved", progress=False)
+    assert dict(moved.known) == dict(plain.known) == {"held_out": 8}
+    one, two = (Predictions.open(tmp_path / name) for name in ("plain", "moved"))
+    for id in one.ids:
+        wanted = calibrated(one.prob(id), curves, exclusive=False)
+        np.testing.assert_allclose(two.prob(id), wanted, atol=2e-3)
+    with pytest.raises(RecipeError, match="holds predictions of other bundles"):
+        predict(run, images / "train_images", tmp_path / "plain", progress=False)
+
+
+def test_a_calibration_that_is_not_known_is_refused(run: Path) -> None:
+    with pytest.raises(RecipeError, match="--calibrate is 'temperature'; it must be one of none"):
+        tune(run, calibrate="temperature")
 
 
 def test_each_fold_is_judged_by_what_the_others_chose(run: Path, trained: Path) -> None:

@@ -31,6 +31,7 @@ from lamina.files import digest, replacing, safe_join, write_bytes, write_json, 
 from lamina.public import StrPath, as_path
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
+from lamina.result.calibration import Calibration
 from lamina.result.decisions import AnyDecision
 from lamina.task import Task
 
@@ -219,7 +220,10 @@ class Bundle:
         return recipe.at(member.stage)
 
     def digest(self) -> str:
-        """Return the SHA-256 of all that decides a probability; tuning does not change it."""
+        """Return the SHA-256 of all that decides a probability.
+
+        Tuning changes it only where it calibrates the members.
+        """
         # What format 1 did not know is left out where it is not used: old digests stay.
         parts = [self.index.recipe_digest]
         parts += [member.model_dump_json(exclude=_unused(member)) for member in self.members]
@@ -230,6 +234,28 @@ class Bundle:
         for name, source in self.index.sources.items():
             parts.append(f"{name}:{source.bundle}:{source.weight!r}")
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
+
+    @property
+    def calibration(self) -> tuple[Calibration, ...]:
+        """The curves of its own members; none: not calibrated, or an ensemble, whose members have
+        those of their own trainings.
+        """
+        own = [member for member in self.members if member.source is None]
+        return own[0].calibration if own else ()
+
+    def with_calibration(self, curves: Sequence[Calibration]) -> Bundle:
+        """Return the bundle with these curves for all members of its own training, or without."""
+        members = tuple(
+            member.model_copy(update={"calibration": tuple(curves)})
+            if member.source is None
+            else member
+            for member in self.members
+        )
+        return replace(self, index=self.index.model_copy(update={"members": members}))
+
+    def weights_digest(self) -> str:
+        """Return the digest that it would have without calibration: no tuning changes it."""
+        return self.with_calibration(()).digest()
 
     def with_decision(self, decision: AnyDecision, scores: Mapping[str, Any]) -> Bundle:
         """Return the bundle with another decision; ``scores`` are laid over those it has."""

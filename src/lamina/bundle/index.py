@@ -17,6 +17,7 @@ from lamina.data.network_input.image_kind import ImageKind
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import BundleError
 from lamina.recipe.recipe import Recipe
+from lamina.result.calibration import Calibration
 from lamina.result.decisions import AnyDecision
 from lamina.spec import ADDED_LATER, Spec
 
@@ -56,6 +57,10 @@ class MemberFile(Spec):
 
     normalise: AnyNormalise
     """Normalisation as resolved on its own training cases."""
+
+    calibration: Annotated[tuple[Calibration, ...], ADDED_LATER] = ()
+    """A curve for each output, that its probabilities go through before they are averaged with
+    those of other members; none: they stay as they are. Set by ``lamina tune``."""
 
     source: str | None = None
     """The training it comes from, by its name in ``sources``; null: the bundle's own."""

@@ -185,20 +185,29 @@ def tune(
     run: Run,
     data: MovedData = None,
     decision: Annotated[
-        Literal["triplet", "threshold", "single"] | None,
+        Literal["default", "expected", "threshold", "single", "triplet"] | None,
         typer.Option(
             "--decision",
-            help="Kind of decision; single: thresholds without minimum areas.",
+            help="Keep this kind, whatever it is expected to score; single: thresholds without "
+            "minimum areas.",
+            show_default="by evidence",
+        ),
+    ] = None,
+    calibrate: Annotated[
+        Literal["none", "platt", "isotonic"] | None,
+        typer.Option(
+            "--calibrate",
+            help="Calibrate probabilities on out-of-fold predictions.",
             show_default="the recipe's",
         ),
     ] = None,
     *,
     json: Json = False,
 ) -> None:
-    """Find the best decision on held-out cases.
+    """Choose the decision that scores best on new groups.
 
-    Every threshold and minimum area is tried on the run's out-of-fold predictions; the best is
-    written to the run and its bundle.
+    A threshold of 0.5, nothing, the highest expected score and every searched threshold and
+    minimum area are judged on groups left out; the choice is written to the run and its bundle.
     """
     folders.check_finished(run)
     if data is not None:
@@ -206,7 +215,7 @@ def tune(
     from lamina.tuning.tune import table
     from lamina.tuning.tune import tune as run_tuning
 
-    found = run_tuning(run, data=data, decision=decision)
+    found = run_tuning(run, data=data, decision=decision, calibrate=calibrate)
     show(found, json=json, text=table(found))
 
 

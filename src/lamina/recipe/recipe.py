@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
@@ -14,6 +14,7 @@ from lamina.data.catalogs import AnyCatalog
 from lamina.data.network_input.frame import Frame, Share
 from lamina.data.splits import AnySplit, Folds
 from lamina.data.transforms import AnyTransform
+from lamina.errors import RecipeError
 from lamina.geometry.tiling.window import Window
 from lamina.geometry.view import Views
 from lamina.model.losses import AnyLoss
@@ -21,10 +22,11 @@ from lamina.model.metrics import AnyMetric, DiceScore
 from lamina.model.networks import AnyNetwork
 from lamina.recipe.stage import Stage
 from lamina.recipe.variant import Variant
-from lamina.result.decisions import AnyDecision, Threshold
+from lamina.result.calibration import Method
+from lamina.result.decisions import AnyDecision, Expected, Threshold
 from lamina.result.submissions import AnySubmission
-from lamina.spec import Spec
-from lamina.task import Task
+from lamina.spec import ADDED_LATER, Spec
+from lamina.task import Aim, Task
 
 Level = Literal["logit", "probability"]
 
@@ -169,6 +171,12 @@ class Recipe(Spec):
     metric: AnyMetric = DiceScore()
     """The score that is tuned and reported."""
 
+    calibrate: Annotated[Method, ADDED_LATER] = "none"
+    """Calibration of probabilities, fitted by `lamina tune` on out-of-fold predictions, class by
+    class, and kept where it helps on groups left out: it undoes oversampling and overconfidence.
+    platt: slope and shift of the logit; isotonic: a curve, with 30 groups and 10 images of the
+    class at least."""
+
     decide: AnyDecision = Threshold()
     """The decision: from probabilities to masks; `lamina tune` sets its numbers."""
 
@@ -206,6 +214,26 @@ class Recipe(Spec):
         # a metric may leave to the task whether its first class counts; here it is said
         for name in ("monitor", "metric"):
             object.__setattr__(self, name, getattr(self, name).suited(self.task))
+        return self
+
+    @model_validator(mode="after")
+    def _calibration_is_for_probabilities(self) -> Self:
+        if self.calibrate != "none" and self.task.kind == "restore":
+            raise ValueError(
+                f"calibrate is {self.calibrate}, which is for probabilities, and task.kind is "
+                "restore; set it to none"
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _decision_suits_metric_and_task(self) -> Self:
+        if isinstance(self.decide, Expected) and self.task.kind != "restore":
+            try:
+                aim = self.metric.aim(self.outputs)
+            except RecipeError:  # no decision changes the metric: Dice
+                aim = Aim()
+            decide = self.decide.suited(aim, exclusive=self.task.exclusive)
+            object.__setattr__(self, "decide", decide)
         return self
 
     @model_validator(mode="after")

@@ -59,7 +59,8 @@ def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
         for folder in fold_folders(run.folder):
             if not (folder / _OUT_OF_FOLD / HEADER).is_file():
                 continue
-            predictions = Predictions.open(folder / _OUT_OF_FOLD).with_decision(run.decision)
+            predictions = Predictions.open(folder / _OUT_OF_FOLD)
+            predictions = predictions.with_decision(run.decision).with_calibration(run.calibration)
             for id in predictions.ids:
                 if id not in cases:
                     continue

@@ -146,6 +146,7 @@ def _facts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> dict[st
         "decision": run.decision.summary,
         "summary": judgement.summary,
         "tune": run.tune,
+        "choices": _choices(run),
         "thresholds": _thresholds(run),
         "triplets": _triplets(run),
         "folds": _folds(run, judgement),
@@ -160,6 +161,15 @@ def _duration(seconds: float) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s"
+
+
+def _choices(run: Run) -> dict[str, Any] | None:
+    """Return how decisions fare on new groups; None: not tuned, or by an earlier version."""
+    found = (run.tune or {}).get("selection")
+    if found is None:
+        return None
+    kept = next(one for one in found["candidates"] if one["name"] == found["chosen"])
+    return {**found, "kept": kept}
 
 
 def _thresholds(run: Run) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from lamina.files import read_json, read_lines, read_object
 from lamina.folders import check_run, fold_folders
 from lamina.recipe.recipe import Recipe
 from lamina.refusals import reading
+from lamina.result.calibration import Calibration
 from lamina.result.decisions import AnyDecision
 
 _BUNDLE = "bundle"
@@ -27,6 +28,8 @@ class Run:
     """As resolved, with the names of the outputs."""
     decision: AnyDecision
     """As tuned; before that, the recipe's."""
+    calibration: tuple[Calibration, ...]
+    """What out-of-fold probabilities go through, as tuned; none: nothing."""
     text: str
     """The resolved recipe as YAML."""
     environment: Mapping[str, Any]
@@ -46,14 +49,16 @@ class Run:
         check_run(folder)
         with reading(folder / "recipe.json", what="not readable by this version of lamina"):
             recipe = Recipe.model_validate(read_json(folder / "recipe.json"))
-        decision = recipe.decide
+        decision, curves = recipe.decide, tuple[Calibration, ...]()
         if (folder / _BUNDLE).is_dir():
-            decision = Bundle.load(folder / _BUNDLE, verify=False).decision
+            bundle = Bundle.load(folder / _BUNDLE, verify=False)
+            decision, curves = bundle.decision, bundle.calibration
         resolved = folder / "recipe.resolved.yaml"
         return cls(
             folder=folder,
             recipe=recipe,
             decision=decision,
+            calibration=curves,
             text=resolved.read_text(encoding="utf-8") if resolved.is_file() else "",
             environment=_maybe(folder / "env.json") or {},
             data=_maybe(folder / "data.json") or {},

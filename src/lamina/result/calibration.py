@@ -9,13 +9,14 @@ Sources: Platt 1999 (scaling); Zadrozny and Elkan 2002 (isotonic regression).
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lamina.result.expected.column import Column, Floats, Ints
-from lamina.result.search.histogram import VALUES
+from lamina.result.search.histogram import VALUES, codes_of
 from lamina.result.selection.ratio import places
 from lamina.spec import Spec
 
@@ -57,6 +58,15 @@ class Calibration(Spec):
         """Whether probabilities stay as they are."""
         return not self.knots and self.slope == 1 and self.shift == 0
 
+    @property
+    def summary(self) -> str:
+        """Return the curve in words."""
+        if self.is_identity:
+            return "as stored"
+        if self.knots:
+            return f"isotonic, {len(self.knots)} knots"
+        return f"logit x {self.slope:.3g} {self.shift:+.3g}"
+
     def table(self) -> Floats:
         """Return the calibrated probability of each float16 code, (CODES,) float64, ascending."""
         if self.is_identity:
@@ -68,6 +78,31 @@ class Calibration(Spec):
 
 
 IDENTITY = Calibration()
+
+
+def calibrated(
+    prob: NDArray[Any], curves: Sequence[Calibration], *, exclusive: bool
+) -> NDArray[np.float32]:
+    """Return calibrated probabilities of a stored map.
+
+    Args:
+        prob: (K, *S) float16, or a type that is rounded to it.
+        curves: One for each class; none: probabilities stay as they are.
+        exclusive: Classes exclude each other: what is calibrated class by class is divided by its
+            sum over classes (Zadrozny and Elkan 2002).
+
+    Returns:
+        (K, *S) float32 in 0..1.
+    """
+    found: NDArray[np.float32] = np.empty(prob.shape, np.float32)
+    for k, one in enumerate(prob):
+        if not curves or curves[k].is_identity:
+            found[k] = one
+        else:
+            found[k] = curves[k].table().astype(np.float32)[codes_of(one)]
+    if exclusive and any(not curve.is_identity for curve in curves):
+        found /= np.maximum(found.sum(axis=0, keepdims=True), np.float32(1e-30))
+    return found
 
 
 def fit_platt(column: Column, groups: Ints) -> Calibration:

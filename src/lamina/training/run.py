@@ -256,7 +256,7 @@ def _keep_tuned(out: Path, bundle: Bundle) -> Bundle:
         earlier = Bundle.load(out / BUNDLE, verify=False)
     except BundleError:  # none yet, or damaged and about to be written anew
         earlier = None
-    if earlier is not None and earlier.digest() == bundle.digest():
+    if earlier is not None and earlier.weights_digest() == bundle.digest():
         return replace(bundle, index=earlier.index)
     if (out / TUNED).is_file():
         (out / TUNED).unlink()

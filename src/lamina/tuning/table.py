@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -12,12 +13,14 @@ from lamina.evaluation.columns import aligned
 from lamina.evaluation.verdict import Verdict
 from lamina.public import VerbResult
 from lamina.recipe.recipe import Recipe
-from lamina.result.decisions import AnyDecision, Threshold, Triplet
+from lamina.result.calibration import Calibration
+from lamina.result.decisions import AnyDecision, Expected, Triplet
 from lamina.result.search.result import ClassFound, Found
 from lamina.result.search.triplet.landscape import GIVE
 from lamina.result.search.triplet.result import TripletClass, TripletFound
 from lamina.task import Aim
 from lamina.tuning.figures import Figures
+from lamina.tuning.selection import DecisionSelection
 
 RULES = {
     "best": "chosen: the highest score",
@@ -57,6 +60,10 @@ class TuneResult(VerbResult):
     """What was found for each class that the metric counts, by its name."""
     aim: Aim
     """What was searched for."""
+    selection: DecisionSelection
+    """What each decision is expected to score on new groups, and which one is kept."""
+    calibration: tuple[Calibration, ...] = ()
+    """The curve of each class that members' probabilities go through; none: not calibrated."""
     verdict: Verdict | None = None
     """Whether the cross-validated score beats the all-empty baseline; of one fold: the tuned."""
     foreground: ClassFound | None = None
@@ -75,9 +82,11 @@ class TuneResult(VerbResult):
 
 def result_of(
     recipe: Recipe,
-    decision: Threshold | Triplet,
+    decision: AnyDecision,
     found: Found | TripletFound,
     told: Figures,
+    selection: DecisionSelection,
+    curves: tuple[Calibration, ...] = (),
 ) -> TuneResult:
     """Return metric, decision, scores, and per class the numbers found.
 
@@ -86,6 +95,8 @@ def result_of(
         decision: The one found.
         found: What the search tells; its scores are of what it aimed at.
         told: The metric of the decision and of others, by ``figures``.
+        selection: How the decision was chosen.
+        curves: The calibration of the members, class by class.
     """
     more = _of_triplets(found) if isinstance(found, TripletFound) else _of_thresholds(found)
     names = recipe.task.names or ()
@@ -109,6 +120,8 @@ def result_of(
         scores=scores,
         classes=classes,
         aim=found.aim,
+        selection=selection,
+        calibration=curves,
         verdict=told.verdict,
         **more,
     )
@@ -155,40 +168,27 @@ def _of_triplets(found: TripletFound) -> dict[str, Any]:
 def table(result: TuneResult) -> str:
     """Return what ``tune`` found as a table for people."""
     scores = result.scores
-    nested = scores["nested"]
     lines = [
         result.metric,
-        _pair("tuned, scored on the same cases", scores["tuned"]),
-        _pair("cross-validated score", nested)
-        + ("   one fold: nothing is left to validate on" if nested is None else ""),
+        _pair("decision kept, scored on the same cases", scores["tuned"]),
         _pair("threshold 0.5", scores["at_half"]),
         _pair("baseline: all-empty prediction", scores["baseline_empty"]),
     ]
-    if result.verdict is not None:
-        judged = "tuned score (optimistic)" if nested is None else "cross-validated score"
-        lines.append(f"  {judged}: {result.verdict}")
     if result.aim.instead is not None:
         lines.append(f"  optimised: {result.aim.label}, since {result.aim.instead}")
     more = _triplet_lines if isinstance(result.decision, Triplet) else _threshold_lines
-    return "\n".join([*lines, "", *more(result)])
+    return "\n".join([*lines, "", *result.selection.lines(), "", *more(result)])
 
 
 def _threshold_lines(result: TuneResult) -> list[str]:
     scores, auc = result.scores, result.scores["auc"]
     area = scores["foreground_area"]
-    heads = ["class", "threshold", "min area", "min component", "score", "all-empty", "image AUC"]
-    rows = [heads]
-    decision, count = result.decision.model_dump(mode="json"), len(result.classes)
-    columns = [_last(decision[key], count) for key in ("threshold", "min_area", "min_component")]
-    for (name, found), numbers in zip(
-        result.classes.items(), zip(*columns, strict=True), strict=True
-    ):
-        values = (
-            found.metric["tuned"],
-            found.metric["baseline_empty"],
-            found.to_dict()["auc"],
-        )
-        rows.append([name, f"{numbers[0]:.4f}", *map(str, numbers[1:]), *map(_number, values)])
+    fitted = isinstance(result.decision, Expected)
+    heads, numbers = (_fitted if fitted else _numbers)(result)
+    rows = [["class", *heads, "score", "all-empty", "image AUC"]]
+    for (name, found), cells in zip(result.classes.items(), numbers, strict=True):
+        values = (found.metric["tuned"], found.metric["baseline_empty"], found.to_dict()["auc"])
+        rows.append([name, *cells, *map(_number, values)])
     return [
         _pair("foreground Dice (all classes merged)", scores["foreground_dice"])
         + f"   threshold {scores['foreground_threshold']:.3f}"
@@ -197,6 +197,32 @@ def _threshold_lines(result: TuneResult) -> list[str]:
         "",
         *(f"  {line}" for line in aligned(rows)),
     ]
+
+
+def _numbers(result: TuneResult) -> tuple[list[str], list[list[str]]]:
+    """Return heads and cells of a decision by thresholds."""
+    decision, count = result.decision.model_dump(mode="json"), len(result.classes)
+    columns = [_last(decision[key], count) for key in ("threshold", "min_area", "min_component")]
+    rows = zip(*columns, strict=True)
+    cells = [[f"{threshold:.4f}", *map(str, areas)] for threshold, *areas in rows]
+    return ["threshold", "min area", "min component"], cells
+
+
+def _fitted(result: TuneResult) -> tuple[list[str], list[list[str]]]:
+    """Return heads and cells of a decision by expected score."""
+    decision = result.decision
+    assert isinstance(decision, Expected)
+    rows = []
+    for one in decision.classes[-len(result.classes) :]:
+        if one.fallback is not None:
+            rows.append([f"threshold {one.fallback:g}", "", ""])
+            continue
+        curve, presence = one.calibration, one.presence
+        calibrated = "isotonic" if curve.knots else f"{curve.slope:.2f} x {curve.shift:+.2f}"
+        level = "" if presence is None else f"{presence.level:.2f}"
+        base = "always" if presence is None else f"{1 / (1 + math.exp(-presence.base)):.2f}"
+        rows.append([calibrated, base, level])
+    return ["calibration of logits", "presence", "reached of promised"], rows
 
 
 def _triplet_lines(result: TuneResult) -> list[str]:

@@ -1,4 +1,4 @@
-"""The decision that scores best on out-of-fold predictions."""
+"""The decision that is expected to score best on new groups."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lamina import files
 from lamina.bundle import Bundle
@@ -20,55 +21,74 @@ from lamina.progress import Bar
 from lamina.public import StrPath, as_path
 from lamina.recipe.recipe import Recipe
 from lamina.refusals import verb
-from lamina.result.decisions import Threshold, Triplet
+from lamina.result.calibration import Calibration, Method
+from lamina.result.calibration import calibrate as calibrate_class
+from lamina.result.decisions import AnyDecision, Threshold, Triplet
+from lamina.result.expected.column import Column
 from lamina.result.search.result import Found
 from lamina.result.search.threshold import Tables
 from lamina.result.search.triplet.result import TripletFound
 from lamina.result.search.triplet.search import TripletTables
 from lamina.task import Aim, Task
 from lamina.training.dataset import open_data
+from lamina.tuning.candidates import SINGLE, WORDS, candidates_of
 from lamina.tuning.figures import Judged, figures
+from lamina.tuning.selection import choose
 from lamina.tuning.table import TuneResult, result_of, table
 
 __all__ = ["TuneResult", "table", "tune"]
-
-SINGLE = "single"
 
 Held = tuple[Case, Predictions, int]
 """A held-out case, the predictions that hold it, and its fold."""
 
 
 @verb
-def tune(run: StrPath, *, data: StrPath | None = None, decision: str | None = None) -> TuneResult:
-    """Search the recipe's decision on the run's out-of-fold predictions; write it to the bundle.
+def tune(
+    run: StrPath,
+    *,
+    data: StrPath | None = None,
+    decision: str | None = None,
+    calibrate: str | None = None,
+) -> TuneResult:
+    """Choose the decision that is expected to score best on new groups; write it to the bundle.
 
-    The search is exact: all thresholds that make a difference and all minimum areas, in one pass
-    over the maps. Where the recipe's ``min_component`` is above 0, all minimum parts are tried as
-    well, at 255 thresholds. Predicting nothing is one of the choices. Classes are searched one by
-    one, before ``overlap`` tells them apart. Of triplets all thresholds of a grid and all areas
-    are tried, and which one is taken follows ``decide.search.choice``.
+    Candidates are a threshold of 0.5 or predicting nothing (the default), the same by class, the
+    highest expected score by image under calibrated probabilities, the exact search for thresholds
+    and minimum areas, and triplets where the recipe has them. Each is judged on groups of cases
+    that had no part in it: groups are dealt to five parts, three times, and everything is refitted
+    without each part. The default is left only where the gain, paired over groups, is above its
+    standard error times Student's t at 0.95.
 
-    What is searched for is said by the metric (``Metric.aim``); what is told is the metric itself
-    of the decisions found, in a second pass over the maps.
+    The searches are exact: all thresholds that make a difference and all minimum areas, in one
+    pass over the maps. Where the recipe's ``min_component`` is above 0, all minimum parts are
+    tried as well, at 255 thresholds. Classes are searched one by one, before ``overlap`` tells
+    them apart. Of triplets all thresholds of a grid and all areas are tried, and which one is
+    taken follows ``decide.search.choice``.
+
+    What is judged is said by the metric (``Metric.aim``); the metric itself of the decision kept
+    is told as well, in a second pass over the maps.
 
     Args:
         run: A run folder of ``lamina train``.
         data: Where the training data lie now; None: where they lay in training.
-        decision: ``threshold``, ``single`` (a threshold alone, without areas, to compare others
-            with) or ``triplet``, in place of the recipe's kind; None: the recipe's.
+        decision: Keep ``default``, ``expected``, ``threshold``, ``single`` (a threshold alone,
+            without areas) or ``triplet``, whatever it is expected to score; None: the choice.
+        calibrate: ``none``, ``platt`` or ``isotonic``, in place of the recipe's; the curves go
+            into the bundle, and are applied to each member's probabilities from then on.
 
     Returns:
-        Decision, metric, scores, and per class the numbers found: the content of ``tune.json``.
+        Decision, metric, scores, the choice, and per class the numbers found: the content of
+        ``tune.json``.
 
     Raises:
         DataError: no fold has finished, or the data changed since.
         RecipeError: the recipe's decision has no numbers to tune, no decision changes its metric,
-            or the task or the metric does not suit a triplet.
+            or the task or the metric does not suit the decision asked for.
 
     Example:
         >>> result = tune("run")
-        >>> result.decision.kind, result.scores["tuned"] >= result.scores["baseline_empty"]
-        ('threshold', True)
+        >>> result.selection.groups, result.selection.coverage
+        (8, 'too few groups for an interval')
     """
     run = as_path(run, "run")
     check_finished(run)
@@ -89,54 +109,163 @@ def tune(run: StrPath, *, data: StrPath | None = None, decision: str | None = No
     cases = list(_held_out(run, recipe, root))
     if not cases:
         raise DataError(f"{run}: no fold has out-of-fold predictions; finish `lamina train` first")
-    tables = _tables(recipe, decide, aim)
+    method = _method(recipe, bundle, calibrate)
     with keep_log(run):
-        for prob, target, valid, fold in _read(cases, recipe.task, "out-of-fold cases"):
-            tables.add(prob, target, valid=valid, fold=fold)
-    found = tables.best(aim)
-    folds = sorted({fold for _, _, fold in cases})
-    chosen = _decided(found, decide, decision)
-    several = folds if len(folds) > 1 else []
-    by_fold = {fold: _decided(found, decide, decision, fold) for fold in several}
+        tables, triplets = _counted(cases, recipe, decide, aim, ())
+    groups = _groups(cases)
+    curves = _curves(tables, groups, method)
+    exclusive = bool(curves) and recipe.task.exclusive  # what is divided by its sum has no order
+    single = decision == SINGLE
+    final = judged = None
+    if not exclusive:
+        inner: Method = "platt" if method == "none" else method
+        judged = candidates_of(
+            recipe, aim, groups, tables, triplets, methods=(inner, method), single=single
+        )
+    if curves:
+        with keep_log(run):
+            tables, triplets = _counted(cases, recipe, decide, aim, curves)
+        final = candidates_of(
+            recipe, aim, groups, tables, triplets, methods=("none", "none"), single=single
+        )
+    final = final or judged
+    judged = judged or final
+    assert judged is not None
+    assert final is not None
+    _can(judged.names, decision)
+    found = (tables if triplets is None else triplets).best(aim)
+    searched = tables.best(aim) if isinstance(found, TripletFound) else found
+    number, selection = choose(
+        judged, final, decision, _notes(recipe, searched, judged.scarce(), curves)
+    )
+    name = selection.chosen
+    by_fold: dict[int, Threshold | Triplet] = {}
+    chosen: AnyDecision
+    if name in ("triplet", "threshold", SINGLE):
+        source = found if name == "triplet" else searched
+        chosen = _decided(source, decide, name)
+        folds = sorted({fold for _, _, fold in cases})
+        several = folds if len(folds) > 1 else []
+        by_fold = {fold: _decided(source, decide, name, fold) for fold in several}
+    else:
+        chosen = final.decision(number)
     told = figures(
         recipe.metric,
         recipe.task,
         chosen,
         by_fold,
-        _read(cases, recipe.task, "scoring what was found"),
+        _read(cases, recipe.task, "scoring what was found", curves),
     )
-    result = result_of(recipe, chosen, found, told)
+    shown = found if isinstance(chosen, Triplet) else searched
+    result = result_of(recipe, chosen, shown, told, selection, curves)
     files.write_json(run / TUNED, result.to_dict())
+    if not bundle.index.sources:
+        bundle = bundle.with_calibration(curves)
     bundle.with_decision(chosen, {"tune": dict(result.scores)}).save(run / BUNDLE)
     return result
 
 
 def _wanted(recipe: Recipe, name: str | None) -> Threshold | Triplet:
-    """Return the recipe's decision, or one of another kind with its defaults."""
+    """Return where a search starts: the recipe's decision, or one with its defaults."""
     if recipe.task.kind == "restore":
         raise RecipeError("task.kind is 'restore', whose values are the result; leave tune out")
-    known: dict[str, Threshold | Triplet] = {
-        "threshold": Threshold(),
-        SINGLE: Threshold(),
-        "triplet": Triplet(),
-    }
     own = recipe.decide
-    if name is None or name == own.kind:
-        if isinstance(own, Threshold | Triplet):
-            return own
+    if name is None and own.without_numbers is not None:
         raise RecipeError(
             f"the recipe's decision {own.kind} {own.without_numbers}, and has no number to tune; "
             "leave tune out, predict and score use it as it is"
         )
-    if name not in known:
-        raise RecipeError(f"--decision is '{name}'; it must be one of {', '.join(known)}")
-    return known[name]
+    if name is not None and name not in WORDS:
+        raise RecipeError(f"--decision is '{name}'; it must be one of {', '.join(WORDS)}")
+    if name == "triplet":
+        return own if isinstance(own, Triplet) else Triplet()
+    if name is None and isinstance(own, Threshold | Triplet):
+        return own
+    return own if isinstance(own, Threshold) and name != SINGLE else Threshold()
+
+
+def _method(recipe: Recipe, bundle: Bundle, word: str | None) -> Method:
+    """Return how members are calibrated; those of an ensemble are so by their own runs."""
+    known: dict[str, Method] = {"none": "none", "platt": "platt", "isotonic": "isotonic"}
+    if word is not None and word not in known:
+        raise RecipeError(f"--calibrate is '{word}'; it must be one of {', '.join(known)}")
+    if not bundle.index.sources:
+        return recipe.calibrate if word is None else known[word]
+    if word not in (None, "none"):
+        raise RecipeError(
+            f"--calibrate is {word}, and an ensemble takes its members as their runs calibrated "
+            "them; tune those runs with it, then combine them again"
+        )
+    return "none"
+
+
+def _curves(tables: Tables, groups: NDArray[np.int64], method: Method) -> tuple[Calibration, ...]:
+    """Return the curve of each class; none where no curve helps on groups left out."""
+    if method == "none":
+        return ()
+    columns = [Column.of(counts) for counts in tables.thinned()[:-1]]
+    curves = tuple(calibrate_class(column, groups, method) for column in columns)
+    return () if all(curve.is_identity for curve in curves) else curves
+
+
+def _counted(
+    cases: Sequence[Held],
+    recipe: Recipe,
+    decide: Threshold | Triplet,
+    aim: Aim,
+    curves: tuple[Calibration, ...],
+) -> tuple[Tables, TripletTables | None]:
+    """Return the tables of all maps, read through ``curves``."""
+    tables, triplets = _tables(recipe, decide, aim)
+    said = "calibrated out-of-fold cases" if curves else "out-of-fold cases"
+    for prob, target, valid, fold in _read(cases, recipe.task, said, curves):
+        tables.add(prob, target, valid=valid, fold=fold)
+        if triplets is not None:
+            triplets.add(prob, target, valid=valid, fold=fold)
+    return tables, triplets
+
+
+def _can(names: Sequence[str], decision: str | None) -> None:
+    """Refuse a decision that is no candidate."""
+    if decision is not None and decision not in names:
+        raise RecipeError(
+            f"--decision {decision} is for metrics of single classes, and metric.over merges "
+            f"them; name one of {', '.join(names)}"
+        )
+
+
+def _notes(
+    recipe: Recipe, found: Found, scarce: Sequence[int], curves: tuple[Calibration, ...]
+) -> tuple[str, ...]:
+    """Return what a person should know of classes: too few to fit, or maps without a rank."""
+    names = recipe.task.names or ()
+    notes = [
+        f"{names[k]}: shown by {found.classes[k].present} of {found.classes[k].cases} cases, in "
+        "fewer than 3 groups: too few to fit an expected score; it keeps the default there"
+        for k in scarce
+    ]
+    for name, curve in zip(names, curves, strict=False):
+        notes.append(f"{name}: probabilities calibrated: {curve.summary}")
+    for k in range(recipe.metric.first, len(names)):
+        auc = found.classes[k].auc
+        if auc is not None and auc < 0.5:
+            notes.append(
+                f"{names[k]}: image AUC {auc:.2f}: its probabilities rank images no better than "
+                "chance"
+            )
+    return tuple(notes)
+
+
+def _groups(cases: Sequence[Held]) -> NDArray[np.int64]:
+    """Return the group of each case as a number."""
+    _, place = np.unique([case.group for case, _, _ in cases], return_inverse=True)
+    return np.asarray(place, np.int64).reshape(-1)
 
 
 def _decided(
     found: Found | TripletFound,
     decide: Threshold | Triplet,
-    name: str | None,
+    name: str,
     fold: int | None = None,
 ) -> Threshold | Triplet:
     """Return the decision with the numbers found; ``fold``: without the cases of that fold."""
@@ -147,11 +276,14 @@ def _decided(
     return found.decision(decide if isinstance(decide, Threshold) else None, fold)
 
 
-def _tables(recipe: Recipe, decide: Threshold | Triplet, aim: Aim) -> Tables | TripletTables:
+def _tables(
+    recipe: Recipe, decide: Threshold | Triplet, aim: Aim
+) -> tuple[Tables, TripletTables | None]:
     task = recipe.task
+    parts = isinstance(decide, Threshold) and bool(np.any(np.asarray(decide.min_component)))
+    tables = Tables(task.outputs, exclusive=task.exclusive, parts=parts)
     if isinstance(decide, Threshold):
-        parts = bool(np.any(np.asarray(decide.min_component)))
-        return Tables(task.outputs, exclusive=task.exclusive, parts=parts)
+        return tables, None
     if task.exclusive:
         raise RecipeError(
             f"decide.kind is triplet, for classes that may be empty, and task.kind is {task.kind}; "
@@ -162,7 +294,7 @@ def _tables(recipe: Recipe, decide: Threshold | Triplet, aim: Aim) -> Tables | T
             "metric.over merges the classes, and triplets are found class by class; set it to "
             "image_class or pooled, or tune with --decision threshold"
         )
-    return TripletTables(task.outputs, decide)
+    return tables, TripletTables(task.outputs, decide)
 
 
 def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[Held]:
@@ -183,9 +315,12 @@ def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[Held]:
             yield case, predictions, fold
 
 
-def _read(cases: Sequence[Held], task: Task, what: str) -> Iterator[Judged]:
+def _read(
+    cases: Sequence[Held], task: Task, what: str, curves: Sequence[Calibration] = ()
+) -> Iterator[Judged]:
     with Bar(what, len(cases)) as bar:
         for case, predictions, fold in cases:
             target, valid = truth(case, task)
-            yield predictions.prob(case.id), target, valid, fold
+            prob = predictions.with_calibration(curves).prob(case.id)
+            yield prob, target, valid, fold
             bar.advance()

@@ -20,7 +20,7 @@ from lamina.prediction.folder.predictions import (
     Predictions,
     source_digest,
 )
-from lamina.result.decisions import Argmax, AsIs, Threshold
+from lamina.result.decisions import Argmax, AsIs, Expected, Threshold
 from tests.factories.predictions import predicted_case, prediction_info
 
 
@@ -76,6 +76,26 @@ def test_masks_follow_the_decision_in_every_task(
     made.add("x", answer(shape, outputs=len(names)))
     np.testing.assert_array_equal(made.stored_mask("x"), decision(made.prob("x")))
     np.testing.assert_array_equal(made.mask("x"), decision(made.prob("x")))
+
+
+@pytest.mark.parametrize(
+    ("kind", "names"), [("multilabel", ["a", "b"]), ("multiclass", ["a", "b"])]
+)
+def test_a_volume_decided_by_expected_score_in_two_passes_is_that_decided_whole(
+    tmp_path: Path, make: Any, kind: str, names: list[str]
+) -> None:
+    shape = (150, 6, 9)
+    recipe = make.recipe(task={"kind": kind, "names": names})
+    decision = Expected(exclusive=kind == "multiclass", empty="zero")
+    made = Predictions.create(tmp_path, about(recipe, case("x", shape), decision=decision))
+    prob = answer(shape) ** 3 * np.linspace(0.2, 1, 150, dtype=np.float32)[:, None, None]
+    made.add("x", prob)
+    parts = list(made.decided("x"))
+    assert len(parts) > 1
+    whole = decision(made.prob("x"))
+    assert 0 < whole[1].sum() < whole[1].size
+    np.testing.assert_array_equal(np.concatenate([one for *_, one in parts], axis=1), whole)
+    np.testing.assert_array_equal(made.stored_mask("x"), whole)
 
 
 def test_values_of_restore_keep_their_precision(tmp_path: Path, make: Any) -> None:

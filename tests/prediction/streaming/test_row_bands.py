@@ -28,6 +28,7 @@ from lamina.prediction.streaming.ledger import LEDGER
 from lamina.prediction.streaming.row_bands import held_bytes, is_large, thickness
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.recipe.recipe import Recipe
+from lamina.result.calibration import Calibration
 from lamina.volume import ArrayVolume
 from tests.tolerance import assert_rounded_once
 
@@ -102,6 +103,7 @@ MEANS: list[dict[str, Any]] = [
     st.sampled_from([0.0, 0.5, 0.7]),
     st.booleans(),
     st.integers(1, 2),
+    st.booleans(),
 )
 def test_it_is_the_answer_in_memory_rounded_once(
     tmp_path_factory: pytest.TempPathFactory,
@@ -114,12 +116,21 @@ def test_it_is_the_answer_in_memory_rounded_once(
     overlap: float,
     masked: bool,
     count: int,
+    calibrated: bool,
 ) -> None:
     case = fragment(height, width, masked=masked)
     wanted = recipe(names=3, border_tiles=border, overlap=overlap, **means)
     tiles = [(32, 32), (48, 40)]
+    curves = (Calibration(slope=0.7, shift=-1), Calibration(), Calibration(shift=2))
     members = [
-        Member(conv(n, 3), PerCase(how="standard"), 1.0 + n, tile=tiles[n]) for n in range(count)
+        Member(
+            conv(n, 3),
+            PerCase(how="standard"),
+            1.0 + n,
+            tile=tiles[n],
+            calibration=curves if calibrated else (),
+        )
+        for n in range(count)
     ]
     whole = predict_case(case, members, wanted, device=CPU, batch=3)
     with pytest.MonkeyPatch.context() as patch:

@@ -72,3 +72,35 @@ def test_auc_agrees_with_scikit_learn(rows: list[tuple[float, bool]]) -> None:
         assert auc(scores, present) is None
     else:
         assert auc(scores, present) == pytest.approx(roc_auc_score(present, scores), abs=1e-12)
+
+
+def test_thinned_counts_keep_sums_and_what_lies_above_one_half() -> None:
+    rng = np.random.default_rng(0)
+    prob = (1 / (1 + np.exp(-rng.normal(-1, 5, 20_000)))).astype(np.float16)
+    target, valid = rng.random(20_000) < prob, rng.random(20_000) < 0.9
+    full = count(prob, target, valid)
+    few = codes.thin(full)
+    assert few.codes.size <= 504
+    assert (np.diff(few.codes.astype(int)) < 0).all()
+    for name in ("area", "predicted", "positives"):
+        assert getattr(few, name).sum() == getattr(full, name).sum()
+        for threshold in (0.5, 0.25, 0.75, 0.999):
+            above = [
+                getattr(one, name)[one.codes > code_of(threshold)].sum() for one in (few, full)
+            ]
+            assert above[0] == above[1]
+    assert (few.truth, few.pixels, few.counted) == (full.truth, full.pixels, full.counted)
+    bins = np.abs(VALUES[few.codes][:, None] - VALUES[full.codes][None]).min(axis=0)
+    normal = VALUES[full.codes] > 2.0**-7
+    assert (bins[normal] <= 0.016 * VALUES[full.codes][normal]).all()
+
+
+def test_areas_in_parts_are_those_of_the_whole() -> None:
+    prob = np.random.default_rng(1).random((50, 40)).astype(np.float32)
+    areas = codes.Areas()
+    for start in range(0, 50, 9):
+        areas.add(prob[start : start + 9])
+    whole, parts = count(prob, np.zeros(prob.shape, bool)), areas.counts()
+    np.testing.assert_array_equal(parts.codes, whole.codes)
+    np.testing.assert_array_equal(parts.area, whole.area)
+    assert (parts.pixels, parts.truth) == (2000, 0)

@@ -6,9 +6,15 @@ import numpy as np
 import pytest
 
 from lamina.result.expected.column import Column
-from lamina.result.selection.candidates import Expected, Plain, Score
+from lamina.result.search.histogram import Counts, thin
+from lamina.result.search.threshold import SearchColumn
+from lamina.result.selection.candidates.expected import Expected
+from lamina.result.selection.candidates.plain import Default, Plain
+from lamina.result.selection.candidates.score import Score
+from lamina.result.selection.candidates.searched import Searched
 from lamina.result.selection.cross_fit import select
 from lamina.result.selection.ratio import Ints, Parts
+from lamina.task import Aim
 from tests.result.world import World
 
 
@@ -57,61 +63,85 @@ def test_what_groups_are_called_changes_nothing() -> None:
     names = rng.permutation(1000)[:10]
     both = []
     for named in (groups, names[groups]):
-        expected = Expected([column], named, Score(), "platt", 1.0)
+        expected = Expected([column], named, Score())
         both.append(select([Plain("nothing", 1.0, [column], Score()), expected], named))
     assert both[0] == both[1]
 
 
-def chosen_and_default(world: World, seed: int, groups: int = 16) -> tuple[float, float, float]:
-    """Scores on many new groups: of the choice, of the default, of the expected decision."""
+def searched(counts: list[Counts]) -> Searched:
+    """The exact search for threshold and minimum area, on thinned histograms."""
+    return Searched([SearchColumn([thin(one) for one in counts], Aim())], Score())
+
+
+def on_new_groups(world: World, seed: int, groups: int = 16) -> dict[str, float]:
+    """Scores on many new groups: of the choice, and of each candidate."""
     rng = np.random.default_rng(seed)
     counts, place = world.draw(groups, 4, rng)
     test, test_place = world.draw(50, 4, rng)
-    score, column, new = Score(), Column.of(counts), Column.of(test)
-    everything, every_new = np.arange(len(counts)), np.arange(len(test))
-    plain = max(
-        (Plain(n, t, [column], score) for n, t in (("nothing", 1.0), ("half", 0.5))),
-        key=lambda one: one.judge(None, everything).score(),
+    listed, new = (
+        [Default([column], Score()), Expected([column], at, Score()), searched(maps)]
+        for column, at, maps in (
+            (Column.of(counts), place, counts),
+            (Column.of(test), test_place, test),
+        )
     )
-    expected = Expected([column], place, score, "platt", plain.threshold)
-    found = select([plain, expected], place)
-    fitted = expected.fit(everything)
-    default = Plain("", plain.threshold, [new], score).judge(None, every_new).score()
-    model = Expected([new], test_place, score, "platt", 1.0).judge(fitted, every_new).score()
-    return (model if found.chosen else default), default, model
+    everything, every_new = np.arange(len(counts)), np.arange(len(test))
+    scores = {
+        one.name: other.judge(one.fit(everything), every_new).score()
+        for one, other in zip(listed, new, strict=True)
+    }
+    chosen = select(listed, place).best.name
+    return {**scores, "chosen": scores[chosen]}
+
+
+def table(world: World, seeds: int = 60) -> dict[str, np.ndarray]:
+    """``on_new_groups`` of many draws, by candidate."""
+    rows = [on_new_groups(world, seed) for seed in range(seeds)]
+    return {name: np.asarray([row[name] for row in rows]) for name in rows[0]}
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("prevalence", "gain"), [(0.12, 0.02), (0.5, 0.1)])
 def test_where_maps_carry_information_the_choice_gains(prevalence: float, gain: float) -> None:
-    rows = np.asarray([chosen_and_default(World(prevalence), seed) for seed in range(60)])
-    chosen, default, _ = rows.T
-    assert chosen.mean() > default.mean() + gain
-    assert (chosen < default - 0.005).mean() <= 0.05
+    """WORK-4: expected score beats the search, and the choice beats the default."""
+    score = table(World(prevalence))
+    assert score["expected"].mean() >= score["threshold"].mean() + 0.01
+    assert score["chosen"].mean() > score["default"].mean() + gain
+    assert (score["chosen"] < score["default"] - 0.005).mean() <= 0.05
 
 
 @pytest.mark.slow
 def test_without_signal_the_choice_loses_in_at_most_one_of_twenty() -> None:
-    rows = np.asarray([chosen_and_default(World(0.12, signal=0), seed) for seed in range(60)])
-    chosen, default, _ = rows.T
-    assert (chosen < default - 0.005).mean() <= 0.05
+    """WORK-4: gains within noise are not taken."""
+    score = table(World(0.12, signal=0))
+    assert (score["chosen"] < score["default"] - 0.005).mean() <= 0.05
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize(("groups", "least"), [(16, 0.78), (48, 0.85)])
 def test_intervals_cover_the_score_on_new_groups(groups: int, least: float) -> None:
-    covered = []
-    for seed in range(40):
+    """Also: the interval around the apparent score of a search does not, which is the reason."""
+    covered, apparent = [], []
+    for seed in range(60):
         rng = np.random.default_rng(seed)
         counts, place = World(0.3).draw(groups, 4, rng)
         test, test_place = World(0.3).draw(60, 4, rng)
-        score, column = Score(), Column.of(counts)
-        expected = Expected([column], place, score, "platt", 1.0)
-        found = select([expected], place)
-        fitted = expected.fit(np.arange(len(counts)))
-        new = Expected([Column.of(test)], test_place, score, "platt", 1.0)
-        truth = new.judge(fitted, np.arange(len(test))).score()
-        assert found.interval is not None
-        low, high = found.interval
-        covered.append(low <= truth <= high)
+        column, everything = Column.of(counts), np.arange(len(counts))
+        for candidate, new, found_in in (
+            (
+                Expected([column], place, Score()),
+                Expected([Column.of(test)], test_place, Score()),
+                covered,
+            ),
+            (searched(counts), searched(test), apparent),
+        ):
+            fitted = candidate.fit(everything)
+            truth = new.judge(fitted, np.arange(len(test))).score()
+            found = select([candidate], place)
+            assert found.interval is not None
+            half = (found.interval[1] - found.interval[0]) / 2
+            middle = found.best.expected if found_in is covered else found.best.apparent
+            found_in.append(abs(middle - truth) <= half)
     assert np.mean(covered) >= least
+    if groups == 16:
+        assert np.mean(apparent) < 0.7

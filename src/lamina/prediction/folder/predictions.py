@@ -50,6 +50,7 @@ from lamina.prediction.folder.mask_files import (
 from lamina.prediction.streaming.place import Place
 from lamina.public import StrPath, as_path
 from lamina.refusals import reading
+from lamina.result.calibration import Calibration, calibrated
 from lamina.result.decisions import AnyDecision, AsIs
 from lamina.task import Task
 
@@ -74,6 +75,9 @@ class Predictions:
     folder: Path
     info: Info
     _ledger: Ledger = field(repr=False, compare=False)
+    calibration: tuple[Calibration, ...] = ()
+    """What stored probabilities go through as they are read; none: they are as they should be.
+    Out-of-fold predictions are stored before ``lamina tune`` calibrates their members."""
 
     @classmethod
     def create(cls, folder: Path, info: Info, *, overwrite: bool = False) -> Predictions:
@@ -154,11 +158,11 @@ class Predictions:
         case, path = self.case(id), self.prob_path(id)
         self._ledger.check(case, "probability", path)
         if case.chunked:
-            return self._store(case).read()
+            return self._calibrated(self._store(case).read())
         with reading(path, remedy=self._ledger.remedy):
             prob = np.load(path, mmap_mode="r", allow_pickle=False)
         self._check_shape(case, prob.shape)
-        return np.asarray(prob) if prob.size == 0 else prob
+        return self._calibrated(np.asarray(prob) if prob.size == 0 else prob)
 
     def slabs(self, id: str) -> Iterator[tuple[Region, NDArray[Any]]]:
         """Yield what ``prob`` returns in parts (K, *region), in order along the first axis.
@@ -175,21 +179,24 @@ class Predictions:
         self._ledger.check(case, "probability", self.prob_path(id))
         store = self._store(case)
         for region in store.slabs():
-            yield region, store.read(region)
+            yield region, self._calibrated(store.read(region))
 
     def decided(self, id: str) -> Iterator[tuple[Region, NDArray[Any], NDArray[Any]]]:
         """Yield parts with their probabilities and decided masks; values of restore twice.
 
-        Volumes and large images come in slabs where each pixel is decided by itself, and else as
-        a whole.
+        Volumes and large images come in slabs where each pixel is decided by itself, perhaps after
+        a first pass over all of them, and else as a whole.
         """
-        values = self.task.kind == "restore"
-        if values or self.decision.pixelwise:
-            parts = self.slabs(id)
-        else:
-            parts = iter([(Region.whole(self.case(id).shape), self.prob(id))])
-        for region, prob in parts:
-            yield region, prob, prob if values else self.decision(prob)
+        if self.task.kind == "restore":
+            yield from ((region, prob, prob) for region, prob in self.slabs(id))
+            return
+        decide = self.decision.for_case(prob for _, prob in self.slabs(id))
+        if decide is None:
+            prob = self.prob(id)
+            yield Region.whole(self.case(id).shape), prob, self.decision(prob)
+            return
+        for region, prob in self.slabs(id):
+            yield region, prob, decide(prob)
 
     def mask(self, id: str) -> NDArray[np.bool_]:
         """Return (K, *S) masks: the current decision on the stored probabilities."""
@@ -319,6 +326,16 @@ class Predictions:
         """Return the predictions with another decision; mask files follow with ``redecide``."""
         return replace(self, info=self.info.model_copy(update={"decision": decision}))
 
+    def with_calibration(self, curves: Sequence[Calibration]) -> Predictions:
+        """Return the predictions read through these curves; nothing is written."""
+        return replace(self, calibration=tuple(curves))
+
+    def _calibrated(self, prob: NDArray[Any]) -> NDArray[Any]:
+        """Return probabilities as members of a calibrated bundle would have stored them."""
+        if all(curve.is_identity for curve in self.calibration):
+            return prob
+        return calibrated(prob, self.calibration, exclusive=self.task.exclusive).astype(np.float16)
+
     def _note(self, case: PredictedCase, probability: str) -> None:
         row = {"id": case.id, "source": case.sha256, "members": list(case.members)}
         row["probability"] = probability
@@ -329,7 +346,7 @@ class Predictions:
 
     def _write_mask(self, case: PredictedCase) -> str:
         path, task = self.mask_path(case.id), self.task
-        if not case.chunked or not (task.kind == "restore" or self.decision.pixelwise):
+        if not case.chunked or not (task.kind == "restore" or self.decision.streams):
             ((_, _, answer),) = self.decided(case.id)
             return write_mask(path, self._as_stored(case, answer), task)
         shape = (task.outputs, *case.shape)

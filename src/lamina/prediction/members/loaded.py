@@ -80,6 +80,7 @@ class LoadedMembers:
                 bundle.members[member].normalise,
                 frame=recipe.frame,
                 tile=recipe.tile,
+                calibration=bundle.members[member].calibration,
             )
         return self._built[number, member]
 
@@ -128,7 +129,7 @@ class LoadedMembers:
         axes = "".join(axis for axis in slices.axes if axis in volume.axes)
         slabs = held_bytes(volume, axes, outputs) if axes else 0
         # Where parts or areas decide, all probabilities are held with their masks.
-        whole = 0 if first.decision.pixelwise else 4 * outputs * prod(volume.shape)
+        whole = 0 if first.decision.streams else 4 * outputs * prod(volume.shape)
         return max(slabs + self._resized * each, whole)
 
     def streams(self, volume: Volume) -> bool:

@@ -159,7 +159,7 @@ class Bands:
         else:
             total = torch.zeros_like(each[0])
             for own, lines in zip(each, self._lines, strict=True):
-                join(job, total, own, lines.share)
+                join(job, total, own, lines.share, lines.curves)
             close(job, total, separate=True)
         return np.asarray(total.cpu().numpy(), np.float32)
 
@@ -178,6 +178,7 @@ class _Lines:
     ) -> None:
         """Begin so that rows from ``row`` on will be complete; tiles count where ``valid`` is."""
         grid, self.share = tiles.grid, tiles.share
+        self.curves = tiles.member.calibration
         numbers = tiles_inside(grid, valid)
         self._tops, self._columns = grid.starts[0], len(grid.starts[1])
         size = batch_size(len(numbers), job.batch)

@@ -61,7 +61,7 @@ def combine(
     for answer, weight in zip(answers, weights, strict=True):
         values = torch.from_numpy(np.array(answer, np.float32))
         if pool == "logit":
-            values = _logits(kind, values)
+            values = to_logits(kind, values)
         elif POWERS[pool] > 1:
             values.pow_(POWERS[pool])
         values *= weight / whole
@@ -72,7 +72,8 @@ def combine(
     return np.asarray(mean.numpy(), np.float32)
 
 
-def _logits(kind: Kind, prob: Tensor) -> Tensor:
+def to_logits(kind: Kind, prob: Tensor) -> Tensor:
+    """Return logits of probabilities (K, *S), held 2^-12 away from 0 and 1, in place."""
     if kind == "restore":
         return prob
     if kind == "multiclass":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -10,9 +12,11 @@ from torch import Tensor
 from lamina.data.views.resized import resample
 from lamina.prediction.tiling.averaging import POWERS, activate, rooted
 from lamina.prediction.tiling.blend import Sum
+from lamina.prediction.tiling.calibrated import calibrate, is_calibrated
 from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.tiled_inference import TiledInference
 from lamina.prediction.tiling.valid_tiles import tiles_inside
+from lamina.result.calibration import Calibration
 from lamina.volume import Volume, read_all
 
 
@@ -58,7 +62,7 @@ def _answer(
         if total is None:
             grid = job.grid(tiles.member, tuple(volume.shape))
             total = job.sum(grid, len(own.values), out)
-        join(job, total.values, own.values, tiles.share)
+        join(job, total.values, own.values, tiles.share, tiles.member.calibration)
     if total is None:
         raise ValueError("an answer needs at least one member")
     close(job, total.values, separate=separate)
@@ -68,11 +72,22 @@ def _answer(
     return prob
 
 
-def join(job: TiledInference, total: Tensor, own: Tensor, share: float) -> None:
-    """Add what a member answers by itself (K, h, w) to the sum over members (K, H, W)."""
+def join(
+    job: TiledInference,
+    total: Tensor,
+    own: Tensor,
+    share: float,
+    curves: Sequence[Calibration] = (),
+) -> None:
+    """Add what a member answers by itself (K, h, w) to the sum over members (K, H, W).
+
+    Its probabilities go through ``curves`` first.
+    """
     mean = job.options.mean_of
     if mean.tiles == "logit" and mean.members != "logit":
         own = activate(job.kind, own[None])[0]
+    if is_calibrated(curves):
+        own = calibrate(job.kind, own, curves, logits=mean.members == "logit")
     own = _at_shape(own, total.shape[1:])
     if job.options.rounding == "uint8":
         own = (own * 255).clamp_(0, 255).trunc_().div_(255)

@@ -17,9 +17,11 @@ from lamina.errors import ResourceError
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.prediction.tiling.averaging import POWERS, Kind
 from lamina.prediction.tiling.blend import Sum, Weights
+from lamina.prediction.tiling.calibrated import is_calibrated
 from lamina.prediction.tiling.memory import is_out_of_memory, release
 from lamina.progress import say
 from lamina.recipe.recipe import Predict
+from lamina.result.calibration import Calibration
 from lamina.volume import ArrayVolume, Volume, read_all
 
 _LATTICES = 8
@@ -39,6 +41,9 @@ class Member:
 
     tile: tuple[int, int] | None = None
     """Rows and columns of its tiles; None: as the job says."""
+
+    calibration: tuple[Calibration, ...] = ()
+    """What its probabilities go through before the mean over members; none: nothing."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +132,8 @@ class TiledInference:
         if any(self.seen_shape(member, image) != tuple(image.shape) for member in self.members):
             return True
         if self.options.rounding != "none":
+            return True
+        if any(is_calibrated(member.calibration) for member in self.members):
             return True
         if len(self.members) == 1:
             return False

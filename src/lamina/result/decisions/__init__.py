@@ -12,8 +12,9 @@ from pydantic import Field
 from lamina.result.decisions.argmax import Argmax as Argmax
 from lamina.result.decisions.as_is import AsIs as AsIs
 from lamina.result.decisions.base import Decision as Decision
+from lamina.result.decisions.expected import Expected as Expected
 from lamina.result.decisions.threshold import Threshold as Threshold
 from lamina.result.decisions.triplet import Triplet as Triplet
 from lamina.result.decisions.triplet import TripletSearch as TripletSearch
 
-AnyDecision = Annotated[Threshold | Triplet | Argmax | AsIs, Field(discriminator="kind")]
+AnyDecision = Annotated[Threshold | Triplet | Expected | Argmax | AsIs, Field(discriminator="kind")]

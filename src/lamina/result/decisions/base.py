@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Callable, Iterable
 from typing import Any, ClassVar, TypeVar
 
 import numpy as np
@@ -12,6 +13,9 @@ from lamina.errors import RecipeError
 from lamina.spec import Spec
 
 T = TypeVar("T", int, float)
+
+CaseDecision = Callable[[NDArray[Any]], NDArray[np.bool_]]
+"""Decides parts (K, *S) of one case, each pixel by itself."""
 
 
 class Decision(Spec):
@@ -30,6 +34,18 @@ class Decision(Spec):
         Returns:
             (K, *S): True where the class is decided on.
         """
+
+    def for_case(self, parts: Iterable[NDArray[Any]]) -> CaseDecision | None:
+        """Return what decides a case part by part; None: only the whole case can be decided.
+
+        A first pass over the parts may find what belongs to the case, such as its threshold.
+
+        Args:
+            parts: (K, *S) each, all pixels of the case; not read where each pixel is decided by
+                itself.
+        """
+        del parts
+        return self if self.pixelwise else None
 
     @property
     def summary(self) -> str:
@@ -52,6 +68,11 @@ class Decision(Spec):
     def pixelwise(self) -> bool:
         """Whether each pixel is decided by itself, so that a volume may be decided in parts."""
         return False
+
+    @property
+    def streams(self) -> bool:
+        """Whether a volume may be decided in parts, after a first pass where one is needed."""
+        return self.pixelwise
 
 
 def per_class(value: T | tuple[T, ...], classes: int, name: str) -> tuple[T, ...]:

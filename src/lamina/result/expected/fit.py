@@ -49,7 +49,7 @@ def fit_class(
         default: Threshold of a class that fewer than 3 images or 3 groups show.
     """
     present = column.truth > 0
-    if present.sum() < FEWEST or np.unique(groups[present]).size < FEWEST:
+    if shown(column, groups) < FEWEST:
         return ClassExpected(fallback=default)
     calibration = calibrate(column, groups, method)
     if present.all():
@@ -63,6 +63,11 @@ def fit_class(
     return ClassExpected(
         calibration=calibration, presence=presence.model_copy(update={"level": level})
     )
+
+
+def shown(column: Column, groups: Ints) -> int:
+    """Return the number of groups that show the class; there are at least as many images."""
+    return int(np.unique(groups[column.truth > 0]).size)
 
 
 def decide(column: Column, fitted: ClassExpected, weights: Weights, empty: Empty) -> Ints:

@@ -7,7 +7,7 @@ can be tried exactly without keeping a single pixel.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -77,7 +77,7 @@ def count(
     positives = np.zeros(CODES, np.int64)
     for start in range(0, flat.size, _CHUNK):
         part = slice(start, start + _CHUNK)
-        codes = _codes(flat[part])
+        codes = codes_of(flat[part])
         area += np.bincount(codes, minlength=CODES)
         hit = truth[part]
         if counts is not False:
@@ -99,7 +99,45 @@ def count(
     )
 
 
-def _codes(prob: NDArray[Any]) -> NDArray[np.uint16]:
+class Areas:
+    """Pixels of each probability of a map without a truth, gathered part by part."""
+
+    def __init__(self) -> None:
+        """Begin with no pixel."""
+        self._area = np.zeros(CODES, np.int64)
+
+    def add(self, prob: NDArray[Any]) -> None:
+        """Count a part (*S) of the map; float32 is rounded to float16, as stored maps are.
+
+        Raises:
+            ValueError: a probability is not in 0..1.
+        """
+        flat = prob.reshape(-1)
+        for start in range(0, flat.size, _CHUNK):
+            self._area += np.bincount(codes_of(flat[start : start + _CHUNK]), minlength=CODES)
+
+    def counts(self) -> Counts:
+        """Return what was counted, as of a map of which no pixel is true."""
+        found = np.flatnonzero(self._area[1:])[::-1] + 1
+        lean = _lean(self._area[found])
+        pixels = int(self._area.sum())
+        return Counts(
+            codes=found.astype(np.uint16),
+            area=lean,
+            predicted=lean,
+            positives=np.zeros(lean.size, np.uint8),
+            truth=0,
+            pixels=pixels,
+            counted=pixels,
+        )
+
+
+def codes_of(prob: NDArray[Any]) -> NDArray[np.uint16]:
+    """Return the code of each probability, rounded to float16; same shape.
+
+    Raises:
+        ValueError: a probability is not in 0..1.
+    """
     codes = np.ascontiguousarray(prob, np.float16).view(np.uint16)
     if codes.size and codes.max() >= CODES:
         codes = np.where(codes == 0x8000, 0, codes).astype(np.uint16)  # minus zero
@@ -111,6 +149,40 @@ def _codes(prob: NDArray[Any]) -> NDArray[np.uint16]:
 def _lean(counts: NDArray[np.int64]) -> NDArray[Any]:
     # most counts fit two bytes, and these arrays are what a search over 50,000 maps keeps
     return counts.astype(np.min_scalar_type(int(counts.max(initial=0))))
+
+
+_EDGES = np.concatenate(
+    [
+        np.arange(0, 8192, 64),  # below 2^-7: 16 bins an octave
+        np.arange(8192, 14336, 32),  # below 1/2: 32 bins an octave
+        np.arange(14336, 15296, 8),
+        np.arange(15296, CODES),  # the highest 64 values one by one
+    ]
+)
+"""Codes at which bins end; 0 and 1/2 are among them, so that p > 1/2 stays exact."""
+
+_MIDDLES = np.concatenate([[0], (_EDGES[:-1] + _EDGES[1:] + 1) // 2]).astype(np.uint16)
+
+
+def thin(counts: Counts) -> Counts:
+    """Return the counts in at most 504 bins of codes, each by the code in its middle.
+
+    Bins are within 2.2 % of a probability of each other below 1/2 and finer near 1, where logits
+    are far apart. Thresholds at the ends of bins, such as 1/2, select the same pixels.
+    """
+    bins = np.searchsorted(_EDGES, counts.codes, side="left")
+    starts = np.flatnonzero(np.diff(bins, prepend=-1))
+    columns = [
+        _lean(np.add.reduceat(column.astype(np.int64), starts)) if starts.size else column
+        for column in (counts.area, counts.predicted, counts.positives)
+    ]
+    return replace(
+        counts,
+        codes=_MIDDLES[bins[starts]],
+        area=columns[0],
+        predicted=columns[1],
+        positives=columns[2],
+    )
 
 
 def auc(scores: ArrayLike, present: ArrayLike) -> float | None:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from lamina.result.search.components.threshold import PartColumn
 from lamina.result.search.components.tree import Parts, find_parts
-from lamina.result.search.histogram import CODES, VALUES, Counts, auc, code_of, count
+from lamina.result.search.histogram import CODES, VALUES, Counts, auc, code_of, count, thin
 from lamina.result.search.image_gate import Gates
 from lamina.result.search.min_area import part, scan
 from lamina.result.search.result import Choice, ClassFound, Curve, FoldNumbers, Found
@@ -84,6 +84,29 @@ class Tables:
             self._columns[-1].append(count(highest, shown, valid))
         self._folds.append(fold)
 
+    def thinned(self) -> list[list[Counts]]:
+        """Return the histograms of each class and, last, of any, in few bins; cases in order."""
+        return [[thin(one) for one in column] for column in self._columns]
+
+    def columns(
+        self, counts: Sequence[Sequence[Counts]], aim: Aim, numbers: Sequence[int]
+    ) -> list[SearchColumn]:
+        """Return what choices are searched on, with the thinned histograms.
+
+        Args:
+            counts: As ``thinned`` returns them.
+            aim: What is searched for.
+            numbers: Classes, or -1 alone: any.
+        """
+        found = []
+        for k in numbers:
+            each = aim
+            if k >= 0:
+                each = aim.model_copy(update={"over": "case" if aim.by_case else "class"})
+            parts = self._parts[k] if self._parts is not None and k >= 0 else None
+            found.append(SearchColumn(counts[k], each, parts))
+        return found
+
     def best(self, aim: Aim | None = None) -> Found:
         """Return the best threshold and minimum area of each class.
 
@@ -126,7 +149,7 @@ class Tables:
         )
 
 
-class _Column:
+class SearchColumn:
     """The histograms of one class as flat arrays, and the two ways to judge them."""
 
     def __init__(
@@ -145,9 +168,17 @@ class _Column:
         if parts is not None:
             self._parts = PartColumn(parts, self._rule, by_case=aim.by_case)
 
-    def choose(self, use: NDArray[np.int64], curves: Curves | None = None) -> Choice:
-        """Return what is best on the cases ``use``, whose curves may be known already."""
-        plain = _choose(curves or self.curves(use))
+    def choose(
+        self, use: NDArray[np.int64], curves: Curves | None = None, *, areas: bool = True
+    ) -> Choice:
+        """Return what is best on the cases ``use``, whose curves may be known already.
+
+        Without ``areas`` neither minimum areas nor minimum parts are searched.
+        """
+        found = curves or self.curves(use)
+        if not areas:
+            return _choose((found[1], found[1], np.zeros(CODES, np.int64)))
+        plain = _choose(found)
         if self._parts is None:
             return plain
         score, choice = self._parts.best(use)
@@ -166,6 +197,13 @@ class _Column:
             [self._value(p, h, truth) for p, h in zip(predicted, hits, strict=True)]
         )
         return scores, scores, np.where(predicted > 0, 0, -1)
+
+    def taken(
+        self, use: NDArray[np.int64], choice: Choice
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """Return predicted, right and true pixels of the cases ``use`` by a choice, (n,) each."""
+        rows = np.asarray([self._counts(i, choice) for i in use], np.float64).reshape(-1, 2)
+        return rows[:, 0], rows[:, 1], self._truth[use].astype(np.float64)
 
     def score(self, choices: Sequence[tuple[NDArray[np.int64], Choice]]) -> float:
         """Return the aim when each group of cases is decided by its own choice."""
@@ -188,6 +226,11 @@ class _Column:
         return value if cases else 1.0
 
     def _part(self, case: int, choice: Choice) -> tuple[float, float]:
+        predicted, hits = self._counts(case, choice)
+        return part(predicted, hits, float(self._truth[case]), self._rule)
+
+    def _counts(self, case: int, choice: Choice) -> tuple[float, float]:
+        """Return predicted and right pixels of a case after its minimum sizes."""
         if self._parts is not None and choice.min_component:
             area, predicted, hits = self._parts.counts(case, choice)
         else:
@@ -197,9 +240,7 @@ class _Column:
                 column[above].sum(dtype=np.int64)
                 for column in (self._area, self._predicted, self._positives)
             )
-        if area < choice.min_area:
-            predicted = hits = np.int64(0)
-        return part(float(predicted), float(hits), float(self._truth[case]), self._rule)
+        return (0.0, 0.0) if area < choice.min_area else (float(predicted), float(hits))
 
     def _pooled(
         self, use: NDArray[np.int64]
@@ -222,7 +263,7 @@ def _best(
     aim: Aim,
     parts: Sequence[Parts] | None = None,
 ) -> ClassFound:
-    column = _Column(counts, aim, parts)
+    column = SearchColumn(counts, aim, parts)
     everything = np.arange(len(counts))
     curves = column.curves(everything)
     choice = column.choose(everything, curves)
@@ -257,7 +298,9 @@ def _choose(curves: Curves) -> Choice:
     return Choice(middle, max(int(least[middle]), 0))
 
 
-def _cross(column: _Column, folds: NDArray[Any]) -> tuple[float | None, tuple[FoldNumbers, ...]]:
+def _cross(
+    column: SearchColumn, folds: NDArray[Any]
+) -> tuple[float | None, tuple[FoldNumbers, ...]]:
     """Return the aim by numbers that are chosen on the other folds, and these numbers."""
     names = np.unique(folds)
     if names.size < 2:

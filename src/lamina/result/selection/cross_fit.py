@@ -64,6 +64,12 @@ class Judged:
     needed: float | None
     """The gain that was needed to be chosen; None: the first."""
 
+    over_first: float
+    """Expected score above that of the first candidate; 0: the first."""
+
+    over_first_half: float
+    """Half width of the 90 % interval of ``over_first``, paired over groups."""
+
 
 @dataclass(frozen=True)
 class Selection:
@@ -78,12 +84,18 @@ class Selection:
         """The chosen candidate."""
         return self.candidates[self.chosen]
 
+    def half(self, error: float) -> float | None:
+        """Return half the 90 % interval of a standard error; None: too few groups for one."""
+        if self.groups < FEWEST_GROUPS:
+            return None
+        return student_95(self.groups - 1) * error
+
     @property
     def interval(self) -> tuple[float, float] | None:
         """The 90 % interval of the chosen score on new groups; None: too few groups for one."""
-        if self.groups < FEWEST_GROUPS:
+        half = self.half(self.best.error)
+        if half is None:
             return None
-        half = student_95(self.groups - 1) * self.best.error
         return max(self.best.expected - half, 0.0), min(self.best.expected + half, 1.0)
 
     @property
@@ -112,13 +124,13 @@ def select(candidates: Sequence[Candidate], groups: Ints, *, seed: int = 0) -> S
     crossed = apparent if many < 2 else _cross_fit(candidates, groups, seed)
     chosen = 0
     judged = []
+    factor = student_95(many - 1)
     for number, (candidate, parts) in enumerate(zip(candidates, crossed, strict=True)):
         gain = needed = None
         if number:
             now = crossed[chosen]
             gain = parts.score() - now.score()
-            difference = parts.influence(groups) - now.influence(groups)
-            needed = student_95(many - 1) * standard_error(difference)
+            needed = factor * _paired_error(parts, now, groups)
             if many > 1 and gain > needed + _SAME:
                 chosen = number
         judged.append(
@@ -129,9 +141,16 @@ def select(candidates: Sequence[Candidate], groups: Ints, *, seed: int = 0) -> S
                 error=standard_error(parts.influence(groups)),
                 gain=gain,
                 needed=needed,
+                over_first=parts.score() - crossed[0].score(),
+                over_first_half=factor * _paired_error(parts, crossed[0], groups) if number else 0,
             )
         )
     return Selection(chosen=chosen, groups=many, candidates=tuple(judged))
+
+
+def _paired_error(one: Parts, other: Parts, groups: Ints) -> float:
+    """Return the standard error over groups of the difference of two scores."""
+    return standard_error(one.influence(groups) - other.influence(groups))
 
 
 def _cross_fit(candidates: Sequence[Candidate], groups: Ints, seed: int) -> list[Parts]:

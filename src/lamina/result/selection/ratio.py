@@ -23,18 +23,22 @@ class Parts:
     above: Floats
     below: Floats
     nothing: float = 1.0
-    """Score of a class of which nothing counts."""
+    """Score of a class of which nothing counts; NaN: it is left out, and 0 where all are."""
 
     def score(self) -> float:
         """Return the mean over classes of sum(above) / sum(below)."""
-        return float(self._ratios().mean())
+        ratios = self._ratios()
+        defined = ratios[~np.isnan(ratios)]
+        return float(defined.mean()) if defined.size else 0.0
 
     def influence(self, groups: Ints) -> Floats:
         """Return the (G,) linear effect of each group on ``score``; they sum to 0."""
         place = places(groups)
         below = self.below.sum(axis=0)
-        rest = self.above - self._ratios() * self.below
-        share = np.divide(rest, below, out=np.zeros_like(rest), where=below > 0).mean(axis=1)
+        ratios = self._ratios()
+        many = max(int(np.count_nonzero(~np.isnan(ratios))), 1)
+        rest = self.above - np.nan_to_num(ratios) * self.below
+        share = np.divide(rest, below, out=np.zeros_like(rest), where=below > 0).sum(axis=1) / many
         return np.bincount(place, share).astype(np.float64)
 
     def _ratios(self) -> Floats:

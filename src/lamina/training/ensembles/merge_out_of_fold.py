@@ -85,7 +85,7 @@ def _stored(run: Path, part: Part) -> list[tuple[tuple[str, str], _Stored]]:
         folder = here / OUT_OF_FOLD
         if not (folder / HEADER).is_file():
             continue
-        predictions = Predictions.open(folder)
+        predictions = Predictions.open(folder).with_calibration(part.bundle.calibration)
         trained = members_of(here)
         if predictions.info.bundles != tuple(one["sha256"] for one in trained):
             raise DataError(

@@ -111,7 +111,7 @@ def record_start(out: Path, start: Start) -> None:
         RecipeError: folds of the run have begun with another bundle, or with none.
     """
     path = out / USED
-    now = None if start.bundle is None else start.bundle.digest()
+    now = None if start.bundle is None else start.bundle.weights_digest()
     before = files.read_object(path, "bundle")["bundle"] if path.is_file() else None
     if has_begun(out) and before != now:
         raise RecipeError(

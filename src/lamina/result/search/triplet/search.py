@@ -8,7 +8,7 @@ and L thresholds take N * L numbers of memory and N * L * L additions.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +44,11 @@ class TripletTables:
 
     def __len__(self) -> int:
         return len(self._folds)
+
+    @property
+    def choice(self) -> Literal["best", "flat"]:
+        """Which triplet is taken; see ``TripletSearch.choice``."""
+        return self._decide.search.choice
 
     def add(
         self,
@@ -107,15 +112,16 @@ class TripletTables:
         Where areas are listed and asked of images, the numbers are those of the plain loop over
         triplets and images, bit for bit.
         """
-        return self._column(k, aim or Aim()).landscape(np.arange(len(self))).score
+        return self.column(k, aim or Aim()).landscape(np.arange(len(self))).score
 
-    def _column(self, k: int, aim: Aim) -> ImageColumn:
+    def column(self, k: int, aim: Aim) -> ImageColumn:
+        """Return what triplets of class ``k`` are judged on."""
         if self._decide.unit == "component":
             return PartColumn(self._tables[k], self._trees[k], aim, self._axes)
         return ImageColumn(self._tables[k], aim, self._axes)
 
     def _class(self, k: int, aim: Aim) -> TripletClass:
-        column = self._column(k, aim)
+        column = self.column(k, aim)
         everything = np.arange(len(self))
         land = column.landscape(everything)
         empty = column.score([(everything, NEVER)])

@@ -1,0 +1,1 @@
+"""The decisions that a choice is made among, each fitted and judged on histograms."""

@@ -1,0 +1,138 @@
+"""The decisions that ``tune`` chooses among, from the tables of the out-of-fold maps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from lamina.recipe.recipe import Recipe
+from lamina.result.calibration import Method
+from lamina.result.decisions import AnyDecision, Threshold
+from lamina.result.decisions import Expected as ExpectedDecision
+from lamina.result.expected.column import Column
+from lamina.result.expected.fit import FEWEST, ClassExpected, shown
+from lamina.result.search.threshold import Tables
+from lamina.result.search.triplet.search import TripletTables
+from lamina.result.selection.candidates.expected import Expected, PooledExpected
+from lamina.result.selection.candidates.plain import HALF, NOTHING, Default, Plain
+from lamina.result.selection.candidates.score import Score
+from lamina.result.selection.candidates.searched import Searched, SearchedTriplet
+from lamina.result.selection.cross_fit import Candidate
+from lamina.result.selection.ratio import Ints
+from lamina.task import Aim
+
+SINGLE = "single"
+
+WORDS = ("default", "expected", "threshold", SINGLE, "triplet")
+"""What ``--decision`` can name."""
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Candidates, the safest first, and what stands beside them for comparison."""
+
+    listed: tuple[Candidate, ...]
+    half: Plain
+    nothing: Plain
+    columns: tuple[Column, ...]
+    """Thinned histograms of the classes that count, or of any class alone."""
+
+    numbers: tuple[int, ...]
+    """Which classes these are; (-1,): any."""
+
+    groups: Ints
+    """(N,) the group of each case."""
+
+    recipe: Recipe
+    aim: Aim
+
+    @property
+    def names(self) -> list[str]:
+        """What the candidates are called, the safest first."""
+        return [one.name for one in self.listed]
+
+    def find(self, name: str) -> int:
+        """Return the number of the candidate of that name."""
+        return self.names.index(name)
+
+    def decision(self, number: int) -> AnyDecision:
+        """Return a decision that is no search, fitted on all cases."""
+        candidate = self.listed[number]
+        fitted = candidate.fit(np.arange(self.groups.size))
+        if isinstance(candidate, Expected):
+            return self._expected(fitted)
+        start = self.recipe.decide if isinstance(self.recipe.decide, Threshold) else Threshold()
+        changes = {"threshold": self._of_all(fitted), "min_area": 0, "min_component": 0}
+        return start.model_copy(update=changes)
+
+    def scarce(self) -> list[int]:
+        """Return the classes that too few groups show to fit anything, by number."""
+        pairs = zip(self.numbers, self.columns, strict=True)
+        return [k for k, column in pairs if k >= 0 and shown(column, self.groups) < FEWEST]
+
+    def _expected(self, fitted: tuple[ClassExpected, ...]) -> ExpectedDecision:
+        classes = [ClassExpected()] * self.recipe.task.outputs
+        for k, one in zip(self.numbers, fitted, strict=True):
+            classes[k] = one
+        untuned = ExpectedDecision(classes=tuple(classes))
+        return untuned.suited(self.aim, exclusive=self.recipe.task.exclusive)
+
+    def _of_all(self, fitted: tuple[float, ...]) -> float | tuple[float, ...]:
+        if len(set(fitted)) == 1:
+            return fitted[0]
+        thresholds = [HALF] * self.recipe.task.outputs
+        for k, value in zip(self.numbers, fitted, strict=True):
+            thresholds[k] = value
+        return tuple(thresholds)
+
+
+def candidates_of(
+    recipe: Recipe,
+    aim: Aim,
+    groups: Ints,
+    tables: Tables,
+    triplets: TripletTables | None,
+    *,
+    methods: tuple[Method, Method] = ("platt", "none"),
+    single: bool = False,
+) -> Candidates:
+    """Return the decisions to choose among.
+
+    Args:
+        recipe: Its metric says which classes count.
+        aim: What the metric asks for.
+        groups: (N,) the group of each case.
+        tables: Histograms of all cases.
+        triplets: Counts for triplets; None: triplets are no candidates.
+        methods: Calibration within the expected score, and of the default's 0.5.
+        single: Judge thresholds without minimum areas as well.
+    """
+    score, outputs = Score.of(aim), recipe.task.outputs
+    numbers = (-1,) if aim.any_class else tuple(range(recipe.metric.first, outputs))
+    counts = tables.thinned()
+    columns = tuple(Column.of(counts[k]) for k in numbers)
+    search = tables.columns(counts, aim, numbers)
+    listed: list[Any] = [Default(columns, score, groups, methods[1])]
+    if len(columns) > 1:
+        listed.append(Default(columns, score, groups, methods[1], by_class=True))
+    if not aim.any_class:
+        kind = PooledExpected if score.pooled else Expected
+        listed.append(kind(columns, groups, score, *methods))
+    listed.append(Searched(search, score))
+    if single:
+        listed.append(Searched(search, score, areas=False))
+    if triplets is not None:
+        tried = [triplets.column(k, aim) for k in numbers]
+        listed.append(SearchedTriplet(tried, score, triplets.choice))
+    return Candidates(
+        tuple(listed),
+        Plain("threshold 0.5", HALF, columns, score),
+        Plain("nothing predicted", NOTHING, columns, score),
+        columns,
+        numbers,
+        groups,
+        recipe,
+        aim,
+    )
