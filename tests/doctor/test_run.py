@@ -9,6 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from PIL import Image, ImageOps
 
 from lamina.doctor.run import CHECKS, ExamineResult, cure, examine
 from lamina.doctor.table import summary, table
@@ -285,3 +286,46 @@ def test_values_are_those_of_json(data: Path, recipe: Path) -> None:
     assert {"area", "check", "level", "where", "what", "remedy", "fix", "fixed"} == set(
         found["findings"][0]
     )
+
+
+def turned(path: Path, orientation: int, *, sideways: bool) -> None:
+    """Save an image as a camera does: turned back, with a tag that says how it is upright."""
+    upright = Image.open(path)
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    stored = upright.transpose(
+        Image.Transpose.ROTATE_90 if sideways else Image.Transpose.ROTATE_180
+    )
+    stored.save(path, exif=exif)
+
+
+def test_read_22_images_turned_by_exif_are_named(data: Path, recipe: Path) -> None:
+    """READ-22: two of them, upside down, whose masks have no tag."""
+    for name in ("1", "4"):
+        turned(data / "images" / f"{name}.png", 3, sideways=False)
+    with pytest.warns(UserWarning, match="turned upright"):
+        found = wrong(examine(recipe, root=data))["shapes"]
+    assert found.startswith("2 images: turned upright as their EXIF orientation says")
+    assert "1.png" in found
+    assert "4.png" in found
+
+
+def test_read_22_a_mask_that_was_not_turned_is_refused_by_the_right_name(
+    data: Path, recipe: Path
+) -> None:
+    """READ-22: the message says EXIF, and its remedy works."""
+    turned(data / "images" / "2.png", 6, sideways=True)  # upright it is as it was
+    mask = Image.open(data / "masks" / "3.png").transpose(Image.Transpose.ROTATE_90)
+    turned(data / "images" / "3.png", 6, sideways=True)
+    mask.save(data / "masks" / "3.png")  # drawn on the pixels as they are stored
+    with pytest.warns(UserWarning, match="turned upright"):
+        said = wrong(examine(recipe, root=data))["opens"]
+    assert "case 3: image is yx (64, 96), target is yx (96, 64)" in said
+    assert (
+        "the image is turned upright, as its EXIF orientation 6 says, and the target is not" in said
+    )
+    upright = ImageOps.exif_transpose(Image.open(data / "images" / "3.png"))
+    upright.save(data / "images" / "3.png")
+    mask.transpose(Image.Transpose.ROTATE_270).save(data / "masks" / "3.png")
+    with pytest.warns(UserWarning, match="turned upright"):
+        assert "opens" not in wrong(examine(recipe, root=data))

@@ -8,7 +8,7 @@ from itertools import permutations
 
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.volume import Crop, Plane, Volume
+from lamina.volume import Crop, Plane, Volume, view_chain
 
 MAIN = "main"
 """The part of the data that cases belong to that say no other."""
@@ -46,7 +46,7 @@ class Case:
                 raise DataError(
                     f"case {self.id}: image is {self.image.axes} {self.image.shape}, {role} is "
                     f"{other.axes} {other.shape}; they must be equal"
-                    f"{_exchanged(self.image, other)}\n"
+                    f"{_by_exif(self.image, role, other) or _exchanged(self.image, other)}\n"
                     f"  image {self.image.name}\n  {role} {other.name}"
                 )
 
@@ -112,6 +112,26 @@ class Case:
 def _places(shares: Sequence[float], length: int) -> list[int]:
     # A thousandth of a slice more, since 0.29 of 100 is 28.999999999999996.
     return [min(int(share * length + 1e-3), length - 1) for share in shares]
+
+
+def exif_orientation(volume: Volume) -> int:
+    """Return the EXIF orientation by which the picture of a volume is turned upright; 1: none."""
+    *_, stored = view_chain(volume)
+    return int(getattr(stored, "exif_orientation", 1))
+
+
+def _by_exif(image: Volume, role: str, other: Volume) -> str:
+    """Say whose EXIF orientation turns it where that makes them differ; else nothing (READ-22)."""
+    turns = {"image": exif_orientation(image), role: exif_orientation(other)}
+    turned = [name for name, turn in turns.items() if turn > 4]  # rows and columns change places
+    if len(turned) != 1 or image.shape != other.shape[::-1]:
+        return ""
+    (name,) = turned
+    (still,) = (one for one in turns if one != name)
+    return (
+        f"; the {name} is turned upright, as its EXIF orientation {turns[name]} says, and the "
+        f"{still} is not: save both upright, without EXIF"
+    )
 
 
 def _exchanged(image: Volume, other: Volume) -> str:

@@ -6,8 +6,9 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from lamina.data.case import exif_orientation
 from lamina.doctor.examined import Patient
-from lamina.doctor.finding import Area, Finding, counted
+from lamina.doctor.finding import Area, Finding, counted, some
 from lamina.errors import LaminaError
 from lamina.volume import Volume
 
@@ -36,7 +37,28 @@ class Shapes:
         if len(kinds) > 1:
             said = ", ".join(f"{count} of {kind}" for kind, count in kinds.most_common())
             yield Finding("warning", "channels and types", said, "convert all to one kind")
+        yield from _turned(patient)
         yield from _frame(patient)
+
+
+def _turned(patient: Patient) -> Iterator[Finding]:
+    """Name the files that are turned as their EXIF part says; masks mostly have none (READ-22)."""
+    roles = {"images": [case.image for case in patient.cases]}
+    roles["masks"] = [case.target for case in patient.cases if case.target is not None]
+    turned = {
+        role: [one.name for one in volumes if exif_orientation(one) != 1]
+        for role, volumes in roles.items()
+    }
+    for role, names in turned.items():
+        other = "masks" if role == "images" else "images"
+        if names and len(names) != len(turned[other]):
+            yield Finding(
+                "warning",
+                counted(len(names), role.removesuffix("s")),
+                f"turned upright as their EXIF orientation says, not all {other} are: "
+                f"{some(names)}",
+                f"see that masks lie on the upright images; save {role} upright, without EXIF",
+            )
 
 
 def _row(image: Volume) -> str:

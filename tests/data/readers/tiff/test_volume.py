@@ -120,7 +120,7 @@ def test_axes_that_do_not_fit_are_refused(tmp_path: Path, axes: str, words: str)
 def test_fault_I01_what_programs_read_differently_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="0 means white in it; save it with 0 as black"):
         open_volume(write(tmp_path / "a.tif", STACK.astype("f4"), photometric="miniswhite"))
-    with pytest.raises(DataError, match=r"it is to be turned \(orientation 6\)"):
+    with pytest.raises(DataError, match=r"it is to be turned \(EXIF orientation 6\)"):
         open_volume(write(tmp_path / "e.tif", STACK[0], extratags=[(274, 3, 1, 6, True)]))
     cmyk = np.zeros((16, 16, 4), np.uint8)
     with pytest.raises(DataError, match="its colours are SEPARATED; save it as grey or RGB"):

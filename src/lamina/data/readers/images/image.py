@@ -124,6 +124,11 @@ class ImageFile:
         return sides if self._header.orientation < 5 else sides[::-1]
 
     @property
+    def exif_orientation(self) -> int:
+        """The EXIF orientation, 1 to 8, by which the pixels are turned; 1: they lie as stored."""
+        return self._header.orientation
+
+    @property
     def channels(self) -> int:
         """1 grey or class numbers, 2 grey and alpha, 3 colours, 4 colours and alpha."""
         return self._header.channels

@@ -118,7 +118,7 @@ def _plain(path: Path, page: Any) -> None:
     elif colours not in (0, 1, 2, 3) and not (colours == 6 and int(page.compression) in _JPEG):
         wrong = f"its colours are {page.photometric.name}; save it as grey or RGB"
     elif orientation not in (0, 1):
-        wrong = f"it is to be turned (orientation {orientation}); save it upright"
+        wrong = f"it is to be turned (EXIF orientation {orientation}); save it upright"
     elif page.imagedepth != 1:
         wrong = "its pages are three-dimensional; save one page per slice"
     elif 0 in page.shaped:
