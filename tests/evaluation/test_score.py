@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 from numpy.typing import NDArray
+from scipy.ndimage import label
 
 from lamina.errors import DataError, RecipeError
 from lamina.evaluation.score import score, table
@@ -347,3 +348,49 @@ def test_memory_does_not_grow_with_the_depth_of_a_volume(tmp_path: Path) -> None
 
     peak(64)
     assert peak(512) < peak(128) * 1.1
+
+
+def test_work_21_tables_by_size_and_by_group(two_images: tuple[Path, Path]) -> None:
+    plain, both = score(*two_images), score(*two_images, by=["size", "group"])
+    assert (plain.by_size, plain.by_group) == (None, None)
+    assert "by_size" not in plain.to_dict()
+    assert both.by_size is not None
+    assert both.by_group is not None
+    one, two = both.by_size
+    assert (one.name, one.objects, one.found, one.recall, one.predicted, one.right) == (
+        *("one", 1, 1, 0.5, 1, 1),
+    )
+    assert (two.objects, two.recall, two.predicted, two.right) == (0, None, 1, 0)
+    assert [(row.group, row.cases, row.value) for row in both.by_group] == [
+        ("b.png", 1, pytest.approx(0.5)),
+        ("a.png", 1, pytest.approx((2 / 3 + 1) / 2)),
+    ]
+    text = table(both)
+    rows = [line.split() for line in text.splitlines()]
+    assert ["one", "1", "to", "9", "1", "1", "0.5000", "1", "1"] in rows
+    assert ["a.png", "1", "0.8333", "0.5000"] in rows
+    assert "every case is a group of its own" in text
+    stored = both.to_dict()
+    assert [row["group"] for row in stored["by_group"]] == ["b.png", "a.png"]
+    assert stored["by_size"][0]["least"] == 1
+    assert both.value == plain.value
+
+
+def test_what_a_score_cannot_be_broken_down_by_is_refused(two_images: tuple[Path, Path]) -> None:
+    with pytest.raises(RecipeError, match="--by is 'case'; it must be one of size, group"):
+        score(*two_images, by=["case"])
+
+
+def test_sizes_of_volumes_are_of_whole_volumes(tmp_path: Path) -> None:
+    """An object that goes through several slabs is one."""
+    recipe, truth = fault_volumes(tmp_path / "truth")
+    post = np.zeros(truth[0].shape, np.float32)
+    post[:, 1, 2] = 1
+    maps = {name: probabilities(post) for name in "ab"}
+    pred = predicted(tmp_path / "pred", recipe, maps)
+    assert len(list(Predictions.open(pred).decided("a"))) == 2
+    found = score(pred, tmp_path / "truth", by=["size"]).by_size
+    assert found is not None
+    assert [(row.least, row.predicted, row.right) for row in found if row.predicted] == [(10, 2, 1)]
+    count = label(truth[0], np.ones((3, 3, 3)))[1]
+    assert sum(row.objects for row in found) == count

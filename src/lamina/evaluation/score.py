@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from math import prod
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +13,7 @@ from lamina.data.case import Case
 from lamina.data.targets.ground_truth import truth as read_truth
 from lamina.data.units import unit_of, values
 from lamina.errors import DataError, RecipeError
+from lamina.evaluation.breakdown import SizeTallies, check_by, group_scores
 from lamina.evaluation.matching import Matched, match
 from lamina.evaluation.score_result import Alone, ScoreResult
 from lamina.evaluation.score_table import table
@@ -40,7 +41,12 @@ _PART = 2**24
 
 @verb
 def score(
-    pred: StrPath, truth: StrPath, *, part: Part = "all", metric: AnyMetric | str | None = None
+    pred: StrPath,
+    truth: StrPath,
+    *,
+    part: Part = "all",
+    metric: AnyMetric | str | None = None,
+    by: Sequence[str] = (),
 ) -> ScoreResult:
     """Compare a prediction with the truth, one case in memory at a time.
 
@@ -57,14 +63,16 @@ def score(
         part: ``validate``: only the held-out ranges of a recipe that splits by sections.
         metric: The score in place of the recipe's: a metric, its kind, or YAML as in a recipe;
             None: the recipe's.
+        by: ``size``: how many objects are found, by class and size, which needs each whole case
+            in memory; ``group``: the metric of each group of cases.
 
     Returns:
         The metric over all cases beside its baseline, the scores of each class, and which cases
         were scored.
 
     Raises:
-        RecipeError: ``part`` is not one of those, the recipe has no sections, or the metric is
-            for another kind of task.
+        RecipeError: ``part`` or ``by`` is not one of those, the recipe has no sections, or the
+            metric is for another kind of task, as are sizes.
         DataError: no case is in both, or a case differs in shape.
 
     Example:
@@ -76,6 +84,7 @@ def score(
     predictions = Predictions.open(pred)
     recipe, task = predictions.info.recipe, predictions.task
     _check_part(part, predictions)
+    check_by(by, masks=task.kind != "restore")
     check_data(truth)
     if not predictions.ids:
         raise DataError(
@@ -93,17 +102,26 @@ def score(
     asked = metric_of(metric) if isinstance(metric, str) else metric or recipe.metric
     chosen = asked.suited(task)
     tallies = _tallies(predictions, chosen)
+    sizes = SizeTallies(task) if "size" in by else None
     folds: list[Hashable] = []
+    groups: list[str] = []
     with Bar("scoring", len(matched.pairs)) as bar:
         for id, case in matched.pairs:
             for box in _boxes(predictions, id, case, truth, part):
-                whole = not chosen.adds_up
-                tallies.add_parts(_parts(predictions, id, case, box, whole=whole))
+                whole = not chosen.adds_up or sizes is not None
+                parts = _parts(predictions, id, case, box, whole=whole)
+                tallies.add_parts(parts if sizes is None else sizes.passing(parts))
                 if isinstance(tallies, ValueTallies) and case.image.channels == task.outputs:
                     tallies.add_input(_inputs(case, box, task, whole=whole))
                 folds.append(_fold(predictions.case(id)))
+                groups.append(case.group)
             bar.advance()
     summary = tallies.summary(None if None in folds else folds)
+    if sizes is not None:
+        summary["by_size"] = sizes.summary()
+    if "group" in by:
+        of_cases, of_baseline = tallies.of_cases, tallies.of_baseline
+        summary["by_group"] = group_scores(chosen, groups, of_cases, of_baseline)
     return ScoreResult(**summary, **_about(predictions, matched, part))
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lamina.evaluation.breakdown import GroupScore, SizeScore
 from lamina.evaluation.verdict import Verdict
 from lamina.public import VerbResult
 from lamina.result.decisions import AnyDecision
@@ -115,6 +116,10 @@ class ScoreResult(VerbResult):
     None: all or no cases have one."""
     cases_with_any: int | None = None
     """Number of cases with any class."""
+    by_size: tuple[SizeScore, ...] | None = None
+    """How many objects are found, by class and size; None: not asked for."""
+    by_group: tuple[GroupScore, ...] | None = None
+    """The metric of each group, the worst first; None: not asked for."""
 
     @property
     def of_masks(self) -> bool:
@@ -122,7 +127,8 @@ class ScoreResult(VerbResult):
         return self.foreground_dice is not None
 
     def _not_applicable(self) -> set[str]:
+        not_asked = {name for name in ("by_size", "by_group") if getattr(self, name) is None}
         if self.of_masks:
-            return {"baseline_input"}
-        masks = ("empty_rule", "pooled_dice", "auc", "cases_with_any")
-        return {*masks, *(name for name in vars(self) if name.startswith("foreground_"))}
+            return {"baseline_input"} | not_asked
+        masks = {"empty_rule", "pooled_dice", "auc", "cases_with_any"}
+        return masks | not_asked | {name for name in vars(self) if name.startswith("foreground_")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from lamina.evaluation.breakdown import GroupScore, SizeScore
 from lamina.evaluation.columns import aligned
 from lamina.evaluation.score_result import Alone, ClassScore, ScoreResult
 
@@ -16,6 +17,8 @@ _COLUMNS = {
     "images": "images with class",
     "images_predicted": "predicted positive",
 }
+
+_MOST_GROUPS = 20
 
 _BEATEN = "; the decision above also has minimum areas, or a threshold per class"
 
@@ -41,6 +44,10 @@ def table(result: ScoreResult) -> str:
     if result.of_masks:
         lines += ["", *_masks(result)]
     lines += ["", *_classes(result.classes)]
+    if result.by_size is not None:
+        lines += ["", *_sizes(result.by_size)]
+    if result.by_group is not None:
+        lines += ["", *_groups(result.by_group, masks=result.of_masks)]
     lines += ["", f"{result.cases} cases{_known(result)}"]
     if result.of_masks:
         lines.append(f"decision: {result.decision.summary}")
@@ -84,6 +91,38 @@ def _classes(classes: Sequence[ClassScore]) -> list[str]:
     rows = [["class", *(_COLUMNS[key] for key in names)]]
     rows += [[one.name, *(_number(getattr(one, key)) for key in names)] for one in classes]
     return [f"  {line}" for line in aligned(rows)]
+
+
+def _sizes(rows: Sequence[SizeScore]) -> list[str]:
+    head = ["objects by size", "pixels", "true", "found", "recall", "predicted", "right"]
+    cells = [
+        [
+            row.name,
+            f"{row.least} to {row.most}",
+            *(_number(number) for number in (row.objects, row.found, row.recall)),
+            *(_number(number) for number in (row.predicted, row.right)),
+        ]
+        for row in rows
+    ]
+    if not cells:
+        return ["  no objects, true or predicted"]
+    return [f"  {line}" for line in aligned([head, *cells])] + [
+        "  found: of true objects any pixel is predicted; right: of predicted ones any is true"
+    ]
+
+
+def _groups(rows: Sequence[GroupScore], *, masks: bool) -> list[str]:
+    head = ["group, worst first", "cases", "score", "all-empty" if masks else "input"]
+    cells = [
+        [row.group, str(row.cases), _number(row.value), _number(row.baseline)]
+        for row in rows[:_MOST_GROUPS]
+    ]
+    lines = [f"  {line}" for line in aligned([head, *cells])]
+    if len(rows) > _MOST_GROUPS:
+        lines.append(f"  ... and {len(rows) - _MOST_GROUPS} more groups; --json has all of them")
+    if all(row.cases == 1 for row in rows):
+        lines.append("  every case is a group of its own")
+    return lines
 
 
 def _known(result: ScoreResult) -> str:

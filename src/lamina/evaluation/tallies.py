@@ -109,6 +109,16 @@ class MaskTallies:
         return case.metric
 
     @property
+    def of_cases(self) -> list[NDArray[np.float64]]:
+        """The metric's tally of each case, in order."""
+        return [one.metric for one in self._cases]
+
+    @property
+    def of_baseline(self) -> list[NDArray[np.float64]]:
+        """The same, were nothing predicted."""
+        return [one.nothing for one in self._cases]
+
+    @property
     def wrong(self) -> float:
         """Pixels of the last case that are not as the truth, summed over all classes."""
         classes = self._cases[-1].masks[:-1]  # the last row is their union
@@ -157,8 +167,7 @@ class MaskTallies:
                 did, or it is not known.
         """
         metric, exclusive = self._metric, self._task.exclusive
-        found = metric.score([one.metric for one in self._cases])
-        empty = metric.score([one.nothing for one in self._cases])
+        found, empty = metric.score(self.of_cases), metric.score(self.of_baseline)
         pooled = DiceScore(over="pooled", ignore_first=exclusive).score(self._tallies)
         foreground = DiceScore(over="foreground", ignore_first=exclusive).score(self._tallies)
         best, threshold = self._best_foreground()
@@ -167,12 +176,7 @@ class MaskTallies:
             "metric": metric.title,
             "value": found.value,
             "baseline_empty": empty.value,
-            "verdict": verdict(
-                metric,
-                [one.metric for one in self._cases],
-                [one.nothing for one in self._cases],
-                folds,
-            ),
+            "verdict": verdict(metric, self.of_cases, self.of_baseline, folds),
             "empty_rule": None if rule is None else _EMPTY_RULES[rule],
             "foreground_dice": (foreground.value if self._threshold is None else self._gated()),
             "foreground_threshold": self._threshold,
@@ -282,6 +286,16 @@ class ValueTallies:
         """Count what a case was restored from, in parts as for ``add``."""
         found = [self._metric.tally(image, target, valid) for _, image, target, valid in parts]
         self._inputs.append(np.sum(found, axis=0))
+
+    @property
+    def of_cases(self) -> list[NDArray[np.float64]]:
+        """The metric's tally of each case, in order."""
+        return self._tallies
+
+    @property
+    def of_baseline(self) -> list[NDArray[np.float64]]:
+        """The same of what cases were restored from; empty where it is not known of all."""
+        return self._inputs if len(self._inputs) == len(self._tallies) else []
 
     @property
     def wrong(self) -> float:

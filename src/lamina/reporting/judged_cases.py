@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from lamina.data.case import Case
 from lamina.data.targets.ground_truth import truth
+from lamina.evaluation.breakdown import SizeTallies, group_scores
 from lamina.evaluation.tallies import MaskTallies, ValueTallies
 from lamina.folders import fold_folders, fold_number
 from lamina.prediction.folder.manifest import check_place
@@ -42,7 +43,11 @@ class Judged:
 
 @dataclass(frozen=True)
 class Judgement:
-    """All held-out cases, and what ``lamina score`` would say of them together."""
+    """All held-out cases, and what ``lamina score`` would say of them together.
+
+    The summary has ``by_size`` and ``by_group`` too, the latter empty where each case or all
+    cases are one group.
+    """
 
     cases: Sequence[Judged]
     summary: Mapping[str, Any] | None
@@ -54,6 +59,7 @@ def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
     task = recipe.task
     values = task.kind == "restore"
     tallies = ValueTallies(recipe.metric, task) if values else MaskTallies(recipe.metric, task)
+    sizes = SizeTallies(task)
     judged: list[Judged] = []
     with Bar("scoring held-out cases", len(cases)) as bar:
         for folder in fold_folders(run.folder):
@@ -69,12 +75,24 @@ def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
                 answer = prob if values else predictions.decision(prob)
                 target, valid = truth(cases[id], task)
                 tally = tallies.add(prob, answer, target, valid)
+                if not values:
+                    sizes.add(answer, target, valid)
                 one = recipe.metric.score([tally]).value
                 fold, wrong = fold_number(folder.name) or 0, tallies.wrong
                 judged.append(Judged(cases[id], fold, one, wrong, tally, predictions))
                 bar.advance()
     folds = [one.fold for one in judged]
-    return Judgement(judged, tallies.summary(folds) if judged else None)
+    if not judged:
+        return Judgement(judged, None)
+    groups = [one.case.group for one in judged]
+    by_group = group_scores(recipe.metric, groups, tallies.of_cases, tallies.of_baseline)
+    both = {"by_size": sizes.summary(), "by_group": by_group if _together(groups) else ()}
+    return Judgement(judged, tallies.summary(folds) | both)
+
+
+def _together(groups: Sequence[str]) -> bool:
+    """Whether there are several groups, and one of several cases."""
+    return 1 < len(set(groups)) < len(groups)
 
 
 def worst(judgement: Judgement, count: int, *, higher_is_better: bool) -> list[Judged]:

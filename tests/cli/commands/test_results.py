@@ -58,6 +58,8 @@ def test_a_metric_may_be_named_when_scoring() -> None:
         "Dice within 1 pixels per image"
         in lamina("score", "pred", "truth", "--metric", near).stdout
     )
+    both = answer("score", "pred", "truth", "--by", "size", "--by", "group")
+    assert (len(both["by_group"]), both["by_size"][0]["objects"] > 0) == (1, True)
     said = lamina("score", "pred", "truth", "--metric", "tolerant_dic", code=2).stderr
     assert "did you mean 'tolerant_dice'?" in said
 

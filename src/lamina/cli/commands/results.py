@@ -28,6 +28,14 @@ def score(
             show_default="the recipe's",
         ),
     ] = None,
+    by: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--by",
+            metavar="size|group",
+            help="Add a table by size of objects or by group; repeatable.",
+        ),
+    ] = None,
     *,
     json: Json = False,
 ) -> None:
@@ -40,7 +48,7 @@ def score(
     from lamina.evaluation.score import score as run_scoring
     from lamina.evaluation.score import table
 
-    found = run_scoring(pred, truth, part=part, metric=metric)
+    found = run_scoring(pred, truth, part=part, metric=metric, by=by or ())
     show(found, json=json, text=table(found))
 
 

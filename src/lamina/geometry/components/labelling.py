@@ -83,6 +83,19 @@ def sizes(mask: NDArray[np.bool_], connectivity: Connectivity | None = None) -> 
     return np.sort(counts[1:])[::-1]
 
 
+def label_parts(
+    mask: NDArray[np.bool_], connectivity: Connectivity | None = None
+) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the number of each pixel's connected part, and the pixels of each part.
+
+    Arguments and errors are those of ``drop_small``.
+
+    Returns:
+        Numbers from 1 in the shape of the mask, 0 outside of it, and (parts + 1,) sizes.
+    """
+    return _label(mask, _checked(mask, connectivity))
+
+
 def part_sizes(
     mask: NDArray[np.bool_], connectivity: Connectivity | None = None
 ) -> NDArray[np.int64]:
