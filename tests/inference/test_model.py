@@ -14,10 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 import lamina
+from lamina.bundle import Bundle, MemberWeights
+from lamina.data.network_input.image_kind import kind_of
 from lamina.errors import BundleError, DataError, RecipeError
 from lamina.inference.model import Failure, Model
 from lamina.inference.prediction import Prediction
 from lamina.result.decisions import Threshold
+from lamina.volume import ArrayVolume
 
 SHAPES = [(40, 50), (64, 64), (33, 70), (20, 20), (48, 32)]
 
@@ -150,6 +153,24 @@ def test_what_does_not_exist_is_refused(source: Path, options: Any, message: str
 def test_nothing_to_load(tmp_path: Path) -> None:
     with pytest.raises(BundleError):
         lamina.load(tmp_path / "nowhere")
+
+
+def test_read_11_another_type_is_converted_exactly_or_refused(make: Any, tmp_path: Path) -> None:
+    plain, pixels = make.bundle(), image(7)
+    parts = [
+        MemberWeights(m.name, plain.weights(n), m.fold, m.stage, m.score, m.normalise)
+        for n, m in enumerate(plain.members)
+    ]
+    learnt = kind_of([ArrayVolume(pixels[None])])
+    Bundle.make(plain.recipe, parts, cases={}, images=learnt).save(tmp_path / "bundle")
+    opened = lamina.load(tmp_path / "bundle", device="cpu")
+    wanted = opened(pixels)
+    assert wanted.converted is None
+    wide = opened(pixels.astype(np.uint16) * 257)
+    np.testing.assert_array_equal(wide.probabilities, wanted.probabilities)
+    assert "times 257" in str(wide.converted) or "uint8" in str(wide.converted)
+    with pytest.raises(DataError):
+        opened(pixels.astype(np.float32) * 1000)
 
 
 def test_volumes_are_answered_in_their_own_order(make: Any, tmp_path: Path) -> None:

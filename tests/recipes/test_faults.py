@@ -259,7 +259,7 @@ def test_the_last_epoch_is_the_member_and_states_are_saved_by_time(
     """FAULT-11."""
     assert {faults.member(one.name).stages[0].member for one in faults.members} == {"last"}
     row = json.loads((trained / "members" / "flat" / "fold0" / "member.json").read_text())
-    assert (row["member"], row["epoch"]) == ("main/last.safetensors", 2)
+    assert (row["member"], row["epoch"]) == ("main/last.safetensors", 1)  # counted from 0
 
 
 def test_a_run_stopped_within_an_epoch_takes_up_the_batch_it_was_at(

@@ -112,7 +112,7 @@ def test_READ_1_files_that_are_not_read_are_said(tmp_path: Path) -> None:
     opened = open_data(load_recipe("folder-laptop", changes), tmp_path)
     (line,) = [line for line in opened.lines() if "not read" in line]
     assert line.startswith("warning: 2 files are not read")
-    assert "0.gif has a suffix of no type that is read" in line
+    assert "0.gif is a GIF image; save each of its frames as PNG" in line
     assert len(opened.summary()["not_read"]) == 2
 
 

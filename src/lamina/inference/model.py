@@ -5,14 +5,16 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
+from lamina.bundle import kind_learnt
 from lamina.data.case import Case
+from lamina.data.network_input.image_kind import as_learnt
 from lamina.errors import DataError, LaminaError, RecipeError, ResourceError
 from lamina.inference.array_input import ArrayInput, Expected, array_input
 from lamina.inference.prediction import Prediction
@@ -69,7 +71,7 @@ class Model:
         for member in self._members:
             member.network.to(loaded.device).eval()
         self._loaded, self._decision = loaded, decision
-        self._batch = self._recipe.predict.batch or loaded.fit([self._one_tile()], None)
+        self._batch = loaded.batch_size([self._one_tile()], None, self._recipe.predict.batch)
         self._turns = threading.Semaphore(concurrency)
 
     @property
@@ -155,6 +157,10 @@ class Model:
             ((1, 64, 96), 'float32')
         """
         case, given = self._case(image, axes, id)
+        kind, converted = kind_learnt(self._loaded.bundles), None
+        if kind is not None:
+            learnt, converted = as_learnt(case.image, kind)
+            case = replace(case, image=learnt)
         self._check_memory(case.image)
         with self._turns:
             answer = predict_case(
@@ -177,6 +183,7 @@ class Model:
             members=self._names,
             image=given.back(given.volume.array),
             spacing=None if spacing is None else tuple(spacing),
+            converted=converted,
         )
 
     def map(

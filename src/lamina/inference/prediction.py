@@ -51,6 +51,8 @@ class Prediction:
     """(C, *S): the input, which ``overlay`` draws on."""
     spacing: tuple[float, ...] | None = None
     """Distance from pixel to pixel along each axis, as it was given; None: not known."""
+    converted: str | None = None
+    """How values were brought to the type and range that training saw; None: as they were."""
 
     def __post_init__(self) -> None:
         self.probabilities.flags.writeable = False

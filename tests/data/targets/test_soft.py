@@ -76,7 +76,7 @@ def test_crops_are_laid_around_pixels_that_are_more_likely_than_not(tmp_path: Pa
 
 def test_a_missing_or_other_file_is_named(tmp_path: Path) -> None:
     target = SoftTarget(tmp_path / "p.npy", SHAPE, 5)
-    with pytest.raises(DataError, match=r"p\.npy: not readable"):
+    with pytest.raises(DataError, match=r"p\.npy: no such file"):
         read_all(target)
     np.save(tmp_path / "p.npy", np.zeros((4, *SHAPE), np.float16))
     with pytest.raises(DataError, match=r"has shape \(4, 12, 20\), needed is \(5, 12, 20\)"):

@@ -40,9 +40,9 @@ def test_members_of_several_bundles_are_told_apart(make: Any) -> None:
 def test_a_smaller_limit_makes_smaller_batches_until_none_fits(make: Any) -> None:
     loaded = LoadedMembers([make.bundle()], CPU, None)
     image = ArrayVolume(np.zeros((1, 64, 64), np.uint8))
-    assert loaded.fit([image], None) == 8
+    assert loaded.batch_size([image], None) == 8
     with pytest.raises(ResourceError, match="pass --memory"):
-        loaded.fit([image], 2**20)
+        loaded.batch_size([image], 2**20)
 
 
 def test_the_weight_of_a_source_is_shared_by_those_of_its_members_that_answer(make: Any) -> None:
@@ -65,14 +65,14 @@ def test_an_image_in_bands_takes_memory_by_its_width(
     loaded = LoadedMembers([make.bundle()], CPU, None)
     tall, wide = (ArrayVolume(np.zeros((1, *size), np.uint8)) for size in ((8192, 64), (64, 8192)))
     assert not loaded.streams(tall)
-    before = [loaded._held(image) for image in (tall, wide)]
+    before = [loaded.held(image) for image in (tall, wide)]
     assert before[0] == before[1]
     monkeypatch.setattr(bands, "LARGE", 1000)
     monkeypatch.setattr(bands, "_THICKEST", 16)
     assert loaded.streams(tall)
     assert not loaded.streams(ArrayVolume(np.zeros((1, 8, 8), np.uint8)))
     short = ArrayVolume(np.zeros((1, 64, 64), np.uint8))
-    assert loaded._held(tall) == loaded._held(short) < before[0]
-    assert loaded._held(wide) == 128 * loaded._held(short)
+    assert loaded.held(tall) == loaded.held(short) < before[0]
+    assert loaded.held(wide) == 128 * loaded.held(short)
     resized = LoadedMembers([make.bundle(frame={"size": [32, 32], "resize": [64, 64]})], CPU, None)
     assert not resized.streams(tall)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lamina.data.targets.label_values import MaskStack, plain
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.volume import Volume, check_within
+from lamina.volume import Volume, VolumeView, check_within
 
 
 @dataclass(frozen=True)
@@ -65,32 +65,10 @@ class ClassMasks:
 
 
 @dataclass(frozen=True)
-class AnyClass:
+class AnyClass(VolumeView):
     """Stored labels of several masks as one: the largest of each pixel, for a binary task."""
 
-    source: ClassMasks
-
     channels = 1
-
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.source.name
-
-    @property
-    def axes(self) -> str:
-        """Axes of one mask."""
-        return self.source.axes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Shape of one mask."""
-        return self.source.shape
-
-    @property
-    def dtype(self) -> np.dtype[Any]:
-        """Integers that hold all stored values."""
-        return self.source.dtype
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(1, *region.shape)``."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.geometry.region import Region
-from lamina.volume import check_within
+from lamina.volume import VolumeView, check_within
 
 
 class Shape(Protocol):
@@ -82,32 +82,15 @@ class ShapesTarget:
 
 
 @dataclass(frozen=True, eq=False)
-class Outside:
+class Outside(VolumeView):
     """1 where no shape is, 0 where one is: where pixels count beside areas to be ignored."""
-
-    source: ShapesTarget
 
     channels = 1
     dtype = np.dtype(np.uint8)
 
-    @property
-    def name(self) -> str:
-        """What messages call it."""
-        return self.source.name
-
-    @property
-    def axes(self) -> str:
-        """Rows, then columns."""
-        return self.source.axes
-
-    @property
-    def shape(self) -> tuple[int, ...]:
-        """Rows and columns."""
-        return self.source.shape
-
     def read(self, region: Region) -> NDArray[np.uint8]:
         """Return ``(1, *region.shape)`` of 0/1."""
-        return np.asarray(1 - self.source.read(region))
+        return np.asarray(1 - self.source.read(region), np.uint8)
 
 
 def facts_of(areas: Sequence[int]) -> dict[str, float | str]:
