@@ -32,7 +32,7 @@ from lamina.public import StrPath, as_path
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.result.calibration import Calibration
-from lamina.result.decisions import AnyDecision
+from lamina.result.decisions import AnyDecision, Expected
 from lamina.task import Task
 
 if TYPE_CHECKING:
@@ -257,9 +257,18 @@ class Bundle:
         """Return the digest that it would have without calibration: no tuning changes it."""
         return self.with_calibration(()).digest()
 
-    def with_decision(self, decision: AnyDecision, scores: Mapping[str, Any]) -> Bundle:
-        """Return the bundle with another decision; ``scores`` are laid over those it has."""
-        changes = {"decision": decision, "scores": {**self.scores, **scores}}
+    def with_decision(
+        self, decision: AnyDecision, scores: Mapping[str, Any], outlook: Expected | None = None
+    ) -> Bundle:
+        """Return the bundle with another decision; ``scores`` are laid over those it has.
+
+        ``outlook`` says what to expect of images, whatever the decision.
+        """
+        changes = {
+            "decision": decision,
+            "scores": {**self.scores, **scores},
+            "outlook": outlook,
+        }
         return replace(self, index=self.index.model_copy(update=changes))
 
     def weights(self, number: int) -> dict[str, Tensor]:

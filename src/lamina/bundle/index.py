@@ -18,7 +18,7 @@ from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import BundleError
 from lamina.recipe.recipe import Recipe
 from lamina.result.calibration import Calibration
-from lamina.result.decisions import AnyDecision
+from lamina.result.decisions import AnyDecision, Expected
 from lamina.spec import ADDED_LATER, Spec
 
 FORMAT = 4
@@ -116,6 +116,10 @@ class Index(Spec):
 
     decision: AnyDecision
     """The decision as last tuned."""
+
+    outlook: Annotated[Expected | None, ADDED_LATER] = None
+    """What says how probable a class is in an image and what its mask is expected to score,
+    whatever the decision; null: not tuned, or the metric merges classes."""
 
     scores: dict[str, Any]
     """What training and tuning measured."""

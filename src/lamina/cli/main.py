@@ -257,6 +257,12 @@ def predict(
         bool,
         typer.Option("--corrupt", help="Add the recipe's noise to clean images first."),
     ] = False,
+    uncertainty: Annotated[
+        bool,
+        typer.Option(
+            "--uncertainty", help="Write maps of uncertainty, and what to expect of each image."
+        ),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace predictions by other members.")
     ] = False,
@@ -282,6 +288,7 @@ def predict(
         memory=limit,
         slices=places,
         corrupt=corrupt,
+        uncertainty=uncertainty,
         overwrite=overwrite,
     )
     show(found, json=json, text=f"predicted {found.cases} cases into {out}")

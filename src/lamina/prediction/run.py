@@ -36,6 +36,9 @@ from lamina.prediction.streaming.row_bands import bands
 from lamina.prediction.streaming.slabs import check_axes
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device, explain, name_of
+from lamina.prediction.uncertainty.outlook import note_outlook
+from lamina.prediction.uncertainty.predict import How, predict_uncertain
+from lamina.prediction.uncertainty.stored import StoredUncertainty
 from lamina.progress import Bar, say
 from lamina.public import StrPath, StrPaths, as_path, as_paths, at_least
 from lamina.refusals import verb
@@ -54,6 +57,7 @@ def predict(
     memory: int | None = None,
     slices: Sequence[float] | None = None,
     corrupt: bool = False,
+    uncertainty: bool = False,
     overwrite: bool = False,
     progress: bool = True,
 ) -> PredictResult:
@@ -74,6 +78,9 @@ def predict(
             (NOISE-17), each as an image called VOLUME/AXISINDEX; None: as the recipe says.
         corrupt: Put the noise that the recipe declares on the images first, the same that it
             puts on held-out ones, to measure on clean images.
+        uncertainty: Also write maps of entropy and, where members or views answer, of their mutual
+            information to ``uncertainty``; and what to expect of each image and class to
+            ``prediction.json``: presence, expected score, agreement of members.
         overwrite: Replace predictions of other bundles or options.
         progress: Show progress on standard error.
 
@@ -104,6 +111,11 @@ def predict(
     at_least(1, batch=batch, memory=memory)
     keep_memory()
     bundles = load_bundles(sources, unfinished=True)
+    if uncertainty and bundles[0].recipe.task.kind == "restore":
+        raise RecipeError(
+            "--uncertainty is of probabilities, and task.kind is restore, whose values have none; "
+            "leave it out"
+        )
     where = choose_device(device)
     precision = choose(bundles[0].recipe.precision, where)
     loaded = LoadedMembers(bundles, where, precision)
@@ -112,7 +124,8 @@ def predict(
         options = options.model_copy(update={"slices": tuple(slices)})
     opened = _open(loaded, inputs, members, options.slices, corrupt=corrupt)
     info = _info(bundles, opened, members, where, precision)
-    info = info.model_copy(update={"predict": options, "corrupted": corrupt})
+    update = {"predict": options, "corrupted": corrupt, "uncertainty": uncertainty}
+    info = info.model_copy(update=update)
     volumes = [case.image for _, case, _ in opened.cases.values()]
     size = loaded.batch_size(volumes, memory, batch or bundles[0].recipe.predict.batch)
     with locked(out):
@@ -125,6 +138,8 @@ def predict(
                 _tell_if_not_tuned(bundles[0], sources[0])
             counts = _predict_all(predictions, opened, loaded, size, progress=progress)
             predictions = predictions.only_finished()
+            if uncertainty:
+                predictions = note_outlook(predictions, bundles[0].index.outlook)
             result = PredictResult(
                 out=out,
                 cases=len(predictions.ids),
@@ -259,7 +274,7 @@ def _predict_all(
     with Bar("predicting", sum(steps.values())) as bar:
         for id, (_, case, chosen) in opened.cases.items():
             before = "kept" if predictions.finished(id) else "redecided"
-            if before == "kept" or predictions.redecide(id):
+            if _has_maps(predictions, id) and (before == "kept" or predictions.redecide(id)):
                 predictions.drop_work(id)  # of a run that was killed at the last moment
                 counts[before] += 1
                 bar.advance(steps[id])
@@ -272,6 +287,11 @@ def _predict_all(
                 counts["predicted"] += 1
     opened.quarantine.check_any(len(predictions.ids), "images can be predicted")
     return counts
+
+
+def _has_maps(predictions: Predictions, id: str) -> bool:
+    """Whether a case has the maps of uncertainty that were asked for."""
+    return not predictions.info.uncertainty or StoredUncertainty(predictions).sound(id)
 
 
 def _steps(case: PredictedCase, volume: Volume, loaded: LoadedMembers) -> int:
@@ -298,6 +318,11 @@ def _predict(
     """Predict one case into the folder: an image in memory, what is large part by part."""
     recipe, device, precision = loaded.bundles[0].recipe, loaded.device, loaded.precision
     predicted, volume = predictions.case(case.id), case.image
+    if predictions.info.uncertainty:
+        how = How(device, precision, size)
+        predict_uncertain(predictions, case, members, recipe, how)
+        bar.advance(_steps(predicted, volume, loaded))
+        return
     if not predicted.chunked:
         prob = predict_case(case, members, recipe, device=device, precision=precision, batch=size)
         bar.advance()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -48,6 +48,9 @@ class Candidates:
     recipe: Recipe
     aim: Aim
 
+    calibrated: bool = False
+    """Whether probabilities were calibrated before they were counted."""
+
     @property
     def names(self) -> list[str]:
         """What the candidates are called, the safest first."""
@@ -66,6 +69,15 @@ class Candidates:
         start = self.recipe.decide if isinstance(self.recipe.decide, Threshold) else Threshold()
         changes = {"threshold": self._of_all(fitted), "min_area": 0, "min_component": 0}
         return start.model_copy(update=changes)
+
+    def outlook(self) -> ExpectedDecision | None:
+        """Return what tells presence and expected score of images; None where classes merge."""
+        if self.aim.any_class:
+            return None
+        score = replace(Score.of(self.aim), pooled=False)
+        method: Method = "none" if self.calibrated else "platt"
+        candidate = Expected(self.columns, self.groups, score, method)
+        return self._expected(candidate.fit(np.arange(self.groups.size)))
 
     def scarce(self) -> list[int]:
         """Return the classes that too few groups show to fit anything, by number."""
@@ -135,4 +147,5 @@ def candidates_of(
         groups,
         recipe,
         aim,
+        calibrated=methods[0] == "none",
     )

@@ -161,7 +161,7 @@ def tune(
     files.write_json(run / TUNED, result.to_dict())
     if not bundle.index.sources:
         bundle = bundle.with_calibration(curves)
-    bundle.with_decision(chosen, {"tune": dict(result.scores)}).save(run / BUNDLE)
+    bundle.with_decision(chosen, {"tune": dict(result.scores)}, final.outlook()).save(run / BUNDLE)
     return result
 
 

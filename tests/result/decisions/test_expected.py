@@ -140,9 +140,12 @@ def test_a_case_with_other_classes_is_refused() -> None:
         decide(maps())
 
 
-def test_the_outlook_is_presence_and_the_score_to_hope_for() -> None:
+def test_the_outlook_is_presence_and_the_expected_score_of_the_best_mask() -> None:
     decide = Expected(classes=(ClassExpected(presence=flat_presence(0.3)), ClassExpected()))
-    (first, hope), (second, _) = decide.outlook([maps()])
+    (first, score), (second, other) = decide.outlook([maps()])
     assert first == pytest.approx(0.3)
-    assert 0 < hope <= 1
+    assert score == pytest.approx(0.7)  # the empty mask
     assert second == 1
+    assert 0 < other < 1
+    (_, score), _ = decide.model_copy(update={"empty": "zero"}).outlook([maps()])
+    assert score <= 0.3

@@ -31,5 +31,5 @@ def clear(folder: Path) -> None:
         raise RecipeError(f"{folder}: holds no predictions to overwrite; choose another --out")
     for name in (HEADER, LEDGER):
         (folder / name).unlink(missing_ok=True)
-    for name in ("probabilities", "masks", "work"):
+    for name in ("probabilities", "masks", "uncertainty", "work"):
         shutil.rmtree(folder / name, ignore_errors=True)

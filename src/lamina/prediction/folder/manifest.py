@@ -25,6 +25,23 @@ _FREE = {"cases", "decision", "device", "unfinished"}
 """What may change while finished probabilities stay: digests of members say the rest."""
 
 
+class ClassOutlook(Spec):
+    """What to expect of one class in one image."""
+
+    name: str
+    """The class."""
+
+    presence: float | None
+    """Probability that the image shows the class; null: the bundle was not tuned."""
+
+    expected: float | None
+    """Expected score of the class' best mask; null: the bundle was not tuned."""
+
+    agreement: float | None
+    """Mean pairwise Dice between the masks of members, or of views of a single one; null: one
+    member answered in one view, or the decision changed since."""
+
+
 class PredictedCase(Spec):
     """A case, and who answers for it."""
 
@@ -77,6 +94,9 @@ class PredictedCase(Spec):
     known: Literal["new", "held_out", "pseudo", "seen", "partly_seen"]
     """Whether these members trained on it; ``pseudo``: with labels that members had made of it;
     ``partly_seen``: on sections of the same file."""
+
+    outlook: Annotated[tuple[ClassOutlook, ...], ADDED_LATER] = ()
+    """What to expect of each class; none: predicted without ``--uncertainty``."""
 
     @property
     def chunked(self) -> bool:
@@ -160,6 +180,9 @@ class Info(Spec):
     unfinished: Annotated[tuple[str, ...], ADDED_LATER] = ()
     """What each fold had trained where a run was stopped early and its best checkpoints so far
     predict; none: training had finished."""
+
+    uncertainty: Annotated[bool, ADDED_LATER] = False
+    """Whether members or views answered one by one, and maps of uncertainty were written."""
 
     cases: tuple[PredictedCase, ...] = ()
     """The cases, in order."""

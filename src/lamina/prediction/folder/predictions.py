@@ -30,6 +30,8 @@ from lamina.files import digest, write_with
 from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
 from lamina.prediction.folder.contents import clear, holds_others
+from lamina.prediction.folder.digests import one_digest as one_digest
+from lamina.prediction.folder.digests import source_digest as source_digest
 from lamina.prediction.folder.file_names import check_ids, file_name
 from lamina.prediction.folder.ledger import LEDGER, Ledger
 from lamina.prediction.folder.manifest import (
@@ -388,15 +390,3 @@ class Predictions:
 
 def _digest_of(decision: AnyDecision) -> str:
     return hashlib.sha256(decision.model_dump_json().encode()).hexdigest()
-
-
-def source_digest(files: Sequence[str]) -> str:
-    """Return the digest of a case's files: that of the one file, or of all digests in order."""
-    return one_digest([digest(Path(name)) for name in files])
-
-
-def one_digest(digests: Sequence[str]) -> str:
-    """Return the digest that stands for those of a case's files."""
-    if len(digests) == 1:
-        return digests[0]
-    return hashlib.sha256("\n".join(digests).encode()).hexdigest()

@@ -1,5 +1,7 @@
 """Means over members: of logits, of probabilities, or of their powers (STEEL-24).
 
+Probabilities of a member may be calibrated first.
+
 With weights w that sum to 1, p = 1 is the arithmetic mean, 2 the root mean square, 3 the cubic
 mean (sum of w a^p)^(1/p). Of exclusive classes the higher means are divided by their sum, so that
 they stay probabilities.
@@ -16,10 +18,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lamina.recipe.recipe import Pool
+from lamina.result.calibration import Calibration
 
 Kind = Literal["binary", "multilabel", "multiclass", "restore"]
 
 POWERS: dict[Pool, int] = {"probability": 1, "root_mean_square": 2, "cubic": 3}
+
+_LOW, _HIGH = 2.0**-25, 1 - 2.0**-12  # as far as logits of stored probabilities go
 
 _LEAST = 2.0**-12  # probabilities nearer to 0 or 1 are not told apart in float16 near 1
 
@@ -79,3 +84,36 @@ def to_logits(kind: Kind, prob: Tensor) -> Tensor:
     if kind == "multiclass":
         return prob.clamp_(min=_LEAST).log_()
     return prob.clamp_(_LEAST, 1 - _LEAST).logit_()
+
+
+def is_calibrated(curves: Sequence[Calibration]) -> bool:
+    """Whether a curve changes anything."""
+    return any(not curve.is_identity for curve in curves)
+
+
+def calibrate(kind: Kind, values: Tensor, curves: Sequence[Calibration], *, logits: bool) -> Tensor:
+    """Return the answer of a member (K, h, w) after its curves, a new tensor.
+
+    Args:
+        kind: Of the task; what is calibrated of exclusive classes is divided by its sum.
+        values: (K, h, w) probabilities, or logits where ``logits``.
+        curves: One for each class.
+        logits: Whether logits come and are returned.
+    """
+    prob = activate(kind, values[None])[0] if logits else values.clone()
+    for k, curve in enumerate(curves):
+        if curve.knots:
+            prob[k] = _between(prob[k], curve.knots)
+        elif not curve.is_identity:
+            logit = prob[k].clamp(_LOW, _HIGH).logit()
+            prob[k] = torch.sigmoid(curve.slope * logit + curve.shift)
+    if kind == "multiclass":
+        prob /= prob.sum(0, keepdim=True).clamp_(min=1e-30)
+    return to_logits(kind, prob) if logits else prob
+
+
+def _between(prob: Tensor, knots: tuple[tuple[float, float], ...]) -> Tensor:
+    """Return the values of a curve that is linear between its knots."""
+    stored, calibrated = np.asarray(knots, np.float64).T
+    found = np.interp(prob.cpu().numpy(), stored, calibrated)
+    return torch.from_numpy(found.astype(np.float32)).to(prob.device)

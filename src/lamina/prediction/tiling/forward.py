@@ -55,7 +55,10 @@ def _forward(job: TiledInference, tiles: MemberTiles, batch: Tensor) -> Tensor:
     mean = job.options.mean_of
     total: Tensor | None = None
     missing: Tensor | None = None  # shares of the views without a number
-    for upright, share in views_of(job.options.views):
+    views = views_of(job.options.views)
+    if tiles.member.view is not None:
+        views = ((views[tiles.member.view][0], 1.0),)
+    for upright, share in views:
         view = upright.then(tiles.frame.quarter_turns)
         seen = view.see(batch).contiguous(memory_format=torch.channels_last)
         with torch.autocast(

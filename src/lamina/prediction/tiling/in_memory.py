@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lamina.data.views.resized import resample
-from lamina.prediction.tiling.averaging import POWERS, activate, rooted
+from lamina.prediction.tiling.averaging import POWERS, activate, calibrate, is_calibrated, rooted
 from lamina.prediction.tiling.blend import Sum
-from lamina.prediction.tiling.calibrated import calibrate, is_calibrated
 from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.tiled_inference import TiledInference
 from lamina.prediction.tiling.valid_tiles import tiles_inside

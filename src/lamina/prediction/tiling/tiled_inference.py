@@ -15,9 +15,8 @@ from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.views.resized import Resized
 from lamina.errors import ResourceError
 from lamina.geometry.tiling.grid import TileGrid
-from lamina.prediction.tiling.averaging import POWERS, Kind
+from lamina.prediction.tiling.averaging import POWERS, Kind, is_calibrated
 from lamina.prediction.tiling.blend import Sum, Weights
-from lamina.prediction.tiling.calibrated import is_calibrated
 from lamina.prediction.tiling.memory import is_out_of_memory, release
 from lamina.progress import say
 from lamina.recipe.recipe import Predict
@@ -41,6 +40,9 @@ class Member:
 
     tile: tuple[int, int] | None = None
     """Rows and columns of its tiles; None: as the job says."""
+
+    view: int | None = None
+    """Answer by this view of ``predict.views`` alone, by its number; None: by their mean."""
 
     calibration: tuple[Calibration, ...] = ()
     """What its probabilities go through before the mean over members; none: nothing."""

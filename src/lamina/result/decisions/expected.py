@@ -83,7 +83,9 @@ class Expected(Decision):
         return _Cut(tuple(codes), exclusive=bool(self.exclusive))
 
     def outlook(self, parts: Iterable[NDArray[Any]]) -> list[tuple[float, float]]:
-        """Return per class the probability of presence and the score expected if it is present.
+        """Return per class the probability of presence and the expected score of its mask.
+
+        The mask is the best in expectation; where empty against empty scores 1 it may be empty.
 
         Args:
             parts: As for ``for_case``.
@@ -92,7 +94,10 @@ class Expected(Decision):
         found = []
         for column, fitted in zip(columns, self._fitted(len(columns)), strict=True):
             chance, hope = presence_and_hope(column, fitted, self._weights)
-            found.append((float(chance[0]), float(hope[0])))
+            value = float(chance[0] * hope[0])
+            if (self.empty or "one") == "one":
+                value = max(value, 1 - float(chance[0]))
+            found.append((float(chance[0]), value))
         return found
 
     @property

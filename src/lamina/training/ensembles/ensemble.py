@@ -181,7 +181,7 @@ def _keep_decision(bundle: Bundle, out: Path) -> Bundle:
         return bundle
     if before.digest() != bundle.digest():
         return bundle
-    return bundle.with_decision(before.decision, before.scores)
+    return bundle.with_decision(before.decision, before.scores, before.index.outlook)
 
 
 def _notes(parts: Sequence[Part]) -> list[str]:

@@ -1,0 +1,1 @@
+"""How uncertain predictions are: maps of entropy, and how members and views agree."""
