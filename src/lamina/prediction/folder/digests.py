@@ -1,4 +1,4 @@
-"""Digests of the files behind a case."""
+"""Digests of the files behind a case, and of the decision on it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lamina.files import digest
+from lamina.result.decisions import AnyDecision
 
 
 def source_digest(files: Sequence[str]) -> str:
@@ -19,3 +20,8 @@ def one_digest(digests: Sequence[str]) -> str:
     if len(digests) == 1:
         return digests[0]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def decision_digest(decision: AnyDecision) -> str:
+    """Return the digest that the ledger notes of a decision."""
+    return hashlib.sha256(decision.model_dump_json().encode()).hexdigest()

@@ -30,6 +30,7 @@ from lamina.files import digest, write_with
 from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
 from lamina.prediction.folder.contents import clear, holds_others
+from lamina.prediction.folder.digests import decision_digest
 from lamina.prediction.folder.digests import one_digest as one_digest
 from lamina.prediction.folder.digests import source_digest as source_digest
 from lamina.prediction.folder.file_names import check_ids, file_name
@@ -227,7 +228,7 @@ class Predictions:
     def finished(self, id: str) -> bool:
         """Whether the case is done and both files still have the digests of the ledger."""
         row = self._ledger.row(self.case(id))
-        if row is None or row.get("decision") != _digest_of(self.decision):
+        if row is None or row.get("decision") != decision_digest(self.decision):
             return False
         return self._ledger.has(row, "probability", self.prob_path(id)) and self._ledger.has(
             row, "mask", self.mask_path(id)
@@ -343,7 +344,7 @@ class Predictions:
         row["probability"] = probability
         self._ledger.begin(row)
         row["mask"] = self._write_mask(case)
-        row["decision"] = _digest_of(self.decision)
+        row["decision"] = decision_digest(self.decision)
         self._ledger.note(row)
 
     def _write_mask(self, case: PredictedCase) -> str:
@@ -386,7 +387,3 @@ class Predictions:
                 f"{self.prob_path(case.id)}: has shape {shape}, the case {case.shape}; "
                 f"{self._ledger.remedy}"
             )
-
-
-def _digest_of(decision: AnyDecision) -> str:
-    return hashlib.sha256(decision.model_dump_json().encode()).hexdigest()

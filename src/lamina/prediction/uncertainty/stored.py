@@ -7,7 +7,6 @@ uncertainty/NAME.json           the digest of the map, and how the masks of memb
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +18,7 @@ from numpy.typing import NDArray
 from lamina.errors import DataError
 from lamina.files import digest, read_json, write_json, write_with
 from lamina.geometry.region import Region
+from lamina.prediction.folder.digests import decision_digest
 from lamina.prediction.folder.file_names import file_name
 from lamina.prediction.folder.predictions import Predictions
 
@@ -98,7 +98,7 @@ class StoredUncertainty:
 
     @property
     def _decision(self) -> str:
-        return hashlib.sha256(self.predictions.decision.model_dump_json().encode()).hexdigest()
+        return decision_digest(self.predictions.decision)
 
 
 def _save(path: Path, values: NDArray[Any]) -> None:
