@@ -229,6 +229,29 @@ def shares(option: str, text: str | None) -> list[float] | None:
     return found
 
 
+def one_or_named(option: str, texts: Sequence[str] | None) -> float | dict[str, float] | None:
+    """Return a number, or numbers by name, from texts such as ``0.4`` or ``name=0.4``.
+
+    Raises:
+        RecipeError: a text is neither, or a number for all stands beside others.
+    """
+    if not texts:
+        return None
+    named: dict[str, float] = {}
+    try:
+        for text in texts:
+            name, equals, number = text.rpartition("=")
+            if not equals and len(texts) > 1:
+                raise ValueError
+            named[name.strip()] = float(number)
+    except ValueError:
+        raise RecipeError(
+            f"{option} is {' '.join(texts)}; write one number for all classes, such as 0.4, or "
+            f"CLASS=NUMBER for each that is changed, such as {option} crack=0.4"
+        ) from None
+    return named.get("", named)
+
+
 def three_numbers(option: str, text: str | None) -> tuple[float, float, float] | None:
     """Return the numbers in a text such as ``12.5,12.5,4``; None stays None.
 

@@ -18,6 +18,7 @@ from lamina.cli.command import (
     Verbose,
     byte_count,
     command,
+    one_or_named,
     shares,
     show,
     showing_only,
@@ -252,6 +253,24 @@ def predict(
             show_default="the recipe's",
         ),
     ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-s",
+            "--set",
+            metavar="NAME=VALUE",
+            help="Change an option of predict or decide, such as predict.views=flips.",
+        ),
+    ] = None,
+    threshold: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--threshold",
+            metavar="0.4|CLASS=0.4",
+            help="Another threshold, for all classes or for one.",
+            show_default="the bundle's",
+        ),
+    ] = None,
     *,
     corrupt: Annotated[
         bool,
@@ -274,6 +293,7 @@ def predict(
     """
     bundles, inputs = split_inputs(sources)
     places, limit = shares("--slices", slices), byte_count(memory)
+    thresholds = one_or_named("--threshold", threshold)
     check_device(device)
     folders.check_output(out)
     from lamina.prediction.run import predict as run_prediction
@@ -287,6 +307,8 @@ def predict(
         batch=batch,
         memory=limit,
         slices=places,
+        changes=changes or (),
+        threshold=thresholds,
         corrupt=corrupt,
         uncertainty=uncertainty,
         overwrite=overwrite,

@@ -225,6 +225,8 @@ def _about(predictions: Predictions, matched: Matched, part: Part) -> dict[str, 
         "known": {word: known.count(word) for word in sorted(set(known))},
         "decision": predictions.decision,
         "recipe": predictions.info.recipe.name,
+        "changes": predictions.info.changes,
+        "unfinished": predictions.info.unfinished,
         "truth_only": _alone(matched.truth_only),
         "prediction_only": _alone(matched.prediction_only),
     }

@@ -91,6 +91,10 @@ class ScoreResult(VerbResult):
     """Cases that were not predicted."""
     prediction_only: Alone
     """Predicted cases without truth."""
+    changes: tuple[str, ...] = ()
+    """What was changed of the trained recipe for this prediction."""
+    unfinished: tuple[str, ...] = ()
+    """What each fold had trained, where a run stopped early predicted."""
     verdict: Verdict | None = None
     """Whether the score beats its baseline, and how surely; None: there is no baseline."""
     baseline_input: float | None = None

@@ -51,6 +51,9 @@ def table(result: ScoreResult) -> str:
     lines += ["", f"{result.cases} cases{_known(result)}"]
     if result.of_masks:
         lines.append(f"decision: {result.decision.summary}")
+    if result.changes:
+        lines.append(f"predicted with changes: {', '.join(result.changes)}")
+    lines += [f"training had not finished: {line}" for line in result.unfinished]
     lines += _alone("without a prediction", result.truth_only)
     lines += _alone("without ground truth", result.prediction_only)
     return "\n".join(lines)

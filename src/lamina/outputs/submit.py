@@ -29,6 +29,8 @@ class SubmitResult(VerbResult):
     """Number of cases written."""
     skipped: int | None = None
     """Number of cases that the sample does not list; None without a sample."""
+    changes: tuple[str, ...] = ()
+    """What was changed of the trained recipe for this prediction."""
 
     def _not_applicable(self) -> set[str]:
         return {"skipped"} if self.skipped is None else set()
@@ -74,7 +76,8 @@ def submit(
     parts = ((row, _parts(predictions, id)) for row, id in rows.items())
     written = form.write_parts(parts, out)
     skipped = None if sample is None else len(ids) - len(rows)
-    return SubmitResult(kind_of(form), out, written, len(rows), skipped)
+    changes = predictions.info.changes
+    return SubmitResult(kind_of(form), out, written, len(rows), skipped, changes)
 
 
 def finished_ids(predictions: Predictions) -> list[str]:

@@ -23,6 +23,7 @@ from lamina.data.readers.file_types import not_read
 from lamina.errors import DataError, PartialError, RecipeError, listed
 from lamina.files import locked, sweep
 from lamina.log import keep_log
+from lamina.prediction.changes import Thresholds, changed, threshold_words, with_threshold
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
 from lamina.prediction.folder.manifest import Info, PredictedCase, place_of
 from lamina.prediction.folder.predictions import Predictions, source_digest
@@ -56,6 +57,8 @@ def predict(
     batch: int | None = None,
     memory: int | None = None,
     slices: Sequence[float] | None = None,
+    changes: Sequence[str] = (),
+    threshold: Thresholds | None = None,
     corrupt: bool = False,
     uncertainty: bool = False,
     overwrite: bool = False,
@@ -76,6 +79,9 @@ def predict(
         memory: Bytes that the process may hold on a CPU; None: half of what is free.
         slices: Only these slices of volumes, at shares of each axis' length, from 0 to below 1
             (NOISE-17), each as an image called VOLUME/AXISINDEX; None: as the recipe says.
+        changes: Changes of the options ``predict`` and ``decide`` of the trained recipe, such as
+            ``predict.views=flips``; the manifest and scores say so.
+        threshold: In place of the decision's: for all classes, or by the names of some.
         corrupt: Put the noise that the recipe declares on the images first, the same that it
             puts on held-out ones, to measure on clean images.
         uncertainty: Also write maps of entropy and, where members or views answer, of their mutual
@@ -116,6 +122,8 @@ def predict(
             "--uncertainty is of probabilities, and task.kind is restore, whose values have none; "
             "leave it out"
         )
+    bundles = with_threshold(changed(bundles, changes), threshold)
+    said = (*changes, *threshold_words(threshold))
     where = choose_device(device)
     precision = choose(bundles[0].recipe.precision, where)
     loaded = LoadedMembers(bundles, where, precision)
@@ -125,7 +133,7 @@ def predict(
     opened = _open(loaded, inputs, members, options.slices, corrupt=corrupt)
     info = _info(bundles, opened, members, where, precision)
     update = {"predict": options, "corrupted": corrupt, "uncertainty": uncertainty}
-    info = info.model_copy(update=update)
+    info = info.model_copy(update={**update, "changes": said})
     volumes = [case.image for _, case, _ in opened.cases.values()]
     size = loaded.batch_size(volumes, memory, batch or bundles[0].recipe.predict.batch)
     with locked(out):
@@ -135,7 +143,10 @@ def predict(
             if progress:
                 say(f"{explain(precision, where)}, {size} tiles per forward pass")
                 _tell_if_unfinished(bundles, sources)
-                _tell_if_not_tuned(bundles[0], sources[0])
+                if said:
+                    say(f"changed for this prediction: {', '.join(said)}")
+                if threshold is None:
+                    _tell_if_not_tuned(bundles[0], sources[0])
             counts = _predict_all(predictions, opened, loaded, size, progress=progress)
             predictions = predictions.only_finished()
             if uncertainty:

@@ -137,7 +137,8 @@ def submit(
     from lamina.outputs.submit import submit as run_submission
 
     found = run_submission(pred, out, format=form, sample=sample)
-    show(found, json=json, text=f"wrote {found.rows} rows to {out}")
+    changed = f"; predicted with changes: {', '.join(found.changes)}" if found.changes else ""
+    show(found, json=json, text=f"wrote {found.rows} rows to {out}{changed}")
 
 
 @command

@@ -21,7 +21,7 @@ from lamina.volume import Volume, placement_of
 
 HEADER = PREDICTION
 
-_FREE = {"cases", "decision", "device", "unfinished"}
+_FREE = {"cases", "changes", "decision", "device", "unfinished"}
 """What may change while finished probabilities stay: digests of members say the rest."""
 
 
@@ -183,6 +183,9 @@ class Info(Spec):
 
     uncertainty: Annotated[bool, ADDED_LATER] = False
     """Whether members or views answered one by one, and maps of uncertainty were written."""
+
+    changes: Annotated[tuple[str, ...], ADDED_LATER] = ()
+    """What was changed of the trained recipe for this prediction, as on the command line."""
 
     cases: tuple[PredictedCase, ...] = ()
     """The cases, in order."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,6 +46,22 @@ class Decision(Spec):
         """
         del parts
         return self if self.pixelwise else None
+
+    def with_thresholds(self, thresholds: tuple[float | None, ...]) -> Self:
+        """Return the decision with other thresholds.
+
+        Args:
+            thresholds: One for all classes, or one for each; None: that of the class stays.
+
+        Raises:
+            RecipeError: the decision has no threshold.
+        """
+        del thresholds
+        why = f"it {self.without_numbers}" if self.without_numbers else "it has other numbers"
+        raise RecipeError(
+            f"the decision {getattr(self, 'kind', '')} has no threshold: {why}; leave --threshold "
+            "out, or change it by -s decide.NAME=VALUE"
+        )
 
     @property
     def summary(self) -> str:

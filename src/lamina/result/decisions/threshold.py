@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -85,6 +85,15 @@ class Threshold(Decision):  # STEEL-22
             if np.count_nonzero(masks[k]) < areas[k]:
                 masks[k] = False
         return masks
+
+    def with_thresholds(self, thresholds: tuple[float | None, ...]) -> Self:
+        """Return the decision with other thresholds; areas stay as they are."""
+        if len(thresholds) == 1 and thresholds[0] is not None:
+            return self.model_copy(update={"threshold": thresholds[0]})
+        own = per_class(self.threshold, len(thresholds), "threshold")
+        pairs = zip(thresholds, own, strict=True)
+        mixed = tuple(before if new is None else new for new, before in pairs)
+        return self.model_copy(update={"threshold": mixed})
 
     @property
     def pixelwise(self) -> bool:
