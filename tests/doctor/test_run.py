@@ -304,7 +304,7 @@ def test_read_22_images_turned_by_exif_are_named(data: Path, recipe: Path) -> No
     for name in ("1", "4"):
         turned(data / "images" / f"{name}.png", 3, sideways=False)
     with pytest.warns(UserWarning, match="turned upright"):
-        found = wrong(examine(recipe, root=data))["shapes"]
+        found = wrong(examine(recipe, root=data))["exif"]
     assert found.startswith("2 images: turned upright as their EXIF orientation says")
     assert "1.png" in found
     assert "4.png" in found

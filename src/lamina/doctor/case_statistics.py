@@ -20,6 +20,7 @@ from lamina.task import Task
 from lamina.volume import Volume, chunk_shape_of
 
 _PIECE = 1 << 22  # values that are held at a time,
+_THUMBNAIL = 32
 _MOST = 1 << 25  # or so many where chunks would else be decoded twice
 
 
@@ -33,6 +34,9 @@ class Look:
     high: float = 0.0
     lost: int = 0
     """Values of the image that are NaN or infinite."""
+    thumbnail: NDArray[np.float32] | None = field(default=None, compare=False, repr=False)
+    """Mean brightness of 32 x 32 parts of the last two axes, or of as many as there are pixels;
+    None: it was not read to its end."""
     image_digest: str = ""
     """Equal for equal pixels of equal shape, whatever the file type."""
     target_digest: str = ""
@@ -76,9 +80,10 @@ def _look(case: Case, task: Task | None) -> Look:
 
 def _image(image: Volume) -> dict[str, Any]:
     low, high, lost = np.inf, -np.inf, 0
-    digest = _Digest(image)
+    digest, thumbnail = _Digest(image), _Thumbnail(image)
     for piece in _slabs(image):
         digest.take(piece)
+        thumbnail.take(piece)
         values = piece
         if piece.dtype.kind == "f":
             finite = np.isfinite(piece)
@@ -88,7 +93,8 @@ def _image(image: Volume) -> dict[str, Any]:
             low, high = min(low, float(values.min())), max(high, float(values.max()))
     if low > high:  # nothing is finite
         low = high = 0.0
-    return {"low": low, "high": high, "lost": lost, "image_digest": digest.text}
+    found = {"low": low, "high": high, "lost": lost, "image_digest": digest.text}
+    return found | {"thumbnail": thumbnail.means()}
 
 
 def _target(target: Volume, task: Task) -> dict[str, Any]:
@@ -119,6 +125,38 @@ class _Digest:
     @property
     def text(self) -> str:
         return self._engine.hexdigest()
+
+
+class _Thumbnail:
+    """Sums over parts of the last two axes, slab by slab along the first one."""
+
+    def __init__(self, volume: Volume) -> None:
+        self._flat = len(volume.shape) == 2
+        self._rows, self._columns = (_starts(side) for side in volume.shape[-2:])
+        sides = len(self._rows), len(self._columns)
+        self._sums, self._shape, self._first = np.zeros(sides), volume.shape[-2:], 0
+
+    def take(self, piece: NDArray[Any]) -> None:
+        values = piece if piece.dtype.kind != "f" else np.nan_to_num(piece, posinf=0, neginf=0)
+        plane = values.sum(axis=tuple(range(values.ndim - 2)), dtype=np.float64)  # (rows, columns)
+        across = np.add.reduceat(plane, self._columns, axis=1)
+        first = self._first if self._flat else 0
+        at = np.searchsorted(self._rows, np.arange(first, first + len(across)), side="right") - 1
+        np.add.at(self._sums, at, across)
+        self._first += len(across)
+
+    def means(self) -> NDArray[np.float32]:
+        rows, columns = (
+            np.diff(starts, append=side)
+            for starts, side in zip((self._rows, self._columns), self._shape, strict=True)
+        )
+        return (self._sums / np.outer(rows, columns)).astype(np.float32)
+
+
+def _starts(side: int) -> NDArray[np.int64]:
+    """Return where the parts of a side begin."""
+    parts = min(side, _THUMBNAIL)
+    return np.arange(parts) * side // parts
 
 
 def _slabs(volume: Volume) -> Iterator[NDArray[Any]]:

@@ -12,11 +12,18 @@ from lamina.doctor.checks.device import Device
 from lamina.doctor.checks.disk import Disk
 from lamina.doctor.checks.duplicates import Duplicates
 from lamina.doctor.checks.empty import Empty
+from lamina.doctor.checks.exif import Exif
 from lamina.doctor.checks.flat import Flat
 from lamina.doctor.checks.groups import Groups
+from lamina.doctor.checks.label_noise import LabelNoise
 from lamina.doctor.checks.labels import Labels
 from lamina.doctor.checks.memory import Memory
+from lamina.doctor.checks.near_twins import NearTwins
+from lamina.doctor.checks.nodata import NoData
+from lamina.doctor.checks.palettes import Palettes
+from lamina.doctor.checks.passed_over import PassedOverFiles
 from lamina.doctor.checks.processor import Processor
+from lamina.doctor.checks.ranges import Ranges
 from lamina.doctor.checks.shapes import Shapes
 from lamina.doctor.checks.sizes import Sizes
 from lamina.doctor.checks.transposed import Transposed
@@ -33,7 +40,8 @@ from lamina.refusals import verb
 CHECKS: tuple[Check, ...] = (
     *(Versions(), Processor(), Memory(), Disk(), Device()),
     Sizes(),
-    *(Damaged(), Shapes(), Flat(), Duplicates(), Labels(), Empty(), Groups(), Transposed()),
+    *(PassedOverFiles(), Damaged(), Shapes(), Ranges(), Flat(), Duplicates(), NearTwins()),
+    *(Labels(), LabelNoise(), Empty(), Groups(), Exif(), Palettes(), NoData(), Transposed()),
 )
 
 

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lamina.data.case import exif_orientation
 from lamina.doctor.examined import Patient
 from lamina.doctor.finding import Area, Finding, counted, some
 from lamina.errors import LaminaError
@@ -15,7 +14,7 @@ from lamina.volume import Volume
 
 @dataclass(frozen=True)
 class Shapes:
-    """A table of shapes; mixed types are mostly a mistake of export."""
+    """A table of shapes; mixed channels are mostly a mistake of export."""
 
     most: int = 8
     """Rows of the table."""
@@ -23,7 +22,7 @@ class Shapes:
     area: Area = "data"
 
     def __call__(self, patient: Patient) -> Iterator[Finding]:
-        """List the shapes with their number; say where types or channels differ."""
+        """List the shapes with their number; name images whose channels differ."""
         images = [case.image for case in patient.cases]
         if not images:
             return
@@ -33,32 +32,16 @@ class Shapes:
         if len(counts) > self.most:
             rest = len(images) - sum(count for _, count in counts.most_common(self.most))
             yield Finding("fine", f"{rest} of {len(images)}", "in other shapes")
-        kinds = Counter(f"{image.channels} x {image.dtype}" for image in images)
-        if len(kinds) > 1:
-            said = ", ".join(f"{count} of {kind}" for kind, count in kinds.most_common())
-            yield Finding("warning", "channels and types", said, "convert all to one kind")
-        yield from _turned(patient)
-        yield from _frame(patient)
-
-
-def _turned(patient: Patient) -> Iterator[Finding]:
-    """Name the files that are turned as their EXIF part says; masks mostly have none (READ-22)."""
-    roles = {"images": [case.image for case in patient.cases]}
-    roles["masks"] = [case.target for case in patient.cases if case.target is not None]
-    turned = {
-        role: [one.name for one in volumes if exif_orientation(one) != 1]
-        for role, volumes in roles.items()
-    }
-    for role, names in turned.items():
-        other = "masks" if role == "images" else "images"
-        if names and len(names) != len(turned[other]):
-            yield Finding(
-                "warning",
-                counted(len(names), role.removesuffix("s")),
-                f"turned upright as their EXIF orientation says, not all {other} are: "
-                f"{some(names)}",
-                f"see that masks lie on the upright images; save {role} upright, without EXIF",
+        channels = Counter(image.channels for image in images)
+        if len(channels) > 1:
+            usual = channels.most_common(1)[0][0]
+            odd = [case for case in patient.cases if case.image.channels != usual]
+            names = [f"{case.id} ({case.image.channels})" for case in odd]
+            what = (
+                f"{len(odd)} of {len(images)} images have another number of channels than {usual}"
             )
+            yield Finding("warning", some(names), what, "convert all to one kind")
+        yield from _frame(patient)
 
 
 def _row(image: Volume) -> str:

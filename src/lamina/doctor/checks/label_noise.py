@@ -1,0 +1,140 @@
+"""Noise in masks: specks, rims of a class that lies between two others, and drawn frames."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.doctor.case_statistics import Look
+from lamina.doctor.examined import Patient
+from lamina.doctor.finding import Area, Finding, some
+from lamina.errors import DataError
+from lamina.task import Task
+from lamina.volume import Plane, Volume, read_all
+
+Mask = NDArray[np.bool_]
+
+_MEANINGS = {
+    "specks": (
+        "masks have many specks of a few pixels, as thresholding a JPEG leaves them",
+        "save masks as PNG without smoothing, or remove small parts (decide.min_area hides them "
+        "in answers only)",
+    ),
+    "rims": (
+        "a class lies as a thin rim between two others, as smooth resizing of class numbers "
+        "leaves it",
+        "resize masks by the nearest neighbour, or set data.ignore to the value of the rim",
+    ),
+    "frames": (
+        "the class covers the outermost pixels all around and not those within",
+        "cut the frame off, or clear it in the masks",
+    ),
+}
+
+
+@dataclass(frozen=True)
+class LabelNoise:
+    """Up to 200 masks are looked at, of volumes the middle slice."""
+
+    cases: int = 200
+    """Masks that are read, evenly spread over the data."""
+    pixels: int = 1 << 26
+    """Pixels above which a mask is not read."""
+    speck: int = 4
+    """Pixels of a component that is a speck, at most."""
+    specks: int = 8
+    """Specks of a mask from which they are noise, where they are most of its components."""
+    name: str = "label_noise"
+    area: Area = "data"
+
+    def __call__(self, patient: Patient) -> Iterator[Finding]:
+        """Name the cases with each sort of noise."""
+        if patient.recipe is None or patient.recipe.task.kind == "restore":
+            return
+        shown = [look for look in patient.looks if look.case.target is not None and look.areas]
+        chosen = shown[:: max(1, -(-len(shown) // self.cases))]
+        found: dict[str, list[str]] = defaultdict(list)
+        for look in chosen:
+            for sort in self._sorts(look, patient.recipe.task):
+                found[sort].append(look.case.id)
+        for sort, ids in found.items():
+            what, remedy = _MEANINGS[sort]
+            yield Finding("warning", some(ids), f"{len(ids)} of {len(chosen)}: {what}", remedy)
+        if chosen and not found:
+            what = f"{len(chosen)} masks without specks, rims or frames"
+            yield Finding("fine", "masks", what)
+
+    def _sorts(self, look: Look, task: Task) -> list[str]:
+        target = look.case.target
+        if target is None:
+            return []
+        try:
+            stored = _plane(target, self.pixels)
+        except DataError:
+            return []
+        if stored is None:
+            return []
+        masks = _masks(stored, task)
+        return [
+            sort
+            for sort, there in (
+                ("specks", any(self._specked(mask) for mask in masks)),
+                ("rims", task.exclusive and any(_rim(stored[0], k) for k in np.unique(stored[0]))),
+                ("frames", any(_framed(mask) for mask in masks)),
+            )
+            if there
+        ]
+
+    def _specked(self, mask: Mask) -> bool:
+        count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
+        small = int((stats[1:, cv2.CC_STAT_AREA] <= self.speck).sum())
+        return small >= self.specks and small * 2 > count - 1
+
+
+def _plane(target: Volume, most: int) -> NDArray[Any] | None:
+    """Return a mask (channels, rows, columns), of a volume its middle slice; None: too large."""
+    if len(target.shape) == 2:
+        size = target.shape[0] * target.shape[1] * target.channels
+        return None if size > most else read_all(target)
+    middle = Plane(target, target.axes[0], target.shape[0] // 2)
+    return _plane(middle, most)
+
+
+def _masks(stored: NDArray[Any], task: Task) -> Sequence[Mask]:
+    if task.exclusive:
+        return [stored[0] == k for k in np.unique(stored[0]) if k]
+    return [mask != 0 for mask in stored]
+
+
+def _rim(classes: NDArray[Any], k: int) -> bool:
+    """Whether a class has no inside, and nearly all of it touches a lower and a higher class."""
+    here = classes == k
+    area = int(here.sum())
+    if k == 0 or area < 8:
+        return False
+    square = np.ones((3, 3), np.uint8)
+    inside = cv2.erode(here.astype(np.uint8), square, borderValue=0)
+    lower = cv2.dilate((classes < k).astype(np.uint8), square, borderValue=0)
+    higher = cv2.dilate((classes > k).astype(np.uint8), square, borderValue=0)
+    between = int((here & (lower > 0) & (higher > 0)).sum())
+    return int(inside.sum()) * 50 <= area and between * 10 >= area * 9
+
+
+def _framed(mask: Mask) -> bool:
+    rows, columns = mask.shape
+    if min(rows, columns) < 16:
+        return False
+    return _ring(mask, 0) >= 0.98 and _ring(mask, 6) < 0.5
+
+
+def _ring(mask: Mask, depth: int) -> float:
+    """Return the share of a ring around the centre that is on, ``depth`` pixels from the edge."""
+    inner = mask[depth : len(mask) - depth, depth : mask.shape[1] - depth]
+    ring = np.concatenate([inner[0], inner[-1], inner[1:-1, 0], inner[1:-1, -1]])
+    return float(ring.mean())

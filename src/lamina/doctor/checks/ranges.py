@@ -1,0 +1,84 @@
+"""Images whose types or ranges of values differ from those of the others."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lamina.doctor.case_statistics import Look
+from lamina.doctor.examined import Patient
+from lamina.doctor.finding import Area, Finding, some
+
+
+@dataclass(frozen=True)
+class Ranges:
+    """8 bits among 16, 0..1 among 0..255: a network sees such images dark, bright or empty."""
+
+    times: float = 8.0
+    """A greatest value that many times below or above the median of its type is odd."""
+    least: int = 3
+    """Images of a type from which on a median says something."""
+    name: str = "ranges"
+    area: Area = "data"
+
+    def __call__(self, patient: Patient) -> Iterator[Finding]:
+        """Name the images of a rarer type, and those with an odd range within their type."""
+        looks = [
+            look
+            for look in patient.looks
+            if look.problem is None and look.image_digest and look.low < look.high
+        ]
+        if not looks:
+            return
+        mixed = list(_types(looks))
+        odd = list(self._odd(looks))
+        yield from mixed
+        yield from odd
+        if not mixed and not odd:
+            yield Finding("fine", "values", "types and ranges are alike")
+
+    def _odd(self, looks: Sequence[Look]) -> Iterator[Finding]:
+        by_type: dict[np.dtype[object], list[Look]] = defaultdict(list)
+        for look in looks:
+            by_type[look.case.image.dtype].append(look)
+        for dtype, same in by_type.items():
+            if len(same) < self.least or dtype == np.uint8:
+                continue
+            usual = float(np.median([_reach(look) for look in same]))
+            odd = [
+                look
+                for look in same
+                if not usual / self.times <= _reach(look) <= usual * self.times
+            ]
+            if odd and len(odd) * 2 < len(same):
+                names = [f"{look.case.id} ({look.low:g} to {look.high:g})" for look in odd]
+                yield Finding(
+                    "warning",
+                    some(names),
+                    f"{len(odd)} of {len(same)} images of {dtype} have another range than the "
+                    f"others, whose greatest value is about {usual:g}",
+                    "scale them alike, or set frame.normalise.kind to case",
+                )
+
+
+def _types(looks: Sequence[Look]) -> Iterator[Finding]:
+    """Yield the rarer types with their files."""
+    types = Counter(str(look.case.image.dtype) for look in looks)
+    if len(types) < 2:
+        return
+    usual = types.most_common(1)[0][0]
+    for dtype in sorted(types.keys() - {usual}):
+        names = [look.case.id for look in looks if str(look.case.image.dtype) == dtype]
+        yield Finding(
+            "warning",
+            some(names),
+            f"{len(names)} of {len(looks)} images are of {dtype}, the others mostly of {usual}",
+            f"save them as {usual} in the range of the others, or set frame.normalise.kind to case",
+        )
+
+
+def _reach(look: Look) -> float:
+    return max(abs(look.low), abs(look.high))
