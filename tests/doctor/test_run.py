@@ -11,6 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image, ImageOps
 
+
+import tifffile
+
 from lamina.doctor.run import CHECKS, ExamineResult, cure, examine
 from lamina.doctor.table import summary, table
 from lamina.errors import RecipeError
@@ -161,7 +164,7 @@ def test_colour_images_in_a_recipe_for_grey_ones_are_mixed_kinds(data: Path, rec
     chance = np.random.default_rng(0)
     cv2.imwrite(str(data / "images" / "1.png"), chance.integers(0, 255, (64, 96, 3), np.uint8))
     found = wrong(examine(recipe, root=data))
-    assert found["shapes"] == "channels and types: 5 of 1 x uint8, 1 of 3 x uint8"
+    assert found["shapes"] == "1 (3): 1 of 6 images have another number of channels than 1"
 
 
 def test_channels_that_the_frame_does_not_take_are_an_error(data: Path, recipe: Path) -> None:
@@ -329,3 +332,41 @@ def test_read_22_a_mask_that_was_not_turned_is_refused_by_the_right_name(
     mask.transpose(Image.Transpose.ROTATE_270).save(data / "masks" / "3.png")
     with pytest.warns(UserWarning, match="turned upright"):
         assert "opens" not in wrong(examine(recipe, root=data))
+
+
+def test_data_that_do_not_open_are_examined_as_files_in_the_same_pass(
+    data: Path, recipe: Path
+) -> None:
+    path = data / "images" / "4.png"
+    path.write_bytes(path.read_bytes()[:-2000])
+    (data / "masks" / "3.png").unlink()
+    (data / "images" / "notes.gif").write_bytes(b"GIF89a")
+    cv2.imwrite(str(data / "images" / "1.png"), np.full((64, 96), 9, np.uint8))
+    found = wrong(examine(recipe, root=data))
+    assert "1 of 6 masks are missing" in found["opens"]
+    assert "images/4.png" in found["damaged"]
+    assert "1.png" in found["flat"]
+    assert "notes.gif: not read: 1 file, since each is a GIF image" in found["passed_over"]
+
+
+def test_a_layout_that_is_plain_is_a_fix_and_the_fixed_recipe_opens(
+    data: Path, recipe: Path
+) -> None:
+    for path in (data / "masks").iterdir():
+        path.rename(path.with_name(f"{path.stem}_mask.png"))
+    report = examine(recipe, root=data)
+    assert report.fixes == [{"images": "images", "masks": "masks/{id}_mask.png"}]
+    cure(report, recipe, recipe)
+    assert wrong(examine(recipe, root=data)) == {}
+    assert "'masks/{id}_mask.png'" in recipe.read_text()
+
+
+def test_void_values_are_a_fix(data: Path, recipe: Path) -> None:
+    mask = cv2.imread(str(data / "masks" / "2.png"), cv2.IMREAD_UNCHANGED).astype(np.int16)
+    mask[:4] = -1
+    (data / "masks" / "2.png").unlink()
+    tifffile.imwrite(data / "masks" / "2.tif", mask)
+    report = examine(recipe, root=data)
+    assert report.fixes == [{"ignore": -1}]
+    cure(report, recipe, recipe)
+    assert wrong(examine(recipe, root=data)) == {}

@@ -150,7 +150,7 @@ class _Thumbnail:
             np.diff(starts, append=side)
             for starts, side in zip((self._rows, self._columns), self._shape, strict=True)
         )
-        return (self._sums / np.outer(rows, columns)).astype(np.float32)
+        return np.asarray(self._sums / np.outer(rows, columns), np.float32)
 
 
 def _starts(side: int) -> NDArray[np.int64]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.data.case import Case
+from lamina.data.catalogs import Catalog
 from lamina.data.readers import images_below, open_volume
 from lamina.doctor.case_statistics import Look
 from lamina.errors import DataError
@@ -18,6 +19,7 @@ class Patient:
     """As much as could be opened. Cases are as the catalog lists them, not cut by the split."""
 
     recipe: Recipe | None = None
+    """None where there is none, or where it could not open the data."""
     root: Path | None = None
     looks: tuple[Look, ...] = ()
     """One for each case, in order."""
@@ -27,6 +29,8 @@ class Patient:
     """The fold of each case; None: there is no split, or it cuts cases."""
     split_problem: str | None = None
     """Why the cases cannot be split."""
+    data: Catalog | None = None
+    """Where the recipe looks for data, whether or not it could open them."""
 
     @property
     def cases(self) -> list[Case]:
@@ -34,11 +38,17 @@ class Patient:
         return [look.case for look in self.looks]
 
 
-def loose_cases(root: Path) -> tuple[list[Case], list[str]]:
-    """Return every readable file below ``root`` as a case without a target, and the broken ones."""
+def loose_cases(root: Path, *folders: Path) -> tuple[list[Case], list[str]]:
+    """Return every readable file below ``root`` as a case without a target, and the broken ones.
+
+    Args:
+        root: What ids are relative to.
+        folders: Where to look; none: in ``root``.
+    """
     cases: list[Case] = []
     broken: list[str] = []
-    for path in images_below(root):
+    every = [path for folder in folders or (root,) for path in images_below(folder, root)]
+    for path in every:
         try:
             image = open_volume(path)
         except DataError as error:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
 from lamina.data.catalogs import AnyCatalog, Folder, Listing, VolumePairs
+from lamina.data.layouts.proposals import proposed
 from lamina.doctor.case_statistics import look_at
 from lamina.doctor.examined import Patient, folds_of, loose_cases
 from lamina.doctor.finding import Finding, counted
@@ -15,10 +17,18 @@ from lamina.doctor.orientation.axis_names import exchanged
 from lamina.errors import DataError, LaminaError
 from lamina.recipe.recipe import Recipe
 
-Fix = Mapping[str, Mapping[Any, Any]]
+Fix = Mapping[str, Any]
 
 MASKS = {0: 0, 255: 1}
 """What picture programs write for no and yes (L01)."""
+
+_VOID: Mapping[str, tuple[int, ...]] = {
+    "binary": (-1,),
+    "multilabel": (-1,),
+    "multiclass": (-1, 255),
+    "restore": (),
+}
+"""Values that may mark pixels that do not count; tried where nothing else makes the data open."""
 
 
 def admit(patient: Patient, root: Path) -> tuple[Patient, Finding]:
@@ -44,7 +54,7 @@ def admit(patient: Patient, root: Path) -> tuple[Patient, Finding]:
     data, listing, finding = _listed(recipe, root)
     task = recipe.task.found(listing.names)
     recipe = recipe.model_copy(update={"task": task, "data": data})
-    patient = replace(patient, recipe=recipe, root=root)
+    patient = replace(patient, recipe=recipe, root=root, data=data)
     try:
         assigned, folds = recipe.split.assign(listing.cases, root)
     except LaminaError as error:
@@ -52,6 +62,22 @@ def admit(patient: Patient, root: Path) -> tuple[Patient, Finding]:
     else:
         patient = replace(patient, folds=folds_of(listing.cases, assigned, folds))
     return replace(patient, looks=tuple(look_at(listing.cases, task))), finding
+
+
+def admit_files(patient: Patient, root: Path) -> Patient:
+    """Return the images of data that the recipe cannot open, without their labels.
+
+    So what is wrong with the files is found in the same pass.
+    """
+    recipe = patient.recipe
+    data = None if recipe is None else recipe.data
+    try:
+        folders = [folder for folder in data.folders(root)[:1] if folder.is_dir()] if data else []
+        cases, broken = loose_cases(root, *folders)
+    except LaminaError:
+        return Patient(root=root)
+    looks = tuple(look_at(cases, None))
+    return Patient(root=root, data=data, looks=looks, broken=tuple(broken))
 
 
 def _listed(recipe: Recipe, root: Path) -> tuple[AnyCatalog, Listing, Finding]:
@@ -79,17 +105,25 @@ def _fixes(recipe: Recipe, root: Path) -> Iterator[Fix]:
     data, found = recipe.data, list[Fix]()
     if recipe.task.kind == "binary" and isinstance(data, Folder | VolumePairs) and not data.labels:
         found.append({"labels": MASKS})
+    if isinstance(data, Folder | VolumePairs) and data.ignore is None:
+        found += [{"ignore": value} for value in _VOID[recipe.task.kind]]
     if isinstance(data, VolumePairs) and (axes := exchanged(data, root)):
         found.append({"transpose": axes})
+    if isinstance(data, Folder) and (layout := proposed(root)) is not None:
+        found.append(layout.to_dict())
     yield from found
-    if len(found) > 1:
-        yield {**found[0], **found[1]}
+    for one, other in combinations(found, 2):
+        if not one.keys() & other.keys():
+            yield {**one, **other}
 
 
 def _mended(data: AnyCatalog, fix: Fix) -> AnyCatalog:
     """Return the catalog with a fix before what it says itself."""
     update = {}
     for key, new in fix.items():
+        if not isinstance(new, Mapping):
+            update[key] = new
+            continue
         own = getattr(data, key) or {}
         update[key] = {**new, **{name: own[name] for name in own if name not in new}}
     return data.model_copy(update=update)

@@ -30,7 +30,7 @@ from lamina.doctor.checks.transposed import Transposed
 from lamina.doctor.checks.versions import Versions
 from lamina.doctor.examined import Patient
 from lamina.doctor.finding import EXIT_CODES, Area, Check, Finding
-from lamina.doctor.open_data import admit
+from lamina.doctor.open_data import admit, admit_files
 from lamina.doctor.recipe_fixes import write_fixes
 from lamina.errors import LaminaError, RecipeError
 from lamina.public import StrPath, VerbResult, as_path
@@ -155,6 +155,8 @@ def examine(
             patient, finding = admit(patient, root)
         except LaminaError as error:
             said.append(_error("data", "opens", str(root), error))
+            if root.is_dir():
+                said += _run("data", admit_files(patient, root))
         else:
             said.append(Said("data", "opens", finding))
             said += _run("data", patient)

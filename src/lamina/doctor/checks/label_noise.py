@@ -20,6 +20,8 @@ from lamina.volume import Plane, Volume, read_all
 
 Mask = NDArray[np.bool_]
 
+_LEAST_RIM = 24  # pixels
+
 _MEANINGS = {
     "specks": (
         "masks have many specks of a few pixels, as thresholding a JPEG leaves them",
@@ -59,37 +61,44 @@ class LabelNoise:
             return
         shown = [look for look in patient.looks if look.case.target is not None and look.areas]
         chosen = shown[:: max(1, -(-len(shown) // self.cases))]
-        found: dict[str, list[str]] = defaultdict(list)
-        for look in chosen:
-            for sort in self._sorts(look, patient.recipe.task):
-                found[sort].append(look.case.id)
+        found = self._sorts(chosen, patient.recipe.task)
         for sort, ids in found.items():
-            what, remedy = _MEANINGS[sort]
-            yield Finding("warning", some(ids), f"{len(ids)} of {len(chosen)}: {what}", remedy)
-        if chosen and not found:
+            if ids:
+                what, remedy = _MEANINGS[sort]
+                yield Finding("warning", some(ids), f"{len(ids)} of {len(chosen)}: {what}", remedy)
+        if chosen and not any(found.values()):
             what = f"{len(chosen)} masks without specks, rims or frames"
             yield Finding("fine", "masks", what)
 
-    def _sorts(self, look: Look, task: Task) -> list[str]:
-        target = look.case.target
-        if target is None:
-            return []
+    def _sorts(self, chosen: Sequence[Look], task: Task) -> dict[str, list[str]]:
+        """Return the cases with each sort of noise."""
+        found: dict[str, list[str]] = defaultdict(list)
+        bodies: set[int] = set()
+        rims: dict[int, list[str]] = defaultdict(list)
+        for look in chosen:
+            stored = self._stored(look)
+            if stored is None:
+                continue
+            masks = _masks(stored, task)
+            for sort, is_there in (("specks", self._specked), ("frames", _framed)):
+                if any(is_there(mask) for mask in masks):
+                    found[sort].append(look.case.id)
+            if task.exclusive:
+                for k in np.unique(stored[0]).tolist():
+                    body, rim = _body_and_rim(stored[0], k)
+                    bodies |= {k} if body else set()
+                    rims[k] += [look.case.id] if rim else []
+        # a class that is nothing but rims may be one, such as the membranes of cells
+        thin = {id for k, ids in rims.items() if k in bodies for id in ids}
+        found["rims"] = [look.case.id for look in chosen if look.case.id in thin]
+        return found
+
+    def _stored(self, look: Look) -> NDArray[Any] | None:
+        """Return a target (channels, rows, columns); None: it is too large, or cannot be read."""
         try:
-            stored = _plane(target, self.pixels)
+            return None if look.case.target is None else _plane(look.case.target, self.pixels)
         except DataError:
-            return []
-        if stored is None:
-            return []
-        masks = _masks(stored, task)
-        return [
-            sort
-            for sort, there in (
-                ("specks", any(self._specked(mask) for mask in masks)),
-                ("rims", task.exclusive and any(_rim(stored[0], k) for k in np.unique(stored[0]))),
-                ("frames", any(_framed(mask) for mask in masks)),
-            )
-            if there
-        ]
+            return None
 
     def _specked(self, mask: Mask) -> bool:
         count, _, stats, _ = cv2.connectedComponentsWithStats(mask.astype(np.uint8), connectivity=8)
@@ -112,18 +121,25 @@ def _masks(stored: NDArray[Any], task: Task) -> Sequence[Mask]:
     return [mask != 0 for mask in stored]
 
 
-def _rim(classes: NDArray[Any], k: int) -> bool:
-    """Whether a class has no inside, and nearly all of it touches a lower and a higher class."""
-    here = classes == k
-    area = int(here.sum())
-    if k == 0 or area < 8:
-        return False
-    square = np.ones((3, 3), np.uint8)
-    inside = cv2.erode(here.astype(np.uint8), square, borderValue=0)
-    lower = cv2.dilate((classes < k).astype(np.uint8), square, borderValue=0)
-    higher = cv2.dilate((classes > k).astype(np.uint8), square, borderValue=0)
-    between = int((here & (lower > 0) & (higher > 0)).sum())
-    return int(inside.sum()) * 50 <= area and between * 10 >= area * 9
+def _body_and_rim(classes: NDArray[Any], k: int) -> tuple[bool, bool]:
+    """Return whether a class has a part with an inside, and a thin part between two others.
+
+    A rim is no thicker than two pixels, and nearly all of it is near a lower and a higher class.
+    """
+    here = (classes == k).astype(np.uint8)
+    three, five = np.ones((3, 3), np.uint8), np.ones((5, 5), np.uint8)
+    count, parts = cv2.connectedComponents(here, connectivity=8)
+    if k == 0 or count == 1:
+        return False, False
+    inside = cv2.erode(here, three, borderValue=0) > 0
+    lower = cv2.dilate((classes < k).astype(np.uint8), five, borderValue=0) > 0
+    higher = cv2.dilate((classes > k).astype(np.uint8), five, borderValue=0) > 0
+    areas, inner, between = (
+        np.bincount(parts.ravel(), weights, count)[1:]
+        for weights in (None, inside.ravel(), (lower & higher).ravel())
+    )
+    rims = (areas >= _LEAST_RIM) & (inner == 0) & (between >= 0.9 * areas)
+    return bool((inner > 0).any()), bool(rims.any())
 
 
 def _framed(mask: Mask) -> bool:

@@ -9,7 +9,7 @@ from lamina.data.catalogs.pairs import NODATA
 from lamina.doctor.examined import Patient
 from lamina.doctor.finding import Area, Finding, counted, some
 
-_USUAL = (-9999.0, -32768.0, -999.0, 65535.0, -1e20, -3.4028234663852886e38)
+_USUAL = (-9999.0, -32768.0, -32767.0, -999.0, -99999.0, -1e20, -3.4028234663852886e38)
 
 
 @dataclass(frozen=True)

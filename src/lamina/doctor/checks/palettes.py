@@ -30,8 +30,9 @@ class Palettes:
     def __call__(self, patient: Patient) -> Iterator[Finding]:
         """Say of each sort of palette how its files are read."""
         sorts: dict[tuple[str, str], list[str]] = defaultdict(list)
-        for role, files in (("image", images_of), ("mask", masks_of)):
-            for one in facts_of(files(patient.cases)):
+        by_role = {"image": images_of(patient.cases), "mask": masks_of(patient.cases)}
+        for role, paths in by_role.items():
+            for one in facts_of(paths):
                 if one.palette != "none":
                     sorts[role, one.palette].append(one.path)
         for sort, files in sorts.items():

@@ -22,10 +22,10 @@ class PassedOverFiles:
         """Name the files that are not read, those with one reason together."""
         if patient.root is None:
             return
-        if patient.recipe is None:
+        if patient.data is None:
             passed = look_below(patient.root).passed
         else:
-            passed = patient.recipe.data.passed_over(patient.root)
+            passed = patient.data.passed_over(patient.root)
         by_reason: dict[str, list[str]] = defaultdict(list)
         for one in passed:
             by_reason[one.reason].append(str(one.path))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -41,7 +42,7 @@ class Ranges:
             yield Finding("fine", "values", "types and ranges are alike")
 
     def _odd(self, looks: Sequence[Look]) -> Iterator[Finding]:
-        by_type: dict[np.dtype[object], list[Look]] = defaultdict(list)
+        by_type: dict[np.dtype[Any], list[Look]] = defaultdict(list)
         for look in looks:
             by_type[look.case.image.dtype].append(look)
         for dtype, same in by_type.items():
