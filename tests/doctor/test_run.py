@@ -9,10 +9,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from PIL import Image, ImageOps
-
-
 import tifffile
+from PIL import Image, ImageOps
 
 from lamina.doctor.run import CHECKS, ExamineResult, cure, examine
 from lamina.doctor.table import summary, table
