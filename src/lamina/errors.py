@@ -90,9 +90,9 @@ class StoppedError(LaminaError):
         self.exit_code = 128 + signal_number
 
 
-def listed(headline: str, problems: Sequence[str]) -> str:
-    """Return a message: ``headline``, then up to ten problems on indented lines."""
-    lines = [headline, *(problem.replace("\n", "\n  ") for problem in problems[:_SHOWN])]
-    if len(problems) > _SHOWN:
-        lines.append(f"... and {len(problems) - _SHOWN} more")
+def listed(headline: str, problems: Sequence[str], *, most: int = _SHOWN) -> str:
+    """Return a message: ``headline``, then up to ``most`` problems on indented lines."""
+    lines = [headline, *(problem.replace("\n", "\n  ") for problem in problems[:most])]
+    if len(problems) > most:
+        lines.append(f"... and {len(problems) - most} more")
     return "\n  ".join(lines)

@@ -41,9 +41,9 @@ def disc(folder: Path, name: str, seed: int, size: int = 96) -> None:
         cv2.imwrite(str(folder / kind / f"{name}.png"), pixels)
 
 
-def discs(folder: Path, count: int = 8, size: int = 96) -> Path:
+def discs(folder: Path, count: int = 8, size: int = 96, *, first: int = 0) -> Path:
     """Write ``count`` discs called disc0, disc1 ... below ``folder`` and return it."""
-    for number in range(count):
+    for number in range(first, first + count):
         disc(folder, f"disc{number}", number, size)
     return folder
 

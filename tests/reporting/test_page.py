@@ -11,8 +11,11 @@ import pytest
 from lamina.data.prepare.pair_quality import write_quality
 from lamina.errors import DataError
 from lamina.files import write_json
+from lamina.recipe.load import load_recipe
 from lamina.reporting import page as page_module
 from lamina.reporting.page import report
+from lamina.training.run import train
+from tests.factories.discs import discs, quick
 
 
 class Tags(HTMLParser):
@@ -155,3 +158,27 @@ def test_trust_2_damaged_held_out_answers_are_refused(run_folder: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1] + b"\x7f")
     with pytest.raises(DataError, match=r"a\.png\.npy: does not match .*`lamina train`"):
         report(run_folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        (("train.epochs=2",), True),
+        (("train.epochs=2", "train.member=last"), False),
+        (("train.epochs=2", "train.validate_every=2"), False),
+    ],
+)
+def test_work_24_the_page_says_where_the_monitor_chose_on_the_cases_that_it_scores(
+    tmp_path: Path, changes: tuple[str, ...], said: bool
+) -> None:
+    data = discs(tmp_path / "data", count=4)
+    train(quick(tmp_path, *changes), data=data, out=tmp_path / "run", folds=[0])
+    text = report(tmp_path / "run").report.read_text(encoding="utf-8")
+    sentence = "The monitor chose among 2 validated epochs on the very cases that are scored here"
+    assert (sentence in text) == said
+
+
+def test_work_24_the_recipe_of_a_single_volume_chooses_no_epoch_on_what_it_scores() -> None:
+    recipe = load_recipe("volume-laptop")
+    assert recipe.split.kind == "sections"
+    assert [stage.member for stage in recipe.stages] == ["last"]

@@ -54,6 +54,42 @@ def read_tensors(data: bytes, place: str) -> dict[str, Tensor]:
     return tensors
 
 
+def fill_what_fits(
+    network: nn.Module, tensors: Mapping[str, Tensor], place: str, *, encoder: bool = False
+) -> list[str]:
+    """Put those tensors into a network that have the name and shape of its own.
+
+    Args:
+        network: Keeps its own tensors elsewhere.
+        tensors: Of another network.
+        place: What messages call them.
+        encoder: Take only those of the encoder.
+
+    Returns:
+        A line for each tensor of the network that was not loaded, with the reason.
+
+    Raises:
+        BundleError: none fits.
+    """
+    own, loaded, left = network.state_dict(), {}, []
+    for name, value in own.items():
+        if encoder and "encoder" not in name.split("."):
+            left.append(f"{name} {tuple(value.shape)}: not of the encoder")
+        elif name not in tensors:
+            left.append(f"{name} {tuple(value.shape)}: not in the file")
+        elif tensors[name].shape != value.shape:
+            left.append(f"{name} {tuple(value.shape)}: {tuple(tensors[name].shape)} in the file")
+        else:
+            loaded[name] = tensors[name]
+    if not loaded:
+        raise BundleError(
+            f"{place}: none of its {len(tensors)} tensors fits the network; give a bundle of the "
+            "same network by --start, or set start to null"
+        )
+    network.load_state_dict({**own, **loaded})
+    return left
+
+
 def fill(network: nn.Module, tensors: Mapping[str, Tensor], place: str) -> None:
     """Put ``tensors`` into ``network``; names and shapes must match exactly.
 

@@ -47,6 +47,11 @@ class Stage(Spec):
     the fold left; ``bundle``: a member named by ``lamina train --start``; null: the
     network's own."""
 
+    start_with: Annotated[Literal["all", "what_fits", "encoder"], ADDED_LATER] = "all"
+    """What of the bundle's member is taken where ``start`` is bundle. all: every tensor, each of
+    which must fit; what_fits: those of equal name and shape, as for other classes or channels;
+    encoder: of these only those of the encoder. The others are the network's own."""
+
     carry_best: bool = False  # SIIM-19
     """Begin with the best score of the earlier stages as the one to beat: only a strictly better
     epoch takes its place, else that earlier member stays."""
@@ -142,6 +147,11 @@ class Stage(Spec):
         if self.carry_best and self.member == "last":
             raise ValueError(
                 "carry_best keeps the best weights, and member is last; set it to best"
+            )
+        if self.start_with != "all" and self.start != "bundle":
+            raise ValueError(
+                f"start_with is {self.start_with}, which is for weights of a bundle, and start is "
+                f"{self.start or 'null'}; set start to bundle, or leave start_with out"
             )
         for key in ("resize", "size"):
             value = getattr(self, key)

@@ -38,10 +38,26 @@ def missing_parts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> 
         lines.append("No fold has finished: no out-of-fold predictions yet.")
     if run.tune is None and run.holds_out and run.recipe.task.kind != "restore":
         lines.append("Decision not tuned: it is the recipe's own. Run lamina tune.")
+    lines += _chosen_on_what_is_scored(run)
     for fold in fold_folders(run.folder):
         lines += _about_log(fold, len(run.rows[fold.name]))
         lines += _about_time(fold, run.recipe)
     return lines
+
+
+def _chosen_on_what_is_scored(run: Run) -> Iterator[str]:
+    """Yield that epochs were chosen by the monitor on the cases that are scored (WORK-24)."""
+    last = run.recipe.stages[-1]
+    counts = [
+        sum("monitor" in row for row in rows if row.get("stage") == last.name)
+        for rows in run.rows.values()
+    ]
+    if last.member != "last" and max(counts, default=0) > 1:
+        yield (
+            f"The monitor chose among {max(counts)} validated epochs on the very cases that are "
+            "scored here, so that the scores may be somewhat too high; "
+            f"stages.{last.name}.member: last chooses none."
+        )
 
 
 def _about_time(fold: Path, recipe: Recipe) -> Iterator[str]:

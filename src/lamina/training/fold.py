@@ -154,7 +154,7 @@ def _network(
     """Build the network: as saved, from earlier weights, or from its own start."""
     recipe = job.recipe
     option = recipe.network
-    if saved or stage.start is not None:
+    if saved or (stage.start is not None and stage.start_with == "all"):
         option = option.untrained()
     # New layers draw from torch's own generator, which the run puts back in the end.
     torch.manual_seed(int(rng(recipe.seed, "network", job.folder.name, stage.name).integers(2**31)))
@@ -164,7 +164,7 @@ def _network(
     elif stage.start == "bundle":
         if job.origin is None:
             raise ValueError("a stage starts from a bundle, and the job has none")
-        job.origin.fill(network)
+        job.origin.fill(network, stage, job.title)
     elif stage.start is not None:
         best = stage.start == "best"
         kept = best_of(position, recipe.monitor) if best else position.members[stage.start][0]

@@ -9,13 +9,16 @@ import pytest
 import torch
 
 from lamina.bundle import Bundle
+from lamina.bundle.tensors import fill_what_fits
 from lamina.errors import BundleError, LeakError, RecipeError
 from lamina.files import digest
 from lamina.prediction.run import predict
 from lamina.recipe.recipe import Recipe
+from lamina.recipe.stage import Stage
 from lamina.training.dataset import open_data
 from lamina.training.run import train
 from lamina.training.sources.initial_weights import Start, open_start
+from tests.factories.discs import discs, quick
 from tests.factories.training import known, steel_recipe, unlabelled
 
 FROM = "stages.main.start=bundle"
@@ -96,3 +99,67 @@ def test_weights_of_another_network_are_refused_with_the_differences(
     other = steel_recipe(folder, FROM, "network.decoder.decoder_channels=[16, 8, 4]")
     with pytest.raises(BundleError, match="do not belong to the recipe's network"):
         train(other, data=folder / "known", out=tmp_path / "run", start=folder / "run")
+
+
+def test_work_18_other_classes_start_with_what_fits_and_what_is_left_out_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Three classes in place of one: all but the head is that of the bundle; the error says how."""
+    data = discs(tmp_path / "data", count=4)
+    train(quick(tmp_path), data=data, out=tmp_path / "run")
+    new = discs(tmp_path / "new", count=4, first=50)
+    classes = (
+        "task={kind: multilabel, names: [a, b, c]}",
+        "data.labels={0: 0, 255: 1}",
+        "train.start=bundle",
+        "train.optimizer.lr=1e-12",
+    )
+    refused = quick(tmp_path, *classes)
+    with pytest.raises(BundleError, match="start_with to what_fits or encoder"):
+        train(refused, data=new, out=tmp_path / "no", start=tmp_path / "run")
+    capsys.readouterr()
+    asked = quick(tmp_path, *classes, "train.start_with=what_fits")
+    train(asked, data=new, out=tmp_path / "next", start=tmp_path / "run")
+    said = capsys.readouterr().err
+    before = Bundle.load(tmp_path / "run" / "bundle").weights(0)
+    after = Bundle.load(tmp_path / "next" / "bundle").weights(0)
+    other = [name for name in after if after[name].shape != before[name].shape]
+    assert other
+    for name in after:
+        if name in other:
+            assert f"{name} {tuple(after[name].shape)}: {tuple(before[name].shape)} in" in said
+        else:
+            torch.testing.assert_close(after[name], before[name])
+    count = len(after)
+    assert f"fold 0 main: {count - len(other)} of {count} tensors from" in said
+
+
+def test_work_18_the_encoder_alone_may_be_taken_for_another_decoder(
+    folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = unlabelled(tmp_path)
+    other = steel_recipe(
+        folder,
+        FROM,
+        "train.start_with=encoder",
+        "network.decoder.decoder_channels=[16, 8, 4]",
+        "train.optimizer.lr=1e-12",
+        "train.ema=null",
+    )
+    train(other, data=data, out=tmp_path / "run", start=folder / "run", folds=[0])
+    said = capsys.readouterr().err
+    before = Bundle.load(folder / "run" / "bundle").weights(0)
+    after = Bundle.load(tmp_path / "run" / "bundle").weights(0)
+    for name, value in after.items():
+        if name.startswith("encoder.") and value.is_floating_point() and "running" not in name:
+            torch.testing.assert_close(value, before[name])
+        elif not name.startswith("encoder."):
+            assert f"{name} {tuple(value.shape)}: not of the encoder" in said
+
+
+def test_work_18_nothing_that_fits_is_refused_and_start_with_needs_a_bundle() -> None:
+    one, two = torch.nn.Linear(2, 3), torch.nn.Linear(4, 5)
+    with pytest.raises(BundleError, match="none of its 2 tensors fits the network"):
+        fill_what_fits(one, two.state_dict(), "file")
+    with pytest.raises(RecipeError, match="start_with is encoder, which is for weights of a bund"):
+        Stage(epochs=1, start_with="encoder")

@@ -11,9 +11,11 @@ from torch import Tensor, nn
 
 from lamina import files
 from lamina.bundle import Bundle, SeenCases, behind, load_bundles
-from lamina.bundle.tensors import fill
-from lamina.errors import LeakError, RecipeError
+from lamina.bundle.tensors import fill, fill_what_fits
+from lamina.errors import BundleError, LeakError, RecipeError, listed
+from lamina.progress import say
 from lamina.recipe.recipe import Recipe
+from lamina.recipe.stage import Stage
 from lamina.training.dataset import OpenedData
 from lamina.training.run_folder import has_begun
 
@@ -28,15 +30,27 @@ class Origin:
     bundle: Bundle
     number: int
 
-    def fill(self, network: nn.Module) -> None:
-        """Put the member's weights into a network.
+    def fill(self, network: nn.Module, stage: Stage, title: str) -> None:
+        """Put the member's weights into a network, as the stage says; tell what was left out.
+
+        Args:
+            network: As it would start by itself.
+            stage: Its ``start_with`` says what is taken.
+            title: What messages call the fold.
 
         Raises:
             BundleError: they are damaged, or do not belong to it; every difference is listed.
         """
         weights: dict[str, Tensor] = self.bundle.weights(self.number)
         member = self.bundle.members[self.number]
-        fill(network, weights, f"{self.bundle.store.where}: {member.file}")
+        place = f"{self.bundle.store.where}: {member.file}"
+        if stage.start_with == "all":
+            _fill_all(network, weights, place, stage)
+            return
+        left = fill_what_fits(network, weights, place, encoder=stage.start_with == "encoder")
+        count = len(network.state_dict())
+        headline = f"{title} {stage.name}: {count - len(left)} of {count} tensors from {place}"
+        say(listed(f"{headline}; the network's own are", left, most=count) if left else headline)
 
 
 @dataclass(frozen=True)
@@ -57,6 +71,17 @@ class Start:
         for training in self.bundle.trainings if self.bundle is not None else ():
             rows |= behind(training.cases, own, "start")
         return rows
+
+
+def _fill_all(network: nn.Module, weights: Mapping[str, Tensor], place: str, stage: Stage) -> None:
+    try:
+        fill(network, weights, place)
+    except BundleError as error:
+        headline, _, differences = str(error).partition("\n")
+        raise BundleError(
+            f"{headline}; to begin with those that fit, set stages.{stage.name}.start_with to "
+            f"what_fits or encoder\n{differences}"
+        ) from None
 
 
 def open_start(
