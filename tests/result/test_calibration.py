@@ -11,13 +11,12 @@ from lamina.result.calibration import (
     EVIDENCE,
     IDENTITY,
     LOGITS,
-    Calibration,
     calibrate,
-    expected_error,
     fit_isotonic,
     fit_platt,
 )
 from lamina.result.expected.column import Column
+from lamina.result.reliability import reliability
 from lamina.result.search.histogram import VALUES, Counts, count
 
 
@@ -84,7 +83,8 @@ def test_what_helps_on_groups_left_out_is_kept() -> None:
     column = Column.of(images(40, 0.5, -2.0))
     found = calibrate(column, np.arange(40), "platt")
     assert not found.is_identity
-    assert expected_error(column, found)[0] < 0.3 * expected_error(column, IDENTITY)[0]
+    before, after = (reliability([(column, one)]).error for one in (IDENTITY, found))
+    assert after < 0.3 * before
 
 
 @pytest.mark.parametrize("method", ["platt", "isotonic"])
@@ -129,14 +129,3 @@ def test_groups_weigh_equally() -> None:
     often = fit_platt(Column.of(few * 5 + many), np.asarray([0] * 15 + [1] * 3))
     assert often.slope == pytest.approx(once.slope, abs=1e-6)
     assert often.shift == pytest.approx(once.shift, abs=1e-6)
-
-
-def test_the_expected_error_is_that_of_its_definition() -> None:
-    prob = np.asarray([0.1, 0.1, 0.55, 0.95], np.float16)
-    truth = np.asarray([False, True, True, True])
-    column = Column.of([count(prob, truth)])
-    error, bins = expected_error(column, Calibration(), bins=2)
-    p = prob.astype(float)
-    low, high = abs(p[:2].mean() - 0.5) * 0.5, abs(p[2:].mean() - 1.0) * 0.5
-    assert error == pytest.approx(low + high)
-    assert bins[:, 2].tolist() == [0.5, 0.5]

@@ -217,7 +217,18 @@ def test_work_4_the_expected_decision_is_written_read_and_decides(run: Path) -> 
     assert (decision.false_positive, decision.empty, decision.exclusive) == (0.5, "one", False)
     text = table(found)
     assert "calibration of logits" in text
-    assert report(run).report.is_file()
+    page = report(run).report.read_text(encoding="utf-8")
+    for words in (
+        "Decisions compared",
+        found.selection.coverage,
+        "Calibration of probabilities",
+        "Least certain cases",
+        "risk and coverage",
+        "Found by the search, not used: the decision kept is expected",
+    ):
+        assert words in page
+    for one in found.reliability.values():
+        assert 0 <= one.after.error <= 1
 
 
 def test_work_25_a_class_whose_maps_rank_no_better_than_chance_is_named(run: Path) -> None:

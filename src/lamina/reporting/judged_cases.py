@@ -34,6 +34,8 @@ class Judged:
     """Pixels (of all classes) that are not as the truth, or the summed error of values."""
     tally: NDArray[np.float64]
     predictions: Predictions
+    expected: float | None = None
+    """Score expected of the case, the mean over the classes that count; None: not tuned."""
 
     def answer(self) -> NDArray[Any]:
         """Return the decided masks, or the values of restore."""
@@ -79,7 +81,9 @@ def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
                     sizes.add(answer, target, valid)
                 one = recipe.metric.score([tally]).value
                 fold, wrong = fold_number(folder.name) or 0, tallies.wrong
-                judged.append(Judged(cases[id], fold, one, wrong, tally, predictions))
+                judged.append(
+                    Judged(cases[id], fold, one, wrong, tally, predictions, _expected(run, prob))
+                )
                 bar.advance()
     folds = [one.fold for one in judged]
     if not judged:
@@ -93,6 +97,14 @@ def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
 def _together(groups: Sequence[str]) -> bool:
     """Whether there are several groups, and one of several cases."""
     return 1 < len(set(groups)) < len(groups)
+
+
+def _expected(run: Run, prob: NDArray[Any]) -> float | None:
+    """Return the score that a case is expected to reach, given its probabilities alone."""
+    if run.outlook is None:
+        return None
+    first = run.recipe.metric.first
+    return float(np.mean([value for _, value in run.outlook.outlook([prob])[first:]]))
 
 
 def worst(judgement: Judgement, count: int, *, higher_is_better: bool) -> list[Judged]:

@@ -27,6 +27,7 @@ from lamina.reporting.depth_alignment import layers_of
 from lamina.reporting.judged_cases import Judged, Judgement, drawn, judge, worst
 from lamina.reporting.missing_parts import missing_parts
 from lamina.reporting.run_contents import Run
+from lamina.reporting.trust import certainty_of, reliability_of
 from lamina.volume import Crop, read_all
 
 LARGEST = 10_000_000
@@ -147,6 +148,8 @@ def _facts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> dict[st
         "summary": judgement.summary,
         "tune": run.tune,
         "choices": _choices(run),
+        "reliability": reliability_of(run),
+        "certainty": certainty_of(run, judgement),
         "thresholds": _thresholds(run),
         "triplets": _triplets(run),
         "folds": _folds(run, judgement),

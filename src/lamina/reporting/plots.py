@@ -111,6 +111,39 @@ def surface(
     return _uri(figure)
 
 
+def diagram(before: Mapping[str, Any], after: Mapping[str, Any]) -> str:
+    """Plot a reliability diagram: frequency of the class over its probability, in bins.
+
+    Args:
+        before: ``bins`` and ``error`` of ``Reliability`` as members answer.
+        after: The same calibrated.
+    """
+    figure, axes = _axes()
+    axes.plot([0, 1], [0, 1], color=_FAINT, lw=1)
+    for said, name, style, paint in (
+        (before, "as predicted", "--", _INK),
+        (after, "calibrated", "-", PAINT[0]),
+    ):
+        x, y, _ = zip(*said["bins"], strict=True) if said["bins"] else ((), (), ())
+        axes.plot(x, y, style, color=paint, lw=1.6, marker=".", label=name)
+    axes.set_xlabel("probability")
+    axes.set_ylabel("frequency", fontsize=8)
+    axes.legend(frameon=False, fontsize=8)
+    return _uri(figure)
+
+
+def risk(coverage: NDArray[np.float64], missed: NDArray[np.float64]) -> str:
+    """Plot what the surest cases miss of the full score over the share of cases kept."""
+    figure, axes = _axes()
+    axes.plot(coverage, missed, color=PAINT[0], lw=1.6, label="surest cases first")
+    axes.axhline(float(missed[-1]), color=_INK, lw=1, ls="--", label="any order")
+    axes.set_xlabel("share of cases kept")
+    axes.set_ylabel("1 - mean score", fontsize=8)
+    axes.set_ylim(bottom=0)
+    axes.legend(frameon=False, fontsize=8)
+    return _uri(figure)
+
+
 def layers(said: Mapping[str, Any]) -> list[Plot]:
     """Plot the curves of an aligned fragment over its layers, and the shifts of its tiles.
 

@@ -14,7 +14,7 @@ from lamina.folders import check_run, fold_folders
 from lamina.recipe.recipe import Recipe
 from lamina.refusals import reading
 from lamina.result.calibration import Calibration
-from lamina.result.decisions import AnyDecision
+from lamina.result.decisions import AnyDecision, Expected
 
 _BUNDLE = "bundle"
 
@@ -30,6 +30,8 @@ class Run:
     """As tuned; before that, the recipe's."""
     calibration: tuple[Calibration, ...]
     """What out-of-fold probabilities go through, as tuned; none: nothing."""
+    outlook: Expected | None
+    """What tells the score expected of a case, as tuned; None: not tuned."""
     text: str
     """The resolved recipe as YAML."""
     environment: Mapping[str, Any]
@@ -49,16 +51,17 @@ class Run:
         check_run(folder)
         with reading(folder / "recipe.json", what="not readable by this version of lamina"):
             recipe = Recipe.model_validate(read_json(folder / "recipe.json"))
-        decision, curves = recipe.decide, tuple[Calibration, ...]()
+        decision, curves, outlook = recipe.decide, tuple[Calibration, ...](), None
         if (folder / _BUNDLE).is_dir():
             bundle = Bundle.load(folder / _BUNDLE, verify=False)
-            decision, curves = bundle.decision, bundle.calibration
+            decision, curves, outlook = bundle.decision, bundle.calibration, bundle.index.outlook
         resolved = folder / "recipe.resolved.yaml"
         return cls(
             folder=folder,
             recipe=recipe,
             decision=decision,
             calibration=curves,
+            outlook=outlook,
             text=resolved.read_text(encoding="utf-8") if resolved.is_file() else "",
             environment=_maybe(folder / "env.json") or {},
             data=_maybe(folder / "data.json") or {},

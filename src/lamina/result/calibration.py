@@ -187,37 +187,6 @@ def calibrate(column: Column, groups: Ints, method: Method) -> Calibration:
     return fit(column, groups) if float(gain.mean()) > error else IDENTITY
 
 
-def expected_error(
-    column: Column, calibration: Calibration, bins: int = 15
-) -> tuple[float, NDArray[np.float64]]:
-    """Return the expected calibration error and the bins of a reliability diagram.
-
-    Args:
-        column: One class.
-        calibration: Applied first.
-        bins: Equal widths of probability.
-
-    Returns:
-        The mean over pixels of the absolute difference of probability and frequency by bin
-        (Naeini et al. 2015), and (bins, 3): mean probability, frequency, share of pixels; NaN
-        where a bin has no pixel.
-    """
-    counted, positive = column.per_code(np.ones(len(column)))
-    probability = calibration.table()
-    place = np.minimum((probability * bins).astype(int), bins - 1)
-    many = np.bincount(place, counted, minlength=bins)
-    mean = np.bincount(place, counted * probability, minlength=bins)
-    hits = np.bincount(place, positive, minlength=bins)
-    error = float(np.abs(mean - hits).sum() / many.sum()) if many.any() else 0.0
-    nothing = np.full(bins, np.nan)
-    rows = [
-        np.divide(mean, many, out=nothing.copy(), where=many > 0),
-        np.divide(hits, many, out=nothing.copy(), where=many > 0),
-        many / max(float(many.sum()), 1.0),
-    ]
-    return error, np.stack(rows, axis=1)
-
-
 def _weights(column: Column, groups: Ints) -> Floats:
     """Return what one pixel of each case weighs: groups equally, images by EVIDENCE pixels."""
     _, place, many = np.unique(groups, return_inverse=True, return_counts=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
@@ -15,6 +15,7 @@ from lamina.public import VerbResult
 from lamina.recipe.recipe import Recipe
 from lamina.result.calibration import Calibration
 from lamina.result.decisions import AnyDecision, Expected, Triplet
+from lamina.result.reliability import Reliability
 from lamina.result.search.result import ClassFound, Found
 from lamina.result.search.triplet.landscape import GIVE
 from lamina.result.search.triplet.result import TripletClass, TripletFound
@@ -45,6 +46,16 @@ class TunedClass(VerbResult):
 
 
 @dataclass(frozen=True)
+class ClassReliability(VerbResult):
+    """How far the probabilities of one class can be taken at their word."""
+
+    before: Reliability
+    """As the members answer."""
+    after: Reliability
+    """Calibrated, on groups that had no part in the calibration."""
+
+
+@dataclass(frozen=True)
 class TuneResult(VerbResult):
     """What ``tune`` found; ``tune.json`` holds the same."""
 
@@ -64,6 +75,8 @@ class TuneResult(VerbResult):
     """What each decision is expected to score on new groups, and which one is kept."""
     calibration: tuple[Calibration, ...] = ()
     """The curve of each class that members' probabilities go through; none: not calibrated."""
+    reliability: Mapping[str, ClassReliability] = field(default_factory=dict)
+    """Reliability diagrams of the classes that the metric counts, by name."""
     verdict: Verdict | None = None
     """Whether the cross-validated score beats the all-empty baseline; of one fold: the tuned."""
     foreground: ClassFound | None = None
@@ -87,6 +100,7 @@ def result_of(
     told: Figures,
     selection: DecisionSelection,
     curves: tuple[Calibration, ...] = (),
+    reliable: Mapping[str, ClassReliability] | None = None,
 ) -> TuneResult:
     """Return metric, decision, scores, and per class the numbers found.
 
@@ -97,6 +111,7 @@ def result_of(
         told: The metric of the decision and of others, by ``figures``.
         selection: How the decision was chosen.
         curves: The calibration of the members, class by class.
+        reliable: Reliability diagrams by class.
     """
     more = _of_triplets(found) if isinstance(found, TripletFound) else _of_thresholds(found)
     names = recipe.task.names or ()
@@ -122,6 +137,7 @@ def result_of(
         aim=found.aim,
         selection=selection,
         calibration=curves,
+        reliability=reliable or {},
         verdict=told.verdict,
         **more,
     )

@@ -21,10 +21,12 @@ from lamina.progress import Bar
 from lamina.public import StrPath, as_path
 from lamina.recipe.recipe import Recipe
 from lamina.refusals import verb
-from lamina.result.calibration import Calibration, Method
+from lamina.result.calibration import IDENTITY, Calibration, Method
 from lamina.result.calibration import calibrate as calibrate_class
 from lamina.result.decisions import AnyDecision, Threshold, Triplet
 from lamina.result.expected.column import Column
+from lamina.result.reliability import cross_fitted, reliability
+from lamina.result.search.histogram import thin
 from lamina.result.search.result import Found
 from lamina.result.search.threshold import Tables
 from lamina.result.search.triplet.result import TripletFound
@@ -34,7 +36,7 @@ from lamina.training.dataset import open_data
 from lamina.tuning.candidates import SINGLE, WORDS, candidates_of
 from lamina.tuning.figures import Judged, figures
 from lamina.tuning.selection import choose
-from lamina.tuning.table import TuneResult, result_of, table
+from lamina.tuning.table import ClassReliability, TuneResult, result_of, table
 
 __all__ = ["TuneResult", "table", "tune"]
 
@@ -114,6 +116,7 @@ def tune(
         tables, triplets = _counted(cases, recipe, decide, aim, ())
     groups = _groups(cases)
     curves = _curves(tables, groups, method)
+    reliable = _reliable(recipe, tables, groups, method)
     exclusive = bool(curves) and recipe.task.exclusive  # what is divided by its sum has no order
     single = decision == SINGLE
     final = judged = None
@@ -157,7 +160,7 @@ def tune(
         _read(cases, recipe.task, "scoring what was found", curves),
     )
     shown = found if isinstance(chosen, Triplet) else searched
-    result = result_of(recipe, chosen, shown, told, selection, curves)
+    result = result_of(recipe, chosen, shown, told, selection, curves, reliable)
     files.write_json(run / TUNED, result.to_dict())
     if not bundle.index.sources:
         bundle = bundle.with_calibration(curves)
@@ -206,6 +209,20 @@ def _curves(tables: Tables, groups: NDArray[np.int64], method: Method) -> tuple[
     columns = [Column.of(counts) for counts in tables.thinned()[:-1]]
     curves = tuple(calibrate_class(column, groups, method) for column in columns)
     return () if all(curve.is_identity for curve in curves) else curves
+
+
+def _reliable(
+    recipe: Recipe, tables: Tables, groups: NDArray[np.int64], method: Method
+) -> dict[str, ClassReliability]:
+    """Return reliability diagrams before and after calibration, by Platt where none is asked."""
+    names, found = recipe.task.names or (), {}
+    for k in range(recipe.metric.first, len(names)):
+        column = Column.of([thin(one) for one in tables.counts[k]])
+        found[names[k]] = ClassReliability(
+            before=reliability([(column, IDENTITY)]),
+            after=cross_fitted(column, groups, "platt" if method == "none" else method),
+        )
+    return found
 
 
 def _counted(

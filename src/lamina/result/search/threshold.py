@@ -84,6 +84,11 @@ class Tables:
             self._columns[-1].append(count(highest, shown, valid))
         self._folds.append(fold)
 
+    @property
+    def counts(self) -> Sequence[Sequence[Counts]]:
+        """The histograms of each class and, last, of any; cases in the order they were added."""
+        return self._columns
+
     def thinned(self) -> list[list[Counts]]:
         """Return the histograms of each class and, last, of any, in few bins; cases in order."""
         return [[thin(one) for one in column] for column in self._columns]
