@@ -24,7 +24,7 @@ import lamina
 from lamina.bundle.index import FORMAT, INDEX, Index, KnownCase, MemberFile, read_index, sealed
 from lamina.bundle.store import MemoryStore, Store, open_store
 from lamina.bundle.tensors import check_header, fill, read_tensors, write_tensors
-from lamina.data.network_input.image_kind import ImageKind
+from lamina.data.image_types.image_kind import ImageKind
 from lamina.data.network_input.normalise import AnyNormalise, PerCase
 from lamina.errors import BundleError
 from lamina.files import digest, replacing, safe_join, write_bytes, write_json, write_text

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 import lamina
 from lamina import files
 from lamina.bundle.store import Store
-from lamina.data.network_input.image_kind import ImageKind
+from lamina.data.image_types.image_kind import ImageKind
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import BundleError
 from lamina.recipe.recipe import Recipe

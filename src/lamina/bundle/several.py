@@ -11,7 +11,7 @@ from lamina.bundle.bundle import Bundle, versions
 from lamina.bundle.index import FORMAT, INDEX, Index, MemberFile, Source
 from lamina.bundle.store import Store
 from lamina.bundle.unfinished import bundle_so_far
-from lamina.data.network_input.image_kind import ImageKind
+from lamina.data.image_types.image_kind import ImageKind
 from lamina.errors import BundleError
 from lamina.folders import RUN_RECIPE
 from lamina.public import StrPaths, as_paths

@@ -16,7 +16,7 @@ from lamina import files
 from lamina.bundle.bundle import Bundle, MemberWeights
 from lamina.bundle.index import KnownCase, read_as_stored
 from lamina.bundle.tensors import read_tensors
-from lamina.data.network_input.image_kind import ImageKind
+from lamina.data.image_types.image_kind import ImageKind
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import BundleError, DataError
 from lamina.folders import fold_name

@@ -16,9 +16,12 @@ from __future__ import annotations
 
 from typing import Literal
 
+import numpy as np
+
+from lamina.data.views.padding import Widened
 from lamina.errors import DataError
 from lamina.geometry.orientation import Fit, Turn, closest, fit
-from lamina.volume import Placement, Transposed, Volume, placement_of, view_chain
+from lamina.volume import Placement, Plane, Transposed, Volume, placement_of, view_chain
 
 Orientation = Literal["canonical", "as_stored"]
 """canonical: by the rule; as_stored: nothing is turned or compared."""
@@ -108,6 +111,8 @@ def _beside(image: Volume, target: Volume, id: str) -> Volume:
     if mine.world is None or mine.world != other.world:
         return _by_names(image, target)
     if mine.world == "body":
+        if getattr(target, "sparse", False) and len(target.shape) == 3:
+            return _of_planes(image, target, id)
         found = _fit(mine, other, target)
         if found is None or not _covers(found, image, target):
             raise _apart(image, target, id)
@@ -116,6 +121,47 @@ def _beside(image: Volume, target: Volume, id: str) -> Volume:
     if target.axes == image.axes and not _same_numbers(mine, placement_of(target)):
         raise _apart(image, target, id)
     return target
+
+
+def _of_planes(image: Volume, target: Volume, id: str) -> Volume:
+    """Return a target whose file leaves empty planes out, in the stored order of its image.
+
+    Raises:
+        DataError: a plane lies beside the image, or between its slices.
+    """
+    mine, other = placement_of(image).grid, placement_of(target).grid
+    if mine is None or other is None:
+        raise _apart(image, target, id)
+    if len(image.shape) == 2:
+        across = np.cross(other[:, 1], other[:, 2])
+        depth = float((mine[:, 2] - other[:, 3]) @ across) / float(other[:, 0] @ across)
+        place = round(depth)
+        there = np.column_stack([other[:, 1:3], other[:, 3] + place * other[:, 0]])
+        flat = fit(mine, there, target.shape[1:])
+        inside = 0 <= place < target.shape[0] and abs(depth - place) <= TOLERANCE
+        if flat is None or not inside:
+            raise _apart(image, target, id)
+        plane = Plane(target, target.axes[0], place)
+        return _turned(plane, flat.turn, image.axes)
+    if target.shape[0] == 1:  # of one plane the distance to the next says nothing
+        along = int(np.argmax(np.abs(np.linalg.pinv(mine[:, :3]) @ other[:, 0])))
+        other[:, 0] *= np.linalg.norm(mine[:, along]) / np.linalg.norm(other[:, 0])
+    found = fit(mine, other, target.shape)
+    if found is None or found.apart > TOLERANCE:
+        raise _apart(image, target, id)
+    axis = found.turn.order.index(0)
+    starts = [round(start) for start in found.start]
+    before = starts[axis]
+    behind = image.shape[axis] - before - target.shape[0]
+    near = max(abs(a - b) for a, b in zip(found.start, starts, strict=True)) <= TOLERANCE
+    if not near or min(before, behind) < 0 or any(starts[i] for i in range(3) if i != axis):
+        raise _apart(image, target, id)
+    if found.turn.flipped[axis]:
+        before, behind = behind, before
+    whole = _turned(Widened(target, before, behind), found.turn, image.axes)
+    if whole.shape != tuple(image.shape):
+        raise _apart(image, target, id)
+    return whole
 
 
 def _fit(mine: Placement, other: Placement, target: Volume) -> Fit | None:

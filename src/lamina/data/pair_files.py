@@ -9,7 +9,7 @@ from pathlib import Path
 from lamina.data.catalogs.pairs import Pair
 from lamina.data.layouts.patterns import ID, Pattern, is_pattern
 from lamina.data.names import nfc
-from lamina.data.readers import images_below, is_image, stem_of
+from lamina.data.readers import images_below, is_volume, stem_of
 from lamina.errors import DataError, listed
 
 _NAMED = 6  # files that a message names
@@ -66,7 +66,7 @@ def _by_path(root: Path, image: str, target: str) -> list[Pair]:
 def _by_key(root: Path, text: str) -> dict[str, Path]:
     """Return the volumes of a pattern of paths by id; those of another pattern are left out."""
     found: dict[str, Path] = {}
-    for one in Pattern(text).find(root):
+    for one in Pattern(text).find(root, volumes=True):
         if one.id in found:
             raise DataError(
                 f"{root}: '{text}' fits {found[one.id]} and {one.path} with one id; make the "
@@ -125,7 +125,7 @@ def _apart(root: Path, image: str, target: str) -> list[Pair]:
 
 def holds(folder: Path) -> str:
     """Return which volumes a folder holds, as the end of a message."""
-    names = sorted(path.name for path in folder.iterdir() if is_image(path))
+    names = sorted(path.name for path in folder.iterdir() if is_volume(path))
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"the folder holds {', '.join(names[:_NAMED]) or 'no volume'}{more}"
 
@@ -133,7 +133,7 @@ def holds(folder: Path) -> str:
 def _such_as(folder: Path, option: str, used: Iterable[Path]) -> str:
     """Return which name to set an option to, where one file of the folder is left for it."""
     taken = {path.name for path in used}
-    left = sorted(path.name for path in folder.iterdir() if is_image(path))
+    left = sorted(path.name for path in folder.iterdir() if is_volume(path))
     left = [name for name in left if name not in taken]
     if len(left) == 1:
         return f"; set it, as -s data.{option}={left[0]}"
@@ -146,13 +146,13 @@ def _matches(folder: Path, pattern: str) -> dict[tuple[str, ...], Path]:
     found: dict[tuple[str, ...], Path] = {}
     for path in sorted(folder.iterdir()):
         match = name.fullmatch(path.name)
-        if match and is_image(path):
+        if match and is_volume(path):
             found[match.groups()] = path
     return found
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not is_image(path))
+    return sorted(path for path in root.iterdir() if path.is_dir() and not is_volume(path))
 
 
 def _pattern(pattern: str) -> re.Pattern[str]:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from lamina.data.catalogs.inputs import STANDARD_INPUT, Input, is_list, lines_of, root_of
-from lamina.data.readers import SUFFIXES, PassedOver, is_image
+from lamina.data.readers import SUFFIXES, PassedOver
 from lamina.errors import DataError
 from lamina.recipe.recipe import Recipe
 from lamina.volume import Volume
@@ -61,7 +61,7 @@ def _of_list(path: Path, recipe: Recipe) -> Iterator[Input]:
 
 def passed_over(inputs: Sequence[Path], recipe: Recipe) -> list[PassedOver]:
     """Return what lies in the folders among ``inputs`` and is not read."""
-    folders = [path for path in inputs if path.is_dir() and not is_image(path)]
+    folders = [path for path in inputs if path.is_dir() and not recipe.data.is_one(path)]
     return [one for folder in folders for one in recipe.data.passed_over(folder)]
 
 

@@ -18,7 +18,7 @@ from lamina.data.case import Case
 from lamina.data.catalogs.inputs import Input
 from lamina.data.flatten import align
 from lamina.data.flatten.summary import CURVES
-from lamina.data.network_input.image_kind import as_learnt
+from lamina.data.image_types.image_kind import as_learnt
 from lamina.data.readers.file_types import not_read
 from lamina.errors import DataError, PartialError, RecipeError, listed
 from lamina.files import locked, sweep

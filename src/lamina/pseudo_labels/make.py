@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 import lamina
 from lamina import files
 from lamina.bundle import Bundle, kind_learnt, load_bundles, versions
-from lamina.data.network_input.image_kind import ImageKind, as_learnt
+from lamina.data.image_types.image_kind import ImageKind, as_learnt
 from lamina.data.targets.pseudo_labels import ALL, INDEX, MadeImage, MadeIndex, MadeSet
 from lamina.errors import DataError, LeakError, PartialError, RecipeError, listed
 from lamina.log import keep_log

@@ -16,7 +16,7 @@ from safetensors.torch import load_file
 
 from lamina import files
 from lamina.bundle import Bundle, KnownCase, MemberWeights, write_prepared
-from lamina.data.network_input.image_kind import ImageKind, kind_of
+from lamina.data.image_types.image_kind import ImageKind, kind_of
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.prepare.pair_quality import write_quality
 from lamina.data.prepare.unpack import UNPACKED

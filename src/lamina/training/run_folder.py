@@ -17,7 +17,7 @@ from pydantic import ValidationError
 
 from lamina import files
 from lamina.data.case import Case
-from lamina.data.network_input.image_kind import ImageKind
+from lamina.data.image_types.image_kind import ImageKind
 from lamina.data.orientation import is_turned
 from lamina.data.splits import write_folds
 from lamina.errors import RecipeError

@@ -87,7 +87,7 @@ class Catalog(Spec):
         Raises:
             DataError: it does not exist, or a row of a table names no image.
         """
-        if path.is_dir() and not is_image(path):
+        if path.is_dir() and not self.is_one(path):
             yield from self.images_in(path)
         elif is_table(path):
             yield from (Input(self.id_of(one, root), one) for one, root in named_by(path))
@@ -95,6 +95,10 @@ class Catalog(Spec):
             yield Input(self.id_of(path), path)
         else:
             raise DataError(f"{path}: no such file or folder")
+
+    def is_one(self, path: Path) -> bool:
+        """Whether a path is an image, rather than a folder of images."""
+        return is_image(path)
 
     def folders(self, root: Path) -> tuple[Path, ...]:
         """Return the folders of a data folder in which every file should be an image or a mask.

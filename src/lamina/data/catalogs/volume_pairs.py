@@ -24,15 +24,24 @@ from lamina.data.layouts.patterns import ID, Pattern, check_pattern
 from lamina.data.names import matches, nfc
 from lamina.data.orientation import Order, Orientation, aligned, canonical, transposed
 from lamina.data.pair_files import holds, images_of, pairs_of
+from lamina.data.prepare.empty_targets import without_empty
 from lamina.data.prepare.pair_quality import Quality
 from lamina.data.prepare.unpack import UNPACKED, unpacked
 from lamina.data.prepare.value_ranges import RANGES, measure
-from lamina.data.readers import Fill, Segy, images_below, open_volume, sniff, stem_of
+from lamina.data.readers import (
+    Dicom,
+    Fill,
+    Segy,
+    images_below,
+    is_volume,
+    open_volume,
+    sniff,
+    stem_of,
+)
 from lamina.data.targets.label_table import LabelTable
-from lamina.data.views.chunks import pieces
 from lamina.data.views.rescaled import Stretch, Stretched
 from lamina.errors import DataError, RecipeError
-from lamina.progress import Bar, say
+from lamina.progress import say
 from lamina.spec import ADDED_LATER
 from lamina.task import Task
 from lamina.volume import Transposed, Volume, unselected
@@ -53,7 +62,7 @@ class VolumePairs(Catalog):  # FAULT-1
     ``{id}_seg.tif``. Those belong together for which ``{id}``, or else ``*``, stands for the same,
     which is the id of the case.
 
-    A Zarr store is a folder that counts as one file.
+    A Zarr store, and a folder of DICOM slices, are folders that count as one file.
     """
 
     kind: Literal["volume_pairs"] = "volume_pairs"
@@ -90,6 +99,9 @@ class VolumePairs(Catalog):  # FAULT-1
 
     segy: Segy = Segy()
     """Where SEG-Y files say which trace belongs where."""
+
+    dicom: Annotated[Dicom, ADDED_LATER] = Dicom()
+    """How the values of DICOM series are meant."""
 
     transpose: dict[str, Order] = Field(default_factory=dict)  # FAULT-2
     """Images whose axes lie in another order than those of their targets, by id or
@@ -199,7 +211,7 @@ class VolumePairs(Catalog):  # FAULT-1
         pairs = self._included(root, pairs)
         opened = self._shaped(root, open_pairs(pairs, self.opened))
         cases, names = read_pairs(opened, task, Meaning(self.labels, self.ignore))
-        return Listing(self._filled(root, cases), names)
+        return Listing(cases if self.empty == "keep" else without_empty(root, cases), names)
 
     def images_in(self, folder: Path) -> Iterator[Input]:
         """Yield the volumes that ``image`` names, without those of ``exclude``.
@@ -218,6 +230,10 @@ class VolumePairs(Catalog):  # FAULT-1
         if len(left) < len(every):
             say(f"{folder}: {len(every) - len(left)} volumes left out by data.exclude")
         yield from left
+
+    def is_one(self, path: Path) -> bool:
+        """Whether a path is a volume: a file, a Zarr store, or a folder that is a DICOM series."""
+        return is_volume(path)
 
     def id_of(self, path: Path, root: Path | None = None) -> str:
         """Return the name of the volume's folder, or its own where it lies in ``root`` itself.
@@ -242,7 +258,7 @@ class VolumePairs(Catalog):  # FAULT-1
             DataError: it cannot be read, or its axes are not those named.
         """
         if sniff(path).plane:
-            return self._stretched(open_volume(path))
+            return self._stretched(open_volume(path, dicom=self.dicom))
         id = self.id_of(path) if id is None else id
         return self._stretched(self._image(path, id, nfc(path.resolve().parent.name)))
 
@@ -320,6 +336,7 @@ class VolumePairs(Catalog):  # FAULT-1
                 axes,
                 stack=True,
                 segy=self.segy,
+                dicom=self.dicom,
                 dataset=dataset,
                 fill=self.fill,
                 as_stored=self.orientation == "as_stored",
@@ -368,23 +385,3 @@ class VolumePairs(Catalog):  # FAULT-1
         if len(left) < len(opened):
             say(f"{root}: {len(opened) - len(left)} volumes left out, not {self.shape}")
         return left
-
-    def _filled(self, root: Path, cases: Sequence[Case]) -> tuple[Case, ...]:
-        """Return the cases, without those that hold no foreground where that is asked for."""
-        if self.empty == "keep":
-            return tuple(cases)
-        left = []
-        with Bar("checking for empty targets", len(cases)) as bar:
-            for case in cases:
-                if case.target is not None and _has_foreground(case.target):
-                    left.append(case)
-                bar.advance()
-        if not left:
-            raise DataError(f"{root}: all {len(cases)} targets are empty; add labels")
-        if len(left) < len(cases):
-            say(f"{root}: {len(cases) - len(left)} volumes left out, their targets are empty")
-        return tuple(left)
-
-
-def _has_foreground(target: Volume) -> bool:
-    return any(bool(target.read(region).any()) for region in pieces(target))

@@ -79,13 +79,18 @@ class Pattern:
         found = self._regex.fullmatch(bare(name) if self._any_suffix else name)
         return None if found is None else _id_and_class(found)
 
-    def find(self, root: Path) -> list[Match]:
-        """Return the readable files below ``root`` that the pattern names, in order."""
+    def find(self, root: Path, *, volumes: bool = False) -> list[Match]:
+        """Return the readable files below ``root`` that the pattern names, in order.
+
+        Args:
+            root: The data folder.
+            volumes: Whether a folder that is one volume, such as a DICOM series, is one.
+        """
         base = safe_join(root, self.folder) if self.folder else root
         if not base.is_dir():
             return []
         found = []
-        for path in look_below(base, root).images:
+        for path in look_below(base, root, volumes=volumes).images:
             hit = self.match(path.relative_to(root).as_posix())
             if hit is not None:
                 found.append(Match(path, *hit))

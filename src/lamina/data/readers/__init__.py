@@ -5,7 +5,10 @@ To add one: write its file here, import its ``Format`` below and name it in ``FO
 
 from __future__ import annotations
 
-from lamina.data.readers.dicom.image import DICOM, DicomFile
+from lamina.data.readers.dicom.formats import DICOM, SERIES
+from lamina.data.readers.dicom.image import DicomFile
+from lamina.data.readers.dicom.segmentation import DicomSegmentation
+from lamina.data.readers.dicom.series import DicomSeries
 from lamina.data.readers.dicom.values import Dicom
 from lamina.data.readers.file_types import Below, Formats, PassedOver
 from lamina.data.readers.format import PIXEL_LIMIT, Fill, Format, Options
@@ -28,6 +31,8 @@ __all__ = [
     "Below",
     "Dicom",
     "DicomFile",
+    "DicomSegmentation",
+    "DicomSeries",
     "Fill",
     "Format",
     "Hdf5Volume",
@@ -43,6 +48,7 @@ __all__ = [
     "has_suffix",
     "images_below",
     "is_image",
+    "is_volume",
     "look_below",
     "open_volume",
     "sniff",
@@ -61,6 +67,7 @@ FORMATS = Formats(
         HDF5,
         NIFTI,
         ZARR,
+        SERIES,
         SEGY,
     )
 )
@@ -72,6 +79,7 @@ SUFFIXES = FORMATS.suffixes
 has_suffix = FORMATS.has_suffix
 stem_of = FORMATS.stem_of
 is_image = FORMATS.is_image
+is_volume = FORMATS.is_volume
 images_below = FORMATS.images_below
 look_below = FORMATS.look_below
 sniff = FORMATS.sniff

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -93,17 +93,25 @@ class Formats:
         for suffix in self.suffixes:
             if suffix.count(".") > 1 and low.endswith(suffix) and len(low) > len(suffix):
                 return path.name[: -len(suffix)]
-        return path.stem
+        return path.name if path.suffix[1:].isdigit() else path.stem  # 1.2.840 is a name of DICOM
 
     def is_image(self, path: Path) -> bool:
         """Whether a path is a file, or a folder that holds one array as a file would."""
         return path.is_file() or (path.is_dir() and self._store(path) is not None)
 
+    def is_volume(self, path: Path) -> bool:
+        """Whether a path is an image, or a folder that is one volume, such as a DICOM series."""
+        return self.is_image(path) or (
+            path.is_dir() and self._store(path, of_volumes=True) is not None
+        )
+
     def images_below(self, folder: Path, within: Path | None = None) -> Iterator[Path]:
         """Yield the images below a folder, as ``look_below`` finds them."""
         yield from self.look_below(folder, within).images
 
-    def look_below(self, folder: Path, within: Path | None = None) -> Below:
+    def look_below(
+        self, folder: Path, within: Path | None = None, *, volumes: bool = False
+    ) -> Below:
         """Return the images below a folder by their suffixes, sorted, and what else is there.
 
         Names that begin with a dot are passed over silently. A store is one image. Links are
@@ -112,24 +120,33 @@ class Formats:
         Args:
             folder: Where to look.
             within: What links may not leave; None: ``folder``.
+            volumes: Whether a folder that is one volume (``is_volume``) is one image.
         """
         found = Below()
         border = (within or folder).resolve()
-        self._walk(folder, border, {folder.resolve()}, found)
+        whole = self.is_volume if volumes else self.is_image
+        self._walk(folder, border, {folder.resolve()}, found, whole)
         return found
 
-    def _walk(self, folder: Path, border: Path, seen: set[Path], found: Below) -> None:
+    def _walk(
+        self,
+        folder: Path,
+        border: Path,
+        seen: set[Path],
+        found: Below,
+        whole: Callable[[Path], bool],
+    ) -> None:
         for path in sorted(folder.iterdir()):
             if path.name.startswith("."):
                 continue
             reason = self._reason_to_pass(path, border)
             if reason is not None:
                 found.passed.append(PassedOver(path, reason))
-            elif path.is_file() or self.is_image(path):
+            elif path.is_file() or whole(path):
                 found.images.append(path)
             elif (real := path.resolve()) not in seen:
                 before = len(found.images)
-                self._walk(path, border, seen | {real}, found)
+                self._walk(path, border, seen | {real}, found, whole)
                 if len(found.images) == before and self.has_suffix(path):
                     found.passed.append(PassedOver(path, "is a folder without images"))
             else:
@@ -146,9 +163,21 @@ class Formats:
             return _N5 if _is_n5(path) else None
         if not path.is_file():
             return "is no regular file"
-        if not self.has_suffix(path):
+        if not self.has_suffix(path) and not self._found_by_content(path):
             return _unread(path) or "has a suffix of no type that is read"
         return None
+
+    def _found_by_content(self, path: Path) -> bool:
+        """Whether a file is of a type whose files may have any name."""
+        found = [one for one in self.known if one.any_name]
+        if not found or _unread(path) is not None:
+            return False
+        try:
+            with path.open("rb") as stream:
+                head = stream.read(HEAD)
+        except OSError:
+            return False
+        return any(one.recognises(path, head) for one in found)
 
     def sniff(self, path: Path) -> Format:
         """Return the type of a file or folder by its content.
@@ -186,12 +215,14 @@ class Formats:
         low = path.name.lower()
         return next((one for one in self.known if low.endswith(one.suffixes)), None)
 
-    def _store(self, folder: Path) -> Format | None:
-        stores = (one for one in self.known if one.store is not None)
+    def _store(self, folder: Path, *, of_volumes: bool = False) -> Format | None:
+        stores = (
+            one for one in self.known if one.store is not None and one.of_volumes <= of_volumes
+        )
         return next((one for one in stores if one.recognises(folder, b"")), None)
 
     def _of_folder(self, folder: Path) -> Format:
-        found = self._store(folder)
+        found = self._store(folder, of_volumes=True)
         if found is not None:
             return found
         if _is_n5(folder):

@@ -81,6 +81,13 @@ class Format:
     store: str | None = None
     """Of types that are folders: the files that one of them must hold, in words."""
 
+    of_volumes: bool = False
+    """Of types that are folders: whether one is taken for a volume only where volumes are asked
+    for, since its files are images of their own."""
+
+    any_name: bool = False
+    """Whether such files are found by their content, whatever their names end in."""
+
     plane: bool = False
     """Whether every such file is one plane, never a volume."""
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lamina.geometry.region import Region
-from lamina.volume import Volume
+from lamina.volume import Volume, VolumeView, check_within
 
 Border = Literal["reflect", "zero"]
 
@@ -40,6 +41,26 @@ def read_padded(volume: Volume, region: Region, border: Border) -> NDArray[Any]:
     for axis, (place, first) in enumerate(zip(places, needed.start, strict=True)):
         pixels = pixels.take(place - first, axis=axis + 1)
     return pixels
+
+
+@dataclass(frozen=True)
+class Widened(VolumeView):
+    """A volume with planes of zeros before its first plane and behind its last."""
+
+    before: int
+    behind: int
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """That of the source, with more planes."""
+        planes, *plane = self.source.shape
+        return (self.before + planes + self.behind, *plane)
+
+    def read(self, region: Region) -> NDArray[Any]:
+        """Return ``(channels, *region.shape)``, zeros beyond the source."""
+        check_within(self, region)
+        moved = region.shift((-self.before, *[0] * (len(region.start) - 1)))
+        return read_padded(self.source, moved, "zero")
 
 
 def _mirror(places: NDArray[np.int64], length: int) -> NDArray[np.int64]:

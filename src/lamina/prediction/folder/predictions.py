@@ -266,8 +266,8 @@ class Predictions:
     def place(self, id: str) -> Place:
         """Return where the answer of a case in chunks is streamed to; ``finish`` notes it."""
         case, info = self.case(id), self.info
-        decides = [info.plan(), case.sha256, case.axes, *case.shape, *case.members]
-        decides += [case.orientation] if case.orientation else []
+        place = [case.orientation] if case.orientation else []
+        decides = [info.plan(), case.sha256, case.axes, *case.shape, *case.members, *place]
         return Place(
             work=self.folder / "work" / file_name(id),
             store=self.prob_path(id),

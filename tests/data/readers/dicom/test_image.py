@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydicom.dataelem import DataElement
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from pydicom.pixels.utils import pack_bits
 from pydicom.uid import (
     ExplicitVRLittleEndian,
     JPEG2000Lossless,
@@ -349,3 +350,38 @@ def test_i06_an_element_that_claims_gigabytes_costs_no_more_than_its_file(
     assert done.returncode == 1
     assert "a.dcm: " in done.stderr
     assert "MemoryError" not in done.stderr
+
+
+def test_read_29_one_bit_and_float_pixels_are_read_as_pydicom_reads_them(tmp_path: Path) -> None:
+    """READ-29: whatever pydicom reads is read."""
+    bits = np.random.default_rng(0).integers(0, 2, (5, 8), np.uint8)
+    path = made(
+        tmp_path / "bits.dcm",
+        bits,
+        BitsAllocated=1,
+        BitsStored=1,
+        HighBit=0,
+        PixelData=pack_bits(bits),
+    )
+    np.testing.assert_array_equal(read_all(open_volume(path))[0], bits)
+    np.testing.assert_array_equal(pydicom.dcmread(path).pixel_array, bits)
+    for kind, name in ((np.float32, "FloatPixelData"), (np.float64, "DoubleFloatPixelData")):
+        values = np.random.default_rng(1).normal(size=(4, 6)).astype(kind)
+        path = made(tmp_path / "map.dcm", values.view(f"u{values.itemsize}"))
+        data = pydicom.dcmread(path)
+        del data.PixelData, data.BitsStored, data.HighBit, data.PixelRepresentation
+        setattr(data, name, values.tobytes())
+        data.save_as(path)
+        found = open_volume(path)
+        assert found.dtype == kind
+        np.testing.assert_array_equal(read_all(found)[0], values)
+
+
+def test_read_29_files_that_are_no_images_say_what_they_are(tmp_path: Path) -> None:
+    path = made(tmp_path / "rt.dcm", np.zeros((4, 6), np.uint8))
+    data = pydicom.dcmread(path)
+    del data.PixelData, data.Rows, data.Columns
+    data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.3"
+    data.save_as(path)
+    with pytest.raises(DataError, match="is no image but RT Structure Set Storage"):
+        open_volume(path)

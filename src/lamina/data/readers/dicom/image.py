@@ -11,6 +11,7 @@ import io
 import struct
 import warnings
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +21,8 @@ from numpy.typing import NDArray
 
 from lamina.data.readers.cache import RECENT
 from lamina.data.readers.dicom.deflated import SYNTAX, read_deflated
-from lamina.data.readers.dicom.values import Dicom, meaning_of
-from lamina.data.readers.format import Format
+from lamina.data.readers.dicom.position import plane_placement, position_of
+from lamina.data.readers.dicom.values import Dicom, Meaning, meaning_of
 from lamina.data.readers.images.jpeg_size import code_size
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
@@ -34,7 +35,11 @@ __all__ = ["Dicom", "DicomFile"]
 
 _GREY = ("MONOCHROME1", "MONOCHROME2", "PALETTE COLOR")
 _COLOUR = ("RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT")
-_PIXELS = 0x7FE00010
+_VALUES = {
+    "PixelData": 0x7FE00010,
+    "FloatPixelData": 0x7FE00008,
+    "DoubleFloatPixelData": 0x7FE00009,
+}
 _SMALL = 4096  # bytes, which cost nothing even where the file is shorter
 _END = b"\xff\xd9"  # of every code of the JPEG family; a byte or two of padding may follow
 _BROKEN = (
@@ -66,7 +71,7 @@ class DicomFile:
                 are of no known kind.
         """
         self.path, self._options = Path(path), options
-        head = self._head()
+        head = header_of(self.path)
         frames = int(head.get("NumberOfFrames") or 1)
         if options.frame is None and frames > 1:
             raise DataError(
@@ -81,13 +86,21 @@ class DicomFile:
         self.shape: tuple[int, ...] = (int(head.Rows), int(head.Columns))
         if self.shape[0] * self.shape[1] > limit:
             raise DataError(f"{path}: has {self.shape} rows and columns, more than {limit} pixels")
-        bits, signed = int(head.BitsAllocated), bool(head.PixelRepresentation)
-        if bits not in (8, 16, 32):
-            raise DataError(f"{path}: has {bits} bits per pixel; read are 8, 16 and 32")
-        self._stored = np.dtype(f"{'i' if signed else 'u'}{bits // 8}")
+        self._stored = _type(self.path, head)
         self._meaning = meaning_of(head, options, stored=self._stored, name=str(path))
         stat = self.path.stat()
         self._key = (str(path), stat.st_size, stat.st_mtime_ns, options.model_dump_json())
+        frame = options.frame or 0
+        self.series, self.position = (
+            str(head.get("SeriesInstanceUID", "")),
+            position_of(head, frame),
+        )
+        self.placement = plane_placement(head, frame)
+
+    @property
+    def meaning(self) -> Meaning:
+        """What is done to the stored numbers."""
+        return self._meaning
 
     @property
     def name(self) -> str:
@@ -115,46 +128,9 @@ class DicomFile:
         whole = RECENT.get(self._key, self._decode)
         return np.array(whole[(slice(None), *region.slices)], order="C")
 
-    def _head(self) -> Dataset:
-        head = self._opened(pixels=False)
-        if "PixelData" not in head:
-            raise DataError(
-                f"{self.path}: has no pixels; it is cut off, or not an image; leave it out"
-            )
-        if "TransferSyntaxUID" not in head.file_meta:
-            raise DataError(
-                f"{self.path}: does not say how its pixels are stored (no TransferSyntaxUID); copy "
-                "it again, or save it again with the program that made it"
-            )
-        return head
-
-    def _opened(self, *, pixels: bool) -> Dataset:
-        """Return the file's elements; without ``pixels`` large ones are read when asked for."""
-        reader = _pydicom(self.path)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of values that are against the standard
-                first = _first_header(reader, self.path)
-                if str(first.get("TransferSyntaxUID")) == SYNTAX:
-                    return read_deflated(self.path, first, pixels=pixels)
-                return _read(reader, self.path, defer=None if pixels else 1024)
-        except FileNotFoundError:
-            raise DataError(f"{self.path}: no such file") from None
-        except (*_BROKEN, reader.errors.InvalidDicomError) as error:
-            raise DataError(f"{self.path}: is cut off or not a DICOM file ({error})") from error
-
     def _decode(self) -> NDArray[Any]:
-        data = self._opened(pixels=True)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("error")  # pydicom warns of pixels that are too few
-                warnings.simplefilter("ignore", DeprecationWarning)
-                stored = self._unpacked(data)
-        except (*_BROKEN, UserWarning) as error:
-            raise DataError(
-                f"{self.path}: its pixels are cut off, damaged or packed in an unknown way "
-                f"({data.file_meta.TransferSyntaxUID.name}: {error}); copy it again"
-            ) from error
+        data = _opened(self.path, pixels=True)
+        stored = _decoded(self.path, data, self._unpacked)
         wanted = (*self.shape, self.channels)
         stored = stored.reshape(*stored.shape[:2], -1)
         if stored.shape != wanted:
@@ -212,6 +188,95 @@ def _first_header(reader: Any, path: Path) -> Dataset:
     return found
 
 
+def header_of(path: Path) -> Dataset:
+    """Return the header of a DICOM image, whatever it holds.
+
+    Raises:
+        RecipeError: pydicom is not installed.
+        DataError: it is cut off or no DICOM file, has no pixels, or does not say how they are
+            stored.
+    """
+    head = _opened(path, pixels=False)
+    if not any(name in head for name in _VALUES):
+        raise DataError(f"{path}: {_without_pixels(head)}")
+    if "TransferSyntaxUID" not in head.file_meta:
+        raise DataError(
+            f"{path}: does not say how its pixels are stored (no TransferSyntaxUID); copy it "
+            "again, or save it again with the program that made it"
+        )
+    return head
+
+
+def kind_of_object(path: Path) -> str:
+    """Return the UID of what a DICOM file is (its SOP class); empty where it does not say it."""
+    reader = _pydicom(path)
+    try:
+        return str(_first_header(reader, path).get("MediaStorageSOPClassUID", ""))
+    except (*_BROKEN, reader.errors.InvalidDicomError):
+        return ""  # told when it is opened
+
+
+def frames_of(path: Path) -> NDArray[Any]:
+    """Return all frames of a file as pydicom decodes them, frames first where there are several.
+
+    Raises:
+        DataError: the pixels are cut off, damaged, or packed in an unknown way.
+    """
+    data = _opened(path, pixels=True)
+    return _decoded(path, data, lambda found: np.asarray(found.pixel_array))
+
+
+def _opened(path: Path, *, pixels: bool) -> Dataset:
+    """Return the file's elements; without ``pixels`` large ones are read when asked for."""
+    reader = _pydicom(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of values that are against the standard
+            first = _first_header(reader, path)
+            if str(first.get("TransferSyntaxUID")) == SYNTAX:
+                return read_deflated(path, first, pixels=pixels)
+            return _read(reader, path, defer=None if pixels else 1024)
+    except FileNotFoundError:
+        raise DataError(f"{path}: no such file") from None
+    except (*_BROKEN, reader.errors.InvalidDicomError) as error:
+        raise DataError(f"{path}: is cut off or not a DICOM file ({error})") from error
+
+
+def _decoded(path: Path, data: Dataset, unpack: Callable[[Dataset], NDArray[Any]]) -> NDArray[Any]:
+    """Return what ``unpack`` makes of the pixels; whatever libraries raise is one error."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # pydicom warns of pixels that are too few
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return unpack(data)
+    except (*_BROKEN, UserWarning) as error:
+        raise DataError(
+            f"{path}: its pixels are cut off, damaged or packed in an unknown way "
+            f"({data.file_meta.TransferSyntaxUID.name}: {error}); copy it again"
+        ) from error
+
+
+def _type(path: Path, head: Dataset) -> np.dtype[Any]:
+    """Return the type that values are stored in; those of one bit are bytes of 0 and 1."""
+    if "FloatPixelData" in head:
+        return np.dtype(np.float32)
+    if "DoubleFloatPixelData" in head:
+        return np.dtype(np.float64)
+    bits, signed = int(head.BitsAllocated), bool(head.get("PixelRepresentation"))
+    if bits not in (1, 8, 16, 32):
+        raise DataError(f"{path}: has {bits} bits per pixel; read are 1, 8, 16 and 32")
+    return np.dtype(f"{'i' if signed else 'u'}{max(bits // 8, 1)}")
+
+
+def _without_pixels(head: Dataset) -> str:
+    """Say why a file has no pixels: most that have none are of another kind."""
+    kind = head.get("SOPClassUID") or head.file_meta.get("MediaStorageSOPClassUID")
+    name = getattr(kind, "name", "")
+    if "Rows" not in head and name:
+        return f"is no image but {name}, which has no pixels; leave it out"
+    return "has no pixels; it is cut off, or not an image; leave it out"
+
+
 def _read(reader: Any, path: Path, *, defer: int | None) -> Dataset:
     """Return the elements of a file up to its pixels; padding may follow them, or nothing."""
     passed = False
@@ -220,7 +285,7 @@ def _read(reader: Any, path: Path, *, defer: int | None) -> Dataset:
         nonlocal passed
         if passed:
             return True
-        passed = int(tag) == _PIXELS
+        passed = int(tag) in _VALUES.values()
         return False
 
     with _Stream(path) as stream:
@@ -253,12 +318,3 @@ def _pydicom(path: Path) -> Any:
             f"{path}: is a DICOM file, and pydicom is not installed; pip install 'lamina[dicom]'"
         ) from None
     return pydicom
-
-
-DICOM = Format(
-    name="DICOM",
-    suffixes=(".dcm", ".dicom"),
-    known_by=lambda _, head: head[128:132] == b"DICM",
-    plane=True,
-    open=lambda path, options: DicomFile(path, options.dicom or Dicom(), limit=options.limit),
-)

@@ -144,7 +144,7 @@ def meaning_of(head: Dataset, options: Dicom, *, stored: np.dtype[Any], name: st
     return Meaning(stored, bits, turned, slope, intercept, table, window)
 
 
-def _group(head: Dataset, name: str, frame: int) -> Dataset:
+def group_of(head: Dataset, name: str, frame: int) -> Dataset:
     """Return the functional group ``name`` of a frame, or the header where there is none."""
     each = head.get("PerFrameFunctionalGroupsSequence") or ()
     shared = head.get("SharedFunctionalGroupsSequence") or ()
@@ -165,7 +165,7 @@ def _table(head: Dataset, name: str) -> int | None:
 
 
 def _rescale(head: Dataset, frame: int, name: str) -> tuple[float, float]:
-    group = _group(head, "PixelValueTransformationSequence", frame)
+    group = group_of(head, "PixelValueTransformationSequence", frame)
     slope, intercept = (group.get(f"Rescale{word}") for word in ("Slope", "Intercept"))
     found = 1.0 if slope is None else float(slope), float(intercept or 0)
     if found[0] == 0 or not np.isfinite(found).all():
@@ -180,7 +180,7 @@ def _window(head: Dataset, options: Dicom, name: str) -> Window | None:
         return Window(*options.window)
     if options.window == "none":
         return None
-    group = _group(head, "FrameVOILUTSequence", options.frame or 0)
+    group = group_of(head, "FrameVOILUTSequence", options.frame or 0)
     pair = [group.get(f"Window{word}") for word in ("Center", "Width")]
     centre, width = (np.atleast_1d([] if one is None else one) for one in pair)
     if not (len(centre) and len(width)):

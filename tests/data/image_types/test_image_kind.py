@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lamina.data.network_input.image_kind import ImageKind, as_learnt, kind_of
+from lamina.data.image_types.image_kind import ImageKind, as_learnt, kind_of
 from lamina.errors import DataError
 from lamina.seeding import rng
 from lamina.volume import ArrayVolume, read_all

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lamina.data.views.retyped import Cast, Retyped, Scale, levels, scale_of
+from lamina.data.image_types.retyped import Cast, Retyped, Scale, levels, scale_of
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import ArrayVolume, read_all

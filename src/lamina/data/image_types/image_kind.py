@@ -12,8 +12,8 @@ from math import prod
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.data.image_types.retyped import Cast, Retyped, Scale, fits, scale_of
 from lamina.data.views.corrupted import Corrupted
-from lamina.data.views.retyped import Cast, Retyped, Scale, fits, scale_of
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.spec import Spec
