@@ -94,7 +94,7 @@ def test_python_m_lamina_is_the_program() -> None:
     [
         ("lamina pre", ["predict"]),
         ("lamina check steel-", ["steel-laptop", "steel-released"]),
-        ("lamina tune run --decision t", ["triplet", "threshold"]),
+        ("lamina tune run --decision t", ["threshold", "triplet"]),
         ("lamina train steel --dev", ["--device"]),
     ],
 )

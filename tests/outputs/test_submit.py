@@ -27,7 +27,8 @@ def predicted(folder: Path, *changes: str, finished: int = 2, classes: int = 2) 
 def test_rows_are_sorted_by_image_and_decided_by_the_prediction(tmp_path: Path) -> None:
     out = tmp_path / "s.csv"
     found = submit(predicted(tmp_path / "pred", "decide.threshold=0.7"), out, format="severstal")
-    assert found.to_dict() == {"format": "severstal", "out": str(out), "rows": 4, "cases": 2}
+    wanted = {"format": "severstal", "out": str(out), "rows": 4, "cases": 2, "changes": []}
+    assert found.to_dict() == wanted
     assert out.read_text().splitlines() == [
         "ImageId_ClassId,EncodedPixels",
         "a.png_1,1 1",
@@ -106,7 +107,13 @@ def test_volumes_are_handed_in_as_coordinates_slab_by_slab(tmp_path: Path) -> No
     assert len(list(Predictions.open(pred).slabs("2023-10-05_a"))) == 2
     out = tmp_path / "s.npz"
     found = submit(pred, out)
-    assert found.to_dict() == {"format": "coordinates_npz", "out": str(out), "rows": 2, "cases": 2}
+    assert found.to_dict() == {
+        "format": "coordinates_npz",
+        "out": str(out),
+        "rows": 2,
+        "cases": 2,
+        "changes": [],
+    }
     got = dict(read_coordinates(out))
     assert list(got) == ["2023-10-05_a", "2023-10-05_b"]
     for name, fault in zip(("2023-10-05_b", "2023-10-05_a"), prob, strict=True):

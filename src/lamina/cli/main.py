@@ -205,7 +205,7 @@ def tune(
     *,
     json: Json = False,
 ) -> None:
-    """Choose the decision that scores best on new groups.
+    """Choose the best decision for new groups.
 
     A threshold of 0.5, nothing, the highest expected score and every searched threshold and
     minimum area are judged on groups left out; the choice is written to the run and its bundle.

@@ -87,4 +87,4 @@ class Agreement:
 def _bits(p: Floats) -> Floats:
     found: Floats = np.zeros(p.shape, np.float32)
     np.log2(p, out=found, where=p > 0)
-    return np.asarray(-p * found, np.float32)
+    return np.asarray(np.abs(p * found), np.float32)
