@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 import lamina
 from lamina.bundle import Bundle, MemberWeights
-from lamina.data.network_input.image_kind import kind_of
+from lamina.data.image_types.image_kind import kind_of
 from lamina.errors import BundleError, DataError, RecipeError
 from lamina.inference.model import Failure, Model
 from lamina.inference.prediction import Prediction

@@ -14,7 +14,7 @@ import numpy as np
 
 from lamina.bundle import kind_learnt
 from lamina.data.case import Case
-from lamina.data.network_input.image_kind import as_learnt
+from lamina.data.image_types.image_kind import as_learnt
 from lamina.errors import DataError, LaminaError, RecipeError, ResourceError
 from lamina.inference.array_input import ArrayInput, Expected, array_input
 from lamina.inference.prediction import Prediction
