@@ -120,13 +120,13 @@ class OpenedData:
             "not_read": {str(one.path): one.reason for one in self.passed},
         }
 
-    def lines(self) -> list[str]:
-        """The same for people."""
+    def lines(self, most: int = 10) -> list[str]:
+        """The same for people; of files that are not read ``most`` by name."""
         names = ", ".join(self.task.names or ())
         said = f"{self.root}: {len(self.cases)} cases; classes {names}; "
         return [
             said + self._split_said(),
-            *not_read(self.passed),
+            *not_read(self.passed, most),
             *self._left_out(),
             *(f"warning: {line}" for line in self.warnings()),
         ]

@@ -72,13 +72,11 @@ def check(
     load.check_networks(sound)
     lines = [f"{recipe}: valid; stages: {', '.join(stage.name for stage in sound.stages)}"]
     if data is not None:
-        from lamina.data.bounded_check import check_cases
-        from lamina.training.dataset import open_data
+        from lamina.cli.data_check import check_data
 
-        opened = open_data(sound, data)
-        unread = check_cases(opened.cases, sound.frame)
-        found |= opened.summary() | {"not_checked": unread}
-        lines += [*opened.lines(), *unread]
+        figures, more = check_data(sound, data)
+        found |= figures
+        lines += more
     if why is not None:
         found["why"] = load.why(recipe, changes or (), why)
         lines = [str(found["why"])]

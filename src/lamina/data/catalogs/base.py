@@ -25,6 +25,15 @@ class Listing:
     names: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Survey:
+    """What is found where not everything can be used: the good cases, and all that is wrong."""
+
+    cases: tuple[Case, ...] = ()
+    problems: tuple[str, ...] = ()
+    """Each with its file and what to do, on one line or more."""
+
+
 class Catalog(Spec):
     """Where cases come from: a layout of files below a folder given on the command line.
 
@@ -44,6 +53,21 @@ class Catalog(Spec):
             DataError: a file is missing, double, broken or not what it claims; all problems of
                 one kind are listed at once (at most ten), each with its file and remedy.
         """
+
+    def survey(self, root: Path, task: Task) -> Survey:
+        """Return what ``open`` would refuse, file by file, and the cases that are good.
+
+        Args:
+            root: As for ``open``.
+            task: As for ``open``.
+
+        Raises:
+            RecipeError: as ``open``.
+        """
+        try:
+            return Survey(cases=self.open(root, task).cases)
+        except DataError as error:
+            return Survey(problems=(str(error),))
 
     @abstractmethod
     def images_in(self, folder: Path) -> Iterator[Input]:

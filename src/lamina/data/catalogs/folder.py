@@ -3,24 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import field_validator
 
-from lamina.data.catalogs.base import Catalog, Listing
+from lamina.data.case import Case
+from lamina.data.catalogs.base import Catalog, Listing, Survey
 from lamina.data.catalogs.inputs import Input, image_folder
 from lamina.data.catalogs.pairs import (
     Meaning,
     OpenedPair,
     Pair,
+    ambiguous,
     of_target,
     open_pairs,
     read_pairs,
 )
-from lamina.data.layouts.files import MaskFiles, files, mask_files, not_matched
+from lamina.data.layouts.files import (
+    MaskFiles,
+    files,
+    files_and_doubles,
+    has_class,
+    mask_files,
+    not_matched,
+)
 from lamina.data.layouts.patterns import CLASS, Pattern, check_pattern, is_pattern
-from lamina.data.layouts.proposals import proposed
+from lamina.data.layouts.proposals import Layout, proposed
 from lamina.data.layouts.split_folders import beside, together
 from lamina.data.names import relative_stem
 from lamina.data.orientation import Orientation, aligned, canonical
@@ -124,32 +134,72 @@ class Folder(Catalog):
         try:
             images = files(root, self.images, "data.images")
             found = mask_files(root, self.masks, task)
-            if self.images != self.masks:  # a mask beside its image may fit its pattern, too
-                taken = {path for of in found.of.values() for path in of}
-                images = {id: path for id, path in images.items() if path not in taken}
-            masks = paired(images, found.of)
-            self._check(images, masks, found)
+            layout = self._layout(images, found)
+            self._check(layout)
         except DataError as error:
             raise self._with_layout(error, root) from None
-        task = found.known_to(task)
-        meaning = Meaning(self.labels, self.ignore)
+        return self._read(layout, found.known_to(task))
+
+    def survey(self, root: Path, task: Task) -> Survey:
+        """Return what ``open`` would refuse, file by file, and the cases that are good."""
+        images, problems = files_and_doubles(root, self.images)
+        asked = task
+        if task.names is None and task.kind in ("multiclass", "multilabel") and not self.labels:
+            first = int(task.kind == "multilabel")  # which classes there are is said by open
+            task = task.found(tuple(f"class_{k}" for k in range(first, 256)))
+        try:
+            found = mask_files(root, self.masks, task)
+        except DataError as error:
+            found, doubles = MaskFiles({}), [str(error)]
+            if not has_class(self.masks):
+                masks, doubles = files_and_doubles(root, self.masks)
+                found = MaskFiles({id: (path,) for id, path in masks.items()})
+            problems += doubles
+        layout = self._layout(images, found)
+        lost, extra = self._unmatched(layout)
+        if self.missing == "error":
+            problems += [f"{line}; add it, or set data.missing to empty" for line in lost]
+        problems += [f"{line}; add the image, or take the mask away" for line in extra]
+        if (lost or extra or not images) and (other := self._other_layout(root)) is not None:
+            problems.append(f"{root}: as the files here are called, set {other}")
+        cases = list[Case]()
+        for id in layout.images:
+            try:
+                cases += self._read(layout.only(id), found.known_to(task)).cases
+            except DataError as error:
+                problems.append(str(error))
+        question = ambiguous(cases, asked, Meaning(self.labels, self.ignore))
+        return Survey(tuple(cases), (*problems, *([] if question is None else [question])))
+
+    def _layout(self, images: Mapping[str, Path], found: MaskFiles) -> _Layout:
+        """Return which masks belong to which images."""
+        if self.images != self.masks:  # a mask beside its image may fit its pattern, too
+            taken = {path for of in found.of.values() for path in of}
+            images = {id: path for id, path in images.items() if path not in taken}
+        return _Layout(images, paired(images, found.of), found)
+
+    def _read(self, layout: _Layout, task: Task) -> Listing:
+        """Open all pairs and read the masks."""
+        meaning, classes = Meaning(self.labels, self.ignore), layout.found.classes
         indices = task.kind != "restore" and not meaning.colours
-        union = task.kind == "binary" and bool(found.classes)
+        union = task.kind == "binary" and bool(classes)
 
         def opened(pair: Pair) -> OpenedPair:
             stored = self._stored(pair.image)
             there = [
                 None if path is None else self._mask(stored, path, pair.id, indices=indices)
-                for path in masks.get(pair.id, ())
+                for path in layout.masks.get(pair.id, ())
             ]
             image = self._as_read(stored)
-            if not found.classes or pair.target is None:
+            if not classes or pair.target is None:
                 return OpenedPair(pair, image, there[0] if there else None)
             return OpenedPair(pair, image, class_masks(pair.id, there, union=union))
 
-        pairs = [Pair(id, path, _first(masks.get(id, ()))) for id, path in images.items()]
+        pairs = [
+            Pair(id, path, _first(layout.masks.get(id, ()))) for id, path in layout.images.items()
+        ]
         cases, names = read_pairs(open_pairs(pairs, opened), task, meaning)
-        return Listing(cases, names)
+        return Listing(tuple(_with_all_masks(case, layout) for case in cases), names)
 
     def images_in(self, folder: Path) -> Iterator[Input]:
         """Yield the images that ``images`` names, or all of a folder without one."""
@@ -220,34 +270,38 @@ class Folder(Catalog):
             raise of_target(error) from error
         return mask if as_stored else aligned(image, mask, id)
 
-    def _check(
-        self,
-        images: Mapping[str, Path],
-        masks: Mapping[str, tuple[Path | None, ...]],
-        found: MaskFiles,
-    ) -> None:
-        lost = [f"{path}: no mask '{id}.*'" for id, path in images.items() if id not in masks]
+    def _unmatched(self, layout: _Layout) -> tuple[list[str], list[str]]:
+        """Return the images without a mask and the masks without an image, in words."""
+        images, found = layout.images, layout.found
+        lost = [
+            f"{path}: no mask '{id}.*'" for id, path in images.items() if id not in layout.masks
+        ]
         lost += [
             f"{images[id]}: no mask of class {label}"
-            for id, of in masks.items()
+            for id, of in layout.masks.items()
             for label, mask in zip(found.classes, of, strict=False)
             if mask is None
         ]
-        if lost and self.missing == "error":
-            meant = "no mask means no class" if not found.classes else "it means no such class"
-            raise DataError(
-                listed(
-                    f"{self.masks}: {len(lost)} of {len(images) * max(len(found.classes), 1)} "
-                    f"masks are missing; add them, or set data.missing to empty where {meant}",
-                    lost,
-                )
-            )
-        used = {_first(of) for of in masks.values()}
+        used = {_first(of) for of in layout.masks.values()}
         extra = [
             f"{_first(of)}: no image '{id}.*'"
             for id, of in found.of.items()
             if _first(of) not in used
         ]
+        return lost, extra
+
+    def _check(self, layout: _Layout) -> None:
+        lost, extra = self._unmatched(layout)
+        classes = layout.found.classes
+        if lost and self.missing == "error":
+            meant = "it means no such class" if classes else "no mask means no class"
+            raise DataError(
+                listed(
+                    f"{self.masks}: {len(lost)} of {len(layout.images) * max(len(classes), 1)} "
+                    f"masks are missing; add them, or set data.missing to empty where {meant}",
+                    lost,
+                )
+            )
         if extra:
             raise DataError(
                 listed(
@@ -257,13 +311,39 @@ class Folder(Catalog):
                 )
             )
 
-    def _with_layout(self, error: DataError, root: Path) -> DataError:
-        """Return an error with the options that would suit the files, where these are plain."""
+    def _other_layout(self, root: Path) -> Layout | None:
+        """Return the options that would suit the files, where these are plain and others."""
         found = proposed(root) if root.is_dir() else None
-        if found is None or (found.images, found.masks) == (self.images, self.masks):
+        same = found is not None and (found.images, found.masks) == (self.images, self.masks)
+        return None if same else found
+
+    def _with_layout(self, error: DataError, root: Path) -> DataError:
+        """Return an error with the options that would suit the files."""
+        found = self._other_layout(root)
+        if found is None:
             return error
         first, *rest = str(error).splitlines()
         return DataError("\n".join([f"{first}; or, as the files here are called, {found}", *rest]))
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Files by id: images, and the masks of each."""
+
+    images: Mapping[str, Path]
+    masks: Mapping[str, tuple[Path | None, ...]]
+    found: MaskFiles
+
+    def only(self, id: str) -> _Layout:
+        """Return one image with its masks."""
+        masks = {id: self.masks[id]} if id in self.masks else {}
+        return _Layout({id: self.images[id]}, masks, self.found)
+
+
+def _with_all_masks(case: Case, layout: _Layout) -> Case:
+    """Return a case that names the masks of all its classes, for digests."""
+    files = tuple(str(path) for path in layout.masks.get(case.id, ()) if path is not None)
+    return replace(case, label_files=files) if layout.found.classes else case
 
 
 def _first(files: Sequence[Path | None]) -> Path | None:

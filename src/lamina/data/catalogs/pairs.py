@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
-from lamina.data.targets.label_map import target_of, values_in
+from lamina.data.targets.label_map import Classes, target_of, values_in
 from lamina.data.targets.label_table import is_ambiguous, table_of
 from lamina.data.views.with_data import WithData
 from lamina.errors import DataError, listed
@@ -31,6 +31,7 @@ R = TypeVar("R")
 NODATA = "nodata"
 """Fact of a case: the stored value of pixels without data."""
 
+_NAMED = 5  # masks that a question names
 _PROPOSED = 12  # values of a proposed data.labels
 
 
@@ -220,23 +221,51 @@ def _highest(targets: Sequence[Volume], ignore: int | None) -> int:
 
 
 def _check_binary(targets: Sequence[Volume], ignore: int | None) -> None:
-    """Refuse a data set in which both 1 and 255 occur: 255 may be void (Pascal VOC)."""
-    first: dict[int, str] = {}
-    flat = [target for target in targets if len(target.axes) == 2]
-    for target in flat:
+    """Refuse a data set in which both 1 and 255 occur: 255 may be void (Pascal VOC).
+
+    Masks that hold other values, too, are told with the others.
+    """
+    holding: dict[int, list[str]] = {1: [], 255: []}
+    for target in targets:
+        if len(target.axes) != 2:
+            continue
         try:
-            found = values_in(target)
+            found = values_in(target).keys()
         except DataError:
             continue  # told with the others
-        for value in (1, 255):
-            if value in found and value != ignore:
-                first.setdefault(value, target.name)
-        if is_ambiguous("binary", first):
-            raise DataError(
-                f"masks hold 1 (first in {first[1]}) and 255 (first in {first[255]}); set "
-                "data.ignore: 255 if 255 marks pixels that do not count, or data.labels: "
-                "{0: 0, 1: 1, 255: 1} if both are the class"
-            )
+        if found - {0, 1, 255, ignore}:
+            continue
+        for value, names in holding.items():
+            names += [target.name] if value in found and value != ignore else []
+    if is_ambiguous("binary", [value for value, names in holding.items() if names]):
+        raise DataError(
+            f"masks hold 1 ({_some(holding[1])}) and 255 ({_some(holding[255])}); set "
+            "data.ignore: 255 if 255 marks pixels that do not count, or data.labels: "
+            "{0: 0, 1: 1, 255: 1} if both are the class"
+        )
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def ambiguous(cases: Sequence[Case], task: Task, meaning: Meaning) -> str | None:
+    """Return what has to be decided about the values of all masks together; or None.
+
+    That is whether 255 counts where masks of ``binary`` hold 1, too, and what the values of a task
+    without names are that do not count 0, 1, 2 ...
+    """
+    stored = [case.target.source for case in cases if isinstance(case.target, Classes)]
+    try:
+        if meaning.labels == "binary":
+            _check_binary(stored, meaning.ignore)
+        unnamed = task.kind in ("multiclass", "multilabel") and task.names is None
+        if unnamed and meaning.labels is None and stored:
+            _highest(stored, meaning.ignore)
+    except DataError as error:
+        return str(error)
+    return None
 
 
 def _case(opened: OpenedPair, task: Task, meaning: Meaning) -> Case:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lamina.data.layouts.patterns import CLASS, Pattern, by_id, by_id_and_class, is_pattern
-from lamina.data.names import by_stem
-from lamina.data.readers import PassedOver, look_below
+from lamina.data.names import by_stem, relative_stem
+from lamina.data.readers import PassedOver, images_below, look_below
 from lamina.errors import RecipeError
 from lamina.files import safe_join
 from lamina.task import Task
@@ -44,6 +44,32 @@ def files(root: Path, text: str, option: str) -> dict[str, Path]:
     if is_pattern(text):
         return by_id(root, text, option)
     return by_stem(safe_join(root, text), option, root)
+
+
+def has_class(text: str) -> bool:
+    """Whether a pattern names a mask for each class."""
+    return CLASS in text
+
+
+def files_and_doubles(root: Path, text: str) -> tuple[dict[str, Path], list[str]]:
+    """Return the files as ``files`` does, of several with one id the first, and what is wrong."""
+    found: dict[str, Path] = {}
+    problems = []
+    if is_pattern(text):
+        every = [(one.id, one.path) for one in Pattern(text).find(root)]
+    else:
+        folder = safe_join(root, text)
+        every = [
+            (relative_stem(path, folder), path)
+            for path in (images_below(folder, root) if folder.is_dir() else ())
+        ]
+    for id, path in every:
+        if id in found:
+            problems.append(f"{path}: has the id '{id}', as {found[id]}; keep one of them")
+        found.setdefault(id, path)
+    if not every:
+        problems.append(f"{root / text}: no image that is read")
+    return dict(sorted(found.items())), problems
 
 
 def mask_files(root: Path, text: str, task: Task) -> MaskFiles:

@@ -310,7 +310,8 @@ class Frame(Spec):
 
 
 def _in_colours(volume: Volume, stored: int) -> DataError:
+    save = "save it in grey without alpha" if stored in (2, 4) else "save it in grey"
     return DataError(
         f"{volume.name}: its {stored} channels differ, and frame.channels is 1, which reads only "
-        f"grey images; save it in grey, or train with -s frame.channels={stored}"
+        f"grey images; {save}, or train with -s frame.channels={stored}"
     )

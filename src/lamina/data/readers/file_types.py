@@ -270,9 +270,10 @@ def _stranger(head: bytes) -> str | None:
     return None
 
 
-def not_read(passed: Sequence[PassedOver]) -> list[str]:
-    """Return the lines that tell what was passed over; none where nothing was."""
+def not_read(passed: Sequence[PassedOver], most: int = 10) -> list[str]:
+    """Return the lines that tell what was passed over, ``most`` by name; none: nothing was."""
     if not passed:
         return []
     files = "1 file is" if len(passed) == 1 else f"{len(passed)} files are"
-    return [listed(f"warning: {files} not read", [f"{one.path} {one.reason}" for one in passed])]
+    told = [f"{one.path} {one.reason}" for one in passed]
+    return [listed(f"warning: {files} not read", told, most=most)]

@@ -21,7 +21,7 @@ class NoData:
 
     def __call__(self, patient: Patient) -> Iterator[Finding]:
         """Name images with a declared value of no data, and those that seem to hold one."""
-        looks = [look for look in patient.looks if look.problem is None and look.image_digest]
+        looks = [look for look in patient.looks if look.problem is None]
         declared = {look.case.id: _declared(look.case) for look in looks}
         said = [f"{id} ({value:g})" for id, value in declared.items() if value is not None]
         if said:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from lamina.data.case import Case
 from lamina.doctor.case_statistics import Look
 from lamina.doctor.examined import Patient
 from lamina.doctor.finding import Area, Finding, some
@@ -34,7 +35,7 @@ class Ranges:
         ]
         if not looks:
             return
-        mixed = list(_types(looks))
+        mixed = list(mixed_types([look.case for look in looks]))
         odd = list(self._odd(looks))
         yield from mixed
         yield from odd
@@ -65,18 +66,18 @@ class Ranges:
                 )
 
 
-def _types(looks: Sequence[Look]) -> Iterator[Finding]:
-    """Yield the rarer types with their files."""
-    types = Counter(str(look.case.image.dtype) for look in looks)
+def mixed_types(cases: Sequence[Case]) -> Iterator[Finding]:
+    """Yield the rarer types with their cases; no pixel is read."""
+    types = Counter(str(case.image.dtype) for case in cases)
     if len(types) < 2:
         return
     usual = types.most_common(1)[0][0]
     for dtype in sorted(types.keys() - {usual}):
-        names = [look.case.id for look in looks if str(look.case.image.dtype) == dtype]
+        names = [case.id for case in cases if str(case.image.dtype) == dtype]
         yield Finding(
             "warning",
             some(names),
-            f"{len(names)} of {len(looks)} images are of {dtype}, the others mostly of {usual}",
+            f"{len(names)} of {len(cases)} images are of {dtype}, the others mostly of {usual}",
             f"save them as {usual} in the range of the others, or set frame.normalise.kind to case",
         )
 
