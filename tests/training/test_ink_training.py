@@ -52,7 +52,7 @@ class Processor(SimpleNamespace):
 
 def at_work(recipe: Recipe) -> tuple[Any, StageState]:
     job = SimpleNamespace(
-        recipe=recipe, title="fold 0", task=Task(kind="binary"), accelerator=Processor()
+        recipe=recipe, title="fold 0", losses=(), task=Task(kind="binary"), accelerator=Processor()
     )
     torch.manual_seed(0)
     network, stage = nn.Conv2d(1, 1, 3, padding=1), recipe.stages[0]

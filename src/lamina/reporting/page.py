@@ -156,6 +156,7 @@ def _facts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> dict[st
         "data": _data(run),
         "missing": missing_parts(run, judgement, cases),
         "layers": layers_of(run.folder / "curves"),
+        "validated": any("validation_loss" in row for rows in run.rows.values() for row in rows),
         "training": plots.training(run.rows) if any(run.rows.values()) else [],
     }
 

@@ -15,6 +15,7 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 _NO_CURVE = ("epoch", "step", "best", "skipped", "seconds", "train_seconds", "share")
+_BESIDE = "validation_loss"
 PAINT = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7B3FF2", "#8C6D1F")
 """Colours of lines, dark enough for a white page (after Okabe and Ito 2008)."""
 
@@ -39,6 +40,7 @@ def training(rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> list[Plot]:
     for fold in rows.values():
         for row in fold:
             keys |= {key: None for key in row if key not in _NO_CURVE and _is_number(row[key])}
+    keys.pop(_BESIDE, None)  # drawn beside the loss
     first = [key for key in ("monitor", "loss") if key in keys]
     return [_curve(key, rows) for key in (*first, *(k for k in keys if k not in first))]
 
@@ -47,6 +49,10 @@ def _curve(key: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> Plot:
     figure, axes = _axes()
     for number, (name, fold) in enumerate(rows.items()):
         points = [(at + 1, row[key]) for at, row in enumerate(fold) if _is_number(row.get(key))]
+        beside = [(at + 1, row[_BESIDE]) for at, row in enumerate(fold) if _BESIDE in row]
+        if key == "loss" and beside:
+            colour = PAINT[number % len(PAINT)]
+            axes.plot(*zip(*beside, strict=True), color=colour, lw=1.2, ls="--", marker=".")
         if points:
             x, y = zip(*points, strict=True)
             axes.plot(

@@ -39,6 +39,7 @@ from lamina.training.process_state import (
     own_random_state,
 )
 from lamina.training.run_folder import environment, locked, members_of, record_data, record_recipe
+from lamina.training.saving.class_pixels import weighed
 from lamina.training.sources.initial_weights import Start, open_start, record_start
 from lamina.training.sources.pseudo_labels import Labels, open_labels, record_labels
 from lamina.training.sources.weights_file import check_weights, record_weights, trained_files
@@ -195,7 +196,7 @@ def _job_maker(
             recipe=recipe,
             task=opened.task,
             folder=out / fold_name(fold),
-            title=f"fold {fold}" if fold >= 0 else "all cases",
+            title=_title(fold),
             cases=training,
             held_out=opened.held_out(fold),
             normalise=_normalise(opened, out / fold_name(fold), fold),
@@ -206,11 +207,16 @@ def _job_maker(
             track=track,
             made=labels.of(fold),
             origin=start.of(fold),
+            losses=weighed(recipe, opened.task, opened.training(fold), out, _title(fold)),
             clock=clock,
             folds_left=folds_left,
         )
 
     return make
+
+
+def _title(fold: int) -> str:
+    return f"fold {fold}" if fold >= 0 else "all cases"
 
 
 def _normalise(opened: OpenedData, folder: Path, fold: int) -> AnyNormalise:

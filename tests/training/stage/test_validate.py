@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,18 @@ from skimage.metrics import structural_similarity
 from torch import nn
 
 from lamina.data.case import Case
+from lamina.data.targets.ground_truth import truth
+from lamina.model.losses import total
 from lamina.prediction.engine import Member
+from lamina.prediction.folder.predictions import Predictions
+from lamina.reporting.page import report
 from lamina.seeding import rng
 from lamina.task import Task
-from lamina.training.stage.validate import Judged, Trial, validate
+from lamina.training.dataset import open_data
+from lamina.training.run import train
+from lamina.training.stage.validate import Judged, Trial, held_out_loss, validate
 from lamina.volume import ArrayVolume
+from tests.factories.discs import discs, quick
 from tests.factories.training import tiny
 
 TASK = Task(kind="binary", names=("air",))
@@ -130,3 +138,92 @@ def test_validation_may_look_at_a_few_slices_only(tmp_path: Path) -> None:
     pairs += [(cube[:, y], clean[:, y]) for y in (2, 4, 6)]
     wanted = [structural_similarity(a, b, data_range=1) for a, b in pairs]
     assert found.value == pytest.approx(np.mean(wanted), abs=1e-5)
+
+
+@pytest.mark.parametrize("kind", ["multilabel", "multiclass", "restore"])
+@pytest.mark.parametrize("masked", [False, True])
+def test_the_validation_loss_is_that_of_training_on_the_whole_answer(
+    tmp_path: Path, kind: str, masked: bool
+) -> None:
+    """WORK missing 7: against the loss of the logits behind the answer, smoothing included."""
+    chance = torch.Generator().manual_seed(3)
+    logits = torch.randn(1, 3, 20, 24, generator=chance)
+    target = torch.rand(1, 3, 20, 24, generator=chance)
+    options = [
+        "task={kind: restore, names: [a, b, c]}",
+        "monitor={kind: psnr}",
+        "loss=[{kind: l1}]",
+    ]
+    options += ["metric={kind: psnr}"]
+    prob = logits
+    if kind == "multilabel":
+        options = ["task={kind: multilabel, names: [a, b, c]}", "label_smoothing=0.1"]
+        prob, target = logits.sigmoid(), (target > 0.7).float()
+    elif kind == "multiclass":
+        options = [
+            "task={kind: multiclass, names: [a, b, c]}",
+            "loss=[{kind: cross_entropy, weight: 2}, {kind: dice}]",
+        ]
+        prob = logits.softmax(1)
+        target = torch.nn.functional.one_hot(target.argmax(1), 3).movedim(-1, 1).float()
+    recipe = tiny(tmp_path, *options)
+    valid = torch.rand(1, 1, 20, 24, generator=chance) > 0.4 if masked else None
+    wanted, _ = total(
+        recipe.loss,
+        logits,
+        target,
+        None if valid is None else valid.float(),
+        exclusive=recipe.task.exclusive,
+        smoothing=recipe.label_smoothing,
+    )
+    found = held_out_loss(
+        recipe,
+        recipe.loss,
+        recipe.task,
+        prob[0].numpy(),
+        target[0].numpy(),
+        None if valid is None else valid[0, 0].numpy(),
+        device=torch.device("cpu"),
+    )
+    assert found == pytest.approx(float(wanted), rel=1e-4)
+
+
+def test_a_volume_has_the_mean_loss_of_its_slices_by_the_pixels_that_count(tmp_path: Path) -> None:
+    recipe = tiny(tmp_path, "task={kind: binary, names: [air]}", "loss=[{kind: bce}]")
+    chance = rng(5, "loss")
+    prob = chance.uniform(0.01, 0.99, (1, 3, 6, 7)).astype(np.float32)
+    target = chance.random(prob.shape) < 0.4
+    valid = chance.random(prob.shape[1:]) < 0.6
+    valid[1] = False
+    each = -np.where(target, np.log(prob), np.log(1 - prob))[0]
+    wanted = each[valid].mean()
+    device = torch.device("cpu")
+    found = held_out_loss(recipe, recipe.loss, recipe.task, prob, target, valid, device=device)
+    assert found == pytest.approx(wanted, rel=1e-4)
+    none = np.zeros_like(valid)
+    assert (
+        held_out_loss(recipe, recipe.loss, recipe.task, prob, target, none, device=device) is None
+    )
+
+
+def test_the_log_has_the_validation_loss_and_the_page_draws_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It is the mean over the held-out cases of the stored answers' loss."""
+    data, out = discs(tmp_path / "data", count=4), tmp_path / "run"
+    recipe = quick(tmp_path, "train.member=last")
+    train(recipe, data=data, out=out, folds=[0])
+    (row,) = (json.loads(line) for line in (out / "fold0/metrics.jsonl").read_text().splitlines())
+    assert f"validation {row['validation_loss']:.4f}  dice" in capsys.readouterr().err
+    opened, stored = open_data(recipe, data), Predictions.open(out / "fold0" / "oof")
+    device = torch.device("cpu")
+    losses = []
+    for case in opened.held_out(0):
+        target, valid = truth(case, opened.task)
+        prob = np.asarray(stored.prob(case.id), np.float32)
+        losses.append(
+            held_out_loss(recipe, recipe.loss, opened.task, prob, target, valid, device=device)
+        )
+    assert row["validation_loss"] == pytest.approx(np.mean(losses), rel=2e-3)
+    page = report(out).report.read_text(encoding="utf-8")
+    assert "dashed: of held-out cases, whole and without transforms" in page

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field
 
@@ -12,6 +13,12 @@ from lamina.spec import Spec
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+AUTO_UNKNOWN = (
+    "loss {kind}: class_weights is auto, and no training cases were counted; write a weight for "
+    "each class"
+)
 
 
 class Loss(Spec):
@@ -43,6 +50,21 @@ class Loss(Spec):
     def adds_up(self) -> bool:
         """Whether the loss of several batches is the sum of theirs, in place of the mean."""
         return False
+
+    @property
+    def needs_class_pixels(self) -> bool:
+        """Whether weights of classes follow from the training cases, and are not known yet."""
+        return False
+
+    def with_class_pixels(self, pixels: Sequence[float], whole: float) -> Self:
+        """Return the loss with its weights of classes, where they follow from the training cases.
+
+        Args:
+            pixels: Of each class, in the task's order.
+            whole: All pixels that count.
+        """
+        del pixels, whole
+        return self
 
     @abstractmethod
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:

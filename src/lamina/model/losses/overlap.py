@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, Self
 
 from pydantic import Field, PositiveFloat, model_validator
 
 from lamina.errors import RecipeError
-from lamina.model.losses.base import Loss
+from lamina.model.losses.base import AUTO_UNKNOWN, Loss
 from lamina.model.losses.pixels import Pixels
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ class Overlap(Loss):
     """A unit without true pixels counts as it is; has a loss of 0 in the mean; or is
     left out of the mean."""
 
-    class_weights: tuple[PositiveFloat, ...] | None = None  # SIIM-14
+    class_weights: tuple[PositiveFloat, ...] | Literal["auto"] | None = None  # SIIM-14
     """Weights of the classes' losses in their sum, such as 1, 0.5, 0.5; for ``over``
-    batch or image_class. null: their mean."""
+    batch or image_class. null: their mean. auto: by the inverse of the pixels of each class in the
+    training cases, summing to 1; a class that does not occur there has the mean."""
 
     log: bool = False
     """Take -log(ratio) in place of 1 - ratio."""
@@ -58,6 +60,21 @@ class Overlap(Loss):
             )
         return self
 
+    @property
+    def needs_class_pixels(self) -> bool:
+        """Whether ``class_weights`` are to be counted."""
+        return self.class_weights == "auto"
+
+    def with_class_pixels(self, pixels: Sequence[float], whole: float) -> Self:
+        """Return the loss with ``class_weights`` for these pixels, where they are auto."""
+        del whole
+        if self.class_weights != "auto":
+            return self
+        inverse = [1 / n for n in pixels if n > 0] or [1.0]
+        mean = sum(inverse) / len(inverse)
+        each = [1 / n if n > 0 else mean for n in pixels]
+        return self.model_copy(update={"class_weights": tuple(one / sum(each) for one in each)})
+
     @abstractmethod
     def ratio(self, overlap: Tensor, answer: Tensor, truth: Tensor) -> Tensor:
         """Return the ratio of each unit from sum(PT), sum(P) and sum(T)."""
@@ -78,6 +95,8 @@ class Overlap(Loss):
 
     def _factors(self, loss: Tensor) -> Tensor:
         """Return (K,) factors with which the mean over classes becomes their weighted sum."""
+        if self.class_weights == "auto":
+            raise RecipeError(AUTO_UNKNOWN.format(kind=getattr(self, "kind", "overlap")))
         weights, outputs = self.class_weights or (), loss.shape[-1]
         if len(weights) != outputs:
             raise RecipeError(

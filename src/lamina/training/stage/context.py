@@ -14,6 +14,7 @@ from torch import nn
 from lamina.data.case import Case
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import RecipeError
+from lamina.model.losses import AnyLoss
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
 from lamina.task import Task
@@ -48,6 +49,8 @@ class FoldContext:
     """Cases with made labels that stages may mix in."""
     origin: Origin | None = None
     """The member of a bundle that stages may start from."""
+    losses: Sequence[AnyLoss] = ()
+    """The losses with the class weights of the fold; none: the recipe's."""
     clock: Clock | None = None
     """The time that the run has used and may use."""
     folds_left: int = 1

@@ -84,6 +84,7 @@ def _validated(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> d
         times = validations_after(job.recipe, now.position.stage)
         now.time.validated(time.monotonic() - begun, times)
     row: dict[str, Any] = {"monitor": judged.value, "best": better}
+    row |= {} if judged.loss is None else {"validation_loss": judged.loss}
     return row | ({"judged": list(judged.each)} if judged.each else {})
 
 
@@ -193,7 +194,7 @@ def _step(
             logits = now.network(image)
         target, valid = at_size(logits, target, valid)
         loss, parts = total(
-            recipe.loss,
+            job.losses or recipe.loss,
             logits,
             target,
             valid,
@@ -274,7 +275,8 @@ def _weights(now: StageState) -> dict[str, Tensor]:
 
 def _validate(job: FoldContext, now: StageState) -> tuple[dict[str, Tensor], Judged]:
     member = Member(now.network, job.normalise)
-    options = {"device": job.accelerator.device, "precision": job.precision}
+    options: dict[str, Any] = {"device": job.accelerator.device, "precision": job.precision}
+    options["losses"] = job.losses or job.recipe.loss
     if now.average is None:
         judged = validate(job.recipe, job.task, job.held_out, member, **options)
     else:
@@ -305,6 +307,8 @@ def _write_row(job: FoldContext, position: Position, row: dict[str, Any]) -> Non
     append_line(job.folder / "metrics.jsonl", json.dumps(row))
     position.rows += 1
     words = [f"loss {row['loss']:.4f}" if "loss" in row else "no finite step"]
+    if "validation_loss" in row:
+        words.append(f"validation {row['validation_loss']:.4f}")
     if "monitor" in row:
         words.append(f"{job.recipe.monitor.kind} {row['monitor']:.4f}{' *' if row['best'] else ''}")
     say(

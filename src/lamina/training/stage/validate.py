@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from lamina.data.case import Case
 from lamina.data.targets.ground_truth import nothing, truth
+from lamina.errors import RecipeError
 from lamina.evaluation.verdict import verdict
+from lamina.model.losses import AnyLoss, total
 from lamina.prediction.engine import Member, predict_case
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
+
+_PART = 1 << 22  # pixels of an image whose loss is taken at a time
 
 
 def plain_masks(prob: NDArray[np.float32], task: Task) -> NDArray[Any]:
@@ -34,6 +40,9 @@ class Judged:
 
     value: float
     each: tuple[float, ...]
+    loss: float | None = None
+    """The loss over the cases, see ``held_out_loss``; None: it was not asked for, or is not finite.
+    """
 
 
 class Trial:
@@ -42,9 +51,27 @@ class Trial:
     With several decisions the best score counts, chosen over all cases together (SIIM-25).
     """
 
-    def __init__(self, recipe: Recipe, task: Task, *, baseline: bool = False) -> None:
-        """``baseline``: judge the all-empty prediction as well, for ``verdict``."""
+    def __init__(
+        self,
+        recipe: Recipe,
+        task: Task,
+        *,
+        baseline: bool = False,
+        losses: Sequence[AnyLoss] = (),
+        device: torch.device | None = None,
+    ) -> None:
+        """Begin without a case.
+
+        Args:
+            recipe: Its monitor and decisions judge.
+            task: What answers mean.
+            baseline: Judge the all-empty prediction as well, for ``verdict``.
+            losses: Take these of every answer too; none: no loss is taken.
+            device: Where losses are computed; None: the CPU.
+        """
         self._recipe, self._task = recipe, task
+        self._losses, self._device = losses, device or torch.device("cpu")
+        self._loss: list[float] = []
         self._tallies: list[list[NDArray[np.float64]]] = [[] for _ in recipe.judge or (None,)]
         self._empty: list[NDArray[np.float64]] | None = None
         if baseline and task.kind != "restore":
@@ -62,6 +89,11 @@ class Trial:
         for tallies, mask in zip(self._tallies, masks, strict=True):
             answer = prob if self._recipe.monitor.soft else mask
             tallies.append(self._recipe.monitor.tally(answer, target, valid))
+        if self._losses:
+            found = held_out_loss(
+                self._recipe, self._losses, self._task, prob, target, valid, device=self._device
+            )
+            self._loss += [] if found is None else [found]
         if self._empty is not None:
             empty = nothing(target, self._task)
             self._empty.append(self._recipe.monitor.tally(empty, target, valid))
@@ -71,7 +103,10 @@ class Trial:
         monitor = self._recipe.monitor
         each = [monitor.score(tallies).value for tallies in self._tallies]
         best = max(each) if monitor.higher_is_better else min(each)
-        return Judged(best, tuple(each) if self._recipe.judge else ())
+        loss = float(np.mean(self._loss)) if self._loss else math.nan
+        return Judged(
+            best, tuple(each) if self._recipe.judge else (), loss if math.isfinite(loss) else None
+        )
 
     def verdict(self) -> str:
         """Return whether the best score beats the all-empty prediction; '' where none is judged."""
@@ -83,6 +118,83 @@ class Trial:
         return str(verdict(monitor, self._tallies[best], self._empty))
 
 
+@torch.no_grad()
+def held_out_loss(
+    recipe: Recipe,
+    losses: Sequence[AnyLoss],
+    task: Task,
+    prob: NDArray[Any],
+    target: NDArray[Any],
+    valid: NDArray[np.bool_] | None,
+    *,
+    device: torch.device,
+) -> float | None:
+    """Return the loss of training of the answer to one whole held-out case.
+
+    The answer is the one that is scored: tiles joined, without changes of transforms. Its logits
+    are those of its probabilities. Each slice of a volume along its first axis is a batch of its
+    own, and so is each part of at most 4 million pixels of an image; the mean counts them by their
+    pixels.
+
+    Args:
+        recipe: Label smoothing and floor of the loss.
+        losses: Its parts, with the class weights of the fold.
+        task: What the channels mean.
+        prob: (K, *S) probabilities, or values for restore.
+        target: (K, *S) as ``truth`` returns it.
+        valid: (*S) where pixels count; None: everywhere.
+        device: Where it is computed.
+
+    Returns:
+        The loss; None: no part is large enough for it, or no pixel counts.
+    """
+    whole, weight = 0.0, 0.0
+    for at in _parts(prob.shape[1:]):
+        answer = torch.from_numpy(np.ascontiguousarray(prob[(slice(None), *at)], np.float32))
+        truths = torch.from_numpy(np.ascontiguousarray(target[(slice(None), *at)], np.float32))
+        counts = None if valid is None else torch.from_numpy(np.ascontiguousarray(valid[at]))
+        pixels = float(answer[0].numel() if counts is None else counts.sum())
+        if not pixels:
+            continue
+        try:
+            loss, _ = total(
+                losses,
+                logits_of(answer.to(device)[None], task),
+                truths.to(device)[None],
+                None if counts is None else counts.to(device)[None, None].float(),
+                exclusive=task.exclusive,
+                smoothing=recipe.label_smoothing,
+                floor=recipe.loss_floor,
+            )
+        except RecipeError:  # a part is smaller than the window of a loss
+            continue
+        whole, weight = whole + float(loss) * pixels, weight + pixels
+    return whole / weight if weight else None
+
+
+def logits_of(prob: Tensor, task: Task) -> Tensor:
+    """Return logits (B, K, H, W) whose probabilities are ``prob``; values of restore as they are.
+
+    Probabilities are at least 1e-7 from 0 and 1.
+    """
+    if task.kind == "restore":
+        return prob
+    if task.exclusive:
+        return prob.clamp(min=1e-7).log()
+    return prob.clamp(1e-7, 1 - 1e-7).logit()
+
+
+def _parts(shape: tuple[int, ...]) -> Iterator[tuple[slice | int, ...]]:
+    """Yield the slices of a volume along its first axis, or equal bands of rows of an image."""
+    if len(shape) > 2:
+        yield from ((index,) for index in range(shape[0]))
+        return
+    count = max(1, math.ceil(math.prod(shape) / _PART))
+    for rows in np.array_split(np.arange(shape[0]), count):
+        if len(rows):
+            yield (slice(int(rows[0]), int(rows[-1]) + 1),)
+
+
 def validate(
     recipe: Recipe,
     task: Task,
@@ -91,8 +203,11 @@ def validate(
     *,
     device: torch.device,
     precision: torch.dtype | None,
+    losses: Sequence[AnyLoss] = (),
 ) -> Judged:
     """Return the monitored metric over ``cases``, predicted as they are, without other views.
+
+    With ``losses`` their value is taken too, the mean over the cases.
 
     Of volumes only the slices of ``frame.slices.judge`` are predicted, where it names any. Extra
     views cost a multiple and rank epochs no better; the out-of-fold predictions that decide and
@@ -101,7 +216,7 @@ def validate(
     plain = recipe.model_copy(
         update={"predict": recipe.predict.model_copy(update={"views": "as_is"})}
     )
-    trial = Trial(recipe, task)
+    trial = Trial(recipe, task, losses=losses, device=device)
     slices = recipe.frame.slices
     for case in recipe.frame.chosen(cases, slices.judge if slices else ()):
         answer = predict_case(case, [member], plain, device=device, precision=precision)
