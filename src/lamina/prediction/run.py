@@ -221,8 +221,9 @@ def _cases(
     volume, converted = (volume, None) if kind is None else as_learnt(volume, kind)
     valid = recipe.data.open_valid(input_file.path)
     offset, span = recipe.data.stored(volume, recipe.task)
-    sha256 = source_digest([str(input_file.path)])
-    chosen = policy.choose(input_file.id, sha256)
+    files = [str(path) for path in recipe.data.files_of(input_file.path)]
+    sha256 = source_digest(files)
+    chosen = policy.choose(input_file.id, source_digest(files[:1]))
     whole = Case(input_file.id, input_file.id, volume, valid=valid)
     found = []
     for case in recipe.frame.chosen([whole], slices):

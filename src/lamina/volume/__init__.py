@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from lamina.volume.array import ArrayVolume
 from lamina.volume.crop import Crop
+from lamina.volume.joined import Joined
 from lamina.volume.placement import NOWHERE, Placed, Placement, placement_of
 from lamina.volume.plane import Plane
 from lamina.volume.transposed import Transposed
@@ -33,6 +34,7 @@ __all__ = [
     "Channels",
     "Chunked",
     "Crop",
+    "Joined",
     "Placed",
     "Placement",
     "Plane",

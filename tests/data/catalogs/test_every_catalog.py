@@ -92,6 +92,18 @@ def labelme(root: Path) -> None:
         (root / f"{name}.json").write_text(json.dumps(found))
 
 
+def nnunet(root: Path) -> None:
+    about = {"channel_names": {"0": "a", "1": "b"}, "labels": {"background": 0, "x": 1}}
+    (root / "imagesTr").mkdir()
+    (root / "labelsTr").mkdir()
+    (root / "dataset.json").write_text(json.dumps(about))
+    for name in ("one", "two"):
+        cube = rng(1, name).integers(0, 9, (2, 3, 4, 5)).astype(np.uint8)
+        for channel in (0, 1):
+            np.save(root / "imagesTr" / f"{name}_000{channel}.npy", cube[channel])
+        np.save(root / "labelsTr" / f"{name}.npy", (cube[0] > 5).astype(np.uint8))
+
+
 def suffixed(root: Path) -> None:
     for part, name in (("train", "b"), ("val", "a"), ("val", "b")):
         png(root / part / f"{name}_im.png", 1)
@@ -105,6 +117,7 @@ CATALOGS: list[tuple[dict[str, Any], Task, Write]] = [
         Task(kind="binary"),
         suffixed,
     ),
+    ({"kind": "nnunet"}, Task(kind="binary"), nnunet),
     ({"kind": "coco"}, Task(kind="multilabel"), coco),
     ({"kind": "labelme"}, Task(kind="multilabel"), labelme),
     ({"kind": "corrupt", "images": "clean", "pattern": "*.png"}, Task(kind="restore"), corrupt),

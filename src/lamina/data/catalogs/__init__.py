@@ -17,10 +17,11 @@ from lamina.data.catalogs.csv_rle import CsvRle as CsvRle
 from lamina.data.catalogs.folder import Folder as Folder
 from lamina.data.catalogs.fragments import Fragments as Fragments
 from lamina.data.catalogs.labelme import Labelme as Labelme
+from lamina.data.catalogs.nnunet import Nnunet as Nnunet
 from lamina.data.catalogs.synthetic import Synthetic as Synthetic
 from lamina.data.catalogs.volume_pairs import VolumePairs as VolumePairs
 
 AnyCatalog = Annotated[
-    CsvRle | Folder | Coco | Labelme | VolumePairs | Fragments | Corrupt | Synthetic,
+    CsvRle | Folder | Coco | Labelme | VolumePairs | Nnunet | Fragments | Corrupt | Synthetic,
     Field(discriminator="kind"),
 ]

@@ -124,6 +124,10 @@ class Catalog(Spec):
         """Whether a path is an image, rather than a folder of images."""
         return is_image(path)
 
+    def files_of(self, path: Path) -> tuple[Path, ...]:
+        """Return all files of the image that ``inputs`` names by one of them."""
+        return (path,)
+
     def folders(self, root: Path) -> tuple[Path, ...]:
         """Return the folders of a data folder in which every file should be an image or a mask.
 

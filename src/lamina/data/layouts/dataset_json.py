@@ -1,0 +1,68 @@
+"""``dataset.json`` of the medical field: channels and labels of a data set of scans.
+
+Its newer form (nnU-Net, version 2) has ``channel_names`` and ``labels`` by name; its older one
+(nnU-Net, version 1, and the Medical Segmentation Decathlon) ``modality`` and ``labels`` by number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lamina.data.tables.json import read_json
+from lamina.errors import DataError
+
+FILE = "dataset.json"
+_IGNORE = "ignore"
+
+
+@dataclass(frozen=True)
+class DatasetJson:
+    """What the file says."""
+
+    path: Path
+    channels: int | None
+    """Number of channels of an image; None: it does not say it."""
+    names: Mapping[int, str]
+    """Names of labels by their stored value, in order of the values."""
+    ignore: int | None
+    """Stored value of voxels that do not count."""
+    regions: tuple[str, ...] = ()
+    """Names of labels that are several stored values together."""
+
+
+def read_dataset(path: Path) -> DatasetJson:
+    """Return what a ``dataset.json`` says.
+
+    Raises:
+        DataError: it is missing, no JSON, or its labels are of neither form.
+    """
+    found = read_json(path)
+    channels = found.get("channel_names", found.get("modality"))
+    labels = found.get("labels")
+    if not isinstance(labels, dict) or not labels:
+        raise DataError(f"{path}: has no labels; add them, such as {{background: 0, lesion: 1}}")
+    regions = tuple(name for name, value in labels.items() if isinstance(value, list))
+    plain = {name: value for name, value in labels.items() if name not in regions}
+    try:
+        names = dict(sorted(_pair(name, value) for name, value in plain.items()))
+    except (TypeError, ValueError):
+        raise DataError(
+            f"{path}: labels are {labels}; needed is a whole number for each name, such as "
+            "{background: 0, lesion: 1}"
+        ) from None
+    ignore = next((value for value, name in names.items() if name == _IGNORE), None)
+    names = {value: name for value, name in names.items() if name != _IGNORE}
+    count = len(channels) if isinstance(channels, dict) and channels else None
+    return DatasetJson(path, count, names, ignore, regions)
+
+
+def _pair(name: str, value: Any) -> tuple[int, str]:
+    """Return stored value and name of a label of either form."""
+    if isinstance(value, str):
+        return int(name), value
+    if isinstance(value, bool) or int(value) != value:
+        raise ValueError(name)
+    return int(value), name
