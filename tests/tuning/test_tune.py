@@ -74,7 +74,7 @@ def test_the_table_names_scores_baseline_and_verdict(run: Path) -> None:
         found.scores["nested"] - found.scores["baseline_empty"]
     )
     for words in (
-        "decision kept, scored on the same cases",
+        "decision kept, on the same cases",
         "threshold 0.5",
         "baseline: all-empty prediction",
         "too few groups for an interval",

@@ -126,7 +126,7 @@ def candidates_of(
     counts = tables.thinned()
     columns = tuple(Column.of(counts[k]) for k in numbers)
     search = tables.columns(counts, aim, numbers)
-    listed: list[Any] = [Default(columns, score, groups, methods[1])]
+    listed: list[Any] = [Default(columns, score, groups, methods[1]).settled()]
     if len(columns) > 1:
         listed.append(Default(columns, score, groups, methods[1], by_class=True))
     if not aim.any_class:

@@ -73,7 +73,7 @@ class DecisionSelection(VerbResult):
                 ]
             )
         return [
-            *(f"  {line}" for line in aligned(rows)),
+            *(f"  {line}".rstrip() for line in aligned(rows)),
             f"  {self.sentence}",
             f"  interval over {self.groups} groups: {self.coverage}",
             *(f"  note: {note}" for note in self.notes),

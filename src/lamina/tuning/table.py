@@ -186,7 +186,7 @@ def table(result: TuneResult) -> str:
     scores = result.scores
     lines = [
         result.metric,
-        _pair("decision kept, scored on the same cases", scores["tuned"]),
+        _pair("decision kept, on the same cases", scores["tuned"]),
         _pair("threshold 0.5", scores["at_half"]),
         _pair("baseline: all-empty prediction", scores["baseline_empty"]),
     ]

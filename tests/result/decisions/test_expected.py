@@ -6,7 +6,9 @@ import itertools
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
+from rankseg import rankseg_rma
 
 from lamina.errors import RecipeError
 from lamina.recipe.load import load_recipe
@@ -99,6 +101,30 @@ def test_the_mask_is_that_of_all_pixels_sorted() -> None:
     value = 2 * np.cumsum(order)[ends] / (taken + order.sum())
     last = order[ends[value.argmax()]]
     np.testing.assert_array_equal(mask, q >= last - 1e-15)
+
+
+@pytest.mark.parametrize("metric", ["dice", "iou"])
+def test_the_mask_scores_as_high_as_rankseg_where_the_rules_agree(metric: str) -> None:
+    """Without pruning, and where an empty image is never predicted (Dai and Li 2023)."""
+    rng = np.random.default_rng(0)
+    weights = WEIGHTS[metric]
+    decide = Expected(false_positive=weights[0], false_negative=weights[1], empty="zero")
+    for _ in range(20):
+        logit = rng.normal(-1.5, 1.5, (1, 30, 40))
+        logit[:, 5:20, 5:20] += rng.normal(3, 1)
+        prob = (1 / (1 + np.exp(-logit))).astype(np.float16)
+        given = torch.from_numpy(prob.astype(np.float32))[None]
+        other = rankseg_rma(given, metric=metric, output_mode="multilabel", pruning_prob=0.0)
+        q = prob.astype(float)
+
+        def value(mask: NDArray[np.bool_], q: NDArray[np.float64] = q) -> float:
+            hits, taken, total = q[mask].sum(), mask.sum(), q.sum()
+            wrong = weights[0] * (taken - hits) + weights[1] * (total - hits)
+            return float(hits / (hits + wrong))
+
+        mine, theirs = decide(prob), other.numpy().astype(bool).reshape(prob.shape)
+        assert value(mine) >= value(theirs) - 1e-9  # ties apart, which it may cut
+        assert np.mean(mine != theirs) < 0.005
 
 
 def test_exclusive_classes_are_best_by_brute_force_where_they_are_apart() -> None:

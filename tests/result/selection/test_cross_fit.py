@@ -97,7 +97,7 @@ def on_new_groups(world: World, seed: int, groups: int = 16) -> dict[str, float]
         one.name: other.judge(one.fit(everything), every_new).score()
         for one, other in zip(listed, new, strict=True)
     }
-    chosen = select(listed, place).best.name
+    chosen = select([listed[0].settled(), *listed[1:]], place).best.name
     return {**scores, "chosen": scores[chosen]}
 
 

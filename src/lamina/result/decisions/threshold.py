@@ -96,6 +96,13 @@ class Threshold(Decision):  # STEEL-22
         return self.model_copy(update={"threshold": mixed})
 
     @property
+    def summary(self) -> str:
+        """Return the decision in words."""
+        if np.min(self.threshold) >= 1:
+            return "threshold 1: nothing is predicted"
+        return super().summary
+
+    @property
     def pixelwise(self) -> bool:
         """Whether neither parts nor areas nor other classes matter."""
         areas, parts = np.max(self.min_area), np.max(self.min_component)

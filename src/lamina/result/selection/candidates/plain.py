@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Literal
 
 import numpy as np
 
@@ -53,14 +54,28 @@ class Default:
     by_class: bool = False
     """Whether each class takes the better of the two by itself."""
 
+    keeps: Literal["half", "nothing"] | None = None
+    """Which of the two it is; None: the better one of each fit."""
+
     @property
     def name(self) -> str:
         """What tables call it."""
         return "0.5 or nothing, by class" if self.by_class else "default"
 
+    def settled(self) -> Default:
+        """Return the default that takes, whatever it is fitted on, what is better on all cases."""
+        everything = np.arange(len(self.columns[0]))
+        half = self._half(everything)
+        nothing = self._better(self.columns, half, everything) != half
+        return replace(self, keeps="nothing" if nothing else "half")
+
     def fit(self, use: Ints) -> Thresholds:
         """Return the better of both on the cases ``use``; of equals 0.5."""
+        if self.keeps == "nothing":
+            return (NOTHING,) * len(self.columns)
         half = self._half(use)
+        if self.keeps == "half":
+            return half
         if self.by_class:
             pairs = zip(self.columns, half, strict=True)
             return tuple(self._better([column], (value,), use)[0] for column, value in pairs)
