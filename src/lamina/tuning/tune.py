@@ -138,6 +138,7 @@ def tune(
     _can(judged.names, decision)
     found = (tables if triplets is None else triplets).best(aim)
     searched = tables.best(aim) if isinstance(found, TripletFound) else found
+    del tables, triplets  # the choice needs few bins of them
     number, selection = choose(
         judged, final, decision, _notes(recipe, searched, judged.scarce(), curves)
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +19,7 @@ Ints = NDArray[np.int64]
 class Column:
     """One class of N cases: the entries of a case are its codes from high to low, without code 0.
 
-    Counts are float64, since they are summed, weighted and divided.
+    Counts of entries stay as small as they come, unsigned; sums of them are float64.
     """
 
     starts: Ints
@@ -27,13 +28,13 @@ class Column:
     codes: NDArray[np.uint16]
     """(entries,) float16 codes of the probabilities."""
 
-    area: Floats
+    area: NDArray[Any]
     """(entries,) pixels of that code; what a decision sees."""
 
-    predicted: Floats
+    predicted: NDArray[Any]
     """(entries,) those of them that count in the score."""
 
-    positives: Floats
+    positives: NDArray[Any]
     """(entries,) those of the counted ones that belong to the class."""
 
     truth: Floats
@@ -49,17 +50,18 @@ class Column:
     def of(cls, counts: Sequence[Counts]) -> Column:
         """Join the histograms of one class, one for each case."""
         lengths = [case.codes.size for case in counts]
-        empty = np.zeros(0)
+        empty = np.zeros(0, np.uint8)
 
-        def joined(name: str) -> Floats:
-            columns = [getattr(case, name) for case in counts]
-            return np.concatenate(columns or [empty]).astype(np.float64)
+        def joined(name: str) -> NDArray[Any]:
+            return np.concatenate([getattr(case, name) for case in counts] or [empty])
 
+        area = joined("area")
+        alike = all(case.predicted is case.area for case in counts)
         return cls(
             starts=np.cumsum([0, *lengths], dtype=np.int64),
             codes=np.concatenate([np.zeros(0, np.uint16), *(case.codes for case in counts)]),
-            area=joined("area"),
-            predicted=joined("predicted"),
+            area=area,
+            predicted=area if alike else joined("predicted"),
             positives=joined("positives"),
             truth=np.asarray([case.truth for case in counts], np.float64),
             pixels=np.asarray([case.pixels for case in counts], np.float64),
@@ -74,11 +76,12 @@ class Column:
         lengths = np.diff(self.starts)[use]
         starts = np.concatenate([[0], np.cumsum(lengths)])
         entries = np.repeat(self.starts[use] - starts[:-1], lengths) + np.arange(starts[-1])
+        area = self.area[entries]
         return Column(
             starts.astype(np.int64),
             self.codes[entries],
-            self.area[entries],
-            self.predicted[entries],
+            area,
+            area if self.predicted is self.area else self.predicted[entries],
             self.positives[entries],
             self.truth[use],
             self.pixels[use],
@@ -89,12 +92,12 @@ class Column:
         """Repeat (N,) values of cases for each of their entries."""
         return np.repeat(values, np.diff(self.starts))
 
-    def running(self, values: Floats) -> Floats:
+    def running(self, values: NDArray[Any]) -> Floats:
         """Return sums over the entries of a case down to each entry, for (entries,) values."""
         total = np.concatenate([[0.0], np.cumsum(values)])
         return np.asarray(total[1:] - self.spread(total[self.starts[:-1]]), np.float64)
 
-    def sums(self, values: Floats) -> Floats:
+    def sums(self, values: NDArray[Any]) -> Floats:
         """Return the (N,) sums over the entries of each case."""
         total = np.concatenate([[0.0], np.cumsum(values)])
         return np.asarray(total[self.starts[1:]] - total[self.starts[:-1]], np.float64)

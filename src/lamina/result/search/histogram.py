@@ -172,16 +172,18 @@ def thin(counts: Counts) -> Counts:
     """
     bins = np.searchsorted(_EDGES, counts.codes, side="left")
     starts = np.flatnonzero(np.diff(bins, prepend=-1))
-    columns = [
-        _lean(np.add.reduceat(column.astype(np.int64), starts)) if starts.size else column
-        for column in (counts.area, counts.predicted, counts.positives)
-    ]
+
+    def summed(column: NDArray[Any]) -> NDArray[Any]:
+        return _lean(np.add.reduceat(column.astype(np.int64), starts)) if starts.size else column
+
+    area = summed(counts.area)
+    alike = counts.predicted is counts.area
     return replace(
         counts,
         codes=_MIDDLES[bins[starts]],
-        area=columns[0],
-        predicted=columns[1],
-        positives=columns[2],
+        area=area,
+        predicted=area if alike else summed(counts.predicted),
+        positives=summed(counts.positives),
     )
 
 
