@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 
+from lamina import files
 from lamina.bundle import Bundle, KnownCase, MemberWeights, load_bundles
 from lamina.bundle.index import FORMAT, sealed
 from lamina.data.network_input.normalise import Fixed
@@ -220,3 +221,18 @@ def test_a_bundle_that_was_cut_short_is_none(
     assert child.exitcode == -signal.SIGKILL
     with pytest.raises(BundleError, match=r"bundle\.json"):
         Bundle.load(tmp_path)
+
+
+def test_trust_10_a_network_that_cannot_be_built_names_the_bundle(
+    make: Any, tmp_path: Path
+) -> None:
+    """TRUST-10: an encoder that the libraries here do not know, in a sound index."""
+    make.bundle().save(tmp_path / "bundle")
+    index = tmp_path / "bundle" / "bundle.json"
+    values = json.loads(index.read_text(encoding="utf-8"))
+    del values["seal"]
+    values["recipe"]["network"]["encoder"] = "resnet19"
+    index.write_text(json.dumps(files.sealed(values)), encoding="utf-8")
+    with pytest.raises(BundleError, match=r"bundle: .*resnet19") as caught:
+        Bundle.load(tmp_path / "bundle").network(0)
+    assert str(tmp_path / "bundle") in str(caught.value).splitlines()[0]

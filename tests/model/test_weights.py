@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pickle
 import socket
+import struct
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from lamina.errors import BundleError
+from lamina.errors import BundleError, DataError
 from lamina.model import weights
 from lamina.model.networks import Smp
 from lamina.model.stems import Stem, adapt
@@ -42,18 +45,30 @@ def same(network: nn.Module, expected: dict[str, Tensor], prefix: str = "") -> b
 
 
 @pytest.fixture
-def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """An empty cache of the hub, and a machine on which every socket fails the test."""
+def attempts(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was asked of the network: noted, since an error would be swallowed by who asks."""
+    noted: list[str] = []
 
-    def refuse(*_: object, **__: object) -> None:
-        raise AssertionError("a socket was opened")
+    def note(name: str) -> Callable[..., object]:
+        def refuse(*words: object, **_: object) -> object:
+            noted.append(f"{name} {words[:1]}")
+            raise OSError(f"{name} is not allowed in this test")
 
-    monkeypatch.setattr(socket, "socket", refuse)
-    monkeypatch.setattr(socket, "create_connection", refuse)
-    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+        return refuse
+
+    for name in ("getaddrinfo", "gethostbyname", "gethostbyname_ex", "create_connection"):
+        monkeypatch.setattr(socket, name, note(name))
+    monkeypatch.setattr(socket.socket, "connect", note("connect"))
+    return noted
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, attempts: list[str]) -> Iterator[Path]:
+    """An empty cache of the hub; whoever asks the network for anything fails the test."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
     monkeypatch.delenv("LAMINA_ONLINE", raising=False)
-    return tmp_path / "hub"
+    yield tmp_path / "hub"
+    assert attempts == []
 
 
 def in_cache(hub: Path, repo: str, revision: str, tensors: dict[str, Tensor]) -> Path:
@@ -178,7 +193,7 @@ def test_offline_a_missing_file_is_one_clear_error(offline: Path, encoder: str, 
         Smp(encoder=encoder, weights="imagenet").build(3, 1)
     message = str(caught.value)
     assert message.count("\n") == 0
-    for word in (encoder, repo, "model.safetensors", "LAMINA_ONLINE=1", "none"):
+    for word in (encoder, repo, "model.safetensors", "--online", "LAMINA_ONLINE=1", "none"):
         assert word in message
 
 
@@ -225,9 +240,53 @@ def test_a_pickle_in_the_cache_is_refused(offline: Path) -> None:
         Smp(encoder="mobilenetv3_small_050", weights="imagenet").build(1, 2)
 
 
-def test_only_the_environment_allows_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("how", ["option", "environment"])
+def test_trust_1_with_leave_the_network_is_asked_and_its_refusal_is_one_message(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, attempts: list[str], how: str
+) -> None:
+    """TRUST-1, R6: this shows that ``attempts`` sees who asks, whatever they swallow."""
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setenv("LAMINA_ONLINE", "1" if how == "environment" else "0")
+    with (
+        weights.downloads(allowed=how == "option"),
+        pytest.raises(BundleError, match="'resnet18' could not be fetched from smp-hub") as caught,
+    ):
+        Smp(weights="imagenet").build(3, 1)
+    assert attempts
+    assert "\n" not in str(caught.value)
+
+
+def test_trust_10_a_file_of_very_many_tensors_is_refused_by_its_header(tmp_path: Path) -> None:
+    """TRUST-10, W04: a list of tensors of no bytes, and a header longer than any network's."""
+    path = tmp_path / "w.safetensors"
+    entry = {"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}
+    header = json.dumps({f"t{n}": entry for n in range(20_001)}).encode()
+    path.write_bytes(struct.pack("<Q", len(header)) + header)
+    with pytest.raises(BundleError, match=r"lists 20001 tensors; at most 20000 are read"):
+        weights.read(path)
+    path.write_bytes(struct.pack("<Q", 11 * 2**20) + b" " * (11 * 2**20))
+    with pytest.raises(BundleError, match=r"header of 11534336 bytes; at most 10485760"):
+        weights.read(path)
+    path.write_bytes(struct.pack("<Q", 2) + b"[]")
+    with pytest.raises(BundleError, match=r"not a safetensors file, its header is no JSON object"):
+        weights.read(path)
+
+
+def test_trust_3_a_pipe_given_as_weights_does_not_hang(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "w.safetensors")
+    with pytest.raises(DataError, match="is a pipe and no regular file"):
+        weights.read(tmp_path / "w.safetensors")
+
+
+def test_only_the_environment_or_the_call_allows_downloads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LAMINA_ONLINE", raising=False)
     assert not weights.online()
+    with weights.downloads(allowed=True):
+        assert weights.online()
+        with weights.downloads(allowed=False):
+            assert weights.online()
+    with weights.downloads(allowed=False):
+        assert not weights.online()
     for value, expected in (("1", True), ("0", False), ("", False)):
         monkeypatch.setenv("LAMINA_ONLINE", value)
         assert weights.online() is expected

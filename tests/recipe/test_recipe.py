@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -42,3 +43,21 @@ def test_recipes_of_before_keep_their_digests() -> None:
     stored = json.loads((EARLIER / "recipe.json").read_text(encoding="utf-8"))
     index = json.loads((EARLIER / "bundle" / "bundle.json").read_text(encoding="utf-8"))
     assert Recipe.model_validate(stored).digest() == index["recipe_digest"]
+
+
+@pytest.mark.parametrize(
+    ("change", "range_"),
+    [
+        ({"seed": 2**64}, "seed"),
+        ({"seed": -1}, "seed"),
+        ({"stages": [{"epochs": 10**18}]}, "epochs"),
+        ({"stages": [{"epochs": 0}]}, "epochs"),
+    ],
+)
+def test_trust_10_numbers_beyond_reason_are_refused(
+    make: Any, change: dict[str, Any], range_: str
+) -> None:
+    """TRUST-10, G08: a seed that fits 63 bits, and at most a million epochs."""
+    with pytest.raises(ValueError, match=range_):
+        make.recipe(**change)
+    assert make.recipe(seed=2**63 - 1).seed == 2**63 - 1

@@ -26,7 +26,7 @@ from lamina.bundle.store import MemoryStore, Store, open_store
 from lamina.bundle.tensors import check_header, fill, read_tensors, write_tensors
 from lamina.data.image_types.image_kind import ImageKind
 from lamina.data.network_input.normalise import AnyNormalise, PerCase
-from lamina.errors import BundleError
+from lamina.errors import BundleError, LaminaError
 from lamina.files import digest, replacing, safe_join, write_bytes, write_json, write_text
 from lamina.public import StrPath, as_path
 from lamina.recipe.load import resolved_text
@@ -283,13 +283,18 @@ class Bundle:
         """Return a member's network with its weights, in evaluation mode and channels_last.
 
         Raises:
-            BundleError: weights and recipe do not belong together; every difference is listed.
+            BundleError: weights and recipe do not belong together, every difference is listed; or
+                the recipe names a network that cannot be built.
         """
         from lamina.model.memory_layout import channels_last
 
         recipe = self.recipe_of(number)
-        blank = recipe.network.untrained()
-        network = blank.build(recipe.frame.inputs, self.task.outputs)
+        try:
+            network = recipe.network.untrained().build(recipe.frame.inputs, self.task.outputs)
+        except LaminaError as error:
+            raise BundleError(
+                f"{self._place(number)}: its network cannot be built: {error}"
+            ) from error
         fill(network, self.weights(number), self._place(number))
         return channels_last(network.eval())
 

@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from lamina.errors import BundleError
+from lamina.files.tensor_header import check_bytes
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
-
-LARGEST_HEADER = 10 * 2**20
-"""Bytes; a header above it is refused, since reading it alone can take minutes."""
-
-MOST_TENSORS = 100_000
-"""A file that lists more tensors is refused."""
 
 _PICKLE = (b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"PK\x03\x04")
 
@@ -124,14 +118,4 @@ def check_header(data: bytes, place: str) -> None:
         raise BundleError(
             f"{place}: these are pickled weights, which can run code; only safetensors are read"
         )
-    length = int.from_bytes(data[:8], "little")
-    if len(data) < 8 or length > len(data) - 8:
-        raise BundleError(f"{place}: not safetensors, or cut off; copy it again")
-    if length > LARGEST_HEADER:
-        raise BundleError(f"{place}: a header of {length} bytes; at most {LARGEST_HEADER} are read")
-    try:
-        header = json.loads(data[8 : 8 + length])
-    except (ValueError, RecursionError) as error:
-        raise BundleError(f"{place}: not safetensors, its header is not JSON") from error
-    if not isinstance(header, dict) or len(header) > MOST_TENSORS:
-        raise BundleError(f"{place}: its header does not list at most {MOST_TENSORS} tensors")
+    check_bytes(data, place)

@@ -38,6 +38,7 @@ from lamina.cli.options import (
     Json,
     Memory,
     MovedData,
+    Online,
     RecipeName,
     Run,
 )
@@ -141,6 +142,7 @@ def train(
         bool,
         typer.Option("--accept-changes", help="Resume even if stages or decision changed."),
     ] = False,
+    online: Online = False,
     json: Json = False,
 ) -> None:
     """Train a recipe into a bundle.
@@ -172,6 +174,7 @@ def train(
         accept_changes=accept_changes,
         pseudo=pseudo,
         start=start,
+        online=online,
     )
     # Values that are restored need no decision.
     untuned = sound.task.kind == "restore" or any(one.fold < 0 for one in found.folds)

@@ -43,6 +43,10 @@ Device = Annotated[
     typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.", autocompletion=_devices),
 ]
 Batch = Annotated[int | None, typer.Option("--batch", min=1, help="Tiles per forward pass.")]
+Online = Annotated[
+    bool,
+    typer.Option("--online", help="Download published weights that this machine lacks."),
+]
 Memory = Annotated[
     str | None, typer.Option("--memory", metavar="4G", help="Memory limit, on a CPU.")
 ]

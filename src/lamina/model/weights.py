@@ -1,33 +1,50 @@
 """Starting weights from safetensors files; nothing that is read here can run.
 
 Files of torch.save are pickles, which run code when opened; they are known by their first bytes,
-whatever their name, and refused. The hub's files are looked for on this machine only, unless
-the environment says ``LAMINA_ONLINE=1``.
+whatever their name, and refused. The hub's files are looked for on this machine only, and not even
+a name is looked up, unless ``--online`` or ``LAMINA_ONLINE=1`` in the environment allows it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 
 import torch
-from huggingface_hub import hf_hub_download
+from huggingface_hub import hf_hub_download, try_to_load_from_cache
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lamina.errors import BundleError
+from lamina.files.tensor_header import check_header
 from lamina.model.stems import Stem, adapt
 from lamina.refusals import check_regular
 
 _PICKLES = (b"PK\x03\x04", b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05")
+_FILE = "model.safetensors"
 _SHOWN = 5  # names per line of the table
 
 
+_allowed: ContextVar[bool] = ContextVar("downloads", default=False)
+
+
 def online() -> bool:
-    """Return whether missing files may be downloaded: ``LAMINA_ONLINE=1`` in the environment."""
-    return os.environ.get("LAMINA_ONLINE", "0") not in ("", "0")
+    """Return whether missing files may be downloaded, by ``downloads`` or ``LAMINA_ONLINE=1``."""
+    return _allowed.get() or os.environ.get("LAMINA_ONLINE", "0") not in ("", "0")
+
+
+@contextmanager
+def downloads(*, allowed: bool) -> Iterator[None]:
+    """Let missing files be downloaded within the block; False changes nothing."""
+    before = _allowed.set(allowed or _allowed.get())
+    try:
+        yield
+    finally:
+        _allowed.reset(before)
 
 
 def read(path: Path) -> dict[str, Tensor]:
@@ -50,6 +67,7 @@ def read(path: Path) -> dict[str, Tensor]:
             f"{path}: is a pickle (torch.save), which can run code when opened, and was not "
             "opened; where you trust its source, convert it once with safetensors.torch.save_file"
         )
+    check_header(path)
     try:
         tensors: dict[str, Tensor] = load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
@@ -68,24 +86,24 @@ def from_hub(repo: str, *, revision: str | None, encoder: str) -> Path:
     Raises:
         BundleError: it is not on this machine, or could not be downloaded where that is allowed.
     """
-    allowed = online()
-    try:
-        found = hf_hub_download(
-            repo, "model.safetensors", revision=revision, local_files_only=not allowed
-        )
-    except (OSError, ValueError) as error:
-        where = f"{repo} (model.safetensors{f', revision {revision}' if revision else ''})"
-        if allowed:
-            raise BundleError(
-                f"imagenet weights of encoder '{encoder}' could not be fetched from {where}: "
-                f"{str(error).splitlines()[0]}"
-            ) from error
+    # Looks into folders only; the library's download asks the network even for what is there.
+    cached = try_to_load_from_cache(repo, _FILE, revision=revision)
+    if isinstance(cached, str):
+        return Path(cached)
+    where = f"{repo} ({_FILE}{f', revision {revision}' if revision else ''})"
+    if not online():
         raise BundleError(
-            f"imagenet weights of encoder '{encoder}' are not on this machine: {where}; set "
-            "LAMINA_ONLINE=1 to download them once, or network.weights to a .safetensors file "
-            "you have, or to none"
-        ) from None
-    return Path(found)
+            f"imagenet weights of encoder '{encoder}' are not on this machine: {where}; pass "
+            "--online or set LAMINA_ONLINE=1 to download them once, or set network.weights to a "
+            ".safetensors file you have, or to none"
+        )
+    try:
+        return Path(hf_hub_download(repo, _FILE, revision=revision))
+    except Exception as error:  # the library's own errors, and those of what it speaks through
+        first = (str(error).splitlines() or [type(error).__name__])[0]
+        raise BundleError(
+            f"imagenet weights of encoder '{encoder}' could not be fetched from {where}: {first}"
+        ) from error
 
 
 def fit(

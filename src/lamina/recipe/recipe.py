@@ -115,7 +115,7 @@ class Recipe(Spec):
     name: str = Field(pattern=r"^[a-z][a-z0-9_-]*$")
     """What the job is called."""
 
-    seed: int = Field(default=42, ge=0)
+    seed: int = Field(default=42, ge=0, lt=2**63)
     """Every random draw follows from it."""
 
     deterministic: bool = False

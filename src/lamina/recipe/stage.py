@@ -66,7 +66,7 @@ class Stage(Spec):
     size: tuple[int, int] | None = None
     """Rows and columns of a training sample in this stage; null: as the frame says."""
 
-    epochs: int = Field(ge=1)
+    epochs: int = Field(ge=1, le=1_000_000)
     """Number of passes over the sampler's draws."""
 
     batch: int = Field(default=8, ge=1)

@@ -30,6 +30,7 @@ from lamina.model.losses import total
 from lamina.model.memory_layout import channels_last
 from lamina.model.metrics import Psnr, Ssim
 from lamina.model.networks import AnyNetwork
+from lamina.model.weights import downloads
 from lamina.prediction.engine import Member, predict_case
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device, name_of
@@ -96,6 +97,7 @@ def probe(
     steps: int = 200,
     cases: int = 6,
     device: str = "auto",
+    online: bool = False,
 ) -> ProbeResult:
     """Train networks to repeat their input and say how well they can.
 
@@ -110,6 +112,7 @@ def probe(
         steps: Optimiser steps for each.
         cases: Most held-out images (or slices, three along each axis) to judge by.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        online: Download published weights that the recipe names and this machine lacks.
 
     Returns:
         Similarity, size, memory and time of each network.
@@ -133,7 +136,7 @@ def probe(
     networks = [_like(recipe.network, kind) for kind in compare] or [recipe.network]
     bench = _bench(recipe, as_path(data, "data"), choose_device(device), cases)
     keep_memory()
-    with own_random_state(bench.device):
+    with own_random_state(bench.device), downloads(allowed=online):
         tried = tuple(bench.run(network, steps) for network in networks)
     return ProbeResult(
         recipe=recipe.name,

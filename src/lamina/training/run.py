@@ -23,6 +23,7 @@ from lamina.data.prepare.unpack import UNPACKED
 from lamina.errors import BundleError, RecipeError
 from lamina.folders import BUNDLE, QUALITY, TUNED, fold_name
 from lamina.log import keep_log
+from lamina.model.weights import downloads
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, choose_device
 from lamina.progress import say
@@ -66,6 +67,7 @@ def train(
     accept_changes: bool = False,
     pseudo: StrPath | None = None,
     start: StrPath | None = None,
+    online: bool = False,
 ) -> TrainResult:
     """Train the recipe's folds on the data and write the run folder with its bundle.
 
@@ -86,6 +88,7 @@ def train(
         accept_changes: Go on although stages or decisions of the recipe changed.
         pseudo: A folder of ``lamina pseudo`` for the stages that mix its labels in.
         start: A bundle or run folder for the stages whose start is ``bundle``.
+        online: Download published weights that the recipe names and this machine lacks.
 
     Returns:
         Run folder, bundle, and per fold the epoch, score and number of held-out cases.
@@ -112,6 +115,7 @@ def train(
         own_random_state(where),
         deterministic_algorithms(recipe.deterministic),
         own_accelerator(where, precision) as accelerator,
+        downloads(allowed=online),
     ):
         clock = Clock(out, minutes=max_minutes, begun=begun)
         opened = open_data(recipe, data)

@@ -101,6 +101,7 @@ def test_a_page_named_like_seismic_data_is_called_a_page(tmp_path: Path) -> None
 
 
 def test_READ_1_what_is_not_read_is_listed_with_its_reason(tmp_path: Path) -> None:
+    """READ-1, I20: links that leave the folder are said, and not followed."""
     data = tmp_path / "data"
     for name in ("a.png", "deep/b.webp", "other/c.bmp", ".hidden.png", "notes.txt"):
         (data / name).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Weights of an earlier training by ``network.weights``: the same rule as for ``--start``."""
+"""TRUST-10: weights of an earlier training by ``network.weights``: the rule of ``--start``."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import typer
 from lamina import folders
 from lamina.cli.command import command, show
 from lamina.cli.device import check_device
-from lamina.cli.options import Changes, Data, Device, Json, RecipeName
+from lamina.cli.options import Changes, Data, Device, Json, Online, RecipeName
 
 
 @command
@@ -30,6 +30,7 @@ def probe(
     ] = 6,
     device: Device = "auto",
     *,
+    online: Online = False,
     json: Json = False,
 ) -> None:
     """Test how well networks copy their input.
@@ -50,5 +51,6 @@ def probe(
         steps=steps,
         cases=cases,
         device=device,
+        online=online,
     )
     show(found, json=json, text=table(found))

@@ -39,6 +39,7 @@ def train(
     accept_changes: bool = False,
     pseudo: StrPath | None = None,
     start: StrPath | None = None,
+    online: bool = False,
 ) -> TrainResult:
     """Train a recipe; one with members (FAULT-7) member by member, each in ``out/members/NAME``.
 
@@ -61,6 +62,7 @@ def train(
         accept_changes: Resume although stages or decisions of the recipe changed.
         pseudo: A folder of ``lamina pseudo`` for the stages that mix its labels in.
         start: A bundle or run folder for the stages whose start is ``bundle``.
+        online: Download published weights that the recipe names and this machine lacks.
 
     Returns:
         Run folder, bundle, and what each fold or each member came to.
@@ -89,6 +91,7 @@ def train(
         "accept_changes": accept_changes,
         "pseudo": pseudo,
         "start": start,
+        "online": online,
     }
     names = [one.name for one in recipe.members]
     if member is not None and member not in names:

@@ -90,5 +90,7 @@ class StageState:
     bad_run: int = 0
     time: StageTime | None = None
     """The time that the stage may take; None: as long as its epochs do."""
+    workers: int | None = None
+    """Loader processes after one was killed; None: as many as the job says."""
     why: str = ""
     """What was not finite at the last step that was left out."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import torch
@@ -24,7 +24,7 @@ from lamina.training.ensembles.soup import soup
 from lamina.training.saving.checkpoints import Checkpoints
 from lamina.training.saving.state import Kept, Position
 from lamina.training.stage.context import FoldContext, StageState
-from lamina.training.stage.loader import Batch, batches, epoch_of
+from lamina.training.stage.loader import Batch, Epoch, batches, epoch_of
 from lamina.training.stage.time_limit import validations_after
 from lamina.training.stage.validate import Judged, validate
 
@@ -143,7 +143,7 @@ def _train_epoch(job: FoldContext, now: StageState) -> float:
     pending: list[Batch] = []
     steps = math.ceil(len(groups) / stage.accumulate)
     with Bar(title, len(groups), done=position.batch) as bar:
-        for batch in batches(samples, groups[position.batch :], workers=job.workers):
+        for batch in _batches(job, now, samples, groups[position.batch :]):
             pending.append(mix_batch(job, stage, position, batch))
             position.batch += 1
             if len(pending) < stage.accumulate and position.batch < len(groups):
@@ -159,6 +159,19 @@ def _train_epoch(job: FoldContext, now: StageState) -> float:
                 now.save()
                 now.saved = time.monotonic()
     return position.batch / len(groups)
+
+
+def _batches(
+    job: FoldContext, now: StageState, samples: Epoch, groups: Sequence[list[int]]
+) -> Iterator[Batch]:
+    """Yield batches; the first time that a loader process is killed, half as many go on (M06)."""
+
+    def fewer(workers: int) -> None:
+        now.workers = workers
+
+    if now.workers is not None:
+        return batches(samples, groups, workers=now.workers)
+    return batches(samples, groups, workers=job.workers, fewer=fewer)
 
 
 def _set_rates(job: FoldContext, now: StageState, steps_per_epoch: int) -> None:
