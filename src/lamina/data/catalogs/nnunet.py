@@ -191,10 +191,8 @@ class Nnunet(Catalog):
         return task.found(names if task.kind == "multiclass" else names[1:]), meaning
 
 
-def _mapped(classes: Mapping[int, int], ignore: int | None) -> Meaning:
-    labels: dict[int | str, int] = {}
-    labels.update(classes)
-    return Meaning(labels, ignore)
+def _mapped(classes: Mapping[int | str, int], ignore: int | None) -> Meaning:
+    return Meaning(classes, ignore)
 
 
 def _folder(root: Path, name: str, option: str) -> Path:
