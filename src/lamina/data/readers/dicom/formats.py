@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lamina.data.readers.dicom.image import DicomFile, kind_of_object
+from lamina.data.readers.dicom.frames import DicomFrames
+from lamina.data.readers.dicom.image import DicomFile, header_of, kind_of_object
 from lamina.data.readers.dicom.segmentation import SEGMENTATION, DicomSegmentation
 from lamina.data.readers.dicom.series import DicomSeries, is_series
 from lamina.data.readers.dicom.values import Dicom
@@ -15,7 +16,15 @@ from lamina.volume import Volume
 def _open(path: Path, options: Options) -> Volume:
     if kind_of_object(path) == SEGMENTATION:
         return DicomSegmentation(path, limit=options.limit)
-    return DicomFile(path, options.dicom or Dicom(), limit=options.limit)
+    meaning = options.dicom or Dicom()
+    if options.stack and meaning.frame is None and _is_stack(path):
+        return DicomFrames(path, meaning, limit=options.limit)
+    return DicomFile(path, meaning, limit=options.limit)
+
+
+def _is_stack(path: Path) -> bool:
+    """Whether a file holds several frames."""
+    return int(header_of(path).get("NumberOfFrames") or 1) > 1
 
 
 DICOM = Format(
@@ -23,7 +32,6 @@ DICOM = Format(
     suffixes=(".dcm", ".dicom"),
     any_name=True,
     known_by=lambda _, head: head[128:132] == b"DICM",
-    plane=True,
     open=_open,
 )
 

@@ -56,13 +56,16 @@ class DicomFile:
 
     axes = "yx"
 
-    def __init__(self, path: Path, options: Dicom, *, limit: int) -> None:
+    def __init__(
+        self, path: Path, options: Dicom, *, limit: int, head: Dataset | None = None
+    ) -> None:
         """Read the header of ``path``.
 
         Args:
             path: The file.
             options: Rescale, window and frame.
             limit: Largest number of pixels.
+            head: The header, where it has been read; None: it is read.
 
         Raises:
             RecipeError: pydicom is not installed.
@@ -71,7 +74,7 @@ class DicomFile:
                 are of no known kind.
         """
         self.path, self._options = Path(path), options
-        head = header_of(self.path)
+        head = header_of(self.path) if head is None else head
         frames = int(head.get("NumberOfFrames") or 1)
         if options.frame is None and frames > 1:
             raise DataError(
@@ -91,10 +94,8 @@ class DicomFile:
         stat = self.path.stat()
         self._key = (str(path), stat.st_size, stat.st_mtime_ns, options.model_dump_json())
         frame = options.frame or 0
-        self.series, self.position = (
-            str(head.get("SeriesInstanceUID", "")),
-            position_of(head, frame),
-        )
+        self.series = str(head.get("SeriesInstanceUID", ""))
+        self.position = position_of(head, frame)
         self.placement = plane_placement(head, frame)
 
     @property
@@ -129,7 +130,17 @@ class DicomFile:
         return np.array(whole[(slice(None), *region.slices)], order="C")
 
     def _decode(self) -> NDArray[Any]:
-        data = _opened(self.path, pixels=True)
+        return self.values(opened(self.path, pixels=True))
+
+    def values(self, data: Dataset) -> NDArray[Any]:
+        """Return the values of the frame, (channels, rows, columns).
+
+        Args:
+            data: The file with its pixels, as of ``opened``.
+
+        Raises:
+            DataError: the pixels are cut off, damaged, or packed in an unknown way.
+        """
         stored = _decoded(self.path, data, self._unpacked)
         wanted = (*self.shape, self.channels)
         stored = stored.reshape(*stored.shape[:2], -1)
@@ -196,7 +207,7 @@ def header_of(path: Path) -> Dataset:
         DataError: it is cut off or no DICOM file, has no pixels, or does not say how they are
             stored.
     """
-    head = _opened(path, pixels=False)
+    head = opened(path, pixels=False)
     if not any(name in head for name in _VALUES):
         raise DataError(f"{path}: {_without_pixels(head)}")
     if "TransferSyntaxUID" not in head.file_meta:
@@ -222,11 +233,11 @@ def frames_of(path: Path) -> NDArray[Any]:
     Raises:
         DataError: the pixels are cut off, damaged, or packed in an unknown way.
     """
-    data = _opened(path, pixels=True)
+    data = opened(path, pixels=True)
     return _decoded(path, data, lambda found: np.asarray(found.pixel_array))
 
 
-def _opened(path: Path, *, pixels: bool) -> Dataset:
+def opened(path: Path, *, pixels: bool) -> Dataset:
     """Return the file's elements; without ``pixels`` large ones are read when asked for."""
     reader = _pydicom(path)
     try:
