@@ -125,7 +125,7 @@ def _make_runs(folder: Path) -> None:
         write_json(run / "env.json", {"python": "3.11", "versions": {"torch": "2"}})
         case = {"id": "a.png", "fold": 0, "group": "a", "axes": "yx", "shape": [9, 11]}
         case |= {"channels": 1, "dtype": "uint8", "classes": "0", "sha256": ["ab" * 32]}
-        write_json(run / "data.json", {"root": "/nowhere", "names": ["x"], "cases": [case]})
+        write_json(run / "data.json", {"root": "gone", "names": ["x"], "cases": [case]})
         write_text(run / "folds.csv", '"case","group","fold"\n"a.png","a",0\n')
         member = {"name": "fold0", "member": "main/a.safetensors", "stage": "main", "score": 0.5}
         write_json(run / "fold0" / "member.json", {"normalise": {}, "members": [member]})
@@ -299,6 +299,7 @@ LOADERS = (
         damaged=("probabilities/**/*", "masks/*"),
     ),
     Target("run state", _make_states, _load_state, checked=True),
+    Target("run folder", _make_runs, _load_run),
     Target("recipe", _make_recipes, _load_recipe),
     Target("table", _make_tables, _load_table),
     Target("run-length codes", _make_codes, _load_codes, damaged=("train.csv",)),

@@ -9,6 +9,7 @@ from typing import Any
 
 from lamina.bundle import Bundle
 from lamina.data.case import Case
+from lamina.errors import DataError
 from lamina.files import read_json, read_lines, read_object
 from lamina.folders import check_run, fold_folders
 from lamina.recipe.recipe import Recipe
@@ -62,11 +63,11 @@ class Run:
             decision=decision,
             calibration=curves,
             outlook=outlook,
-            text=resolved.read_text(encoding="utf-8") if resolved.is_file() else "",
+            text=_text(resolved),
             environment=_maybe(folder / "env.json") or {},
-            data=_maybe(folder / "data.json") or {},
+            data=_data(folder / "data.json"),
             tune=_maybe(folder / "tune.json"),
-            rows={path.name: read_lines(path / "metrics.jsonl") for path in fold_folders(folder)},
+            rows={path.name: _rows(path / "metrics.jsonl") for path in fold_folders(folder)},
         )
 
     def cases(self, root: Path | None = None) -> dict[str, Case]:
@@ -95,6 +96,38 @@ class Run:
     def seconds(self) -> float:
         """Time spent in epochs of all folds, in seconds."""
         return sum(float(row.get("seconds", 0.0)) for rows in self.rows.values() for row in rows)
+
+
+def _text(path: Path) -> str:
+    if not path.is_file():
+        return ""
+    with reading(path):
+        return path.read_text(encoding="utf-8")
+
+
+def _data(path: Path) -> dict[str, Any]:
+    """Return what data.json says; nothing where there is none.
+
+    Raises:
+        DataError: its cases are not what ``lamina train`` writes.
+    """
+    data = _maybe(path) or {}
+    cases = data.get("cases", [])
+    sound = isinstance(cases, list) and all(
+        isinstance(case, dict)
+        and isinstance(case.get("fold"), int)
+        and isinstance(case.get("shape"), list)
+        and all(isinstance(side, int) for side in case["shape"])
+        for case in cases
+    )
+    if not sound:
+        raise DataError(f"{path}: its cases are damaged; run the same `lamina train` again")
+    return dict(data)
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    """Return the rows of a log; those whose time is no number are damaged and left out."""
+    return [row for row in read_lines(path) if isinstance(row.get("seconds", 0.0), int | float)]
 
 
 def _maybe(path: Path) -> Any:

@@ -20,7 +20,7 @@ from lamina.data.case import Case
 from lamina.data.image_types.image_kind import ImageKind
 from lamina.data.orientation import is_turned
 from lamina.data.splits import write_folds
-from lamina.errors import RecipeError
+from lamina.errors import DataError, RecipeError
 from lamina.folders import fold_folders
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
@@ -41,9 +41,17 @@ def locked(out: Path) -> Iterator[None]:
 
 
 def members_of(fold: Path) -> list[dict[str, Any]]:
-    """Return the rows of member.json, one for each member of the fold, best first."""
-    row = files.read_object(fold / "member.json")
-    return list(row.get("members", [{**row, "name": fold.name}]))  # once there was only one
+    """Return the rows of member.json, one for each member of the fold, best first.
+
+    Raises:
+        DataError: it is missing or damaged.
+    """
+    path = fold / "member.json"
+    row = files.read_object(path)
+    members = row.get("members", [{**row, "name": fold.name}])  # once there was only one
+    if not isinstance(members, list) or not all(isinstance(member, dict) for member in members):
+        raise DataError(f"{path}: its members are damaged; run the same `lamina train` again")
+    return members
 
 
 def has_begun(out: Path) -> bool:

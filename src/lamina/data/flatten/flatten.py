@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,7 +20,7 @@ from lamina.data.flatten.depth_profiles import Curves, Stack, measure, without_e
 from lamina.data.flatten.outliers import cleaned, cleaned_by_neighbours, smoothed
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.depth.fit import Target, fit_shift, fit_shift_and_scale
-from lamina.spec import Spec
+from lamina.spec import ADDED_LATER, Spec
 
 Array = NDArray[np.float64]
 Compose = Literal["in_order", "released"]
@@ -57,6 +57,11 @@ class Flatten(Spec):  # INK-2 to INK-10
 
     slices: tuple[int, int] = (17, 48)  # INK-3
     """First layer and the one after the last that are fitted."""
+
+    fragment_layers: Annotated[tuple[int, int] | None, ADDED_LATER] = None  # INK-6
+    """First layer and the one after the last of a fragment's own mean curve by which its shift and
+    scale are fitted; beyond them it goes straight on. null: all layers, which a fragment needs
+    that is thicker than the reference."""
 
     levels: Literal["slices", "stack"] = "slices"  # INK-3
     """Where the minimum and maximum value of a fragment's mean curve are looked for: within
@@ -97,9 +102,13 @@ class Flatten(Spec):  # INK-2 to INK-10
 
     @model_validator(mode="after")
     def _ranges_rise(self) -> Self:
-        for name, ends in (("slices", self.slices), ("quantiles", self.quantiles)):
+        seen = self.fragment_layers or self.slices
+        ranges = {"slices": self.slices, "fragment_layers": seen, "quantiles": self.quantiles}
+        for name, ends in ranges.items():
             if not 0 <= ends[0] < ends[1]:
                 raise ValueError(f"{name} is {list(ends)}; the first must be the smaller")
+        if seen[1] - seen[0] < 3:
+            raise ValueError(f"fragment_layers is {list(seen)}; it needs 3 layers or more")
         if self.slices[1] - self.slices[0] < 3 or self.quantiles[1] > 1:
             raise ValueError("slices needs 3 layers or more, and quantiles lie in 0 to 1")
         if not 0 < self.scales[0] <= 1 <= self.scales[1]:
@@ -183,7 +192,7 @@ class Flatten(Spec):  # INK-2 to INK-10
         span = self._span(curves, stack)
         goal = Target(np.asarray(self.curve), self.slices[0])
         own = self._own(curves, span)
-        whole = _unit(without_ends(curves.moved(own)), span)[None]
+        whole = self._within(_unit(without_ends(curves.moved(own)), span))[None]
         shift, scale = fit_shift_and_scale(whole, goal, self.reach, self.scales)
         if self.method == "direct":
             start = self._joined(own, float(shift[0]), float(scale[0]), "in_order")
@@ -243,6 +252,17 @@ class Flatten(Spec):  # INK-2 to INK-10
         begin = start.shift.ravel().astype(np.float64), start.scale.ravel().astype(np.float64)
         shift, scale = fit_shift_and_scale(flat, goal, self.reach, self.scales, begin)
         return self._clean(curves, shift.reshape(tiles.shape[:2]), scale.reshape(tiles.shape[:2]))
+
+    def _within(self, curve: Array) -> Array:
+        """Return a fragment's curve (Z,) by ``fragment_layers``: beyond them straight on."""
+        if self.fragment_layers is None:
+            return curve
+        first, end = self.fragment_layers
+        known = curve[first:end]
+        place = np.arange(len(curve)) - first
+        low = place.clip(0, len(known) - 2)
+        found: Array = known[low] + (place - low) * (known[low + 1] - known[low])
+        return found
 
     def _clean(self, curves: Curves, shift: Array, scale: Array | None = None) -> Maps:
         rows, columns = curves.middles()
