@@ -11,6 +11,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import islice, permutations, product
 from pathlib import Path
 
@@ -79,11 +80,15 @@ class _Group:
     folder: str
     suffixes: dict[str, str] = field(default_factory=dict)
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
         return list(self.suffixes)
 
     @property
+    def may_be_masks(self) -> bool:
+        return _MASKS.search(f"{self.folder}/{next(iter(self.suffixes))}") is not None
+
+    @cached_property
     def flat(self) -> bool:
         return SPLIT not in self.folder and not any("/" in name for name in self.suffixes)
 
@@ -129,10 +134,19 @@ def _groups(root: Path) -> list[_Group]:
 
 def _by_folder(groups: Sequence[_Group]) -> Iterator[_Found]:
     """Yield images in one folder and masks in another."""
+    most = 0  # images matched so far; a pair of fewer files is not looked at
     for one, other in permutations(groups, 2):
-        if _within(one.folder, other.folder) or _within(other.folder, one.folder):
+        # images may lie in the data folder itself, beside the folder of masks
+        names = one.names if one.folder else [name for name in one.names if "/" not in name]
+        nested = _within(one.folder, other.folder) or (
+            bool(one.folder) and _within(other.folder, one.folder)
+        )
+        fewer = min(len(one.suffixes), len(other.suffixes)) < most
+        if nested or fewer or not names or _MASKS.search(one.folder) or not other.may_be_masks:
             continue
-        yield from _found(one, one.names, other, other.names)
+        for found in _found(one, names, other, other.names):
+            most = max(most, found.images)
+            yield found
 
 
 def _in_one_folder(groups: Sequence[_Group]) -> Iterator[_Found]:
@@ -149,15 +163,18 @@ def _in_one_folder(groups: Sequence[_Group]) -> Iterator[_Found]:
 def _found(
     one: _Group, images: Sequence[str], other: _Group, masks: Sequence[str]
 ) -> Iterator[_Found]:
-    aligned = _aligned(images, masks, flat=one.flat and other.flat)
+    aligned = _aligned(images, masks, flat=(one.flat or not one.folder) and other.flat)
     if aligned is None:
         return
     affix, end, matches = aligned
     of_images, of_masks = "".join((one.folder, *affix)), "".join((other.folder, *end))
     if not _MASKS.search(of_masks) or _MASKS.search(of_images):
         return
-    whole = one is not other
-    layout = Layout(one.pattern(affix, images, whole=whole), other.pattern(end, masks, whole=whole))
+    apart = one is not other
+    layout = Layout(
+        one.pattern(affix, images, whole=apart and bool(one.folder)),
+        other.pattern(end, masks, whole=apart),
+    )
     yield _Found(layout, matches, matches, len(of_images) + len(of_masks))
 
 
