@@ -18,6 +18,7 @@ from lamina.doctor.checks.groups import Groups
 from lamina.doctor.checks.label_noise import LabelNoise
 from lamina.doctor.checks.labels import Labels
 from lamina.doctor.checks.memory import Memory
+from lamina.doctor.checks.mirrored import Mirrored
 from lamina.doctor.checks.near_twins import NearTwins
 from lamina.doctor.checks.nodata import NoData
 from lamina.doctor.checks.palettes import Palettes
@@ -41,7 +42,17 @@ CHECKS: tuple[Check, ...] = (
     *(Versions(), Processor(), Memory(), Disk(), Device()),
     Sizes(),
     *(PassedOverFiles(), Damaged(), Shapes(), Ranges(), Flat(), Duplicates(), NearTwins()),
-    *(Labels(), LabelNoise(), Empty(), Groups(), Exif(), Palettes(), NoData(), Transposed()),
+    *(
+        Labels(),
+        LabelNoise(),
+        Empty(),
+        Groups(),
+        Exif(),
+        Palettes(),
+        NoData(),
+        Transposed(),
+        Mirrored(),
+    ),
 )
 
 

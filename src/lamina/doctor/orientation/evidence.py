@@ -8,7 +8,8 @@ signs: m' M^-1 m, with m the mean and M the second moments of the signs; 0 for n
 an image that tells every pair. Only signs are counted, so that no scale and no outlier matters, and
 pairs are near, so that no trend over the volume does.
 
-The same is done with the image's axes exchanged in every way that its shape allows. The pairs stay
+The same is done with the image's axes exchanged in every way that its shape allows, or run
+backwards. The pairs stay
 what they are, and so does the number of weights: all orders have the same chance to be fooled.
 Boxes taken from all over the volume say how sure the difference between two orders is (jackknife).
 """
@@ -23,6 +24,7 @@ from numpy.typing import NDArray
 
 from lamina.data.case import Case
 from lamina.doctor.orientation.axis_names import Order, orders_between
+from lamina.geometry.orientation import Turn
 from lamina.geometry.region import Region
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.volume import Transposed, Volume
@@ -78,7 +80,13 @@ def orders_of(shape: Sequence[int]) -> tuple[Order, ...]:
     return orders_between(shape, shape)
 
 
-def boxes_of(case: Case, rng: np.random.Generator, *, most: int = BOXES) -> list[Box]:
+def boxes_of(
+    case: Case,
+    rng: np.random.Generator,
+    *,
+    most: int = BOXES,
+    turns: Sequence[Turn] | None = None,
+) -> list[Box]:
     """Read boxes from all over a case and compare its image and target in each.
 
     Never more than one box and its image under one order are in memory.
@@ -87,16 +95,20 @@ def boxes_of(case: Case, rng: np.random.Generator, *, most: int = BOXES) -> list
         case: With a target; its image has two or three axes.
         rng: Which boxes and pairs.
         most: Number of boxes.
+        turns: How the image is turned, first not at all; none changes its shape. None: by every
+            order of its axes.
 
     Returns:
         The boxes that hold pairs; none where a label is empty or everywhere.
     """
-    orders = orders_of(case.image.shape)
+    shape = case.image.shape
+    if turns is None:
+        turns = [Turn(order, (False,) * len(shape)) for order in orders_of(shape)]
     found: list[Box] = []
     for region in _regions(case.image.shape, rng):
         pairs = _pairs(case, region, rng)
         if pairs:
-            found.append(_compared(case.image, region, orders, pairs))
+            found.append(_compared(case.image, region, turns, pairs))
         if len(found) == most:
             break
     return found
@@ -219,12 +231,12 @@ def _partners(
 def _compared(
     image: Volume,
     region: Region,
-    orders: Sequence[Order],
+    turns: Sequence[Turn],
     pairs: Mapping[int, tuple[_Places, _Places]],
 ) -> Box:
     signs: dict[int, list[Floats]] = {name: [] for name in pairs}
-    for order in orders:
-        turned = Transposed(image, order, image.axes).read(region)
+    for turn in turns:
+        turned = Transposed(image, turn.order, image.axes, turn.flipped).read(region)
         seen = features(turned.mean(axis=0, dtype=np.float32))
         for name, (here, there) in pairs.items():
             more = [np.sign(one[here] - one[there]) for one in seen]
