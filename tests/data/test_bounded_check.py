@@ -90,6 +90,19 @@ def test_WORK_8_volumes_that_the_frame_cannot_cut_are_refused() -> None:
         check_cases([Case("a", "a", volume, volume)], Frame())
 
 
+def test_WORK_17_channels_of_volumes_are_those_of_the_frame_or_grey() -> None:
+    rng, target = np.random.default_rng(0), ArrayVolume(np.zeros((1, 3, 4, 5), np.uint8), "zyx")
+    two = rng.integers(0, 255, (2, 3, 4, 5), np.uint8)
+    apart = Case("a", "a", ArrayVolume(two, "zyx", "a.nii"), target)
+    with pytest.raises(DataError, match=r"a\.nii: its 2 channels differ"):
+        check_cases([apart], SLICES)
+    with pytest.raises(DataError, match=r"a\.nii.*: has 2 channels, and frame\.channels is 3"):
+        check_cases([apart], Frame(slices=Slices(), channels=3))
+    assert check_cases([apart], Frame(slices=Slices(), channels=2)) == []
+    grey = ArrayVolume(np.repeat(two[:1], 2, axis=0), "zyx")
+    assert check_cases([Case("a", "a", grey, target)], SLICES) == []
+
+
 def images(root: Path, *pixels: NDArray[Any]) -> Path:
     for number, one in enumerate(pixels):
         for folder, array in (("images", one), ("masks", np.eye(8, dtype=np.uint8))):

@@ -10,6 +10,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from math import prod
+from typing import Any
+
+from numpy.typing import NDArray
 
 from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame
@@ -79,7 +82,7 @@ def find_problems(cases: Sequence[Case], frame: Frame, *, voxels: int = VOXELS) 
     labels = [case for case in deep if case.target is not None]
     jobs: tuple[_Job, ...] = (
         _Job("images", flat, lambda case: case.image, partial(_seen, frame)),
-        _Job("image volumes", deep, lambda case: case.image, _finite),
+        _Job("image volumes", deep, lambda case: case.image, partial(_cut, frame)),
         _Job("label volumes", labels, lambda case: case.target, _finite),
     )
     unread: list[str] = []
@@ -130,7 +133,13 @@ def _seen(frame: Frame, volume: Volume, region: Region) -> object:
     return _finite(volume, region) if frame.depth or frame.slices else frame.read(volume, region)
 
 
-def _finite(volume: Volume, region: Region) -> object:
+def _cut(frame: Frame, volume: Volume, region: Region) -> object:
+    values = _finite(volume, region)
+    frame.check_channels(volume, values)
+    return values
+
+
+def _finite(volume: Volume, region: Region) -> NDArray[Any]:
     values = volume.read(region)
     check_finite(values, volume.name)
     return values

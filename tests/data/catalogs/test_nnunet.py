@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lamina.data.catalogs import Nnunet
+from lamina.data.catalogs import Folder, Nnunet, VolumePairs
 from lamina.data.catalogs.inputs import Input
 from lamina.errors import DataError, RecipeError
 from lamina.seeding import rng
@@ -153,3 +153,12 @@ def test_regions_are_read_where_the_recipe_says_what_they_are(tmp_path: Path) ->
     (case, _) = data.open(tmp_path, Task(kind="binary", names=("whole",))).cases
     assert case.target is not None
     np.testing.assert_array_equal(read_all(case.target)[0], canonical(label("a")) > 0)
+
+
+@pytest.mark.parametrize("catalog", [Folder(), VolumePairs(image="raw.tif", target="labels.tif")])
+def test_read_23_other_catalogs_name_this_one_where_the_folder_is_laid_out_so(
+    tmp_path: Path, catalog: Any
+) -> None:
+    """READ-23: the layout is seen, and the option to set is named."""
+    with pytest.raises(DataError, match=r"-s data\.kind=nnunet"):
+        catalog.open(write(tmp_path), Task())

@@ -21,6 +21,7 @@ from lamina.data.catalogs.pairs import (
     open_pairs,
     read_pairs,
 )
+from lamina.data.layouts.dataset_json import is_dataset
 from lamina.data.layouts.files import (
     MaskFiles,
     files,
@@ -30,7 +31,7 @@ from lamina.data.layouts.files import (
     not_matched,
 )
 from lamina.data.layouts.patterns import CLASS, Pattern, check_pattern, is_pattern
-from lamina.data.layouts.proposals import Layout, proposed
+from lamina.data.layouts.proposals import proposed
 from lamina.data.layouts.split_folders import beside, together
 from lamina.data.names import relative_stem
 from lamina.data.orientation import Orientation, aligned, canonical
@@ -311,11 +312,13 @@ class Folder(Catalog):
                 )
             )
 
-    def _other_layout(self, root: Path) -> Layout | None:
+    def _other_layout(self, root: Path) -> str | None:
         """Return the options that would suit the files, where these are plain and others."""
+        if is_dataset(root):
+            return "-s data.kind=nnunet"
         found = proposed(root) if root.is_dir() else None
         same = found is not None and (found.images, found.masks) == (self.images, self.masks)
-        return None if same else found
+        return None if found is None or same else str(found)
 
     def _with_layout(self, error: DataError, root: Path) -> DataError:
         """Return an error with the options that would suit the files."""

@@ -20,6 +20,7 @@ from lamina.data.catalogs.pairs import (
     open_pairs,
     read_pairs,
 )
+from lamina.data.layouts.dataset_json import is_dataset
 from lamina.data.layouts.patterns import ID, Pattern, check_pattern
 from lamina.data.names import matches, nfc
 from lamina.data.orientation import Order, Orientation, aligned, canonical, transposed
@@ -204,6 +205,11 @@ class VolumePairs(Catalog):  # FAULT-1
             raise DataError(f"{root}: no such folder of data")
         pairs = pairs_of(root, self.image, self.target)
         if not pairs:
+            if is_dataset(root):
+                raise DataError(
+                    f"{root}: is laid out with dataset.json and imagesTr/; read it with "
+                    "-s data.kind=nnunet"
+                )
             raise DataError(
                 f"{root}: data.image is '{self.image}', and neither the folder nor those in it "
                 f"have such a file ({holds(root)}); set data.image to the name of the image"

@@ -18,6 +18,11 @@ FILE = "dataset.json"
 _IGNORE = "ignore"
 
 
+def is_dataset(root: Path) -> bool:
+    """Whether a data folder is laid out with ``dataset.json`` and a folder of scans."""
+    return (root / FILE).is_file() and (root / "imagesTr").is_dir()
+
+
 @dataclass(frozen=True)
 class DatasetJson:
     """What the file says."""

@@ -293,6 +293,20 @@ class Frame(Spec):
             raise _in_colours(colour, colour.channels)
         return found
 
+    def check_channels(self, volume: Volume, values: NDArray[Any]) -> None:
+        """Refuse values (C, *S) of a volume to be cut whose channels the network cannot see.
+
+        Raises:
+            DataError: there are others than ``channels``, and they are not grey.
+        """
+        stored = len(values)
+        if stored in (1, self.channels):
+            return
+        if self.channels != 1:
+            raise _other_channels(volume, stored, self.channels)
+        if any(not np.array_equal(values[other], values[0]) for other in range(1, stored)):
+            raise _in_colours(volume, stored)
+
     def _stored(self, volume: Volume) -> int:
         """Return the stored channels of a slice."""
         stored, rest = divmod(volume.channels, self._slices)
@@ -302,11 +316,15 @@ class Frame(Spec):
                 f"{self._slices // 2}; give a volume, or train with -s frame.slices.context=0"
             )
         if stored != self.channels and stored != 1 and self.channels != 1:
-            raise DataError(
-                f"{volume.name}: has {stored} channels, and frame.channels is {self.channels}; "
-                f"save it with {self.channels}, or train with -s frame.channels={stored}"
-            )
+            raise _other_channels(volume, stored, self.channels)
         return stored
+
+
+def _other_channels(volume: Volume, stored: int, channels: int) -> DataError:
+    return DataError(
+        f"{volume.name}: has {stored} channels, and frame.channels is {channels}; save it with "
+        f"{channels}, or train with -s frame.channels={stored}"
+    )
 
 
 def _in_colours(volume: Volume, stored: int) -> DataError:
