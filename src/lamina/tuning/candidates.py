@@ -6,15 +6,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lamina.recipe.recipe import Recipe
 from lamina.result.calibration import Method
-from lamina.result.decisions import AnyDecision, Threshold
+from lamina.result.decisions import AnyDecision, Argmax, Threshold
 from lamina.result.decisions import Expected as ExpectedDecision
 from lamina.result.expected.column import Column
 from lamina.result.expected.fit import FEWEST, ClassExpected, shown
 from lamina.result.search.threshold import Tables
 from lamina.result.search.triplet.search import TripletTables
+from lamina.result.selection.candidates.counted import Counted
 from lamina.result.selection.candidates.expected import Expected, PooledExpected
 from lamina.result.selection.candidates.plain import HALF, NOTHING, Default, Plain
 from lamina.result.selection.candidates.score import Score
@@ -63,6 +65,8 @@ class Candidates:
     def decision(self, number: int) -> AnyDecision:
         """Return a decision that is no search, fitted on all cases."""
         candidate = self.listed[number]
+        if isinstance(candidate, Counted):
+            return Argmax()
         fitted = candidate.fit(np.arange(self.groups.size))
         if isinstance(candidate, Expected):
             return self._expected(fitted)
@@ -106,9 +110,10 @@ def candidates_of(
     groups: Ints,
     tables: Tables,
     triplets: TripletTables | None,
-    *,
+    most_probable: NDArray[np.int64] | None = None,
     methods: tuple[Method, Method] = ("platt", "none"),
-    single: bool = False,
+    *,
+    forced: str | None = None,
 ) -> Candidates:
     """Return the decisions to choose among.
 
@@ -118,22 +123,25 @@ def candidates_of(
         groups: (N,) the group of each case.
         tables: Histograms of all cases.
         triplets: Counts for triplets; None: triplets are no candidates.
+        most_probable: (N, K, 3) predicted, right and true pixels where each pixel belongs to its
+            most probable class, which is then the default; None: a threshold of 0.5 is.
         methods: Calibration within the expected score, and of the default's 0.5.
-        single: Judge thresholds without minimum areas as well.
+        forced: What the command names; thresholds alone are judged only then.
     """
     score, outputs = Score.of(aim), recipe.task.outputs
     numbers = (-1,) if aim.any_class else tuple(range(recipe.metric.first, outputs))
     counts = tables.thinned()
     columns = tuple(Column.of(counts[k]) for k in numbers)
     search = tables.columns(counts, aim, numbers)
-    listed: list[Any] = [Default(columns, score, groups, methods[1]).settled()]
-    if len(columns) > 1:
-        listed.append(Default(columns, score, groups, methods[1], by_class=True))
+    listed: list[Any] = _defaults(columns, score, groups, methods[1])
+    if most_probable is not None:
+        listed = [Counted(most_probable[:, list(numbers)], score)]
     if not aim.any_class:
         kind = PooledExpected if score.pooled else Expected
         listed.append(kind(columns, groups, score, *methods))
-    listed.append(Searched(search, score))
-    if single:
+    if most_probable is None or forced == "threshold":  # masks by thresholds may overlap
+        listed.append(Searched(search, score))
+    if forced == SINGLE:
         listed.append(Searched(search, score, areas=False))
     if triplets is not None:
         tried = [triplets.column(k, aim) for k in numbers]
@@ -149,3 +157,11 @@ def candidates_of(
         aim,
         calibrated=methods[0] == "none",
     )
+
+
+def _defaults(columns: tuple[Column, ...], score: Score, groups: Ints, method: Method) -> list[Any]:
+    """Return the safe default, and the same class by class where there are several."""
+    listed = [Default(columns, score, groups, method).settled()]
+    if len(columns) > 1:
+        listed.append(Default(columns, score, groups, method, by_class=True))
+    return listed

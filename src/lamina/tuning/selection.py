@@ -8,6 +8,7 @@ import numpy as np
 
 from lamina.evaluation.columns import aligned
 from lamina.public import VerbResult
+from lamina.result.selection.candidates.counted import Counted
 from lamina.result.selection.candidates.plain import NOTHING, Plain
 from lamina.result.selection.cross_fit import Judged, Selection, select
 from lamina.result.selection.ratio import standard_error
@@ -108,6 +109,8 @@ def choose(
 
 
 def _safe(candidates: Candidates) -> str:
+    if isinstance(candidates.listed[0], Counted):
+        return "the most probable class of each pixel"
     fitted = candidates.listed[0].fit(np.arange(candidates.groups.size))
     return "predicting nothing" if fitted[0] == NOTHING else "a threshold of 0.5"
 

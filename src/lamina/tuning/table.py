@@ -218,6 +218,8 @@ def _threshold_lines(result: TuneResult) -> list[str]:
 def _numbers(result: TuneResult) -> tuple[list[str], list[list[str]]]:
     """Return heads and cells of a decision by thresholds."""
     decision, count = result.decision.model_dump(mode="json"), len(result.classes)
+    if "threshold" not in decision:
+        return [], [[]] * count
     columns = [_last(decision[key], count) for key in ("threshold", "min_area", "min_component")]
     rows = zip(*columns, strict=True)
     cells = [[f"{threshold:.4f}", *map(str, areas)] for threshold, *areas in rows]

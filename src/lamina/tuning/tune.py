@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +24,7 @@ from lamina.recipe.recipe import Recipe
 from lamina.refusals import verb
 from lamina.result.calibration import IDENTITY, Calibration, Method
 from lamina.result.calibration import calibrate as calibrate_class
-from lamina.result.decisions import AnyDecision, Threshold, Triplet
+from lamina.result.decisions import AnyDecision, Argmax, Threshold, Triplet
 from lamina.result.expected.column import Column
 from lamina.result.reliability import cross_fitted, reliability
 from lamina.result.search.histogram import thin
@@ -31,6 +32,7 @@ from lamina.result.search.result import Found
 from lamina.result.search.threshold import Tables
 from lamina.result.search.triplet.result import TripletFound
 from lamina.result.search.triplet.search import TripletTables
+from lamina.result.selection.candidates.counted import MaskCounts
 from lamina.task import Aim, Task
 from lamina.training.dataset import open_data
 from lamina.tuning.candidates import SINGLE, WORDS, candidates_of
@@ -113,28 +115,21 @@ def tune(
         raise DataError(f"{run}: no fold has out-of-fold predictions; finish `lamina train` first")
     method = _method(recipe, bundle, calibrate)
     with keep_log(run):
-        tables, triplets = _counted(cases, recipe, decide, aim, ())
+        tables, triplets, most_probable = _counted(cases, recipe, decide, aim, ())
     groups = _groups(cases)
     curves = _curves(tables, groups, method)
     reliable = _reliable(recipe, tables, groups, method)
-    exclusive = bool(curves) and recipe.task.exclusive  # what is divided by its sum has no order
-    single = decision == SINGLE
-    final = judged = None
-    if not exclusive:
-        inner: Method = "platt" if method == "none" else method
-        judged = candidates_of(
-            recipe, aim, groups, tables, triplets, methods=(inner, method), single=single
-        )
+    compare = partial(candidates_of, recipe, aim, groups, forced=decision)
+    # what is divided by its sum over exclusive classes keeps no order: it is calibrated once
+    once = bool(curves) and recipe.task.exclusive
+    inner: Method = "platt" if method == "none" else method
+    judged = compare(tables, triplets, most_probable, ("none", "none") if once else (inner, method))
+    final = judged
     if curves:
         with keep_log(run):
-            tables, triplets = _counted(cases, recipe, decide, aim, curves)
-        final = candidates_of(
-            recipe, aim, groups, tables, triplets, methods=("none", "none"), single=single
-        )
-    final = final or judged
-    judged = judged or final
-    assert judged is not None
-    assert final is not None
+            tables, triplets, most_probable = _counted(cases, recipe, decide, aim, curves)
+        final = compare(tables, triplets, most_probable, ("none", "none"))
+        judged = final if once else judged
     _can(judged.names, decision)
     found = (tables if triplets is None else triplets).best(aim)
     searched = tables.best(aim) if isinstance(found, TripletFound) else found
@@ -174,7 +169,8 @@ def _wanted(recipe: Recipe, name: str | None) -> Threshold | Triplet:
     if recipe.task.kind == "restore":
         raise RecipeError("task.kind is 'restore', whose values are the result; leave tune out")
     own = recipe.decide
-    if name is None and own.without_numbers is not None:
+    most_probable = isinstance(own, Argmax) and recipe.task.exclusive
+    if name is None and own.without_numbers is not None and not most_probable:
         raise RecipeError(
             f"the recipe's decision {own.kind} {own.without_numbers}, and has no number to tune; "
             "leave tune out, predict and score use it as it is"
@@ -232,23 +228,28 @@ def _counted(
     decide: Threshold | Triplet,
     aim: Aim,
     curves: tuple[Calibration, ...],
-) -> tuple[Tables, TripletTables | None]:
-    """Return the tables of all maps, read through ``curves``."""
+) -> tuple[Tables, TripletTables | None, NDArray[np.int64] | None]:
+    """Return the tables of all maps, read through ``curves``; counts of the most probable class
+    where the recipe decides by it.
+    """
     tables, triplets = _tables(recipe, decide, aim)
+    most_probable = MaskCounts() if isinstance(recipe.decide, Argmax) else None
     said = "calibrated out-of-fold cases" if curves else "out-of-fold cases"
     for prob, target, valid, fold in _read(cases, recipe.task, said, curves):
         tables.add(prob, target, valid=valid, fold=fold)
         if triplets is not None:
             triplets.add(prob, target, valid=valid, fold=fold)
-    return tables, triplets
+        if most_probable is not None:
+            most_probable.add(recipe.decide(prob), target, valid)
+    return tables, triplets, None if most_probable is None else most_probable.table()
 
 
 def _can(names: Sequence[str], decision: str | None) -> None:
     """Refuse a decision that is no candidate."""
     if decision is not None and decision not in names:
         raise RecipeError(
-            f"--decision {decision} is for metrics of single classes, and metric.over merges "
-            f"them; name one of {', '.join(names)}"
+            f"--decision {decision} suits neither this task nor this metric; name one of "
+            f"{', '.join(names)}"
         )
 
 
@@ -262,6 +263,11 @@ def _notes(
         "fewer than 3 groups: too few to fit an expected score; it keeps the default there"
         for k in scarce
     ]
+    if recipe.task.exclusive and len(names) > 2:
+        notes.append(
+            "classes exclude each other: scores on new groups are of each class by itself, before "
+            "a pixel is given to one of them"
+        )
     for name, curve in zip(names, curves, strict=False):
         notes.append(f"{name}: probabilities calibrated: {curve.summary}")
     for k in range(recipe.metric.first, len(names)):
