@@ -316,7 +316,8 @@ def predict(
         uncertainty=uncertainty,
         overwrite=overwrite,
     )
-    show(found, json=json, text=f"predicted {found.cases} cases into {out}")
+    early = " by the best weights so far: training has not finished" if found.unfinished else ""
+    show(found, json=json, text=f"predicted {found.cases} cases into {out}{early}")
 
 
 app.command(epilog="Example: lamina ensemble runs/fpn runs/unet --weights 2,1 --out runs/both")(

@@ -22,6 +22,7 @@ from lamina.seeding import rng
 from lamina.task import Task
 from lamina.training.dataset import open_data
 from lamina.training.run import train
+from lamina.training.stage import validate as validate_module
 from lamina.training.stage.validate import Judged, Trial, held_out_loss, validate
 from lamina.volume import ArrayVolume
 from tests.factories.discs import discs, quick
@@ -227,3 +228,15 @@ def test_the_log_has_the_validation_loss_and_the_page_draws_it(
     assert row["validation_loss"] == pytest.approx(np.mean(losses), rel=2e-3)
     page = report(out).report.read_text(encoding="utf-8")
     assert "dashed: of held-out cases, whole and without transforms" in page
+
+
+@pytest.mark.parametrize("shape", [(3, 7, 5), (2, 4, 7, 5), (1, 1, 1), (4, 3, 0, 5)])
+@pytest.mark.parametrize("most", [1, 12, 10**9])
+def test_the_parts_of_the_validation_loss_cover_every_pixel_once(
+    shape: tuple[int, ...], most: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(validate_module, "_PART", most)
+    met = np.zeros(shape[1:], int)
+    for at in validate_module._parts(shape):
+        met[at] += 1
+    assert (met == 1).all()

@@ -128,6 +128,8 @@ def _too_few(count: int, groups: int, cases: Sequence[Case]) -> str:
     what = f"split.count is {count}, but {those} only {groups} group{'s' * (groups != 1)}; set"
     if groups > 1:
         return f"{what} split.count to {groups} at most"
+    if len(cases) and max(cases[0].image.shape) < 2:
+        return f"{what} split.count to 1, which holds nothing out"
     return (
         f"{what} split.count to 1, which holds nothing out, or hold a part of each image out, such "
         f"as by -s '{_sections(cases)}'"

@@ -40,7 +40,7 @@ class Empty:
 def _folds(patient: Patient) -> Iterator[Finding]:
     if patient.folds is None:
         return
-    for fold in sorted(set(patient.folds)):
+    for fold in sorted(set(patient.folds) - {-1}):
         held = [look for look, at in zip(patient.looks, patient.folds, strict=True) if at == fold]
         if all(look.empty for look in held):
             what = f"none of its {len(held)} cases has any class; its score says nothing"

@@ -37,7 +37,9 @@ class Groups:
         if patient.folds is not None:
             held = Counter(patient.folds)
             folds = ", ".join(f"{fold}: {held[fold]}" for fold in sorted(held))
-            yield Finding("fine", "folds", f"cases by fold {folds}")
+            none = "nothing is held out: there will be no held-out score"
+            said = none if set(held) == {-1} else f"cases by fold {folds}"
+            yield Finding("fine", "folds", said)
 
 
 def _own_split(recipe: Recipe, patient: Patient) -> Iterator[Finding]:

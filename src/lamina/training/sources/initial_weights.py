@@ -122,6 +122,11 @@ def open_start(
             f"stages.{recipe.stages[0].name}.start=bundle"
         )
     bundle = load_bundles([path])[0]
+    if bundle.task.names != opened.task.names:
+        say(
+            f"{path}: its outputs are {', '.join(bundle.task.names or ())}, and here they are "
+            f"{', '.join(opened.task.names or ())}: weights of outputs that fit start the others"
+        )
     numbers = {}
     for fold in folds:
         held_out = {case.id: known[case.id]["sha256"] for case in opened.held_out(fold)}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from lamina.prediction.engine import Member, predict_case
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
 
-_PART = 1 << 22  # pixels of an image whose loss is taken at a time
+_PART = 1 << 24  # values of an answer whose loss is taken at a time
 
 
 def plain_masks(prob: NDArray[np.float32], task: Task) -> NDArray[Any]:
@@ -133,8 +134,8 @@ def held_out_loss(
 
     The answer is the one that is scored: tiles joined, without changes of transforms. Its logits
     are those of its probabilities. Each slice of a volume along its first axis is a batch of its
-    own, and so is each part of at most 4 million pixels of an image; the mean counts them by their
-    pixels.
+    own, and large ones are cut into bands of rows of at most 16 million values; the mean counts all
+    by their pixels.
 
     Args:
         recipe: Label smoothing and floor of the loss.
@@ -149,7 +150,7 @@ def held_out_loss(
         The loss; None: no part is large enough for it, or no pixel counts.
     """
     whole, weight = 0.0, 0.0
-    for at in _parts(prob.shape[1:]):
+    for at in _parts(prob.shape):
         answer = torch.from_numpy(np.ascontiguousarray(prob[(slice(None), *at)], np.float32))
         truths = torch.from_numpy(np.ascontiguousarray(target[(slice(None), *at)], np.float32))
         counts = None if valid is None else torch.from_numpy(np.ascontiguousarray(valid[at]))
@@ -185,14 +186,12 @@ def logits_of(prob: Tensor, task: Task) -> Tensor:
 
 
 def _parts(shape: tuple[int, ...]) -> Iterator[tuple[slice | int, ...]]:
-    """Yield the slices of a volume along its first axis, or equal bands of rows of an image."""
-    if len(shape) > 2:
-        yield from ((index,) for index in range(shape[0]))
-        return
-    count = max(1, math.ceil(math.prod(shape) / _PART))
-    for rows in np.array_split(np.arange(shape[0]), count):
-        if len(rows):
-            yield (slice(int(rows[0]), int(rows[-1]) + 1),)
+    """Yield the places of the batches of an answer (K, *S): slices, in equal bands of rows."""
+    outputs, *depth, rows, columns = shape
+    count = min(rows, math.ceil(outputs * rows * columns / _PART))
+    edges = [round(rows * number / count) for number in range(count + 1)] if count else []
+    for index in np.ndindex(*depth):
+        yield from ((*index, slice(*band)) for band in pairwise(edges))
 
 
 def validate(
