@@ -23,6 +23,9 @@ COLOURS = _DRAW.integers(0, 256, (21, 34, 3), np.uint8)
 CUBE = np.arange(5 * 6 * 7, dtype=np.uint16).reshape(5, 6, 7)
 FLOATS = _DRAW.normal(size=(5, 6, 7)).astype(np.float32)
 
+_MASKS = ("bits.dcm", "one.dcm")
+"""Samples that are no images."""
+
 Writers = dict[str, Callable[[Path], Any]]
 
 
@@ -30,7 +33,7 @@ def _load(sample: Path) -> Any:
     """Open the one file or store of a sample as an image and as a mask, and read all of both."""
     (path,) = sample.iterdir()
     found: list[Any] = []
-    for target in (False, True):
+    for target in (False, True) if path.name not in _MASKS else (True,):
         volume = open_volume(path, target=target)
         first = Region((0,) * len(volume.shape), (1,) * len(volume.shape))
         values = read_all(volume)
@@ -172,6 +175,27 @@ def _dicom(how: str) -> Callable[[Path], Any]:
     return write
 
 
+def _series(turn: str) -> Callable[[Path], Any]:
+    def write(path: Path) -> None:
+        from tests.factories import dicom
+
+        dicom.write_series(path, CUBE.astype(np.int16), turn=getattr(dicom, turn))
+
+    return write
+
+
+def _segmentation(segments: int) -> Callable[[Path], Any]:
+    def write(path: Path) -> None:
+        from tests.factories.dicom import write_segmentation
+
+        masks = np.zeros((segments, 5, 6, 7), np.bool_)
+        for segment in range(segments):
+            masks[segment, 1:4, segment * 3 : segment * 3 + 2, 1:5] = True
+        write_segmentation(path, masks)
+
+    return write
+
+
 _SYNTAX = {
     "plain": "1.2.840.10008.1.2.1",
     "implicit": "1.2.840.10008.1.2",
@@ -263,5 +287,7 @@ READERS = (
     ),
     _target("segy", {"ieee.sgy": _segy(5), "ibm.sgy": _segy(1), "long.sgy": _segy(2)}),
     _target("dicom", {f"{how}.dcm": _dicom(how) for how in _SYNTAX}),
+    _target("dicom series", {"axial": _series("AXIAL"), "sagittal": _series("SAGITTAL")}),
+    _target("dicom segmentation", {"bits.dcm": _segmentation(2), "one.dcm": _segmentation(1)}),
 )
 """A target for each format."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
+from tests.fuzz.annotations import ANNOTATIONS
 from tests.fuzz.loaders import LOADERS
 from tests.fuzz.readers import READERS
 
-TARGETS = {target.name: target for target in (*READERS, *LOADERS)}
+TARGETS = {target.name: target for target in (*READERS, *ANNOTATIONS, *LOADERS)}

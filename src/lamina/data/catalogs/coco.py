@@ -63,7 +63,7 @@ class Coco(Catalog):
         names = {number: name for one in files for number, name in one.categories.items()}
         ordered = list(dict.fromkeys(names[number] for number in sorted(names)))
         used = {name for one in files for name in one.used}
-        outputs = outputs_of(task, [name for name in ordered if name in used], self.classes)
+        outputs = outputs_of(task, [name for name in ordered if name in used], self.classes, root)
         cases, problems = [], []
         entries = [(one, entry) for one in files for entry in one.images]
         with Bar("opening files", len(entries)) as bar:
@@ -199,7 +199,7 @@ class _File:
                 annotations[int(one["image_id"])].append(
                     {**one, "category_id": int(one["category_id"])}
                 )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise DataError(
                 f"{path}: no COCO file of images, annotations and categories "
                 f"({type(error).__name__}: {error}); set data.table to one"

@@ -73,7 +73,7 @@ class Labelme(Catalog):
                 problems.append(str(error))
         _raise(problems, f"{places}: {len(problems)} of {len(of)} files cannot be used")
         labels = sorted({label for one in found.values() for label in one.shapes})
-        outputs = outputs_of(task, labels, self.classes)
+        outputs = outputs_of(task, labels, self.classes, root)
         cases = []
         with Bar("opening files", len(images)) as bar:
             for id, path in images.items():

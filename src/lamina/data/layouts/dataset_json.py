@@ -53,7 +53,7 @@ def read_dataset(path: Path) -> DatasetJson:
     plain = {name: value for name, value in labels.items() if name not in regions}
     try:
         names = dict(sorted(_pair(name, value) for name, value in plain.items()))
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise DataError(
             f"{path}: labels are {labels}; needed is a whole number for each name, such as "
             "{background: 0, lesion: 1}"
@@ -66,8 +66,8 @@ def read_dataset(path: Path) -> DatasetJson:
 
 def _pair(name: str, value: Any) -> tuple[int, str]:
     """Return stored value and name of a label of either form."""
-    if isinstance(value, str):
-        return int(name), value
-    if isinstance(value, bool) or int(value) != value:
+    number, said = (name, value) if isinstance(value, str) else (value, name)
+    whole = int(number)
+    if isinstance(value, bool) or (said is name and whole != number) or abs(whole) >= 2**63:
         raise ValueError(name)
-    return int(value), name
+    return whole, said

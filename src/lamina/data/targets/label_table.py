@@ -43,6 +43,9 @@ def _checked(value: Any) -> Any:
     kinds = {isinstance(key, int) for key in table if key != OTHERS}
     if len(kinds) > 1:
         raise ValueError("labels are keyed by stored values or by colours, not by both")
+    for number in (key for key in table if isinstance(key, int)):
+        if not -(2**63) <= number < 2**63:
+            raise ValueError(f"{number} is no stored value; they have 64 bits at most")
     return table
 
 

@@ -288,6 +288,10 @@ def _without_pixels(head: Dataset) -> str:
     return "has no pixels; it is cut off, or not an image; leave it out"
 
 
+def _again(name: str, _: str) -> _Stream:
+    return _Stream(Path(name))
+
+
 def _read(reader: Any, path: Path, *, defer: int | None) -> Dataset:
     """Return the elements of a file up to its pixels; padding may follow them, or nothing."""
     passed = False
@@ -303,6 +307,7 @@ def _read(reader: Any, path: Path, *, defer: int | None) -> Dataset:
         found: Dataset = reader.filereader.read_partial(
             stream, stop_when=behind_pixels, defer_size=defer
         )
+    found.fileobj_type = _again  # with which pydicom opens it for large elements
     return found
 
 

@@ -39,13 +39,16 @@ class Outputs:
     """By the name of the class; others are left out."""
 
 
-def outputs_of(task: Task, found: Iterable[str], classes: Sequence[str] | None) -> Outputs:
+def outputs_of(
+    task: Task, found: Iterable[str], classes: Sequence[str] | None, root: Path
+) -> Outputs:
     """Return the outputs of a task for annotated classes.
 
     Args:
         task: Multilabel, with a channel for each class, or binary: any class.
         found: Names of the classes there are, in order.
         classes: Those that are taken; None: all.
+        root: The data folder, for messages.
 
     Raises:
         RecipeError: the task is of another kind; classes are taken that are not there; classes
@@ -79,7 +82,9 @@ def outputs_of(task: Task, found: Iterable[str], classes: Sequence[str] | None) 
             "name them, or leave them out by data.classes"
         )
     if not names:
-        raise DataError("there is no annotation, so the classes are unknown; set task.names")
+        raise DataError(
+            f"{root}: there is no annotation, so the classes are unknown; set task.names"
+        )
     return Outputs(names, {name: names.index(name) for name in taken})
 
 
