@@ -5,6 +5,7 @@
     |   +-- OptionError    2    a component was made with options that it does not take
     +-- DataError          3    a file is missing, broken or not what it claims
     |   +-- LeakError      3    one group stands on both sides of a split
+    |   +-- LayoutError    3    files are called otherwise than the recipe says
     +-- BundleError        4    weights or a bundle are missing, damaged or do not belong together
     +-- PartialError       5    some items failed; the others are whole
     +-- ResourceError      6    the work does not fit the memory or disk allowed
@@ -50,6 +51,10 @@ class DataError(LaminaError):
 
 class LeakError(DataError):
     """One group stands on both sides of a split."""
+
+
+class LayoutError(DataError):
+    """Files are called otherwise than the recipe says; the message names the options to set."""
 
 
 class BundleError(LaminaError):

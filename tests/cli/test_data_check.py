@@ -54,5 +54,5 @@ def test_a_fault_of_the_recipe_keeps_its_exit_code(root: Path) -> None:
 def test_another_layout_is_named_beside_what_is_missing(root: Path) -> None:
     for path in (root / "masks").iterdir():
         path.rename(path.with_name(f"{path.stem}_mask.png"))
-    with pytest.raises(DataError, match=r"set -s data\.images=images -s 'data\.masks=masks/\{id\}"):
+    with pytest.raises(DataError, match=r"are called, -s 'data\.masks=masks/\{id\}_mask"):
         check_data(RECIPE, root)

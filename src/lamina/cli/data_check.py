@@ -15,7 +15,7 @@ from lamina.doctor.checks.nodata import NoData
 from lamina.doctor.checks.palettes import Palettes
 from lamina.doctor.checks.ranges import mixed_types
 from lamina.doctor.examined import Patient
-from lamina.errors import DataError, LaminaError, RecipeError, listed
+from lamina.errors import DataError, LaminaError, LayoutError, RecipeError, listed
 from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import open_data
 
@@ -53,6 +53,8 @@ def _every_problem(recipe: Recipe, root: Path, error: DataError) -> LaminaError:
     """Return an error that names every file, where the data are opened file by file."""
     if not root.is_dir():
         return error
+    if isinstance(error, LayoutError):  # told first: the files may be sound
+        return _with(error, _beside(recipe, root, ()))
     survey = recipe.data.survey(root, recipe.task)
     seen = find_problems(survey.cases, recipe.frame)
     problems = (*map(DataError, survey.problems), *seen.problems)

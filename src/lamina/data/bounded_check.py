@@ -92,7 +92,9 @@ def find_problems(cases: Sequence[Case], frame: Frame, *, voxels: int = VOXELS) 
             unread += [] if said is None else [said]
     order = {case.id: number for number, case in enumerate(cases)}
     found = sorted(problems.items(), key=lambda item: order[item[0]])
-    return Found(tuple(error for _, error in found), tuple(unread))
+    # parts of one volume have one file, and mostly one problem
+    different = {str(error): error for _, error in found}
+    return Found(tuple(different.values()), tuple(unread))
 
 
 @dataclass(frozen=True)

@@ -39,7 +39,7 @@ from lamina.data.readers import Dicom, PassedOver, images_below, open_volume
 from lamina.data.tables.case_names import paired
 from lamina.data.targets.annotations.class_masks import class_masks
 from lamina.data.targets.label_table import LabelTable
-from lamina.errors import DataError, RecipeError, listed
+from lamina.errors import DataError, LayoutError, RecipeError, listed
 from lamina.files import safe_join
 from lamina.spec import ADDED_LATER
 from lamina.task import Task
@@ -138,7 +138,7 @@ class Folder(Catalog):
             layout = self._layout(images, found)
             self._check(layout)
         except DataError as error:
-            raise self._with_layout(error, root) from None
+            raise self._with_layout(error, root, task) from None
         return self._read(layout, found.known_to(task))
 
     def survey(self, root: Path, task: Task) -> Survey:
@@ -161,8 +161,6 @@ class Folder(Catalog):
         if self.missing == "error":
             problems += [f"{line}; add it, or set data.missing to empty" for line in lost]
         problems += [f"{line}; add the image, or take the mask away" for line in extra]
-        if (lost or extra or not images) and (other := self._other_layout(root)) is not None:
-            problems.append(f"{root}: as the files here are called, set {other}")
         cases = list[Case]()
         for id in layout.images:
             try:
@@ -320,13 +318,18 @@ class Folder(Catalog):
         same = found is not None and (found.images, found.masks) == (self.images, self.masks)
         return None if found is None or same else str(found)
 
-    def _with_layout(self, error: DataError, root: Path) -> DataError:
+    def _with_layout(self, error: DataError, root: Path, task: Task) -> DataError:
         """Return an error with the options that would suit the files."""
         found = self._other_layout(root)
         if found is None:
             return error
+        options = found.changes(self.images, self.masks)
+        if has_class(found.masks) and task.kind != "multilabel":
+            options += " -s task.kind=multilabel"
         first, *rest = str(error).splitlines()
-        return DataError("\n".join([f"{first}; or, as the files here are called, {found}", *rest]))
+        return LayoutError(
+            "\n".join([f"{first}; or, as the files here are called, {options}", *rest])
+        )
 
 
 @dataclass(frozen=True)

@@ -38,9 +38,10 @@ class Layout:
     images: str
     masks: str
 
-    def __str__(self) -> str:
-        """Return the options as they are typed."""
-        return f"{typed('data.images', self.images)} {typed('data.masks', self.masks)}"
+    def changes(self, images: str, masks: str) -> str:
+        """Return the options as they are typed, those that are not set to this already."""
+        options = (("data.images", self.images, images), ("data.masks", self.masks, masks))
+        return " ".join(typed(name, new) for name, new, old in options if new != old)
 
     def to_dict(self) -> dict[str, str]:
         """Return what to lay over a recipe's ``data``."""

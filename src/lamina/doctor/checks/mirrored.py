@@ -26,8 +26,8 @@ class Mirrored:
     What is measured stands in ``orientation``: whether an image tells its label from what is
     around it, as it is and with axes run backwards. Volumes are judged each by itself, images all
     together, since masks of one export are wrong in one way. Of X-rays, steel, an EM stack and
-    seismic volumes, labels in their place agree with 0.26 to 0.73 and mirrored ones mostly with 0.04
-    at most; of 25 that were mirrored 24 were found, and none of 10 was that lay in its place.
+    seismic volumes, labels in their place agree with 0.26 to 0.73 and mirrored ones mostly with
+    0.04 at most; of 25 that were mirrored 24 were found, and of 10 in their place none.
     """
 
     surer: float = 4.0
