@@ -58,3 +58,24 @@ def test_WORK_5_nothing_is_said_where_there_is_no_such_split(tmp_path: Path) -> 
         write(tmp_path, folder, 2)
     opened = open_data(load_recipe("folder-laptop", ["split.count=2"]), tmp_path)
     assert not [line for line in opened.lines() if line.startswith("warning")]
+
+
+@pytest.mark.parametrize("missing", ["error", "empty"])
+def test_WORK_5_a_test_folder_without_masks_is_left_out_and_said(
+    tmp_path: Path, missing: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for part in ("train", "val", "test"):
+        write(tmp_path, f"{part}/images", 3)
+        if part != "test":
+            write(tmp_path, f"{part}/masks", 3)
+    changes = [
+        "data.images={split}/images/{id}.png",
+        "data.masks={split}/masks/{id}.png",
+        "split.kind=folders",
+        f"data.missing={missing}",
+    ]
+    opened = open_data(load_recipe("folder-laptop", changes), tmp_path)
+    assert {case.id.partition("/")[0] for case in opened.cases} == {"train", "val"}
+    assert "3 images of a test folder without a mask are left out, such as test/0" in (
+        capsys.readouterr().err
+    )

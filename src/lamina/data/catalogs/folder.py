@@ -32,7 +32,7 @@ from lamina.data.layouts.files import (
 )
 from lamina.data.layouts.patterns import CLASS, Pattern, check_pattern, is_pattern
 from lamina.data.layouts.proposals import proposed
-from lamina.data.layouts.split_folders import beside, together
+from lamina.data.layouts.split_folders import beside, test_without_masks, together
 from lamina.data.names import relative_stem
 from lamina.data.orientation import Orientation, aligned, canonical
 from lamina.data.readers import Dicom, PassedOver, images_below, open_volume
@@ -41,6 +41,7 @@ from lamina.data.targets.annotations.class_masks import class_masks
 from lamina.data.targets.label_table import LabelTable
 from lamina.errors import DataError, LayoutError, RecipeError, listed
 from lamina.files import safe_join
+from lamina.progress import say
 from lamina.spec import ADDED_LATER
 from lamina.task import Task
 from lamina.volume import Volume
@@ -137,6 +138,11 @@ class Folder(Catalog):
             found = mask_files(root, self.masks, task)
             layout = self._layout(images, found)
             self._check(layout)
+            if layout.unlabelled:
+                say(
+                    f"{root}: {len(layout.unlabelled)} images of a test folder without a mask are "
+                    f"left out, such as {layout.unlabelled[0]}"
+                )
         except DataError as error:
             raise self._with_layout(error, root, task) from None
         return self._read(layout, found.known_to(task))
@@ -175,7 +181,14 @@ class Folder(Catalog):
         if self.images != self.masks:  # a mask beside its image may fit its pattern, too
             taken = {path for of in found.of.values() for path in of}
             images = {id: path for id, path in images.items() if path not in taken}
-        return _Layout(images, paired(images, found.of), found)
+        masks = paired(images, found.of)
+        unlabelled = test_without_masks(images, masks)
+        return _Layout(
+            {id: path for id, path in images.items() if id not in unlabelled},
+            masks,
+            found,
+            tuple(unlabelled),
+        )
 
     def _read(self, layout: _Layout, task: Task) -> Listing:
         """Open all pairs and read the masks."""
@@ -310,26 +323,24 @@ class Folder(Catalog):
                 )
             )
 
-    def _other_layout(self, root: Path) -> str | None:
+    def _other_layout(self, root: Path, task: Task) -> str | None:
         """Return the options that would suit the files, where these are plain and others."""
         if is_dataset(root):
             return "-s data.kind=nnunet"
         found = proposed(root) if root.is_dir() else None
-        same = found is not None and (found.images, found.masks) == (self.images, self.masks)
-        return None if found is None or same else str(found)
+        if found is None or not (options := found.changes(self.images, self.masks)):
+            return None
+        several = has_class(found.masks) and task.kind != "multilabel"
+        return f"{options} -s task.kind=multilabel" if several else options
 
     def _with_layout(self, error: DataError, root: Path, task: Task) -> DataError:
         """Return an error with the options that would suit the files."""
-        found = self._other_layout(root)
-        if found is None:
+        options = self._other_layout(root, task)
+        if options is None:
             return error
-        options = found.changes(self.images, self.masks)
-        if has_class(found.masks) and task.kind != "multilabel":
-            options += " -s task.kind=multilabel"
         first, *rest = str(error).splitlines()
-        return LayoutError(
-            "\n".join([f"{first}; or, as the files here are called, {options}", *rest])
-        )
+        said = f"{first}; or, as the files here are called, {options}"
+        return LayoutError("\n".join([said, *rest]))
 
 
 @dataclass(frozen=True)
@@ -339,6 +350,8 @@ class _Layout:
     images: Mapping[str, Path]
     masks: Mapping[str, tuple[Path | None, ...]]
     found: MaskFiles
+    unlabelled: tuple[str, ...] = ()
+    """Ids of a test folder without a single mask; they are left out."""
 
     def only(self, id: str) -> _Layout:
         """Return one image with its masks."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from pathlib import Path
 
 from lamina.data.layouts.patterns import SPLIT, is_pattern
 from lamina.data.layouts.proposals import SPLITS, typed
 
 _TRAIN = ("train", "training")
+_TEST = ("test", "testing")
 
 
 def own_split(ids: Iterable[str]) -> dict[str, int]:
@@ -45,6 +46,21 @@ def other_split(ids: Iterable[str], kind: str) -> str | None:
         f"cases lie in the folders {folders}, and split.kind {kind} splits them anew; to keep them "
         "apart: -s split.kind=folders"
     )
+
+
+def test_without_masks(images: Iterable[str], masks: Container[str]) -> list[str]:
+    """Return the ids in the test folder of a split none of whose images has a mask.
+
+    Example:
+        >>> test_without_masks(["train/a", "test/b", "test/c"], {"train/a"})
+        ['test/b', 'test/c']
+        >>> test_without_masks(["train/a", "test/b", "test/c"], {"train/a", "test/b"})
+        []
+    """
+    ids = list(images)
+    tests = [folder for folder in own_split(ids) if folder.lower() in _TEST]
+    held = [id for id in ids if any(folder in id.split("/")[:-1] for folder in tests)]
+    return [] if any(id in masks for id in held) else held
 
 
 def beside(root: Path, images: str) -> list[str]:
