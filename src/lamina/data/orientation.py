@@ -14,6 +14,7 @@ Values are moved, never interpolated.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -84,10 +85,14 @@ def letters_of(volume: Volume) -> str | None:
     return placement_of(volume).letters
 
 
+class Turned(Transposed):
+    """A volume turned by what its file says of how it lies."""
+
+
 def is_turned(volume: Volume) -> bool:
     """Whether a volume is read in another order than it is stored, by what its file says."""
-    turned = (one for one in view_chain(volume) if isinstance(one, Transposed))
-    return any(letters_of(one) is not None and not one.turn.trivial for one in turned)
+    turned = (one for one in view_chain(volume) if isinstance(one, Turned))
+    return any(not one.turn.trivial for one in turned)
 
 
 def _turn_of(volume: Volume) -> Turn | None:
@@ -102,7 +107,7 @@ def _turned(volume: Volume, turn: Turn | None, names: str) -> Volume:
         return volume
     if turn.trivial and names == volume.axes:
         return volume
-    return Transposed(volume, turn.order, names, turn.flipped if any(turn.flipped) else ())
+    return Turned(volume, turn.order, names, turn.flipped if any(turn.flipped) else ())
 
 
 def _beside(image: Volume, target: Volume, id: str) -> Volume:
@@ -190,8 +195,7 @@ def _by_names(image: Volume, target: Volume) -> Volume:
 
 def _same_numbers(mine: Placement, other: Placement) -> bool:
     """Whether steps and begins agree along every axis where both are known."""
-    if (mine.units, mine.spacing is None) != (other.units, other.spacing is None):
-        return mine.world == "sample"  # units that differ are not compared
+    mine, other = _in_mm(mine), _in_mm(other)
     steps = list(zip(mine.spacing or (), other.spacing or (), strict=True))
     for a, b in steps:
         if a is not None and b is not None and abs(a - b) > TOLERANCE / 100 * max(abs(a), abs(b)):
@@ -200,6 +204,19 @@ def _same_numbers(mine: Placement, other: Placement) -> bool:
         if None not in (step, a, b) and abs((a or 0) - (b or 0)) > TOLERANCE * abs(step or 0):
             return False
     return True
+
+
+def _in_mm(placed: Placement) -> Placement:
+    """Return a placement with micrometres as mm."""
+    factors = [1e-3 if unit == "um" else 1.0 for unit in placed.units or ()]
+
+    def scaled(values: tuple[float | None, ...] | None) -> tuple[float | None, ...] | None:
+        if values is None:
+            return None
+        pairs = zip(values, factors, strict=True)
+        return tuple(None if value is None else value * factor for value, factor in pairs)
+
+    return replace(placed, spacing=scaled(placed.spacing), origin=scaled(placed.origin))
 
 
 def _apart(image: Volume, target: Volume, id: str) -> DataError:
@@ -219,6 +236,7 @@ def _said(role: str, volume: Volume) -> str:
     return (
         f"{role} {volume.name}: shape {tuple(volume.shape)} {axes}, spacing "
         f"{_numbers(placed.spacing)} {unit}, origin {_numbers(placed.origin)}"
+        f"{'' if ' x ' in unit else f' {unit}'}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -127,6 +128,38 @@ def test_read_2_other_steps_or_lines_are_refused_with_both(tmp_path: Path, kind:
         data.open(tmp_path, BINARY)
     taken = data.model_copy(update={"orientation": "as_stored"})
     assert len(taken.open(tmp_path, BINARY).cases) == 1
+
+
+def test_read_2_scales_in_other_units_are_compared_in_mm(tmp_path: Path) -> None:
+    ome_zarr(tmp_path / "raw.zarr", CUBE, "zyx", [2, 0.5, 0.5])
+    mask = (CUBE > 50).astype(np.uint8)
+    path = ome_zarr(tmp_path / "labels.zarr", mask, "zyx", [0.002, 0.0005, 0.0005], "millimeter")
+    data = VolumePairs(image="raw.zarr", target="labels.zarr")
+    with pytest.raises(DataError, match=r"origin \(10, 10, 10\) um\n.*origin \(10, 10, 10\) mm"):
+        data.open(tmp_path, BINARY)
+    about = json.loads((path / "zarr.json").read_text())
+    steps = about["attributes"]["ome"]["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    steps[1]["translation"] = [0.01] * 3
+    (path / "zarr.json").write_text(json.dumps(about))
+    assert len(data.open(tmp_path, BINARY).cases) == 1
+
+
+def test_read_3_axes_of_imagej_and_ome_tiff_count_before_what_a_recipe_guesses(
+    tmp_path: Path,
+) -> None:
+    """READ-3: channels of ImageJ are no slices, and other names are an error that names both."""
+    pixels = CUBE[:3]
+    tifffile.imwrite(tmp_path / "c.tif", pixels, imagej=True, metadata={"axes": "CYX"})
+    found = open_volume(tmp_path / "c.tif", stack=True)
+    assert (found.axes, found.channels) == ("yx", 3)
+    tifffile.imwrite(tmp_path / "plain.tif", pixels, photometric="minisblack")
+    assert open_volume(tmp_path / "plain.tif", stack=True).axes == "zyx"
+    assert open_volume(tmp_path / "plain.tif", "xyz").axes == "xyz"
+    tifffile.imwrite(tmp_path / "z.ome.tif", CUBE, metadata={"axes": "ZYX"}, ome=True)
+    for path, said in (("c.tif", "cyx"), ("z.ome.tif", "zyx")):
+        with pytest.raises(DataError, match=rf"own axes are '{said}', and data.axes says 'xyz'"):
+            open_volume(tmp_path / path, "xyz")
+        assert open_volume(tmp_path / path, "xyz", as_stored=True).axes == "xyz"
 
 
 def test_read_2_resolution_tags_of_plain_tiff_are_not_compared(tmp_path: Path) -> None:

@@ -153,7 +153,8 @@ def _slabs(image: Volume) -> Iterator[Region]:
     if thick >= image.shape[0]:
         yield whole
         return
-    count = min(_SLABS, thick)
-    for start in np.linspace(0, image.shape[0] - thick // count, count).astype(int):
-        stop = int(start) + thick // count
+    count = min(_SLABS, image.shape[0])
+    slab = max(1, thick // count)
+    for start in np.linspace(0, image.shape[0] - slab, count).astype(int):
+        stop = int(start) + slab
         yield Region((int(start), *whole.start[1:]), (stop, *whole.stop[1:]))

@@ -51,6 +51,11 @@ _UNREAD = {
 """Endings of files that people have and that are not read, as the predicate of a sentence."""
 _N5 = "is an N5 store; copy its array into a Zarr store, or save it as .npy"
 _ATTRIBUTES = 100_000  # letters of a store's attributes that are looked at
+_BARE_DICOM = (
+    "DICOM without its preamble and the letters DICM; save it as a DICOM file, such as by "
+    "pydicom's dcmwrite with enforce_file_format=True"
+)
+_FIRST = (0x0, 0x1, 0x5, 0x8, 0x12, 0x16, 0x18)  # elements of group 8 that files begin with
 HEAD = 352
 """Bytes that are looked at: the longest header, of NIfTI-1."""
 
@@ -267,7 +272,17 @@ def _stranger(head: bytes) -> str | None:
     for magic, what in _OTHERS.items():
         if head.lower().startswith(magic.lower()):
             return what
-    return None
+    return _BARE_DICOM if _is_bare_dicom(head) else None
+
+
+def _is_bare_dicom(head: bytes) -> bool:
+    """Whether a file begins with an element of group 2 or 8, where a preamble should stand."""
+    group, element = head[:2], int.from_bytes(head[2:4], "little")
+    if len(head) < 12 or group not in (b"\x02\0", b"\x08\0") or element > 0x1000:
+        return False
+    explicit = head[4:6].isalpha() and head[4:6].isupper()
+    length = int.from_bytes(head[4:8], "little")
+    return explicit or (group == b"\x08\0" and element in _FIRST and 0 < length < 128)
 
 
 def not_read(passed: Sequence[PassedOver], most: int = 10) -> list[str]:

@@ -385,3 +385,17 @@ def test_read_29_files_that_are_no_images_say_what_they_are(tmp_path: Path) -> N
     data.save_as(path)
     with pytest.raises(DataError, match="is no image but RT Structure Set Storage"):
         open_volume(path)
+
+
+@pytest.mark.parametrize("implicit", [True, False])
+def test_read_29_files_without_a_preamble_are_called_by_their_name(
+    tmp_path: Path, implicit: bool
+) -> None:
+    path = made(tmp_path / "a.dcm", np.zeros((4, 6), np.uint8), Modality="CT")
+    data = pydicom.dcmread(path)
+    bare = tmp_path / "bare.dcm"
+    del data.file_meta, data.preamble
+    data.SOPClassUID = "1.2.840.10008.5.1.4.1.1.2"
+    pydicom.dcmwrite(bare, data, implicit_vr=implicit, little_endian=True)
+    with pytest.raises(DataError, match=r"looks like DICOM without its preamble .* dcmwrite"):
+        open_volume(bare)
