@@ -18,6 +18,7 @@ from lamina.errors import RecipeError
 from lamina.model.metrics import AnyMetric
 from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.run import predict
+from lamina.prediction.uncertainty.stored import StoredUncertainty
 from lamina.recipe.recipe import Recipe
 from lamina.reporting.page import report
 from lamina.result.calibration import Calibration, calibrated
@@ -309,6 +310,32 @@ def test_images_are_predicted_through_the_curves_of_the_bundle(run: Path, tmp_pa
         np.testing.assert_allclose(two.prob(id), wanted, atol=2e-3)
     with pytest.raises(RecipeError, match="holds predictions of other bundles"):
         predict(run, images / "train_images", tmp_path / "plain", progress=False)
+
+
+def test_a_tuned_run_says_what_to_expect_of_new_images(run: Path, tmp_path: Path) -> None:
+    tune(run, decision="default")
+    images = known(tmp_path / "new", count=3) / "train_images"
+    out = tmp_path / "pred"
+    found = predict(run, images, out, uncertainty=True, members="all", progress=False)
+    assert found.cases == 3
+    predictions = Predictions.open(out)
+    stored = StoredUncertainty(predictions)
+    outlook = Bundle.load(run / "bundle").index.outlook
+    assert outlook is not None
+    for id in predictions.ids:
+        rows = predictions.case(id).outlook
+        wanted = outlook.outlook([predictions.prob(id)])
+        assert [(row.presence, row.expected) for row in rows] == wanted
+        assert all(row.agreement is not None and 0 <= row.agreement <= 1 for row in rows)
+        assert stored.map(id).shape == (2 * len(rows), *predictions.case(id).shape)
+    again = predict(run, images, out, uncertainty=True, members="all", progress=False)
+    assert (again.kept, again.predicted) == (3, 0)
+    assert Predictions.open(out).info == predictions.info
+    stored.path(predictions.ids[0]).unlink()
+    mended = predict(run, images, out, uncertainty=True, members="all", progress=False)
+    assert (mended.kept, mended.predicted) == (2, 1)
+    with pytest.raises(RecipeError, match="uncertainty"):
+        predict(run, images, out, members="all", progress=False)
 
 
 def test_a_calibration_that_is_not_known_is_refused(run: Path) -> None:

@@ -127,6 +127,7 @@ def predict(
     where = choose_device(device)
     precision = choose(bundles[0].recipe.precision, where)
     loaded = LoadedMembers(bundles, where, precision)
+    loaded.apart = uncertainty
     options = bundles[0].recipe.predict
     if slices is not None:
         options = options.model_copy(update={"slices": tuple(slices)})

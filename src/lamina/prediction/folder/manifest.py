@@ -261,4 +261,5 @@ def _difference(before: Info, after: Info) -> str:
     apart = _FREE | {"recipe"}
     old = before.model_dump(mode="json", exclude=apart)
     new = after.model_dump(mode="json", exclude=apart)
-    return ", ".join(key for key in new if old.get(key) != new[key]) or "recipe"
+    keys = {**old, **new}  # an option at a later default is not written
+    return ", ".join(key for key in keys if old.get(key) != new.get(key)) or "recipe"

@@ -10,12 +10,16 @@ import torch
 
 from lamina.bundle import Bundle, Training
 from lamina.data.network_input.frame import Frame
+from lamina.geometry.view import members as views_of
 from lamina.prediction.engine import Member, can_stream
 from lamina.prediction.members.out_of_fold import Chosen
 from lamina.prediction.streaming.row_bands import held_bytes as band_bytes
 from lamina.prediction.streaming.slabs import held_bytes
 from lamina.prediction.tiling.memory import activations, available_memory, fit_batch, used_memory
 from lamina.volume import Volume
+
+_SLAB = 160 * 2**20
+"""Bytes of a slab of one stored answer in float32, 64 MiB of them read at a time, with masks."""
 
 
 class LoadedMembers:
@@ -27,6 +31,7 @@ class LoadedMembers:
         """Build nothing yet."""
         self.bundles, self.device, self.precision = bundles, device, precision
         self._built: dict[tuple[int, int], Member] = {}
+        self.apart = False
 
     @property
     def names(self) -> list[str]:
@@ -113,8 +118,28 @@ class LoadedMembers:
         allowed = used + largest + available_memory() // 2 if memory is None else memory
         return fit_batch(each, used + largest, allowed, wanted=wanted)
 
+    @property
+    def voices(self) -> int:
+        """Answers that are held side by side where members or views answer one by one."""
+        recipe = self.bundles[0].recipe
+        return max(len(self.names), len(views_of(recipe.predict.views)))
+
     def held(self, volume: Volume) -> int:
-        """Return the bytes that an image and its answer need, whatever the batch."""
+        """Return the bytes that an image and its answer need, whatever the batch.
+
+        Where members or views answer ``apart``, all of their answers, or slabs of them, are held.
+        """
+        return self._held(volume) + self._held_apart(volume)
+
+    def _held_apart(self, volume: Volume) -> int:
+        if not self.apart:
+            return 0
+        each = 5 * self.bundles[0].recipe.task.outputs * prod(volume.shape)  # float32 and a mask
+        if self.streams(volume) or len(volume.axes) != 2:
+            each = min(each, _SLAB)
+        return self.voices * each
+
+    def _held(self, volume: Volume) -> int:
         first = self.bundles[0]
         slices, outputs = first.recipe.frame.slices, first.recipe.task.outputs
         # The answer in float32, its stored copy in float16, and the image as it is stored.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from lamina.data.case import Case
 from lamina.geometry.region import Region
 from lamina.prediction.engine import Member, Place, predict_case, stream_case
 from lamina.prediction.folder.predictions import Predictions
+from lamina.prediction.streaming.plan import check_room
 from lamina.prediction.uncertainty.measures import Agreement, disagreement, entropy
 from lamina.prediction.uncertainty.stored import Maps, StoredUncertainty
 from lamina.prediction.uncertainty.voices import Voices, voices
@@ -67,6 +69,9 @@ def _streamed(
     from lamina.prediction.streaming.zarr_store import Store
 
     place, stores = predictions.place(case.id), []
+    # each answer in float32, their mean and up to two maps in float16
+    kept = (4 * len(heard.members) + 6) * recipe.task.outputs * prod(case.image.shape)
+    check_room(case.image.name, predictions.folder, kept, predictions.written(case.id))
     for number, member in enumerate(heard.members):
         own = Place(
             work=place.work / f"voice{number}",
