@@ -30,10 +30,10 @@ def match(ids: Sequence[str], cases: Mapping[str, Case]) -> Matched:
         mine, theirs = Counter(map(_stem, ids)), Counter(map(_stem, cases))
         by_stem = {_stem(id): id for id in cases}
         known = {id: by_stem[_stem(id)] for id in ids if mine[_stem(id)] == theirs[_stem(id)] == 1}
-    found = set(known.values())
+    matched_truth = set(known.values())
     return Matched(
         pairs=[(id, cases[other]) for id, other in known.items()],
-        truth_only=[id for id in cases if id not in found],
+        truth_only=[id for id in cases if id not in matched_truth],
         prediction_only=[id for id in ids if id not in known],
     )
 

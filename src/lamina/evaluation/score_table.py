@@ -92,7 +92,7 @@ def _number(value: float | int | None) -> str:
 def _classes(classes: Sequence[ClassScore]) -> list[str]:
     names = [key for key in _COLUMNS if classes and key in classes[0].to_dict()]
     rows = [["class", *(_COLUMNS[key] for key in names)]]
-    rows += [[one.name, *(_number(getattr(one, key)) for key in names)] for one in classes]
+    rows += [[row.name, *(_number(getattr(row, key)) for key in names)] for row in classes]
     return [f"  {line}" for line in aligned(rows)]
 
 

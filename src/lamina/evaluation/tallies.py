@@ -95,15 +95,15 @@ class MaskTallies:
         Raises:
             ValueError: there is no part.
         """
-        found = [self._counted(*part) for part in parts]
-        if not found:
+        tallied = [self._counted(*part) for part in parts]
+        if not tallied:
             raise ValueError("a case has at least one part")
         case = _Counted(
-            np.sum([one.masks for one in found], axis=0),
-            np.sum([one.metric for one in found], axis=0),
-            np.sum([one.nothing for one in found], axis=0),
-            np.max([one.highest for one in found], axis=0),
-            np.sum([one.shown for one in found], axis=0),
+            np.sum([counted.masks for counted in tallied], axis=0),
+            np.sum([counted.metric for counted in tallied], axis=0),
+            np.sum([counted.nothing for counted in tallied], axis=0),
+            np.max([counted.highest for counted in tallied], axis=0),
+            np.sum([counted.shown for counted in tallied], axis=0),
         )
         self._cases.append(case)
         return case.metric
@@ -111,12 +111,12 @@ class MaskTallies:
     @property
     def of_cases(self) -> list[NDArray[np.float64]]:
         """The metric's tally of each case, in order."""
-        return [one.metric for one in self._cases]
+        return [case.metric for case in self._cases]
 
     @property
     def of_baseline(self) -> list[NDArray[np.float64]]:
         """The same, were nothing predicted."""
-        return [one.nothing for one in self._cases]
+        return [case.nothing for case in self._cases]
 
     @property
     def wrong(self) -> float:
@@ -137,24 +137,24 @@ class MaskTallies:
             mine = metric.tally(prob if metric.soft else masks, target, valid)
         foreground = prob[self._first :].max(axis=0)
         per_class = prob.reshape(len(prob), -1).max(axis=1)
-        found = count(foreground, np.asarray(target[self._first :].any(axis=0)), valid)
-        self._predicted[found.codes] += found.predicted
-        self._hits[found.codes] += found.positives
-        self._truth += found.truth
+        histogram = count(foreground, np.asarray(target[self._first :].any(axis=0)), valid)
+        self._predicted[histogram.codes] += histogram.predicted
+        self._hits[histogram.codes] += histogram.positives
+        self._truth += histogram.truth
         return _Counted(
             tally,
             mine,
             metric.tally(nothing(target, self._task), target, valid),
             np.append(per_class, foreground.max()).astype(np.float64),
-            self._shown(found),
+            self._shown(histogram),
         )
 
-    def _shown(self, found: Counts) -> NDArray[np.float64]:
-        above = found.codes > code_of(1.0 if self._threshold is None else self._threshold)
+    def _shown(self, histogram: Counts) -> NDArray[np.float64]:
+        above = histogram.codes > code_of(1.0 if self._threshold is None else self._threshold)
         return np.asarray(
             [
                 column[above].sum(dtype=np.int64)
-                for column in (found.area, found.predicted, found.positives)
+                for column in (histogram.area, histogram.predicted, histogram.positives)
             ],
             np.float64,
         )
@@ -167,14 +167,14 @@ class MaskTallies:
                 did, or it is not known.
         """
         metric, exclusive = self._metric, self._task.exclusive
-        found, empty = metric.score(self.of_cases), metric.score(self.of_baseline)
+        scored, empty = metric.score(self.of_cases), metric.score(self.of_baseline)
         pooled = DiceScore(over="pooled", ignore_first=exclusive).score(self._tallies)
         foreground = DiceScore(over="foreground", ignore_first=exclusive).score(self._tallies)
         best, threshold = self._best_foreground()
         rule = getattr(metric, "empty", None)
         return {
             "metric": metric.title,
-            "value": found.value,
+            "value": scored.value,
             "baseline_empty": empty.value,
             "verdict": verdict(metric, self.of_cases, self.of_baseline, folds),
             "empty_rule": None if rule is None else _EMPTY_RULES[rule],
@@ -185,7 +185,7 @@ class MaskTallies:
             "foreground_dice_best": BestThreshold(best, threshold),
             "pooled_dice": pooled.value,
             "auc": self._auc(-1),
-            "classes": self._classes(found.classes, pooled.classes),
+            "classes": self._classes(scored.classes, pooled.classes),
             "cases": len(self._cases),
             "cases_with_any": self._present(-1),
         }
@@ -212,18 +212,18 @@ class MaskTallies:
 
     @property
     def _tallies(self) -> list[NDArray[np.float64]]:
-        return [one.masks for one in self._cases]
+        return [case.masks for case in self._cases]
 
     def _present(self, k: int) -> int:
         return sum(bool(tally[k, 2]) for tally in self._tallies)
 
     def _auc(self, k: int) -> float | None:
         present = [tally[k, 2] > 0 for tally in self._tallies]
-        return auc([one.highest[k] for one in self._cases], present)
+        return auc([case.highest[k] for case in self._cases], present)
 
     def _gated(self) -> float:
         """Return Dice of the pooled foreground by the decision's threshold and minimum area."""
-        shown = [one.shown for one in self._cases if one.shown[0] >= self._least]
+        shown = [case.shown for case in self._cases if case.shown[0] >= self._least]
         predicted, hits = np.sum(shown, axis=0)[1:] if shown else (0.0, 0.0)
         total = predicted + self._truth
         return float(2 * hits / total) if total else 1.0
@@ -271,10 +271,10 @@ class ValueTallies:
         Raises:
             ValueError: there is no part.
         """
-        found = [self._metric.tally(answer, target, valid) for _, answer, target, valid in parts]
-        if not found:
+        tallied = [self._metric.tally(answer, target, valid) for _, answer, target, valid in parts]
+        if not tallied:
             raise ValueError("a case has at least one part")
-        self._tallies.append(np.sum(found, axis=0))
+        self._tallies.append(np.sum(tallied, axis=0))
         return self._tallies[-1]
 
     def _verdict(self, folds: Sequence[Hashable] | None) -> Verdict | None:
@@ -284,8 +284,8 @@ class ValueTallies:
 
     def add_input(self, parts: Iterable[Part]) -> None:
         """Count what a case was restored from, in parts as for ``add``."""
-        found = [self._metric.tally(image, target, valid) for _, image, target, valid in parts]
-        self._inputs.append(np.sum(found, axis=0))
+        tallied = [self._metric.tally(image, target, valid) for _, image, target, valid in parts]
+        self._inputs.append(np.sum(tallied, axis=0))
 
     @property
     def of_cases(self) -> list[NDArray[np.float64]]:
@@ -304,16 +304,16 @@ class ValueTallies:
 
     def summary(self, folds: Sequence[Hashable] | None = None) -> dict[str, Any]:
         """Return the scores over all cases, as fields of ``ScoreResult``; ``folds`` as of masks."""
-        found = self._metric.score(self._tallies)
+        scored = self._metric.score(self._tallies)
         names = self._task.names or ()
         return {
             "metric": self._metric.title,
-            "value": found.value,
+            "value": scored.value,
             "baseline_empty": None,
             "baseline_input": self._metric.score(self._inputs).value if self._inputs else None,
             "verdict": self._verdict(folds),
             "classes": tuple(
-                ClassScore(name, value) for name, value in zip(names, found.classes, strict=True)
+                ClassScore(name, value) for name, value in zip(names, scored.classes, strict=True)
             ),
             "cases": len(self._tallies),
         }

@@ -89,8 +89,8 @@ def verdict(
         is the textbook standard error of the mean.
     """
     gap = _gap(metric, scored, baseline)
-    over, parts = _parts(len(scored), folds)
-    error = None if len(parts) < 2 else _standard_error(metric, scored, baseline, parts)
+    over, groups = _parts(len(scored), folds)
+    error = None if len(groups) < 2 else _standard_error(metric, scored, baseline, groups)
     sure = _SURE * (error or 0.0)
     words: Any = "no better than"
     if abs(gap) > max(sure, _EQUAL):
@@ -121,11 +121,11 @@ def _standard_error(
     metric: Metric,
     scored: Sequence[Tally],
     baseline: Sequence[Tally],
-    parts: Sequence[Sequence[int]],
+    groups: Sequence[Sequence[int]],
 ) -> float:
     gaps = []
-    for part in parts:
-        out = set(part)
+    for group in groups:
+        out = set(group)
         left = [number for number in range(len(scored)) if number not in out]
         gaps.append(_gap(metric, [scored[n] for n in left], [baseline[n] for n in left]))
     values = np.asarray(gaps)

@@ -30,8 +30,8 @@ def drop_contours(mask: NDArray[np.bool_], limit: float) -> NDArray[np.bool_]:
     if mask.ndim != 2 or mask.dtype != np.bool_:
         raise ValueError(f"contours are of a bool mask (H, W), not {mask.dtype} {mask.shape}")
     image = np.ascontiguousarray(mask).view(np.uint8)
-    found, _ = cv2.findContours(image, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
-    large = [one for one in found if cv2.contourArea(one) > limit]
+    contours, _ = cv2.findContours(image, cv2.RETR_TREE, cv2.CHAIN_APPROX_SIMPLE)
+    large = [contour for contour in contours if cv2.contourArea(contour) > limit]
     drawn = np.zeros(mask.shape, np.uint8)
     if large:
         cv2.drawContours(drawn, large, -1, 1, thickness=cv2.FILLED)

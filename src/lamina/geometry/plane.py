@@ -102,9 +102,9 @@ def plane_of(moments: ComponentMoments, grid: Grid) -> FittedPlane | None:
 def _covariance(moments: ComponentMoments, grid: Grid) -> NDArray[np.float64]:
     """Return the covariance (3, 3) of places, from whole numbers up to the last division."""
     n, sums = moments.voxels, moments.sums
-    found = np.empty((3, 3))
+    covariance = np.empty((3, 3))
     pairs = [(i, j) for i in range(3) for j in range(i, 3)]
     for (i, j), product in zip(pairs, moments.products, strict=True):
         exact = (n * product - sums[i] * sums[j]) / n**2
-        found[i, j] = found[j, i] = exact * grid.spacing[i] * grid.spacing[j]
-    return found
+        covariance[i, j] = covariance[j, i] = exact * grid.spacing[i] * grid.spacing[j]
+    return covariance

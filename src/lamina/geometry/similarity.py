@@ -50,20 +50,20 @@ class Kernel:
         r = self.radius
         if np.ptp(self.weights) == 0:
             size = (len(self.weights),) * 2
-            found = cv2.blur(plane, size, borderType=cv2.BORDER_REPLICATE)
+            means = cv2.blur(plane, size, borderType=cv2.BORDER_REPLICATE)
         else:
-            found = cv2.sepFilter2D(
+            means = cv2.sepFilter2D(
                 plane, cv2.CV_32F, self.weights, self.weights, borderType=cv2.BORDER_REPLICATE
             )
-        return np.asarray(found[r:-r, r:-r])
+        return np.asarray(means[r:-r, r:-r])
 
     def down(self, rows: Array) -> Array:
         """Return means over the first axis of (n, ...), (n - 2r, ...)."""
         r, flat = self.radius, rows.reshape(len(rows), -1)
-        found = cv2.sepFilter2D(
+        means = cv2.sepFilter2D(
             flat, cv2.CV_32F, np.ones(1, np.float32), self.weights, borderType=cv2.BORDER_REPLICATE
         )
-        return np.asarray(found[r:-r].reshape(-1, *rows.shape[1:]))
+        return np.asarray(means[r:-r].reshape(-1, *rows.shape[1:]))
 
 
 def similarity(
@@ -103,14 +103,14 @@ def similarity(
         thick = max(thick, 2 * size)  # else most of a slab is its halo
     for top in range(r, len(a) - r, thick):
         stop = min(top + thick, len(a) - r)
-        x, y = (_moved(one[top - r : stop + r], shift) for one in (a, b))
-        found = _map(*_means(x, y, kernel), shift, factor, span)
+        x, y = (_moved(image[top - r : stop + r], shift) for image in (a, b))
+        scores = _map(*_means(x, y, kernel), shift, factor, span)
         if valid is None:
-            total, count = total + float(found.sum(dtype=np.float64)), count + found.size
+            total, count = total + float(scores.sum(dtype=np.float64)), count + scores.size
             continue
         inner = (slice(top, stop), *(slice(r, n - r) for n in a.shape[1:]))
         counts = valid[inner]
-        total += float(found.sum(dtype=np.float64, where=counts))
+        total += float(scores.sum(dtype=np.float64, where=counts))
         count += int(counts.sum())
     return total, count
 
@@ -124,16 +124,16 @@ def _moved(values: NDArray[Any], shift: float) -> Array:
 def _means(x: Array, y: Array, kernel: Kernel) -> tuple[Array, Array, Array, Array]:
     """Return the means of x, y, x^2 + y^2 and xy within every window."""
     if x.ndim == 2:
-        one, two, three, four = (kernel.over(field) for field in _fields(x, y))
-        return one, two, three, four
+        mean_x, mean_y, mean_squares, mean_product = (kernel.over(field) for field in _fields(x, y))
+        return mean_x, mean_y, mean_squares, mean_product
     r = kernel.radius
     shape = (len(x), *(n - 2 * r for n in x.shape[1:]))
     stacks = [np.empty(shape, np.float32) for _ in range(4)]
     for z in range(len(x)):
         for stack, field in zip(stacks, _fields(x[z], y[z]), strict=True):
             stack[z] = kernel.over(field)
-    one, two, three, four = (kernel.down(stack) for stack in stacks)
-    return one, two, three, four
+    mean_x, mean_y, mean_squares, mean_product = (kernel.down(stack) for stack in stacks)
+    return mean_x, mean_y, mean_squares, mean_product
 
 
 def _fields(x: Array, y: Array) -> Iterator[Array]:

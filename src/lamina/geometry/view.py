@@ -87,7 +87,7 @@ _FLIPS = (AS_IS, FLIP_X, FLIP_Y, FLIP_X.then(FLIP_Y))
 
 def _each_then(first: Iterable[View], after: Iterable[View]) -> tuple[View, ...]:
     later = tuple(after)
-    return tuple(one.then(other) for one in first for other in later)
+    return tuple(view.then(next_view) for view in first for next_view in later)
 
 
 _GROUPS: dict[Views, tuple[View, ...]] = {

@@ -68,7 +68,7 @@ def _twice(block: nn.Module) -> tuple[AbstractContextManager[None], AbstractCont
 @contextmanager
 def _statistics_kept(block: nn.Module) -> Iterator[None]:
     """Leave the running statistics of norms alone: the first pass has counted the batch."""
-    norms = [one for one in block.modules() if isinstance(one, _BatchNorm)]
+    norms = [module for module in block.modules() if isinstance(module, _BatchNorm)]
     before = [(norm.momentum, norm.num_batches_tracked) for norm in norms]
     for norm in norms:
         norm.momentum, norm.num_batches_tracked = 0.0, None

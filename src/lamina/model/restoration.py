@@ -33,6 +33,6 @@ def _remains(network: nn.Module, args: tuple[Any, ...], noise: Tensor) -> Tensor
     return image.float() - noise.float()
 
 
-def _within(network: nn.Module, args: tuple[Any, ...], found: Tensor) -> Tensor:
+def _within(network: nn.Module, args: tuple[Any, ...], logits: Tensor) -> Tensor:
     del network, args
-    return found.float().sigmoid()
+    return logits.float().sigmoid()

@@ -58,8 +58,8 @@ def layers_page(out: Path) -> Path:
     Raises:
         DataError: the folder has no curves, or they are damaged.
     """
-    found = layers_of(out)
-    if found is None:
+    layers = layers_of(out)
+    if layers is None:
         raise DataError(f"{out}: has no {LAYERS}; name a folder that lamina flatten wrote")
     environment = Environment(
         loader=PackageLoader("lamina.reporting"),
@@ -70,14 +70,16 @@ def layers_page(out: Path) -> Path:
     )
     template = environment.get_template("layers.html")
     page = out / "layers.html"
-    write_text(page, template.render(layers=found, version=lamina.__version__))
+    write_text(page, template.render(layers=layers, version=lamina.__version__))
     return page
 
 
 def _shown(said: Mapping[str, Mapping[str, Any]]) -> AlignedFragments:
-    fragments = [Fragment(name, in_words(one), plots.layers(one)) for name, one in said.items()]
+    fragments = [
+        Fragment(name, in_words(curves), plots.layers(curves)) for name, curves in said.items()
+    ]
     before, after = (
-        plots.together({name: one[when]["full"] for name, one in said.items()})
+        plots.together({name: curves[when]["full"] for name, curves in said.items()})
         for when in ("before", "after")
     )
     return AlignedFragments(fragments, before, after)

@@ -110,9 +110,9 @@ def _expected(run: Run, prob: NDArray[Any]) -> float | None:
 def worst(judgement: Judgement, count: int, *, higher_is_better: bool) -> list[Judged]:
     """Return the cases with the worst score; among equals those with most wrong pixels."""
     sign = 1 if higher_is_better else -1
-    return sorted(judgement.cases, key=lambda one: (sign * one.value, -one.wrong, one.case.id))[
-        :count
-    ]
+    return sorted(
+        judgement.cases, key=lambda judged: (sign * judged.value, -judged.wrong, judged.case.id)
+    )[:count]
 
 
 def drawn(judgement: Judgement, count: int, rng: np.random.Generator) -> list[Judged]:

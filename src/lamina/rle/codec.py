@@ -163,13 +163,13 @@ def _runs(text: str, pixels: int, code: Code) -> tuple[NDArray[np.int64], NDArra
         "is the length of a run without pixels": (lengths < 1, 1),
         f"lets a run end beyond the last of {pixels} pixels": (ends > pixels, 1),
     }
-    found = [
+    violations = [
         (2 * int(where.argmax()) + second + 1, why)
         for why, (where, second) in problems.items()
         if where.any()
     ]
-    if found:
-        place, why = min(found)
+    if violations:
+        place, why = min(violations)
         raise _bad(place, tokens[place - 1], why)
     return starts, ends
 

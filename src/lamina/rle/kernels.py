@@ -41,42 +41,42 @@ def _change(words: Words, at: np.uint64, before: np.uint64, left: np.uint64) -> 
 
 def _differ(words: Words, at: np.uint64, before: np.uint64, left: np.uint64) -> bool:
     """Whether any of the words of a stretch changes; without a branch, so it is vector code."""
-    found = _NONE
+    changed = _NONE
     for k in range(_STRETCH):
-        found |= change_of(words, at + k, before + k, left)
-    return bool(found != _NONE)
+        changed |= change_of(words, at + k, before + k, left)
+    return bool(changed != _NONE)
 
 
 def _changes(flat: Bytes, words: Words, distance: int) -> Edges:
     """Return, rising, every place i >= distance whose byte differs from that of i - distance."""
     places = np.empty(flat.size // 32 + 1024, np.int64)  # enough at first for rare changes
-    found = 0
+    count = 0
     whole, left = distance // 8, np.uint64(8 * (distance % 8))
     head = min(8 * (whole + 1), flat.size)
     body = head
     for i in range(distance, head):
         if flat[i] != flat[i - distance]:
-            places[found] = i
-            found += 1
+            places[count] = i
+            count += 1
     for start in range(whole + 1, words.size - 31, 32):  # most stretches hold no change
         at, before = np.uint64(start), np.uint64(start - whole - 1)
         body = 8 * (start + 32)
         if not differ(words, at, before, left):
             continue
-        if found + 1024 > places.size:  # more than a stretch and the rest at the end
+        if count + 1024 > places.size:  # more than a stretch and the rest at the end
             places = np.concatenate((places, np.empty(places.size, np.int64)))
         for k in range(_STRETCH):
             change = change_of(words, at + k, before + k, left)
             while change:
                 lowest = change & (~change + _ONE)
-                places[found] = 8 * np.int64(at + k) + np.int64((lowest * _FIRST) >> _TOP)
-                found += 1
+                places[count] = 8 * np.int64(at + k) + np.int64((lowest * _FIRST) >> _TOP)
+                count += 1
                 change ^= lowest
     for i in range(body, flat.size):
         if flat[i] != flat[i - distance]:
-            places[found] = i
-            found += 1
-    return places[:found]
+            places[count] = i
+            count += 1
+    return places[:count]
 
 
 def _row_edges(flat: Bytes, words: Words) -> Edges:

@@ -170,7 +170,7 @@ class Fragment:
             np.float32(_APART) + np.float32(1.5) * waves.at(rows, columns)
             for waves in self._slow[2:]
         )
-        within, whole = (part.astype(np.float32) for part in self._outline.at(rows))
+        within, whole = (outline.astype(np.float32) for outline in self._outline.at(rows))
         strong = wrapped(self._patchy[None], rows, columns) * np.float32(self._contrast * _INK)
         pages = self._pages[:, rows].astype(np.float32) / np.float32(255) * strong
         pages[:2] *= whole
@@ -234,7 +234,7 @@ def write_fragments(
         ``folder``.
     """
     for index in range(first, first + count):
-        one = Fragment(index, seed=seed, shape=shape, contrast=contrast)
+        fragment = Fragment(index, seed=seed, shape=shape, contrast=contrast)
         below = folder / str(index + 1)
         with ExitStack() as open_files:
             streams = [
@@ -243,10 +243,10 @@ def write_fragments(
             ]
             for stream in streams:
                 stream.write(begin_grey16(shape))
-            for _, layers in one.blocks():
+            for _, layers in fragment.blocks():
                 for stream, layer in zip(streams, layers, strict=True):
                     stream.write(layer.astype("<u2", copy=False).tobytes())
-        for name, image in (("mask", one.mask), ("inklabels", one.ink)):
+        for name, image in (("mask", fragment.mask), ("inklabels", fragment.ink)):
             write_bytes(below / f"{name}.png", encode_grey(image.astype(np.uint8) * np.uint8(255)))
     return folder
 

@@ -95,7 +95,7 @@ def write_siim(
         image, mask = xray(index, seed=seed, shape=shape)
         name = f"xray_{index:05d}"
         write_bytes(folder / "train" / f"{name}.png", encode_grey(image))
-        rows += [f"{name}, {encode(part, 'siim')}" for part in _parts(mask, index)]
+        rows += [f"{name}, {encode(region, 'siim')}" for region in _parts(mask, index)]
     write_text(folder / "train.csv", "\n".join(rows) + "\n")
     return folder
 

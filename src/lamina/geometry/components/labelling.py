@@ -108,8 +108,8 @@ def part_sizes(
         return np.zeros(mask.shape, np.int64)
     labels, counts = _label(mask, neighbours)
     counts[0] = 0  # the background
-    found: NDArray[np.int64] = counts[labels]
-    return found
+    sizes_by_pixel: NDArray[np.int64] = counts[labels]
+    return sizes_by_pixel
 
 
 def _checked(mask: NDArray[np.bool_], connectivity: Connectivity | None) -> Connectivity:
@@ -143,6 +143,6 @@ def labelled(mask: NDArray[np.bool_], connectivity: Connectivity) -> NDArray[Any
     # each axis is a part of its own; two empty columns make it reckon with more.
     room = 2 if connectivity == 26 else 0
     wide = np.pad(mask, ((0, 0), (0, 0), (0, room)))
-    found = cc3d.connected_components(wide, connectivity=connectivity)
-    labels: NDArray[Any] = found[:, :, : mask.shape[2]]
+    padded = cc3d.connected_components(wide, connectivity=connectivity)
+    labels: NDArray[Any] = padded[:, :, : mask.shape[2]]
     return labels

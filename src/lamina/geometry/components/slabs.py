@@ -64,8 +64,8 @@ class SlabParts:
         self._parents += range(base + 1, base + count + 1)
         below = np.where(labels[0] > 0, labels[0].astype(np.int64) + base, 0)
         if self._above is not None:
-            for one, other in _touching(self._above, below, self._connectivity):
-                self._join(int(one), int(other))
+            for label_above, label_below in _touching(self._above, below, self._connectivity):
+                self._join(int(label_above), int(label_below))
         last = labels[-1].astype(np.int64)
         self._above = np.where(last > 0, last + base, 0)
         self._depth += len(mask)
@@ -112,15 +112,15 @@ class SlabParts:
 
     def _labelled(self, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
         """Return labels from 1 without gaps of the parts that may count, and how many."""
-        found = labelled(mask, self._connectivity)
-        kept = np.bincount(found.ravel()) >= self._minimum
-        for border in (found[0], found[-1]):  # these may go on in the next slab
+        all_labels = labelled(mask, self._connectivity)
+        kept = np.bincount(all_labels.ravel()) >= self._minimum
+        for border in (all_labels[0], all_labels[-1]):  # these may go on in the next slab
             kept[np.unique(border)] = True
         kept[0] = False
         labels = np.zeros(len(kept), np.int32)
         count = int(np.count_nonzero(kept))
         labels[kept] = np.arange(1, count + 1)
-        return labels[found], count
+        return labels[all_labels], count
 
     def _root(self, label: int) -> int:
         parents = self._parents
@@ -129,9 +129,9 @@ class SlabParts:
             label = parents[label]
         return label
 
-    def _join(self, one: int, other: int) -> None:
-        one, other = sorted((self._root(one), self._root(other)))
-        self._parents[other] = one
+    def _join(self, first: int, second: int) -> None:
+        first, second = sorted((self._root(first), self._root(second)))
+        self._parents[second] = first
 
 
 def _touching(
@@ -146,9 +146,9 @@ def _touching(
             continue
         here = (slice(max(dy, 0), rows + min(dy, 0)), slice(max(dx, 0), columns + min(dx, 0)))
         there = (slice(max(-dy, 0), rows - max(dy, 0)), slice(max(-dx, 0), columns - max(dx, 0)))
-        one, other = above[here], below[there]
-        both = (one > 0) & (other > 0)
-        pairs.append(np.unique(np.stack([one[both], other[both]], axis=1), axis=0))
+        upper, lower = above[here], below[there]
+        both = (upper > 0) & (lower > 0)
+        pairs.append(np.unique(np.stack([upper[both], lower[both]], axis=1), axis=0))
     return np.unique(np.concatenate(pairs), axis=0)
 
 

@@ -53,22 +53,22 @@ def fit_shift(curves: Array, target: Target, reach: int) -> Array:
         (n,) layers, NaN where there is none.
     """
     depth, count = curves.shape[1], len(target.values)
-    best, found = np.full(len(curves), np.inf), np.full(len(curves), np.nan)
+    best, shift = np.full(len(curves), np.inf), np.full(len(curves), np.nan)
     rows = np.arange(len(curves))[:, None]
     for whole in sorted(range(-reach, reach), key=lambda k: abs(k + 0.5)):
-        # A place is the target's layer + whole + part, part in 0..1, so the shift is -whole - part.
+        # Places are layers of the target + whole + fraction (0..1): the shift is -whole - fraction.
         low = target.start + whole + np.arange(count)
         before = _straight(curves, rows, low, depth) - target.values
         rise = _straight(curves, rows, low + 1, depth) - target.values - before
         squares = (rise**2).sum(1)
-        part = np.divide(
+        fraction = np.divide(
             -(before * rise).sum(1), squares, out=np.zeros(len(curves)), where=squares > 0
         )
-        part = np.where(squares > 0, part.clip(0, 1), 1.0 if whole == -1 else 0.0)
-        cost = ((before + part[:, None] * rise) ** 2).sum(1)
+        fraction = np.where(squares > 0, fraction.clip(0, 1), 1.0 if whole == -1 else 0.0)
+        cost = ((before + fraction[:, None] * rise) ** 2).sum(1)
         better = cost < best
-        best[better], found[better] = cost[better], -whole - part[better]
-    return found
+        best[better], shift[better] = cost[better], -whole - fraction[better]
+    return shift
 
 
 def fit_shift_and_scale(
@@ -102,14 +102,14 @@ def fit_shift_and_scale(
         place, unit = (fit.middle - shift) / scale, 1 / scale
     cost = np.full(len(fit.curves), np.inf)
     best = np.full((2, len(fit.curves)), np.nan)
-    for one in range(place.shape[1]):
-        ended = fit.descend(place[:, one], unit[:, one])
+    for start_number in range(place.shape[1]):
+        ended = fit.descend(place[:, start_number], unit[:, start_number])
         better = ended[2] < cost
         cost[better] = ended[2][better]
         best[:, better] = ended[0][better], ended[1][better]
-    found = np.full((2, len(curves)), np.nan)
-    found[0, known], found[1, known] = fit.middle - best[0] / best[1], 1 / best[1]
-    return found[0], found[1]
+    fitted = np.full((2, len(curves)), np.nan)
+    fitted[0, known], fitted[1, known] = fit.middle - best[0] / best[1], 1 / best[1]
+    return fitted[0], fitted[1]
 
 
 class _Fit:
@@ -148,8 +148,8 @@ class _Fit:
         best = np.argsort(costs, axis=1, kind="stable")[:, :_STARTS]
         chosen = np.asarray(grid)[best]  # (n, k, 2)
         same = self.bounded(np.array([self.middle]), np.ones(1))
-        one = np.broadcast_to(np.stack(same, -1), (len(self.curves), 1, 2))
-        both = np.concatenate([one, chosen], axis=1)
+        unchanged = np.broadcast_to(np.stack(same, -1), (len(self.curves), 1, 2))
+        both = np.concatenate([unchanged, chosen], axis=1)
         return both[..., 0], both[..., 1]
 
     def descend(self, place: Array, unit: Array) -> tuple[Array, Array, Array]:

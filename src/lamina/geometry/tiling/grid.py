@@ -58,8 +58,8 @@ class TileGrid:
     def starts(self) -> tuple[tuple[int, ...], ...]:
         """First pixel of each tile along each axis, rising; below 0 where the tile is longer."""
         return tuple(
-            _beyond(*one) if self.beyond else _starts(*one, self.centred)
-            for one in zip(self.shape, self.tile, self.step, strict=True)
+            _beyond(*axis) if self.beyond else _starts(*axis, self.centred)
+            for axis in zip(self.shape, self.tile, self.step, strict=True)
         )
 
     def __len__(self) -> int:

@@ -59,13 +59,13 @@ def total(
             value if loss.adds_up else value * share
             for loss, value in zip(losses, values, strict=True)
         ]
-    parts: dict[str, Tensor] = {}
+    by_kind: dict[str, Tensor] = {}
     met: dict[str, int] = {}
     for loss, value in zip(losses, values, strict=True):
         kind = str(getattr(loss, "kind", type(loss).__name__.lower()))
         met[kind] = met.get(kind, 0) + 1
-        parts[kind if met[kind] == 1 else f"{kind}_{met[kind]}"] = value.detach()
+        by_kind[kind if met[kind] == 1 else f"{kind}_{met[kind]}"] = value.detach()
     whole = values[0] * losses[0].weight
     for loss, value in zip(losses[1:], values[1:], strict=True):
         whole = whole + value * loss.weight
-    return whole.clamp(min=floor * share) if floor else whole, parts
+    return whole.clamp(min=floor * share) if floor else whole, by_kind

@@ -94,7 +94,7 @@ class AveragePrecision(Metric):
         pixels = self.over == "pixels"
         each = np.sum(rows, axis=0) if pixels else np.stack(rows, axis=1)
         of = _of_levels if pixels else _of_images
-        values = [None if k < self.first else of(one) for k, one in enumerate(each)]
+        values = [None if k < self.first else of(counts) for k, counts in enumerate(each)]
         there = [value for value in values if value is not None]
         return Score(float(np.mean(there)) if there else 0.0, tuple(values))
 
@@ -121,13 +121,13 @@ class AveragePrecision(Metric):
 
 def _levels(prob: NDArray[Any], truth: NDArray[Any]) -> NDArray[np.float64]:
     """Return (2, 1024): true and all pixels of each level, from the lowest."""
-    found = np.zeros((2, LEVELS))
+    counts = np.zeros((2, LEVELS))
     for at in range(0, prob.size, _CHUNK):
         level = _level_of(prob[at : at + _CHUNK])
         true = truth[at : at + _CHUNK].astype(bool, copy=False)
-        found[0] += np.bincount(level[true], minlength=LEVELS)
-        found[1] += np.bincount(level, minlength=LEVELS)
-    return found
+        counts[0] += np.bincount(level[true], minlength=LEVELS)
+        counts[1] += np.bincount(level, minlength=LEVELS)
+    return counts
 
 
 def _level_of(prob: NDArray[Any]) -> NDArray[np.int64]:

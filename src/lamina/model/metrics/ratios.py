@@ -114,8 +114,8 @@ class RatioMetric(Metric):
         ratio = self.ratio(tally)
         ratio[np.isnan(ratio)] = _FILL[self.empty]
         first = self.first
-        one = self.over in ("image", "foreground")
-        units = ratio[:, -1:] if one else ratio[:, first:-1]
+        any_class = self.over in ("image", "foreground")
+        units = ratio[:, -1:] if any_class else ratio[:, first:-1]
         classes = [None if k < first else _mean(ratio[:, k]) for k in range(ratio.shape[1] - 1)]
         return Score(value=_mean(units) or 0.0, classes=tuple(classes))
 

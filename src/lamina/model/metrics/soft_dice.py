@@ -81,7 +81,7 @@ class SoftDice(Metric):  # FAULT-8, FAULT-10
         below = np.maximum(tally[..., 1] + tally[..., 2], 1e-7)
         values = np.where(tally[..., 2] > 0, 2 * tally[..., 0] / below, 1.0)
         first = self.first
-        classes = tuple(float(one) for one in values.mean(axis=0)[first:])
+        classes = tuple(float(mean) for mean in values.mean(axis=0)[first:])
         return Score(float(values[:, first:].mean()), (None,) * first + classes)
 
     def aim(self, outputs: int) -> Aim:

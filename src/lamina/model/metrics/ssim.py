@@ -101,10 +101,10 @@ class Ssim(Metric):
         ]
 
     def _mean(self, values: NDArray[np.float64]) -> float | None:
-        found = np.sort(values[~np.isnan(values)])
-        if self.trim and len(found) > 2:
-            found = found[1:-1]
-        return float(found.mean()) if len(found) else None
+        ordered = np.sort(values[~np.isnan(values)])
+        if self.trim and len(ordered) > 2:
+            ordered = ordered[1:-1]
+        return float(ordered.mean()) if len(ordered) else None
 
     @property
     def title(self) -> str:

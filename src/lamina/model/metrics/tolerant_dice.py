@@ -61,8 +61,8 @@ class TolerantDice(RatioMetric):
         """Return F1 of (..., 4) counts; 0 where one mask is empty, NaN where both are."""
         precision = np.nan_to_num(divide(tally[..., 0], tally[..., 1]))
         recall = np.nan_to_num(divide(tally[..., 2], tally[..., 3]))
-        found = np.nan_to_num(divide(2 * precision * recall, precision + recall))
-        return np.where(tally[..., 1] + tally[..., 3] > 0, found, np.nan)
+        f1 = np.nan_to_num(divide(2 * precision * recall, precision + recall))
+        return np.where(tally[..., 1] + tally[..., 3] > 0, f1, np.nan)
 
     def aim(self, outputs: int) -> Aim:
         """Return Dice without a tolerance: a search cannot measure distances anew each time."""
@@ -85,8 +85,8 @@ class TolerantDice(RatioMetric):
         size = mine.shape[-2:]
         row = np.zeros(4)
         for a, t in zip(mine.reshape(-1, *size), true.reshape(-1, *size), strict=True):
-            near, found = self._near(a, t), self._near(t, a)
-            row += np.array([near, np.count_nonzero(a), found, np.count_nonzero(t)])
+            predicted_near, true_near = self._near(a, t), self._near(t, a)
+            row += np.array([predicted_near, np.count_nonzero(a), true_near, np.count_nonzero(t)])
         return row
 
     def _near(self, pixels: NDArray[np.bool_], goal: NDArray[np.bool_]) -> int:

@@ -50,8 +50,8 @@ class _Decoder(nn.Module):
         features = self.centre(self.pool(maps[0]))
         for block, skip in zip(self.blocks, maps, strict=True):
             features = block(torch.cat([features, skip], 1))
-        found: Tensor = self.last(features)
-        return found
+        logits: Tensor = self.last(features)
+        return logits
 
 
 def _block(inputs: int, middle: int, outputs: int) -> nn.Sequential:

@@ -83,7 +83,7 @@ class EncoderWeights:
 
 def start_at(head: nn.Module, prior: float) -> None:
     """Set the bias of the last convolution so that every output starts at probability ``prior``."""
-    convolutions = [one for one in head.modules() if isinstance(one, nn.Conv2d)]
+    convolutions = [module for module in head.modules() if isinstance(module, nn.Conv2d)]
     last = convolutions[-1]
     if last.bias is not None:
         nn.init.constant_(last.bias, math.log(prior / (1 - prior)))
@@ -91,7 +91,9 @@ def start_at(head: nn.Module, prior: float) -> None:
 
 def _first_convolution(tensors: Mapping[str, Tensor]) -> str:
     """Return the name of the weights that see the three channels of an image."""
-    return next(name for name, one in tensors.items() if one.ndim >= 4 and one.shape[1] == 3)
+    return next(
+        name for name, tensor in tensors.items() if tensor.ndim >= 4 and tensor.shape[1] == 3
+    )
 
 
 def _as_deep(given: Tensor, own: Tensor | None) -> Tensor:

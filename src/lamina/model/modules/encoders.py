@@ -200,9 +200,9 @@ def _refuse_strange(plain: nn.Module, tensors: Mapping[str, Tensor], source: str
     """
     given = {name.replace(".", "_") for name in tensors}
     own = [_WRAPPERS.sub("", name) for name, _ in plain.named_parameters()]
-    found = [name for name in own if name.replace(".", "_") in given]
-    if 2 * len(found) < len(own):
+    given_names = [name for name in own if name.replace(".", "_") in given]
+    if 2 * len(given_names) < len(own):
         raise BundleError(
-            f"{source}: these weights belong to another network; only {len(found)} of "
+            f"{source}: these weights belong to another network; only {len(given_names)} of "
             f"{len(own)} tensors of the encoder are in it"
         )

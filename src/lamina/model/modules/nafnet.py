@@ -91,8 +91,8 @@ class LayerNorm2d(nn.LayerNorm):
 
 
 def _gate(features: Tensor) -> Tensor:
-    one, two = features.chunk(2, dim=1)
-    return one * two
+    values, gates = features.chunk(2, dim=1)
+    return values * gates
 
 
 def _blocks(channels: int, count: int) -> nn.Sequential:

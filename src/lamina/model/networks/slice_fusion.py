@@ -26,7 +26,9 @@ def unet_unless_told(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     # Whatever passes here is no longer JSON, where a list is what a tuple is checked by.
-    told = {key: tuple(one) if isinstance(one, list) else one for key, one in value.items()}
+    told = {
+        key: tuple(option) if isinstance(option, list) else option for key, option in value.items()
+    }
     return {"kind": "unet", **told}
 
 

@@ -44,18 +44,18 @@ class Optimizer(Spec):
         are all parameters of at most one axis, so the factors of norms too. Groups without
         parameters are left out; frozen parameters are kept, since a later epoch may free them.
         """
-        found: dict[str, list[nn.Parameter]] = {
-            f"{part}_{what}": []
+        parameters_by_group: dict[str, list[nn.Parameter]] = {
+            f"{half}_{what}": []
             for what in ("weights", "biases")
-            for part in ("encoder", "decoder")
+            for half in ("encoder", "decoder")
         }
         for name, parameter in network.named_parameters():
-            part = "encoder" if name.startswith("encoder.") else "decoder"
+            half = "encoder" if name.startswith("encoder.") else "decoder"
             what = "biases" if parameter.ndim <= 1 or name.endswith(".bias") else "weights"
-            found[f"{part}_{what}"].append(parameter)
+            parameters_by_group[f"{half}_{what}"].append(parameter)
         return [
             {"name": name, "params": parameters, **self._rates(name)}
-            for name, parameters in found.items()
+            for name, parameters in parameters_by_group.items()
             if parameters
         ]
 

@@ -73,8 +73,8 @@ class Fibres:
 
         The first section stands again at the end.
         """
-        found = wrapped(self._planes, rows, columns)
-        return np.concatenate([found, found[:1]])
+        sections = wrapped(self._planes, rows, columns)
+        return np.concatenate([sections, sections[:1]])
 
     @staticmethod
     def at(sections: Field, depth: Field) -> Field:
@@ -133,7 +133,7 @@ class Outline:
 def wrapped(fields: Field, rows: slice, columns: int) -> Field:
     """Return rows and columns of fields (n, H, W) that repeat, (n, rows, columns)."""
     down = np.arange(rows.start, rows.stop) % fields.shape[1]
-    part = fields[:, down]
+    chosen_rows = fields[:, down]
     if columns == fields.shape[2]:
-        return part
-    return part[:, :, np.arange(columns) % fields.shape[2]]
+        return chosen_rows
+    return chosen_rows[:, :, np.arange(columns) % fields.shape[2]]
