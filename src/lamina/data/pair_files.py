@@ -7,10 +7,12 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from lamina.data.catalogs.pairs import Pair
+from lamina.data.layouts.files import has_class
 from lamina.data.layouts.patterns import ID, Pattern, is_pattern
+from lamina.data.layouts.proposals import proposed, typed
 from lamina.data.names import nfc
 from lamina.data.readers import images_below, is_volume, stem_of
-from lamina.errors import DataError, listed
+from lamina.errors import DataError, LayoutError, listed
 
 _NAMED = 6  # files that a message names
 
@@ -26,6 +28,41 @@ def pairs_of(root: Path, image: str, target: str) -> Sequence[Pair]:
     if _of_paths(image, target):
         return _by_path(root, image, target)
     return _beside(root, image, target) or _apart(root, image, target)
+
+
+def required_pairs(root: Path, image: str, target: str) -> Sequence[Pair]:
+    """Return the pairs as ``pairs_of`` does, at least one.
+
+    Raises:
+        DataError: there is none, or half of a pair stands alone.
+        LayoutError: so it is, and the message names the options that suit the files.
+    """
+    try:
+        pairs = pairs_of(root, image, target)
+    except DataError as error:
+        raise _with_layout(error, root, image, target) from None
+    if pairs:
+        return pairs
+    none = DataError(
+        f"{root}: data.image is '{image}', and neither the folder nor those in it have such a file "
+        f"({holds(root)}); set data.image to the name of the image"
+    )
+    raise _with_layout(none, root, image, target)
+
+
+def _with_layout(error: DataError, root: Path, image: str, target: str) -> DataError:
+    found = proposed(root)
+    if found is None or has_class(found.masks):
+        return error
+    options = []
+    for name, folder, now in (("image", found.images, image), ("target", found.masks, target)):
+        pattern = folder if is_pattern(folder) else f"{folder}/{ID}.*".removeprefix("./")
+        options += [typed(f"data.{name}", pattern)] if pattern != now else []
+    if not options:
+        return error
+    first, *rest = str(error).splitlines()
+    said = f"{first}; or, as the files here are called, {' '.join(options)}"
+    return LayoutError("\n".join([said, *rest]))
 
 
 def images_of(folder: Path, image: str) -> list[Path]:

@@ -181,6 +181,17 @@ def test_READ_30_what_is_no_coco_file_is_refused(root: Path, text: str, said: st
         Coco().open(root, MULTILABEL)
 
 
-def test_READ_30_a_missing_file_names_those_there_are(root: Path) -> None:
-    with pytest.raises(DataError, match=r"JSON files in that folder: annotations\.json"):
-        Coco(table="instances.json").open(root, MULTILABEL)
+def test_READ_30_a_missing_file_and_a_missing_folder_name_the_options_that_work(
+    tmp_path: Path,
+) -> None:
+    put(tmp_path / "train2017" / "a.png")
+    table = "annotations/instances.json"
+    write(tmp_path, [annotation(1, 10, 7, [BOX])], table, files=["a.png"])
+    with pytest.raises(DataError, match=rf"are {table}; set it, as -s data\.table={table}"):
+        Coco().open(tmp_path, MULTILABEL)
+    with pytest.raises(DataError, match=r"lists it; add it, or set -s data\.images=train2017"):
+        Coco(table=table).open(tmp_path, MULTILABEL)
+    found = Coco(table=table, images="train2017").open(tmp_path, MULTILABEL)
+    assert [case.id for case in found.cases] == ["a"]
+    with pytest.raises(DataError, match=r"no file is called 'other_\{split\}\.json'"):
+        Coco(table="other_{split}.json").open(tmp_path, MULTILABEL)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -133,6 +134,26 @@ def test_READ_28_pairs_by_patterns_of_paths(
     (tmp_path / files[1].replace("#", "b")).unlink()
     with pytest.raises(DataError, match=r"1 volumes have no partner(.|\n)*no .* for it"):
         catalog.open(tmp_path, BINARY)
+
+
+@pytest.mark.parametrize(
+    "files",
+    [
+        ["imagesTr/#.nii.gz", "labelsTr/#.nii.gz"],
+        ["#_raw.tif", "#_labels.tif"],
+        ["volumes/#.tif", "volumes/#_seg.npy"],
+    ],
+)
+def test_READ_23_the_options_named_for_volumes_work(tmp_path: Path, files: list[str]) -> None:
+    for name in ("case_01", "case_02", "case_12"):
+        put(tmp_path / files[0].replace("#", name), RAW)
+        put(tmp_path / files[1].replace("#", name), LABELS)
+    with pytest.raises(DataError, match="as the files here are called, -s") as caught:
+        VolumePairs().open(tmp_path, BINARY)
+    typed = shlex.split(str(caught.value).splitlines()[0].partition("are called, ")[2])
+    options = dict(word.removeprefix("data.").split("=", 1) for word in typed if word != "-s")
+    cases = VolumePairs(**options).open(tmp_path, BINARY).cases
+    assert [case.id for case in cases] == ["case_01", "case_02", "case_12"]
 
 
 def test_a_single_pair_needs_no_equal_names(tmp_path: Path) -> None:

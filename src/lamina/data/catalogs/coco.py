@@ -13,6 +13,7 @@ from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
 from lamina.data.layouts.patterns import SPLIT
+from lamina.data.layouts.proposals import typed
 from lamina.data.names import nfc, relative_stem
 from lamina.data.readers import PassedOver, images_below, open_volume
 from lamina.data.tables.json import read_json
@@ -24,6 +25,8 @@ from lamina.files import safe_join
 from lamina.progress import Bar
 from lamina.task import Task
 from lamina.volume import Volume
+
+_NAMED = 6  # files that a message names
 
 
 class Coco(Catalog):
@@ -57,7 +60,7 @@ class Coco(Catalog):
             DataError: a file is missing or no COCO file; an annotation has no segmentation or a
                 broken one; images are missing, of another size, or not readable.
         """
-        files = [_File.read(path, part) for path, part in self._tables(root)]
+        files = [_File.read(path, part) for path, part in self._there(root)]
         if len(files) > 1 or SPLIT in self.table:
             files = [one.within(one.part) for one in files]
         names = {number: name for one in files for number, name in one.categories.items()}
@@ -120,6 +123,24 @@ class Coco(Catalog):
         places = [(safe_join(root, self._folder(part)), part) for _, part in self._tables(root)]
         return [(place, part) for place, part in places if place.is_dir()] or [(root, None)]
 
+    def _there(self, root: Path) -> list[tuple[Path, str | None]]:
+        """Return the files of annotations, at least one that is there.
+
+        Raises:
+            DataError: there is none; the message names other JSON files.
+        """
+        found = [(path, part) for path, part in self._tables(root) if path.is_file()]
+        if found:
+            return found
+        every = sorted(
+            path.relative_to(root).as_posix()
+            for depth in ("*.json", "*/*.json", "*/*/*.json")
+            for path in root.glob(depth)
+        )
+        named = f"JSON files are {', '.join(every[:_NAMED])}" if every else "there is no JSON file"
+        option = f"; set it, as {typed('data.table', every[0])}" if every else "; set data.table"
+        raise DataError(f"{root}: no file is called '{self.table}'; {named}{option}")
+
     def _tables(self, root: Path) -> list[tuple[Path, str | None]]:
         """Return the files of annotations, each with its part."""
         if SPLIT not in self.table:
@@ -135,8 +156,8 @@ class Coco(Catalog):
         path = safe_join(folder, entry.file)
         if not path.is_file():
             raise DataError(
-                f"{path}: no such image, and {file.path} lists it; add it, or set data.images to "
-                "the folder that file names are relative to"
+                f"{path}: no such image, and {file.path} lists it; add it, or "
+                f"{_images_option(root, entry.file)}"
             )
         shapes: dict[str, list[Shape]] = defaultdict(list)
         for one in file.annotations.get(entry.number, ()):
@@ -230,6 +251,17 @@ class _File:
             raise DataError(
                 listed(f"{self.path}: {len(odd)} annotations belong nowhere; delete them", odd)
             )
+
+
+def _images_option(root: Path, file: str) -> str:
+    """Return what to set data.images to, where the image lies in another folder."""
+    name = file.rpartition("/")[2]
+    for path in images_below(root):
+        relative = path.relative_to(root).as_posix()
+        if path.name == name and f"/{relative}".endswith(f"/{file}"):
+            folder = relative.removesuffix(file).rstrip("/") or "."
+            return f"set {typed('data.images', folder)}"
+    return "set data.images to the folder that file names are relative to"
 
 
 def _size(one: Mapping[str, Any]) -> tuple[int, int]:

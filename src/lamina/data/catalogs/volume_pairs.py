@@ -24,7 +24,7 @@ from lamina.data.layouts.dataset_json import is_dataset
 from lamina.data.layouts.patterns import ID, Pattern, check_pattern
 from lamina.data.names import matches, nfc
 from lamina.data.orientation import Order, Orientation, aligned, canonical, transposed
-from lamina.data.pair_files import holds, images_of, pairs_of
+from lamina.data.pair_files import images_of, pairs_of, required_pairs
 from lamina.data.prepare.empty_targets import without_empty
 from lamina.data.prepare.pair_quality import Quality
 from lamina.data.prepare.unpack import UNPACKED, unpacked
@@ -203,17 +203,12 @@ class VolumePairs(Catalog):  # FAULT-1
             )
         if not root.is_dir():
             raise DataError(f"{root}: no such folder of data")
-        pairs = pairs_of(root, self.image, self.target)
-        if not pairs:
-            if is_dataset(root):
-                raise DataError(
-                    f"{root}: is laid out with dataset.json and imagesTr/; read it with "
-                    "-s data.kind=nnunet"
-                )
+        if is_dataset(root) and not pairs_of(root, self.image, self.target):
             raise DataError(
-                f"{root}: data.image is '{self.image}', and neither the folder nor those in it "
-                f"have such a file ({holds(root)}); set data.image to the name of the image"
+                f"{root}: is laid out with dataset.json and imagesTr/; read it with "
+                "-s data.kind=nnunet"
             )
+        pairs: Sequence[Pair] = required_pairs(root, self.image, self.target)
         pairs = self._included(root, pairs)
         opened = self._shaped(root, open_pairs(pairs, self.opened))
         cases, names = read_pairs(opened, task, Meaning(self.labels, self.ignore))
