@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 import lamina
-from lamina.outputs.objects import export
+from lamina.outputs.objects import write_objects
 from lamina.synthetic.scroll import write_fragments
 from tests.factories.predictions import write_predictions
 
@@ -27,7 +27,7 @@ FUNCTIONS = {
     "Bundle.load": lamina.Bundle.load,
     "Model.__call__": lamina.Model.__call__,
     "Predictions.open": lamina.Predictions.open,
-    "export": export,
+    "write_objects": write_objects,
 }
 
 

@@ -19,7 +19,7 @@ import lamina
 from lamina.public import VerbResult
 
 VERBS = (
-    *("ensemble", "examine", "flatten", "predict", "probe", "pseudo"),
+    *("ensemble", "examine", "export", "flatten", "predict", "probe", "pseudo"),
     *("report", "score", "submit", "train", "tune"),
 )
 EARLIER = Path(__file__).parent / "data" / "earlier_run"
@@ -118,6 +118,7 @@ def test_results_are_what_the_command_line_prints() -> None:
 
 CALLS: dict[str, Callable[[Any], Any]] = {
     "ensemble": lambda path: lamina.ensemble([path], "out"),
+    "export": lambda path: lamina.export(path, "edge"),
     "flatten": lambda path: lamina.flatten(path, "out", lamina.load_recipe("ink").data),
     "load_recipe": lambda path: lamina.load_recipe(path),
     "open_volume": lambda path: lamina.open_volume(path),

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from lamina.bundle import Bundle as Bundle
     from lamina.data.case import Case as Case
     from lamina.data.readers import open_volume as open_volume
+    from lamina.deployment.export import ExportResult as ExportResult
+    from lamina.deployment.export import export as export
     from lamina.doctor.run import ExamineResult as ExamineResult
     from lamina.doctor.run import examine as examine
     from lamina.errors import BundleError as BundleError
@@ -50,7 +52,7 @@ if TYPE_CHECKING:
     from lamina.inference.prediction import Prediction as Prediction
     from lamina.outputs.flattened import FlattenResult as FlattenResult
     from lamina.outputs.flattened import flatten as flatten
-    from lamina.outputs.objects import ExportResult as ExportResult
+    from lamina.outputs.objects import ObjectsResult as ObjectsResult
     from lamina.outputs.submit import SubmitResult as SubmitResult
     from lamina.outputs.submit import submit as submit
     from lamina.prediction.folder.predictions import Predictions as Predictions
@@ -79,7 +81,7 @@ _HOMES = {
     "DataError": "lamina.errors",
     "EnsembleResult": "lamina.training.ensembles.ensemble_result",
     "ExamineResult": "lamina.doctor.run",
-    "ExportResult": "lamina.outputs.objects",
+    "ExportResult": "lamina.deployment.export",
     "Failure": "lamina.inference.model",
     "FlattenResult": "lamina.outputs.flattened",
     "LaminaError": "lamina.errors",
@@ -87,6 +89,7 @@ _HOMES = {
     "Model": "lamina.inference.model",
     "Object": "lamina.inference.objects",
     "Objects": "lamina.inference.objects",
+    "ObjectsResult": "lamina.outputs.objects",
     "OptionError": "lamina.errors",
     "PartialError": "lamina.errors",
     "PredictResult": "lamina.prediction.predict_result",
@@ -107,6 +110,7 @@ _HOMES = {
     "Volume": "lamina.volume",
     "ensemble": "lamina.training.ensembles.ensemble",
     "examine": "lamina.doctor.run",
+    "export": "lamina.deployment.export",
     "flatten": "lamina.outputs.flattened",
     "load": "lamina.inference.load",
     "load_recipe": "lamina.recipe.load",

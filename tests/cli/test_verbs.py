@@ -117,7 +117,7 @@ def test_choices_on_the_command_line_are_those_of_the_functions() -> None:
         ("predict", "members"): re.findall(r"'(\w+)'", predict.__annotations__["members"]),
         ("ensemble", "mean"): ensemble.MEANS,
         ("score", "part"): get_args(score.Part),
-        ("export", "kind"): get_args(objects.Kind),
+        ("objects", "kind"): get_args(objects.Kind),
         ("demo", "job"): jobs.JOBS,
     }
     for (verb, option), words in choices.items():

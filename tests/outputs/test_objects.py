@@ -15,7 +15,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lamina.errors import DataError, RecipeError
-from lamina.outputs.objects import export
+from lamina.outputs.objects import write_objects
 from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.load import load_recipe
 from lamina.synthetic.seismic import volume
@@ -61,7 +61,7 @@ def numbers(row: dict[str, str], word: str) -> list[float]:
 def test_planes_of_known_dip_are_found_and_measured(tmp_path: Path) -> None:
     pred = predicted(tmp_path / "pred", {"survey": two(planes())})
     assert len(list(Predictions.open(pred).decided("survey"))) == 2
-    found = export(pred, tmp_path / "out", minimum=10)
+    found = write_objects(pred, tmp_path / "out", minimum=10)
     level, wall, roof = table(tmp_path / "out")
     assert found.to_dict() == {
         "out": str(tmp_path / "out"),
@@ -93,9 +93,9 @@ def test_planes_of_known_dip_are_found_and_measured(tmp_path: Path) -> None:
 def test_points_are_the_voxels_of_each_part(tmp_path: Path) -> None:
     mask = planes()
     pred = predicted(tmp_path / "pred", {"survey": two(mask)})
-    export(pred, tmp_path / "csv", minimum=10)
-    export(pred, tmp_path / "npy", minimum=10, kind="npy")
-    export(pred, tmp_path / "vtk", minimum=10, kind="vtk")
+    write_objects(pred, tmp_path / "csv", minimum=10)
+    write_objects(pred, tmp_path / "npy", minimum=10, kind="npy")
+    write_objects(pred, tmp_path / "vtk", minimum=10, kind="vtk")
     whole = cc3d.connected_components(mask)
     for row in table(tmp_path / "csv"):
         path = tmp_path / "csv" / row["file"]
@@ -112,8 +112,8 @@ def test_points_are_the_voxels_of_each_part(tmp_path: Path) -> None:
 
 def test_places_have_spacing_and_origin(tmp_path: Path) -> None:
     pred = predicted(tmp_path / "pred", {"survey": two(planes())})
-    export(pred, tmp_path / "plain", minimum=10)
-    export(
+    write_objects(pred, tmp_path / "plain", minimum=10)
+    write_objects(
         pred,
         tmp_path / "out",
         minimum=10,
@@ -135,7 +135,7 @@ def test_places_have_spacing_and_origin(tmp_path: Path) -> None:
 
 def test_a_surface_is_a_sheet_through_the_voxels(tmp_path: Path) -> None:
     pred = predicted(tmp_path / "pred", {"survey": two(planes())})
-    export(pred, tmp_path / "out", minimum=10, kind="surface")
+    write_objects(pred, tmp_path / "out", minimum=10, kind="surface")
     for row in table(tmp_path / "out"):
         points, vertices, faces = read_vtp(tmp_path / "out" / row["file"])
         assert len(vertices) == 0
@@ -151,7 +151,7 @@ def test_what_lies_in_a_line_has_a_row_and_no_surface(tmp_path: Path) -> None:
     mask = np.zeros((4, 5, 60), np.bool_)
     mask[1, 1] = True
     pred = predicted(tmp_path / "pred", {"survey": two(mask)})
-    export(pred, tmp_path / "out", minimum=10, kind="surface")
+    write_objects(pred, tmp_path / "out", minimum=10, kind="surface")
     (row,) = table(tmp_path / "out")
     assert (row["voxels"], row["dip"], row["normal_0"], row["file"]) == ("60", "", "", "")
 
@@ -161,7 +161,7 @@ def test_every_class_but_the_background_has_its_objects(tmp_path: Path) -> None:
     both = np.stack([mask, np.roll(mask, 1, 1)]).astype(np.float32)
     several = ("task={kind: multilabel, names: [a, b]}", "decide={kind: threshold}")
     pred = predicted(tmp_path / "pred", {"one": both, "two": both}, *several)
-    found = export(pred, tmp_path / "out", minimum=10)
+    found = write_objects(pred, tmp_path / "out", minimum=10)
     assert (found.cases, found.objects) == (2, 12)
     rows = table(tmp_path / "out")
     assert {(row["case"], row["class"]) for row in rows} == {
@@ -185,7 +185,7 @@ def test_faults_dip_as_they_were_drawn(tmp_path: Path) -> None:
             down=30,
         )
         maps[name] = two(fault.undo(place)[1])  # type: ignore[arg-type]
-    export(predicted(tmp_path / "pred", maps), tmp_path / "out", kind="surface")
+    write_objects(predicted(tmp_path / "pred", maps), tmp_path / "out", kind="surface")
     rows = {row["case"]: row for row in table(tmp_path / "out")}
     assert rows.keys() == drawn.keys()
     for name, (dip, strike) in drawn.items():
@@ -197,7 +197,7 @@ def test_objects_of_a_synthetic_volume_are_its_faults(tmp_path: Path) -> None:
     shape = (48, 48, 48)
     truth = volume(1, seed=3, shape=shape)[1]
     pred = predicted(tmp_path / "pred", {"survey": two(truth)})
-    found = export(pred, tmp_path / "out", minimum=100, kind="npy")
+    found = write_objects(pred, tmp_path / "out", minimum=100, kind="npy")
     assert found.objects >= 1
     whole = cc3d.connected_components(truth)
     large = [k for k in range(1, whole.max() + 1) if (whole == k).sum() >= 100]
@@ -228,31 +228,31 @@ def test_options_that_cannot_be_are_refused(
 ) -> None:
     pred = predicted(tmp_path / "pred", {"survey": two(planes())})
     with pytest.raises(RecipeError, match=message):
-        export(pred, tmp_path / "out", **options)
+        write_objects(pred, tmp_path / "out", **options)
     assert not (tmp_path / "out").exists()
 
 
 def test_what_has_no_objects_is_refused(tmp_path: Path) -> None:
     image = predicted(tmp_path / "image", {"a": two(planes()[0])})
     with pytest.raises(DataError, match="case a: has axes 'yx'"):
-        export(image, tmp_path / "out")
+        write_objects(image, tmp_path / "out")
     half = predicted(tmp_path / "half", {"a": two(planes()), "b": two(planes())}, finished=1)
     with pytest.raises(DataError, match="1 of 2 cases are not predicted yet"):
-        export(half, tmp_path / "out")
+        write_objects(half, tmp_path / "out")
     values = ("task={kind: restore, names: [v]}", "decide={kind: as_is}", "loss=[{kind: mse}]")
     restored = predicted(tmp_path / "values", {"a": planes()[None].astype(np.float32)}, *values)
     with pytest.raises(RecipeError, match="holds values, not masks"):
-        export(restored, tmp_path / "out")
+        write_objects(restored, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_a_folder_that_is_there_stays_as_it_is(tmp_path: Path) -> None:
     pred = predicted(tmp_path / "pred", {"survey": two(planes())})
     (tmp_path / "out").mkdir()
-    export(pred, tmp_path / "out")  # empty
+    write_objects(pred, tmp_path / "out")  # empty
     before = sorted(tmp_path.rglob("*"))
     with pytest.raises(RecipeError, match="is there already"):
-        export(pred, tmp_path / "out")
+        write_objects(pred, tmp_path / "out")
     assert sorted(tmp_path.rglob("*")) == before
 
 
@@ -263,7 +263,7 @@ def test_memory_does_not_grow_with_the_depth(tmp_path: Path) -> None:
         pred = predicted(tmp_path / f"pred{depth}", {"survey": two(mask)})
         del mask
         tracemalloc.start()
-        export(pred, tmp_path / f"out{depth}", kind="vtk")
+        write_objects(pred, tmp_path / f"out{depth}", kind="vtk")
         most = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return most

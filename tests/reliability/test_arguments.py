@@ -45,7 +45,7 @@ def test_trust_4_an_amount_of_memory_that_is_none(saved: Path, tmp_path: Path, m
         ["predict", "RUN", "a.png", "--out", LONG],
         ["score", LONG, "."],
         ["submit", LONG, "--out", "a.csv"],
-        ["export", LONG, "--out", "a"],
+        ["objects", LONG, "--out", "a"],
         ["report", LONG],
         ["pseudo", "RUN", "--data", LONG, "--out", "labels"],
         ["ensemble", LONG, "--out", "both"],

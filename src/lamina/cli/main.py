@@ -27,6 +27,7 @@ from lamina.cli.command import (
 )
 from lamina.cli.commands import ensembles, recipes, results
 from lamina.cli.commands.doctor import doctor
+from lamina.cli.commands.export import export
 from lamina.cli.commands.flatten import flatten
 from lamina.cli.commands.probe import probe
 from lamina.cli.device import check_device
@@ -327,7 +328,8 @@ app.command(epilog="Example: lamina pseudo runs/both --data new_images --out pse
     ensembles.pseudo
 )
 app.command(epilog="Example: lamina score pred tiles")(results.score)
-app.command(epilog="Example: lamina export pred --kind surface --out faults")(results.export)
+app.command(epilog="Example: lamina export runs/tiles --out edge")(export)
+app.command(epilog="Example: lamina objects pred --kind surface --out faults")(results.objects)
 app.command(epilog="Example: lamina submit pred --format severstal --out submission.csv")(
     results.submit
 )

@@ -46,7 +46,9 @@ BORROWED = {
     "label": "pseudo",
     "align": "flatten",
     "convert": "export",
-    "objects": "export",
+    "deploy": "export",
+    "onnx": "export",
+    "components": "objects",
     "submission": "submit",
     "plot": "report",
     "show": "report",
@@ -58,6 +60,16 @@ BORROWED = {
     "version": "--version",
 }
 """Words of other programs, and the command here that does it."""
+
+
+MOVED = {
+    "export": (
+        {"--kind", "--min-voxels", "--connectivity", "--spacing", "--origin", "--down"},
+        "export writes a trained model; the objects of a prediction are written by",
+        "objects",
+    ),
+}
+"""Options that a command had before another took them over: what to say, and the other."""
 
 
 class Verbs(TyperGroup):
@@ -87,6 +99,10 @@ class Verbs(TyperGroup):
             meant = nearest(word, verbs)
             hint = f"; did you mean '{meant}'?" if meant else ""
             ctx.fail(f"No such command '{word}'{hint}\nCommands: {', '.join(verbs)}")
+        if word in MOVED:
+            gone, why, now = MOVED[word]
+            if gone & {one.partition("=")[0] for one in rest}:
+                ctx.fail(f"{why} `lamina {now} {' '.join(rest)}`")
         return super().resolve_command(ctx, args)
 
     def invoke(self, ctx: Any) -> Any:

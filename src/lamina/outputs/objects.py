@@ -45,8 +45,8 @@ Masks = Iterator[NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
-class ExportResult(VerbResult):
-    """What ``export`` wrote."""
+class ObjectsResult(VerbResult):
+    """What ``write_objects`` wrote."""
 
     out: Path
     """The folder; its table is ``objects.csv``."""
@@ -61,7 +61,7 @@ class ExportResult(VerbResult):
 
 
 @verb
-def export(
+def write_objects(
     pred: StrPath,
     out: StrPath,
     *,
@@ -71,7 +71,7 @@ def export(
     spacing: tuple[float, float, float] | None = None,
     origin: tuple[float, float, float] | None = None,
     down: str | None = None,
-) -> ExportResult:
+) -> ObjectsResult:
     """Write the connected parts of decided volumes, class by class.
 
     A slab of a volume is in memory at a time where each pixel is decided by itself. The
@@ -95,7 +95,8 @@ def export(
         DataError: the prediction is not finished or damaged, or holds images.
 
     Example:
-        >>> result = export("volumes", "objects", kind="npy", minimum=20, spacing=(12.5, 12.5, 4))
+        >>> spacing = (12.5, 12.5, 4)
+        >>> result = write_objects("volumes", "objects", kind="npy", minimum=20, spacing=spacing)
         >>> result.objects, result.voxels
         (1, 64)
     """
@@ -105,7 +106,7 @@ def export(
     _check(pred, predictions, kind, minimum, connectivity, grid)
     ids = finished_ids(predictions)
     rows: list[dict[str, Any]] = []
-    with replacing_folder(out) as folder, Bar("exporting", len(ids)) as bar:
+    with replacing_folder(out) as folder, Bar("objects", len(ids)) as bar:
         for id in ids:
             here = _placed(predictions, id, grid, down)
             for class_, number in _classes(predictions):
@@ -126,7 +127,7 @@ def export(
         write_json(folder / HEADER, asked)
         _write_table(folder / TABLE, rows)
     voxels = sum(row["voxels"] for row in rows)
-    return ExportResult(out, kind, cases=len(ids), objects=len(rows), voxels=voxels)
+    return ObjectsResult(out, kind, cases=len(ids), objects=len(rows), voxels=voxels)
 
 
 def _check(

@@ -68,14 +68,14 @@ def test_from_a_prediction_to_coordinates_and_objects(fault: NDArray[np.bool_]) 
     found = answer("submit", "pred", "--format", "coordinates_npz", "--out", "s.npz")
     assert found["rows"] == 1
     assert dict(read_coordinates(Path("s.npz")))["a"].tolist() == np.argwhere(fault).tolist()
-    words = ("export", "pred", "--out", "faults", "--kind", "surface", "--spacing", "25,25,10")
+    words = ("objects", "pred", "--out", "faults", "--kind", "surface", "--spacing", "25,25,10")
     found = answer(*words)
     assert (found["objects"], found["voxels"]) == (1, int(fault.sum()))
     with Path("faults/objects.csv").open(newline="") as stream:
         (row,) = csv.DictReader(stream)
     assert float(row["dip"]) == pytest.approx(np.degrees(np.arctan(10 / 25)))
     assert (Path("faults") / row["file"]).is_file()
-    text = lamina("export", "pred", "--out", "points").stdout
+    text = lamina("objects", "pred", "--out", "points").stdout
     assert text == "wrote 1 objects and objects.csv into points\n"
 
 
@@ -83,16 +83,16 @@ def test_from_a_prediction_to_coordinates_and_objects(fault: NDArray[np.bool_]) 
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        ("export pred --out pred", 2, "pred: is there already"),
+        ("objects pred --out pred", 2, "pred: is there already"),
         (
-            "export pred --out out --kind ply",
+            "objects pred --out out --kind ply",
             2,
             "'ply' is not one of 'points', 'npy'",
         ),
-        ("export pred --out out --spacing 1,2", 2, "--spacing is '1,2'; write a number for each"),
-        ("export pred --out out --origin a,b,c", 2, "--origin is 'a,b,c'; write numbers"),
-        ("export pred --out out --down t", 2, "--down is 't'"),
-        ("export gone --out out", 3, "name a folder that `lamina predict` wrote"),
+        ("objects pred --out out --spacing 1,2", 2, "--spacing is '1,2'; write a number for each"),
+        ("objects pred --out out --origin a,b,c", 2, "--origin is 'a,b,c'; write numbers"),
+        ("objects pred --out out --down t", 2, "--down is 't'"),
+        ("objects gone --out out", 3, "name a folder that `lamina predict` wrote"),
     ],
 )
 def test_a_mistake_costs_one_message_and_leaves_nothing(words: str, code: int, said: str) -> None:

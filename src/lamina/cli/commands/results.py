@@ -53,7 +53,7 @@ def score(
 
 
 @command
-def export(
+def objects(
     pred: Pred,
     out: Annotated[Path, typer.Option("--out", help="Output folder; must not exist yet.")],
     kind: Annotated[
@@ -97,10 +97,9 @@ def export(
     """
     steps, first = three_numbers("--spacing", spacing), three_numbers("--origin", origin)
     folders.check_predictions(pred)
-    from lamina.outputs.objects import TABLE
-    from lamina.outputs.objects import export as run_export
+    from lamina.outputs.objects import TABLE, write_objects
 
-    found = run_export(
+    found = write_objects(
         pred,
         out,
         kind=kind,

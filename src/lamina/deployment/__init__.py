@@ -1,0 +1,1 @@
+"""Trained members as files that run where neither lamina nor torch is installed."""

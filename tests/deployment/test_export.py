@@ -1,0 +1,211 @@
+"""Exports: what is written, what is refused, and that nothing wrong is ever written."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+import lamina
+from lamina.deployment import export as export_module
+from lamina.deployment.run import Pipeline
+from lamina.errors import BundleError, LaminaError, RecipeError
+from tests.deployment.conftest import NETWORK, traced_once
+from tests.factories.bundles import Maker
+
+Exported = Callable[..., tuple[Path, Path]]
+
+
+def test_the_folder_holds_networks_numbers_runner_sample_and_page(exported: Exported) -> None:
+    _, edge = exported()
+    names = {str(path.relative_to(edge)) for path in edge.rglob("*") if path.is_file()}
+    assert names == {
+        *("README.md", "member-0.onnx", "member-1.onnx", "pipeline.json", "run.py", "window.npy"),
+        *("sample/input.npy", "sample/mask.npy", "sample/probabilities.npy"),
+    }
+    assert (edge / "run.py").read_bytes() == (
+        Path(export_module.__file__).with_name("run.py").read_bytes()
+    )
+    parity = json.loads((edge / "pipeline.json").read_text(encoding="utf-8"))["parity"]
+    assert max(parity["tile_difference"].values()) <= 1e-5
+    assert parity["image_difference"] <= 1e-5
+    sample = {path.stem: np.load(path) for path in (edge / "sample").iterdir()}
+    found = Pipeline(edge)(sample["input"], axes="cyx")
+    assert np.abs(found.probabilities - sample["probabilities"]).max() <= 1e-5
+    assert found.masks is not None
+    assert int((found.masks != sample["mask"]).sum()) == parity["mask_pixels"]
+    assert "python run.py photo.png" in (edge / "README.md").read_text(encoding="utf-8")
+
+
+def test_some_members_another_tile_and_another_threshold(
+    exported: Exported, tmp_path: Path
+) -> None:
+    options = {"members": ["fold1"], "tile": (48, 24), "threshold": 0.25}
+    bundle, edge = exported(options)
+    about = json.loads((edge / "pipeline.json").read_text(encoding="utf-8"))
+    (member,) = about["members"]
+    assert (member["name"], member["tile"], member["step"]) == ("fold1", [48, 24], [24, 12])
+    assert [one["threshold"] for one in about["decision"]["classes"]] == [0.25, 0.25]
+    image = np.random.default_rng(0).integers(0, 256, (40, 24), np.uint8)
+    with lamina.load(bundle, device="cpu", precision="float32", members=["fold1"]) as model:
+        theirs = model(image).probabilities
+    ours = Pipeline(edge)(image).probabilities
+    assert ours.shape == theirs.shape  # tiles of another size: answers are near, not equal
+    assert np.abs(ours - theirs).mean() < 0.05
+
+
+REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
+    "valid areas": ({"predict": {"only_valid": True}}, {}, "predict.only_valid is set"),
+    "fragments": (
+        {
+            "frame": {
+                "size": [32, 32],
+                "channels": 8,
+                "depth": {"see": 4},
+                "normalise": {"kind": "fixed"},
+            }
+        },
+        {},
+        "frame.depth is set",
+    ),
+    "volumes": ({"frame": {"size": [32, 32], "slices": {}}}, {}, "frame.slices is set"),
+    "resize": ({"frame": {"size": [32, 32], "resize": [32, 32]}}, {}, "frame.resize is"),
+    "expected": ({"decide": {"kind": "expected"}}, {}, "the decision is expected"),
+    "contour": ({"decide": {"kind": "triplet", "contour": 5}}, {}, "decide.contour is 5"),
+    "turned": (
+        {"frame": {"size": [32, 48]}, "predict": {"views": "rotations"}},
+        {},
+        "pass square tiles, such as --tile 32x32",
+    ),
+    "member": ({}, {"members": ["fold7"]}, "no member is called 'fold7'"),
+    "nobody": ({}, {"members": []}, "members is empty"),
+    "format": ({}, {"format": "tensorrt"}, "format is 'tensorrt'"),
+    "threshold": ({}, {"threshold": 1.5}, "the threshold is 1.5"),
+    "tile": (
+        {
+            "network": {
+                "kind": "unet",
+                "encoder": "mobilenetv3_small_050",
+                "decoder": {"encoder_depth": 3, "decoder_channels": [8, 8, 8]},
+            }
+        },
+        {"tile": (36, 36)},
+        "tile is 36 x 36; unet needs multiples of 8",
+    ),
+    "no tile": ({}, {"tile": (0, 8)}, "tile is"),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_is_not_exported_is_refused_with_the_reason(
+    exported: Exported, tmp_path: Path, name: str
+) -> None:
+    changes, options, said = REFUSED[name]
+    with pytest.raises(RecipeError, match=r"\S") as caught:
+        exported(options, **changes)
+    assert said in str(caught.value).splitlines()[0]
+    assert [path.name for path in tmp_path.iterdir()] == ["one-bundle"]
+
+
+def test_a_remedy_that_a_refusal_names_works(exported: Exported) -> None:
+    _, edge = exported({"threshold": 0.5}, decide={"kind": "expected"})
+    assert (edge / "pipeline.json").is_file()
+    frame = {"size": [32, 48]}
+    exported({"tile": (32, 32)}, name="two", frame=frame, predict={"views": "rotations"})
+
+
+def test_a_folder_that_is_there_and_a_prediction_are_refused(
+    exported: Exported, tmp_path: Path
+) -> None:
+    bundle, edge = exported()
+    before = sorted(path.stat().st_mtime_ns for path in edge.rglob("*"))
+    with pytest.raises(RecipeError, match="is there already"):
+        lamina.export(bundle, edge)
+    assert before == sorted(path.stat().st_mtime_ns for path in edge.rglob("*"))
+    (tmp_path / "pred").mkdir()
+    (tmp_path / "pred" / "prediction.json").write_text("{}")
+    with pytest.raises(RecipeError, match=r"written by `lamina objects .*pred --out DIR`"):
+        lamina.export(tmp_path / "pred", tmp_path / "objects")
+
+
+def test_a_wrong_graph_is_refused_and_nothing_is_written(
+    tmp_path: Path, make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Decision 7: the exporter has written wrong graphs; here one of other weights."""
+    make.bundle(network=NETWORK).save(tmp_path / "bundle")
+
+    def wrong(network: nn.Module, shape: tuple[int, int, int], path: Path, name: str) -> str:
+        other = copy.deepcopy(network)
+        if name == "fold1":
+            with torch.no_grad():
+                next(iter(other.parameters())).mul_(1.01)
+        return traced_once(other, shape, path, name)
+
+    monkeypatch.setattr(export_module, "write_onnx", wrong)
+    with pytest.raises(BundleError, match="member fold1: its ONNX file answers differently") as why:
+        lamina.export(tmp_path / "bundle", tmp_path / "edge")
+    assert why.value.exit_code == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["bundle"]
+    assert lamina.export(tmp_path / "bundle", tmp_path / "edge", members=["fold0"]).bytes > 0
+
+
+def test_a_wrong_number_around_the_graph_is_refused_and_nothing_is_written(
+    exported: Exported, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def flat(kind: str, side: int) -> NDArray[np.float64]:
+        return np.ones(side)
+
+    monkeypatch.setattr(export_module, "window", flat)
+    with pytest.raises(BundleError, match="the export answers differently") as why:
+        exported()
+    assert why.value.exit_code == 4
+    assert [path.name for path in tmp_path.iterdir()] == ["one-bundle"]
+
+
+def test_what_is_no_bundle_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(LaminaError, match="nowhere"):
+        lamina.export(tmp_path / "nowhere", tmp_path / "edge")
+
+
+SMALL = {"encoder": "resnet18"}
+LARGER = {"frame": {"size": [64, 64], "channels": 3}}
+KINDS: dict[str, dict[str, Any]] = {
+    "albunet": {"network": {"kind": "albunet"}, **LARGER},
+    "dncnn": {"network": {"kind": "dncnn", "residual": False}},
+    "drunet": {"network": {"kind": "drunet", "widths": [8, 16], "blocks": 1, "residual": False}},
+    "nafnet": {"network": {"kind": "nafnet", "width": 8}, **LARGER},
+    "pixel_shuffle": {"network": {"kind": "pixel_shuffle", **SMALL}, **LARGER},
+    "quarter_unet": {"network": {"kind": "quarter_unet", **SMALL}, **LARGER},
+    "slice_fusion": {"network": {"kind": "slice_fusion"}, **LARGER},
+    "upconv_unet": {"network": {"kind": "upconv_unet", **SMALL}, **LARGER},
+    "volume_unet": {"network": {"kind": "volume_unet", **SMALL}, **LARGER},
+    **{
+        kind: {"network": {"kind": kind, **SMALL}, **LARGER}
+        for kind in ("unet", "unetplusplus", "fpn", "linknet", "manet", "pan", "pspnet")
+    },
+    **{
+        kind: {"network": {"kind": kind, **SMALL}, **LARGER}
+        for kind in ("deeplabv3", "deeplabv3plus", "upernet", "segformer")
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_of_network_is_exported_and_answers_alike(exported: Exported, kind: str) -> None:
+    bundle, edge = exported({"members": ["fold0"]}, **KINDS[kind])
+    image = np.random.default_rng(0).integers(0, 256, (90, 70), np.uint8)
+    if "frame" in KINDS[kind]:
+        image = np.stack([image] * 3, axis=-1)
+    with lamina.load(bundle, device="cpu", precision="float32", members=["fold0"]) as model:
+        theirs = model(image).probabilities
+    assert np.abs(Pipeline(edge)(image).probabilities - theirs).max() <= 1e-4
