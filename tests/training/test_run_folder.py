@@ -6,10 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import nibabel
+import numpy as np
 import pytest
 
 from lamina.data.case import Case
 from lamina.data.catalogs.synthetic import Strip
+from lamina.data.orientation import canonical
+from lamina.data.readers import open_volume
 from lamina.errors import RecipeError
 from lamina.files import read_json, write_json
 from lamina.training.dataset import open_data
@@ -153,3 +157,25 @@ def test_work_6_runs_without_digests_of_labels_still_resume_and_keep_them_from_t
     (root / "mask").write_text("second", encoding="utf-8")
     with pytest.raises(RecipeError, match="1 with other labels, such as a"):
         record(out, root, labelled, [0])
+
+
+def test_read_2_a_run_of_an_earlier_version_does_not_go_on_with_images_turned(
+    tmp_path: Path,
+) -> None:
+    """READ-2: half of a training as stored and half in canonical orientation would be nonsense."""
+    out, path = tmp_path / "run", tmp_path / "scan.nii"
+    nibabel.save(nibabel.Nifti1Image(np.zeros((4, 5, 6), np.int16), np.diag([-1.0, 1, 1, 1])), path)
+    stored = open_volume(path)
+    case = Case("scan", "scan", stored, files=(str(path),))
+    record(out, tmp_path, [case], [0])
+    saved(out)
+    rows = read_json(out / "data.json")
+    for row in rows["cases"]:
+        del row["turned"]  # which no earlier version wrote
+    write_json(out / "data.json", rows)
+    record(out, tmp_path, [case], [0])
+    upright = replace(case, image=canonical(stored))
+    with pytest.raises(
+        RecipeError, match=r"1 in another orientation \(data.orientation\), such as"
+    ):
+        record(out, tmp_path, [upright], [0])

@@ -5,19 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from lamina.data.orientation import canonical
 from lamina.errors import DataError, RecipeError
 from lamina.files import read_json, write_json
 from lamina.prediction.folder.manifest import (
     HEADER,
     Info,
     PredictedCase,
+    check_place,
     must_continue,
+    place_of,
     read_info,
     write_info,
 )
 from lamina.result.decisions import Threshold
+from lamina.volume import ArrayVolume, Placement, Transposed
 from tests.factories.predictions import predicted_case, prediction_info
 
 
@@ -92,3 +97,36 @@ def test_a_damaged_header_is_named(tmp_path: Path, info: Info) -> None:
     write_json(tmp_path / HEADER, {**values, "tile": "big"})
     with pytest.raises(DataError, match="tile"):
         read_info(tmp_path)
+
+
+class Scan(ArrayVolume):
+    """Voxels from left to right of a person, stored from right to left."""
+
+    placement = Placement(
+        axes="xyz",
+        spacing=(1.0, 1.0, 2.0),
+        units=("mm",) * 3,
+        origin=(0.0, 0.0, 0.0),
+        directions=((-1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)),
+        world="body",
+    )
+
+
+def test_read_2_a_prediction_of_another_orientation_is_not_compared() -> None:
+    """READ-2: those of earlier versions lie as files are stored; nothing is mirrored silently."""
+    stored = Scan(np.zeros((1, 3, 4, 5)), "xyz", "scan.nii")
+    upright = canonical(stored)
+    said = {name: value for name, value in place_of(upright).items() if name == "orientation"}
+    check_place(predicted_case("a", (3, 4, 5), **said), upright)
+    earlier = predicted_case("a", (3, 4, 5))
+    check_place(earlier, stored)
+    check_place(earlier, Transposed(stored, (1, 0, 2), "xyz"))  # as data.transpose says
+    with pytest.raises(
+        DataError, match=r"predicted as it is stored, and scan.nii is read in the o"
+    ):
+        check_place(earlier, upright)
+    with pytest.raises(DataError, match=r"in the orientation RAS, and scan.nii is read .* LAS"):
+        check_place(predicted_case("a", (3, 4, 5), **said), stored)
+    plane = ArrayVolume(np.zeros((1, 3, 4)))
+    check_place(predicted_case("a", (3, 4)), plane)
+    assert set(place_of(plane).values()) == {None}

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from lamina import seeding
 from lamina.data.case import Case
 from lamina.data.catalogs import VolumePairs
+from lamina.data.orientation import is_turned
 from lamina.doctor.case_statistics import Look
 from lamina.doctor.examined import Patient
 from lamina.doctor.finding import Area, Finding
@@ -88,6 +89,12 @@ def _volume(case: Case, evidence: Evidence, recipe: Recipe | None) -> Finding:
     data = None if recipe is None else recipe.data
     where = f"case {case.id}"
     what = f"its labels fit the image better with other axes ({_said(evidence)})"
+    if is_turned(case.image):  # data.transpose is of arrays as they are stored
+        remedy = (
+            "its header or that of its labels is wrong: correct it, or set data.orientation to "
+            "as_stored and look again"
+        )
+        return Finding("error", where, what, remedy)
     if not isinstance(data, VolumePairs):
         remedy = f"transpose its image by {list(order)} and save it again"
         return Finding("error", where, what, remedy)

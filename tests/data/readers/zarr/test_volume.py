@@ -89,6 +89,9 @@ def test_names_of_dimensions_are_names_of_axes(tmp_path: Path) -> None:
     path = put(tmp_path / "a.zarr", dimension_names=["x", "y", "z"])
     assert open_volume(path).axes == "xyz"
     assert open_volume(path, "zyx", as_stored=True).axes == "zyx"
+    xarray = put(tmp_path / "c.zarr", zarr_format=2)
+    (xarray / ".zattrs").write_text(json.dumps({"_ARRAY_DIMENSIONS": ["x", "y", "z"]}))
+    assert open_volume(xarray).axes == "xyz"
     odd = put(tmp_path / "b.zarr", dimension_names=["depth", None, "width"])
     assert open_volume(odd).axes == "zyx"
 

@@ -98,7 +98,9 @@ def _node(path: Path) -> Node:
         if not array and not (path / ".zgroup").is_file():
             raise DataError(f"{path}: is not a Zarr array or group; correct data.dataset")
         attributes = path / ".zattrs"
-        return Node(path, 2, array, read_json(attributes) if attributes.is_file() else {})
+        about = read_json(attributes) if attributes.is_file() else {}
+        names = tuple(about.get("_ARRAY_DIMENSIONS") or ()) if array else ()  # of xarray
+        return Node(path, 2, array, about, tuple(map(str, names)))
     except (KeyError, TypeError, AttributeError) as error:
         raise DataError(f"{path}: its Zarr metadata are damaged ({error!r}); copy it again") from (
             error
