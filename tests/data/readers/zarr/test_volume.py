@@ -209,6 +209,16 @@ def test_damaged_metadata_are_refused(tmp_path: Path, text: str) -> None:
         open_volume(path)
 
 
+@pytest.mark.parametrize("side", [0, -2])
+def test_trust_4_chunks_without_a_side_are_refused(tmp_path: Path, side: int) -> None:
+    """TRUST-4: one message in place of a division by zero."""
+    path = put(tmp_path / "a.zarr", zarr_format=2)
+    meta = json.loads((path / ".zarray").read_text())
+    (path / ".zarray").write_text(json.dumps({**meta, "chunks": [2, side, 2]}))
+    with pytest.raises(DataError, match=r"a\.zarr"):
+        open_volume(path)
+
+
 def test_a_store_that_changes_or_goes_is_noticed(tmp_path: Path) -> None:
     path = put(tmp_path / "a.zarr")
     volume = open_volume(path)

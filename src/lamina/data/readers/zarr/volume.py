@@ -175,6 +175,11 @@ class ZarrVolume:
             raise DataError(
                 f"{self.path}: holds {self._stored}, not numbers; save booleans, integers or floats"
             )
+        if min((*self._chunks, *self._pieces), default=1) < 1:
+            raise DataError(
+                f"{self.path}: says chunks of {self._pieces}, none of whose sides can be below 1; "
+                "it is damaged, copy it again"
+            )
         size = math.prod(self._chunks) * self._stored.itemsize
         if size > LARGEST:
             raise DataError(
