@@ -42,6 +42,7 @@ def test_a_finished_run_stays_as_it_is(earlier: Path) -> None:
 
 
 def test_a_stopped_run_resumes_to_the_members_of_the_finished_one(earlier: Path) -> None:
+    """G11."""
     out = earlier / "stopped"
     first = (out / "fold0" / "metrics.jsonl").read_bytes()
     lamina.train(lamina.load_recipe(out / "recipe.yaml"), data=earlier / "data", out=out)
@@ -66,5 +67,7 @@ DIGESTS = json.loads((RECIPES / "digests.json").read_text(encoding="utf-8"))
 
 @pytest.mark.parametrize("name", DIGESTS)
 def test_a_recipe_has_the_digest_that_it_had(name: str) -> None:
-    """New options leave digests alone: resolved recipes of before load, and count as the same."""
+    """G11.
+
+    New options leave digests alone: resolved recipes of before load, and count as the same."""
     assert lamina.load_recipe(RECIPES / f"{name}.yaml").digest() == DIGESTS[name]

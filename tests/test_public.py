@@ -40,6 +40,7 @@ def test_text_becomes_what_pathlib_makes_of_it(text: str) -> None:
 
 
 def test_a_tilde_is_the_home_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """G10."""
     monkeypatch.setenv("HOME", str(tmp_path))
     assert as_path("~") == tmp_path
     assert as_path("~/runs") == as_path(Path("~/runs")) == tmp_path / "runs"

@@ -265,6 +265,7 @@ def test_a_pickle_given_as_weights_is_refused_unopened(name: str, data: bytes) -
 
 
 def test_a_group_on_both_sides_of_given_folds_is_listed() -> None:
+    """L12."""
     write_severstal(Path("steel"), count=4, seed=2, shape=(64, 128))
     names = sorted(path.name for path in Path("steel/train_images").iterdir())
     folds = "".join(f"{name},{number % 2}\n" for number, name in enumerate(names))
@@ -280,6 +281,7 @@ def test_a_group_on_both_sides_of_given_folds_is_listed() -> None:
 
 
 def test_ctrl_c_saves_and_leaves_with_130() -> None:
+    """C04."""
     folder_data(Path("data"), 4)
     Path("my.yaml").write_text(FOLDER + TAIL, encoding="utf-8")
     words = "train my.yaml --data data --out run --workers 0 -s train.epochs=5000 --json"

@@ -85,6 +85,7 @@ def test_a_constant_image_is_a_warning(data: Path, recipe: Path) -> None:
 
 
 def test_the_same_pixels_in_two_folds_are_a_leak(data: Path, recipe: Path) -> None:
+    """L13."""
     image = cv2.imread(str(data / "images" / "0.png"), cv2.IMREAD_UNCHANGED)
     for name in map(str, range(1, 6)):  # one of them stands in the other fold
         (data / "images" / f"{name}.png").unlink()
@@ -105,6 +106,7 @@ def test_the_same_pixels_in_one_fold_are_a_warning(data: Path, recipe: Path) -> 
 
 
 def test_masks_that_are_all_empty_are_an_error_and_some_a_note(data: Path, recipe: Path) -> None:
+    """L07."""
     blank = np.zeros((64, 96), np.uint8)
     cv2.imwrite(str(data / "masks" / "2.png"), blank)
     some = wrong(examine(recipe, root=data), levels=("note",))
@@ -119,6 +121,7 @@ def test_masks_that_are_all_empty_are_an_error_and_some_a_note(data: Path, recip
 
 
 def test_a_fold_without_any_class_is_a_warning(data: Path, recipe: Path) -> None:
+    """L07."""
     for k in (0, 1, 2):
         cv2.imwrite(str(data / "masks" / f"{k}.png"), np.zeros((64, 96), np.uint8))
     rows = "".join(f"{k},{k},{int(k > 2)}\n" for k in range(6))
@@ -128,6 +131,7 @@ def test_a_fold_without_any_class_is_a_warning(data: Path, recipe: Path) -> None
 
 
 def test_masks_that_are_all_alike_are_a_warning(data: Path, recipe: Path) -> None:
+    """L08."""
     for k in (1, 2, 3):
         shutil.copy(data / "masks" / "0.png", data / "masks" / f"{k}.png")
     found = wrong(examine(recipe, root=data))
@@ -153,12 +157,14 @@ def test_values_that_are_no_numbers_are_an_error(tmp_path: Path) -> None:
 
 
 def test_too_few_groups_for_the_folds_are_an_error(data: Path, recipe: Path) -> None:
+    """L14."""
     report = examine(recipe, ["split.count=9"], root=data)
     assert "split.count is 9" in wrong(report)["groups"]
     assert report.exit_code == 3
 
 
 def test_colour_images_in_a_recipe_for_grey_ones_are_mixed_kinds(data: Path, recipe: Path) -> None:
+    """I12."""
     chance = np.random.default_rng(0)
     cv2.imwrite(str(data / "images" / "1.png"), chance.integers(0, 255, (64, 96, 3), np.uint8))
     found = wrong(examine(recipe, root=data))

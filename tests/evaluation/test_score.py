@@ -332,6 +332,8 @@ def test_held_out_sections_are_cut_out_of_slabs(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_the_depth_of_a_volume(tmp_path: Path) -> None:
+    """M03."""
+
     def peak(depth: int) -> int:
         recipe, _ = fault_volumes(tmp_path / f"{depth}")
         shape = (depth, 48, 48)

@@ -37,6 +37,7 @@ def test_plain_names_are_joined(tmp_path: Path, name: str) -> None:
     ],
 )
 def test_ways_out_of_the_folder_are_refused(tmp_path: Path, name: str) -> None:
+    """G10, W09."""
     with pytest.raises(DataError, match="leaves the folder"):
         files.safe_join(tmp_path, name)
 

@@ -92,6 +92,7 @@ def test_an_error_while_writing_leaves_the_old_file_and_nothing_else(
 def test_a_full_disk_is_said_with_its_cure_and_the_old_file_stays(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, writer: Callable[[Path], None], number: int
 ) -> None:
+    """M01, M02."""
     path = tmp_path / "file"
     path.write_bytes(OLD)
 
@@ -143,6 +144,7 @@ def test_trust_4_a_failing_disk_is_said_and_leaves_nothing(
 def test_a_disk_that_is_really_full_is_recognised(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """M01."""
     path = tmp_path / "file"
     path.write_bytes(OLD)
     opened = Path.open
@@ -194,6 +196,7 @@ def killed(way: str, path: Path, wish: str) -> subprocess.CompletedProcess[str]:
 def test_a_kill_leaves_the_old_file_or_the_new_one_and_the_next_run_tidies_up(
     tmp_path: Path, way: str, point: str, content: bytes
 ) -> None:
+    """W14, C03."""
     path = tmp_path / "run" / "file"
     path.parent.mkdir()
     path.write_bytes(OLD)
@@ -235,6 +238,7 @@ def test_a_fault_at_the_second_passage_lets_the_first_one_through(
 
 
 def test_sweep_takes_only_what_writers_left(tmp_path: Path) -> None:
+    """W14."""
     kept = [tmp_path / "a.partial.txt", tmp_path / "deep" / ".hidden", tmp_path / "x.partial"]
     swept = [tmp_path / ".a.12.partial", tmp_path / "deep" / ".12.partial.b.npy"]
     (tmp_path / "deep").mkdir()
@@ -247,6 +251,7 @@ def test_sweep_takes_only_what_writers_left(tmp_path: Path) -> None:
 
 
 def test_a_half_line_of_a_log_is_dropped_and_swallows_nothing(tmp_path: Path) -> None:
+    """C12."""
     log = tmp_path / "new" / "metrics.jsonl"
     assert files.read_lines(log) == []
     for epoch in range(3):

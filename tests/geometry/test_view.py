@@ -32,6 +32,7 @@ def test_the_named_views_are_those_of_numpy() -> None:
 
 @given(stacks, views)
 def test_undo_is_the_way_back_of_an_array(x: Values, view: View) -> None:
+    """N07."""
     seen = view.see(x)
     assert seen.shape == ((*x.shape[:-2], x.shape[-1], x.shape[-2]) if view.transpose else x.shape)
     np.testing.assert_array_equal(view.undo(seen), x)

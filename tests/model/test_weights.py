@@ -125,6 +125,7 @@ def test_planes_are_those_of_the_letters_for_three_channels_too(
 
 
 def test_weights_that_do_not_fit_are_counted_and_named(tmp_path: Path) -> None:
+    """W05."""
     tensors = trained(Smp().build(3, 1))
     del tensors["decoder.blocks.0.conv1.0.weight"]
     tensors["decoder.new"] = torch.zeros(1)
@@ -143,6 +144,7 @@ def test_weights_that_do_not_fit_are_counted_and_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", ["w.pth", "w.safetensors"])
 @pytest.mark.parametrize("zipped", [True, False])
 def test_a_pickle_is_refused_and_never_opened(tmp_path: Path, name: str, zipped: bool) -> None:
+    """W01, W02."""
     canary, path = tmp_path / "canary", tmp_path / name
     if zipped:
         torch.save(Canary(canary), path)
@@ -154,6 +156,7 @@ def test_a_pickle_is_refused_and_never_opened(tmp_path: Path, name: str, zipped:
 
 
 def test_a_pickle_inside_the_metadata_is_only_text(tmp_path: Path) -> None:
+    """W03."""
     canary = tmp_path / "canary"
     text = pickle.dumps(Canary(canary), protocol=0).decode("ascii")
     save_file({"a": torch.ones(2)}, tmp_path / "w.safetensors", metadata={"note": text})
@@ -163,6 +166,7 @@ def test_a_pickle_inside_the_metadata_is_only_text(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("cut", [0, 5, 30, 200, -1])
 def test_a_damaged_file_is_refused(tmp_path: Path, cut: int) -> None:
+    """W04."""
     path = tmp_path / "w.safetensors"
     save_file({"a": torch.ones(99), "b": torch.zeros(3)}, path)
     path.write_bytes(path.read_bytes()[:cut])
@@ -171,6 +175,7 @@ def test_a_damaged_file_is_refused(tmp_path: Path, cut: int) -> None:
 
 
 def test_values_that_are_not_finite_are_refused(tmp_path: Path) -> None:
+    """W04."""
     save_file({"a": torch.tensor([1.0, float("nan")])}, tmp_path / "w.safetensors")
     with pytest.raises(BundleError, match="'a' holds values that are not finite"):
         weights.read(tmp_path / "w.safetensors")

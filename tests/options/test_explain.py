@@ -263,6 +263,7 @@ def test_one_mistake_gives_one_sentence(
     new: str,
     problems: list[str],
 ) -> None:
+    """G01, G07, G08."""
     assert GOOD.count(old) >= 1
     text = GOOD.replace(old, new, 1)
     assert complaint(text, folder=tmp_path, monkeypatch=monkeypatch) == problems

@@ -31,6 +31,7 @@ from lamina.options.nodes import Node, Where, plain_value, scalar
     ],
 )
 def test_a_word_has_the_value_of_the_core_schema(word: str, value: object) -> None:
+    """G02."""
     assert scalar(word) == value
     assert type(scalar(word)) is type(value)
 
@@ -39,11 +40,13 @@ def test_a_word_has_the_value_of_the_core_schema(word: str, value: object) -> No
     "word", ["no", "on", "off", "yes", "012", "-007", "1_000", "0b11", "1:30", "2001-01-01", "<<"]
 )
 def test_a_word_that_yaml_1_1_would_read_otherwise_is_text(word: str) -> None:
+    """G04."""
     assert scalar(word) == word
 
 
 @pytest.mark.parametrize("word", [".inf", "-.INF", ".nan", "1e999", "9" * 400])
 def test_a_number_that_is_not_finite_is_refused(word: str) -> None:
+    """G08."""
     with pytest.raises(ValueError, match="not a finite number"):
         scalar(word)
 
@@ -55,6 +58,7 @@ def test_a_number_of_more_than_a_hundred_figures_is_refused() -> None:
 
 @given(st.floats(allow_nan=False, allow_infinity=False) | st.integers(-(10**20), 10**20))
 def test_what_python_writes_is_read_as_the_same_number(number: float) -> None:
+    """G02."""
     assert scalar(repr(number)) == number
 
 

@@ -79,6 +79,7 @@ def predict(
 def test_the_identity_gives_the_image_back_at_every_size(
     height: int, width: int, window: Window, overlap: float, views: Views
 ) -> None:
+    """I11."""
     pixels = image(height, width)
     found = predict(pixels, nn.Identity(), window=window, overlap=overlap, views=views)
     assert found.shape == pixels.shape
@@ -88,11 +89,13 @@ def test_the_identity_gives_the_image_back_at_every_size(
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float64])
 def test_every_stored_type_is_read_as_its_values(dtype: type) -> None:
+    """I08."""
     pixels = (image(40, 33) * 100).astype(dtype)
     np.testing.assert_allclose(predict(pixels, nn.Identity()), pixels, rtol=5e-7, atol=1e-5)
 
 
 def test_tiles_equal_the_whole_image_where_the_border_is_far() -> None:
+    """N05."""
     pixels, network = image(80, 90), conv(0)
     found = predict(pixels, network, tile=(32, 32), window="hann", overlap=0.5)
     with torch.inference_mode():
@@ -103,6 +106,8 @@ def test_tiles_equal_the_whole_image_where_the_border_is_far() -> None:
 
 
 def test_a_constant_stays_a_constant_through_a_network_that_keeps_constants() -> None:
+    """N06."""
+
     class Mean(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
             return x.mean((2, 3), keepdim=True).expand_as(x)

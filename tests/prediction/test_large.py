@@ -158,6 +158,7 @@ def test_another_decision_writes_only_the_masks_anew(
 
 
 def test_killed_within_a_fragment_it_goes_on(saved: Path, scrolls: Path, tmp_path: Path) -> None:
+    """B01, N09."""
     predict([saved], [scrolls / "a"], tmp_path / "whole", device="cpu", progress=False)
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("LAMINA_FAULT", "slab.after_ledger:3")
@@ -190,6 +191,7 @@ def test_an_answer_made_in_memory_is_stored_alike(
 def test_a_disk_that_is_too_small_is_said_before_the_work(
     saved: Path, scrolls: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """M02."""
     usage = type("Usage", (), {"free": 100})
     monkeypatch.setattr("lamina.prediction.streaming.plan.shutil.disk_usage", lambda _: usage)
     with pytest.raises(ResourceError, match="needs 6 KiB of disk"):

@@ -127,7 +127,7 @@ def test_trust_5_values_beyond_float32_are_refused_by_name(saved: Path, tmp_path
 def test_trust_5_an_answer_that_is_not_finite_is_never_stored(
     make: Any, tmp_path: Path, how: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TRUST-5, R3: of an image, of one that is written in bands, and of a volume."""
+    """N02; TRUST-5, R3: of an image, of one that is written in bands, and of a volume."""
     frame = make.recipe().frame.model_dump(mode="json")
     if how == "volume":
         frame["slices"] = {"axes": "z"}

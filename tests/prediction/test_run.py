@@ -93,6 +93,7 @@ def test_the_same_command_again_does_nothing(saved: Path, images: Path, tmp_path
 def test_B01_killed_and_run_again_gives_the_same_bytes(
     saved: Path, images: Path, tmp_path: Path, passage: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """N09."""
     predict([saved], [images], tmp_path / "whole", device="cpu", batch=2)
     monkeypatch.setenv("LAMINA_FAULT", f"file.before_rename:{passage}")
     child = multiprocessing.get_context("fork").Process(
@@ -367,7 +368,9 @@ def test_read_2_an_earlier_bundle_reads_volumes_as_they_are_stored(
 def test_trust_6_two_predictions_into_one_folder_do_not_meet(
     make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """TRUST-6: of a volume, whose parts both would write; the second is refused, exit 2."""
+    """N11, C11.
+
+    TRUST-6: of a volume, whose parts both would write; the second is refused, exit 2."""
     frame = {**make.recipe().frame.model_dump(mode="json"), "slices": {"axes": "zy"}}
     make.bundle(frame=frame).save(tmp_path / "bundle")
     rng = np.random.default_rng(0)

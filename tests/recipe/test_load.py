@@ -58,6 +58,7 @@ def test_what_cannot_be_is_said(overrides: list[str], message: str) -> None:
 
 
 def test_a_bad_recipe_is_refused_before_three_seconds_are_over(tmp_path: Path) -> None:
+    """G07."""
     path = tmp_path / "bad.yaml"
     path.write_text("extends: steel\nframe: {size: [100, 100]}", encoding="utf-8")
     begun = time.process_time()
@@ -119,6 +120,7 @@ print(json.dumps({"refused": refused, "seen": found}))
 
 
 def test_no_word_of_a_recipe_imports_or_calls_anything(tmp_path: Path) -> None:
+    """G06."""
     done = subprocess.run(
         [sys.executable, "-c", WATCH, json.dumps(HOSTILE)],
         cwd=tmp_path,
@@ -149,6 +151,7 @@ values = st.sampled_from(
 def test_odd_numbers_and_empty_lists_are_taken_or_refused(
     changes: list[tuple[str, str]],
 ) -> None:
+    """G08."""
     overrides = [f"{key}={value}" for key, value in changes]
     with contextlib.suppress(RecipeError):
         recipe = load_recipe("folder-laptop", overrides)

@@ -125,6 +125,7 @@ def laid_out(mask: Mask, form: str) -> Mask:
 def test_larger_masks_agree_with_the_slow_twin_and_come_back(
     rows: int, columns: int, share: float, seed: int, code: Code
 ) -> None:
+    """L10."""
     mask = np.random.default_rng(seed).random((rows, columns)) < share
     with pytest.MonkeyPatch.context() as patch:
         use("compiled", patch)
@@ -251,6 +252,7 @@ def test_a_missing_cell_is_not_an_empty_mask_in_the_code_that_has_a_sign_for_it(
 def test_any_text_is_read_or_refused_the_same_way_by_both_implementations(
     text: str, code: Code
 ) -> None:
+    """L10."""
     answers: list[list[list[bool]] | str] = []
     with pytest.MonkeyPatch.context() as patch:
         for mode in ("numpy", "compiled"):

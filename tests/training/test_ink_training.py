@@ -99,7 +99,7 @@ def test_three_batches_of_three_make_one_step_of_torchs_adamw_with_a_clipped_gra
 def test_a_loss_that_is_not_a_number_changes_nothing_and_many_end_the_training(
     tmp_path: Path,
 ) -> None:
-    """INK-19: a nan loss is skipped; here with the step that it belongs to."""
+    """N01; INK-19: a nan loss is skipped; here with the step that it belongs to."""
     job, now = at_work(tiny(tmp_path, *INK))
     broken = Batch(torch.full((3, 1, 8, 8), torch.nan), *(torch.zeros(3, 1, 8, 8),) * 2)
     before = {name: value.clone() for name, value in now.network.state_dict().items()}

@@ -89,7 +89,7 @@ def test_a_run_leaves_a_bundle_with_scores_and_held_out_answers(whole: tuple[Pat
 def test_kill_9_at_random_moments_changes_nothing_in_the_end(
     tmp_path: Path, whole: tuple[Path, float], kills: int
 ) -> None:
-    """C01: killed again and again, then resumed: the very bytes of the uninterrupted run."""
+    """C08; C01: killed again and again, then resumed: the very bytes of the uninterrupted run."""
     wanted, seconds = whole
     chance = random.Random(0)
     for _ in range(kills):
@@ -142,6 +142,7 @@ def test_kills_in_any_stage_change_no_member_of_a_recipe_with_several(tmp_path: 
 def test_sigterm_saves_leaves_with_143_and_goes_on(
     tmp_path: Path, whole: tuple[Path, float]
 ) -> None:
+    """C02."""
     wanted, _ = whole
     process = started(tmp_path, tmp_path / "run")
     log = tmp_path / "run" / "fold0" / "metrics.jsonl"
@@ -165,6 +166,7 @@ def test_a_finished_run_is_not_trained_again(whole: tuple[Path, float], tmp_path
 def test_another_recipe_in_the_same_folder_is_refused_with_the_difference(
     whole: tuple[Path, float], tmp_path: Path
 ) -> None:
+    """C09."""
     with pytest.raises(RecipeError, match=r"seed: 3 -> 4"):
         train(tiny(tmp_path, "seed=4"), data=tmp_path, out=whole[0], folds=(0,))
 
@@ -172,6 +174,7 @@ def test_another_recipe_in_the_same_folder_is_refused_with_the_difference(
 def test_a_second_process_in_the_folder_is_refused_and_a_dead_ones_lock_is_taken_over(
     tmp_path: Path,
 ) -> None:
+    """C11."""
     from lamina.training.run_folder import locked
 
     with locked(tmp_path):

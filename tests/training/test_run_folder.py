@@ -57,6 +57,7 @@ def test_until_something_is_saved_a_corrected_recipe_takes_the_place_of_the_firs
 
 
 def test_epochs_may_change_when_told_so(tmp_path: Path) -> None:
+    """C09."""
     out = tmp_path / "run"
     record_recipe(out, tiny(tmp_path), "first", accept_changes=False)
     saved(out)
@@ -68,7 +69,7 @@ def test_epochs_may_change_when_told_so(tmp_path: Path) -> None:
 
 
 def test_other_images_or_folds_are_refused_once_a_fold_has_trained(tmp_path: Path) -> None:
-    """Else a case could be held out by a member that it trained."""
+    """C09: else a case could be held out by a member that it trained."""
     out = tmp_path / "run"
     record(out, tmp_path, cases(tmp_path, a="1", b="2", c="3"), [0, 1, 1])
     record(out, tmp_path, cases(tmp_path, a="1", b="2", d="4"), [0, 1, 1])

@@ -147,6 +147,7 @@ def test_values_that_are_no_class_are_told_for_all_files_at_once(tmp_path: Path)
 
 
 def test_a_missing_mask_is_refused_or_empty_as_the_recipe_says(tmp_path: Path) -> None:
+    """L06."""
     data(tmp_path, a=mask(1, 0))
     put(tmp_path / "images" / "b.png", RAMP)
     with pytest.raises(DataError, match=r"1 of 2 masks are missing(.|\n)*b\.png: no mask"):
@@ -166,6 +167,7 @@ def test_without_any_mask_classes_must_be_named(tmp_path: Path) -> None:
 
 
 def test_a_mask_without_an_image_is_refused(tmp_path: Path) -> None:
+    """L06."""
     data(tmp_path, a=mask(0))
     put(tmp_path / "masks" / "b.png", mask(0))
     with pytest.raises(DataError, match=r"1 masks have no image(.|\n)*b\.png"):
@@ -173,6 +175,7 @@ def test_a_mask_without_an_image_is_refused(tmp_path: Path) -> None:
 
 
 def test_two_files_of_one_stem_are_refused_with_both_paths(tmp_path: Path) -> None:
+    """I22."""
     data(tmp_path, a=mask(0))
     put(tmp_path / "images" / "a.png", RAMP)
     with pytest.raises(DataError, match=r"images/a\.jpg and .*images/a\.png"):
@@ -180,6 +183,7 @@ def test_two_files_of_one_stem_are_refused_with_both_paths(tmp_path: Path) -> No
 
 
 def test_two_spellings_of_one_name_are_one_stem(tmp_path: Path) -> None:
+    """I22, I21."""
     for form in ("NFC", "NFD"):
         put(tmp_path / "images" / (unicodedata.normalize(form, "é") + ".png"), RAMP)
     put(tmp_path / "masks" / "é.png", mask(0))
@@ -188,6 +192,7 @@ def test_two_spellings_of_one_name_are_one_stem(tmp_path: Path) -> None:
 
 
 def test_shapes_that_differ_are_told_with_both_files(tmp_path: Path) -> None:
+    """L05."""
     data(tmp_path, a=mask(0))
     put(tmp_path / "masks" / "a.png", np.zeros((4, 3)))
     with pytest.raises(DataError) as caught:

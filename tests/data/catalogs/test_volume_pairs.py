@@ -185,6 +185,7 @@ def test_one_folder_for_each_volume_takes_the_first_match_after_sorting(tmp_path
 
 
 def test_shapes_that_differ_are_told_with_both_files(tmp_path: Path) -> None:
+    """L05."""
     put(tmp_path / "raw.tif", RAW)
     put(tmp_path / "labels.tif", LABELS[:, :2])
     with pytest.raises(DataError) as caught:

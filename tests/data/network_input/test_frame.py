@@ -134,6 +134,7 @@ def test_nan_is_found_when_it_is_read() -> None:
 
 @pytest.mark.parametrize("how", ["minmax", "standard", "percentile"])
 def test_constant_images_stay_finite(how: Any) -> None:
+    """I10."""
     stored = np.full((1, 4, 4), 9, np.uint8)
     found = looked(Frame(), ArrayVolume(stored), Region.whole((4, 4)), PerCase(how=how))
     assert (found == 0).all()

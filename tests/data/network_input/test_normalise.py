@@ -152,6 +152,7 @@ def test_the_image_is_measured_once_and_forgotten_with_it() -> None:
 @pytest.mark.parametrize("how", ["minmax", "standard", "percentile"])
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_a_constant_image_becomes_zero(how: Any, dtype: type[np.generic]) -> None:
+    """I10."""
     image = np.full((1, 4, 4), 7, dtype)
     assert apply(PerCase(how=how), image).tolist() == np.zeros((1, 4, 4)).tolist()
     assert apply(DatasetStats().fit([case(image)]), image).tolist() == np.zeros((1, 4, 4)).tolist()
@@ -161,6 +162,7 @@ def test_a_constant_image_becomes_zero(how: Any, dtype: type[np.generic]) -> Non
 def test_nan_and_infinity_are_counted_and_the_file_is_named(
     normalise: DatasetStats | PerCase,
 ) -> None:
+    """I09."""
     image = np.zeros((1, 4, 5), np.float32)
     image[0, 0, :2], image[0, 1, 0] = np.nan, np.inf
     with pytest.raises(DataError, match=r"scan\.png: 3 of 20 .*\(2 NaN, 1 infinite\)"):

@@ -84,6 +84,7 @@ def test_one_copy_serves_all_views_and_is_made_once(tmp_path: Path) -> None:
 
 
 def test_a_changed_source_gets_a_copy_of_its_own(tmp_path: Path) -> None:
+    """B08."""
     only(open_volume(store(tmp_path / "a.zarr")), tmp_path / "run")
     (tmp_path / "a.zarr" / "c/0/0/0").unlink()
     zarr.open_array(tmp_path / "a.zarr")[...] = CUBE + 1
@@ -134,6 +135,7 @@ def test_only_what_is_packed_is_copied(tmp_path: Path) -> None:
 def test_a_disk_that_is_too_small_is_told_before_anything_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """M02."""
     volume = open_volume(store(tmp_path / "a.zarr"))
     usage = type("Usage", (), {"free": CUBE.nbytes - 1})
     monkeypatch.setattr("shutil.disk_usage", lambda path: usage)

@@ -62,6 +62,7 @@ def segy(path: Path, first: tuple[int, int] = (100, 7), steps: tuple[int, int] =
 
 
 def test_read_2_spacing_is_read_in_mm_or_micrometres(tmp_path: Path) -> None:
+    """I15."""
     image = nibabel.Nifti1Image(CUBE, np.diag([0.5, 2, 3, 1]))
     image.header.set_xyzt_units("mm")
     nibabel.save(image, tmp_path / "a.nii")

@@ -216,6 +216,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.mark.parametrize("name", FILES)
 def test_values_type_and_shape_are_those_stored(folder: Path, name: str) -> None:
+    """I08."""
     array, _, wanted = FILES[name]
     volume = open_volume(folder / name)
     assert isinstance(volume, Volume)

@@ -77,6 +77,7 @@ def test_the_seed_decides_and_nothing_else() -> None:
 
 
 def test_too_few_groups_name_the_largest_possible_count() -> None:
+    """L14."""
     cases = [case(f"{i}", f"{i % 3}") for i in range(20)]
     with pytest.raises(DataError, match=r"only 3 groups; set split\.count to 3 at most"):
         Folds(count=5).assign(cases, HERE)
@@ -162,6 +163,7 @@ def test_given_folds_are_taken_as_they_are(tmp_path: Path) -> None:
 
 
 def test_given_folds_that_leak_are_refused(tmp_path: Path) -> None:
+    """L12."""
     cases = [case("a", "x"), case("b", "x"), case("c", "y")]
     write_folds(tmp_path / "folds.csv", cases, [0, 1, 1])
     with pytest.raises(LeakError, match="group x"):

@@ -26,6 +26,7 @@ CELLS = [("name", "number"), ("a.png", "1"), ("b.png", "")]
     ],
 )
 def test_every_way_to_write_a_table_reads_the_same(tmp_path: Path, data: bytes) -> None:
+    """L11."""
     path = tmp_path / "table.csv"
     path.write_bytes(data)
     table = read_table(path)
@@ -74,6 +75,7 @@ def test_a_cell_may_be_longer_than_the_csv_module_allows_by_itself(tmp_path: Pat
 def test_broken_tables_are_refused_with_the_line(
     tmp_path: Path, data: bytes, words: list[str]
 ) -> None:
+    """L11."""
     path = tmp_path / "table.csv"
     path.write_bytes(data)
     with pytest.raises(DataError) as caught:
@@ -95,6 +97,7 @@ def test_a_missing_table_names_the_tables_that_are_there(tmp_path: Path) -> None
 )
 @given(data=st.binary(max_size=60))
 def test_any_bytes_are_a_table_or_a_data_error(tmp_path: Path, data: bytes) -> None:
+    """L11."""
     path = tmp_path / "table.csv"
     path.write_bytes(data)
     try:

@@ -50,6 +50,7 @@ def test_broken_folds_are_refused_with_the_line(
 
 
 def test_every_group_on_both_sides_is_listed_with_its_cases() -> None:
+    """L12."""
     cases = [case("a", "x"), case("b", "x"), case("c", "y"), case("d", "z"), case("e", "z")]
     check_groups(cases, [0, 0, 1, 1, 1])
     with pytest.raises(LeakError) as caught:
@@ -66,6 +67,7 @@ def test_every_group_on_both_sides_is_listed_with_its_cases() -> None:
 
 
 def test_a_fold_without_any_class_is_warned_of() -> None:
+    """L07."""
     cases = [case("a", "a", classes="1"), case("b", "b", classes=""), case("c", "c", classes="")]
     assert warnings_of(cases, [0, 0, 0]) == []
     (warning,) = warnings_of(cases, [0, 1, 1])

@@ -46,6 +46,7 @@ def folded(root: Path, fold_of: dict[str, int]) -> Patient:
 
 @pytest.mark.parametrize("name", COPIES)
 def test_a_copy_in_another_fold_is_named(tmp_path: Path, name: str) -> None:
+    """L13."""
     images = {f"{k}.png": texture(k) for k in range(6)}
     images["copy.png"] = COPIES[name](texture(0))
     write(tmp_path, images)

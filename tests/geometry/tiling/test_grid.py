@@ -64,6 +64,7 @@ def test_a_tile_leaves_the_volume_only_where_it_is_longer() -> None:
 @settings(max_examples=60, deadline=None)
 @given(grids())
 def test_every_pixel_is_covered_and_no_tile_is_idle(grid: TileGrid) -> None:
+    """N06."""
     regions = list(grid)
     assert len(grid) == len(regions) == len(set(regions))
     covered = np.zeros(grid.shape, np.bool_)

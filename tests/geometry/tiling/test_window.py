@@ -87,6 +87,7 @@ def blends(draw: st.DrawFn) -> tuple[Window, TileGrid]:
 @settings(max_examples=80, deadline=None)
 @given(blends())
 def test_the_weights_of_all_tiles_sum_to_one_at_every_pixel(blend: tuple[Window, TileGrid]) -> None:
+    """N06."""
     kind, grid = blend
     for extent, tile, starts, weights in zip(
         grid.shape, grid.tile, grid.starts, normalised(kind, grid), strict=True

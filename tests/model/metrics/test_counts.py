@@ -98,6 +98,7 @@ def test_scopes_by_hand() -> None:
 
 
 def test_empty_rules_by_hand() -> None:
+    """N08."""
     tallies = [DiceScore().tally(mask("##..", "...."), mask("#...", "...."))]
     found = {
         rule: DiceScore.model_validate({"empty": rule}).score(tallies)
@@ -137,6 +138,7 @@ def test_an_ignored_class_has_no_value() -> None:
 def test_no_value_is_ever_nan(
     kind: type[CountMetric], cases: list[tuple[Masks, Masks, Masks]]
 ) -> None:
+    """N08."""
     for over, empty, ignore in itertools.product(
         ("image", "image_class", "pooled", "foreground"), ("one", "zero", "skip"), (False, True)
     ):

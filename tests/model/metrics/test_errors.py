@@ -39,6 +39,7 @@ def test_an_answer_without_error_has_the_highest_value_and_no_infinity() -> None
 
 
 def test_where_nothing_counts_there_is_no_nan() -> None:
+    """N08."""
     nowhere = np.zeros((8, 9), bool)
     for metric in (MseScore(), Psnr()):
         empty = metric.tally(ANSWER[0], TRUTH[0], nowhere)

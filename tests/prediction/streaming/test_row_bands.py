@@ -182,6 +182,7 @@ def tree(folder: Path) -> dict[str, str]:
 def test_killed_anywhere_and_run_again_it_gives_the_same_bytes(
     tmp_path: Path, point: str, passage: int, monkeypatch: pytest.MonkeyPatch, thin: None
 ) -> None:
+    """B01, B02, N09."""
     case, wanted, counts = fragment(100, 70), recipe(), list[int]()
     members = [Member(conv(n), Fixed(scale=65536)) for n in range(2)]
     streamed(tmp_path / "whole", case, members, wanted)
@@ -209,6 +210,7 @@ def test_killed_anywhere_and_run_again_it_gives_the_same_bytes(
 
 
 def test_what_is_done_is_not_done_again_and_what_is_damaged_is(tmp_path: Path, thin: None) -> None:
+    """B03, B04."""
     case, wanted, passes = fragment(100, 70, masked=False), recipe(overlap=0), list[int]()
 
     class Counted(nn.Module):
@@ -258,7 +260,7 @@ def test_M05_batches_shrink_until_they_fit(tmp_path: Path, thin: None) -> None:
 def test_memory_does_not_grow_with_the_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """INK: numpy's memory beside the image itself, at two heights, within what is promised."""
+    """M03: INK: numpy's memory beside the image itself, at two heights, within what is promised."""
     monkeypatch.setattr(bands, "_THICKEST", 32)
     peaks = []
     for height in (256, 1024):

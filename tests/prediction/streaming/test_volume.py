@@ -174,6 +174,7 @@ def tree(folder: Path) -> dict[str, str]:
 def test_killed_anywhere_and_run_again_it_gives_the_same_bytes(
     tmp_path: Path, point: str, passage: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """B01, B02, N09."""
     monkeypatch.setattr(slabs, "THICKEST", 8)
     rock, wanted, counts = volume(9, 6, 12), recipe("zyx"), list[int]()
     members = [Member(conv(0), Fixed())]
@@ -196,6 +197,7 @@ def test_killed_anywhere_and_run_again_it_gives_the_same_bytes(
 
 
 def test_what_is_done_is_not_done_again_and_what_is_damaged_is(tmp_path: Path) -> None:
+    """B03, B04."""
     rock, wanted, passes = volume(9, 6, 12), recipe("zyx"), list[int]()
 
     class Counted(nn.Module):
@@ -225,6 +227,7 @@ def test_what_is_done_is_not_done_again_and_what_is_damaged_is(tmp_path: Path) -
 
 
 def test_work_of_another_plan_is_begun_anew(tmp_path: Path) -> None:
+    """B05."""
     rock, wanted = volume(6, 7, 8), recipe("zy")
     before = streamed(tmp_path, rock, [Member(conv(0), Fixed())], wanted)
     other = Place(tmp_path / "work", tmp_path / "a.zarr", "other plan")
@@ -237,7 +240,7 @@ def test_work_of_another_plan_is_begun_anew(tmp_path: Path) -> None:
 
 
 def test_memory_does_not_grow_with_depth(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Performance goal 2a: numpy's memory beside the volume itself, at two depths."""
+    """M03: performance goal 2a: numpy's memory beside the volume itself, at two depths."""
     monkeypatch.setattr(slabs, "BUDGET", 2**20)
     peaks = []
     for depth in (64, 256):

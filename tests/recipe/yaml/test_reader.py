@@ -56,6 +56,7 @@ def test_quotes_make_text_and_keys_are_always_text(tmp_path: Path) -> None:
 
 
 def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    """G09."""
     root, _ = read_file(write(tmp_path, b"\xef\xbb\xbfa: 1\r\nb: x\r\n"), "r.yaml")
     assert plain_value(root) == {"a": 1, "b": "x"}
     assert part(root, "b").where == Where("r.yaml", 2)
@@ -89,11 +90,13 @@ def test_windows_line_ends_and_a_byte_order_mark_are_read(tmp_path: Path) -> Non
 def test_what_is_no_recipe_is_refused_at_its_place(
     tmp_path: Path, data: bytes, message: str
 ) -> None:
+    """G03, G09."""
     with pytest.raises(RecipeError, match=re.escape(message)):
         read_file(write(tmp_path, data), "r.yaml")
 
 
 def test_a_missing_file_and_a_folder_are_named(tmp_path: Path) -> None:
+    """G09."""
     with pytest.raises(RecipeError, match=r"^no\.yaml: no such file; looked for /"):
         read_file(tmp_path / "no.yaml", "no.yaml")
     with pytest.raises(RecipeError, match=r"^here: is a folder"):
@@ -137,6 +140,7 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_file_is_refused_within_seconds(tmp_path: Path, name: str) -> None:
+    """G05."""
     path = write(tmp_path, HOSTILE[name])
     begun = time.process_time()
     try:
@@ -174,6 +178,7 @@ def test_json_is_read_as_json_reads_it(tree: dict[str, object]) -> None:
 def test_any_bytes_are_read_or_refused_but_never_crash(
     tmp_path_factory: pytest.TempPathFactory, data: bytes | str
 ) -> None:
+    """G09."""
     path = tmp_path_factory.getbasetemp() / "fuzz.yaml"
     path.write_bytes(data if isinstance(data, bytes) else data.encode())
     with contextlib.suppress(RecipeError):

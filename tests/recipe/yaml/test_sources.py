@@ -41,6 +41,7 @@ def test_a_built_in_recipe_is_extended_by_name(tmp_path: Path) -> None:
 
 
 def test_windows_separators_are_read(tmp_path: Path) -> None:
+    """G10."""
     recipes(tmp_path, top="extends: sub\\low.yaml", **{"sub/low": "a: 1"})
     assert plain_value(read_chain(tmp_path / "top.yaml")[0]) == {"a": 1}
 

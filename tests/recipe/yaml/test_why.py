@@ -71,6 +71,7 @@ def test_a_renamed_option_has_the_name_of_recipes() -> None:
     ],
 )
 def test_an_unknown_key_gets_a_proposal(mine: str, key: str, message: str) -> None:
+    """G01."""
     with pytest.raises(RecipeError) as caught:
         why(mine, [], key)
     assert str(caught.value).startswith(message)

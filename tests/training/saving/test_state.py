@@ -99,6 +99,7 @@ def test_only_the_two_newest_saves_stay(tmp_path: Path) -> None:
 def test_a_cut_save_is_passed_over_with_a_word(
     tmp_path: Path, share: float, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """C05."""
     save_state(tmp_path, some_state(1), number=1)
     save_state(tmp_path, some_state(2), number=2)
     path = tmp_path / "00000002" / "tensors.safetensors"
@@ -112,6 +113,7 @@ def test_a_cut_save_is_passed_over_with_a_word(
 
 
 def test_every_flipped_byte_is_found(tmp_path: Path) -> None:
+    """C06."""
     save_state(tmp_path, some_state(1), number=1)
     save_state(tmp_path, some_state(2), number=2)
     for name in ("tensors.safetensors", "position.json"):
@@ -126,6 +128,7 @@ def test_every_flipped_byte_is_found(tmp_path: Path) -> None:
 
 
 def test_when_all_saves_are_damaged_training_stops_and_says_so(tmp_path: Path) -> None:
+    """C05, C06."""
     save_state(tmp_path, some_state(1), number=1)
     (tmp_path / "00000001" / "position.json").write_text("{}")
     with pytest.raises(BundleError, match="every checkpoint is damaged"):
@@ -140,6 +143,7 @@ POINTS = ["file.after_write", "file.before_rename", "file.after_rename", "state.
 def test_a_kill_at_any_point_of_a_save_leaves_a_sound_one(
     tmp_path: Path, point: str, passage: int
 ) -> None:
+    """C03, M01."""
     save_state(tmp_path, some_state(1), number=1)
     child = os.fork()
     if child == 0:

@@ -26,7 +26,9 @@ MIX = "train.mix=[{kind: cutmix, p: 0.8}, {kind: mixup, p: 0.5}, {kind: copy_pas
 
 
 def test_the_number_of_workers_changes_nothing_and_neither_does_going_on(tmp_path: Path) -> None:
-    """Issue 7: mixed batches are equal for 0 and 2 loader processes, and after an interruption."""
+    """N04.
+
+    Issue 7: mixed batches are equal for 0 and 2 loader processes, and after an interruption."""
     recipe = tiny(tmp_path, MIX)
     opened, stage = open_data(recipe, tmp_path), recipe.stages[0]
     cases = recipe.frame.planes(opened.training(0))
@@ -74,7 +76,7 @@ def test_what_cannot_be_mixed_is_refused(
 def test_work_14_a_stage_without_one_finite_step_in_an_epoch_ends_with_the_reason(
     tmp_path: Path,
 ) -> None:
-    """A rate of 1e6 spoils the weights at once: the run is refused, and no bundle is left."""
+    """N01: a rate of 1e6 spoils the weights at once: the run is refused, and no bundle is left."""
     data = discs(tmp_path / "data")
     recipe = quick(
         tmp_path,

@@ -12,6 +12,7 @@ from lamina.training.stage.signals import Stop
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_first_signal_is_remembered_and_the_second_leaves(number: signal.Signals) -> None:
+    """C04."""
     before = signal.getsignal(number)
     stop = Stop()
     with stop.listening():

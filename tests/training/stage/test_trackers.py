@@ -16,6 +16,7 @@ from tests.factories.training import tiny
     ("name", "said"), [("tensorbord", "must be one of"), ("clearml", "is not installed here")]
 )
 def test_an_unknown_or_missing_tracker_is_refused(tmp_path: Path, name: str, said: str) -> None:
+    """C14."""
     with (
         pytest.raises(RecipeError, match=said),
         tracker(Accelerator(cpu=True), [name], tmp_path, tiny(tmp_path)),
@@ -35,6 +36,7 @@ def test_tensorboard_gets_every_row(tmp_path: Path) -> None:
 def test_a_tracker_that_fails_is_switched_off_with_one_line(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    """C14."""
     pytest.importorskip("tensorboard")
     made = Accelerator(cpu=True)
     with tracker(made, ["tensorboard"], tmp_path, tiny(tmp_path)) as report:

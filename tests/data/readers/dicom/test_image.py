@@ -103,6 +103,7 @@ def test_one_image_packed_four_ways_is_one_image(shared_data: Path) -> None:
 
 @pytest.mark.data
 def test_slope_and_intercept_are_applied_once(shared_data: Path) -> None:
+    """I17."""
     path = shared_data / SAMPLES / "CT_small.dcm"
     volume = open_volume(path)
     assert volume.dtype == np.float32
@@ -132,6 +133,7 @@ def test_fault_I02_a_file_that_is_cut_off_is_refused_or_has_lost_no_pixel(
 def test_monochrome1_is_turned_once_within_its_bits(
     tmp_path: Path, ramp: NDArray[np.uint16]
 ) -> None:
+    """I17."""
     path = made(tmp_path / "a.dcm", ramp, PhotometricInterpretation="MONOCHROME1", BitsStored=12)
     np.testing.assert_array_equal(read_all(open_volume(path))[0], 4095 - ramp)
     signed = made(
@@ -180,6 +182,7 @@ def test_a_file_of_several_frames_needs_a_choice(tmp_path: Path) -> None:
 
 
 def test_what_is_not_there_or_not_known_is_named(tmp_path: Path, ramp: NDArray[np.uint16]) -> None:
+    """I17."""
     path = made(tmp_path / "a.dcm", ramp)
     with pytest.raises(DataError, match="its header has no window"):
         open_volume(path, dicom=Dicom(window="first"))

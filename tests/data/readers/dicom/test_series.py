@@ -91,7 +91,7 @@ def test_read_29_values_are_those_of_each_slice_by_its_own_rescale(tmp_path: Pat
 def test_read_29_what_is_no_even_stack_is_refused_by_name(
     tmp_path: Path, spoil: Any, words: str
 ) -> None:
-    """READ-29: gaps, duplicates and strangers, each with its file."""
+    """I17; READ-29: gaps, duplicates and strangers, each with its file."""
     for at, pixels in enumerate(CUBE):
         write_slice(tmp_path / "ct" / f"{at}.dcm", pixels, at)
     spoil(tmp_path / "ct")

@@ -50,6 +50,7 @@ def indexed(path: Path, colours: list[int], **options: Any) -> Path:
 def test_READ_4_a_palette_is_colours_in_an_image_and_classes_in_a_mask(
     tmp_path: Path, suffix: str
 ) -> None:
+    """I12."""
     path = indexed(tmp_path / f"a.{suffix}", PALETTE)
     with Image.open(path) as image:
         shown = np.asarray(image.convert("RGB")).transpose(2, 0, 1)
