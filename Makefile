@@ -39,10 +39,11 @@ tree: $(READY)
 docs: $(READY)
 	$(BIN)/python -m pytest tests/docs tests/tools -m "slow or not slow"
 
-# Rewrites outputs, tables, tree and layers in the documents from real runs. PAGES="docs/ink.md ..."
+# Rewrites outputs, tables, tree and layers in the documents from real runs, and the page of reliability. PAGES="docs/ink.md ..."
 # chooses pages; PAGES=--slow also runs what takes minutes.
 docs-update: $(READY)
 	$(BIN)/python -m tools.pages $(PAGES)
+	$(BIN)/python -m tools.reliability --write
 
 # The suite with the lowest versions that the floors in pyproject.toml allow.
 lowest:

@@ -128,7 +128,7 @@ def test_read_2_files_that_say_nothing_stay_as_they_are(tmp_path: Path) -> None:
     ],
 )
 def test_read_2_other_places_are_refused_with_both(tmp_path: Path, change: Any, words: str) -> None:
-    """READ-2: the message holds both spacings and origins, and a remedy that works."""
+    """I15; READ-2: the message holds both spacings and origins, and a remedy that works."""
     array, matrix = volume(), np.diag([1.0, 1, 2, 1])
     save(tmp_path / "image.nii", array, matrix)
     save(tmp_path / "label.nii", (array > 0).astype(np.uint8), change(matrix))

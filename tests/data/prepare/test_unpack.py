@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import pickle
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +144,30 @@ def test_a_disk_that_is_too_small_is_told_before_anything_is_written(
     with pytest.raises(ResourceError, match=r"1 packed volumes need .* set data\.unpack to never"):
         only(volume, tmp_path / "run")
     assert files(tmp_path / "run") == []
+
+
+@pytest.mark.usefixtures("one_thread")  # children are forked
+@pytest.mark.parametrize("point", ["file.after_write", "file.before_rename", "file.after_rename"])
+def test_b07_killed_midway_finished_copies_are_kept_and_others_made_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
+) -> None:
+    """B07: two volumes, killed while the second is copied; a part never counts as a copy."""
+    cases = [
+        Case(name, name, open_volume(store(tmp_path / f"{name}.zarr", CUBE + number)))
+        for number, name in enumerate("ab")
+    ]
+    monkeypatch.setenv("LAMINA_FAULT", f"{point}:2")
+    child = multiprocessing.get_context("fork").Process(
+        target=unpacked, args=(cases, tmp_path / "run")
+    )
+    child.start()
+    child.join(60)
+    assert child.exitcode == -signal.SIGKILL
+    monkeypatch.delenv("LAMINA_FAULT")
+    whole = [name for name in files(tmp_path / "run") if not name.startswith(".")]
+    assert len(whole) == 1 + (point == "file.after_rename")
+    first = (tmp_path / "run" / whole[0]).stat().st_mtime_ns
+    found = unpacked(cases, tmp_path / "run")
+    assert (tmp_path / "run" / whole[0]).stat().st_mtime_ns == first
+    for number, case in enumerate(found):
+        np.testing.assert_array_equal(read_all(case.image)[0], CUBE + number)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +63,6 @@ def segy(path: Path, first: tuple[int, int] = (100, 7), steps: tuple[int, int] =
 
 
 def test_read_2_spacing_is_read_in_mm_or_micrometres(tmp_path: Path) -> None:
-    """I15."""
     image = nibabel.Nifti1Image(CUBE, np.diag([0.5, 2, 3, 1]))
     image.header.set_xyzt_units("mm")
     nibabel.save(image, tmp_path / "a.nii")
@@ -236,3 +236,30 @@ def test_read_27_the_folder_catalog_is_told_which_axis_holds_the_channels(tmp_pa
     np.testing.assert_array_equal(read_all(case.image), pixels.transpose(2, 0, 1))
     again = Folder(axes="yxc").open_image(tmp_path / "images" / "a.npy")
     np.testing.assert_array_equal(read_all(again), read_all(case.image))
+
+
+@pytest.mark.parametrize("step", [0.0, float("nan"), float("inf")])
+def test_i15_a_spacing_that_is_none_is_not_taken_for_one(tmp_path: Path, step: float) -> None:
+    """I15: 0, NaN and infinity are unknown, where libraries say 1; voxels are read exactly."""
+    path = tmp_path / "a.nii"
+    image = nibabel.Nifti1Image(CUBE, None)
+    nibabel.save(image, path)
+    data = bytearray(path.read_bytes())
+    struct.pack_into("<f", data, 80, step)  # pixdim[1] of the header
+    path.write_bytes(data)
+    volume = open_volume(path)
+    spacing = placement_of(volume).spacing
+    assert spacing is not None
+    assert spacing[0] is None
+    assert spacing[1:] == (1, 1)
+    np.testing.assert_array_equal(read_all(volume)[0], CUBE)
+
+
+def test_i15_a_sheared_affine_keeps_its_lengths_and_directions(tmp_path: Path) -> None:
+    """I15: steps are lengths of columns, and voxels are never resampled behind one's back."""
+    affine = np.array([[2, 1, 0, 5], [0, 3, 0, 6], [0, 0, 4, 7], [0, 0, 0, 1]], np.float64)
+    nibabel.save(nibabel.Nifti1Image(CUBE, affine), tmp_path / "a.nii")
+    placed = placement_of(open_volume(tmp_path / "a.nii"))
+    assert placed.spacing == pytest.approx((2, 10**0.5, 4))
+    assert placed.origin == pytest.approx((5, 6, 7))
+    np.testing.assert_array_equal(read_all(open_volume(tmp_path / "a.nii"))[0], CUBE)

@@ -184,7 +184,7 @@ def test_B02_killed_at_any_point_nothing_false_is_finished(
     child = multiprocessing.get_context("fork").Process(target=work)
     child.start()
     child.join(60)
-    assert child.exitcode in (0, -signal.SIGKILL)
+    assert child.exitcode == -signal.SIGKILL  # two cases of two files pass each point four times
     monkeypatch.delenv("LAMINA_FAULT")
     found = Predictions.create(tmp_path, info)
     for id in found.ids:

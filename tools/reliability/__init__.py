@@ -1,0 +1,1 @@
+"""The page of reliability: which cases are tested, and by which tests."""
