@@ -90,7 +90,7 @@ class NiftiVolume:
         own, said = "xyzc"[: len(lengths)], "xyz?"[: len(lengths)]
         self._layout = lay_out(self.path, lengths, axes, own, declared=said, as_stored=as_stored)
         self.axes = self._layout.axes
-        self.placement = _placement(head, self._layout)
+        self.placement = _placement(head, self._layout, self._steps)
         slope, inter = head.get_slope_inter()
         self._slope = 1.0 if slope is None else float(slope)
         self._inter = 0.0 if inter is None else float(inter)
@@ -201,7 +201,11 @@ class NiftiVolume:
                 second = stream.read(4) in (b"\x1c\2\0\0", b"\0\0\2\x1c")  # 540, its size
                 stream.seek(0)
                 kind = library.Nifti2Header if second else library.Nifti1Header
-                return kind.from_fileobj(stream)
+                head = kind.from_fileobj(stream, check=False)
+                # Checking it, the library sets steps of 0 to 1, which nobody has measured.
+                self._steps = tuple(abs(float(step)) for step in head["pixdim"][1:4])
+                head.check_fix()
+                return head
         except FileNotFoundError:
             raise DataError(f"{self.path}: no such file") from None
         except _refused(self.path) as error:
@@ -214,22 +218,24 @@ class NiftiVolume:
         return stat.st_size, stat.st_mtime_ns
 
 
-def _placement(head: Any, layout: Layout) -> Placement:
+def _placement(head: Any, layout: Layout, stored: tuple[float, ...]) -> Placement:
     """Return what the header says: by the sform, or else the qform, as nibabel does.
 
-    Where neither is set the file does not know how it lies, and only its spacing counts.
+    Where neither is set the file does not know how it lies, and only its spacing counts: that of
+    ``stored``, which is not known where it is 0 or no number (I15).
     """
     count = len(layout.axes)
     if layout.names[:count] != "xyz"[:count]:
         return NOWHERE  # the recipe calls them otherwise
     unit, factor, mm = _UNITS.get(head.get_xyzt_units()[0], ("mm", 1.0, 1.0))
-    zooms = [float(step) * factor for step in head.get_zooms()[:count]]
+    zooms = [step * factor for step in stored[:count]]
     known = Placement(
         axes=layout.axes,
         spacing=tuple(step if math.isfinite(step) and step > 0 else None for step in zooms),
         units=(unit,) * count,
     )
-    if int(head["sform_code"]) <= 0 and int(head["qform_code"]) <= 0:
+    coded = int(head["sform_code"]) > 0
+    if not coded and (int(head["qform_code"]) <= 0 or None in (known.spacing or ())):
         return known
     affine = np.asarray(head.get_best_affine(), np.float64) * mm
     steps = np.linalg.norm(affine[:3, :3], axis=0)
