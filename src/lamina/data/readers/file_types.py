@@ -277,6 +277,8 @@ def _stranger(head: bytes) -> str | None:
 
 def _is_bare_dicom(head: bytes) -> bool:
     """Whether a file begins with an element of group 2 or 8, where a preamble should stand."""
+    if len(head) >= 12 and head[:2] in (b"\0\x02", b"\0\x08"):  # big endian
+        return head[4:6].isalpha() and head[4:6].isupper()
     group, element = head[:2], int.from_bytes(head[2:4], "little")
     if len(head) < 12 or group not in (b"\x02\0", b"\x08\0") or element > 0x1000:
         return False

@@ -386,7 +386,7 @@ def test_read_29_files_that_are_no_images_say_what_they_are(tmp_path: Path) -> N
     del data.PixelData, data.Rows, data.Columns
     data.SOPClassUID = data.file_meta.MediaStorageSOPClassUID = "1.2.840.10008.5.1.4.1.1.481.3"
     data.save_as(path)
-    with pytest.raises(DataError, match="is no image but RT Structure Set Storage"):
+    with pytest.raises(DataError, match="has no pixels, it is of the kind RT Structure Set"):
         open_volume(path)
 
 
@@ -402,3 +402,36 @@ def test_read_29_files_without_a_preamble_are_called_by_their_name(
     pydicom.dcmwrite(bare, data, implicit_vr=implicit, little_endian=True)
     with pytest.raises(DataError, match=r"looks like DICOM without its preamble .* dcmwrite"):
         open_volume(bare)
+
+
+def bundled() -> list[Path]:
+    """Return the DICOM images that pydicom brings along."""
+    folder = Path(pydicom.__file__).parent / "data" / "test_files"
+    return sorted(folder.glob("*.dcm"))
+
+
+def test_read_29_whatever_pydicom_reads_of_its_own_files_is_read_alike() -> None:
+    """READ-29, READ-7, READ-13: padded, of one bit, RGB without a whole Adobe marker ..."""
+    files = bundled()
+    if not files:
+        pytest.skip("PYDICOM WITHOUT ITS TEST FILES")
+    compared = []
+    for path in files:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            try:
+                data = pydicom.dcmread(path)
+                pixels = np.asarray(data.pixel_array)
+            except (AttributeError, RuntimeError, ValueError):  # refused, or no plug-in for it
+                continue
+        if data.PhotometricInterpretation == "MONOCHROME1":
+            continue  # turned round here
+        frames = int(data.get("NumberOfFrames") or 1)
+        options = Dicom(rescale=False, frame=0 if frames > 1 else None)
+        found = read_all(open_volume(path, dicom=options))
+        found = found[0] if len(found) == 1 else np.moveaxis(found, 0, -1)
+        wanted = pixels[0] if frames > 1 else pixels
+        np.testing.assert_array_equal(found.reshape(wanted.shape), wanted, err_msg=path.name)
+        compared.append(path.name)
+    assert {"MR_small_padded.dcm", "SC_rgb_jpeg.dcm", "liver_1frame.dcm"} <= set(compared)
+    assert len(compared) > 20

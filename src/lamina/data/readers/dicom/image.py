@@ -84,6 +84,11 @@ class DicomFile:
         if (options.frame or 0) >= frames:
             raise DataError(f"{path}: has no frame {options.frame}; it holds {frames}")
         self._frames, self._colours = frames, str(head.get("PhotometricInterpretation"))
+        if "PhotometricInterpretation" not in head:
+            raise DataError(
+                f"{path}: its header does not say what its pixels are (no "
+                "PhotometricInterpretation); leave it out"
+            )
         if self._colours not in (*_GREY, *_COLOUR):
             raise DataError(f"{path}: its colours are {self._colours}; convert it to grey or RGB")
         self.shape: tuple[int, ...] = (int(head.Rows), int(head.Columns))
@@ -259,6 +264,7 @@ def _decoded(path: Path, data: Dataset, unpack: Callable[[Dataset], NDArray[Any]
         with warnings.catch_warnings():
             warnings.simplefilter("error")  # pydicom warns of pixels that are too few
             warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.filterwarnings("ignore", message=".*bytes of excess padding")
             return unpack(data)
     except (*_BROKEN, UserWarning) as error:
         raise DataError(
@@ -284,7 +290,7 @@ def _without_pixels(head: Dataset) -> str:
     kind = head.get("SOPClassUID") or head.file_meta.get("MediaStorageSOPClassUID")
     name = getattr(kind, "name", "")
     if "Rows" not in head and name:
-        return f"is no image but {name}, which has no pixels; leave it out"
+        return f"has no pixels, it is of the kind {name}; leave it out"
     return "has no pixels; it is cut off, or not an image; leave it out"
 
 
@@ -320,8 +326,13 @@ def _signed(values: NDArray[Any], bits: int, stored: np.dtype[Any]) -> NDArray[A
 
 
 def _says_colours(packed: bytes) -> bool:
-    """Whether a JPEG code has a marker that says what its components are (JFIF or Adobe)."""
-    return b"JFIF\0" in packed[:64] or b"Adobe" in packed[:1024]
+    """Whether a JPEG code has a marker that says what its components are (JFIF or Adobe).
+
+    An Adobe marker of less than 14 bytes ends before the byte that says it.
+    """
+    at = packed.find(b"Adobe", 2, 1024)
+    whole = at > 0 and int.from_bytes(packed[at - 2 : at], "big") >= 14
+    return whole or b"JFIF\0" in packed[:64]
 
 
 def _pydicom(path: Path) -> Any:
