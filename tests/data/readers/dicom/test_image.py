@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from pydicom.dataelem import DataElement
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.encaps import encapsulate
+from pydicom.errors import InvalidDicomError
 from pydicom.pixels.utils import pack_bits
 from pydicom.uid import (
     ExplicitVRLittleEndian,
@@ -422,8 +423,8 @@ def test_read_29_whatever_pydicom_reads_of_its_own_files_is_read_alike() -> None
             try:
                 data = pydicom.dcmread(path)
                 pixels = np.asarray(data.pixel_array)
-            except (AttributeError, RuntimeError, ValueError):  # refused, or no plug-in for it
-                continue
+            except (AttributeError, InvalidDicomError, RuntimeError, ValueError):
+                continue  # refused, or no plug-in for it
         if data.PhotometricInterpretation == "MONOCHROME1":
             continue  # turned round here
         frames = int(data.get("NumberOfFrames") or 1)
@@ -431,7 +432,10 @@ def test_read_29_whatever_pydicom_reads_of_its_own_files_is_read_alike() -> None
         found = read_all(open_volume(path, dicom=options))
         found = found[0] if len(found) == 1 else np.moveaxis(found, 0, -1)
         wanted = pixels[0] if frames > 1 else pixels
-        np.testing.assert_array_equal(found.reshape(wanted.shape), wanted, err_msg=path.name)
+        packed = data.file_meta.TransferSyntaxUID.name
+        lossy = "JPEG" in packed and "Lossless" not in packed  # libraries round cosines otherwise
+        apart = np.abs(found.reshape(wanted.shape).astype(np.float64) - wanted).max()
+        assert apart <= (2 if lossy else 0), path.name
         compared.append(path.name)
     assert {"MR_small_padded.dcm", "SC_rgb_jpeg.dcm", "liver_1frame.dcm"} <= set(compared)
     assert len(compared) > 20
