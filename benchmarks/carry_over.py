@@ -35,8 +35,8 @@ TILES = (
     "split.count=2",
     "frame.size=[128, 128]",
     "predict.views=as_is",
-    "stages.main.epochs=24",
-    "stages.main.validate_every=12",
+    "stages.main.epochs=14",
+    "stages.main.validate_every=7",
     "stages.main.validate_from=0",
     "metric={kind: dice, over: image_class, empty: one}",
 )

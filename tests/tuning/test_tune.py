@@ -343,6 +343,31 @@ def test_a_calibration_that_is_not_known_is_refused(run: Path) -> None:
         tune(run, calibrate="temperature")
 
 
+@pytest.mark.parametrize("over", ["pooled", "image_class"])
+def test_every_candidate_can_be_kept_whatever_the_scope(run: Path, over: str) -> None:
+    """Minimum components are searched too, and pooled scores have one threshold by expectation."""
+    metric = {"kind": "dice", "over": over}
+    with_recipe(run, metric=metric, decide={"kind": "threshold", "min_component": 1})
+    for word in ("default", "expected", "threshold", "single", "triplet"):
+        found = tune(run, decision=word)
+        assert (found.selection.chosen, found.selection.forced) == (word, True)
+        kind = {"triplet": Triplet}.get(word, Threshold)
+        if (word, over) == ("expected", "image_class"):
+            kind = Expected
+        assert isinstance(found.decision, kind)
+        kept = next(one for one in found.selection.candidates if one.name == word)
+        # the choice is made in few bins, the decision on all values
+        assert kept.apparent == pytest.approx(found.scores["tuned"], abs=0.02)
+
+
+def test_metrics_that_merge_classes_say_that_there_is_no_expected_score(run: Path) -> None:
+    with_recipe(run, metric={"kind": "dice", "over": "image"})
+    found = tune(run)
+    assert "the metric merges classes" in " ".join(found.selection.notes)
+    with pytest.raises(RecipeError, match="suits neither this task nor this metric"):
+        tune(run, decision="expected")
+
+
 def test_each_fold_is_judged_by_what_the_others_chose(run: Path, trained: Path) -> None:
     recipe = with_recipe(run, metric={"kind": "recall"})
     cases = list(judged(trained, recipe))

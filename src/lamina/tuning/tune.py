@@ -263,6 +263,8 @@ def _notes(
         "fewer than 3 groups: too few to fit an expected score; it keeps the default there"
         for k in scarce
     ]
+    if found.aim.any_class:
+        notes.append("the metric merges classes: the highest expected score is no candidate")
     if recipe.task.exclusive and len(names) > 2:
         notes.append(
             "classes exclude each other: scores on new groups are of each class by itself, before "
