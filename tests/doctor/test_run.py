@@ -103,6 +103,8 @@ def test_the_same_pixels_in_one_fold_are_a_warning(data: Path, recipe: Path) -> 
     report = examine(recipe, ["split.groups=groups.csv"], root=data)
     assert "2 images are the same" in wrong(report)["duplicates"]
     assert report.exit_code == 0
+    (sizes,) = [one.finding.what for one in report.said if one.finding.where == "groups"]
+    assert sizes == "6 cases in 5 groups, the largest 'a' of 2"
 
 
 def test_masks_that_are_all_empty_are_an_error_and_some_a_note(data: Path, recipe: Path) -> None:
@@ -374,3 +376,15 @@ def test_void_values_are_a_fix(data: Path, recipe: Path) -> None:
     assert report.fixes == [{"ignore": -1}]
     cure(report, recipe, recipe)
     assert wrong(examine(recipe, root=data)) == {}
+
+
+def test_cases_that_a_split_leaves_out_are_not_counted(data: Path, recipe: Path) -> None:
+    for kind in ("images", "masks"):
+        for k, part in enumerate(("train", "train", "train", "val", "val", "test")):
+            path = data / kind / part / f"{k}.png"
+            path.parent.mkdir(exist_ok=True)
+            (data / kind / f"{k}.png").rename(path)
+    report = examine(recipe, ["split={kind: folders}"], root=data)
+    assert wrong(report) == {}
+    (folds,) = [one.finding.what for one in report.said if one.finding.where == "folds"]
+    assert folds == "cases by fold -1: 3, 0: 2"

@@ -59,11 +59,15 @@ def loose_cases(root: Path, *folders: Path) -> tuple[list[Case], list[str]]:
     return cases, broken
 
 
-def folds_of(
+def split_of(
     listed: Sequence[Case], assigned: Sequence[Case], folds: Sequence[int]
-) -> tuple[int, ...] | None:
-    """Return the folds in the order of the cases listed; None where the split cut them."""
-    by_id = {case.id: fold for case, fold in zip(assigned, folds, strict=True)}
-    if by_id.keys() != {case.id for case in listed}:
+) -> tuple[list[Case], tuple[int, ...]] | None:
+    """Return the cases that a split keeps, with their groups, in the order listed, and their folds.
+
+    None: the split cut them into parts.
+    """
+    by_id = {case.id: (case, fold) for case, fold in zip(assigned, folds, strict=True)}
+    kept = [case.id for case in listed if case.id in by_id]
+    if len(kept) < len(by_id):
         return None
-    return tuple(by_id[case.id] for case in listed)
+    return [by_id[id][0] for id in kept], tuple(by_id[id][1] for id in kept)

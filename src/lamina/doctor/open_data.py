@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
 from pathlib import Path
 from typing import Any
 
+from lamina.data.case import Case
 from lamina.data.catalogs import AnyCatalog, Folder, Listing, VolumePairs
 from lamina.data.layouts.proposals import proposed
 from lamina.doctor.case_statistics import look_at
-from lamina.doctor.examined import Patient, folds_of, loose_cases
+from lamina.doctor.examined import Patient, loose_cases, split_of
 from lamina.doctor.finding import Finding, counted
 from lamina.doctor.orientation.axis_names import exchanged
 from lamina.errors import DataError, LaminaError
@@ -48,20 +49,24 @@ def admit(patient: Patient, root: Path) -> tuple[Patient, Finding]:
         raise DataError(f"{root}: no such folder; give the folder of the data by --data")
     recipe = patient.recipe
     if recipe is None:
-        cases, broken = loose_cases(root)
-        found = replace(patient, root=root, looks=tuple(look_at(cases, None)), broken=tuple(broken))
-        return found, Finding("fine", str(root), counted(len(cases), "image"))
+        loose, broken = loose_cases(root)
+        found = replace(patient, root=root, looks=tuple(look_at(loose, None)), broken=tuple(broken))
+        return found, Finding("fine", str(root), counted(len(loose), "image"))
     data, listing, finding = _listed(recipe, root)
     task = recipe.task.found(listing.names)
     recipe = recipe.model_copy(update={"task": task, "data": data})
     patient = replace(patient, recipe=recipe, root=root, data=data)
+    cases: Sequence[Case] = listing.cases
     try:
         assigned, folds = recipe.split.assign(listing.cases, root)
     except LaminaError as error:
         patient = replace(patient, split_problem=str(error))
     else:
-        patient = replace(patient, folds=folds_of(listing.cases, assigned, folds))
-    return replace(patient, looks=tuple(look_at(listing.cases, task))), finding
+        split = split_of(listing.cases, assigned, folds)
+        if split is not None:
+            cases, held = split
+            patient = replace(patient, folds=held)
+    return replace(patient, looks=tuple(look_at(cases, task))), finding
 
 
 def admit_files(patient: Patient, root: Path) -> Patient:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
+from math import prod
 
 from lamina import seeding
 from lamina.data.case import Case
@@ -14,8 +15,10 @@ from lamina.doctor.finding import Area, Finding, counted
 from lamina.doctor.orientation.evidence import Box, Evidence, boxes_of, weigh
 from lamina.geometry.orientation import Turn
 from lamina.progress import Bar
+from lamina.volume import ArrayVolume, read_all
 
 _LEAST_SIDE = 32
+_PIXELS = 1 << 25  # of an image that is decoded as a whole
 _BOXES = 96  # of all images together, at least
 
 
@@ -73,7 +76,7 @@ class Mirrored:
         boxes: list[Box] = []
         for case in cases:
             rng = seeding.rng(0, "doctor", "mirrored", case.id)
-            boxes += boxes_of(case, rng, most=most, turns=turns)
+            boxes += boxes_of(_in_memory(case), rng, most=most, turns=turns)
         evidence = weigh([turn.order for turn in turns], boxes)
         if evidence is None or evidence.best == 0:
             return None
@@ -81,6 +84,16 @@ class Mirrored:
         clear = best >= max(self.times * given, self.least)
         sure = evidence.surer[evidence.best] >= self.surer
         return (turns[evidence.best], evidence) if clear and sure else None
+
+
+def _in_memory(case: Case) -> Case:
+    """Return a small image with its target decoded once, since many boxes of it are looked at."""
+    if len(case.image.shape) > 2 or prod(case.image.shape) > _PIXELS or case.target is None:
+        return case
+    image, target = (
+        ArrayVolume(read_all(one), one.axes, one.name) for one in (case.image, case.target)
+    )
+    return replace(case, image=image, target=target)
 
 
 def _turns(count: int) -> list[Turn]:
