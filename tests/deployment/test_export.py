@@ -6,7 +6,7 @@ import copy
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -15,9 +15,13 @@ from numpy.typing import NDArray
 from torch import nn
 
 import lamina
+from lamina.bundle import MemberWeights
+from lamina.data.network_input.normalise import Fixed
 from lamina.deployment import export as export_module
 from lamina.deployment.run import Pipeline
 from lamina.errors import BundleError, LaminaError, RecipeError
+from lamina.model.networks import AnyNetwork
+from lamina.recipe import builtin
 from tests.deployment.conftest import NETWORK, traced_once
 from tests.factories.bundles import Maker
 
@@ -181,7 +185,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "albunet": {"network": {"kind": "albunet"}, **LARGER},
     "dncnn": {"network": {"kind": "dncnn", "residual": False}},
     "drunet": {"network": {"kind": "drunet", "widths": [8, 16], "blocks": 1, "residual": False}},
-    "nafnet": {"network": {"kind": "nafnet", "width": 8}, **LARGER},
+    "nafnet": {"network": {"kind": "nafnet", "width": 8, "residual": False}, **LARGER},
     "pixel_shuffle": {"network": {"kind": "pixel_shuffle", **SMALL}, **LARGER},
     "quarter_unet": {"network": {"kind": "quarter_unet", **SMALL}, **LARGER},
     "slice_fusion": {"network": {"kind": "slice_fusion"}, **LARGER},
@@ -189,13 +193,73 @@ KINDS: dict[str, dict[str, Any]] = {
     "volume_unet": {"network": {"kind": "volume_unet", **SMALL}, **LARGER},
     **{
         kind: {"network": {"kind": kind, **SMALL}, **LARGER}
-        for kind in ("unet", "unetplusplus", "fpn", "linknet", "manet", "pan", "pspnet")
+        for kind in ("unet", "unet_plus_plus", "fpn", "linknet", "manet", "pspnet")
     },
     **{
         kind: {"network": {"kind": kind, **SMALL}, **LARGER}
-        for kind in ("deeplabv3", "deeplabv3plus", "upernet", "segformer")
+        for kind in ("deeplabv3", "deeplabv3_plus", "upernet", "segformer")
+    },
+    "pan": {"network": {"kind": "pan", **SMALL}, "frame": {"size": [128, 128], "channels": 3}},
+    **{
+        encoder: {"network": {"kind": "unet", "encoder": encoder}, **LARGER}
+        for encoder in ("se_resnet50", "timm-efficientnet-b0", "tu-convnext_atto")
     },
 }
+
+
+def test_every_kind_of_network_is_among_those_tried() -> None:
+    fields = [get_type_hints(one)["kind"] for one in get_args(get_args(AnyNetwork)[0])]
+    kinds = {kind for field in fields for kind in get_args(field)}
+    assert kinds == {values["network"]["kind"] for values in KINDS.values()}
+
+
+LAPTOP = {
+    "denoise-gray-laptop": None,
+    "denoise-laptop": "frame.slices is set",
+    "faults-laptop": "frame.slices is set",
+    "folder-laptop": None,
+    "ink-laptop": "predict.only_valid is set",
+    "steel-laptop": None,
+    "volume-laptop": "frame.slices is set",
+    "xray-laptop": "frame.resize is",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize("name", LAPTOP)
+def test_every_laptop_recipe_is_exported_or_refused_with_a_reason(
+    tmp_path: Path, name: str
+) -> None:
+    recipe = lamina.load_recipe(name)
+    if recipe.task.names is None:
+        task = recipe.task.model_copy(update={"names": ("one",)})
+        recipe = recipe.model_copy(update={"task": task})
+    torch.manual_seed(0)
+    network = recipe.network.untrained().build(recipe.frame.inputs, recipe.task.outputs)
+    normalise = Fixed(mean=0.4, std=0.2)
+    member = MemberWeights("fold0", network.state_dict(), 0, "main", 0.5, normalise)
+    lamina.Bundle.make(recipe, [member], cases={}).save(tmp_path / "bundle")
+    why = LAPTOP[name]
+    if why is not None:
+        with pytest.raises(RecipeError) as caught:
+            lamina.export(tmp_path / "bundle", tmp_path / "edge")
+        assert why in str(caught.value)
+        return
+    options = {"threshold": 0.5} if recipe.decide.kind == "expected" else {}
+    lamina.export(tmp_path / "bundle", tmp_path / "edge", **options)
+    shape = (recipe.tile[0] + 40, recipe.tile[1] // 2)
+    size = (*shape, 3) if recipe.frame.channels == 3 else shape
+    image = np.random.default_rng(0).integers(0, 256, size, np.uint8)
+    ours = Pipeline(tmp_path / "edge")(image)
+    with lamina.load(tmp_path / "bundle", device="cpu", precision="float32") as model:
+        theirs = model(image).probabilities
+    unit = max(1.0, float(recipe.task.unit or 1))
+    assert np.abs(ours.probabilities - theirs).max() <= 1e-4 * unit
+
+
+def test_laptop_recipes_are_all_tried() -> None:
+    assert {name for name in builtin.names() if name.endswith("-laptop")} == set(LAPTOP)
 
 
 @pytest.mark.slow

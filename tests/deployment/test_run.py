@@ -14,10 +14,12 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from PIL import Image
 
 import lamina
 from lamina.data.image_types.image_kind import ImageKind
@@ -25,7 +27,15 @@ from lamina.data.image_types.image_kind import as_learnt as lamina_as_learnt
 from lamina.data.network_input.normalise import PerCase
 from lamina.deployment import run
 from lamina.deployment.pipeline import decision_entry
-from lamina.deployment.run import Pipeline, PipelineError, as_learnt, components, decide
+from lamina.deployment.run import (
+    Pipeline,
+    PipelineError,
+    as_learnt,
+    components,
+    decide,
+    read_image,
+    write,
+)
 from lamina.errors import DataError
 from lamina.result.calibration import Calibration
 from lamina.result.decisions import AnyDecision, Argmax, Threshold, Triplet
@@ -286,6 +296,61 @@ def test_work_it_runs_where_lamina_and_torch_cannot_be_imported(exported: Export
 def isolated(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-I", "-c", FORBIDDING, "run.py", *words]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
+
+
+WRITTEN: dict[str, NDArray[Any]] = {
+    "grey.png": picture((20, 31), 1),
+    "colour.png": picture((20, 31), 3),
+    "deep.png": (picture((20, 31), 1).astype(np.uint16) * 251),
+    "grey.tif": picture((20, 31), 1),
+    "colour.tif": picture((20, 31), 3),
+    "deep.tif": (picture((20, 31), 1).astype(np.uint16) * 251),
+    "float.tif": picture((20, 31), 1).astype(np.float32) / 7,
+}
+
+
+@pytest.mark.parametrize("name", WRITTEN)
+def test_read_2_files_are_read_as_lamina_reads_them(tmp_path: Path, name: str) -> None:
+    path, array = tmp_path / name, WRITTEN[name]
+    if path.suffix == ".tif":
+        tifffile.imwrite(path, array, photometric="rgb" if array.ndim == 3 else "minisblack")
+    else:
+        cv2.imwrite(str(path), array[..., ::-1] if array.ndim == 3 else array)
+    ours, theirs = read_image(path), read_all(lamina.open_volume(path))
+    assert ours.dtype == theirs.dtype == array.dtype
+    assert np.array_equal(ours, array)
+    assert np.array_equal(ours[None] if ours.ndim == 2 else np.moveaxis(ours, -1, 0), theirs)
+
+
+def test_read_2_an_orientation_is_applied_and_a_jpeg_is_near(tmp_path: Path) -> None:
+    path = tmp_path / "turned.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.fromarray(picture((40, 62), 3)).save(path, quality=95, exif=exif)
+    ours = np.moveaxis(read_image(path), -1, 0).astype(int)
+    with pytest.warns(UserWarning, match="EXIF"):
+        theirs = read_all(lamina.open_volume(path)).astype(int)
+    assert ours.shape == theirs.shape == (3, 62, 40)
+    assert np.abs(ours - theirs).max() <= 4
+
+
+def test_several_pages_and_masks_that_a_picture_cannot_hold_are_refused(tmp_path: Path) -> None:
+    tifffile.imwrite(
+        tmp_path / "pages.tif", np.zeros((3, 8, 9), np.uint8), photometric="minisblack"
+    )
+    with pytest.raises(PipelineError, match="save one grey or RGB image"):
+        read_image(tmp_path / "pages.tif")
+    masks = np.zeros((2, 8, 9), np.bool_)
+    masks[1, 2:] = masks[0, 5:] = True
+    with pytest.raises(PipelineError, match=r"2 planes of uint8; write .npy"):
+        write(tmp_path / "masks.png", masks, exclusive=False)
+    exclusive = np.stack([~masks[1], masks[1]])
+    write(tmp_path / "labels.png", exclusive, exclusive=True)
+    assert np.array_equal(read_image(tmp_path / "labels.png"), masks[1].astype(np.uint8))
+    with pytest.raises(PipelineError, match=r"1 planes of float32; write .npy or .tif"):
+        write(tmp_path / "values.png", np.zeros((1, 4, 4), np.float32), exclusive=False)
+    write(tmp_path / "values.tif", np.full((1, 4, 4), 0.3, np.float32), exclusive=False)
+    assert np.array_equal(read_image(tmp_path / "values.tif"), np.full((4, 4), 0.3, np.float32))
 
 
 def test_a_folder_that_was_changed_is_refused(exported: Exported) -> None:
