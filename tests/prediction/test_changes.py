@@ -25,7 +25,7 @@ from lamina.prediction.engine import Member, predict_case
 from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.run import predict
 from lamina.recipe.recipe import MeanOf
-from lamina.result.decisions import Argmax, Threshold, Triplet
+from lamina.result.decisions import Argmax, Expected, Threshold, Triplet
 from lamina.seeding import rng
 
 
@@ -129,6 +129,15 @@ def test_a_decision_without_a_threshold_refuses_one(
 ) -> None:
     with pytest.raises(RecipeError, match=said):
         with_threshold([bundle.with_decision(decision, {})], 0.4)
+
+
+def test_a_fixed_threshold_takes_the_place_of_those_of_each_image(bundle: Bundle) -> None:
+    (one,) = with_threshold([bundle.with_decision(Expected(), {})], 0.4)
+    assert one.decision == Threshold(threshold=0.4)
+    (each,) = with_threshold([bundle.with_decision(Expected(), {})], {"dot": 0.4, "line": 0.3})
+    assert each.decision == Threshold(threshold=(0.4, 0.3))
+    with pytest.raises(RecipeError, match="one for each"):
+        with_threshold([bundle.with_decision(Expected(), {})], {"dot": 0.4})
 
 
 def test_options_of_the_decision_are_laid_over_the_tuned_one(bundle: Bundle) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Iterable
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -47,7 +47,7 @@ class Decision(Spec):
         del parts
         return self if self.pixelwise else None
 
-    def with_thresholds(self, thresholds: tuple[float | None, ...]) -> Self:
+    def with_thresholds(self, thresholds: tuple[float | None, ...]) -> Decision:
         """Return the decision with other thresholds.
 
         Args:

@@ -11,6 +11,7 @@ from pydantic import Field
 
 from lamina.errors import RecipeError
 from lamina.result.decisions.base import CaseDecision, Decision
+from lamina.result.decisions.threshold import Threshold
 from lamina.result.expected.column import Column, Floats, Ints
 from lamina.result.expected.cut import DICE, Weights
 from lamina.result.expected.fit import ClassExpected, decide, presence_and_hope
@@ -48,6 +49,20 @@ class Expected(Decision):
     classes: tuple[ClassExpected, ...] = ()
     """What `lamina tune` fitted for each class; none: probabilities are taken as they are, and
     every image may show every class."""
+
+    def with_thresholds(self, thresholds: tuple[float | None, ...]) -> Threshold:
+        """Return fixed thresholds in place of those of each image.
+
+        Raises:
+            RecipeError: only some classes have one, or classes exclude each other.
+        """
+        values = tuple(value for value in thresholds if value is not None)
+        if self.exclusive or len(values) < len(thresholds):
+            raise RecipeError(
+                "the decision expected finds a threshold for each image; give one number for all "
+                "classes or one for each, of classes that may overlap"
+            )
+        return Threshold(threshold=values[0] if len(values) == 1 else values)
 
     def suited(self, aim: Aim, *, exclusive: bool) -> Expected:
         """Return the decision with what it leaves to metric and task filled in."""
