@@ -56,3 +56,11 @@ def test_another_layout_is_named_beside_what_is_missing(root: Path) -> None:
         path.rename(path.with_name(f"{path.stem}_mask.png"))
     with pytest.raises(DataError, match=r"are called, -s 'data\.masks=masks/\{id\}_mask"):
         check_data(RECIPE, root)
+
+
+def test_the_cost_of_headers_is_bounded_and_said(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("lamina.cli.data_check.HEADERS", 3)
+    _, lines = check_data(RECIPE, root)
+    assert lines[1:] == ["note: palettes of 4 cases are looked for by `lamina doctor` only"]

@@ -19,6 +19,9 @@ from lamina.errors import DataError, LaminaError, LayoutError, RecipeError, list
 from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import open_data
 
+HEADERS = 5_000
+"""Cases whose files are opened once more for what their headers say."""
+
 MOST = 200
 """Files of one kind that are named."""
 
@@ -86,7 +89,11 @@ def _beside(recipe: Recipe, root: Path, cases: Sequence[Case]) -> list[str]:
 def _notes(recipe: Recipe, cases: Sequence[Case]) -> Iterator[str]:
     """Yield what files say besides their pixels: EXIF, palettes, nodata, types."""
     patient = Patient(recipe, looks=tuple(Look(case) for case in cases))
-    said = [*Exif()(patient), *Palettes()(patient), *NoData()(patient), *mixed_types(cases)]
+    said = [*Exif()(patient), *NoData()(patient), *mixed_types(cases)]
+    if len(cases) <= HEADERS:  # each file is opened once more for it
+        said += Palettes()(patient)
+    else:
+        yield f"note: palettes of {len(cases)} cases are looked for by `lamina doctor` only"
     for one in said:
         if one.level != "fine":
             remedy = f"; {one.remedy}" if one.remedy else ""
