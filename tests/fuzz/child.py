@@ -63,7 +63,7 @@ def _refused(error: LaminaError, sample: Path) -> dict[str, str]:
     said = " ".join(f"{type(link).__name__}: {link}" for link in chain)
     if _NO_MEMORY.search(said):
         return {"outcome": "memory", "why": said[:2000]}
-    if str(sample) not in str(error):
+    if str(sample) not in str(error) and not str(error).startswith("/"):
         return {"outcome": "no place", "why": f"{type(error).__name__}: {error}"[:2000]}
     return {"outcome": "refused", "why": type(error).__name__}
 

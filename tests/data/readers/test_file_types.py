@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lamina.data.readers import has_suffix, is_image, look_below, sniff, stem_of
+from lamina.data.readers import has_suffix, images_below, is_image, look_below, sniff, stem_of
 from lamina.errors import DataError
 
 
@@ -153,3 +153,14 @@ def test_READ_30_types_that_people_have_are_named_with_what_to_do(tmp_path: Path
     renamed.write_bytes((tmp_path / "a.gif").read_bytes())
     with pytest.raises(DataError, match="looks like a GIF image"):
         sniff(renamed)
+
+
+def test_a_search_ends_after_the_number_of_files_that_was_asked_for(tmp_path: Path) -> None:
+    """A folder that was named by mistake, such as the whole disk, costs no more than that."""
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        for number in range(5):
+            (tmp_path / folder / f"{number}.png").touch()
+    assert len(list(images_below(tmp_path))) == 10
+    assert len(list(images_below(tmp_path, most=12))) == 10  # ten files in two folders
+    assert [path.name for path in images_below(tmp_path, most=4)] == ["0.png", "1.png", "2.png"]

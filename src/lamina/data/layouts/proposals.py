@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from itertools import islice, permutations, product
+from itertools import permutations, product
 from pathlib import Path
 
 from lamina.data.layouts.patterns import CLASS, ID, SPLIT
@@ -63,7 +63,7 @@ def proposed(root: Path) -> Layout | None:
     """Return the layout that most images of a folder follow; None: no layout is plain to see.
 
     Args:
-        root: The data folder. The names of at most 20,000 files are read.
+        root: The data folder. At most 20,000 files and folders are looked at.
     """
     groups = _groups(root)
     found = [*_by_folder(groups), *_in_one_folder(groups), *_by_class(groups)]
@@ -121,7 +121,7 @@ def _groups(root: Path) -> list[_Group]:
     def put(folder: str, name: str, suffix: str) -> None:
         groups.setdefault(folder, _Group(folder)).suffixes.setdefault(name, suffix)
 
-    for path in islice(images_below(root), _FILES):
+    for path in images_below(root, most=_FILES):
         relative = nfc(path.relative_to(root).as_posix())
         name = bare(relative)
         parts, suffix = name.split("/"), relative[len(name) :]

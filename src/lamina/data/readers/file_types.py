@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 
 from lamina.data.readers.format import Format
@@ -110,12 +111,25 @@ class Formats:
             path.is_dir() and self._store(path, of_volumes=True) is not None
         )
 
-    def images_below(self, folder: Path, within: Path | None = None) -> Iterator[Path]:
-        """Yield the images below a folder, as ``look_below`` finds them."""
-        yield from self.look_below(folder, within).images
+    def images_below(
+        self, folder: Path, within: Path | None = None, *, most: int | None = None
+    ) -> Iterator[Path]:
+        """Yield the images below a folder, as ``look_below`` finds them.
+
+        Args:
+            folder: Where to look.
+            within: As of ``look_below``.
+            most: Number of files and folders that are looked at; None: all.
+        """
+        yield from self.look_below(folder, within, most=most).images
 
     def look_below(
-        self, folder: Path, within: Path | None = None, *, volumes: bool = False
+        self,
+        folder: Path,
+        within: Path | None = None,
+        *,
+        volumes: bool = False,
+        most: int | None = None,
     ) -> Below:
         """Return the images below a folder by their suffixes, sorted, and what else is there.
 
@@ -126,11 +140,13 @@ class Formats:
             folder: Where to look.
             within: What links may not leave; None: ``folder``.
             volumes: Whether a folder that is one volume (``is_volume``) is one image.
+            most: Number of files and folders that are looked at; None: all.
         """
         found = Below()
+        left = count() if most is None else iter(range(most))
         border = (within or folder).resolve()
         whole = self.is_volume if volumes else self.is_image
-        self._walk(folder, border, {folder.resolve()}, found, whole)
+        self._walk(folder, border, {folder.resolve()}, found, whole, left)
         return found
 
     def _walk(
@@ -140,10 +156,14 @@ class Formats:
         seen: set[Path],
         found: Below,
         whole: Callable[[Path], bool],
+        left: Iterator[int],
     ) -> None:
+        """Add to ``found``; ``left`` has an item for each file and folder that may be looked at."""
         for path in sorted(folder.iterdir()):
             if path.name.startswith("."):
                 continue
+            if next(left, None) is None:
+                return
             reason = self._reason_to_pass(path, border)
             if reason is not None:
                 found.passed.append(PassedOver(path, reason))
@@ -151,7 +171,7 @@ class Formats:
                 found.images.append(path)
             elif (real := path.resolve()) not in seen:
                 before = len(found.images)
-                self._walk(path, border, seen | {real}, found, whole)
+                self._walk(path, border, seen | {real}, found, whole, left)
                 if len(found.images) == before and self.has_suffix(path):
                     found.passed.append(PassedOver(path, "is a folder without images"))
             else:
