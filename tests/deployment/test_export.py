@@ -15,13 +15,14 @@ from numpy.typing import NDArray
 from torch import nn
 
 import lamina
-from lamina.bundle import MemberWeights
+from lamina.bundle import MemberWeights, Part, join
 from lamina.data.network_input.normalise import Fixed
 from lamina.deployment import export as export_module
 from lamina.deployment.run import Pipeline
 from lamina.errors import BundleError, LaminaError, RecipeError
 from lamina.model.networks import AnyNetwork
 from lamina.recipe import builtin
+from lamina.recipe.recipe import MeanOf
 from tests.deployment.conftest import NETWORK, traced_once
 from tests.factories.bundles import Maker
 
@@ -64,6 +65,30 @@ def test_some_members_another_tile_and_another_threshold(
     ours = Pipeline(edge)(image).probabilities
     assert ours.shape == theirs.shape  # tiles of another size: answers are near, not equal
     assert np.abs(ours - theirs).mean() < 0.05
+
+
+def test_an_ensemble_keeps_tiles_borders_and_weights_of_its_members(
+    tmp_path: Path, make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(export_module, "write_onnx", traced_once)
+    one = make.bundle(network=NETWORK, predict={"views": "flip_x"})
+    frame = {"size": [24, 40], "border": "zero", "pad": "after", "turn": 1}
+    two = make.bundle(network=NETWORK, frame=frame, seed=5)
+    parts = [Part("one", one, 3.0), Part("two", two, 1.0)]
+    join(parts, MeanOf(members="root_mean_square")).save(tmp_path / "both")
+    found = lamina.export(tmp_path / "both", tmp_path / "edge")
+    assert len(found.members) == 4
+    about = json.loads((tmp_path / "edge" / "pipeline.json").read_text(encoding="utf-8"))
+    assert [tuple(one["tile"]) for one in about["members"]] == [(32, 32)] * 2 + [(24, 40)] * 2
+    assert len({one["window"] for one in about["members"]}) == 2
+    first, *_, last = (one["weight"] for one in about["members"])
+    assert first == pytest.approx(3 * last)
+    pipeline = Pipeline(tmp_path / "edge")
+    with lamina.load(tmp_path / "both", device="cpu", precision="float32") as model:
+        for shape in ((70, 50), (20, 35)):
+            image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
+            apart = np.abs(pipeline(image).probabilities - model(image).probabilities)
+            assert apart.max() <= 1e-5
 
 
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
