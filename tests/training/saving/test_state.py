@@ -112,18 +112,18 @@ def test_a_cut_save_is_passed_over_with_a_word(
     assert "00000001" in said
 
 
-def test_every_flipped_byte_is_found(tmp_path: Path) -> None:
+def test_two_hundred_flipped_bytes_of_each_file_are_found(tmp_path: Path) -> None:
     """C06."""
     save_state(tmp_path, some_state(1), number=1)
     save_state(tmp_path, some_state(2), number=2)
     for name in ("tensors.safetensors", "position.json"):
         path = tmp_path / "00000002" / name
         whole = path.read_bytes()
-        for at in range(0, len(whole), max(len(whole) // 40, 1)):
+        for at in range(0, len(whole), max(len(whole) // 200, 1)):
             path.write_bytes(whole[:at] + bytes([whole[at] ^ 1]) + whole[at + 1 :])
             found = load_state(tmp_path)
             assert found is not None
-            assert found[0].position.step == 1
+            assert found[0].position.step == 1, (name, at)
         path.write_bytes(whole)
 
 
