@@ -7,6 +7,7 @@ import math
 import shutil
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ import lamina
 from lamina.cli.main import app
 from lamina.files import append_line, read_json, write_json
 from lamina.training.saving.state import Position
+from lamina.training.stage.loop import set_rates
 from lamina.training.stage.time_limit import CLOCK, Clock, StageTime, seconds_used, stage_time
 from tests.factories.discs import discs, quick, stopped_run
 
@@ -65,15 +67,29 @@ def test_a_limited_run_ends_in_time_with_a_whole_bundle(
     assert log.count("the time limit ended the stage after") == 2
 
 
-def test_the_learning_rate_follows_the_share_of_the_time(
-    limited: tuple[Path, lamina.TrainResult, float],
+@pytest.mark.parametrize("kind", ["cosine", "warmup_cosine", "flat_then_anneal", "constant"])
+@pytest.mark.parametrize(("seconds", "step"), [(100, 0), (125, 3), (175, 3), (175, 950), (300, 3)])
+def test_the_learning_rate_follows_the_share_of_the_time_or_of_the_steps(
+    tmp_path: Path, kind: str, seconds: float, step: int
 ) -> None:
-    """It falls from its top nearly to 0 within the first few of 100000 epochs."""
-    rates = [row["lr"] for row in rows_of(limited[0] / "run")]
-    assert max(rates) > 0.8e-3
-    assert rates[-1] < 0.25 * max(rates)
-    top = rates.index(max(rates))
-    assert all(a >= b for a, b in zip(rates[top:], rates[top + 1 :], strict=False))
+    """Whichever is larger: of a stage from 100 s to 200 s, and of 1000 steps."""
+    recipe = quick(tmp_path, f"train.schedule={{kind: {kind}, unit: step}}", "train.epochs=100")
+    position = Position(step=step, begun=100, ends=200)
+    now: Any = SimpleNamespace(
+        stage=recipe.stages[0],
+        position=position,
+        optimizer=SimpleNamespace(param_groups=[{"lr": 0.0}]),
+        rates=[2.0],
+        time=StageTime(clock_at(tmp_path, seconds, 9), position),
+    )
+    job: Any = SimpleNamespace(recipe=recipe)
+    set_rates(job, now, 10)
+    share = max(min((seconds - 100) / 100, 1), step / 1000)
+    wanted = 2 * recipe.stages[0].schedule.factor(1000 * share, 1000)
+    assert now.optimizer.param_groups[0]["lr"] == pytest.approx(wanted, abs=0.02)
+    now.time = None
+    set_rates(job, now, 10)
+    assert position.rate == pytest.approx(2 * recipe.stages[0].schedule.factor(step, 1000))
 
 
 def test_the_same_command_again_changes_nothing_and_without_a_limit_it_goes_on(

@@ -148,7 +148,7 @@ def _train_epoch(job: FoldContext, now: StageState) -> float:
             position.batch += 1
             if len(pending) < stage.accumulate and position.batch < len(groups):
                 continue
-            _set_rates(job, now, steps)
+            set_rates(job, now, steps)
             loss = _step(job, now, pending, steps)
             bar.advance(len(pending), f"loss {loss:.4f}")
             pending = []
@@ -174,7 +174,8 @@ def _batches(
     return batches(samples, groups, workers=job.workers, fewer=fewer)
 
 
-def _set_rates(job: FoldContext, now: StageState, steps_per_epoch: int) -> None:
+def set_rates(job: FoldContext, now: StageState, steps_per_epoch: int) -> None:
+    """Set the learning rate of each group for the coming step, by epochs or by the time used."""
     stage, position, schedule = now.stage, now.position, now.stage.schedule
     at: float
     at, end = (
