@@ -47,8 +47,6 @@ if TYPE_CHECKING:
     from lamina.inference.load import load as load
     from lamina.inference.model import Failure as Failure
     from lamina.inference.model import Model as Model
-    from lamina.inference.objects import Object as Object
-    from lamina.inference.objects import Objects as Objects
     from lamina.inference.prediction import Prediction as Prediction
     from lamina.outputs.flattened import FlattenResult as FlattenResult
     from lamina.outputs.flattened import flatten as flatten
@@ -64,6 +62,8 @@ if TYPE_CHECKING:
     from lamina.recipe.recipe import Recipe as Recipe
     from lamina.reporting.page import ReportResult as ReportResult
     from lamina.reporting.page import report as report
+    from lamina.result.objects import Object as Object
+    from lamina.result.objects import Objects as Objects
     from lamina.training.ensembles.ensemble import ensemble as ensemble
     from lamina.training.ensembles.ensemble_result import EnsembleResult as EnsembleResult
     from lamina.training.ensembles.member_runs import train as train
@@ -87,8 +87,8 @@ _HOMES = {
     "LaminaError": "lamina.errors",
     "LeakError": "lamina.errors",
     "Model": "lamina.inference.model",
-    "Object": "lamina.inference.objects",
-    "Objects": "lamina.inference.objects",
+    "Object": "lamina.result.objects",
+    "Objects": "lamina.result.objects",
     "ObjectsResult": "lamina.outputs.objects",
     "OptionError": "lamina.errors",
     "PartialError": "lamina.errors",

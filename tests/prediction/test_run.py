@@ -89,7 +89,7 @@ def test_the_same_command_again_does_nothing(saved: Path, images: Path, tmp_path
     assert tree(tmp_path / "pred") == before
 
 
-@pytest.mark.parametrize("passage", [3, 5, 8])
+@pytest.mark.parametrize("passage", [3, 5, 8, 11])
 def test_B01_killed_and_run_again_gives_the_same_bytes(
     saved: Path, images: Path, tmp_path: Path, passage: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,7 +106,7 @@ def test_B01_killed_and_run_again_gives_the_same_bytes(
     assert child.exitcode == -signal.SIGKILL
     monkeypatch.delenv("LAMINA_FAULT")
     again = predict([saved], [images], tmp_path / "pred", device="cpu", batch=2)
-    assert again.kept >= (passage - 2) // 2
+    assert again.kept + again.redecided >= (passage - 2) // 4  # answer, two masks, objects
     assert again.kept + again.predicted + again.redecided == 4
     assert tree(tmp_path / "pred") == tree(tmp_path / "whole")
 

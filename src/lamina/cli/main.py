@@ -275,6 +275,16 @@ def predict(
             show_default="the bundle's",
         ),
     ] = None,
+    save: Annotated[
+        str | None,
+        typer.Option(
+            "--save",
+            metavar="KIND,...",
+            help="Files to make of masks and probabilities: overlays, objects, native (the input's "
+            "own format and place).",
+            show_default="objects,native",
+        ),
+    ] = None,
     *,
     corrupt: Annotated[
         bool,
@@ -300,6 +310,7 @@ def predict(
     thresholds = one_or_named("--threshold", threshold)
     check_device(device)
     folders.check_output(out)
+    from lamina.prediction.outputs.write import DEFAULT
     from lamina.prediction.run import predict as run_prediction
 
     found = run_prediction(
@@ -315,6 +326,9 @@ def predict(
         threshold=thresholds,
         corrupt=corrupt,
         uncertainty=uncertainty,
+        save=DEFAULT
+        if save is None
+        else [word.strip() for word in save.split(",") if word.strip()],
         overwrite=overwrite,
     )
     early = " by the best weights so far: training has not finished" if found.unfinished else ""

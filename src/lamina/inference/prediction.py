@@ -14,12 +14,12 @@ from numpy.typing import NDArray
 
 from lamina.errors import RecipeError
 from lamina.files import make_folder, write_bytes
+from lamina.geometry.components.instances import Split, label_instances
 from lamina.geometry.components.labelling import Connectivity
-from lamina.inference.instances import Split, label_instances
-from lamina.inference.objects import Objects, find_objects
 from lamina.pictures.palette import colour
 from lamina.pictures.pixels import Pixels, painted, shrunk, shrunk_mask, visible
 from lamina.public import StrPath, as_path
+from lamina.result.objects import Objects, find_objects
 from lamina.task import Task
 
 if TYPE_CHECKING:

@@ -50,3 +50,5 @@ class PredictResult(VerbResult):
     """Time that the call took."""
     unfinished: tuple[str, ...] = ()
     """What each fold had trained, where the training of a run has not finished."""
+    left_out: tuple[str, ...] = ()
+    """Files of ``save`` that could not be made, with reasons."""

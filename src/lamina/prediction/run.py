@@ -20,7 +20,7 @@ from lamina.data.flatten import align
 from lamina.data.flatten.summary import CURVES
 from lamina.data.image_types.image_kind import as_learnt
 from lamina.data.readers.file_types import not_read
-from lamina.errors import DataError, PartialError, RecipeError, listed
+from lamina.errors import DataError, RecipeError, listed
 from lamina.files import locked, sweep
 from lamina.log import keep_log
 from lamina.prediction.changes import Thresholds, changed, threshold_words, with_threshold
@@ -30,6 +30,8 @@ from lamina.prediction.folder.predictions import Predictions, source_digest
 from lamina.prediction.inputs import gather, open_listed, passed_over
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import Chosen, Policy
+from lamina.prediction.notices import tell_if_not_tuned, tell_if_unfinished, tell_result
+from lamina.prediction.outputs.write import DEFAULT, Outputs, checked
 from lamina.prediction.predict_result import PredictResult
 from lamina.prediction.quarantine import Quarantine
 from lamina.prediction.streaming.plan import check_room
@@ -61,6 +63,7 @@ def predict(
     threshold: Thresholds | None = None,
     corrupt: bool = False,
     uncertainty: bool = False,
+    save: Sequence[str] = DEFAULT,
     overwrite: bool = False,
     progress: bool = True,
 ) -> PredictResult:
@@ -87,6 +90,10 @@ def predict(
         uncertainty: Also write maps of entropy and, where members or views answer, of their mutual
             information to ``uncertainty``; and what to expect of each image and class to
             ``prediction.json``: presence, expected score, agreement of members.
+        save: Files to make of the answers, besides ``masks`` and ``probabilities``: ``overlays``
+            (pictures of images with their masks), ``objects`` (of images: outlines, and a table),
+            ``native`` (the input's own format and place, where it has one). Of a folder that is
+            there they are made of the stored probabilities.
         overwrite: Replace predictions of other bundles or options.
         progress: Show progress on standard error.
 
@@ -115,6 +122,7 @@ def predict(
     if members not in ("auto", "all"):
         raise RecipeError(f"--members is '{members}'; it must be one of auto, all")
     at_least(1, batch=batch, memory=memory)
+    kinds = checked(save)
     keep_memory()
     bundles = load_bundles(sources, unfinished=True)
     if uncertainty and bundles[0].recipe.task.kind == "restore":
@@ -143,12 +151,14 @@ def predict(
         with keep_log(out):
             if progress:
                 say(f"{explain(precision, where)}, {size} tiles per forward pass")
-                _tell_if_unfinished(bundles, sources)
+                tell_if_unfinished(bundles, sources)
                 if said:
                     say(f"changed for this prediction: {', '.join(said)}")
                 if threshold is None:
-                    _tell_if_not_tuned(bundles[0], sources[0])
-            counts = _predict_all(predictions, opened, loaded, size, progress=progress)
+                    tell_if_not_tuned(bundles[0], sources[0])
+            outputs = Outputs(predictions, kinds)
+            counts = _predict_all(outputs, opened, loaded, size, progress=progress)
+            left_out = outputs.finish()
             predictions = predictions.only_finished()
             if uncertainty:
                 predictions = note_outlook(predictions, bundles[0].index.outlook)
@@ -158,6 +168,7 @@ def predict(
                 **counts,
                 known=dict(Counter(case.known for case in predictions.info.cases)),
                 failed=tuple(opened.quarantine.failed),
+                left_out=left_out,
                 unfinished=info.unfinished,
                 members=tuple(loaded.names),
                 device=where.type,
@@ -165,7 +176,7 @@ def predict(
                 batch=size,
                 seconds=round(time.monotonic() - begun, 1),
             )
-            _tell(result, progress=progress)
+            tell_result(result, progress=progress)
     return result
 
 
@@ -277,8 +288,9 @@ def _info(
 
 
 def _predict_all(
-    predictions: Predictions, opened: _Opened, loaded: LoadedMembers, size: int, *, progress: bool
+    outputs: Outputs, opened: _Opened, loaded: LoadedMembers, size: int, *, progress: bool
 ) -> dict[str, int]:
+    predictions = outputs.predictions
     counts = {"predicted": 0, "kept": 0, "redecided": 0}
     steps = {
         id: _steps(predicted, case.image, loaded)
@@ -289,6 +301,7 @@ def _predict_all(
             before = "kept" if predictions.finished(id) else "redecided"
             if _has_maps(predictions, id) and (before == "kept" or predictions.redecide(id)):
                 predictions.drop_work(id)  # of a run that was killed at the last moment
+                outputs.update(id, case.image)
                 counts[before] += 1
                 bar.advance(steps[id])
                 continue
@@ -298,6 +311,7 @@ def _predict_all(
                     predictions, case, loaded.members(chosen), loaded, size, bar, progress=progress
                 )
                 counts["predicted"] += 1
+                outputs.update(id, case.image)
     opened.quarantine.check_any(len(predictions.ids), "images can be predicted")
     return counts
 
@@ -362,38 +376,3 @@ def _predict(
         progress=bar.advance,
     )
     predictions.finish(case.id)
-
-
-def _tell_if_unfinished(bundles: Sequence[Bundle], sources: Sequence[Path]) -> None:
-    for bundle, source in zip(bundles, sources, strict=True):
-        if lines := unfinished_lines(bundle):
-            headline = f"{source}: training has not finished; the best checkpoints so far predict"
-            say("\n  ".join([headline, *lines]))
-
-
-def _tell_if_not_tuned(bundle: Bundle, source: Path) -> None:
-    """Say that masks follow the recipe's own decision, where a search could set its numbers."""
-    decision = bundle.decision
-    if "tune" in bundle.scores or decision.without_numbers is not None:
-        return
-    if bundle.recipe.task.kind != "restore" and not unfinished_lines(bundle):
-        say(f"decision not tuned: {decision.summary}; `lamina tune {source}` sets it by the data")
-
-
-def _tell(result: PredictResult, *, progress: bool) -> None:
-    known = result.known
-    if progress and known.get("held_out"):
-        say(f"{known['held_out']} cases of the training data were predicted out of fold")
-    for word in ("seen", "partly_seen"):
-        if known.get(word):
-            say(
-                f"{known[word]} cases were {word.replace('_', ' ')} in training: their scores are "
-                "optimistic"
-            )
-    if result.failed:
-        raise PartialError(
-            f"{result.out}: {result.cases} cases are predicted, {len(result.failed)} could not "
-            "be read; correct or remove them, then run the same command again\n  "
-            + "\n  ".join(one.why.splitlines()[0] for one in result.failed[:10]),
-            result,
-        )

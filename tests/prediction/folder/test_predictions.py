@@ -55,7 +55,7 @@ def test_what_is_added_is_there_when_opened_again(tmp_path: Path, info: Info) ->
     np.testing.assert_array_equal(prob, answer((4, 6)).astype(np.float16))
     np.testing.assert_array_equal(found.mask("vol/b"), found.stored_mask("vol/b"))
     assert (tmp_path / "probabilities/vol%2Fb.npy").is_file()
-    assert (tmp_path / "masks/vol%2Fb.tif").is_file()
+    assert (tmp_path / "masks/dot/vol%2Fb.png").is_file()
     assert all(found.finished(id) for id in found.ids)
 
 
@@ -130,7 +130,7 @@ def test_B03_B04_B06_a_damaged_file_is_not_finished(
 ) -> None:
     made = Predictions.create(tmp_path, info)
     made.add("a.png", answer((4, 6)))
-    path = next((tmp_path / what).iterdir())
+    path = next(one for one in sorted((tmp_path / what).rglob("*")) if one.is_file())
     data = path.read_bytes()
     if how == "delete":
         path.unlink()

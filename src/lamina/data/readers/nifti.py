@@ -68,7 +68,7 @@ class NiftiVolume:
         self.path = Path(path)
         with self.path.open("rb") as stream:
             self._packed = stream.read(2) == b"\x1f\x8b"
-        head = self._header()
+        head = self.header()
         self._stored = np.dtype(head.get_data_dtype())
         if self._stored.kind not in "biuf" or self._stored.itemsize > 8:
             what = self._stored.name if self._stored.names is None else "colours"
@@ -136,6 +136,11 @@ class NiftiVolume:
         sides = (*self._lengths[:-1], 1) if self._packed else (1,) * len(self._lengths)
         return self._layout.spatial(sides)
 
+    @property
+    def stored_axes(self) -> str:
+        """Names of the stored axes in order, with ``c`` where channels are stored."""
+        return self._layout.names
+
     def stamp(self) -> str:
         """Return a digest of the file's name, size and time."""
         return stamp_of(self.path, [self.path], self._layout.names)
@@ -194,7 +199,12 @@ class NiftiVolume:
             ) from error
         self._whole = True
 
-    def _header(self) -> Any:
+    def header(self) -> Any:
+        """Return the header with its extensions, as nibabel reads it from the file.
+
+        Raises:
+            DataError: the file is gone, or its header damaged.
+        """
         library = _nibabel(self.path).nifti2
         try:
             with gzip.open(self.path) if self._packed else self.path.open("rb") as stream:

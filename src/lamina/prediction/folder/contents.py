@@ -10,6 +10,12 @@ from lamina.files import LOCK
 from lamina.prediction.folder.ledger import LEDGER
 from lamina.prediction.folder.manifest import HEADER
 
+OUTPUTS = ("overlays", "objects", "native")
+"""Folders of files that are made of decided predictions."""
+
+TABLES = ("objects.csv", "objects.geojson")
+"""Files that are made of all cases."""
+
 
 def holds_others(folder: Path) -> bool:
     """Whether a folder holds anything besides the lock of its process.
@@ -29,7 +35,7 @@ def clear(folder: Path) -> None:
     """
     if holds_others(folder) and not (folder / HEADER).exists():
         raise RecipeError(f"{folder}: holds no predictions to overwrite; choose another --out")
-    for name in (HEADER, LEDGER):
+    for name in (HEADER, LEDGER, *TABLES):
         (folder / name).unlink(missing_ok=True)
-    for name in ("probabilities", "masks", "uncertainty", "work"):
+    for name in ("probabilities", "masks", "uncertainty", "work", *OUTPUTS):
         shutil.rmtree(folder / name, ignore_errors=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 
 from lamina.errors import DataError
 
@@ -39,6 +39,70 @@ def file_name(id: str) -> str:
     return name
 
 
+def class_folders(names: Sequence[str]) -> tuple[str, ...]:
+    """Return a folder name for each class; such as would be one on some machine get a number.
+
+    Example:
+        >>> class_folders(["crack", "Crack", "a/b"])
+        ('crack', 'Crack~1', 'a%2Fb')
+    """
+    seen: set[str] = set()
+    found = []
+    for number, name in enumerate(names):
+        folder = file_name(name)
+        if _key(folder) in seen:
+            folder = f"{folder}~{number}"
+        seen.add(_key(folder))
+        found.append(folder)
+    return tuple(found)
+
+
+def file_names(
+    ids: Sequence[str], suffixes: Iterable[str], taken: Mapping[str, str]
+) -> dict[str, str]:
+    """Return a file name for each id: without the suffix of an image, unless two would meet.
+
+    Args:
+        ids: Of cases, in order; the later of two that would meet keeps its suffix.
+        suffixes: Of images, such as ``.png`` and ``.nii.gz``.
+        taken: File names that were given before, by id; they stay.
+
+    Example:
+        >>> file_names(["a.png", "a.tif", "b.jpg"], [".png", ".tif", ".jpg"], {})
+        {'a.png': 'a', 'a.tif': 'a.tif', 'b.jpg': 'b'}
+    """
+    endings = sorted(suffixes, key=len, reverse=True)
+    used = {_key(name) for name in taken.values()}
+    whole = {_key(file_name(id)) for id in ids}
+    found: dict[str, str] = {}
+    for id in ids:
+        if id in taken:
+            found[id] = taken[id]
+            continue
+        own = file_name(id)
+        short = file_name(_without_suffix(id, endings))
+        met = _key(short) in used or (short != own and _key(short) in whole)
+        name = own if met else short
+        if _key(name) in used:  # by a case that was named before this one was there
+            name = f"{name}~{hashlib.sha256(id.encode()).hexdigest()[:8]}"
+        found[id] = name
+        used.add(_key(found[id]))
+    return found
+
+
+def _without_suffix(id: str, endings: Sequence[str]) -> str:
+    for ending in endings:
+        stem = id[: -len(ending)]
+        if id.lower().endswith(ending) and stem.rpartition("/")[2]:
+            return stem
+    return id
+
+
+def _key(name: str) -> str:
+    """Return what is equal for names that are one file on some machine."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
 def check_ids(ids: Iterable[str]) -> None:
     """Refuse ids that are one file on some machine.
 
@@ -49,7 +113,7 @@ def check_ids(ids: Iterable[str]) -> None:
     for id in ids:
         if not id:
             raise DataError("a case has an empty id; give its file or its row a name")
-        key = unicodedata.normalize("NFC", id).casefold()
+        key = _key(id)
         if key in seen:
             raise DataError(f"two cases are called '{seen[key]}' and '{id}'; rename one of them")
         seen[key] = id

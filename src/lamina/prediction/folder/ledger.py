@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Literal
 
 from lamina.errors import DataError
 from lamina.files import append_line, digest, read_lines
 from lamina.folders import OUT_OF_FOLD
+from lamina.prediction.folder.digests import one_digest
 from lamina.prediction.folder.manifest import PredictedCase
 
 LEDGER = "ledger.jsonl"
@@ -28,6 +30,7 @@ class Ledger:
         self.folder = folder
         rows = read_lines(folder / LEDGER)
         self._done = {row["id"]: row for row in rows if isinstance(row.get("id"), str)}
+        self._tables = {row["file"]: row["sha256"] for row in rows if {"file", "sha256"} <= {*row}}
         self._sound: set[tuple[str, str]] = set()
 
     def row(self, case: PredictedCase) -> dict[str, Any] | None:
@@ -47,31 +50,69 @@ class Ledger:
         append_line(self.folder / LEDGER, json.dumps(row))
         self._sound.add((row["id"], "mask"))
 
-    def has(self, row: dict[str, Any], kind: Kind, path: Path) -> bool:
-        """Whether a file has the digest of its row; it is read every time."""
-        same = path.exists() and digest(path) == row.get(kind)
+    def files(self, case: PredictedCase) -> dict[str, Any]:
+        """Return what is noted of files that were made of a finished case.
+
+        That is ``files``, SHA-256 by path; ``saved``, what was asked for; ``left_out``, with
+        reasons. Empty: none were made, or the mask was made anew since.
+        """
+        row = self.row(case) or {}
+        return {key: row[key] for key in ("files", "saved", "left_out") if key in row}
+
+    def note_files(
+        self,
+        case: PredictedCase,
+        saved: Sequence[str],
+        files: Mapping[str, str],
+        left_out: Mapping[str, str],
+    ) -> None:
+        """Write the row of a finished case anew, with files that were made of its answer.
+
+        Args:
+            case: The case.
+            saved: Kinds of files that were asked for.
+            files: SHA-256 of each, by its path in the folder.
+            left_out: Kinds that could not be made, with the reason.
+        """
+        row = self._done[case.id] | {"saved": list(saved), "files": dict(files)}
+        row["left_out"] = dict(left_out)
+        self._done[case.id] = row
+        append_line(self.folder / LEDGER, json.dumps(row))
+
+    def note_table(self, name: str, sha256: str) -> None:
+        """Write the digest of a file that is made of all cases, unless it is there."""
+        if self._tables.get(name) == sha256:
+            return
+        self._tables[name] = sha256
+        append_line(self.folder / LEDGER, json.dumps({"file": name, "sha256": sha256}))
+
+    def has(self, row: dict[str, Any], kind: Kind, *paths: Path) -> bool:
+        """Whether the files of a kind have the digest of their row; they are read every time."""
+        there = all(path.exists() for path in paths)
+        same = there and one_digest([digest(path) for path in paths]) == row.get(kind)
         if same:
             self._sound.add((row["id"], kind))
         else:
             self._sound.discard((row["id"], kind))
         return same
 
-    def check(self, case: PredictedCase, kind: Kind, path: Path) -> None:
-        """Compare a file with its digest, the first time that it is read.
+    def check(self, case: PredictedCase, kind: Kind, *paths: Path) -> None:
+        """Compare the files of a kind with their digest, the first time that they are read.
 
         Raises:
-            DataError: the case is not finished, or its file is missing or not what was written.
+            DataError: the case is not finished, or a file is missing or not what was written.
         """
         row = self.row(case)
         if row is None:
             raise DataError(f"{self.folder}: '{case.id}' is not finished; {self.remedy}")
         if (case.id, kind) in self._sound:
             return
-        if not path.exists():
-            raise DataError(f"{path}: is missing; {self.remedy}")
-        if not self.has(row, kind, path):
+        for path in paths:
+            if not path.exists():
+                raise DataError(f"{path}: is missing; {self.remedy}")
+        if not self.has(row, kind, *paths):
             raise DataError(
-                f"{path}: does not match its digest in {LEDGER}, it was damaged or edited; "
+                f"{paths[0]}: does not match its digest in {LEDGER}, it was damaged or edited; "
                 f"{self.remedy}"
             )
 

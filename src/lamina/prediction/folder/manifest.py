@@ -11,8 +11,10 @@ from pydantic import ValidationError
 
 from lamina import files
 from lamina.data.orientation import is_turned
+from lamina.data.readers import SUFFIXES
 from lamina.errors import DataError, RecipeError
 from lamina.folders import OUT_OF_FOLD, PREDICTION, check_predictions
+from lamina.prediction.folder.file_names import file_name, file_names
 from lamina.recipe.recipe import Predict, Recipe
 from lamina.refusals import reading
 from lamina.result.decisions import AnyDecision
@@ -47,6 +49,10 @@ class PredictedCase(Spec):
 
     id: str
     """As the catalog calls it."""
+
+    name: Annotated[str | None, ADDED_LATER] = None
+    """Name of its files but probabilities, without suffix; null: an earlier version named them
+    after the id and wrote all classes to one mask file."""
 
     source: str
     """The image's path, as given."""
@@ -97,6 +103,11 @@ class PredictedCase(Spec):
 
     outlook: Annotated[tuple[ClassOutlook, ...], ADDED_LATER] = ()
     """What to expect of each class; none: predicted without ``--uncertainty``."""
+
+    @property
+    def file_name(self) -> str:
+        """Name of its files but probabilities, without folder and suffix."""
+        return self.name or file_name(self.id)
 
     @property
     def chunked(self) -> bool:
@@ -195,6 +206,18 @@ class Info(Spec):
         values = self.model_dump(mode="json", exclude=_FREE)
         text = json.dumps(values, sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def named(info: Info, before: Info | None) -> Info:
+    """Return the header with a name for the files of each case; those that have names keep them."""
+    earlier = {} if before is None else {case.id: case for case in before.cases}
+    taken = {id: case.file_name for id, case in earlier.items()}
+    names = file_names([case.id for case in info.cases], SUFFIXES, taken)
+    cases = []
+    for case in info.cases:
+        name = earlier[case.id].name if case.id in earlier else names[case.id]
+        cases.append(case.model_copy(update={"name": name}))
+    return info.model_copy(update={"cases": tuple(cases)})
 
 
 def write_info(folder: Path, info: Info) -> None:

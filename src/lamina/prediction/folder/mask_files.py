@@ -5,9 +5,12 @@ task       image              volume
 ========== ================== ============================================
 binary     PNG, 0 or 255      TIFF, a page per slice, 0 or 255
 multiclass PNG of class ids   TIFF of class ids, a page per slice
-multilabel TIFF, a page per class, 0 or 255; of a volume, the slices of each class in turn
+multilabel a file for each class, in a folder of its name, as of a binary task
 restore    TIFF of float32 (or bytes), a page per channel (and slice)
 ========== ================== ============================================
+
+Earlier versions wrote multilabel as one TIFF with a page per class, or the slices of each class in
+turn; such folders are read and continued so.
 
 A large image, which is written band by band, is a TIFF of tiles of 256 x 256 pixels with the same
 pages and values.

@@ -3,7 +3,7 @@
     prediction.json            what was asked of whom, and the list of cases
     probabilities/NAME.npy     (K, *S) float16 of an image; float32 values for restore
     probabilities/NAME.zarr    the same of a volume or a large image, in chunks
-    masks/NAME.png|tif         after the decision
+    masks/NAME.png|tif         after the decision; masks/CLASS/NAME where classes overlap
     ledger.jsonl               one line per finished case, with the digests of its files
     work/NAME                  a volume or large image that is being predicted
 
@@ -29,6 +29,7 @@ from lamina.errors import DataError, RecipeError
 from lamina.files import digest, write_with
 from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
+from lamina.prediction.folder.case_masks import mask_paths, read_case_masks, write_case_masks
 from lamina.prediction.folder.contents import clear, holds_others
 from lamina.prediction.folder.digests import decision_digest
 from lamina.prediction.folder.digests import one_digest as one_digest
@@ -40,15 +41,9 @@ from lamina.prediction.folder.manifest import (
     Info,
     PredictedCase,
     must_continue,
+    named,
     read_info,
     write_info,
-)
-from lamina.prediction.folder.mask_files import (
-    read_mask,
-    suffix,
-    write_bands,
-    write_mask,
-    write_slabs,
 )
 from lamina.prediction.streaming.place import Place
 from lamina.public import StrPath, as_path
@@ -93,15 +88,17 @@ class Predictions:
             DataError: two ids are one file on some machine.
         """
         check_ids(case.id for case in info.cases)
+        before: Info | None = None
         if overwrite:
             clear(folder)
         elif (folder / HEADER).exists():
-            must_continue(folder, read_info(folder), info)
+            before = read_info(folder)
+            must_continue(folder, before, info)
         elif holds_others(folder):
             raise RecipeError(
                 f"{folder}: is not empty and holds no predictions; choose another --out"
             )
-        write_info(folder, info)
+        write_info(folder, named(info, before))
         return cls.open(folder)
 
     @classmethod
@@ -211,8 +208,13 @@ class Predictions:
         Raises:
             DataError: the case is not finished, or its file is missing or damaged.
         """
-        self._ledger.check(self.case(id), "mask", self.mask_path(id))
-        return read_mask(self.mask_path(id), self.task, self.case(id).shape)
+        self._ledger.check(self.case(id), "mask", *self.mask_paths(id))
+        return read_case_masks(self.folder, self.task, self.case(id))
+
+    def in_stored_units(self, id: str, values: NDArray[Any]) -> NDArray[np.float32]:
+        """Return restored values in the units of the image's file, float32."""
+        case = self.case(id)
+        return np.asarray(values, np.float32) * np.float32(case.span) + np.float32(case.offset)
 
     def prob_path(self, id: str) -> Path:
         """Where the probabilities of a case lie."""
@@ -220,10 +222,21 @@ class Predictions:
         return self.folder / "probabilities" / f"{file_name(id)}{ending}"
 
     def mask_path(self, id: str) -> Path:
-        """Where the mask of a case lies."""
-        case = self.case(id)
-        ending = suffix(self.task, len(case.shape), banded=case.banded)
-        return self.folder / "masks" / f"{file_name(id)}{ending}"
+        """Where the mask of a case lies; of classes that overlap the first."""
+        return self.mask_paths(id)[0]
+
+    def mask_paths(self, id: str) -> tuple[Path, ...]:
+        """Where the masks of a case lie: one file, or one for each class that may overlap."""
+        return mask_paths(self.folder, self.task, self.case(id))
+
+    def outputs(self, id: str) -> dict[str, Any]:
+        """Return what the ledger notes of files that were made of a finished case, if any."""
+        return self._ledger.files(self.case(id))
+
+    @property
+    def ledger(self) -> Ledger:
+        """The ledger of the folder, where files made of finished cases are noted."""
+        return self._ledger
 
     def finished(self, id: str) -> bool:
         """Whether the case is done and both files still have the digests of the ledger."""
@@ -231,7 +244,7 @@ class Predictions:
         if row is None or row.get("decision") != decision_digest(self.decision):
             return False
         return self._ledger.has(row, "probability", self.prob_path(id)) and self._ledger.has(
-            row, "mask", self.mask_path(id)
+            row, "mask", *self.mask_paths(id)
         )
 
     def add(self, id: str, prob: NDArray[np.float32]) -> None:
@@ -348,17 +361,12 @@ class Predictions:
         self._ledger.note(row)
 
     def _write_mask(self, case: PredictedCase) -> str:
-        path, task = self.mask_path(case.id), self.task
-        if not case.chunked or not (task.kind == "restore" or self.decision.streams):
-            ((_, _, answer),) = self.decided(case.id)
-            return write_mask(path, self._as_stored(case, answer), task)
-        shape = (task.outputs, *case.shape)
-
-        def slabs() -> Iterator[NDArray[Any]]:
+        def parts() -> Iterator[NDArray[Any]]:
             return (self._as_stored(case, one) for *_, one in self.decided(case.id))
 
-        write = write_bands if case.banded else write_slabs
-        return write(path, slabs, task, shape, values=self._writes.kind_of_file)
+        task, kind = self.task, self._writes.kind_of_file
+        streams = case.chunked and (task.kind == "restore" or self.decision.streams)
+        return write_case_masks(self.folder, task, case, parts, streams=streams, values=kind)
 
     @property
     def _writes(self) -> AsIs:

@@ -131,6 +131,15 @@ class SegyVolume:
         """One voxel: traces are not packed, though each is read as a whole."""
         return self._layout.spatial((1, 1, 1))
 
+    @property
+    def byte_order(self) -> Literal["big", "little"]:
+        """Order of the bytes of all numbers in the file."""
+        return self._order
+
+    def traces(self, inline: int) -> NDArray[np.int64]:
+        """Return where in the file, counted from 0, the traces of an inline (first: 0) stand."""
+        return self._grid.traces(slice(inline, inline + 1), slice(0, self._grid.shape[1]))[0]
+
     def stamp(self) -> str:
         """Return a digest of the file's name, size and time, and of the grid."""
         grid = (self._grid.shape, self._grid.first, self._grid.down, self._grid.across)

@@ -129,6 +129,11 @@ class TiffVolume:
         return self._header.dtype if table is None else table.dtype
 
     @property
+    def lead_axes(self) -> str:
+        """Letters that the file gives to its axes over pages, without those of length 1."""
+        return self._header.lead_axes
+
+    @property
     def nodata(self) -> float | None:
         """The stored value of pixels without data (GDAL); None: every pixel has data."""
         return self._header.nodata

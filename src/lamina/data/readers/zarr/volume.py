@@ -83,8 +83,9 @@ class ZarrVolume:
         self._layout = lay_out(self.path, tuple(array.shape), axes, own, as_stored=as_stored)
         self.axes = self._layout.axes
         self.placement = Placement(own and self._layout.axes)
-        if scales is not None and not (as_stored and axes):
-            self.placement = scales.placement(self._layout.names)
+        self.scales = scales if scales is not None and not (as_stored and axes) else None
+        if self.scales is not None:
+            self.placement = self.scales.placement(self._layout.names)
         self._pieces = tuple(array.shards or array.chunks)
         self._chunks = tuple(array.chunks)
         self._meta = node.path / ("zarr.json" if node.version == 3 else ".zarray")
@@ -112,6 +113,11 @@ class ZarrVolume:
         """The stored type, in the machine's byte order."""
         native: np.dtype[Any] = self._stored.newbyteorder("=")
         return native
+
+    @property
+    def stored_axes(self) -> str:
+        """Names of the stored axes in order; ``c`` of channels, ``_`` of an axis not seen."""
+        return self._layout.names
 
     @property
     def chunk_shape(self) -> tuple[int, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, overload
 
@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.files import write_text
-from lamina.inference.polygons import Polygon, polygons
+from lamina.geometry.polygons import Polygon, polygons
 from lamina.public import StrPath, as_path
 
 
@@ -51,6 +51,10 @@ class Objects(Sequence[Object]):
     axes: str
     """Spatial axes, such as ``yx``."""
     items: tuple[Object, ...]
+    spacing: tuple[float, ...] | None = None
+    """Distance from pixel to pixel along each axis; None: not known."""
+    unit: str | None = None
+    """Unit of the spacing, such as um; None: not known."""
 
     def __len__(self) -> int:
         return len(self.items)
@@ -65,21 +69,26 @@ class Objects(Sequence[Object]):
     def to_csv(self, path: StrPath | None = None) -> str:
         """Return a table with one row for each object; with ``path`` it is written there, too.
 
-        Columns: case, class, object, area_px, the first place and the one behind the last along
-        each axis, the centre, score_mean, score_max, touches_border.
+        Columns: case, class, object, area_px, area and its unit where spacing is known, the first
+        place and the one behind the last along each axis, the centre, score_mean, score_max,
+        touches_border.
         """
-        stream = io.StringIO()
-        writer = csv.writer(stream, lineterminator="\n")
-        boxes = [f"{axis}{end}" for end in (0, 1) for axis in self.axes]
-        centres = [f"c{axis}" for axis in self.axes]
-        head = ["case", "class", "object", "area_px", *boxes, *centres]
-        writer.writerow([*head, "score_mean", "score_max", "touches_border"])
+        return _kept(table(self.axes, self.rows()), path)
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the values of each object by the columns of the table."""
+        size = None if self.spacing is None else float(np.prod(self.spacing))
+        unit = f"{self.unit}^{len(self.axes)}" if self.unit and size is not None else ""
         for item in self.items:
-            row: list[Any] = [self.case, item.class_name, item.number, item.area, *item.box]
-            row += [f"{place:.2f}" for place in item.centre]
-            row += [f"{item.score_mean:.4f}", f"{item.score_max:.4f}", int(item.touches_border)]
-            writer.writerow(row)
-        return _kept(stream.getvalue(), path)
+            row: dict[str, Any] = {"case": self.case, "class": item.class_name}
+            row |= {"object": item.number, "area_px": item.area}
+            row |= {"area": None if size is None else float(f"{item.area * size:.6g}")}
+            row |= {"unit": unit}
+            row |= dict(zip(_box(self.axes), item.box, strict=True))
+            centre = (round(place, 2) for place in item.centre)
+            row |= dict(zip(_centre(self.axes), centre, strict=True))
+            row |= {"score_mean": round(item.score_mean, 4), "score_max": round(item.score_max, 4)}
+            yield row | {"touches_border": item.touches_border}
 
     def to_geojson(self, path: StrPath | None = None) -> str:
         """Return a FeatureCollection of the outlines; with ``path`` it is written there, too.
@@ -87,7 +96,8 @@ class Objects(Sequence[Object]):
         Places are pixels (x to the right, y down), rings closed, holes included; each feature has
         the properties that QuPath reads. Volumes have no outlines and give an empty collection.
         """
-        features = [_feature(self.case, item) for item in self.items if item.polygon]
+        pairs = zip(self.items, self.rows(), strict=True)
+        features = [_feature(item, row) for item, row in pairs if item.polygon]
         text = json.dumps({"type": "FeatureCollection", "features": features})
         return _kept(text + "\n", path)
 
@@ -99,6 +109,8 @@ def find_objects(
     *,
     case: str,
     axes: str,
+    spacing: tuple[float, ...] | None = None,
+    unit: str | None = None,
 ) -> Objects:
     """Return the objects of label images.
 
@@ -108,11 +120,58 @@ def find_objects(
         names: Names of the classes.
         case: Id of the image.
         axes: Letters of S.
+        spacing: Distance from pixel to pixel along each axis; None: not known.
+        unit: Of the spacing.
     """
     items: list[Object] = []
     for own, prob, name in zip(labels, probabilities, names, strict=True):
         items += _objects_of(own, prob, name)
-    return Objects(case, axes, tuple(items))
+    return Objects(case, axes, tuple(items), spacing, unit)
+
+
+def columns(axes: str) -> list[str]:
+    """Return the columns of the table of objects.
+
+    Example:
+        >>> columns("yx")[4:10]
+        ['area', 'unit', 'y0', 'x0', 'y1', 'x1']
+    """
+    head = ["case", "class", "object", "area_px", "area", "unit"]
+    return [*head, *_box(axes), *_centre(axes), "score_mean", "score_max", "touches_border"]
+
+
+def table(axes: str, rows: Iterable[Mapping[str, Any]], *, head: bool = True) -> str:
+    """Return rows of objects as CSV; ``head``: with a line of their columns first."""
+    stream = io.StringIO()
+    writer = csv.writer(stream, lineterminator="\n")
+    names = columns(axes)
+    if head:
+        writer.writerow(names)
+    for row in rows:
+        writer.writerow([_cell(name, row[name]) for name in names])
+    return stream.getvalue()
+
+
+def row_of(feature: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the row of the table that a feature of ``to_geojson`` was made of."""
+    values = dict(feature["properties"])
+    return values | {"class": values["classification"]["name"]}
+
+
+def _cell(name: str, value: Any) -> Any:
+    if isinstance(value, bool):
+        return int(value)
+    if name.startswith("score"):
+        return f"{value:.4f}"
+    return f"{value:.2f}" if name[0] == "c" and isinstance(value, float) else value
+
+
+def _box(axes: str) -> list[str]:
+    return [f"{axis}{end}" for end in (0, 1) for axis in axes]
+
+
+def _centre(axes: str) -> list[str]:
+    return [f"c{axis}" for axis in axes]
 
 
 def _objects_of(
@@ -147,7 +206,7 @@ def _objects_of(
         )
 
 
-def _feature(case: str, item: Object) -> dict[str, Any]:
+def _feature(item: Object, row: Mapping[str, Any]) -> dict[str, Any]:
     parts = [
         [ring[:, ::-1].tolist() for ring in (part.outer, *part.holes)] for part in item.polygon
     ]
@@ -161,11 +220,7 @@ def _feature(case: str, item: Object) -> dict[str, Any]:
         "properties": {
             "objectType": "annotation",
             "classification": {"name": item.class_name},
-            "case": case,
-            "object": item.number,
-            "area_px": item.area,
-            "score_mean": round(item.score_mean, 4),
-            "score_max": round(item.score_max, 4),
+            **{name: value for name, value in row.items() if name != "class"},
         },
     }
 

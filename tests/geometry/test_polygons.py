@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lamina.inference.polygons import Polygon, polygons
+from lamina.geometry.polygons import Polygon, polygons
 
 
 def filled(found: list[Polygon], shape: tuple[int, int]) -> NDArray[np.bool_]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from skimage.measure import label, regionprops
 
-from lamina.inference.objects import find_objects
+from lamina.result.objects import find_objects
 
 
 def test_objects_are_those_of_scikit_image() -> None:

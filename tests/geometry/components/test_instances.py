@@ -7,7 +7,7 @@ import pytest
 from skimage.draw import disk
 from skimage.measure import label
 
-from lamina.inference.instances import label_instances
+from lamina.geometry.components.instances import label_instances
 
 
 @pytest.mark.parametrize(("connectivity", "level"), [(8, 2), (4, 1)])

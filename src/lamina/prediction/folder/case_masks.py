@@ -1,0 +1,89 @@
+"""The mask files of a case: one, or one for each class where classes overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lamina.prediction.folder.digests import one_digest
+from lamina.prediction.folder.file_names import class_folders
+from lamina.prediction.folder.manifest import PredictedCase
+from lamina.prediction.folder.mask_files import (
+    read_mask,
+    suffix,
+    write_bands,
+    write_mask,
+    write_slabs,
+)
+from lamina.task import Task
+
+Parts = Callable[[], Iterable[NDArray[Any]]]
+"""Returns masks (K, t, ...) of a case as files hold them, in order along its first axis."""
+
+
+def mask_paths(folder: Path, task: Task, case: PredictedCase) -> tuple[Path, ...]:
+    """Return where the masks of a case lie in a folder of predictions."""
+    own, root = _of_one_file(task, case), folder / "masks"
+    file = f"{case.file_name}{suffix(own, len(case.shape), banded=case.banded)}"
+    if own == task or task.outputs == 1:
+        return (root / file,)
+    return tuple(root / class_ / file for class_ in class_folders(task.names or ()))
+
+
+def write_case_masks(
+    folder: Path,
+    task: Task,
+    case: PredictedCase,
+    parts: Parts,
+    *,
+    streams: bool,
+    values: type[np.generic] = np.float32,
+) -> str:
+    """Write the masks of a case; return the digest that stands for its files.
+
+    Args:
+        folder: Of predictions.
+        task: What the outputs mean.
+        case: The case.
+        parts: Its masks; it is called once for each file, and of restore for each channel.
+        streams: Whether there are several parts, which are written one after another.
+        values: Type of restored values.
+    """
+    paths, own = mask_paths(folder, task, case), _of_one_file(task, case)
+    spans = [slice(k, k + 1) for k in range(len(paths))] if len(paths) > 1 else [slice(None)]
+    pairs = list(zip(paths, spans, strict=True))
+    if not streams:
+        (answer,) = parts()
+        return one_digest([write_mask(path, answer[span], own) for path, span in pairs])
+    write = write_bands if case.banded else write_slabs
+    shape = (own.outputs, *case.shape) if len(paths) > 1 else (task.outputs, *case.shape)
+
+    def of(span: slice) -> Parts:
+        def some() -> Iterator[NDArray[Any]]:
+            return (part[span] for part in parts())
+
+        return some
+
+    return one_digest([write(path, of(span), own, shape, values=values) for path, span in pairs])
+
+
+def read_case_masks(folder: Path, task: Task, case: PredictedCase) -> NDArray[Any]:
+    """Return (K, *S): bool, or the values of restore as they are stored.
+
+    Raises:
+        DataError: a file is missing, damaged or of another shape.
+    """
+    own = _of_one_file(task, case)
+    found = [read_mask(path, own, case.shape) for path in mask_paths(folder, task, case)]
+    return np.concatenate(found)
+
+
+def _of_one_file(task: Task, case: PredictedCase) -> Task:
+    """Return what a file holds: of classes that overlap one; all in folders of before."""
+    if task.kind != "multilabel" or case.name is None:
+        return task
+    return task.model_copy(update={"kind": "binary", "names": (task.names or ("",))[:1]})

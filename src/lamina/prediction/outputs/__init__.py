@@ -1,0 +1,1 @@
+"""Files for people, made of predictions: overlays, objects, masks in the input's own format."""

@@ -1,0 +1,102 @@
+"""TIFF: with the axes, spacing and place that the source states.
+
+ImageJ and OME files stay such. Of GeoTIFF the six tags that place it are copied; the value of no
+data is not, since 0 is the background of masks. Copying all tags would move the image.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import numpy as np
+import tifffile
+
+from lamina.data.readers.tiff.header import open_tiff
+from lamina.data.readers.tiff.volume import TiffVolume
+from lamina.files import write_with
+from lamina.prediction.outputs.native.base import Answer, Layer, Native, one_channel
+
+GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
+"""Pixel scale, tie points, transformation; keys, numbers and text of the reference system."""
+
+_X, _Y, _UNIT = 282, 283, 296
+_LARGE = 2**22  # pixels; pages beyond are stored in tiles
+_TIFF = 2**32 - 2**25  # bytes; beyond them offsets need 64 bits
+
+
+def write(path: Path, answer: Answer, layer: Layer) -> str:
+    """Write labels, or values of restore, placed as the source; return the SHA-256."""
+    if layer.holds == "values":
+        dtype, part = np.dtype(np.float32), answer.values(layer.number or 0)
+    else:
+        dtype, part = answer.labels(layer)
+    options = _options(answer.reader)
+    if math.prod(answer.shape[-2:]) > _LARGE and not options.get("imagej"):
+        options["tile"] = (256, 256)
+    if not options.get("imagej"):
+        size = math.prod(answer.shape) * dtype.itemsize
+        options |= {"compression": "zlib", "bigtiff": size > _TIFF}
+    with answer.stored(path, dtype, part) as array:
+
+        def into(target: Path) -> None:
+            tifffile.imwrite(target, array, photometric="minisblack", maxworkers=1, **options)
+
+        return write_with(path, into)
+
+
+def _options(reader: TiffVolume) -> dict[str, Any]:
+    """Return what tifffile is told of axes, spacing and place."""
+    with open_tiff(reader.path) as tif:
+        page: Any = tif.pages.first
+        lead = reader.lead_axes.replace("C", "") or "Z"
+        axes = ("" if len(reader.axes) == 2 else lead if lead in "ZT" else "Z") + "YX"
+        options: dict[str, Any] = _resolution(page)
+        if tif.is_imagej:
+            known: dict[str, Any] = tif.imagej_metadata or {}
+            kept = {key: known[key] for key in ("spacing", "unit") if key in known}
+            return {**options, "imagej": True, "metadata": {"axes": axes, **kept}}
+        if tif.is_ome:
+            about = {"axes": axes, **_sizes(tif.ome_metadata)}
+            return {**options, "ome": True, "metadata": about}
+        tags = [_tag(page.tags[code]) for code in GEO_TAGS if code in page.tags]
+        return {**options, "extratags": tags, "metadata": None if tags else {"axes": axes}}
+
+
+def _resolution(page: Any) -> dict[str, Any]:
+    x, y = page.tags.valueof(_X), page.tags.valueof(_Y)
+    if not all(isinstance(one, tuple) and len(one) == 2 and all(one) for one in (x, y)):
+        return {}
+    return {"resolution": (x, y), "resolutionunit": int(page.tags.valueof(_UNIT, 1))}
+
+
+def _sizes(text: str | None) -> dict[str, Any]:
+    """Return the physical sizes of the pixels with their units, as the metadata of OME say."""
+    root = ElementTree.fromstring(text or "<none/>")
+    for one in root.iter():
+        if one.tag.endswith("}Pixels"):
+            found = {key: value for key, value in one.attrib.items() if "PhysicalSize" in key}
+            return {key: v if key.endswith("Unit") else float(v) for key, v in found.items()}
+    return {}
+
+
+def _tag(tag: Any) -> tuple[Any, ...]:
+    """Return a tag as tifffile takes it: code, type, count, value, and only on the first page."""
+    return (
+        tag.code,
+        int(tag.dtype),
+        None if isinstance(tag.value, str) else tag.count,
+        tag.value,
+        True,
+    )
+
+
+TIFF = Native(
+    readers=(TiffVolume,),
+    suffix=".tif",
+    write=write,
+    layers=Answer.label_layers,
+    why_not=one_channel,
+)
