@@ -110,6 +110,15 @@ def test_READ_24_rows_name_cases_by_id_or_by_file_name(tmp_path: Path, names: li
     assert Folds(count=2, path="folds.csv").assign(listed, tmp_path)[1] == folds
 
 
+@pytest.mark.parametrize(
+    "header", ["filename,patient_id", "image,subject", "File,Group", "path,PatientID"]
+)
+def test_READ_24_columns_have_the_names_that_people_give_them(tmp_path: Path, header: str) -> None:
+    (tmp_path / "groups.csv").write_text(f"{header}\nimages/a.png,x\nimages/b.png,y\n")
+    cases, _ = Folds(count=2, groups="groups.csv").assign([case("a"), case("b")], tmp_path)
+    assert [one.group for one in cases] == ["x", "y"]
+
+
 def test_READ_24_ids_with_a_suffix_are_found_without_it_and_dots_are_no_suffix(
     tmp_path: Path,
 ) -> None:

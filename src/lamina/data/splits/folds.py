@@ -16,11 +16,14 @@ from lamina import seeding
 from lamina.data.case import MAIN, Case
 from lamina.data.names import nfc
 from lamina.data.splits.base import Split
-from lamina.data.tables.case_names import both_names, rows_of
+from lamina.data.tables.case_names import CASE_COLUMNS, both_names, rows_of
 from lamina.data.tables.csv import read_table
 from lamina.data.tables.folds import check_groups, read_folds
 from lamina.errors import DataError, listed
 from lamina.files import safe_join
+
+GROUP_COLUMNS = ("group_id", "patient_id", "PatientId", "subject", "subject_id")
+"""What a column of groups may be called, too."""
 
 _PASSES = 10  # over all groups when folds are dealt; two or three usually do
 
@@ -156,7 +159,8 @@ def read_groups(path: Path, cases: Sequence[Case]) -> dict[str, str]:
         DataError: a column is missing, a case is missing or has two groups.
     """
     table = read_table(path)
-    name, group = table.column("ImageId", "case", "id"), table.column("Group", "Patient")
+    name = table.column("ImageId", "case", "id", *CASE_COLUMNS)
+    group = table.column("Group", "Patient", *GROUP_COLUMNS)
     if name is None or group is None:
         raise DataError(
             f"{path}: line 1: has the columns {', '.join(table.columns)}; needed are ImageId (or "

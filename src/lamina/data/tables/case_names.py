@@ -9,6 +9,10 @@ from typing import TypeVar
 from lamina.data.names import bare, nfc, peeled
 
 T = TypeVar("T")
+
+CASE_COLUMNS = ("image", "image_id", "file", "filename", "file_name", "path", "name")
+"""What a column of cases may be called, beside ImageId, case and id."""
+
 _SHOWN = 2  # names of each side that a message shows
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from lamina import files
 from lamina.data.case import Case
 from lamina.data.names import nfc
+from lamina.data.tables.case_names import CASE_COLUMNS
 from lamina.data.tables.csv import read_table
 from lamina.errors import DataError, LeakError, listed
 
@@ -35,7 +36,7 @@ def read_folds(path: Path) -> dict[str, int]:
             stands twice.
     """
     table = read_table(path)
-    name, fold = table.column("case", "ImageId", "id"), table.column("fold")
+    name, fold = table.column("case", "ImageId", "id", *CASE_COLUMNS), table.column("fold")
     if name is None or fold is None:
         raise DataError(
             f"{path}: line 1: has the columns {', '.join(table.columns)}; needed are case and fold"
