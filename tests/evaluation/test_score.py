@@ -352,7 +352,7 @@ def test_memory_does_not_grow_with_the_depth_of_a_volume(tmp_path: Path) -> None
     assert peak(512) < peak(128) * 1.1
 
 
-def test_work_21_tables_by_size_and_by_group(two_images: tuple[Path, Path]) -> None:
+def test_tables_by_size_and_by_group(two_images: tuple[Path, Path]) -> None:
     plain, both = score(*two_images), score(*two_images, by=["size", "group"])
     assert (plain.by_size, plain.by_group) == (None, None)
     assert "by_size" not in plain.to_dict()

@@ -55,7 +55,7 @@ def test_the_page_is_offline_and_small_and_names_are_text(run_folder: Path) -> N
     assert "url(" not in path.read_text(encoding="utf-8")
 
 
-def test_work_21_it_shows_scores_by_size_of_objects(run_folder: Path) -> None:
+def test_it_shows_scores_by_size_of_objects(run_folder: Path) -> None:
     """True objects are 240 pixels; groups are shown where one has several cases."""
     found = read(report(run_folder).report)
     # of 2 true objects one is found, by 19 of its 20 columns; of 2 predicted ones one is right

@@ -1,4 +1,4 @@
-"""WORK: the metric of each group is that of its cases alone."""
+"""The metric of each group is that of its cases alone."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from lamina.evaluation.breakdown import group_scores
 from lamina.model.metrics import DiceScore, Hd95
 
 
-def test_work_21_groups_are_scored_by_their_own_cases_and_the_worst_is_first() -> None:
+def test_groups_are_scored_by_their_own_cases_and_the_worst_is_first() -> None:
     draw = np.random.default_rng(0)
     truth, mask = draw.random((2, 6, 1, 8, 9)) < 0.4
     groups = ["x", "y", "x", "z", "y", "x"]

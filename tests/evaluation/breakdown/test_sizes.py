@@ -1,4 +1,4 @@
-"""WORK: objects by size, by hand, against scipy's labels, and laws."""
+"""Objects by size, by hand, against scipy's labels, and laws."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _of(mask: Masks, _: Masks) -> list[Masks]:
 @given(
     st.sampled_from([(2, 2, 2, 6, 9), (2, 1, 2, 3, 4, 5)]).flatmap(lambda s: arrays(np.bool_, s))
 )
-def test_work_21_sizes_agree_with_scipy(both: Masks) -> None:
+def test_sizes_agree_with_scipy(both: Masks) -> None:
     masks, targets = list(both[0]), list(both[1])
     tallies = SizeTallies(TASK)
     for mask, target in zip(masks, targets, strict=True):

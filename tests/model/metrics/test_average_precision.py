@@ -1,4 +1,4 @@
-"""WORK: average precision by hand, against scikit-learn, and its laws."""
+"""Average precision by hand, against scikit-learn, and its laws."""
 
 from __future__ import annotations
 
@@ -26,16 +26,14 @@ def of(metric: AveragePrecision, *cases: tuple[NDArray[np.float64], NDArray[np.b
     return metric.score([metric.tally(prob, truth) for prob, truth in cases]).value
 
 
-def test_work_21_pixels_by_hand() -> None:
+def test_pixels_by_hand() -> None:
     """Ranks: true, false, true: (1 + 2/3) / 2."""
     prob, truth = np.array([[[0.9, 0.5, 0.2]]]), np.array([[[True, False, True]]])
     assert of(PIXELS, (prob, truth)) == pytest.approx((1 + 2 / 3) / 2)
 
 
 @given(arrays(np.int64, (3, 2, 4, 5), elements=st.integers(0, LEVELS - 1)), st.data())
-def test_work_21_pixels_agree_with_scikit_learn(
-    ranks: NDArray[np.int64], data: st.DataObject
-) -> None:
+def test_pixels_agree_with_scikit_learn(ranks: NDArray[np.int64], data: st.DataObject) -> None:
     truth = data.draw(arrays(np.bool_, ranks.shape))
     prob = ON_LEVELS[ranks]
     found = PIXELS.score([PIXELS.tally(p, t) for p, t in zip(prob, truth, strict=True)])
@@ -51,7 +49,7 @@ def test_work_21_pixels_agree_with_scikit_learn(
 
 
 @pytest.mark.parametrize("kind", [np.float16, np.float32])
-def test_work_21_rounding_to_levels_costs_about_a_thousandth(kind: type) -> None:
+def test_rounding_to_levels_costs_about_a_thousandth(kind: type) -> None:
     draw = np.random.default_rng(0)
     truth = draw.random((1, 200, 300)) < 0.05
     odds = draw.normal(-4, 1.5, truth.shape) + 3 * truth
@@ -62,9 +60,7 @@ def test_work_21_rounding_to_levels_costs_about_a_thousandth(kind: type) -> None
 
 
 @given(arrays(np.float64, (6, 2, 2, 3), elements=st.floats(0, 1)), st.data())
-def test_work_21_images_agree_with_scikit_learn(
-    prob: NDArray[np.float64], data: st.DataObject
-) -> None:
+def test_images_agree_with_scikit_learn(prob: NDArray[np.float64], data: st.DataObject) -> None:
     truth = data.draw(arrays(np.bool_, prob.shape))
     found = IMAGES.score([IMAGES.tally(p, t) for p, t in zip(prob, truth, strict=True)])
     highest, there = prob.max(axis=(2, 3)), truth.any(axis=(2, 3))

@@ -1,4 +1,4 @@
-"""WORK: HD95 and NSD by hand, against brute force over all pairs (and MONAI), and their laws."""
+"""HD95 and NSD by hand, against brute force over all pairs (and MONAI), and their laws."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def brute(mask: Masks, other: Masks, spacing: list[float]) -> tuple[NDArray[np.f
 
 @settings(max_examples=40)
 @given(pairs, st.sampled_from([None, [2.0, 0.5, 1.0]]))
-def test_work_21_hd95_and_nsd_agree_with_all_pairs(both: Masks, steps: list[float] | None) -> None:
+def test_hd95_and_nsd_agree_with_all_pairs(both: Masks, steps: list[float] | None) -> None:
     answer, truth = both
     spacing = None if steps is None else tuple(steps[: truth.ndim - 1])
     hd95 = Hd95(spacing=spacing).tally(answer, truth)
@@ -43,7 +43,7 @@ def test_work_21_hd95_and_nsd_agree_with_all_pairs(both: Masks, steps: list[floa
         assert nsd[row].tolist() == [near, len(there) + len(back)]
 
 
-def test_work_21_hd95_and_nsd_agree_with_monai() -> None:
+def test_hd95_and_nsd_agree_with_monai() -> None:
     """MONAI comes with the extra ``bench``."""
     metrics = pytest.importorskip("monai.metrics")
     import torch
