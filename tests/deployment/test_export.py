@@ -70,6 +70,7 @@ def test_some_members_another_tile_and_another_threshold(
 def test_an_ensemble_keeps_tiles_borders_and_weights_of_its_members(
     tmp_path: Path, make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """W11."""
     monkeypatch.setattr(export_module, "write_onnx", traced_once)
     one = make.bundle(network=NETWORK, predict={"views": "flip_x"})
     frame = {"size": [24, 40], "border": "zero", "pad": "after", "turn": 1}
@@ -291,6 +292,7 @@ def test_laptop_recipes_are_all_tried() -> None:
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_of_network_is_exported_and_answers_alike(exported: Exported, kind: str) -> None:
+    """W11."""
     bundle, edge = exported({"members": ["fold0"]}, **KINDS[kind])
     image = np.random.default_rng(0).integers(0, 256, (90, 70), np.uint8)
     if "frame" in KINDS[kind]:
