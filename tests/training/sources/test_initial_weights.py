@@ -5,6 +5,8 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 
@@ -163,3 +165,22 @@ def test_work_18_nothing_that_fits_is_refused_and_start_with_needs_a_bundle() ->
         fill_what_fits(one, two.state_dict(), "file")
     with pytest.raises(RecipeError, match="start_with is encoder, which is for weights of a bund"):
         Stage(epochs=1, start_with="encoder")
+
+
+def test_work_18_other_channels_start_with_all_but_the_first_layer(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    data = discs(tmp_path / "data", count=4)
+    train(quick(tmp_path), data=data, out=tmp_path / "run")
+    colour = discs(tmp_path / "colour", count=4, first=50)
+    for path in (colour / "images").iterdir():
+        cv2.imwrite(str(path), cv2.imread(str(path)) // np.array([1, 2, 3], np.uint8))
+    capsys.readouterr()
+    asked = quick(tmp_path, "frame.channels=3", "train.start=bundle", "train.start_with=what_fits")
+    train(asked, data=colour, out=tmp_path / "next", start=tmp_path / "run", folds=[0])
+    said = capsys.readouterr().err
+    before = Bundle.load(tmp_path / "run" / "bundle").weights(0)
+    after = Bundle.load(tmp_path / "next" / "bundle").weights(0)
+    (first,) = [name for name in after if after[name].shape != before[name].shape]
+    assert f"{first} {tuple(after[first].shape)}: {tuple(before[first].shape)} in the file" in said
+    assert f"fold 0 main: {len(after) - 1} of {len(after)} tensors from" in said
