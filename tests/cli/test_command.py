@@ -197,6 +197,8 @@ def test_quiet_and_verbose_change_the_terminal_and_not_the_log(
     assert done.stdout == "one a\n"
     said = [line for line in done.stderr.splitlines() if "warn" not in line]
     assert [line[:8] if line.startswith("$") else line for line in said] == shown
+    warned = [line for line in done.stderr.splitlines() if "warn" in line]
+    assert warned == ([] if {"-q", "--quiet"} & set(words) else ["warning: a library warns"])
     log = Path("out/log.txt").read_text(encoding="utf-8")
     for word in ("$ lamina", "opening", "a detail", "a library warns", "one a"):
         assert word in log

@@ -18,7 +18,7 @@ import typer
 
 from lamina import log
 from lamina.errors import LaminaError, PartialError, RecipeError, Result
-from lamina.progress import Level, detail, is_verbose, showing
+from lamina.progress import Level, detail, is_verbose, say, showing
 from lamina.refusals import system_said
 
 P = ParamSpec("P")
@@ -101,14 +101,15 @@ def showing_only(*, quiet: bool, verbose: bool) -> Iterator[None]:
 
 @contextmanager
 def _warnings_logged() -> Iterator[None]:
-    """Log what libraries warn of, beside showing it."""
+    """Show what libraries warn of in one line, and log it with its place."""
     shown = warnings.showwarning
 
-    def both(*args: Any, **kwargs: Any) -> None:
+    def in_one_line(*args: Any, **kwargs: Any) -> None:
+        del kwargs
         log.note(warnings.formatwarning(*args[:4]))
-        shown(*args, **kwargs)
+        say(f"warning: {' '.join(str(args[0]).split())}")
 
-    warnings.showwarning = both
+    warnings.showwarning = in_one_line
     try:
         yield
     finally:
