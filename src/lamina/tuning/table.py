@@ -233,14 +233,14 @@ def _fitted(result: TuneResult) -> tuple[list[str], list[list[str]]]:
     rows = []
     for one in decision.classes[-len(result.classes) :]:
         if one.fallback is not None:
-            rows.append([f"threshold {one.fallback:g}", "", ""])
+            rows.append([f"threshold {one.fallback:g}", "-", "-"])
             continue
         curve, presence = one.calibration, one.presence
         calibrated = "isotonic" if curve.knots else f"{curve.slope:.2f} x {curve.shift:+.2f}"
-        level = "" if presence is None else f"{presence.level:.2f}"
+        level = "-" if presence is None else f"{presence.level:.2f}"
         base = "always" if presence is None else f"{1 / (1 + math.exp(-presence.base)):.2f}"
         rows.append([calibrated, base, level])
-    return ["calibration of logits", "presence", "reached of promised"], rows
+    return ["logit calibration", "image has class", "score / expected"], rows
 
 
 def _triplet_lines(result: TuneResult) -> list[str]:
