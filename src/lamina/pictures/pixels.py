@@ -31,8 +31,11 @@ def visible(image: NDArray[Any]) -> Pixels:
 
 def stretched(values: NDArray[Any], low: float, high: float) -> Pixels:
     """Return (H, W, 3) of (C, H, W): ``low`` becomes 0, ``high`` 255; 1 or 3 channels."""
-    scale = 255 / (high - low) if high > low else 0.0
-    pixels = ((values.astype(np.float32) - low) * scale).clip(0, 255).astype(np.uint8)
+    if values.dtype == np.uint8 and (low, high) == (0, 255):
+        pixels = values
+    else:
+        scale = 255 / (high - low) if high > low else 0.0
+        pixels = ((values.astype(np.float32) - low) * scale).clip(0, 255).astype(np.uint8)
     if len(pixels) != 3:
         pixels = np.repeat(pixels[:1], 3, axis=0)
     return np.ascontiguousarray(pixels.transpose(1, 2, 0))
@@ -73,6 +76,8 @@ def painted(
     """
     result = picture.copy()
     for mask, name in zip(masks, colours, strict=True):
+        if not mask.any():
+            continue
         paint = np.array(rgb(name), np.float32)
         result[mask] = (result[mask] * (1 - fill) + paint * fill).astype(np.uint8)
         outline = mask & ~cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)

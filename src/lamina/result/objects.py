@@ -177,10 +177,11 @@ def _centre(axes: str) -> list[str]:
 def _objects_of(
     labels: NDArray[np.int32], prob: NDArray[np.floating[Any]], name: str
 ) -> Iterator[Object]:
-    places = np.nonzero(labels)
-    own = labels[places]
-    if not own.size:
+    flat_places = np.flatnonzero(labels)
+    if not flat_places.size:
         return
+    places = np.unravel_index(flat_places, labels.shape)
+    own = labels.ravel()[flat_places]
     order = np.argsort(own, kind="stable")
     starts = np.flatnonzero(np.r_[True, np.diff(own[order]) > 0])
     groups = np.split(order, starts[1:])

@@ -35,9 +35,11 @@ def label_instances(
     Raises:
         ValueError: a volume is to be split, or the connectivity does not fit.
     """
+    if split == "distance" and mask.ndim != 2:
+        raise ValueError("split='distance' takes masks of two axes")
+    if not mask.any():
+        return np.zeros(mask.shape, np.int32)
     if split == "distance":
-        if mask.ndim != 2:
-            raise ValueError("split='distance' takes masks of two axes")
         labels = _parted(mask)
     elif mask.ndim == 2:
         image = np.ascontiguousarray(mask).view(np.uint8)
@@ -50,8 +52,11 @@ def label_instances(
 
 def _in_order(labels: NDArray[np.int32], minimum: int) -> NDArray[np.int32]:
     """Return labels numbered by their first pixel, without the small ones."""
-    values, first, counts = np.unique(labels, return_index=True, return_counts=True)
-    kept = (values > 0) & (counts >= minimum)
+    inside = labels[labels > 0]  # in raster order, and far fewer than all pixels
+    if not inside.size:
+        return labels
+    values, first, counts = np.unique(inside, return_index=True, return_counts=True)
+    kept = counts >= minimum
     order = values[kept][np.argsort(first[kept], kind="stable")]
     numbers = np.zeros(int(values.max()) + 1, np.int32)
     numbers[order] = np.arange(1, len(order) + 1)
