@@ -217,7 +217,7 @@ def test_work_4_the_expected_decision_is_written_read_and_decides(run: Path) -> 
     assert len(decision.classes) == len(found.classes)
     assert (decision.false_positive, decision.empty, decision.exclusive) == (0.5, "one", False)
     text = table(found)
-    assert "calibration of logits" in text
+    assert "logit calibration" in text
     page = report(run).report.read_text(encoding="utf-8")
     for words in (
         "Decisions compared",

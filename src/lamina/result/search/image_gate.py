@@ -1,4 +1,4 @@
-"""Whether a case shows anything at all, decided apart from where: a threshold and a least area.
+"""Whether a case shows anything at all, decided apart from where: a threshold and a minimum area.
 
 Pooled over all cases, a few pixels in each of many clean images weigh as much as one missed
 defect; images with too little of anything are better left empty, as by a triplet (SIIM-24).
@@ -16,7 +16,7 @@ from lamina.result.search.histogram import Counts, code_of
 from lamina.spec import Spec
 
 LEVELS = np.arange(256) / 256
-"""Thresholds that are tried; with each, all least areas that make a difference."""
+"""Thresholds that are tried; with each, all minimum areas that make a difference."""
 
 _SAME = 1e-12
 
@@ -88,7 +88,7 @@ class Gates:
             predicted = self._predicted[use[order], level].cumsum(dtype=np.float64)
             hits = self._hits[use[order], level].cumsum(dtype=np.float64)
             sorted_area = area[order]
-            # a least area lets in all cases of that area, so that only the last of equals is a cut
+            # a minimum area lets in all cases of that area, so that only the last of equals is a cut
             cuts = np.flatnonzero(np.append(sorted_area[:-1] > sorted_area[1:], True))
             values = self._value(predicted[cuts], hits[cuts], truth)
             at = int(values.argmax())

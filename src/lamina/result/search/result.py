@@ -118,7 +118,7 @@ class Found(Spec):
     score is the aim where any class counts there, else Dice with all cases pooled."""
 
     gate: Gate | None = None
-    """Any class against none by a threshold and a least area, pooled; None: of a single class, or
+    """Any class against none by a threshold and a minimum area, pooled; None: of a single class, or
     where the aim itself is of any class."""
 
     score: float
