@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -18,6 +18,9 @@ from lamina.prediction.engine import Member, predict_case
 from lamina.recipe.recipe import Recipe
 from lamina.result.decisions import AnyDecision
 from lamina.volume import ArrayVolume
+
+if TYPE_CHECKING:
+    from lamina.deployment.run import Pipeline
 
 TOLERANCE = 1e-4
 """Largest difference of a probability, or of a restored value as a share of its unit."""
@@ -64,12 +67,18 @@ def compare(
     from lamina.deployment.run import Pipeline, decide
 
     pipeline = Pipeline(folder)
-    ours = pipeline.answer(pipeline.channels_first(image, "cyx"))
     case = Case("sample", "sample", ArrayVolume(image, "yx", "sample"))
     if learnt is not None:
         case = replace(case, image=as_learnt(case.image, learnt)[0])
-    theirs = predict_case(case, members, recipe, device=torch.device("cpu"), precision=None)
+    ours, theirs = _answers(pipeline, image, case, members, recipe)
     apart = float(np.abs(ours - theirs).max())
+    if recipe.predict.rounding != "none":  # a value on the edge of a step may fall on either side
+        plain = recipe.predict.model_copy(update={"rounding": "none"})
+        exact = recipe.model_copy(update={"predict": plain})
+        unrounded = Pipeline(folder)
+        unrounded.about["rounding"] = "none"
+        one, other = _answers(unrounded, image, case, members, exact)
+        apart = float(np.abs(one - other).max())
     if not apart <= TOLERANCE:
         raise BundleError(
             f"the export answers differently: {apart:.2g} in probability on a whole image, and at "
@@ -84,3 +93,12 @@ def compare(
         raise BundleError("the export decides differently on equal probabilities; nothing written")
     differing = int((decide(ours, pipeline.about["decision"]) != masks).sum())
     return Compared(image, theirs, masks, apart, differing)
+
+
+def _answers(
+    pipeline: Pipeline, image: NDArray[Any], case: Case, members: Sequence[Member], recipe: Recipe
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return what the exported folder and lamina answer, (K, H, W) each."""
+    ours = pipeline.answer(pipeline.channels_first(image, "cyx"))
+    theirs = predict_case(case, members, recipe, device=torch.device("cpu"), precision=None)
+    return ours, theirs
