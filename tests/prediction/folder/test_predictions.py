@@ -10,9 +10,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from numpy.typing import NDArray
 
 from lamina.errors import DataError, RecipeError
+from lamina.prediction.folder.manifest import write_info
 from lamina.prediction.folder.predictions import (
     LEDGER,
     Info,
@@ -242,3 +244,35 @@ def test_the_digest_of_several_files_depends_on_their_order(tmp_path: Path) -> N
     assert source_digest(names) != source_digest(names[::-1])
     # printf a | sha256sum
     assert source_digest(names[:1]).startswith("ca978112ca1bbdca")
+
+
+def test_a_folder_of_before_names_is_read_and_continued_as_it_is(
+    tmp_path: Path, info: Info
+) -> None:
+    """Issue 14, part 2: all classes in one file called by the id; new cases are named anew."""
+    write_info(tmp_path, info)  # as earlier versions did, without names
+    before = Predictions.open(tmp_path)
+    before.add("a.png", answer((4, 6)))
+    assert tifffile.imread(tmp_path / "masks" / "a.png.tif").shape == (2, 4, 6)
+    more = info.model_copy(update={"cases": (*info.cases, case("c.png"))})
+    found = Predictions.create(tmp_path, more)
+    assert found.finished("a.png")
+    np.testing.assert_array_equal(found.stored_mask("a.png"), found.mask("a.png"))
+    found.add("c.png", answer((4, 6), seed=3))
+    assert (tmp_path / "masks" / "dot" / "c.png").is_file()
+    np.testing.assert_array_equal(found.stored_mask("c.png"), found.mask("c.png"))
+    assert [found.case(id).name for id in ("a.png", "vol/b", "c.png")] == [None, None, "c"]
+
+
+def test_a_name_once_given_stays(tmp_path: Path, make: Any) -> None:
+    """Issue 14, part 2: of two that would meet the later keeps its suffix, in any later run."""
+    recipe = make.recipe()
+    first = Predictions.create(tmp_path, about(recipe, case("a.png")))
+    assert first.case("a.png").name == "a"
+    cases = [case(id) for id in ("a.tif", "a.png", "a", "b.nii.gz")]
+    again = Predictions.create(tmp_path, about(recipe, *cases))
+    names = [again.case(id).file_name for id in ("a.tif", "a.png", "b.nii.gz")]
+    assert names == ["a.tif", "a", "b"]
+    assert again.case("a").file_name.startswith("a~")
+    masks = {path for one in again.info.cases for path in again.mask_paths(one.id)}
+    assert len(masks) == 8

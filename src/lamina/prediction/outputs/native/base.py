@@ -8,8 +8,9 @@ in memory.
 
 from __future__ import annotations
 
+import math
 import mmap
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ from lamina.prediction.folder.predictions import Predictions
 from lamina.volume import Transposed, Volume, VolumeView
 
 _DONT_NEED: int | None = getattr(mmap, "MADV_DONTNEED", None)
+
+_PART = 2**22  # voxels that are worked on together
 
 Part = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
 """From probabilities and masks (K, *R) of a region to what is stored of it, (*R)."""
@@ -147,8 +150,14 @@ class Answer:
         with scratch(beside) as stream:
             array: Any = np.memmap(stream, dtype, "w+", 0, self.shape, order)
             for region, prob, masks in self.predictions.decided(self.id):
-                place, values = self.trail.stored(region, part(prob, masks))
-                array[place.slices] = values
+                for start, stop in _spans(region.shape):
+                    some = Region(
+                        (region.start[0] + start, *region.start[1:]),
+                        (region.start[0] + stop, *region.stop[1:]),
+                    )
+                    answer = part(prob[:, start:stop], masks[:, start:stop])
+                    place, values = self.trail.stored(some, answer)
+                    array[place.slices] = values
                 let_go(array)
             yield array
 
@@ -189,6 +198,13 @@ def one_channel(answer: Answer) -> str | None:
     if answer.restores and outputs > 1:
         return f"its {outputs} restored channels are in masks only"
     return None
+
+
+def _spans(shape: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Yield parts of the first axis that are at most 2^22 voxels, or one slice."""
+    step = max(_PART // max(math.prod(shape[1:]), 1), 1)
+    for start in range(0, shape[0], step):
+        yield start, min(start + step, shape[0])
 
 
 def let_go(array: Any) -> None:

@@ -38,7 +38,7 @@ SMALL = 256
 """Longest side of the last level, in voxels."""
 
 _SIDES = {2: 256, 3: 64}  # of chunks, by the number of axes
-_SLAB = 32 * 2**20  # bytes that are read together
+_SLAB = 16 * 2**20  # bytes that are read together
 _UNITS = {"mm": "millimeter", "um": "micrometer"}
 
 Reduce = Callable[[NDArray[Any], int], NDArray[Any]]
