@@ -131,7 +131,9 @@ def one_split(data: Path, job: str, split: int, folder: Path) -> dict[str, objec
         predict(run, folder / "new" / "images", folder / "pred", progress=False)
         judged = score(folder / "pred", folder / "new")
         selection = found.selection
-        kept = next(one for one in selection.candidates if one.name == selection.chosen)
+        kept = next(
+            candidate for candidate in selection.candidates if candidate.name == selection.chosen
+        )
         row[word or "kept"] = {
             "decision": selection.chosen,
             "apparent": round(kept.apparent, 4),

@@ -87,7 +87,7 @@ def off(how: Flatten, known: Known, maps: Maps) -> float:
 def judged(how: Flatten, fragments: Sequence[Known]) -> dict[str, float]:
     """Return the figures of one way; the first fragment is the reference."""
     reference, *others = fragments
-    curves = {one.stack.id: one.measured for one in fragments}
+    curves = {fragment.stack.id: fragment.measured for fragment in fragments}
     how = _with(how, curves).with_curve(reference.stack)
     depth, thick = aligned(_maps(how, curves, reference), reference)
     goal, size = float(depth.mean()), float(thick.mean()) / reference.scale
@@ -135,7 +135,9 @@ def as_they_are(fragments: Sequence[Known]) -> dict[str, float]:
     goal = float(fragments[0].ink[fragments[0].mask].mean())
     depths = [known.ink[known.mask] for known in fragments[1:]]
     return {
-        "ink": round(float(np.sqrt(np.mean([np.mean((one - goal) ** 2) for one in depths]))), 3),
+        "ink": round(
+            float(np.sqrt(np.mean([np.mean((depth - goal) ** 2) for depth in depths]))), 3
+        ),
         "spread": round(float(np.sqrt(np.mean([np.var(one) for one in depths]))), 3),
     }
 

@@ -123,7 +123,7 @@ def _nested(run: Path) -> dict[str, Any]:
             tallies[id] = counts(prob[mask], truth[mask])
     ids, half = sorted(tallies), int(np.flatnonzero(GRID == 0.5)[0])
     every = np.stack([tallies[one] for one in ids])
-    chosen = [int(f_half(every.sum(0) - tallies[one]).argmax()) for one in ids]
+    chosen = [int(f_half(every.sum(0) - tallies[id_]).argmax()) for id_ in ids]
     apart = [tallies[one][place] for one, place in zip(ids, chosen, strict=True)]
     total = every.sum(0)
     return {
@@ -170,7 +170,7 @@ def synthetic(out: Path, changes: Sequence[str], shape: tuple[int, int]) -> dict
 def _everything(folder: Path) -> float:
     """Return F0.5 of calling all papyrus ink."""
     parts = [_truth(path) for path in sorted(folder.iterdir())]
-    ink, papyrus = (sum(float(one[n].sum()) for one in parts) for n in (0, 1))
+    ink, papyrus = (sum(float(part[n].sum()) for part in parts) for n in (0, 1))
     return round(1.25 * ink / (0.25 * ink + papyrus), 4)
 
 

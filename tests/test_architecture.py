@@ -69,7 +69,7 @@ def members(annotation: Any) -> set[type[Spec]]:
     if get_origin(annotation) is Annotated:
         return members(get_args(annotation)[0])
     assert get_origin(annotation) is Union or annotation.__class__.__name__ == "UnionType"
-    return {one for part in get_args(annotation) for one in members(part)}
+    return {member for part in get_args(annotation) for member in members(part)}
 
 
 def test_every_spec_is_frozen_and_refuses_unknown_names() -> None:

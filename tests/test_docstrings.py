@@ -54,8 +54,10 @@ def test_arguments_results_and_errors_are_described(name: str) -> None:
     sections = [word for word in ("Args:", "Raises:", "Example:") if f"\n{word}\n" not in text]
     assert sections == []
     signature = inspect.signature(function)
-    arguments = [one for one in signature.parameters.values() if one.name != "self"]
-    silent = [one.name for one in arguments if f"\n    {one.name}: " not in text]
+    arguments = [
+        parameter for parameter in signature.parameters.values() if parameter.name != "self"
+    ]
+    silent = [argument.name for argument in arguments if f"\n    {argument.name}: " not in text]
     assert silent == []
     untyped = [one.name for one in arguments if one.annotation is one.empty]
     assert untyped == []
@@ -106,6 +108,7 @@ def test_examples_of_other_functions_run() -> None:
 
 def _is(test: doctest.DocTest, functions: set[Any]) -> bool:
     return any(
-        isinstance(one, FunctionType) and test.name == f"{one.__module__}.{one.__qualname__}"
-        for one in functions
+        isinstance(function, FunctionType)
+        and test.name == f"{function.__module__}.{function.__qualname__}"
+        for function in functions
     )

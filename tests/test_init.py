@@ -44,7 +44,7 @@ def test_a_verb_returns_a_documented_frozen_value(name: str) -> None:
     result = getattr(module, verb.__annotations__["return"])
     assert issubclass(result, VerbResult)
     assert getattr(lamina, result.__name__) is result
-    for kind in {one for one in vars(module).values() if _is_result(one)}:
+    for kind in {var for var in vars(module).values() if _is_result(var)}:
         assert kind.__dataclass_params__.frozen
         text = inspect.getsource(kind)
         assert text.count('"""') >= 2 + 2 * len(dataclasses.fields(kind)), kind

@@ -51,8 +51,8 @@ def _imported(tree: ast.Module) -> dict[str, str]:
     known = {"np": "numpy"}
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            known |= {one.asname or one.name.split(".")[0]: one.name if one.asname else
-                      one.name.split(".")[0] for one in node.names}  # fmt: skip
+            known |= {name.asname or name.name.split(".")[0]: name.name if name.asname else
+                      name.name.split(".")[0] for name in node.names}  # fmt: skip
         if isinstance(node, ast.ImportFrom):
             known |= {one.asname or one.name: f"{node.module}.{one.name}" for one in node.names}
     return known

@@ -79,7 +79,7 @@ def section(version: str, date: str, fragments: Sequence[Fragment]) -> str:
     """Return the section of a release: a heading for each kind, a bullet for each change."""
     lines = [f"## {version} ({date})"]
     for kind in KINDS:
-        of_kind = [one for one in fragments if one.kind == kind]
+        of_kind = [fragment for fragment in fragments if fragment.kind == kind]
         if of_kind:
             lines += ["", f"### {kind.capitalize()}", ""]
             lines += [_bullet(one.text) for one in of_kind]

@@ -99,7 +99,7 @@ class VerbResult:
         Paths become text, tuples lists, components such as a decision their options. Fields
         that do not apply to this result are left out.
         """
-        names = (one.name for one in fields(self))  # type: ignore[arg-type]  # all are dataclasses
+        names = (field.name for field in fields(self))  # type: ignore[arg-type]  # all are dataclasses
         left_out = self._not_applicable()
         return {name: _plain(getattr(self, name)) for name in names if name not in left_out}
 

@@ -55,7 +55,7 @@ def test_each_member_keeps_its_network_and_tile(
     joined.save(tmp_path / "joined")
     found = Bundle.load(tmp_path / "joined")
     assert found.index == joined.index
-    assert [one.name for one in found.members] == ["a-fold0", "b-fold0"]
+    assert [member.name for member in found.members] == ["a-fold0", "b-fold0"]
     assert [found.recipe_of(number).tile for number in range(2)] == [(32, 32), (64, 64)]
     assert found.recipe.predict.mean_of.members == "cubic"
     assert [training.weight for training in found.trainings] == [2.0, 1.0]
@@ -112,7 +112,7 @@ def test_bundles_that_see_or_answer_differently_are_not_joined(
 
 def test_a_member_of_no_source_is_refused(joined: Bundle, tmp_path: Path) -> None:
     joined.save(tmp_path)
-    members = [one.model_copy(update={"source": "c"}) for one in joined.members]
+    members = [member.model_copy(update={"source": "c"}) for member in joined.members]
     index = joined.index.model_copy(update={"members": tuple(members)})
     (tmp_path / "bundle.json").write_text(json.dumps(sealed(index)))
     with pytest.raises(BundleError, match="names a source that is not there"):

@@ -51,7 +51,7 @@ def exported(
     ) -> tuple[Path, Path]:
         bundle, edge = tmp_path / f"{name}-bundle", tmp_path / f"{name}-edge"
         made = make.bundle(**{"network": NETWORK, **changes})
-        members = tuple(one.model_copy(update=learnt or {}) for one in made.index.members)
+        members = tuple(member.model_copy(update=learnt or {}) for member in made.index.members)
         index = made.index.model_copy(update={"members": members, "images": images})
         replace(made, index=index).save(bundle)
         lamina.export(bundle, edge, **(options or {}))

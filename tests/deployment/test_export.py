@@ -234,7 +234,7 @@ KINDS: dict[str, dict[str, Any]] = {
 
 
 def test_every_kind_of_network_is_among_those_tried() -> None:
-    fields = [get_type_hints(one)["kind"] for one in get_args(get_args(AnyNetwork)[0])]
+    fields = [get_type_hints(arg)["kind"] for arg in get_args(get_args(AnyNetwork)[0])]
     kinds = {kind for field in fields for kind in get_args(field)}
     assert kinds == {values["network"]["kind"] for values in KINDS.values()}
 

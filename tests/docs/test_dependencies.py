@@ -13,7 +13,11 @@ EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
 
 
 def floors(requirements: list[str]) -> dict[str, tuple[int, ...]]:
-    pairs = [one.split(">=") for one in requirements if not one.startswith("lamina[")]
+    pairs = [
+        requirement.split(">=")
+        for requirement in requirements
+        if not requirement.startswith("lamina[")
+    ]
     return {name: numbers(floor) for name, floor in pairs}
 
 

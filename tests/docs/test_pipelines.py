@@ -157,7 +157,8 @@ def test_help_texts_and_the_schema_have_no_numbers() -> None:
     assert NUMBER.findall(schema.read_text(encoding="utf-8")) == []
     verbs = vars(typer.main.get_command(app))["commands"]
     texts = [
-        f"{verb.help} {[vars(one).get('help') for one in verb.params]}" for verb in verbs.values()
+        f"{verb.help} {[vars(param).get('help') for param in verb.params]}"
+        for verb in verbs.values()
     ]
     assert len(texts) > 5
     assert [text for text in texts if NUMBER.search(text)] == []

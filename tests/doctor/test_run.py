@@ -268,7 +268,7 @@ def test_a_fix_needs_a_recipe_and_something_to_fix(tmp_path: Path) -> None:
 def test_sizes_are_tried_on_the_network(recipe: Path) -> None:
     report = examine(recipe, ["stages=[{name: a, size: [96, 32]}]", "predict.tile=[128, 64]"])
     sizes = [one.finding for one in report.said if one.check == "sizes"]
-    assert [one.where for one in sizes[1:]] == [
+    assert [size.where for size in sizes[1:]] == [
         "frame.size [64, 64]",
         "stages.a.size [96, 32]",
         "predict.tile [128, 64]",

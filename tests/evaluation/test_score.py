@@ -142,7 +142,9 @@ def test_a_single_threshold_below_the_decision_is_no_contradiction(tmp_path: Pat
     found = score(predicted(tmp_path / "pred", recipe, maps), truth)
     assert found.foreground_dice == 1
     assert found.foreground_dice_best.value == pytest.approx(2 / 3)
-    (line,) = [one for one in table(found).splitlines() if "best single global" in one]
+    (line,) = [
+        splitline for splitline in table(found).splitlines() if "best single global" in splitline
+    ]
     assert line.endswith("; the decision above also has minimum areas, or a threshold per class")
 
 
@@ -242,7 +244,7 @@ def test_background_of_exclusive_classes_is_no_defect(tmp_path: Path) -> None:
     assert (again.value, again.baseline_empty) == (found.value, 0)
     asked = score(pred, tmp_path, metric=DiceScore(over="pooled", ignore_first=False))
     assert asked.baseline_empty > 0.4
-    assert [one.name for one in found.classes] == ["one"]
+    assert [class_.name for class_ in found.classes] == ["one"]
 
 
 def fault_volumes(folder: Path, *changes: str) -> tuple[Recipe, list[NDArray[np.bool_]]]:

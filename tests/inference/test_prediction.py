@@ -41,7 +41,10 @@ def test_exclusive_classes_have_a_background_that_is_no_object() -> None:
     prob[0], prob[1, 1:3, 1:3], prob[2, 0, 5] = 0.4, 0.6, 0.9
     found = made(prob, "multiclass", ("background", "a", "b"))
     np.testing.assert_array_equal(found.labels, prob.argmax(axis=0))
-    assert [(one.class_name, one.area) for one in found.objects()] == [("a", 4), ("b", 1)]
+    assert [(object_.class_name, object_.area) for object_ in found.objects()] == [
+        ("a", 4),
+        ("b", 1),
+    ]
     assert found.instances()[0, 5] == 2
 
 

@@ -74,4 +74,4 @@ def test_the_error_is_one_of_recipes_and_a_value_error_too() -> None:
 def test_parts_are_made_without_it_and_keep_the_place_in_their_errors() -> None:
     with pytest.raises(ValidationError) as caught:
         Recipe.model_validate({"loss": [{"kind": "dice", "smoth": 1}]})
-    assert ("loss", 0, "dice", "smoth") in [one["loc"] for one in caught.value.errors()]
+    assert ("loss", 0, "dice", "smoth") in [error["loc"] for error in caught.value.errors()]

@@ -206,7 +206,7 @@ def test_a_fragment_without_labels_is_one_image_of_its_layers(scroll: Path, ink:
     for given in (scroll, scroll / "a", scroll / "a" / "surface_volume"):
         first, *others = gather([given], ink)
         assert (first.id, first.path) == ("a", scroll / "a" / "surface_volume")
-        assert [one.id for one in others] == (["b"] if given == scroll else [])
+        assert [other.id for other in others] == (["b"] if given == scroll else [])
     image = open_input(first.path, ink, first.id)
     assert (image.axes, image.shape, image.channels) == ("yx", (6, 5), 2)
     assert read_all(image)[:, 0, 0].tolist() == [10, 20]

@@ -257,7 +257,7 @@ def test_the_last_epoch_is_the_member_and_states_are_saved_by_time(
     faults: Recipe, trained: Path
 ) -> None:
     """FAULT-11."""
-    assert {faults.member(one.name).stages[0].member for one in faults.members} == {"last"}
+    assert {faults.member(member.name).stages[0].member for member in faults.members} == {"last"}
     row = json.loads((trained / "members" / "flat" / "fold0" / "member.json").read_text())
     assert (row["member"], row["epoch"]) == ("main/last.safetensors", 1)  # counted from 0
 

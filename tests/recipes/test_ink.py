@@ -210,7 +210,7 @@ def test_18_of_24_layers_or_13_to_23_of_them(ink: Recipe, released: Recipe) -> N
 def test_the_changes_of_a_sample_and_their_probabilities(ink: Recipe) -> None:
     """INK-14."""
     steps = ink.transforms
-    assert [one.kind for one in steps] == [
+    assert [step.kind for step in steps] == [
         *("affine", "flip", "flip", "rot90", "brightness_contrast", "one_of"),
         *("grid_distort", "cutout"),
     ]

@@ -86,7 +86,7 @@ def test_a_unet_plus_plus_of_22_6_million_with_a_sigmoid(denoise: Recipe) -> Non
         "imagenet",
     )
     network = option.model_copy(update={"weights": "none"}).build(1, denoise.outputs).eval()
-    millions = sum(one.numel() for one in network.parameters()) / 1e6
+    millions = sum(parameter.numel() for parameter in network.parameters()) / 1e6
     assert millions == pytest.approx(22.6, abs=0.05)
     with torch.inference_mode():
         answer = network(100 * noise(1, 1, 64, 32))

@@ -115,7 +115,7 @@ def test_a_share_may_be_said_plainly(share: float, count: int) -> None:
     draws = stage.sampler.draws(
         cases, size=recipe.frame.size, batch=16, epoch=0, rng=rng(0, "test")
     )
-    assert [sum(one.case >= 40 for one in draws[:16]), len(draws)] == [count, 80]
+    assert [sum(draw.case >= 40 for draw in draws[:16]), len(draws)] == [count, 80]
 
 
 def test_the_loss_of_soft_targets_follows_its_formula_and_is_least_for_them() -> None:

@@ -206,7 +206,7 @@ def test_the_se_unet_has_the_parameters_of_the_published_one() -> None:
     option = load_recipe("xray-seunet").network.model_copy(update={"weights": "none"})
     with torch.device("meta"):
         network = option.build(3, 1)
-    assert sum(one.numel() for one in network.parameters()) == 41_249_489
+    assert sum(parameter.numel() for parameter in network.parameters()) == 41_249_489
 
 
 def test_how_every_stage_is_trained(xray: Recipe) -> None:
@@ -240,14 +240,14 @@ def test_the_cosine_swings_with_a_period_of_sixteen_epochs(xray: Recipe) -> None
 
 def test_every_epoch_is_validated(xray: Recipe) -> None:
     """SIIM-17."""
-    assert {(one.validate_every, one.validate_from) for one in xray.stages} == {(1, 0)}
+    assert {(stage.validate_every, stage.validate_from) for stage in xray.stages} == {(1, 0)}
 
 
 def test_stages_start_from_the_best_and_have_to_beat_it(xray: Recipe) -> None:
     """SIIM-18, SIIM-19."""
     first, *others = xray.stages
     assert (first.start, first.carry_best) == (None, False)
-    assert {(one.start, one.carry_best) for one in others} == {("best", True)}
+    assert {(other.start, other.carry_best) for other in others} == {("best", True)}
     assert "| SIIM-18 |" in DEVIATIONS
 
 
@@ -268,7 +268,7 @@ def test_small_images_first_then_large_ones_behind_a_frozen_encoder(
     assert seen == {"part0": (512, 512)} | dict.fromkeys(["part1", "part2", "second"], (1024, 1024))
     assert all(xray.at(name).tile == resize for name, resize in seen.items())
     assert stages_of(xray)["part1"].freeze_encoder > 0
-    assert {released.at(one.name).frame.resize for one in released.stages} == {(1024, 1024)}
+    assert {released.at(stage.name).frame.resize for stage in released.stages} == {(1024, 1024)}
     assert not any(one.freeze_encoder for one in released.stages)
     assert "| SIIM-22 |" in DEVIATIONS
 

@@ -30,7 +30,7 @@ def test_fragments_are_shown_with_what_they_have(tmp_path: Path) -> None:
     write_json(tmp_path / "layers.json", {"<1>": said(), "2": said(ink=False)})
     found = layers_of(tmp_path)
     assert found is not None
-    titles = [[plot.title for plot in one.plots] for one in found.fragments]
+    titles = [[plot.title for plot in fragment.plots] for fragment in found.fragments]
     assert titles == [["full", "ink", "background", "shift, layers"], ["full", "shift, layers"]]
     assert found.fragments[0].words == "shifts -2.0 to 3.0 layers, scale 0.60"
     page = layers_page(tmp_path).read_text(encoding="utf-8")

@@ -15,7 +15,7 @@ def test_cases_are_judged_by_the_decision_and_ordered_by_their_score(run_folder:
     judgement = judge(run, run.cases())
     assert len(judgement.cases) == 6
     assert judgement.summary is not None
-    assert judgement.summary["value"] == np.mean([one.value for one in judgement.cases])
+    assert judgement.summary["value"] == np.mean([case.value for case in judgement.cases])
     assert {one.case.id for one in worst(judgement, 2, higher_is_better=True)} == {"b.png", "e.png"}
     best = worst(judgement, 1, higher_is_better=False)[0]
     assert (best.value, best.wrong) == (1.0, 0.0)
@@ -26,7 +26,7 @@ def test_the_draw_is_without_repeats_and_in_order(run_folder: Path) -> None:
     judgement = judge(run, run.cases())
     ids = [one.case.id for one in drawn(judgement, 4, np.random.default_rng(0))]
     assert len(set(ids)) == 4
-    order = [one.case.id for one in judgement.cases]
+    order = [case.case.id for case in judgement.cases]
     assert ids == sorted(ids, key=order.index)
     assert len(drawn(judgement, 99, np.random.default_rng(0))) == 6
 

@@ -49,7 +49,7 @@ def test_the_page_is_offline_and_small_and_names_are_text(run_folder: Path) -> N
     found = read(path)
     assert "script" not in found.tags
     assert "i" in found.tags  # legend dots, none of them from a class name
-    assert all(one.startswith(("data:image/", "#")) for one in found.addresses)
+    assert all(address.startswith(("data:image/", "#")) for address in found.addresses)
     assert "<b>&$x.png" in found.text
     assert "<i>pit</i>" in found.text
     assert "url(" not in path.read_text(encoding="utf-8")

@@ -42,7 +42,7 @@ def test_right_false_and_missed_pixels_have_their_colours() -> None:
     answer[0, 16:32] = True
     truth[1, 32:] = True
     panels = mask_panels(image, truth, answer, side=500, background=False)
-    assert [one.word for one in panels] == ["image", "ground truth", "prediction", "error"]
+    assert [panel.word for panel in panels] == ["image", "ground truth", "prediction", "error"]
     error = pixels(panels[3])
     assert near(error[8, 24], HIT)
     assert near(error[24, 24], FALSE)

@@ -27,7 +27,9 @@ ONE = Fault(  # across y, in the middle of a section of 96 x 96, throw nearly th
 def stacked(survey: Survey) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Relative geologic time and labels, each (Z, Y, X)."""
     sections = list(survey.sections())
-    return np.stack([one.time for one in sections]), np.stack([one.faults for one in sections])
+    return np.stack([section.time for section in sections]), np.stack(
+        [one.faults for one in sections]
+    )
 
 
 def section_of(fault: Fault, folds: Folds = FLAT) -> tuple[Survey, Section]:

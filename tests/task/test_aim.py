@@ -45,7 +45,7 @@ def test_the_decision_scores_what_the_search_promised(
     nothing = chosen.score([chosen.tally(prob > 1, truth) for prob, truth in cases])
     if empty == "skip" and over == "image_class":
         # the metric weighs pairs alike, the search classes alike
-        assert scored.classes == pytest.approx([one.score for one in found.classes])
+        assert scored.classes == pytest.approx([class_.score for class_ in found.classes])
         return
     assert scored.value == pytest.approx(found.score)
     assert found.score >= nothing.value - 1e-12

@@ -197,7 +197,9 @@ def test_work_11_a_stopped_training_on_all_predicts_with_its_newest_weights(
 ) -> None:
     discs(tmp_path / "data", count=4)
     bundle = bundle_so_far(stopped_run(tmp_path, "split.count=1", fold="all"))
-    assert [(one.name, one.fold, one.score) for one in bundle.members] == [("all", -1, None)]
+    assert [(member.name, member.fold, member.score) for member in bundle.members] == [
+        ("all", -1, None)
+    ]
 
 
 def test_work_11_a_fold_that_is_not_there_is_refused_with_what_to_do(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def test_the_score_of_a_fold_is_said_with_its_verdict(
 ) -> None:
     train(tiny(tmp_path, *CHANGES), data=tmp_path, out=tmp_path / "run", folds=(0,))
     said = capsys.readouterr().err
-    (line,) = [one for one in said.splitlines() if "out of fold" in one]
+    (line,) = [splitline for splitline in said.splitlines() if "out of fold" in splitline]
     assert line.startswith("fold 0 out of fold  ")
     assert " the all-empty baseline " in line
     assert line.endswith(" cases)")

@@ -71,7 +71,7 @@ def test_networks_are_set_side_by_side(recipe: Recipe, data: Path) -> None:
     found = probe(
         recipe, data=data, steps=1, cases=2, compare=["dncnn", "unet", "nafnet"], device="cpu"
     )
-    assert [one.network for one in found.networks] == ["dncnn", "unet", "nafnet"]
+    assert [network.network for network in found.networks] == ["dncnn", "unet", "nafnet"]
     assert len(table(found).splitlines()) == 5
 
 

@@ -148,7 +148,7 @@ def test_work_6_runs_without_digests_of_labels_still_resume_and_keep_them_from_t
     root, out = tmp_path / "data", tmp_path / "run"
     root.mkdir()
     (root / "mask").write_text("first", encoding="utf-8")
-    labelled = [replace(one, label_files=(str(root / "mask"),)) for one in cases(root, a="1")]
+    labelled = [replace(case, label_files=(str(root / "mask"),)) for case in cases(root, a="1")]
     record(out, root, labelled, [0])
     saved(out)
     stored = read_json(out / "data.json")

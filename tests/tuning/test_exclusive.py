@@ -86,7 +86,7 @@ def test_the_expected_score_replaces_the_most_probable_class_where_it_is_better(
     found = tune(run)
     recipe = Bundle.load(run / "bundle").recipe
     selection = found.selection
-    assert [one.name for one in selection.candidates] == ["default", "expected"]
+    assert [candidate.name for candidate in selection.candidates] == ["default", "expected"]
     assert selection.chosen == "expected"
     assert "better than the most probable class of each pixel" in selection.sentence
     assert isinstance(found.decision, Expected)

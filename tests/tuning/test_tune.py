@@ -148,7 +148,7 @@ def test_what_is_told_is_the_metric_of_the_decision_found(
         tallies = [score.tally(m, t) for m, (_, t, _) in zip(masks, cases, strict=True)]
         wanted = score.score(tallies)
         assert found.scores[name] == pytest.approx(wanted.value, abs=1e-12)
-        classes = [one.metric[name] for one in found.classes.values()]
+        classes = [class_.metric[name] for class_ in found.classes.values()]
         assert classes == pytest.approx(list(wanted.classes), abs=1e-12)
     first, second, *rest = table(found).splitlines()
     assert first == score.title
@@ -195,9 +195,12 @@ def test_work_4_without_evidence_the_default_is_kept_and_the_cost_of_another_is_
         max(found.scores["at_half"], found.scores["baseline_empty"])  # type: ignore[type-var]
     )
     assert choice.sentence.endswith("the default is kept")
-    named = [one.name for one in choice.candidates]
+    named = [candidate.name for candidate in choice.candidates]
     assert named == ["default", "0.5 or nothing, by class", "expected", "threshold"]
-    assert [one.name for one in choice.baselines] == ["threshold 0.5", "nothing predicted"]
+    assert [baseline.name for baseline in choice.baselines] == [
+        "threshold 0.5",
+        "nothing predicted",
+    ]
     assert choice.sentence in table(found)
     forced = tune(run, decision="threshold").selection
     assert forced.forced
@@ -355,7 +358,7 @@ def test_every_candidate_can_be_kept_whatever_the_scope(run: Path, over: str) ->
         if (word, over) == ("expected", "image_class"):
             kind = Expected
         assert isinstance(found.decision, kind)
-        kept = next(one for one in found.selection.candidates if one.name == word)
+        kept = next(candidate for candidate in found.selection.candidates if candidate.name == word)
         # the choice is made in few bins, the decision on all values
         assert kept.apparent == pytest.approx(found.scores["tuned"], abs=0.02)
 

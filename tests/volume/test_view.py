@@ -171,9 +171,10 @@ def test_every_volume_with_a_source_is_a_view() -> None:
         if isinstance(value, type) and value.__module__.startswith("lamina.")
     }
     shown = [
-        one
-        for one in classes
-        if callable(getattr(one, "read", None)) and "source" in vars(one).get("__annotations__", ())
+        class_
+        for class_ in classes
+        if callable(getattr(class_, "read", None))
+        and "source" in vars(class_).get("__annotations__", ())
     ]
     assert len([one for one in classes if issubclass(one, VolumeView)]) >= 14
     assert [one.__name__ for one in shown if not issubclass(one, VolumeView)] == []

@@ -113,8 +113,8 @@ def page(listed: list[Case], found: dict[str, list[Proof]]) -> str:
 
 def _cell(tests: list[Proof]) -> str:
     links = [
-        f"[{(one.name or Path(one.path).stem).removeprefix('test_')}](../{one.path})"
-        for one in tests[:_SHOWN]
+        f"[{(test.name or Path(test.path).stem).removeprefix('test_')}](../{test.path})"
+        for test in tests[:_SHOWN]
     ]
     more = len(tests) - _SHOWN
     return "<br>".join(links + ([f"and {more} more"] if more > 0 else []))

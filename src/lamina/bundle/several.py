@@ -140,7 +140,7 @@ def _so_far(run: Path, *, allowed: bool) -> Bundle:
 
 def kind_learnt(bundles: Sequence[Bundle]) -> ImageKind | None:
     """Return type and range of the images that bundles learnt from; None: not known."""
-    return next((one.images for one in bundles if one.images is not None), None)
+    return next((bundle.images for bundle in bundles if bundle.images is not None), None)
 
 
 def must_agree(bundle: Bundle, other: Bundle) -> None:

@@ -80,7 +80,7 @@ def bundle_so_far(run: Path) -> Bundle:
         raise BundleError(
             f"{run}: its training has saved nothing yet; run the same `lamina train` again"
         )
-    scores = {"monitor": {one.name: one.score for one in members}, UNFINISHED: lines}
+    scores = {"monitor": {member.name: member.score for member in members}, UNFINISHED: lines}
     images = files.read_json(run / "data.json").get("images")
     kind = None if images is None else ImageKind.model_validate(images)
     return Bundle.make(recipe, members, cases=known, scores=scores, images=kind)

@@ -70,7 +70,7 @@ def command(function: Callable[P, None]) -> Callable[..., None]:
         ),
     ]
     run.__signature__ = own.replace(parameters=parameters)  # type: ignore[attr-defined]
-    run.__annotations__ = {one.name: one.annotation for one in parameters}
+    run.__annotations__ = {parameter.name: parameter.annotation for parameter in parameters}
     return run
 
 

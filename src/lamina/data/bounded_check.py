@@ -58,7 +58,9 @@ def check_cases(cases: Sequence[Case], frame: Frame, *, voxels: int = VOXELS) ->
             frame reads; all are named.
     """
     found = find_problems(cases, frame, voxels=voxels)
-    if len(found.problems) == 1 or any(isinstance(one, RecipeError) for one in found.problems):
+    if len(found.problems) == 1 or any(
+        isinstance(problem, RecipeError) for problem in found.problems
+    ):
         raise found.problems[0]
     if found.problems:
         headline = f"{len(found.problems)} cases cannot be used"

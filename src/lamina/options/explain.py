@@ -84,7 +84,11 @@ def explain(
     files and the command line know are not proposed.
     """
     findings = [_finding(one, model, root, in_file) for one in error.errors(include_url=False)]
-    misspelt = {(one.place.path, near(one.last, one.options)) for one in findings if one.extra}
+    misspelt = {
+        (finding.place.path, near(finding.last, finding.options))
+        for finding in findings
+        if finding.extra
+    }
     reasons: dict[tuple[Where, str], list[str]] = {}
     for one in findings:
         explained = one.type == "missing" and (one.place.path, one.last) in misspelt

@@ -46,7 +46,7 @@ def walk(model: Model, root: Node, steps: Sequence[str | int]) -> Place:
     for step in steps:
         options = models_of(annotation)
         if len(options) > 1:  # the step is the kind that was chosen
-            annotation = next((one for one in options if step in kinds_of(one)), None)
+            annotation = next((option for option in options if step in kinds_of(option)), None)
             continue
         below = part_of(node, step)
         if below is not None:

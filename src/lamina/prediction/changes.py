@@ -86,12 +86,13 @@ def with_threshold(bundles: Sequence[Bundle], threshold: Thresholds | None) -> l
             near = did_you_mean(name, list(names)) or f"; the classes are {', '.join(names)}"
             raise RecipeError(f"--threshold {name}: there is no class '{name}'{near}")
     values = [threshold] if by_name is None else list(by_name.values())
-    if not all(isinstance(one, int | float) and 0 <= one <= 1 for one in values):
+    if not all(isinstance(value, int | float) and 0 <= value <= 1 for value in values):
         raise RecipeError(f"--threshold is {threshold}; thresholds lie between 0 and 1")
     numbers = tuple(by_name.get(name) for name in names) if by_name is not None else (threshold,)
     decision = first.decision.with_thresholds(numbers)  # type: ignore[arg-type]  # checked above
     return [
-        Bundle(one.index.model_copy(update={"decision": decision}), one.store) for one in bundles
+        Bundle(bundle.index.model_copy(update={"decision": decision}), bundle.store)
+        for bundle in bundles
     ]
 
 

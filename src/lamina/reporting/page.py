@@ -206,7 +206,7 @@ def _triplets(run: Run) -> list[dict[str, Any]]:
 def _folds(run: Run, judgement: Judgement) -> list[dict[str, Any]]:
     """Return the metric of each fold and class, by the decision of the bundle."""
     rows = []
-    for fold in sorted({one.fold for one in judgement.cases}):
+    for fold in sorted({case.fold for case in judgement.cases}):
         tallies = [one.tally for one in judgement.cases if one.fold == fold]
         found = run.recipe.metric.score(tallies)
         rows.append(

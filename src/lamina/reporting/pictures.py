@@ -57,7 +57,7 @@ def mask_panels(
     mine = [shrunk_mask(mask, size) for mask in answer[first:]]
     colours = [colour(k) for k in range(len(true))]
     parts = (target & answer, answer & ~target, target & ~answer)  # right, false, missed
-    error = [shrunk_mask(np.asarray(one[first:].any(axis=0)), size) for one in parts]
+    error = [shrunk_mask(np.asarray(part[first:].any(axis=0)), size) for part in parts]
     return [
         Panel("image", _uri(grey)),
         Panel("ground truth", _uri(painted(grey, true, colours))),

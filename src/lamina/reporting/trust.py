@@ -29,7 +29,7 @@ def reliability_of(run: Run) -> list[dict[str, Any]]:
 
 def certainty_of(run: Run, judgement: Judgement) -> dict[str, Any] | None:
     """Return the risk-coverage curve and the least certain cases; None: not known."""
-    known = [(one, one.expected) for one in judgement.cases if one.expected is not None]
+    known = [(case, case.expected) for case in judgement.cases if case.expected is not None]
     if len(known) < 2 or not run.recipe.metric.higher_is_better:
         return None
     confidence = np.asarray([expected for _, expected in known])

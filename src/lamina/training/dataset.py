@@ -169,7 +169,7 @@ def open_data(recipe: Recipe, root: Path) -> OpenedData:
     cases, folds = recipe.split.assign(listing.cases, root)
     ids = [case.id for case in cases]
     if len(set(ids)) != len(ids):
-        double = sorted({one for one in ids if ids.count(one) > 1})[:10]
+        double = sorted({id_ for id_ in ids if ids.count(id_) > 1})[:10]
         raise DataError(f"{root}: ids name more than one case: {', '.join(double)}")
     passed = tuple(recipe.data.passed_over(root))
     recipe = recipe.model_copy(update={"task": task})

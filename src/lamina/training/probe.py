@@ -168,7 +168,7 @@ class _Bench:
         torch.manual_seed(seed)  # the same start wherever networks are alike
         network = recipe.network.build(recipe.frame.inputs, recipe.task.outputs).to(self.device)
         channels_last(network)
-        count = sum(one.numel() for one in network.parameters())
+        count = sum(parameter.numel() for parameter in network.parameters())
         spent, kept, loss = self._train(recipe, network, steps)
         ssim, psnr = self._judge(recipe, network)
         return ProbedNetwork(
@@ -324,14 +324,14 @@ def table(result: ProbeResult) -> str:
     rows = [("network", "SSIM", "PSNR dB", "parameters", "memory", "time per step")]
     rows += [
         (
-            one.network,
-            f"{one.ssim:.4f}",
-            f"{one.psnr:.2f}",
-            f"{one.parameters / 1e6:.2f} M",
-            f"{one.memory / 2**20:.0f} MiB",
-            f"{one.seconds * 1000:.0f} ms",
+            network.network,
+            f"{network.ssim:.4f}",
+            f"{network.psnr:.2f}",
+            f"{network.parameters / 1e6:.2f} M",
+            f"{network.memory / 2**20:.0f} MiB",
+            f"{network.seconds * 1000:.0f} ms",
         )
-        for one in result.networks
+        for network in result.networks
     ]
     head = (
         f"{result.recipe}: reconstruction of the input after {result.steps} training steps "

@@ -126,8 +126,8 @@ def differences(before: Any, after: Any, path: str = "") -> list[str]:
 
 def _labels(items: list[Any]) -> list[str]:
     """Return what messages call the items of a list: name, else kind, else number."""
-    keys = [one if isinstance(one, dict) else {} for one in items]
-    labels = [str(one.get("name") or one.get("kind") or "") for one in keys]
+    keys = [item if isinstance(item, dict) else {} for item in items]
+    labels = [str(key.get("name") or key.get("kind") or "") for key in keys]
     return [
         label if label and labels.count(label) == 1 else str(number)
         for number, label in enumerate(labels)

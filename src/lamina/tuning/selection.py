@@ -101,7 +101,7 @@ def choose(
         chosen=found.candidates[chosen].name,
         forced=forced is not None,
         coverage=found.coverage,
-        candidates=tuple(_row(found, one) for one in found.candidates),
+        candidates=tuple(_row(found, candidate) for candidate in found.candidates),
         baselines=tuple(_baseline(found, final, one) for one in (final.half, final.nothing)),
         sentence=_sentence(found, chosen, safe, forced=forced is not None),
         notes=notes,

@@ -167,9 +167,9 @@ def _any_class(found: Found) -> dict[str, Any]:
 def _of_triplets(found: TripletFound) -> dict[str, Any]:
     scores = {"threshold": float(np.mean([one.threshold_score for one in found.classes]))}
     for rule in ("best", "flat"):
-        peaks = [one.best if rule == "best" else one.flat for one in found.classes]
+        peaks = [class_.best if rule == "best" else class_.flat for class_ in found.classes]
         scores[rule] = float(np.mean([one.score for one in peaks]))
-        crosses = [one.cross for one in peaks if one.cross is not None]
+        crosses = [peak.cross for peak in peaks if peak.cross is not None]
         if crosses:
             scores[f"{rule}_nested"] = float(np.mean(crosses))
     choice = found.classes[0].choice
@@ -231,11 +231,11 @@ def _fitted(result: TuneResult) -> tuple[list[str], list[list[str]]]:
     decision = result.decision
     assert isinstance(decision, Expected)
     rows = []
-    for one in decision.classes[-len(result.classes) :]:
-        if one.fallback is not None:
-            rows.append([f"threshold {one.fallback:g}", "-", "-"])
+    for class_ in decision.classes[-len(result.classes) :]:
+        if class_.fallback is not None:
+            rows.append([f"threshold {class_.fallback:g}", "-", "-"])
             continue
-        curve, presence = one.calibration, one.presence
+        curve, presence = class_.calibration, class_.presence
         calibrated = "isotonic" if curve.knots else f"{curve.slope:.2f} x {curve.shift:+.2f}"
         level = "-" if presence is None else f"{presence.level:.2f}"
         base = "always" if presence is None else f"{1 / (1 + math.exp(-presence.base)):.2f}"

@@ -214,7 +214,7 @@ def _reliable(
     """Return reliability diagrams before and after calibration, by Platt where none is asked."""
     names, found = recipe.task.names or (), {}
     for k in range(recipe.metric.first, len(names)):
-        column = Column.of([thin(one) for one in tables.counts[k]])
+        column = Column.of([thin(count) for count in tables.counts[k]])
         found[names[k]] = ClassReliability(
             before=reliability([(column, IDENTITY)]),
             after=cross_fitted(column, groups, "platt" if method == "none" else method),

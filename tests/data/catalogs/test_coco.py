@@ -79,7 +79,7 @@ def test_READ_30_polygons_and_codes_are_channels_that_may_overlap(root: Path) ->
     ]
     assert dict(first.facts) == {"area_0": 8, "area_1": 7, "classes": "0,1"}
     assert listing.cases[1].facts["classes"] == ""  # listed without annotations
-    assert [one.id for one in Coco().inputs(root)] == ["a", "deep/b"]
+    assert [input_.id for input_ in Coco().inputs(root)] == ["a", "deep/b"]
 
 
 def test_READ_30_classes_are_chosen_and_joined(root: Path) -> None:
@@ -125,7 +125,7 @@ def test_READ_30_a_file_for_each_part_is_a_split(tmp_path: Path) -> None:
     listing = catalog.open(tmp_path, MULTILABEL)
     assert [case.id for case in listing.cases] == ["train/a", "val/a"]
     assert Folders().assign(listing.cases, tmp_path)[1] == [-1, 0]
-    assert [one.id for one in catalog.inputs(tmp_path)] == ["train/a", "val/a"]
+    assert [input_.id for input_ in catalog.inputs(tmp_path)] == ["train/a", "val/a"]
 
 
 def test_READ_30_what_is_not_listed_is_said(root: Path) -> None:

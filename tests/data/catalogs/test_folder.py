@@ -242,7 +242,7 @@ def test_READ_28_image_and_mask_have_a_stem_in_common(tmp_path: Path) -> None:
     cases = catalog.open(tmp_path, BINARY).cases
     assert [case.id for case in cases] == ["a", "b_1"]
     assert [case.facts["area_0"] for case in cases] == [1, 1]
-    assert [one.id for one in catalog.inputs(tmp_path)] == ["a", "b_1"]
+    assert [input_.id for input_ in catalog.inputs(tmp_path)] == ["a", "b_1"]
     assert [one.id for one in catalog.inputs(tmp_path / "b_1_im.tif")] == ["b_1"]
     assert [
         (one.path.name, "fits none" in one.reason) for one in catalog.passed_over(tmp_path)
@@ -255,7 +255,7 @@ def test_READ_28_a_mask_beside_its_image_is_no_image(tmp_path: Path) -> None:
         put(tmp_path / f"{name}_mask.png", mask(1, 0))
     catalog = Folder(images="{id}.png", masks="{id}_mask.png")
     assert [case.id for case in catalog.open(tmp_path, BINARY).cases] == ["a", "b"]
-    assert [one.id for one in catalog.inputs(tmp_path)] == ["a", "b"]
+    assert [input_.id for input_ in catalog.inputs(tmp_path)] == ["a", "b"]
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,7 @@ def test_READ_30_shapes_are_channels_that_may_overlap(root: Path) -> None:
     assert listing.cases[0].label_files == (str(root / "a.json"),)
     union = Labelme().open(root, Task())
     assert union.cases[0].facts["area_0"] == 12
-    assert [one.id for one in Labelme().inputs(root)] == ["a", "p1/b"]
+    assert [input_.id for input_ in Labelme().inputs(root)] == ["a", "p1/b"]
     assert Labelme().passed_over(root) == []
 
 

@@ -129,7 +129,7 @@ def test_READ_28_pairs_by_patterns_of_paths(
     cases = catalog.open(tmp_path, BINARY).cases
     assert [case.id for case in cases] == ["a", "b"]
     assert [bool(read_all(case.target).any()) for case in cases if case.target] == [False, True]
-    assert [one.id for one in catalog.inputs(tmp_path)] == ["a", "b"]
+    assert [input_.id for input_ in catalog.inputs(tmp_path)] == ["a", "b"]
     assert [one.id for one in catalog.inputs(tmp_path / files[0].replace("#", "b"))] == ["b"]
     (tmp_path / files[1].replace("#", "b")).unlink()
     with pytest.raises(DataError, match=r"1 volumes have no partner(.|\n)*no .* for it"):

@@ -22,7 +22,7 @@ def plane() -> Array:
 def twin(lattices: list[Array]) -> list[Array]:
     """INK-5 word for word, with scipy's griddata."""
     known = ~np.isnan(lattices[0])
-    ends = [np.quantile(one[known], ENDS) for one in lattices]
+    ends = [np.quantile(lattice[known], ENDS) for lattice in lattices]
     filled = [np.where(known, one, one[known].mean()) for one in lattices]
 
     def outside(some: list[Array]) -> NDArray[np.bool_]:

@@ -133,7 +133,9 @@ def test_READ_23_the_options_named_by_the_message_work(tmp_path: Path, name: str
     recipe = load_recipe("folder-laptop", changes)
     listing = recipe.data.open(tmp_path, recipe.task)
     images = [
-        one for one in files if not any(w in one for w in ("mask", "gt", "Segm", "label", "segm"))
+        file
+        for file in files
+        if not any(w in file for w in ("mask", "gt", "Segm", "label", "segm"))
     ]
     assert len(listing.cases) == len(images)
     if "class" in name:

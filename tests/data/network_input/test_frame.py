@@ -152,7 +152,7 @@ def test_training_may_see_every_nth_slice_and_judging_a_few() -> None:
     """NOISE-4, NOISE-5: every 5th slice is learnt from; a few are judged, each by its own axis."""
     case = Case("v", "v", ArrayVolume(np.zeros((1, 12, 8, 4), np.uint8), "zyx"))
     frame = Frame(slices=Slices(axes="zy", every=5))
-    assert [one.id for one in frame.planes([case])] == [
+    assert [plane.id for plane in frame.planes([case])] == [
         "v/z0000",
         "v/z0005",
         "v/z0010",

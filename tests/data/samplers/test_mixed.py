@@ -51,7 +51,7 @@ def test_every_batch_of_an_epoch_has_the_same_mix_and_cases_come_in_turn() -> No
     for one in batches:
         assert sum(d.case >= 40 for d in one) == 3
         assert len(one) == 10
-    used = Counter(d.case for one in batches for d in one)
+    used = Counter(d.case for batch in batches for d in batch)
     pseudo = [used[k] for k in range(40, 48)]
     assert sorted(pseudo) == [1, 1, 1, 1, 2, 2, 2, 2]  # twelve from a list of eight
     assert max(used[k] for k in range(40)) == 1  # 28 from a list of forty
@@ -97,7 +97,7 @@ def test_shares_sum_to_one_and_compositions_to_the_batch(
 
 def test_random_draws_follow_the_shares() -> None:
     batches = draw(Mixed(how="random", alpha=0.8), sourced(900, 100), 20)
-    found = [d.case for one in batches for d in one]
+    found = [d.case for batch in batches for d in batch]
     assert len(found) == 1000
     assert sum(case >= 900 for case in found) == pytest.approx(1000 * 0.42, abs=60)
     assert max(Counter(found).values()) > 1
@@ -161,7 +161,7 @@ def test_shares_by_name_stand_in_place_of_alpha(
     names: str, share: dict[str, float], expected: dict[str, float]
 ) -> None:
     words = {"t": "train", "p": "pseudo", "o": "other"}
-    found = Mixed(share=share).parts([words[one] for one in names])
+    found = Mixed(share=share).parts([words[name] for name in names])
     assert found == pytest.approx(expected)
 
 

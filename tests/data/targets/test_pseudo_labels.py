@@ -96,7 +96,7 @@ def test_what_is_not_whole_is_not_opened(labels: MadeLabels, tmp_path: Path) -> 
 def test_dicom_images_are_opened_as_the_recipe_says(labels: MadeLabels) -> None:
     path = Path(labels.index.images[0].path)
     write_scan(path, np.full((2, 3), 7, np.uint8))
-    images = [one.model_dump() for one in labels.index.images]
+    images = [image.model_dump() for image in labels.index.images]
     images[0]["sha256"] = digest(path)
     index = labels.index.model_dump(mode="json") | {"images": images}
     write_json(labels.folder / INDEX, index)

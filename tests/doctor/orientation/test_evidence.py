@@ -49,7 +49,7 @@ def test_orders_are_those_that_keep_the_shape() -> None:
 def test_agreement_is_the_share_explained_by_a_regression_of_one_on_the_signs() -> None:
     chance = np.random.default_rng(3)
     signs = np.sign(chance.normal(0.4, 1, (5, 3, 400)))  # boxes, features, pairs
-    boxes = [(PairMoments(1, 400, one.sum(1)[None], (one @ one.T)[None]),) for one in signs]
+    boxes = [(PairMoments(1, 400, sign.sum(1)[None], (sign @ sign.T)[None]),) for sign in signs]
     found = weigh(((0, 1),), boxes)
     assert found is not None
     rows = np.concatenate(list(signs), axis=1).T  # (pairs, features)

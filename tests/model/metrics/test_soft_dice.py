@@ -76,5 +76,5 @@ def test_the_first_class_is_left_out_where_asked_for() -> None:
     ]
     every, without = SoftDice().score(tallies), SoftDice(ignore_first=True).score(tallies)
     assert without.classes == (None, *every.classes[1:])
-    assert without.value == pytest.approx(SoftDice().score([one[1:] for one in tallies]).value)
+    assert without.value == pytest.approx(SoftDice().score([tally[1:] for tally in tallies]).value)
     assert "ignore_first" not in SoftDice().model_dump()

@@ -28,14 +28,14 @@ def test_the_parameters_are_those_of_the_paper(depth: int) -> None:
     """Zhang et al. 2017: 64 kernels of 3x3, the first and the last with a bias, norms between."""
     network = build(Dncnn(depth=depth))
     expected = (9 + 1) * 64 + (depth - 2) * (9 * 64 * 64 + 2 * 64) + 9 * 64 + 1
-    assert sum(one.numel() for one in network.parameters()) == expected
-    convolutions = [one for one in network.modules() if isinstance(one, nn.Conv2d)]
+    assert sum(parameter.numel() for parameter in network.parameters()) == expected
+    convolutions = [module for module in network.modules() if isinstance(module, nn.Conv2d)]
     assert len(convolutions) == depth
 
 
 def test_it_computes_convolution_norm_and_relu() -> None:
     network = build(SMALL, 2, 3)
-    norms = [one for one in network.modules() if isinstance(one, nn.BatchNorm2d)]
+    norms = [module for module in network.modules() if isinstance(module, nn.BatchNorm2d)]
     chance = torch.Generator().manual_seed(1)
     for norm in norms:
         for value in (norm.weight, norm.bias, norm.running_mean, norm.running_var):
@@ -72,8 +72,8 @@ def test_an_answer_depends_on_as_many_pixels_around_as_there_are_layers() -> Non
 
 def test_noise_is_taken_from_the_input_by_default() -> None:
     network = build(Dncnn(depth=3, width=4))
-    for one in network.parameters():
-        nn.init.zeros_(one)
+    for parameter in network.parameters():
+        nn.init.zeros_(parameter)
     image = torch.rand(1, 1, 5, 6)
     assert torch.equal(network(image), image)
 

@@ -22,8 +22,8 @@ def build(option: Drunet, inputs: int = 1, outputs: int = 1) -> nn.Module:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         network = option.build(inputs, outputs).eval()
-        for one in network.parameters():
-            nn.init.normal_(one, std=0.2)
+        for parameter in network.parameters():
+            nn.init.normal_(parameter, std=0.2)
     return network
 
 
@@ -43,7 +43,7 @@ def test_the_parameters_are_those_of_the_paper_but_for_biases_and_the_way_up() -
     assert paper == pytest.approx(32.64e6, rel=1e-3)
     biases = 64 + sum(2 * 4 * c for c in (*widths, *widths[:-1])) + sum(widths[1:]) + 1
     biases += 4 * sum(widths[:-1])
-    found = sum(one.numel() for one in Drunet().build(1, 1).parameters())
+    found = sum(parameter.numel() for parameter in Drunet().build(1, 1).parameters())
     assert found == paper - 9 * 64 + biases
 
 
@@ -96,8 +96,8 @@ def test_every_block_starts_as_the_identity() -> None:
 
 def test_noise_is_taken_from_the_input_by_default() -> None:
     network = build(Drunet(widths=(4,), blocks=1))
-    for one in network.parameters():
-        nn.init.zeros_(one)
+    for parameter in network.parameters():
+        nn.init.zeros_(parameter)
     x = image(1, 1, 5, 6)
     assert torch.equal(network(x), x)
 

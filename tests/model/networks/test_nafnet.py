@@ -29,7 +29,7 @@ DEBLUR = {"down": (1, 1, 1, 28), "middle": 1, "up": (1, 1, 1, 1)}
 def test_the_parameters_are_those_published(option: Nafnet, millions: float) -> None:
     with torch.device("meta"):
         network = option.build(3, 3)
-    assert sum(one.numel() for one in network.parameters()) == pytest.approx(
+    assert sum(parameter.numel() for parameter in network.parameters()) == pytest.approx(
         millions * 1e6, rel=5e-4
     )
 

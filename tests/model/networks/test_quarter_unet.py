@@ -168,6 +168,6 @@ def test_published_weights_serve_another_size_and_other_channels(tmp_path: Path)
     assert torch.equal(found, published.get_parameter(at))
     blocks = [block for stage in published.stages for block in stage.blocks]
     saving = [
-        one for one in network.get_submodule("encoder").modules() if "forward" in vars(one)
+        module for module in network.get_submodule("encoder").modules() if "forward" in vars(module)
     ]  # every block of every stage is computed twice
     assert [type(one) for one in saving] == [type(one) for one in blocks]

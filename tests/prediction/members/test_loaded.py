@@ -55,7 +55,7 @@ def test_the_weight_of_a_source_is_shared_by_those_of_its_members_that_answer(ma
     assert loaded.weights(every) == pytest.approx([4 / 3, 4 / 3, 2 / 3, 2 / 3])
     held_out = Chosen(((0, 0), (0, 2), (0, 3)), "held_out")  # 2 to 1, however many answer
     assert loaded.weights(held_out) == pytest.approx([2, 0.5, 0.5])
-    assert [one.weight for one in loaded.members(held_out)] == loaded.weights(held_out)
+    assert [member.weight for member in loaded.members(held_out)] == loaded.weights(held_out)
     assert LoadedMembers([one, two], CPU, None).weights(Chosen(((0, 1), (1, 0)), "new")) == [1, 1]
 
 

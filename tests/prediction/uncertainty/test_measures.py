@@ -47,7 +47,7 @@ def test_agreement_is_the_mean_dice_of_pairs_in_parts_as_whole() -> None:
     whole, parts = Agreement(), Agreement()
     whole.add(masks)
     for rows in (slice(0, 5), slice(5, 12)):
-        parts.add([one[:, rows] for one in masks])
+        parts.add([mask[:, rows] for mask in masks])
     pairs = [(0, 1), (0, 2), (1, 2)]
     wanted = [
         2 * (masks[a][0] & masks[b][0]).sum() / (masks[a][0].sum() + masks[b][0].sum())

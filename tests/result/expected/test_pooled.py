@@ -13,7 +13,7 @@ from lamina.result.search.histogram import count
 
 
 def column_of(maps: list[np.ndarray]) -> Column:
-    return Column.of([count(one, np.zeros(one.shape, bool)) for one in maps])
+    return Column.of([count(map_, np.zeros(map_.shape, bool)) for map_ in maps])
 
 
 @pytest.mark.parametrize("weights", [DICE, Weights(1, 1), Weights(0.2, 0.8)])

@@ -72,12 +72,12 @@ def test_what_groups_are_called_changes_nothing() -> None:
 
 def column_of(counts: list[Counts]) -> Column:
     """A class in few bins, as ``tune`` judges it."""
-    return Column.of([thin(one) for one in counts])
+    return Column.of([thin(count) for count in counts])
 
 
 def searched(counts: list[Counts]) -> Searched:
     """The exact search for threshold and minimum area, on thinned histograms."""
-    return Searched([SearchColumn([thin(one) for one in counts], Aim())], Score())
+    return Searched([SearchColumn([thin(count) for count in counts], Aim())], Score())
 
 
 def on_new_groups(world: World, seed: int, groups: int = 16) -> dict[str, float]:

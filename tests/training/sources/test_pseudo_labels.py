@@ -139,7 +139,7 @@ def test_batches_are_mixed_by_source_in_the_share_asked_for(folder: Path) -> Non
         sources = [cases[epoch.draws[i].case].facts.get("source", "train") for i in group]
         assert sorted(sources) == ["pseudo", "train", "train", "train"]
     targets = [epoch[i].target for i in range(len(epoch))]
-    assert all(one.dtype == np.float32 for one in targets)
+    assert all(target.dtype == np.float32 for target in targets)
     assert any(((one > 0) & (one < 1)).any() for one in targets)  # soft ones among them
 
 

@@ -200,7 +200,7 @@ def test_members_of_a_recipe_share_the_minutes(tmp_path: Path) -> None:
     assert result.members is not None
     used = [seconds_used(out / "members" / name) for name in "ab"]
     assert all(0.5 < one < 30 for one in used)
-    assert all(fold.limited for one in result.members.values() for fold in one.folds)
+    assert all(fold.limited for member in result.members.values() for fold in member.folds)
 
 
 def test_the_command_says_where_the_limit_ended_a_stage(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ class Coco(Catalog):
         files = [_File.read(path, part) for path, part in self._there(root)]
         if len(files) > 1 or SPLIT in self.table:
             files = [one.within(one.part) for one in files]
-        names = {number: name for one in files for number, name in one.categories.items()}
+        names = {number: name for file in files for number, name in file.categories.items()}
         ordered = list(dict.fromkeys(names[number] for number in sorted(names)))
         used = {name for one in files for name in one.used}
         outputs = outputs_of(task, [name for name in ordered if name in used], self.classes, root)
@@ -230,7 +230,7 @@ class _File:
         return read
 
     def _check(self) -> None:
-        numbers = [one.number for one in self.images]
+        numbers = [image.number for image in self.images]
         if len(set(numbers)) < len(numbers) or len({one.file for one in self.images}) < len(
             numbers
         ):

@@ -161,8 +161,8 @@ class Fragments(Catalog):  # INK-1
 
     def images_in(self, folder: Path) -> Iterator[Input]:
         """Yield the stacks of the fragments in ``folder``, with labels or without."""
-        for one in self.fragments(folder):
-            if (stack := self.stack_of(one)) is not None:
+        for fragment in self.fragments(folder):
+            if (stack := self.stack_of(fragment)) is not None:
                 yield Input(self.id_of(stack), stack)
 
     def id_of(self, path: Path, root: Path | None = None) -> str:

@@ -163,7 +163,7 @@ def _read(path: Path) -> Annotated:
     """
     found = read_json(path)
     shapes = found.get("shapes")
-    if not isinstance(shapes, list) or not all(isinstance(one, dict) for one in shapes):
+    if not isinstance(shapes, list) or not all(isinstance(shape, dict) for shape in shapes):
         raise DataError(f"{path}: has no list of shapes, so it is no file of labelme")
     by_label: dict[str, list[Shape]] = defaultdict(list)
     for number, one in enumerate(shapes, 1):

@@ -98,8 +98,8 @@ class Nnunet(Catalog):
 
     def inputs(self, path: Path) -> Iterator[Input]:
         """Yield the images at a path; a file of any channel stands for its image."""
-        for one in super().inputs(path):
-            yield Input(one.id, self.files_of(one.path)[0])
+        for input_ in super().inputs(path):
+            yield Input(input_.id, self.files_of(input_.path)[0])
 
     def is_one(self, path: Path) -> bool:
         """Whether a path is a volume: a file, a Zarr store, or a folder that is a DICOM series."""

@@ -172,7 +172,7 @@ def measure(stack: Stack, *, tile: int, step: int, shrink: int) -> Curves:
     grid = TileGrid(shape, (tile, tile), (step, step), centred=False)
     edges = edges_of(grid)
     cells = [_cells(side, one, shrink) for side, one in zip(sides, edges, strict=True)]
-    size = tuple(len(one) - 1 for one in edges)
+    size = tuple(len(edge) - 1 for edge in edges)
     count, ink_count = np.zeros(size, np.int64), np.zeros(size, np.int64)
     total, ink_total = np.zeros((*size, depth)), np.zeros((*size, depth))
     bands = list(_bands(volume))

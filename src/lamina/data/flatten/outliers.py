@@ -42,7 +42,7 @@ def cleaned(
     known = ~np.isnan(lattices[0])
     if not known.any():
         raise ValueError("no tile has a value")
-    ends = [np.quantile(one[known], quantiles) for one in lattices]
+    ends = [np.quantile(lattice[known], quantiles) for lattice in lattices]
     filled = [np.where(known, one, one[known].mean()) for one in lattices]
     bad = _outside(filled, ends)
     found = [_interpolated(one, bad, rows, columns) for one in filled]

@@ -98,7 +98,7 @@ def as_learnt(image: Volume, kind: ImageKind) -> tuple[Volume, str | None]:
         raise _other(image, values, kind)
     if alike:
         return image, None
-    exact = next((one for one in kind.types if fits(values, np.dtype(one))), None)
+    exact = next((type_ for type_ in kind.types if fits(values, np.dtype(type_))), None)
     if exact is None:
         raise _other(image, values, kind)
     return _over(image, source, Cast(source, exact)), f"{_held(values)} read as {exact}"

@@ -152,13 +152,13 @@ def _by_folder(groups: Sequence[_Group]) -> Iterator[_Found]:
 
 def _in_one_folder(groups: Sequence[_Group]) -> Iterator[_Found]:
     """Yield images and masks side by side."""
-    for one in groups:
-        if not one.flat:
+    for group in groups:
+        if not group.flat:
             continue
-        masks = [name for name in one.names if _MASKS.search(name)]
-        images = [name for name in one.names if not _MASKS.search(name)]
+        masks = [name for name in group.names if _MASKS.search(name)]
+        images = [name for name in group.names if not _MASKS.search(name)]
         if masks and images:
-            yield from _found(one, images, one, masks)
+            yield from _found(group, images, group, masks)
 
 
 def _found(

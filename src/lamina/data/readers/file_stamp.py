@@ -16,8 +16,8 @@ def stamp_of(path: Path, files: Iterable[Path], *also: object) -> str:
         also: What else decides the values, such as the name of a dataset.
     """
     whole = hashlib.sha256(f"{path.resolve()}\0{also!r}".encode())
-    for one in files:
-        stat = one.stat()
-        name = one.relative_to(path).as_posix() if one != path else ""
+    for file in files:
+        stat = file.stat()
+        name = file.relative_to(path).as_posix() if file != path else ""
         whole.update(f"\0{name}\0{stat.st_size}\0{stat.st_mtime_ns}".encode())
     return whole.hexdigest()

@@ -244,7 +244,7 @@ class Formats:
         stores = (
             one for one in self.known if one.store is not None and one.of_volumes <= of_volumes
         )
-        return next((one for one in stores if one.recognises(folder, b"")), None)
+        return next((store for store in stores if store.recognises(folder, b"")), None)
 
     def _of_folder(self, folder: Path) -> Format:
         found = self._store(folder, of_volumes=True)

@@ -34,7 +34,7 @@ def _tried(recipe: Recipe, name: str) -> Iterator[Finding]:
     outputs = recipe.outputs
     untrained = recipe.network.untrained()
     network = untrained.build(recipe.frame.inputs, outputs).eval()
-    count = sum(one.numel() for one in network.parameters())
+    count = sum(parameter.numel() for parameter in network.parameters())
     where = f"network {recipe.network.kind}{name}"
     yield Finding("fine", where, f"{count / 1e6:.1f} million weights")
     network = network.to("meta")
@@ -51,7 +51,9 @@ def _tried(recipe: Recipe, name: str) -> Iterator[Finding]:
 def sizes_of(recipe: Recipe) -> dict[str, tuple[int, int]]:
     """Return the sizes that the network meets, by the option that sets them."""
     found = {"frame.size": recipe.frame.size}
-    found |= {f"stages.{one.name}.size": one.size for one in recipe.stages if one.size is not None}
+    found |= {
+        f"stages.{stage.name}.size": stage.size for stage in recipe.stages if stage.size is not None
+    }
     if recipe.predict.tile is not None:
         found["predict.tile"] = recipe.predict.tile
     return found

@@ -127,8 +127,8 @@ def write_bands(
 
     def tiles() -> Iterator[NDArray[Any]]:
         for k in range(shape[0] if layered else 1):
-            parts = (_pixels(one[k : k + 1] if layered else one, task) for one in slabs())
-            flat = (one[0] if one.ndim == 3 else one for one in parts)
+            parts = (_pixels(slab[k : k + 1] if layered else slab, task) for slab in slabs())
+            flat = (part[0] if part.ndim == 3 else part for part in parts)
             yield from _tiles(flat, shape[2], dtype)
 
     def write(target: Path) -> None:

@@ -307,7 +307,7 @@ class Predictions:
         """Return the bytes on disk of a case that is being predicted in chunks."""
         place = self.place(id)
         files = [one for folder in (place.work, place.store) for one in folder.rglob("*")]
-        return sum(one.stat().st_size for one in files if one.is_file())
+        return sum(file.stat().st_size for file in files if file.is_file())
 
     def drop_work(self, id: str) -> None:
         """Remove what a case needed until it was finished."""

@@ -82,7 +82,7 @@ class Outputs:
         known = self.predictions.outputs(id)
         asked = {*self.kinds, *known.get("saved", ())}
         kinds = tuple(kind for kind in KINDS if kind in asked)
-        if not kinds and not known and not any(one.exists() for one in self._places(id)):
+        if not kinds and not known and not any(place.exists() for place in self._places(id)):
             return
         if tuple(known.get("saved", ())) == kinds and self._sound(known["files"]):
             return
@@ -101,7 +101,7 @@ class Outputs:
         """Make the files of all cases; say and return what could not be made, with reasons."""
         ids = self.predictions.ids
         outputs = {id: self.predictions.outputs(id) for id in ids}
-        if any("objects" in one.get("saved", ()) for one in outputs.values()):
+        if any("objects" in output.get("saved", ()) for output in outputs.values()):
             write_tables(self.predictions)
         left_out = tuple(
             why for one in outputs.values() for why in one.get("left_out", {}).values()

@@ -71,7 +71,7 @@ class Agreement:
 
     def add(self, masks: Sequence[NDArray[np.bool_]]) -> None:
         """Count a part: (K, *S) masks of each of at least two members."""
-        flat = [one.reshape(len(one), -1) for one in masks]
+        flat = [mask.reshape(len(mask), -1) for mask in masks]
         self._sizes = self._sizes + np.asarray([one.sum(axis=1) for one in flat])
         pairs = combinations(flat, 2)
         self._hits = self._hits + np.asarray([(a & b).sum(axis=1) for a, b in pairs])

@@ -51,7 +51,7 @@ def predict_uncertain(
     heard = voices(members, recipe)
     if not predictions.case(case.id).chunked:
         options = {"device": how.device, "precision": how.precision, "batch": how.batch}
-        answers = [predict_case(case, [one], recipe, **options) for one in heard.members]  # type: ignore[arg-type]
+        answers = [predict_case(case, [member], recipe, **options) for member in heard.members]  # type: ignore[arg-type]
         region = Region.whole(answers[0].shape[1:])
         _measure(predictions, case.id, heard, lambda: iter([(region, answers)]))
         predictions.add(case.id, heard.mean(answers))

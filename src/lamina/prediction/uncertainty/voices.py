@@ -40,7 +40,7 @@ class Voices:
 
     def calibrated(self, answers: Sequence[NDArray[Any]]) -> list[Floats]:
         """Return the answers as they are compared with one another, (K, *S) each."""
-        return [self._calibrated(np.asarray(one, np.float32)) for one in answers]
+        return [self._calibrated(np.asarray(answer, np.float32)) for answer in answers]
 
     def _calibrated(self, prob: Floats) -> Floats:
         if not is_calibrated(self.curves):

@@ -46,7 +46,7 @@ def _stages_of_their_own(root: Node, names: Sequence[str]) -> list[str]:
     if names[0] != "train" or len(names) < 2 or stages is None:
         return []
     items = stages.value if isinstance(stages.value, list) else []
-    own = [one for one in items if isinstance(one.value, dict) and names[1] in one.value]
+    own = [item for item in items if isinstance(item.value, dict) and names[1] in item.value]
     return [label for one in own if (label := item_label(one)) is not None]
 
 

@@ -54,7 +54,7 @@ class Gates:
     ) -> None:
         """Prepare the search; the two numbers weigh wrong pixels, 0.5 and 0.5 for Dice."""
         codes = np.asarray([code_of(float(level)) for level in LEVELS])
-        tables = [_above(one, codes) for one in counts]
+        tables = [_above(count, codes) for count in counts]
         self._area, self._predicted, self._hits = (
             np.stack([table[i] for table in tables]) for i in range(3)
         )
@@ -88,7 +88,7 @@ class Gates:
             predicted = self._predicted[use[order], level].cumsum(dtype=np.float64)
             hits = self._hits[use[order], level].cumsum(dtype=np.float64)
             sorted_area = area[order]
-            # a minimum area lets in all cases of that area, so that only the last of equals is a cut
+            # a minimum area lets in all cases of that area: only the last of equals is a cut
             cuts = np.flatnonzero(np.append(sorted_area[:-1] > sorted_area[1:], True))
             values = self._value(predicted[cuts], hits[cuts], truth)
             at = int(values.argmax())
@@ -125,4 +125,4 @@ def _above(counts: Counts, codes: NDArray[np.int64]) -> NDArray[np.int64]:
         np.concatenate([[0], np.cumsum(column, dtype=np.int64)])
         for column in (counts.area, counts.predicted, counts.positives)
     ]
-    return np.stack([one[many] for one in sums])
+    return np.stack([sum_[many] for sum_ in sums])

@@ -143,7 +143,7 @@ class Found(Spec):
         """
         if self.aim.any_class:
             return Threshold(threshold=self.foreground.without(fold).single)
-        return Threshold(threshold=tuple(one.without(fold).single for one in self.classes))
+        return Threshold(threshold=tuple(class_.without(fold).single for class_ in self.classes))
 
     def decision(self, start: Threshold | None = None, fold: int | None = None) -> Threshold:
         """Return the decision with these numbers; what was not searched is as in ``start``.
@@ -157,7 +157,7 @@ class Found(Spec):
         if self.aim.any_class:
             threshold = self.foreground.without(fold).threshold
             return start.model_copy(update={"threshold": threshold, "min_area": 0})
-        classes = [one.without(fold) for one in self.classes]
+        classes = [class_.without(fold) for class_ in self.classes]
         changes: dict[str, object] = {
             "threshold": tuple(one.threshold for one in classes),
             "min_area": tuple(one.min_area for one in classes),

@@ -129,8 +129,8 @@ def ensemble(
 def _parts(runs: Sequence[Path], weights: Sequence[float] | None, mean: str) -> list[Part]:
     if mean not in MEANS:
         raise RecipeError(f"--mean is '{mean}'; it must be one of {', '.join(MEANS)}")
-    numbers = [1.0] * len(runs) if weights is None else [float(one) for one in weights]
-    if len(numbers) != len(runs) or not all(0 < one < float("inf") for one in numbers):
+    numbers = [1.0] * len(runs) if weights is None else [float(weight) for weight in weights]
+    if len(numbers) != len(runs) or not all(0 < number < float("inf") for number in numbers):
         raise RecipeError(
             f"--weights is {','.join(f'{one:g}' for one in numbers)}; write a number above 0 for "
             f"each of the {len(runs)} runs"

@@ -107,7 +107,7 @@ def _merge_fold(
     listed = []
     for (id, _), answers in cases.items():
         case = answers[0].predictions.case(id)
-        names = tuple(name for one in answers for name in one.members)
+        names = tuple(name for answer in answers for name in answer.members)
         listed.append(case.model_copy(update={"members": names}))
     merged = Predictions.create(folder / OUT_OF_FOLD, _info(bundle, listed, cases))
     for (id, _), answers in cases.items():
@@ -126,7 +126,7 @@ def _merge_fold(
 
 def _info(bundle: Bundle, listed: Sequence[PredictedCase], cases: dict[Any, list[_Stored]]) -> Info:
     recipe = bundle.recipe
-    behind = [one.predictions.info for answers in cases.values() for one in answers]
+    behind = [answer.predictions.info for answers in cases.values() for answer in answers]
     return Info(
         lamina=lamina.__version__,
         recipe=recipe,

@@ -82,7 +82,7 @@ def best_of(position: Position, metric: Metric) -> Kept:
     """
     sign = 1.0 if metric.higher_is_better else -1.0
     firsts = [left[0] for left in position.members.values()]
-    if all(one.score is None for one in firsts):
+    if all(first.score is None for first in firsts):
         return firsts[-1]
     return max(firsts, key=lambda one: _rank(one, sign))  # max keeps the first of equals
 

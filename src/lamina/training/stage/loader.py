@@ -278,7 +278,7 @@ def _processes() -> BaseContext:
 
 
 def _stack_or_error(samples: list[Sample | LaminaError]) -> Batch | LaminaError:
-    wrong = next((one for one in samples if isinstance(one, LaminaError)), None)
+    wrong = next((sample for sample in samples if isinstance(sample, LaminaError)), None)
     return wrong or _stack([one for one in samples if not isinstance(one, LaminaError)])
 
 

@@ -32,7 +32,7 @@ def test_READ_30_polygons_are_those_of_labelme(
 ) -> None:
     """As ``labelme.utils.shape_to_mask`` has it."""
     canvas = Image.fromarray(np.zeros((rows, columns), np.uint8))
-    ImageDraw.Draw(canvas).polygon(xy=[tuple(one) for one in corners], outline=1, fill=1)
+    ImageDraw.Draw(canvas).polygon(xy=[tuple(corner) for corner in corners], outline=1, fill=1)
     found = mask_of({"shape_type": "polygon", "points": [list(p) for p in corners]}, rows, columns)
     np.testing.assert_array_equal(found, np.asarray(canvas))
 

@@ -84,7 +84,7 @@ def test_equals_the_loop_over_all_thresholds_parts_and_areas(cases: Maps, aim: A
 def test_the_decision_reaches_the_score_that_was_promised(cases: Maps, aim: Aim) -> None:
     found = search(cases, aim, classes=2)
     decide = found.decision(Threshold(min_component=7, overlap="keep"))
-    assert decide.min_component == tuple(one.min_component for one in found.classes)
+    assert decide.min_component == tuple(class_.min_component for class_ in found.classes)
     masks = [decide(prob) for prob, _ in cases]
     for k, one in enumerate(found.classes):
         mine = [mask[k] for mask in masks], [truth[k] for _, truth in cases]

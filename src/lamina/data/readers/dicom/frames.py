@@ -69,7 +69,7 @@ class DicomFrames:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the frames, or one that holds all of their types."""
-        return np.result_type(*{one.dtype for one in self._frames})
+        return np.result_type(*{frame.dtype for frame in self._frames})
 
     @property
     def chunk_shape(self) -> tuple[int, ...]:

@@ -144,7 +144,7 @@ def stack_of(where: str, planes: Sequence[PlanePosition], names: Sequence[str]) 
                 odd,
             )
         )
-    depth = np.array([float(one.origin @ planes[0].normal) for one in planes])
+    depth = np.array([float(plane.origin @ planes[0].normal) for plane in planes])
     order = np.argsort(depth, kind="stable")
     if len(planes) == 1:
         return Stack((0,), planes[0], np.zeros(3))

@@ -57,9 +57,9 @@ class DicomSeries:
         self._slices = tuple(slices[at] for at in stack.order)
         first = self._slices[0]
         odd = [
-            f"{one.path.name}: {one.shape}, {one.channels} channels"
-            for one in self._slices
-            if (one.shape, one.channels) != (first.shape, first.channels)
+            f"{slice_.path.name}: {slice_.shape}, {slice_.channels} channels"
+            for slice_ in self._slices
+            if (slice_.shape, slice_.channels) != (first.shape, first.channels)
         ]
         if odd:
             raise DataError(
@@ -85,7 +85,7 @@ class DicomSeries:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The type of the slices, or one that holds all of their types."""
-        return np.result_type(*{one.dtype for one in self._slices})
+        return np.result_type(*{slice_.dtype for slice_ in self._slices})
 
     @property
     def chunk_shape(self) -> tuple[int, ...]:
@@ -95,7 +95,7 @@ class DicomSeries:
     @property
     def files(self) -> tuple[Path, ...]:
         """The files of the slices, in order."""
-        return tuple(one.path for one in self._slices)
+        return tuple(slice_.path for slice_ in self._slices)
 
     def stamp(self) -> str:
         """Return a digest of the names, sizes and times of all slices, and of their meaning."""
@@ -117,7 +117,7 @@ class DicomSeries:
 
 
 def _planes(path: Path, slices: list[DicomFile]) -> list[PlanePosition]:
-    found = [one.position for one in slices]
+    found = [slice_.position for slice_ in slices]
     lost = [one.path.name for one, plane in zip(slices, found, strict=True) if plane is None]
     if lost:
         raise DataError(

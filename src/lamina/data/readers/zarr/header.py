@@ -156,7 +156,7 @@ def _images(group: Node) -> list[dict[str, Any]]:
                 "with data.axes"
             )
         paths = [one.get("path") for one in image.get("datasets") or [{}]]
-        if not all(isinstance(one, str) for one in paths):
+        if not all(isinstance(path, str) for path in paths):
             raise DataError(f"{group.path}: describes an image without a dataset; write it again")
     return images
 

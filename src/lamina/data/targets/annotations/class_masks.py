@@ -48,7 +48,9 @@ class ClassMasks:
     @property
     def dtype(self) -> np.dtype[Any]:
         """Integers that hold all stored values."""
-        return np.result_type(np.uint8, *(_integer(one) for one in self.masks if one is not None))
+        return np.result_type(
+            np.uint8, *(_integer(mask) for mask in self.masks if mask is not None)
+        )
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return stored labels ``(classes, *region.shape)``.

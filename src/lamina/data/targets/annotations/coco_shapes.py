@@ -156,7 +156,7 @@ def _edge(
     ends: tuple[NDArray[np.int64], NDArray[np.int64]],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the places of an edge on the fine grid, in the order in which it is walked."""
-    (x0, y0), (x1, y1) = (map(int, one) for one in ends)
+    (x0, y0), (x1, y1) = (map(int, end) for end in ends)
     dx, dy = abs(x1 - x0), abs(y1 - y0)
     flip = (dx >= dy and x0 > x1) or (dx < dy and y0 > y1)
     if flip:

@@ -58,26 +58,26 @@ class ShapesTarget:
         check_within(self, region)
         out = np.zeros((self.channels, *region.shape), np.uint8)
         for channel, shapes in zip(out, self.shapes, strict=True):
-            for one in shapes:
-                _paint(channel, region, *one.window(self.shape))
+            for shape in shapes:
+                _paint(channel, region, *shape.window(self.shape))
         return out
 
     def areas(self) -> list[int]:
         """Return the number of pixels of each channel."""
         whole = Region.whole(self.shape)
         return [
-            int(np.count_nonzero(ShapesTarget(self.name, self.shape, (one,)).read(whole)))
-            if one
+            int(np.count_nonzero(ShapesTarget(self.name, self.shape, (shape,)).read(whole)))
+            if shape
             else 0
-            for one in self.shapes
+            for shape in self.shapes
         ]
 
     def digest(self) -> str:
         """Return the SHA-256 of all shapes."""
         found = hashlib.sha256()
         for number, shapes in enumerate(self.shapes):
-            for one in shapes:
-                found.update(f"{number} {len(one.key())} ".encode() + one.key())
+            for shape in shapes:
+                found.update(f"{number} {len(shape.key())} ".encode() + shape.key())
         return found.hexdigest()
 
 

@@ -19,7 +19,7 @@ class PartColumn:
     """The parts of one class in all cases as flat arrays, from the highest threshold down."""
 
     def __init__(self, parts: Sequence[Parts], rule: NDArray[np.float64], *, by_case: bool) -> None:
-        self._high = np.concatenate([one.high for one in parts])
+        self._high = np.concatenate([part.high for part in parts])
         self._low = np.concatenate([one.low for one in parts])
         self._sums = np.stack(
             [

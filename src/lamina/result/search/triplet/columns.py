@@ -93,7 +93,7 @@ class ImageColumn:
     def score(self, groups: Sequence[tuple[Cases, Triple]]) -> float:
         """Return the aim when each group of cases is decided by its own triplet."""
         parts = [self.decided(use, triple) for use, triple in groups]
-        use = np.concatenate([one[0] for one in groups])
+        use = np.concatenate([group[0] for group in groups])
         predicted, hits = (np.concatenate(list(one)) for one in zip(*parts, strict=True))
         return self._score_of(use, predicted, hits)
 

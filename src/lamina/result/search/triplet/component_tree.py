@@ -75,7 +75,7 @@ def find_tree(
 
 def plant(trees: Sequence[Tree]) -> Tree:
     """Return the trees of cases 0, 1, 2 ... as one."""
-    first = np.cumsum([0, *(one.high.size for one in trees)])
+    first = np.cumsum([0, *(tree.high.size for tree in trees)])
     return Tree(
         high=np.concatenate([one.high for one in trees]),
         low=np.concatenate([one.low for one in trees]),

@@ -156,7 +156,7 @@ class TripletFound(Spec):
             start: The recipe's decision.
             fold: By triplets chosen on the folds other than this; None: on all cases.
         """
-        chosen = [one.chosen.without(fold) for one in self.classes]
+        chosen = [class_.chosen.without(fold) for class_ in self.classes]
         changes = {
             "top": tuple(one.top for one in chosen),
             "area": tuple(one.area for one in chosen),

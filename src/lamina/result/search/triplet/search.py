@@ -94,7 +94,7 @@ class TripletTables:
         if aim.any_class:
             raise ValueError(f"a triplet belongs to one class, and the aim is {aim.over}")
         classes = tuple(self._class(k, aim) for k in range(len(self._tables)))
-        crosses = [one.chosen.cross for one in classes if one.chosen.cross is not None]
+        crosses = [class_.chosen.cross for class_ in classes if class_.chosen.cross is not None]
         return TripletFound(
             aim=aim,
             unit=self._decide.unit,

@@ -51,7 +51,7 @@ class Score:
 
         A pooled score is the mean over classes; else it is the mean over all images and classes.
         """
-        rows = [self.parts(*one) for one in counts]
+        rows = [self.parts(*count) for count in counts]
         one, two = (np.stack([row[i] for row in rows], axis=1) for i in (0, 1))
         if self.pooled:
             return Parts(one, two, _NOTHING[self.empty])
