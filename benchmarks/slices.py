@@ -38,7 +38,7 @@ from lamina.data.case import Case
 from lamina.data.prepare.unpack import unpacked
 from lamina.data.readers import open_volume
 from lamina.files import write_json
-from lamina.prediction.streaming.slabs import Held, cut, thickness
+from lamina.prediction.streaming.slabs import LoadedBox, cut, thickness
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.volume import Plane, Volume, read_all
 
@@ -127,7 +127,7 @@ def slab_by_slab(volume: Volume) -> dict[str, float]:
     for axis in AXES:
         begun, count = time.process_time(), 0
         for slab in cut(volume, axis, thickness(volume, axis, outputs=1)):
-            held = Held.of(volume, slab, context=0)
+            held = LoadedBox.of(volume, slab, context=0)
             for index in range(slab.start, slab.stop):
                 read_all(Plane(held, axis, index))
                 count += 1

@@ -17,7 +17,7 @@ from lamina.bundle import (
     MemberWeights,
     Part,
     SeenCases,
-    behind,
+    indirect_cases,
     join,
     leak_lines,
     member_of_file,
@@ -98,7 +98,7 @@ def test_the_rule_written_out(known: dict[str, KnownCase], fold: int, id: str, s
 
 def test_cases_behind_weights_are_written_without_the_own_ones() -> None:
     own = {"mine": {"sha256": ["aa"], "fold": 0}}
-    rows = behind({"a": case(0, "aa"), "b": case(1, "bb")}, own, "start")
+    rows = indirect_cases({"a": case(0, "aa"), "b": case(1, "bb")}, own, "start")
     assert rows == {"start/b": {"sha256": ["bb"], "fold": -1, "labels": "behind"}}
     assert KnownCase.model_validate(rows["start/b"]).labels == "behind"
 

@@ -14,7 +14,7 @@ import lamina
 from lamina.deployment.parity import TOLERANCE, compare
 from lamina.errors import BundleError
 from lamina.prediction.members.loaded import LoadedMembers
-from lamina.prediction.members.out_of_fold import Chosen
+from lamina.prediction.members.out_of_fold import ChosenMembers
 
 Exported = Callable[..., tuple[Path, Path]]
 
@@ -23,7 +23,7 @@ Exported = Callable[..., tuple[Path, Path]]
 def test_answers_are_compared_before_rounding(exported: Exported, rounding: str) -> None:
     folder, edge = exported(predict={"rounding": rounding})
     bundle = lamina.Bundle.load(folder)
-    chosen = Chosen(((0, 0), (0, 1)), "new")
+    chosen = ChosenMembers(((0, 0), (0, 1)), "new")
     members = LoadedMembers([bundle], torch.device("cpu"), None).members(chosen)
     image = np.random.default_rng(0).integers(0, 256, (1, 300, 260), np.uint8)
     found = compare(edge, image, members, bundle.recipe, bundle.decision, None)

@@ -12,16 +12,18 @@ import zarr
 from lamina.data.case import Case
 from lamina.data.readers import open_volume
 from lamina.doctor import case_statistics as look
-from lamina.doctor.case_statistics import Look, look_at
+from lamina.doctor.case_statistics import CaseStatistics, statistics_of
 from lamina.task import Task
 from lamina.volume import ArrayVolume
 
 BINARY = Task(kind="binary", names=("it",))
 
 
-def seen(image: np.ndarray, target: np.ndarray | None = None, task: Task | None = BINARY) -> Look:
+def seen(
+    image: np.ndarray, target: np.ndarray | None = None, task: Task | None = BINARY
+) -> CaseStatistics:
     held = None if target is None else ArrayVolume(target)
-    (found,) = look_at([Case("a", "a", ArrayVolume(image), held)], task)
+    (found,) = statistics_of([Case("a", "a", ArrayVolume(image), held)], task)
     return found
 
 
@@ -59,7 +61,7 @@ def test_the_digest_is_of_pixels_whatever_the_file_and_the_slabs(
         monkeypatch.setattr(look, "_PIECE", piece)
         for name in ("a.npy", "a.tif", "a.zarr"):
             case = Case(name, name, open_volume(tmp_path / name, "zyx"))
-            digests.add(look_at([case], None)[0].image_digest)
+            digests.add(statistics_of([case], None)[0].image_digest)
     assert len(digests) == 1
     assert seen(pixels[:1]).image_digest not in digests
 
@@ -69,6 +71,6 @@ def test_what_cannot_be_read_is_part_of_the_answer(tmp_path: Path) -> None:
     np.save(path, np.zeros((4, 5), np.uint8))
     case = Case("a", "a", open_volume(path))
     np.save(path, np.zeros((4, 4), np.uint8))
-    (found,) = look_at([case], None)
+    (found,) = statistics_of([case], None)
     assert found.problem is not None
     assert "changed while it was in use" in found.problem

@@ -13,12 +13,12 @@ from lamina.doctor.checks.disk import Disk
 from lamina.doctor.checks.memory import Memory
 from lamina.doctor.checks.processor import Processor, allowed_cores
 from lamina.doctor.checks.versions import Versions, pinned
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Check, Finding
 
 
 def said(check: Check) -> list[Finding]:
-    return list(check(Patient()))
+    return list(check(Examined()))
 
 
 def levels(check: Check) -> list[str]:

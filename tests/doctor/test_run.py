@@ -12,7 +12,7 @@ import pytest
 import tifffile
 from PIL import Image, ImageOps
 
-from lamina.doctor.run import CHECKS, ExamineResult, cure, examine
+from lamina.doctor.run import CHECKS, ExamineResult, examine, write_fixed_recipe
 from lamina.doctor.table import summary, table
 from lamina.errors import RecipeError
 from lamina.recipe.load import load_recipe
@@ -186,7 +186,7 @@ def test_fault_L01_masks_of_255_are_read_as_one_and_written_so(data: Path, recip
     assert report.exit_code == 3
     assert report.fixes == [{"labels": {0: 0, 255: 1}}]
     assert "class foreground" in str([one.finding.where for one in report.said])
-    assert cure(report, recipe, recipe).exit_code == 0
+    assert write_fixed_recipe(report, recipe, recipe).exit_code == 0
     assert wrong(examine(recipe, root=data)) == {}
 
 
@@ -208,7 +208,7 @@ def test_a_transposed_volume_is_mended_by_the_recipe_that_is_written(
     np.save(path, np.ascontiguousarray(np.load(path).transpose(1, 0, 2)))
     report = examine("faults-laptop", root=data)
     assert report.exit_code == 3
-    assert cure(report, "faults-laptop", fixed).exit_code == 0
+    assert write_fixed_recipe(report, "faults-laptop", fixed).exit_code == 0
     assert load_recipe(fixed).data.model_dump()["transpose"] == {"seismic_00002": "yzx"}
     assert wrong(examine(fixed, root=data), levels=("error",)) == {}
 
@@ -223,7 +223,7 @@ def test_fault_I14_sides_and_then_labels_tell_the_order_of_the_axes(tmp_path: Pa
         np.save(path, np.ascontiguousarray(image.transpose(order)))
         report = examine("faults-laptop", root=data)
         assert report.exit_code == 3
-        assert cure(report, "faults-laptop", fixed).exit_code == 0
+        assert write_fixed_recipe(report, "faults-laptop", fixed).exit_code == 0
         assert load_recipe(fixed).data.model_dump()["transpose"] == {"seismic_00002": stored}
         fixed.unlink()
 
@@ -260,8 +260,8 @@ def test_without_anything_only_the_machine_is_examined() -> None:
 def test_a_fix_needs_a_recipe_and_something_to_fix(tmp_path: Path) -> None:
     report = ExamineResult((), 0.0)
     with pytest.raises(RecipeError, match="name the one that is to be fixed"):
-        cure(report, None, tmp_path / "a.yaml")
-    assert cure(report, "steel-laptop", tmp_path / "a.yaml") is report
+        write_fixed_recipe(report, None, tmp_path / "a.yaml")
+    assert write_fixed_recipe(report, "steel-laptop", tmp_path / "a.yaml") is report
     assert list(tmp_path.iterdir()) == []
 
 
@@ -362,7 +362,7 @@ def test_a_layout_that_is_plain_is_a_fix_and_the_fixed_recipe_opens(
         path.rename(path.with_name(f"{path.stem}_mask.png"))
     report = examine(recipe, root=data)
     assert report.fixes == [{"images": "images", "masks": "masks/{id}_mask.png"}]
-    cure(report, recipe, recipe)
+    write_fixed_recipe(report, recipe, recipe)
     assert wrong(examine(recipe, root=data)) == {}
     assert "'masks/{id}_mask.png'" in recipe.read_text()
 
@@ -374,7 +374,7 @@ def test_void_values_are_a_fix(data: Path, recipe: Path) -> None:
     tifffile.imwrite(data / "masks" / "2.tif", mask)
     report = examine(recipe, root=data)
     assert report.fixes == [{"ignore": -1}]
-    cure(report, recipe, recipe)
+    write_fixed_recipe(report, recipe, recipe)
     assert wrong(examine(recipe, root=data)) == {}
 
 

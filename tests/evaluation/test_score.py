@@ -16,7 +16,7 @@ from scipy.ndimage import label
 
 from lamina.errors import DataError, RecipeError
 from lamina.evaluation.score import score, table
-from lamina.evaluation.score_result import Alone
+from lamina.evaluation.score_result import UnmatchedCases
 from lamina.model.metrics import DiceScore, MseScore, TolerantDice
 from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.load import load_recipe
@@ -169,8 +169,8 @@ def test_what_stands_alone_is_counted_and_named(two_images: tuple[Path, Path]) -
     cv2.imwrite(str(truth / "images" / "c.png"), np.zeros(SHAPE, np.uint8))
     (truth / "images" / "b.png").unlink()
     found = score(pred, truth)
-    assert found.truth_only == Alone(1, ("c.png",))
-    assert found.prediction_only == Alone(1, ("b.png",))
+    assert found.truth_only == UnmatchedCases(1, ("c.png",))
+    assert found.prediction_only == UnmatchedCases(1, ("b.png",))
     assert "1 case without a prediction: c.png" in table(found)
 
 

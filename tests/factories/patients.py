@@ -10,9 +10,9 @@ import numpy as np
 import tifffile
 from PIL import Image
 
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Check, Finding
-from lamina.doctor.open_data import admit
+from lamina.doctor.open_data import examine_data
 from lamina.recipe.load import load_recipe
 
 
@@ -53,12 +53,14 @@ def put(path: Path, pixels: Any) -> None:
         Image.fromarray(pixels).save(path)
 
 
-def patient(root: Path, *changes: str) -> Patient:
+def patient(root: Path, *changes: str) -> Examined:
     """Return a folder as the doctor sees it, by the recipe folder-laptop with two folds."""
     recipe = load_recipe("folder-laptop", ["split.count=2", *changes])
-    return admit(Patient(recipe=recipe), root)[0]
+    return examine_data(Examined(recipe=recipe), root)[0]
 
 
-def said(check: Check, one: Patient, levels: Sequence[str] = ("warning", "error")) -> list[Finding]:
+def said(
+    check: Check, one: Examined, levels: Sequence[str] = ("warning", "error")
+) -> list[Finding]:
     """Return what a check says that is not fine."""
     return [finding for finding in check(one) if finding.level in levels]

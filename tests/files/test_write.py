@@ -205,7 +205,7 @@ def test_a_kill_leaves_the_old_file_or_the_new_one_and_the_next_run_tidies_up(
     left = [name for name in names(path.parent) if name != "file"]
     assert all(".partial" in name and name.startswith(".") for name in left)
 
-    assert files.sweep(tmp_path) == len(left) == (content == OLD)
+    assert files.delete_partial_files(tmp_path) == len(left) == (content == OLD)
     assert names(path.parent) == ["file"]
     assert path.read_bytes() == content
 
@@ -244,10 +244,10 @@ def test_sweep_takes_only_what_writers_left(tmp_path: Path) -> None:
     (tmp_path / "deep").mkdir()
     for path in kept + swept:
         path.write_bytes(OLD)
-    assert files.sweep(tmp_path) == 2
+    assert files.delete_partial_files(tmp_path) == 2
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in swept)
-    assert files.sweep(tmp_path / "missing") == 0
+    assert files.delete_partial_files(tmp_path / "missing") == 0
 
 
 def test_a_half_line_of_a_log_is_dropped_and_swallows_nothing(tmp_path: Path) -> None:

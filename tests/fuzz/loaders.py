@@ -90,9 +90,9 @@ def _load_predictions(sample: Path) -> Any:
 def _make_states(folder: Path) -> None:
     import torch
 
-    from lamina.training.saving.state import Kept, Position, TrainState, save_state
+    from lamina.training.saving.state import KeptCheckpoint, Position, TrainState, save_state
 
-    kept = Kept(0.5, 1, "epoch-0001.safetensors", "ab" * 32, "first")
+    kept = KeptCheckpoint(0.5, 1, "epoch-0001.safetensors", "ab" * 32, "first")
     for saves in (1, 2):
         (folder / str(saves)).mkdir()
         for number in range(1, saves + 1):
@@ -227,10 +227,10 @@ def _make_labels(folder: Path) -> None:
 
 
 def _load_labels(sample: Path) -> Any:
-    from lamina.data.targets.pseudo_labels import MadeLabels
+    from lamina.data.targets.pseudo_labels import PseudoLabelFolder
     from lamina.volume import read_all
 
-    labels = MadeLabels.open(sample)
+    labels = PseudoLabelFolder.open(sample)
     read: list[Any] = [labels.index.model_dump_json()]
     for name in labels.index.sets:
         for soft in (False, True):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lamina.geometry.components.slabs import SlabParts
 from lamina.geometry.plane import FittedPlane, Grid, plane_of
-from lamina.geometry.sheet import Sheet
+from lamina.geometry.sheet import HeightMap
 
 
 def fitted(mask: NDArray[np.bool_]) -> tuple[FittedPlane, NDArray[np.float64]]:
@@ -24,7 +24,7 @@ def fitted(mask: NDArray[np.bool_]) -> tuple[FittedPlane, NDArray[np.float64]]:
 
 def sheet(mask: NDArray[np.bool_], side: float) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     plane, places = fitted(mask)
-    made = Sheet(plane, places, side)
+    made = HeightMap(plane, places, side)
     for some in np.array_split(places, 3):
         made.add(some)
     return made.triangles()

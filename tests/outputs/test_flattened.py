@@ -13,7 +13,7 @@ from lamina.data.flatten import Flatten, Flattened
 from lamina.data.views.layers import open_layers
 from lamina.errors import DataError, RecipeError
 from lamina.files import read_json
-from lamina.outputs.flattened import Wish, flatten, fragments_of, wish_of
+from lamina.outputs.flattened import RequestedFiles, flatten, fragments_of, requested_files
 from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.run import predict
 from lamina.synthetic.scroll import Fragment, write_fragments
@@ -31,7 +31,7 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_a_written_fragment_is_the_one_seen_aligned(data: Path, tmp_path: Path) -> None:
     """INK-10: writing and moving on the fly are the same; mask and ink go along."""
     catalog = Fragments(prepare=HOW)
-    found = flatten([data], tmp_path / "out", catalog, Wish((20, 44)))
+    found = flatten([data], tmp_path / "out", catalog, RequestedFiles((20, 44)))
     assert set(found.fragments) == {"1", "2"}
     how = Flatten.model_validate(read_json(tmp_path / "out" / "flatten.json"))
     stack = catalog.open_stack(data / "2" / "surface_volume")
@@ -47,7 +47,7 @@ def test_a_written_fragment_is_the_one_seen_aligned(data: Path, tmp_path: Path) 
 
 def test_the_sheet_is_flat_afterwards(data: Path, tmp_path: Path) -> None:
     """INK-3 to INK-7 on a sheet whose place is known: one depth within and across fragments."""
-    flatten([data], tmp_path / "out", Fragments(prepare=HOW), Wish(maps_only=True))
+    flatten([data], tmp_path / "out", Fragments(prepare=HOW), RequestedFiles(maps_only=True))
     assert not (tmp_path / "out" / "1" / "surface_volume").exists()
     before, after = [], []
     for index in (0, 1):
@@ -66,21 +66,23 @@ def test_the_same_again_writes_nothing_and_another_wish_is_refused(
     data: Path, tmp_path: Path
 ) -> None:
     catalog = Fragments(prepare=HOW)
-    first = flatten([data / "1"], tmp_path / "out", catalog, Wish((20, 24)))
+    first = flatten([data / "1"], tmp_path / "out", catalog, RequestedFiles((20, 24)))
     path = tmp_path / "out" / "1" / "surface_volume" / "20.tif"
     stamp = path.stat().st_mtime_ns
-    assert flatten([data / "1"], tmp_path / "out", catalog, Wish((20, 24))) == first
+    assert flatten([data / "1"], tmp_path / "out", catalog, RequestedFiles((20, 24))) == first
     assert path.stat().st_mtime_ns == stamp
     with pytest.raises(RecipeError, match="holds other layers"):
-        flatten([data / "1"], tmp_path / "out", catalog, Wish((20, 26)))
+        flatten([data / "1"], tmp_path / "out", catalog, RequestedFiles((20, 26)))
     assert path.stat().st_mtime_ns == stamp
 
 
 def test_a_new_fragment_is_aligned_by_the_curve_alone(data: Path, tmp_path: Path) -> None:
     catalog = Fragments(prepare=HOW)
-    both = flatten([data], tmp_path / "both", catalog, Wish(maps_only=True))
+    both = flatten([data], tmp_path / "both", catalog, RequestedFiles(maps_only=True))
     how = Flatten.model_validate(read_json(tmp_path / "both" / "flatten.json"))
-    alone = flatten([data / "2"], tmp_path / "alone", Fragments(prepare=how), Wish(maps_only=True))
+    alone = flatten(
+        [data / "2"], tmp_path / "alone", Fragments(prepare=how), RequestedFiles(maps_only=True)
+    )
     assert alone.fragments["2"] == both.fragments["2"]
 
 
@@ -99,9 +101,9 @@ def test_mistakes_are_said(data: Path, tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"data.kind is 'csv_rle'"):
         fragments_of("steel", (), None)
     with pytest.raises(RecipeError, match="it is tif or zarr"):
-        wish_of(None, "png", maps_only=False)
+        requested_files(None, "png", maps_only=False)
     with pytest.raises(RecipeError, match="write the first layer"):
-        wish_of([4, 2], "tif", maps_only=False)
+        requested_files([4, 2], "tif", maps_only=False)
 
 
 def test_a_recipe_says_how(tmp_path: Path) -> None:
@@ -115,7 +117,7 @@ def test_prediction_aligns_and_answers_as_from_the_written_layers(
 ) -> None:
     """INK-10: on the fly and written out are the same, to the answer of a network."""
     how = HOW.resolved([Fragments().open_stack(data / "1" / "surface_volume")])
-    flatten([data], tmp_path / "flat", Fragments(prepare=how), Wish((30, 34)))
+    flatten([data], tmp_path / "flat", Fragments(prepare=how), RequestedFiles((30, 34)))
     values: dict[str, Any] = {
         "task": {"kind": "binary", "names": ["ink"]},
         "frame": {"size": [32, 32], "channels": 4},

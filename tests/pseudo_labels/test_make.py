@@ -15,7 +15,7 @@ from PIL import Image
 from lamina.bundle import Bundle, KnownCase, Part, join
 from lamina.data.readers import open_volume
 from lamina.data.tables.csv import read_table
-from lamina.data.targets.pseudo_labels import MadeLabels
+from lamina.data.targets.pseudo_labels import PseudoLabelFolder
 from lamina.errors import BundleError, DataError, LeakError, RecipeError
 from lamina.files import digest
 from lamina.prediction.engine import Member, predict_case
@@ -105,7 +105,7 @@ def test_the_table_of_masks_opens_like_any_of_the_competition(
 ) -> None:
     pseudo([saved], [images], tmp_path / "out", device="cpu", filters=ANY)
     stored = Predictions.open(tmp_path / "out" / "labels" / "all")
-    cases = MadeLabels.open(tmp_path / "out").cases("all", soft=False)
+    cases = PseudoLabelFolder.open(tmp_path / "out").cases("all", soft=False)
     assert len(cases) == 3
     for case in cases:
         assert case.target is not None
@@ -120,7 +120,7 @@ def test_a_tuned_decision_draws_only_the_masks_that_no_fold_learns_from(
     """Held-out cases helped to tune it, and their fold must not learn from them."""
     bundle.with_decision(Threshold(threshold=0.3), {}).save(tmp_path / "bundle")
     pseudo([tmp_path / "bundle"], [images], tmp_path / "out", device="cpu", filters=ANY)
-    sets = MadeLabels.open(tmp_path / "out").index.sets
+    sets = PseudoLabelFolder.open(tmp_path / "out").index.sets
     assert {name: made.decision["threshold"] for name, made in sets.items()} == {
         "all": 0.3,
         "fold0": 0.5,
@@ -143,7 +143,7 @@ def test_killed_it_is_no_set_of_labels_and_run_again_the_same(
     assert child.exitcode == -signal.SIGKILL
     monkeypatch.delenv("LAMINA_FAULT")
     with pytest.raises(DataError, match=r"no pseudo\.json"):
-        MadeLabels.open(tmp_path / "out")
+        PseudoLabelFolder.open(tmp_path / "out")
     pseudo([saved], [images], tmp_path / "out", **options)
     assert tree(tmp_path / "out") == tree(tmp_path / "whole")
 

@@ -17,7 +17,7 @@ from lamina.data.case import Case
 from lamina.data.catalogs import CsvRle
 from lamina.data.network_input.normalise import Fixed
 from lamina.data.tables.csv import read_table
-from lamina.data.targets.pseudo_labels import MadeLabels
+from lamina.data.targets.pseudo_labels import PseudoLabelFolder
 from lamina.model.losses import total
 from lamina.prediction.engine import Member, predict_image
 from lamina.pseudo_labels.confidence import Filters
@@ -27,7 +27,7 @@ from lamina.recipe.recipe import Recipe
 from lamina.seeding import rng
 from lamina.synthetic.steel import write_severstal
 from lamina.task import Task
-from lamina.training.sources.pseudo_labels import Made
+from lamina.training.sources.pseudo_labels import PseudoLabelCases
 from lamina.volume import ArrayVolume, read_all
 
 NAMES = ("class_1", "class_2", "class_3", "class_4")
@@ -74,7 +74,7 @@ def test_made_labels_are_the_competitions_table_beside_images_by_reference(
     shutil.copytree(made / "new" / "train_images", tmp_path / "train_images")
     shutil.copy(table, tmp_path / "train.csv")
     joined = {case.id: case for case in CsvRle().open(tmp_path, TASK).cases}
-    cases = MadeLabels.open(made / "made").cases("all", soft=False)
+    cases = PseudoLabelFolder.open(made / "made").cases("all", soft=False)
     assert {f"pseudo/{id}" for id in joined} == {case.id for case in cases}
     for case in cases:
         other = joined[case.id.removeprefix("pseudo/")]
@@ -93,7 +93,7 @@ def test_a_stage_mixes_the_published_numbers(batch: int, pseudo: int, passes: fl
     image = ArrayVolume(np.zeros((1, 256, 1600), np.uint8))
     own = [Case("t", "t", image, facts={"classes": ""})] * 10_054
     others = [Case("p", "p", image, facts={"classes": "", "source": "pseudo"})] * 1801
-    stage, cases = Made({"hard": others}).mixed(recipe.stages[0], own)
+    stage, cases = PseudoLabelCases({"hard": others}).mixed(recipe.stages[0], own)
     draws = stage.sampler.draws(
         cases, size=recipe.frame.size, batch=batch, epoch=0, rng=rng(0, "test")
     )
@@ -111,7 +111,7 @@ def test_a_share_may_be_said_plainly(share: float, count: int) -> None:
     image = ArrayVolume(np.zeros((1, 256, 416), np.uint8))
     own = [Case("t", "t", image, facts={"classes": ""})] * 40
     others = [Case("p", "p", image, facts={"classes": "", "source": "pseudo"})] * 40
-    stage, cases = Made({"soft": others}).mixed(recipe.stages[0], own)
+    stage, cases = PseudoLabelCases({"soft": others}).mixed(recipe.stages[0], own)
     draws = stage.sampler.draws(
         cases, size=recipe.frame.size, batch=16, epoch=0, rng=rng(0, "test")
     )

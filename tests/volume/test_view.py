@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 import lamina
 from lamina.data.case import Case
 from lamina.data.corruptions import Gaussian
-from lamina.data.prepare.unpack import Copy, unpacked
+from lamina.data.prepare.unpack import UnpackedVolume, unpacked
 from lamina.data.prepare.value_ranges import measure
 from lamina.data.readers import open_volume
 from lamina.data.views.corrupted import Corrupted
@@ -116,7 +116,7 @@ def test_a_new_view_is_read_from_a_copy_of_what_is_behind_it(
     view = Mirrored(Inverted(stored))
     (case,) = unpacked([Case("a", "a", view)], tmp_path / "run")
     kinds = [type(one) for one in view_chain(case.image)]
-    assert kinds[:3] == [Mirrored, Inverted, Copy]
+    assert kinds[:3] == [Mirrored, Inverted, UnpackedVolume]
     np.testing.assert_array_equal(read_all(case.image), read_all(view))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from lamina.bundle.bundle import Bundle, MemberWeights, Training, versions
 from lamina.bundle.index import KnownCase, MemberFile, Source
-from lamina.bundle.seen_cases import SeenCases, behind, leak_lines, member_of_file
+from lamina.bundle.seen_cases import SeenCases, indirect_cases, leak_lines, member_of_file
 from lamina.bundle.several import Part, join, kind_learnt, load_bundles, must_agree
 from lamina.bundle.unfinished import bundle_so_far, unfinished_lines, write_prepared
 
@@ -17,8 +17,8 @@ __all__ = [
     "SeenCases",
     "Source",
     "Training",
-    "behind",
     "bundle_so_far",
+    "indirect_cases",
     "join",
     "kind_learnt",
     "leak_lines",

@@ -94,7 +94,7 @@ def leak_lines(leaks: Mapping[str, str]) -> list[str]:
     return [id if known == id else f"{id} (there {known})" for id, known in leaks.items()]
 
 
-def behind(
+def indirect_cases(
     cases: Mapping[str, KnownCase], own: Mapping[str, Mapping[str, Any]], prefix: str
 ) -> dict[str, dict[str, Any]]:
     """Return what a bundle says of cases that trained what its own training started from.

@@ -9,12 +9,12 @@ from typing import Any
 from lamina.data.bounded_check import find_problems
 from lamina.data.case import Case
 from lamina.data.readers.file_types import not_read
-from lamina.doctor.case_statistics import Look
+from lamina.doctor.case_statistics import CaseStatistics
 from lamina.doctor.checks.exif import Exif
 from lamina.doctor.checks.nodata import NoData
 from lamina.doctor.checks.palettes import Palettes
 from lamina.doctor.checks.ranges import mixed_types
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.errors import DataError, LaminaError, LayoutError, RecipeError, listed
 from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import open_data
@@ -88,7 +88,7 @@ def _beside(recipe: Recipe, root: Path, cases: Sequence[Case]) -> list[str]:
 
 def _notes(recipe: Recipe, cases: Sequence[Case]) -> Iterator[str]:
     """Yield what files say besides their pixels: EXIF, palettes, nodata, types."""
-    patient = Patient(recipe, looks=tuple(Look(case) for case in cases))
+    patient = Examined(recipe, looks=tuple(CaseStatistics(case) for case in cases))
     said = [*Exif()(patient), *NoData()(patient), *mixed_types(cases)]
     if len(cases) <= HEADERS:  # each file is opened once more for it
         said += Palettes()(patient)

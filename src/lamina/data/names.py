@@ -79,7 +79,7 @@ def bare(name: str) -> str:
     return left[: -len(".ome")] if ome else left
 
 
-def peeled(name: str) -> str:
+def without_suffixes(name: str) -> str:
     """Return a name without any of the suffixes at its end.
 
     Example:

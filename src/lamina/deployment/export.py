@@ -36,7 +36,7 @@ from lamina.files import digest, make_folder, replacing_folder, write_bytes, wri
 from lamina.geometry.tiling.window import window
 from lamina.options.near_words import did_you_mean
 from lamina.prediction.members.loaded import LoadedMembers
-from lamina.prediction.members.out_of_fold import Chosen
+from lamina.prediction.members.out_of_fold import ChosenMembers
 from lamina.prediction.tiling.tiled_inference import MemberTiles, TiledInference
 from lamina.progress import Bar
 from lamina.public import StrPath, VerbResult, as_path
@@ -174,7 +174,7 @@ class _Plan:
                     f"tile is {tile[0]} x {tile[1]}; {one.network.kind} needs multiples of "
                     f"{one.network.multiple}"
                 )
-        chosen = loaded.members(Chosen(tuple((0, number) for number in numbers), "new"))
+        chosen = loaded.members(ChosenMembers(tuple((0, number) for number in numbers), "new"))
         for member in chosen:
             member.network.to(device).eval()
         answering = tuple(replace(one, tile=tile or one.tile) for one in chosen)

@@ -25,7 +25,7 @@ _MOST = 1 << 25  # or so many where chunks would else be decoded twice
 
 
 @dataclass(frozen=True)
-class Look:
+class CaseStatistics:
     """What the pixels of a case are."""
 
     case: Case
@@ -54,7 +54,7 @@ class Look:
         return read and not any(self.areas.values())
 
 
-def look_at(cases: Sequence[Case], task: Task | None) -> list[Look]:
+def statistics_of(cases: Sequence[Case], task: Task | None) -> list[CaseStatistics]:
     """Read every case once; what cannot be read is part of the answer."""
     looks = []
     with Bar("reading", len(cases)) as bar:
@@ -64,7 +64,7 @@ def look_at(cases: Sequence[Case], task: Task | None) -> list[Look]:
     return looks
 
 
-def _look(case: Case, task: Task | None) -> Look:
+def _look(case: Case, task: Task | None) -> CaseStatistics:
     found: dict[str, Any] = {}
     try:
         found |= _image(case.image)
@@ -75,7 +75,7 @@ def _look(case: Case, task: Task | None) -> Look:
             found |= _target(case.target, task)
         except DataError as error:
             found["target_problem"] = str(error)
-    return Look(case, **found)
+    return CaseStatistics(case, **found)
 
 
 def _image(image: Volume) -> dict[str, Any]:

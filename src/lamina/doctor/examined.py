@@ -9,19 +9,19 @@ from pathlib import Path
 from lamina.data.case import Case
 from lamina.data.catalogs import Catalog
 from lamina.data.readers import images_below, open_volume
-from lamina.doctor.case_statistics import Look
+from lamina.doctor.case_statistics import CaseStatistics
 from lamina.errors import DataError
 from lamina.recipe.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Patient:
+class Examined:
     """As much as could be opened. Cases are as the catalog lists them, not cut by the split."""
 
     recipe: Recipe | None = None
     """None where there is none, or where it could not open the data."""
     root: Path | None = None
-    looks: tuple[Look, ...] = ()
+    looks: tuple[CaseStatistics, ...] = ()
     """One for each case, in order."""
     broken: tuple[str, ...] = ()
     """Files that could not be opened, with the reason; only where there is no recipe."""

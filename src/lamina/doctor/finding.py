@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, Protocol
 
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 
 Level = Literal["fine", "note", "warning", "error"]
 Area = Literal["machine", "recipe", "data"]
@@ -42,12 +42,12 @@ class Check(Protocol):
         """What it looks at."""
         ...
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Yield what it found, at least one finding; nothing is ever changed."""
         ...
 
 
-def some(names: list[str], most: int = 5) -> str:
+def first_names(names: list[str], most: int = 5) -> str:
     """Return the first few of many names, and how many more there are.
 
     Example:

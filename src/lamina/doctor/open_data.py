@@ -11,10 +11,10 @@ from typing import Any
 from lamina.data.case import Case
 from lamina.data.catalogs import AnyCatalog, Folder, Listing, VolumePairs
 from lamina.data.layouts.proposals import proposed
-from lamina.doctor.case_statistics import look_at
-from lamina.doctor.examined import Patient, loose_cases, split_of
+from lamina.doctor.case_statistics import statistics_of
+from lamina.doctor.examined import Examined, loose_cases, split_of
 from lamina.doctor.finding import Finding, counted
-from lamina.doctor.orientation.axis_names import exchanged
+from lamina.doctor.orientation.axis_names import transposed_volumes
 from lamina.errors import DataError, LaminaError
 from lamina.recipe.recipe import Recipe
 
@@ -32,7 +32,7 @@ _VOID: Mapping[str, tuple[int, ...]] = {
 """Values that may mark pixels that do not count; tried where nothing else makes the data open."""
 
 
-def admit(patient: Patient, root: Path) -> tuple[Patient, Finding]:
+def examine_data(patient: Examined, root: Path) -> tuple[Examined, Finding]:
     """Open the data and read all of them once.
 
     Args:
@@ -50,7 +50,9 @@ def admit(patient: Patient, root: Path) -> tuple[Patient, Finding]:
     recipe = patient.recipe
     if recipe is None:
         loose, broken = loose_cases(root)
-        found = replace(patient, root=root, looks=tuple(look_at(loose, None)), broken=tuple(broken))
+        found = replace(
+            patient, root=root, looks=tuple(statistics_of(loose, None)), broken=tuple(broken)
+        )
         return found, Finding("fine", str(root), counted(len(loose), "image"))
     data, listing, finding = _listed(recipe, root)
     task = recipe.task.found(listing.names)
@@ -66,10 +68,10 @@ def admit(patient: Patient, root: Path) -> tuple[Patient, Finding]:
         if split is not None:
             cases, held = split
             patient = replace(patient, folds=held)
-    return replace(patient, looks=tuple(look_at(cases, task))), finding
+    return replace(patient, looks=tuple(statistics_of(cases, task))), finding
 
 
-def admit_files(patient: Patient, root: Path) -> Patient:
+def admit_files(patient: Examined, root: Path) -> Examined:
     """Return the images of data that the recipe cannot open, without their labels.
 
     So what is wrong with the files is found in the same pass.
@@ -80,9 +82,9 @@ def admit_files(patient: Patient, root: Path) -> Patient:
         folders = [folder for folder in data.folders(root)[:1] if folder.is_dir()] if data else []
         cases, broken = loose_cases(root, *folders)
     except LaminaError:
-        return Patient(root=root)
-    looks = tuple(look_at(cases, None))
-    return Patient(root=root, data=data, looks=looks, broken=tuple(broken))
+        return Examined(root=root)
+    looks = tuple(statistics_of(cases, None))
+    return Examined(root=root, data=data, looks=looks, broken=tuple(broken))
 
 
 def _listed(recipe: Recipe, root: Path) -> tuple[AnyCatalog, Listing, Finding]:
@@ -112,7 +114,7 @@ def _fixes(recipe: Recipe, root: Path) -> Iterator[Fix]:
         found.append({"labels": MASKS})
     if isinstance(data, Folder | VolumePairs) and data.ignore is None:
         found += [{"ignore": value} for value in _VOID[recipe.task.kind]]
-    if isinstance(data, VolumePairs) and (axes := exchanged(data, root)):
+    if isinstance(data, VolumePairs) and (axes := transposed_volumes(data, root)):
         found.append({"transpose": axes})
     if isinstance(data, Folder) and (layout := proposed(root)) is not None:
         found.append(layout.to_dict())

@@ -29,9 +29,9 @@ from lamina.doctor.checks.shapes import Shapes
 from lamina.doctor.checks.sizes import Sizes
 from lamina.doctor.checks.transposed import Transposed
 from lamina.doctor.checks.versions import Versions
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import EXIT_CODES, Area, Check, Finding
-from lamina.doctor.open_data import admit, admit_files
+from lamina.doctor.open_data import admit_files, examine_data
 from lamina.doctor.recipe_fixes import write_fixes
 from lamina.errors import LaminaError, RecipeError
 from lamina.public import StrPath, VerbResult, as_path
@@ -57,7 +57,7 @@ CHECKS: tuple[Check, ...] = (
 
 
 @dataclass(frozen=True)
-class Said:
+class ReportedFinding:
     """A finding and which check said it."""
 
     area: Area
@@ -76,7 +76,7 @@ class Said:
 class ExamineResult(VerbResult):
     """All findings in order: machine, recipe, data."""
 
-    said: tuple[Said, ...]
+    said: tuple[ReportedFinding, ...]
     """The findings."""
     seconds: float
     """Time that the call took."""
@@ -149,8 +149,8 @@ def examine(
     """
     begun = time.monotonic()
     root = None if root is None else as_path(root, "root")
-    patient = Patient(root=root)
-    said: list[Said] = list(_run("machine", patient))
+    patient = Examined(root=root)
+    said: list[ReportedFinding] = list(_run("machine", patient))
     sound = True
     if source is not None:
         try:
@@ -159,22 +159,26 @@ def examine(
             said.append(_error("recipe", "loads", str(source), error))
             sound = False
         else:
-            said.append(Said("recipe", "loads", Finding("fine", str(source), "is valid")))
+            said.append(
+                ReportedFinding("recipe", "loads", Finding("fine", str(source), "is valid"))
+            )
             said += _run("recipe", patient)
     if root is not None and sound:
         try:
-            patient, finding = admit(patient, root)
+            patient, finding = examine_data(patient, root)
         except LaminaError as error:
             said.append(_error("data", "opens", str(root), error))
             if root.is_dir():
                 said += _run("data", admit_files(patient, root))
         else:
-            said.append(Said("data", "opens", finding))
+            said.append(ReportedFinding("data", "opens", finding))
             said += _run("data", patient)
     return ExamineResult(tuple(said), time.monotonic() - begun)
 
 
-def cure(report: ExamineResult, source: StrPath | None, path: StrPath) -> ExamineResult:
+def write_fixed_recipe(
+    report: ExamineResult, source: StrPath | None, path: StrPath
+) -> ExamineResult:
     """Write the recipe with all fixes to ``path``; where there are none nothing is written.
 
     Raises:
@@ -188,11 +192,11 @@ def cure(report: ExamineResult, source: StrPath | None, path: StrPath) -> Examin
     return report.fixed()
 
 
-def _run(area: Area, patient: Patient) -> Iterator[Said]:
+def _run(area: Area, patient: Examined) -> Iterator[ReportedFinding]:
     for check in CHECKS:
         if check.area == area:
-            yield from (Said(area, check.name, finding) for finding in check(patient))
+            yield from (ReportedFinding(area, check.name, finding) for finding in check(patient))
 
 
-def _error(area: Area, check: str, where: str, error: LaminaError) -> Said:
-    return Said(area, check, Finding("error", where, str(error)))
+def _error(area: Area, check: str, where: str, error: LaminaError) -> ReportedFinding:
+    return ReportedFinding(area, check, Finding("error", where, str(error)))

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lamina.doctor.finding import Level
-from lamina.doctor.run import ExamineResult, Said
+from lamina.doctor.run import ExamineResult, ReportedFinding
 
 _STYLES: Mapping[Level, str] = {
     "fine": "green",
@@ -59,7 +59,7 @@ def summary(report: ExamineResult) -> str:
     return ", ".join(counts) + (f", {fixed} fixed" if fixed else "")
 
 
-def _row(one: Said) -> tuple[Text, Text, Text, Text]:
+def _row(one: ReportedFinding) -> tuple[Text, Text, Text, Text]:
     found = one.finding
     level = "fixed" if one.fixed else found.level
     what = Text(found.what)

@@ -15,7 +15,7 @@ from lamina.data.units import unit_of, values
 from lamina.errors import DataError, RecipeError
 from lamina.evaluation.breakdown import SizeTallies, check_by, group_scores
 from lamina.evaluation.matching import Matched, match
-from lamina.evaluation.score_result import Alone, ScoreResult
+from lamina.evaluation.score_result import ScoreResult, UnmatchedCases
 from lamina.evaluation.score_table import table
 from lamina.evaluation.tallies import MaskTallies, ValueTallies
 from lamina.evaluation.tallies import Part as Tallied
@@ -237,8 +237,8 @@ def _fold(case: PredictedCase) -> Hashable:
     return case.members if case.known == "held_out" else None
 
 
-def _alone(ids: list[str]) -> Alone:
-    return Alone(len(ids), tuple(ids[:10]))
+def _alone(ids: list[str]) -> UnmatchedCases:
+    return UnmatchedCases(len(ids), tuple(ids[:10]))
 
 
 def _some(ids: list[str]) -> str:

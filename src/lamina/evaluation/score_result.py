@@ -49,7 +49,7 @@ class BestThreshold(VerbResult):
 
 
 @dataclass(frozen=True)
-class Alone(VerbResult):
+class UnmatchedCases(VerbResult):
     """Cases that are only in the truth, or only in the prediction."""
 
     count: int
@@ -87,9 +87,9 @@ class ScoreResult(VerbResult):
     """The decision that made the masks."""
     recipe: str
     """Name of the recipe."""
-    truth_only: Alone
+    truth_only: UnmatchedCases
     """Cases that were not predicted."""
-    prediction_only: Alone
+    prediction_only: UnmatchedCases
     """Predicted cases without truth."""
     changes: tuple[str, ...] = ()
     """What was changed of the trained recipe for this prediction."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from lamina.evaluation.breakdown import GroupScore, SizeScore
 from lamina.evaluation.columns import aligned
-from lamina.evaluation.score_result import Alone, ClassScore, ScoreResult
+from lamina.evaluation.score_result import ClassScore, ScoreResult, UnmatchedCases
 
 _COLUMNS = {
     "value": "score",
@@ -133,7 +133,7 @@ def _known(result: ScoreResult) -> str:
     return ": " + ", ".join(counts) if counts else ""
 
 
-def _alone(what: str, cases: Alone) -> list[str]:
+def _alone(what: str, cases: UnmatchedCases) -> list[str]:
     if not cases.count:
         return []
     more = ", ..." if cases.count > len(cases.first) else ""

@@ -172,7 +172,7 @@ def append_line(path: Path, line: str) -> None:
         stream.write(line.encode() + b"\n")
 
 
-def sweep(folder: Path) -> int:
+def delete_partial_files(folder: Path) -> int:
     """Delete what a killed process left under temporary names below ``folder``; return how many."""
     left = [path for path in folder.rglob(f".*{PARTIAL}*") if path.is_file()]
     for path in left:

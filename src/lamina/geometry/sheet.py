@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lamina.geometry.plane import FittedPlane
 
 
-class Sheet:
+class HeightMap:
     """Mean heights of voxels over square cells of a plane.
 
     The plane is cut into cells of ``side``; a cell that holds voxels has a corner of the surface

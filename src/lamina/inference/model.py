@@ -21,7 +21,7 @@ from lamina.inference.prediction import Prediction
 from lamina.prediction.engine import Member, predict_case
 from lamina.prediction.inputs import open_input
 from lamina.prediction.members.loaded import LoadedMembers
-from lamina.prediction.members.out_of_fold import Chosen
+from lamina.prediction.members.out_of_fold import ChosenMembers
 from lamina.prediction.tiling.memory import available_memory
 from lamina.prediction.tiling.precision import name_of
 from lamina.result.decisions import AnyDecision, Threshold
@@ -67,7 +67,7 @@ class Model:
             for m in range(len(bundle.members))
             if loaded.name(b, m) in self._names
         ]
-        self._members: list[Member] = loaded.members(Chosen(tuple(pairs), "new"))
+        self._members: list[Member] = loaded.members(ChosenMembers(tuple(pairs), "new"))
         for member in self._members:
             member.network.to(loaded.device).eval()
         self._loaded, self._decision = loaded, decision

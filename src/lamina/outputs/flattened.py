@@ -28,7 +28,7 @@ MAPS, WRITTEN, HOW = "maps.npz", "written.json", "flatten.json"
 
 
 @dataclass(frozen=True)
-class Wish:
+class RequestedFiles:
     """What is to be written of each fragment."""
 
     layers: tuple[int, int] | None = None
@@ -65,7 +65,7 @@ def flatten(
     fragments: StrPaths,
     out: StrPath,
     catalog: Fragments | Recipe | StrPath,
-    wish: Wish | None = None,
+    wish: RequestedFiles | None = None,
 ) -> FlattenResult:
     """Align fragments and write them; what is there already is not written again.
 
@@ -101,7 +101,7 @@ def flatten(
     elif not isinstance(catalog, Fragments):
         catalog = fragments_of(catalog)
     keep_memory()
-    wish = wish or Wish()
+    wish = wish or RequestedFiles()
     stacks = _opened(fragments, catalog)
     how = (catalog.prepare or Flatten()).resolved(list(stacks.values()), out / CURVES)
     make_folder(out)
@@ -159,7 +159,7 @@ def _data_of(recipe: Recipe, name: str) -> Fragments:
     return recipe.data
 
 
-def wish_of(layers: Sequence[int] | None, form: str, *, maps_only: bool) -> Wish:
+def requested_files(layers: Sequence[int] | None, form: str, *, maps_only: bool) -> RequestedFiles:
     """Return what was asked for on the command line.
 
     Raises:
@@ -173,7 +173,7 @@ def wish_of(layers: Sequence[int] | None, form: str, *, maps_only: bool) -> Wish
             "the last, such as 20,44"
         )
     span = None if layers is None else (layers[0], layers[1])
-    return Wish(span, "tif" if form == "tif" else "zarr", maps_only)
+    return RequestedFiles(span, "tif" if form == "tif" else "zarr", maps_only)
 
 
 def _opened(fragments: Sequence[Path], catalog: Fragments) -> dict[Path, Stack]:
@@ -208,7 +208,7 @@ def _write_maps(path: Path, maps: Maps) -> None:
 
 
 def _write_fragment(
-    folder: Path, stack: Stack, maps: Maps, out: Path, catalog: Fragments, wish: Wish
+    folder: Path, stack: Stack, maps: Maps, out: Path, catalog: Fragments, wish: RequestedFiles
 ) -> None:
     layers = wish.layers or catalog.layers or (0, stack.volume.shape[0])
     place = out / (catalog.image if wish.form == "tif" else f"{catalog.image}.zarr")

@@ -15,7 +15,7 @@ from lamina.errors import DataError, RecipeError
 from lamina.files import make_folder, replacing, replacing_folder, scratch, write_json
 from lamina.geometry.components.slabs import ComponentMoments, Neighbours, SlabParts
 from lamina.geometry.plane import FittedPlane, Grid, centre_of, plane_of
-from lamina.geometry.sheet import Sheet
+from lamina.geometry.sheet import HeightMap
 from lamina.outputs.submit import finished_ids
 from lamina.prediction.folder.file_names import file_name
 from lamina.prediction.folder.predictions import Predictions
@@ -288,7 +288,7 @@ def _sheet(
     plane: FittedPlane, moments: ComponentMoments, grid: Grid, places: Iterator[NDArray[np.float64]]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
     box = itertools.product(*zip(moments.first, moments.last, strict=True))
-    sheet = Sheet(plane, grid.places(np.array(list(box))), _CELL * max(grid.spacing))
+    sheet = HeightMap(plane, grid.places(np.array(list(box))), _CELL * max(grid.spacing))
     for some in places:
         sheet.add(some)
     return sheet.triangles()

@@ -21,7 +21,7 @@ from lamina.data.flatten.summary import CURVES
 from lamina.data.image_types.image_kind import as_learnt
 from lamina.data.readers.file_types import not_read
 from lamina.errors import DataError, RecipeError, listed
-from lamina.files import locked, sweep
+from lamina.files import delete_partial_files, locked
 from lamina.log import keep_log
 from lamina.prediction.changes import Thresholds, changed, threshold_words, with_threshold
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
@@ -29,7 +29,7 @@ from lamina.prediction.folder.manifest import Info, PredictedCase, place_of
 from lamina.prediction.folder.predictions import Predictions, source_digest
 from lamina.prediction.inputs import gather, open_listed, passed_over
 from lamina.prediction.members.loaded import LoadedMembers
-from lamina.prediction.members.out_of_fold import Chosen, Policy
+from lamina.prediction.members.out_of_fold import ChosenMembers, Policy
 from lamina.prediction.notices import tell_if_not_tuned, tell_if_unfinished, tell_result
 from lamina.prediction.outputs.write import DEFAULT, Outputs, checked
 from lamina.prediction.predict_result import PredictResult
@@ -147,7 +147,7 @@ def predict(
     size = loaded.batch_size(volumes, memory, batch or bundles[0].recipe.predict.batch)
     with locked(out):
         predictions = Predictions.create(out, info, overwrite=overwrite)
-        sweep(out)
+        delete_partial_files(out)
         with keep_log(out):
             if progress:
                 say(f"{explain(precision, where)}, {size} tiles per forward pass")
@@ -184,7 +184,7 @@ def predict(
 class _Opened:
     """The cases that can be read, who answers for each, and the files that are bad."""
 
-    cases: dict[str, tuple[PredictedCase, Case, Chosen]] = field(default_factory=dict)
+    cases: dict[str, tuple[PredictedCase, Case, ChosenMembers]] = field(default_factory=dict)
     quarantine: Quarantine = field(default_factory=lambda: Quarantine(1))
 
 
@@ -223,7 +223,7 @@ def _cases(
     slices: Sequence[float],
     *,
     corrupt: bool,
-) -> list[tuple[PredictedCase, Case, Chosen]]:
+) -> list[tuple[PredictedCase, Case, ChosenMembers]]:
     """Return the cases of one file: itself, or the slices of it that are asked for."""
     recipe = loaded.bundles[0].recipe
     volume = open_listed(input_file, recipe, corrupt=corrupt)

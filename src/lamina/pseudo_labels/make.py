@@ -15,7 +15,13 @@ import lamina
 from lamina import files
 from lamina.bundle import Bundle, kind_learnt, load_bundles, versions
 from lamina.data.image_types.image_kind import ImageKind, as_learnt
-from lamina.data.targets.pseudo_labels import ALL, INDEX, MadeImage, MadeIndex, MadeSet
+from lamina.data.targets.pseudo_labels import (
+    ALL,
+    INDEX,
+    PseudoLabelIndex,
+    PseudoLabelSet,
+    UnlabelledImage,
+)
 from lamina.errors import DataError, LeakError, PartialError, RecipeError, listed
 from lamina.log import keep_log
 from lamina.prediction.engine import predict_case
@@ -24,7 +30,7 @@ from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import Predictions, source_digest
 from lamina.prediction.inputs import gather, open_listed
 from lamina.prediction.members.loaded import LoadedMembers
-from lamina.prediction.members.out_of_fold import Chosen
+from lamina.prediction.members.out_of_fold import ChosenMembers
 from lamina.prediction.predict_result import FailedInput
 from lamina.prediction.quarantine import Quarantine
 from lamina.prediction.tiling.averaging import combine
@@ -141,7 +147,7 @@ def pseudo(
             for name, info in infos.items()
         }
         (out / INDEX).unlink(missing_ok=True)  # until all is written again there are no labels
-        files.sweep(out)
+        files.delete_partial_files(out)
         say(f"{explain(precision, where)}, {size} tiles per forward pass")
         with keep_log(out):
             _predict(loaded, sets, labels, images, size, quarantine)
@@ -175,13 +181,13 @@ def pseudo(
 
 @dataclass(frozen=True)
 class _Image:
-    made: MadeImage
+    made: UnlabelledImage
     volume: Volume
 
 
 @dataclass(frozen=True)
 class _Written:
-    made: MadeSet
+    made: PseudoLabelSet
     classes: dict[str, int]
 
 
@@ -211,7 +217,9 @@ def _open(bundles: Sequence[Bundle], inputs: Sequence[Path]) -> tuple[list[_Imag
             sha256 = source_digest([str(input_file.path)])
             if sha256 in own:
                 leaks.append(f"  {input_file.path} is {own[sha256]}")
-            made = MadeImage(id=input_file.id, path=str(input_file.path.resolve()), sha256=sha256)
+            made = UnlabelledImage(
+                id=input_file.id, path=str(input_file.path.resolve()), sha256=sha256
+            )
             images.append(_Image(made, volume))
     if leaks:
         more = [f"  and {len(leaks) - _LISTED} more"] if len(leaks) > _LISTED else []
@@ -298,7 +306,7 @@ def _label(
     open_sets = [name for name in sets if not labels[name].redecide(id)]
     answers: dict[Pair, NDArray[np.float32]] = {}
     for pair in sorted({pair for name in open_sets for pair in sets[name]}):
-        member = loaded.members(Chosen((pair,), "new"))
+        member = loaded.members(ChosenMembers((pair,), "new"))
         answers[pair] = predict_case(
             image.volume,
             member,
@@ -309,7 +317,7 @@ def _label(
         )
     for name in open_sets:
         pairs = sets[name]
-        weights = loaded.weights(Chosen(pairs, "new"))
+        weights = loaded.weights(ChosenMembers(pairs, "new"))
         each = [answers[pair] for pair in pairs]
         pool = recipe.predict.mean_of.members
         labels[name].add(id, combine(each, weights, recipe.task.kind, pool))
@@ -335,7 +343,7 @@ def _write_set(predictions: Predictions, filters: Filters, done: set[str]) -> _W
     files.write_text(predictions.folder / "figures.csv", table.text())
     Severstal().write(_masks(predictions, kept), predictions.folder / "train.csv")
     members = predictions.info.cases[0].members
-    made = MadeSet(
+    made = PseudoLabelSet(
         members=members,
         decision=predictions.decision.model_dump(mode="json"),
         table=files.digest(predictions.folder / "train.csv"),
@@ -360,7 +368,7 @@ def _write_index(
     for image in images:
         table.add(image.made.id, image.made.path, image.made.sha256)
     files.write_text(out / "images.csv", table.text())
-    index = MadeIndex(
+    index = PseudoLabelIndex(
         format=1,
         lamina=lamina.__version__,
         names=bundles[0].task.names or (),

@@ -9,7 +9,7 @@ from lamina.recipe.yaml.reader import read_text
 from lamina.spec import Spec
 
 
-class Named(Spec):
+class MetricOption(Spec):
     """What ``--metric`` says."""
 
     metric: AnyMetric
@@ -30,4 +30,4 @@ def metric_of(text: str) -> AnyMetric:
     node, problems = read_text(text, lambda _: where)
     if isinstance(node.value, str):
         node = Node({"kind": node}, where)
-    return check(Named, Node({"metric": node}, where), None, problems).metric
+    return check(MetricOption, Node({"metric": node}, where), None, problems).metric

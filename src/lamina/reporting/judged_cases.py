@@ -23,7 +23,7 @@ _OUT_OF_FOLD = "oof"
 
 
 @dataclass(frozen=True)
-class Judged:
+class ScoredCase:
     """A held-out case with its score."""
 
     case: Case
@@ -44,25 +44,25 @@ class Judged:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class ScoredCases:
     """All held-out cases, and what ``lamina score`` would say of them together.
 
     The summary has ``by_size`` and ``by_group`` too, the latter empty where each case or all
     cases are one group.
     """
 
-    cases: Sequence[Judged]
+    cases: Sequence[ScoredCase]
     summary: Mapping[str, Any] | None
 
 
-def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
+def judge(run: Run, cases: Mapping[str, Case]) -> ScoredCases:
     """Judge what the folds predicted of ``cases``; pixels of one case are in memory at a time."""
     recipe = run.recipe
     task = recipe.task
     values = task.kind == "restore"
     tallies = ValueTallies(recipe.metric, task) if values else MaskTallies(recipe.metric, task)
     sizes = SizeTallies(task)
-    judged: list[Judged] = []
+    judged: list[ScoredCase] = []
     with Bar("scoring held-out cases", len(cases)) as bar:
         for folder in fold_folders(run.folder):
             if not (folder / _OUT_OF_FOLD / HEADER).is_file():
@@ -82,16 +82,18 @@ def judge(run: Run, cases: Mapping[str, Case]) -> Judgement:
                 one = recipe.metric.score([tally]).value
                 fold, wrong = fold_number(folder.name) or 0, tallies.wrong
                 judged.append(
-                    Judged(cases[id], fold, one, wrong, tally, predictions, _expected(run, prob))
+                    ScoredCase(
+                        cases[id], fold, one, wrong, tally, predictions, _expected(run, prob)
+                    )
                 )
                 bar.advance()
     folds = [one.fold for one in judged]
     if not judged:
-        return Judgement(judged, None)
+        return ScoredCases(judged, None)
     groups = [one.case.group for one in judged]
     by_group = group_scores(recipe.metric, groups, tallies.of_cases, tallies.of_baseline)
     both = {"by_size": sizes.summary(), "by_group": by_group if _together(groups) else ()}
-    return Judgement(judged, tallies.summary(folds) | both)
+    return ScoredCases(judged, tallies.summary(folds) | both)
 
 
 def _together(groups: Sequence[str]) -> bool:
@@ -107,7 +109,7 @@ def _expected(run: Run, prob: NDArray[Any]) -> float | None:
     return float(np.mean([value for _, value in run.outlook.outlook([prob])[first:]]))
 
 
-def worst(judgement: Judgement, count: int, *, higher_is_better: bool) -> list[Judged]:
+def worst(judgement: ScoredCases, count: int, *, higher_is_better: bool) -> list[ScoredCase]:
     """Return the cases with the worst score; among equals those with most wrong pixels."""
     sign = 1 if higher_is_better else -1
     return sorted(
@@ -115,7 +117,7 @@ def worst(judgement: Judgement, count: int, *, higher_is_better: bool) -> list[J
     )[:count]
 
 
-def drawn(judgement: Judgement, count: int, rng: np.random.Generator) -> list[Judged]:
+def drawn(judgement: ScoredCases, count: int, rng: np.random.Generator) -> list[ScoredCase]:
     """Return ``count`` cases drawn without looking at their scores, in the order of the run."""
     size = min(count, len(judgement.cases))
     return [judgement.cases[i] for i in sorted(rng.permutation(len(judgement.cases))[:size])]

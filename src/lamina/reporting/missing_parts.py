@@ -10,7 +10,7 @@ from lamina.errors import DataError
 from lamina.files import read_json
 from lamina.folders import fold_folders
 from lamina.recipe.recipe import Recipe
-from lamina.reporting.judged_cases import Judgement
+from lamina.reporting.judged_cases import ScoredCases
 from lamina.reporting.run_contents import Run
 
 _FILES = {
@@ -20,7 +20,7 @@ _FILES = {
 }
 
 
-def missing_parts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> list[str]:
+def missing_parts(run: Run, judgement: ScoredCases, cases: Mapping[str, Case]) -> list[str]:
     """Return a sentence for each part of the page that is missing or not whole, and why."""
     lines = [
         f"{name} is missing: {what}."

@@ -24,7 +24,7 @@ from lamina.public import StrPath, VerbResult, as_path
 from lamina.refusals import verb
 from lamina.reporting import pictures, plots
 from lamina.reporting.depth_alignment import layers_of
-from lamina.reporting.judged_cases import Judged, Judgement, drawn, judge, worst
+from lamina.reporting.judged_cases import ScoredCase, ScoredCases, drawn, judge, worst
 from lamina.reporting.missing_parts import missing_parts
 from lamina.reporting.run_contents import Run
 from lamina.reporting.trust import certainty_of, reliability_of
@@ -38,7 +38,7 @@ _SIDES = (520, 400, 300, 200, 120, 64)  # longest side of a picture; the first t
 
 
 @dataclass(frozen=True)
-class Shown:
+class PageCase:
     """A case as the page shows it."""
 
     id: str
@@ -125,7 +125,7 @@ def _number(value: Any, digits: int = 4) -> str:
     return f"{value:.{digits}f}" if isinstance(value, float) else str(value)
 
 
-def _facts(run: Run, judgement: Judgement, cases: Mapping[str, Case]) -> dict[str, Any]:
+def _facts(run: Run, judgement: ScoredCases, cases: Mapping[str, Case]) -> dict[str, Any]:
     recipe = run.recipe
     names = recipe.task.names or ()
     first = int(recipe.task.exclusive)
@@ -203,7 +203,7 @@ def _triplets(run: Run) -> list[dict[str, Any]]:
     return found
 
 
-def _folds(run: Run, judgement: Judgement) -> list[dict[str, Any]]:
+def _folds(run: Run, judgement: ScoredCases) -> list[dict[str, Any]]:
     """Return the metric of each fold and class, by the decision of the bundle."""
     rows = []
     for fold in sorted({case.fold for case in judgement.cases}):
@@ -270,7 +270,7 @@ def _times(shape: tuple[int, ...]) -> str:
     return " × ".join(str(n) for n in shape)
 
 
-def _shown(run: Run, one: Judged, side: int) -> Shown:
+def _shown(run: Run, one: ScoredCase, side: int) -> PageCase:
     case, answer = one.case, one.answer()
     target, _ = truth(case, run.recipe.task)
     note = ""
@@ -294,7 +294,7 @@ def _shown(run: Run, one: Judged, side: int) -> Shown:
     if run.recipe.task.kind != "restore":
         facts += f" · {', '.join(there) or 'empty'} · {one.wrong:.0f} wrong pixels"
     wide = image.shape[-1] > 2 * image.shape[-2]
-    return Shown(case.id, one.fold, one.value, facts, panels, wide)
+    return PageCase(case.id, one.fold, one.value, facts, panels, wide)
 
 
 def _telling_slice(answer: Any, target: Any) -> int:

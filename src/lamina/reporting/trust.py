@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from lamina.reporting import plots
-from lamina.reporting.judged_cases import Judgement
+from lamina.reporting.judged_cases import ScoredCases
 from lamina.reporting.run_contents import Run
 from lamina.result.reliability import risk_and_coverage
 
@@ -27,7 +27,7 @@ def reliability_of(run: Run) -> list[dict[str, Any]]:
     ]
 
 
-def certainty_of(run: Run, judgement: Judgement) -> dict[str, Any] | None:
+def certainty_of(run: Run, judgement: ScoredCases) -> dict[str, Any] | None:
     """Return the risk-coverage curve and the least certain cases; None: not known."""
     known = [(case, case.expected) for case in judgement.cases if case.expected is not None]
     if len(known) < 2 or not run.recipe.metric.higher_is_better:

@@ -17,7 +17,7 @@ from lamina.recipe.stage import Stage
 from lamina.seeding import rng
 from lamina.training.saving.checkpoints import best_of
 from lamina.training.saving.state import (
-    Kept,
+    KeptCheckpoint,
     Position,
     TrainState,
     load_optimizer,
@@ -32,22 +32,22 @@ from lamina.training.stage.time_limit import stage_time
 
 
 @dataclass(frozen=True)
-class Trained:
+class FoldMembers:
     """What a fold leaves: its members with the epoch and score they were chosen by."""
 
     folder: Path
-    members: tuple[tuple[str, Kept], ...]
+    members: tuple[tuple[str, KeptCheckpoint], ...]
     """Names and weights, best first."""
     skipped: int
     limited: Mapping[str, int] = field(default_factory=dict)
     """Epochs of each stage that the time limit ended."""
 
-    def path(self, kept: Kept) -> Path:
+    def path(self, kept: KeptCheckpoint) -> Path:
         """Return where weights lie."""
         return self.folder / kept.stage / kept.file
 
 
-def train_fold(job: FoldContext, *, save_seconds: float) -> Trained:
+def train_fold(job: FoldContext, *, save_seconds: float) -> FoldMembers:
     """Run every stage of the fold from where an earlier run stopped; return its members.
 
     Raises:
@@ -82,7 +82,7 @@ def train_fold(job: FoldContext, *, save_seconds: float) -> Trained:
     return _checked(job, position)
 
 
-def _checked(job: FoldContext, position: Position) -> Trained:
+def _checked(job: FoldContext, position: Position) -> FoldMembers:
     """Return what the last stage left, once every file is as it was written."""
     last = job.recipe.stages[-1]
     left = position.members[last.name]
@@ -91,7 +91,7 @@ def _checked(job: FoldContext, position: Position) -> Trained:
         f"{job.folder.name}-{n}" if several else job.folder.name for n in range(1, 1 + len(left))
     ]
     members = tuple(zip(names, left, strict=True))
-    trained = Trained(job.folder, members, position.skipped, dict(position.limited))
+    trained = FoldMembers(job.folder, members, position.skipped, dict(position.limited))
     for kept in left:
         path = trained.path(kept)
         if not path.is_file() or files.digest(path) != kept.sha256:

@@ -23,13 +23,13 @@ from lamina.prediction.folder.predictions import (
     source_digest,
 )
 from lamina.progress import Bar, say
-from lamina.training.fold import Trained
-from lamina.training.saving.state import Kept
+from lamina.training.fold import FoldMembers
+from lamina.training.saving.state import KeptCheckpoint
 from lamina.training.stage.context import FoldContext
 from lamina.training.stage.validate import Trial
 
 
-def predict_held_out(job: FoldContext, trained: Trained) -> float:
+def predict_held_out(job: FoldContext, trained: FoldMembers) -> float:
     """Predict the held-out cases with all views into ``oof``; return the monitored metric.
 
     Cases that an interrupted run finished with the same weights are not predicted again.
@@ -76,7 +76,7 @@ def _earlier(folder: Path) -> Info | None:
     return Predictions.open(folder).info if (folder / HEADER).is_file() else None
 
 
-def _member(job: FoldContext, trained: Trained, kept: Kept) -> Member:
+def _member(job: FoldContext, trained: FoldMembers, kept: KeptCheckpoint) -> Member:
     recipe = job.recipe.at(kept.stage)
     option = recipe.network.untrained()
     network = option.build(recipe.frame.inputs, job.task.outputs)
@@ -85,7 +85,7 @@ def _member(job: FoldContext, trained: Trained, kept: Kept) -> Member:
     return Member(network, job.normalise, frame=recipe.frame, tile=recipe.tile)
 
 
-def _info(job: FoldContext, trained: Trained, cases: Sequence[Case]) -> Info:
+def _info(job: FoldContext, trained: FoldMembers, cases: Sequence[Case]) -> Info:
     recipe = job.recipe
     return Info(
         lamina=lamina.__version__,
@@ -103,7 +103,7 @@ def _info(job: FoldContext, trained: Trained, cases: Sequence[Case]) -> Info:
     )
 
 
-def _case(job: FoldContext, trained: Trained, case: Case) -> PredictedCase:
+def _case(job: FoldContext, trained: FoldMembers, case: Case) -> PredictedCase:
     offset, span = job.recipe.data.stored(case.image, job.task)
     frames = [job.recipe.at(kept.stage).frame for _, kept in trained.members]
     return PredictedCase(

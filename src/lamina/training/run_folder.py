@@ -36,7 +36,7 @@ def locked(out: Path) -> Iterator[None]:
         RecipeError: another live process works in the folder, or it cannot be written.
     """
     with files.locked(out):
-        files.sweep(out)
+        files.delete_partial_files(out)
         yield
 
 

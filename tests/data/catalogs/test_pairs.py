@@ -8,7 +8,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lamina.data.catalogs.pairs import Blank, Meaning, OpenedPair, Pair, open_pairs, read_pairs
+from lamina.data.catalogs.pairs import (
+    EmptyTarget,
+    Meaning,
+    OpenedPair,
+    Pair,
+    open_pairs,
+    read_pairs,
+)
 from lamina.data.readers import open_volume
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
@@ -27,7 +34,7 @@ def opened(pair: Pair) -> OpenedPair:
 
 
 def test_a_blank_reads_as_zeros_of_its_channels() -> None:
-    blank = Blank("none", "zyx", (1000, 1000, 1000), 2)
+    blank = EmptyTarget("none", "zyx", (1000, 1000, 1000), 2)
     found = blank.read(Region((0, 0, 0), (1, 2, 3)))
     assert found.tolist() == np.zeros((2, 1, 2, 3)).tolist()
     assert found.dtype == blank.dtype == np.uint8

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from lamina.data.case import Case
 from lamina.data.catalogs import VolumePairs
-from lamina.data.prepare.unpack import Copy, unpacked
+from lamina.data.prepare.unpack import UnpackedVolume, unpacked
 from lamina.data.readers import open_volume
 from lamina.data.views.rescaled import Stretch
 from lamina.errors import ResourceError
@@ -48,7 +48,7 @@ def files(folder: Path) -> list[str]:
 def test_a_packed_volume_is_read_from_a_copy_under_its_own_name(tmp_path: Path) -> None:
     volume = open_volume(store(tmp_path / "a.zarr"))
     copy = only(volume, tmp_path / "run")
-    assert isinstance(copy, Copy)
+    assert isinstance(copy, UnpackedVolume)
     assert isinstance(copy, Volume)
     assert (copy.name, copy.axes, copy.shape) == (volume.name, volume.axes, volume.shape)
     assert (copy.channels, copy.dtype) == (volume.channels, volume.dtype)
@@ -82,7 +82,7 @@ def test_one_copy_serves_all_views_and_is_made_once(tmp_path: Path) -> None:
             np.testing.assert_array_equal(read_all(one.target)[0], FAULT[span])
             assert read_all(one.valid).all()
             assert isinstance(one.image, Crop)
-            assert isinstance(one.image.source, Copy)
+            assert isinstance(one.image.source, UnpackedVolume)
 
 
 def test_a_changed_source_gets_a_copy_of_its_own(tmp_path: Path) -> None:

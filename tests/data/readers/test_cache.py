@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from lamina.data.readers.cache import Recent
+from lamina.data.readers.cache import RecentArrays
 
 
 def kilobyte() -> NDArray[np.uint8]:
@@ -18,7 +18,7 @@ def never() -> NDArray[np.uint8]:
 
 
 def test_an_array_is_made_once_and_cannot_be_changed() -> None:
-    store = Recent(4096)
+    store = RecentArrays(4096)
     first = store.get("a", kilobyte)
     assert store.get("a", never) is first
     with pytest.raises(ValueError, match="read-only"):
@@ -26,7 +26,7 @@ def test_an_array_is_made_once_and_cannot_be_changed() -> None:
 
 
 def test_the_least_recently_used_array_goes_first() -> None:
-    store = Recent(2048)
+    store = RecentArrays(2048)
     store.get("a", kilobyte)
     store.get("b", kilobyte)
     store.get("a", never)
@@ -37,7 +37,7 @@ def test_the_least_recently_used_array_goes_first() -> None:
 
 
 def test_an_array_above_the_limit_is_kept_until_the_next() -> None:
-    store = Recent(100)
+    store = RecentArrays(100)
     store.get("big", kilobyte)
     store.get("big", never)
     store.get("small", lambda: np.zeros(1, np.uint8))
@@ -46,7 +46,7 @@ def test_an_array_above_the_limit_is_kept_until_the_next() -> None:
 
 
 def test_what_could_not_be_made_is_asked_for_again() -> None:
-    store = Recent(100)
+    store = RecentArrays(100)
     with pytest.raises(AssertionError):
         store.get("a", never)
     assert store.get("a", kilobyte).nbytes == 1024

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lamina.data.transforms import OpticalDistort, Where
-from lamina.data.transforms.optical_distort import Lens
+from lamina.data.transforms.optical_distort import Distortion
 
 
 @pytest.mark.parametrize(
@@ -29,7 +29,7 @@ def test_it_is_the_map_of_the_published_code(
         np.arange(height, dtype=np.float32)[:, None] - (height - 1) / 2,
         np.arange(width, dtype=np.float32)[None] - (width - 1) / 2,
     )
-    moved = OpticalDistort().move(grid, Lens(k, shift[0] + 0.5, shift[1] + 0.5, size))
+    moved = OpticalDistort().move(grid, Distortion(k, shift[0] + 0.5, shift[1] + 0.5, size))
     np.testing.assert_allclose(moved.rows + (height - 1) / 2, rows, atol=2e-3)
     np.testing.assert_allclose(moved.columns + (width - 1) / 2, columns, atol=2e-3)
 

@@ -10,9 +10,9 @@ import pytest
 import tifffile
 
 from lamina.doctor.checks.mirrored import Mirrored
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Finding
-from lamina.doctor.open_data import admit
+from lamina.doctor.open_data import examine_data
 from lamina.recipe.load import load_recipe
 from lamina.synthetic.seismic import volume
 from lamina.synthetic.steel import strip
@@ -53,7 +53,7 @@ def volumes(root: Path, flip: int | None) -> list[Finding]:
     tifffile.imwrite(root / "raw.tif", image)
     tifffile.imwrite(root / "labels.tif", np.ascontiguousarray(label).astype(np.uint8))
     recipe = load_recipe("volume-laptop", ["data.labels=null", "data.target=labels.tif"])
-    return said(Mirrored(), admit(Patient(recipe=recipe), root)[0])
+    return said(Mirrored(), examine_data(Examined(recipe=recipe), root)[0])
 
 
 def test_a_volume_is_judged_by_itself(tmp_path: Path) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from lamina.doctor.case_statistics import look_at
+from lamina.doctor.case_statistics import statistics_of
 from lamina.doctor.checks.near_twins import NearTwins
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from tests.factories.patients import patient, said, texture, write
 
 
@@ -38,7 +38,7 @@ COPIES = {
 }
 
 
-def folded(root: Path, fold_of: dict[str, int]) -> Patient:
+def folded(root: Path, fold_of: dict[str, int]) -> Examined:
     rows = "".join(f"{name},{fold}\n" for name, fold in fold_of.items())
     (root / "folds.csv").write_text(f"case,fold\n{rows}")
     return patient(root, "split.path=folds.csv")
@@ -82,7 +82,7 @@ def test_a_thumbnail_is_the_mean_of_parts_however_the_image_is_read(tmp_path: Pa
 
     pixels = np.random.default_rng(0).integers(0, 255, (2, 70, 45)).astype(np.uint8)
     volume = np.random.default_rng(1).normal(0, 1, (1, 5, 40, 33)).astype(np.float32)
-    flat, deep = look_at(
+    flat, deep = statistics_of(
         [
             Case("a", "a", ArrayVolume(pixels)),
             Case("b", "b", ArrayVolume(volume, axes="zyx")),

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import tifffile
 
-from lamina.doctor.case_statistics import look_at
+from lamina.doctor.case_statistics import statistics_of
 from lamina.doctor.checks.transposed import Transposed
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Finding
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
@@ -28,9 +28,11 @@ def transposed(folder: Path, order: tuple[int, ...]) -> None:
     np.save(path, np.ascontiguousarray(np.load(path).transpose(order)))
 
 
-def patient(recipe: Recipe, root: Path) -> Patient:
+def patient(recipe: Recipe, root: Path) -> Examined:
     listing = recipe.data.open(root, recipe.task)
-    return Patient(recipe, root, tuple(look_at(listing.cases, recipe.task.found(listing.names))))
+    return Examined(
+        recipe, root, tuple(statistics_of(listing.cases, recipe.task.found(listing.names)))
+    )
 
 
 def errors(found: list[Finding]) -> list[Finding]:

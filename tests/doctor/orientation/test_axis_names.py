@@ -9,7 +9,12 @@ import numpy as np
 import pytest
 
 from lamina.data.catalogs import VolumePairs
-from lamina.doctor.orientation.axis_names import exchanged, named, orders_between, stored_axes
+from lamina.doctor.orientation.axis_names import (
+    named,
+    orders_between,
+    stored_axes,
+    transposed_volumes,
+)
 from lamina.task import Task
 from lamina.volume import read_all
 
@@ -65,5 +70,5 @@ def test_fault_I14_volumes_with_exchanged_sides_are_found(tmp_path: Path) -> Non
         np.save(folder / "image.npy", np.zeros(shape, np.float32))
         np.save(folder / "label.npy", np.zeros((4, 5, 6), np.uint8))
     data = NPY.model_copy(update={"exclude": ("d",)})
-    assert exchanged(data, tmp_path) == {"b": "yzx"}
-    assert exchanged(NPY, tmp_path) == {"b": "yzx", "d": "xzy"}
+    assert transposed_volumes(data, tmp_path) == {"b": "yzx"}
+    assert transposed_volumes(NPY, tmp_path) == {"b": "yzx", "d": "xzy"}

@@ -14,9 +14,9 @@ from lamina.doctor.orientation.evidence import (
     Evidence,
     PairMoments,
     boxes_of,
+    combine_evidence,
     features,
     orders_of,
-    weigh,
 )
 from lamina.seeding import rng
 from lamina.synthetic.seismic import volume
@@ -31,7 +31,7 @@ def case(image: NDArray[Any], label: NDArray[Any], valid: NDArray[Any] | None = 
 
 def evidence(image: NDArray[Any], label: NDArray[Any]) -> Evidence | None:
     found = boxes_of(case(image, label.astype(np.uint8)), rng(0, "test"))
-    return weigh(orders_of(image.shape), found)
+    return combine_evidence(orders_of(image.shape), found)
 
 
 def right_order(stored: tuple[int, ...]) -> tuple[int, ...]:
@@ -50,7 +50,7 @@ def test_agreement_is_the_share_explained_by_a_regression_of_one_on_the_signs() 
     chance = np.random.default_rng(3)
     signs = np.sign(chance.normal(0.4, 1, (5, 3, 400)))  # boxes, features, pairs
     boxes = [(PairMoments(1, 400, sign.sum(1)[None], (sign @ sign.T)[None]),) for sign in signs]
-    found = weigh(((0, 1),), boxes)
+    found = combine_evidence(((0, 1),), boxes)
     assert found is not None
     rows = np.concatenate(list(signs), axis=1).T  # (pairs, features)
     weights, *_ = np.linalg.lstsq(rows, np.ones(len(rows)), rcond=None)

@@ -11,7 +11,7 @@ import torch
 from lamina.bundle import Part, join
 from lamina.errors import ResourceError
 from lamina.prediction.members.loaded import LoadedMembers
-from lamina.prediction.members.out_of_fold import Chosen
+from lamina.prediction.members.out_of_fold import ChosenMembers
 from lamina.prediction.streaming import row_bands as bands
 from lamina.recipe.recipe import MeanOf
 from lamina.volume import ArrayVolume
@@ -21,8 +21,8 @@ CPU = torch.device("cpu")
 
 def test_a_member_is_built_once_with_its_own_normalisation(make: Any) -> None:
     loaded = LoadedMembers([make.bundle()], CPU, None)
-    both = loaded.members(Chosen(((0, 0), (0, 1)), "new"))
-    assert loaded.members(Chosen(((0, 1),), "new"))[0].network is both[1].network
+    both = loaded.members(ChosenMembers(((0, 0), (0, 1)), "new"))
+    assert loaded.members(ChosenMembers(((0, 1),), "new"))[0].network is both[1].network
     assert both[0].normalise != both[1].normalise
     assert loaded.names == ["fold0", "fold1"]
 
@@ -51,12 +51,15 @@ def test_the_weight_of_a_source_is_shared_by_those_of_its_members_that_answer(ma
         [join([Part("one", one, 2.0), Part("two", two, 1.0)], MeanOf())], CPU, None
     )
     assert loaded.names == ["one-fold0", "one-fold1", "two-fold0", "two-fold1"]
-    every = Chosen(((0, 0), (0, 1), (0, 2), (0, 3)), "new")
+    every = ChosenMembers(((0, 0), (0, 1), (0, 2), (0, 3)), "new")
     assert loaded.weights(every) == pytest.approx([4 / 3, 4 / 3, 2 / 3, 2 / 3])
-    held_out = Chosen(((0, 0), (0, 2), (0, 3)), "held_out")  # 2 to 1, however many answer
+    held_out = ChosenMembers(((0, 0), (0, 2), (0, 3)), "held_out")  # 2 to 1, however many answer
     assert loaded.weights(held_out) == pytest.approx([2, 0.5, 0.5])
     assert [member.weight for member in loaded.members(held_out)] == loaded.weights(held_out)
-    assert LoadedMembers([one, two], CPU, None).weights(Chosen(((0, 1), (1, 0)), "new")) == [1, 1]
+    assert LoadedMembers([one, two], CPU, None).weights(ChosenMembers(((0, 1), (1, 0)), "new")) == [
+        1,
+        1,
+    ]
 
 
 def test_an_image_in_bands_takes_memory_by_its_width(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lamina.options.nodes import Node, Where, plain_value
-from lamina.recipe.yaml.merge import imply_stage, lay, lay_train
+from lamina.recipe.yaml.merge import imply_stage, merge, merge_train
 from lamina.recipe.yaml.reader import read_text
 
 
@@ -28,11 +28,11 @@ def tree(text: str, source: str = "r.yaml") -> Node:
     ],
 )
 def test_one_part_over_another(upper: str, lower: str, merged: str) -> None:
-    assert plain_value(lay(tree(upper), tree(lower))) == plain_value(tree(merged))
+    assert plain_value(merge(tree(upper), tree(lower))) == plain_value(tree(merged))
 
 
 def test_every_value_keeps_the_place_where_it_was_written() -> None:
-    merged = lay(tree("a: {x: 1}", "up.yaml"), tree("\na:\n  y: 2", "low.yaml")).value
+    merged = merge(tree("a: {x: 1}", "up.yaml"), tree("\na:\n  y: 2", "low.yaml")).value
     assert isinstance(merged, dict)
     inner = merged["a"].value
     assert isinstance(inner, dict)
@@ -40,7 +40,7 @@ def test_every_value_keeps_the_place_where_it_was_written() -> None:
 
 
 def test_train_lies_under_each_stage() -> None:
-    root, train = lay_train(
+    root, train = merge_train(
         tree(
             "train: {epochs: 5, schedule: {kind: cosine, floor: 0}}\n"
             "stages:\n"
@@ -59,10 +59,10 @@ def test_train_lies_under_each_stage() -> None:
 
 
 def test_a_recipe_without_stages_has_one_called_main() -> None:
-    root, _ = lay_train(imply_stage(tree("train: {epochs: 5}")))
+    root, _ = merge_train(imply_stage(tree("train: {epochs: 5}")))
     assert plain_value(root) == {"stages": [{"epochs": 5, "name": "main"}]}
 
 
 def test_stages_that_are_no_list_are_left_for_the_model_to_refuse() -> None:
-    root, _ = lay_train(imply_stage(tree("{train: {epochs: 5}, stages: 3}")))
+    root, _ = merge_train(imply_stage(tree("{train: {epochs: 5}, stages: 3}")))
     assert plain_value(root) == {"stages": 3}

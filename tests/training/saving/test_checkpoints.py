@@ -14,8 +14,8 @@ from lamina.files import digest
 from lamina.model.metrics import DiceScore, MseScore
 from lamina.recipe.stage import Stage
 from lamina.training.saving.checkpoints import Checkpoints, best_of
-from lamina.training.saving.state import Kept, Position
-from lamina.training.stage.loop import tired
+from lamina.training.saving.state import KeptCheckpoint, Position
+from lamina.training.stage.loop import out_of_patience
 
 
 @settings(max_examples=25, deadline=None)
@@ -65,8 +65,10 @@ def test_a_stage_ends_where_the_original_does_with_a_patience_of_one_more(
     folder: Path = tmp_path_factory.mktemp("stage")  # type: ignore[attr-defined]
     stage = Stage(epochs=len(scores), patience=early_stopping + 1)
     checkpoints = Checkpoints(folder, 1, DiceScore())
-    position = Position(kept=[Kept(0.0, 0, "", "", "first")])  # the original begins with 0
-    while position.epoch < stage.epochs and not tired(stage, position):
+    position = Position(
+        kept=[KeptCheckpoint(0.0, 0, "", "", "first")]
+    )  # the original begins with 0
+    while position.epoch < stage.epochs and not out_of_patience(stage, position):
         checkpoints.offer(position, float(scores[position.epoch]), {"w": torch.zeros(1)})
         position.epoch += 1
     assert position.epoch == ends
@@ -84,7 +86,7 @@ def test_the_best_of_a_stage_are_its_own_unless_told_otherwise(
 ) -> None:
     """SIIM-20, SIIM-27: the top 3 is that of one stage; the score to beat is that of all."""
     checkpoints = Checkpoints(tmp_path / "second", 3, DiceScore(), top_of=top_of)
-    position = Position(kept=[Kept(0.8, 7, "epoch-0007.safetensors", "ab" * 32, "first")])
+    position = Position(kept=[KeptCheckpoint(0.8, 7, "epoch-0007.safetensors", "ab" * 32, "first")])
     for epoch, score in enumerate([0.1, 0.4, 0.7, 0.5]):
         position.epoch = epoch
         assert not checkpoints.offer(position, score, {"w": torch.zeros(1)})
@@ -97,7 +99,7 @@ def test_the_best_of_a_stage_are_its_own_unless_told_otherwise(
 
 def test_a_best_carried_in_is_replaced_only_by_a_strictly_better_epoch(tmp_path: Path) -> None:
     """SIIM-19: a stage that never improves ends after its patience, and the earlier best stays."""
-    carried = Kept(0.5, 7, "epoch-0007.safetensors", "ab" * 32, "first")
+    carried = KeptCheckpoint(0.5, 7, "epoch-0007.safetensors", "ab" * 32, "first")
     checkpoints = Checkpoints(tmp_path / "second", 2, DiceScore())
     position = Position(kept=[carried])
     for epoch, (score, stale) in enumerate([(0.4, 1), (0.5, 2), (0.3, 3)]):
@@ -115,7 +117,9 @@ def test_files_of_the_same_name_from_another_stage_or_run_never_count(tmp_path: 
     """SIIM-20: which files count stands in the position, with the stage that made them."""
     folder = tmp_path / "second"
     checkpoints = Checkpoints(folder, 2, DiceScore())
-    position = Position(members={"first": [Kept(0.9, 5, "epoch-0005.safetensors", "", "first")]})
+    position = Position(
+        members={"first": [KeptCheckpoint(0.9, 5, "epoch-0005.safetensors", "", "first")]}
+    )
     folder.mkdir()
     for stale in ("epoch-0005.safetensors", "epoch-0009.safetensors"):
         (folder / stale).write_bytes(b"of an earlier run")
@@ -127,7 +131,7 @@ def test_files_of_the_same_name_from_another_stage_or_run_never_count(tmp_path: 
 
 def test_the_best_of_all_stages_is_by_score_and_the_earlier_of_equals() -> None:
     left = {
-        name: [Kept(score, 0, "", "", name)]
+        name: [KeptCheckpoint(score, 0, "", "", name)]
         for name, score in {"a": 0.2, "b": 0.7, "c": 0.7, "d": 0.1}.items()
     }
     assert best_of(Position(members=left), DiceScore()).stage == "b"

@@ -14,7 +14,7 @@ import torch
 from lamina import files
 from lamina.errors import BundleError
 from lamina.training.saving.state import (
-    Kept,
+    KeptCheckpoint,
     Position,
     TrainState,
     load_optimizer,
@@ -25,7 +25,7 @@ from lamina.training.saving.state import (
 
 
 def some_state(step: int) -> TrainState:
-    kept = Kept(0.5, 1, "epoch-0001.safetensors", "ab" * 32, "first")
+    kept = KeptCheckpoint(0.5, 1, "epoch-0001.safetensors", "ab" * 32, "first")
     position = Position(stage=1, epoch=2, batch=3, step=step, history=[0.1, 0.5], kept=[kept])
     position.members["first"] = [kept, replace(kept, score=0.25)]
     return TrainState(position, {"network/w": torch.full((2, 3), float(step))})

@@ -12,7 +12,7 @@ import pytest
 from lamina.bundle import Bundle
 from lamina.data.readers import Dicom
 from lamina.data.splits import read_folds
-from lamina.data.targets.pseudo_labels import MadeLabels
+from lamina.data.targets.pseudo_labels import PseudoLabelFolder
 from lamina.errors import DataError, LeakError, RecipeError
 from lamina.files import digest, read_json, sealed, write_json
 from lamina.prediction.folder.predictions import Predictions
@@ -22,7 +22,12 @@ from lamina.pseudo_labels.make import pseudo
 from lamina.synthetic.steel import write_severstal
 from lamina.training.dataset import open_data
 from lamina.training.run import train
-from lamina.training.sources.pseudo_labels import Labels, Made, open_labels, refuse_leaks
+from lamina.training.sources.pseudo_labels import (
+    Labels,
+    PseudoLabelCases,
+    open_labels,
+    refuse_leaks,
+)
 from lamina.training.stage.loader import epoch_of
 from lamina.volume import read_all
 from tests.factories.training import SHAPE, SMALL, known, steel_recipe, unlabelled
@@ -53,7 +58,7 @@ def seen(folder: Path, labels: Path, *changes: str) -> Labels:
 
 
 def test_each_fold_has_labels_by_its_own_member_and_all_by_every_one(folder: Path) -> None:
-    made = MadeLabels.open(folder / "labels").index
+    made = PseudoLabelFolder.open(folder / "labels").index
     assert {name: one.members for name, one in made.sets.items()} == {
         "all": ("fold0", "fold1"),
         "fold0": ("fold0",),
@@ -159,7 +164,7 @@ def test_labels_by_members_of_other_folds_are_a_leak_with_the_cases_listed(folde
 
 
 def test_a_held_out_image_under_another_name_is_still_a_leak(folder: Path) -> None:
-    made = MadeLabels.open(folder / "labels")
+    made = PseudoLabelFolder.open(folder / "labels")
     folds = read_folds(folder / "run" / "folds.csv")
     trained = next(case for case in made.index.seen if folds[case.id] == 1)
     with pytest.raises(LeakError, match=f"renamed.png .there {trained.id}."):
@@ -237,4 +242,4 @@ def test_changed_or_missing_labels_are_found_before_training(folder: Path, tmp_p
 
 def test_without_labels_a_stage_is_as_it_was(folder: Path) -> None:
     stage = steel_recipe(folder, SMALL).stages[0]
-    assert Made().mixed(stage, []) == (stage, [])
+    assert PseudoLabelCases().mixed(stage, []) == (stage, [])

@@ -23,7 +23,7 @@ from lamina.task import Task
 from lamina.training.dataset import open_data
 from lamina.training.run import train
 from lamina.training.stage import validate as validate_module
-from lamina.training.stage.validate import Judged, Trial, held_out_loss, validate
+from lamina.training.stage.validate import Trial, ValidationScores, held_out_loss, validate
 from lamina.volume import ArrayVolume
 from tests.factories.discs import discs, quick
 from tests.factories.training import tiny
@@ -48,7 +48,9 @@ def some(count: int) -> list[tuple[Case, NDArray[np.float32]]]:
     return found
 
 
-def judged(folder: Path, answers: list[tuple[Case, NDArray[np.float32]]], *changes: str) -> Judged:
+def judged(
+    folder: Path, answers: list[tuple[Case, NDArray[np.float32]]], *changes: str
+) -> ValidationScores:
     trial = Trial(tiny(folder, *BINARY, *changes), TASK)
     for case, prob in answers:
         trial.add(case, prob)

@@ -40,12 +40,12 @@ def doctor(
     import shutil
     import sys
 
-    from lamina.doctor.run import cure, examine
+    from lamina.doctor.run import examine, write_fixed_recipe
     from lamina.doctor.table import table
 
     report = examine(recipe, changes or (), root=data)
     if fix is not None:
-        report = cure(report, recipe, fix)
+        report = write_fixed_recipe(report, recipe, fix)
     width = shutil.get_terminal_size().columns
     text = table(report, width=width, colour=sys.stdout.isatty())
     show(report, json=json, text=text)

@@ -59,11 +59,11 @@ def flatten(
     wanted = whole_numbers(layers, "--layers")
     folders.check_output(out)
     from lamina.outputs.flattened import flatten as run_flattening
-    from lamina.outputs.flattened import fragments_of, wish_of
+    from lamina.outputs.flattened import fragments_of, requested_files
     from lamina.reporting.depth_alignment import layers_page
 
     catalog = fragments_of(recipe, changes or (), reference)
-    wish = wish_of(wanted, form, maps_only=maps_only)
+    wish = requested_files(wanted, form, maps_only=maps_only)
     found = run_flattening(fragments, out, catalog, wish)
     page = layers_page(out)
     lines = [

@@ -67,7 +67,7 @@ class Meaning:
 
 
 @dataclass(frozen=True)
-class Blank:
+class EmptyTarget:
     """Zeros of any size that take no memory: the target of an image without a mask."""
 
     name: str
@@ -272,7 +272,7 @@ def _case(opened: OpenedPair, task: Task, meaning: Meaning) -> Case:
     pair, image, stored = opened.pair, opened.image, opened.target
     if stored is None:
         channels = task.outputs if task.kind == "multilabel" else 1
-        target: Volume = Blank(f"no mask of {pair.id}", image.axes, image.shape, channels)
+        target: Volume = EmptyTarget(f"no mask of {pair.id}", image.axes, image.shape, channels)
         valid = None
     else:
         target, valid = target_of(

@@ -66,7 +66,7 @@ def unpacked(cases: Sequence[Case], folder: Path) -> list[Case]:
 
 
 @dataclass(frozen=True)
-class Copy(VolumeView):
+class UnpackedVolume(VolumeView):
     """A copy of a volume, called what the volume is called; ``of`` is that volume."""
 
     of: Volume
@@ -118,7 +118,7 @@ class _Plan:
         if wanted is not None:
             whole = wanted.volume
             axes = whole.axes if whole.channels == 1 else f"c{whole.axes}"
-            copy = Copy(NpyVolume(self._path(wanted), axes), whole)
+            copy = UnpackedVolume(NpyVolume(self._path(wanted), axes), whole)
             return volume.over_copy(copy) if isinstance(volume, VolumeView) else copy
         if not isinstance(volume, VolumeView):
             return volume

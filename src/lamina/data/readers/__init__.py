@@ -10,7 +10,7 @@ from lamina.data.readers.dicom.image import DicomFile
 from lamina.data.readers.dicom.segmentation import DicomSegmentation
 from lamina.data.readers.dicom.series import DicomSeries
 from lamina.data.readers.dicom.values import Dicom
-from lamina.data.readers.file_types import Below, Formats, PassedOver
+from lamina.data.readers.file_types import FolderContent, Formats, PassedOver
 from lamina.data.readers.format import PIXEL_LIMIT, Fill, Format, Options
 from lamina.data.readers.hdf5 import HDF5, Hdf5Volume
 from lamina.data.readers.images.image import BMP, JPEG, PNG, WEBP, ImageFile
@@ -28,12 +28,12 @@ __all__ = [
     "FORMATS",
     "PIXEL_LIMIT",
     "SUFFIXES",
-    "Below",
     "Dicom",
     "DicomFile",
     "DicomSegmentation",
     "DicomSeries",
     "Fill",
+    "FolderContent",
     "Format",
     "Hdf5Volume",
     "ImageFile",

@@ -14,7 +14,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 
-class Recent:
+class RecentArrays:
     """Minimum recently used arrays, dropped when together they exceed ``limit`` bytes.
 
     The newest array is kept even where it alone exceeds the limit.
@@ -44,5 +44,5 @@ class Recent:
         return array
 
 
-RECENT = Recent(64 << 20)
+RECENT = RecentArrays(64 << 20)
 """Shared by the readers that decode."""

@@ -71,7 +71,7 @@ class PassedOver:
 
 
 @dataclass(frozen=True)
-class Below:
+class FolderContent:
     """What was found below a folder."""
 
     images: list[Path] = field(default_factory=list)
@@ -130,7 +130,7 @@ class Formats:
         *,
         volumes: bool = False,
         most: int | None = None,
-    ) -> Below:
+    ) -> FolderContent:
         """Return the images below a folder by their suffixes, sorted, and what else is there.
 
         Names that begin with a dot are passed over silently. A store is one image. Links are
@@ -142,7 +142,7 @@ class Formats:
             volumes: Whether a folder that is one volume (``is_volume``) is one image.
             most: Number of files and folders that are looked at; None: all.
         """
-        found = Below()
+        found = FolderContent()
         left = count() if most is None else iter(range(most))
         border = (within or folder).resolve()
         whole = self.is_volume if volumes else self.is_image
@@ -154,7 +154,7 @@ class Formats:
         folder: Path,
         border: Path,
         seen: set[Path],
-        found: Below,
+        found: FolderContent,
         whole: Callable[[Path], bool],
         left: Iterator[int],
     ) -> None:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TypeVar
 
-from lamina.data.names import bare, nfc, peeled
+from lamina.data.names import bare, nfc, without_suffixes
 
 T = TypeVar("T")
 
@@ -41,7 +41,7 @@ def paired(ids: Iterable[str], masks: Mapping[str, T]) -> dict[str, T]:
         >>> paired(["a", "b.ome"], {"a.jpg": 1, "b": 2})
         {'a': 1, 'b.ome': 2}
     """
-    return in_spellings(ids, masks, (nfc, peeled))
+    return in_spellings(ids, masks, (nfc, without_suffixes))
 
 
 def in_spellings(

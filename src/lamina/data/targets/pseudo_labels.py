@@ -42,7 +42,7 @@ ImageOpener = Callable[[Path], Volume]
 _LISTED = 10
 
 
-class MadeImage(Spec):
+class UnlabelledImage(Spec):
     """An image that has no label of its own."""
 
     id: str
@@ -53,7 +53,7 @@ class MadeImage(Spec):
     """Digest of the file."""
 
 
-class MadeSet(Spec):
+class PseudoLabelSet(Spec):
     """Labels by one group of members."""
 
     members: tuple[str, ...]
@@ -77,7 +77,7 @@ class SeenCase(Spec):
     """The sets whose makers saw it."""
 
 
-class MadeIndex(Spec):
+class PseudoLabelIndex(Spec):
     """The content of ``pseudo.json``."""
 
     format: int
@@ -90,23 +90,23 @@ class MadeIndex(Spec):
     """Digests of the bundles that made the labels."""
     filters: dict[str, Any]
     """What was kept."""
-    images: tuple[MadeImage, ...]
+    images: tuple[UnlabelledImage, ...]
     """Every image predicted, kept or not."""
-    sets: dict[str, MadeSet]
+    sets: dict[str, PseudoLabelSet]
     """``all``, and ``fold0``, ``fold1``, ... where members allow it."""
     seen: tuple[SeenCase, ...]
     """The labelled cases that any maker had trained on."""
 
 
 @dataclass(frozen=True)
-class MadeLabels:
+class PseudoLabelFolder:
     """A folder of labels, opened."""
 
     folder: Path
-    index: MadeIndex
+    index: PseudoLabelIndex
 
     @classmethod
-    def open(cls, folder: Path) -> MadeLabels:
+    def open(cls, folder: Path) -> PseudoLabelFolder:
         """Read the index; one without a seal is of lamina 0.1.0 or earlier.
 
         Raises:
@@ -125,7 +125,7 @@ class MadeLabels:
                 "the labels again"
             )
         try:
-            index = MadeIndex.model_validate(values)
+            index = PseudoLabelIndex.model_validate(values)
         except ValidationError as error:
             raise DataError(
                 f"{folder / INDEX}: not readable by this version of lamina "
@@ -220,7 +220,7 @@ def _sound(folder: Path, name: str, sha256: str) -> Path:
 
 
 def _case(
-    made: MadeImage,
+    made: UnlabelledImage,
     soft: Path | None,
     masks: Mapping[int, CodedMask],
     *,

@@ -10,7 +10,7 @@ from pydantic import Field
 from lamina.data.transforms.base import Warp, Where
 
 
-class Lens(NamedTuple):
+class Distortion(NamedTuple):
     """Strength of a distortion, where its centre goes, and the region's sides, in pixels."""
 
     strength: float
@@ -35,15 +35,15 @@ class OpticalDistort(Warp):  # SIIM-7
     shift: float = Field(default=0.05, ge=0)
     """Maximum shift along each axis, in pixels; uniform, then rounded."""
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> Lens | None:
+    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> Distortion | None:
         """Return strength and shift."""
         if rng.random() >= self.p:
             return None
         strength = float(rng.uniform(-self.limit, self.limit))
         down, right = (round(rng.uniform(-self.shift, self.shift)) + 0.5 for _ in range(2))
-        return Lens(strength, down, right, size)
+        return Distortion(strength, down, right, size)
 
-    def move(self, where: Where, picked: Lens) -> Where:
+    def move(self, where: Where, picked: Distortion) -> Where:
         """Move every position along its ray from the centre, then all alike."""
         height, width = (np.float32(side) for side in picked.size)
         square = (where.rows / height) ** 2 + (where.columns / width) ** 2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding, counted
 
 
@@ -16,7 +16,7 @@ class Damaged:
     name: str = "damaged"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name every image that cannot be read, and every one with values that are no numbers."""
         remedy = "copy the file again, or take it out of the data"
         for problem in patient.broken:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding
 
 
@@ -21,7 +21,7 @@ class Device:
     name: str = "device"
     area: Area = "machine"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name the devices torch sees."""
         if torch.cuda.is_available():
             for index in range(torch.cuda.device_count()):

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding
 
 
@@ -22,7 +22,7 @@ class Disk:
     name: str = "disk"
     area: Area = "machine"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Compare what is free with the least."""
         free = shutil.disk_usage(self.folder).free
         where, said = str(self.folder.resolve()), f"{free / 2**30:.1f} GiB free"

@@ -6,8 +6,8 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lamina.doctor.examined import Patient
-from lamina.doctor.finding import Area, Finding, some
+from lamina.doctor.examined import Examined
+from lamina.doctor.finding import Area, Finding, first_names
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class Duplicates:
     name: str = "duplicates"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name groups of equal images, first those that stand in different folds."""
         groups: dict[str, list[int]] = defaultdict(list)
         for number, look in enumerate(patient.looks):
@@ -31,18 +31,18 @@ class Duplicates:
         for numbers in leaks[: self.most]:
             yield Finding(
                 "error",
-                some(self._names(patient, numbers)),
+                first_names(self._names(patient, numbers)),
                 "are the same image in different folds: a leak",
                 "keep one, or give them one group (split.groups)",
             )
         for numbers in [one for one in double if one not in leaks][: self.most]:
             what = f"{len(numbers)} images are the same"
             remedy = "keep one, unless that is intended"
-            yield Finding("warning", some(self._names(patient, numbers)), what, remedy)
+            yield Finding("warning", first_names(self._names(patient, numbers)), what, remedy)
         if not double and groups:
             yield Finding("fine", "images", "no duplicates")
 
-    def _names(self, patient: Patient, numbers: list[int]) -> list[str]:
+    def _names(self, patient: Examined, numbers: list[int]) -> list[str]:
         folds = patient.folds
         ids = [patient.looks[k].case.id for k in numbers]
         if folds is None:

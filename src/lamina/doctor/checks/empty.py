@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lamina.doctor.examined import Patient
-from lamina.doctor.finding import Area, Finding, some
+from lamina.doctor.examined import Examined
+from lamina.doctor.finding import Area, Finding, first_names
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class Empty:
     name: str = "empty"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Say the share of empty masks; refuse data without any class, and name such folds."""
         if patient.recipe is None or patient.recipe.task.kind == "restore":
             return
@@ -31,13 +31,13 @@ class Empty:
         volumes = [look for look in known if len(look.case.image.axes) > 2 and look.empty]
         if volumes:
             remedy = "leave them out if they were not labelled (data.exclude, or data.empty: drop)"
-            yield Finding("warning", some(empty), share, remedy)
+            yield Finding("warning", first_names(empty), share, remedy)
         else:
             yield Finding("note" if empty else "fine", "masks", share)
         yield from _folds(patient)
 
 
-def _folds(patient: Patient) -> Iterator[Finding]:
+def _folds(patient: Examined) -> Iterator[Finding]:
     if patient.folds is None:
         return
     for fold in sorted(set(patient.folds) - {-1}):

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lamina.data.case import exif_orientation
-from lamina.doctor.examined import Patient
-from lamina.doctor.finding import Area, Finding, counted, some
+from lamina.doctor.examined import Examined
+from lamina.doctor.finding import Area, Finding, counted, first_names
 
 
 @dataclass(frozen=True)
@@ -17,7 +17,7 @@ class Exif:
     name: str = "exif"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name the files that are turned where their partner is not turned alike (READ-22)."""
         alone: dict[str, list[str]] = {"image": [], "mask": []}
         alike = []
@@ -36,11 +36,11 @@ class Exif:
                     "warning",
                     counted(len(names), role),
                     "turned upright as their EXIF orientation says, the "
-                    f"{other} are not: {some(names)}",
+                    f"{other} are not: {first_names(names)}",
                     f"see that masks lie on the upright images; save {role}s upright, without EXIF",
                 )
         if alike:
             what = f"{counted(len(alike), 'image')} turned upright as the EXIF orientation says"
-            yield Finding("note", some(alike), what)
+            yield Finding("note", first_names(alike), what)
         if patient.cases and not alike and not any(alone.values()):
             yield Finding("fine", "files", "none is turned by an EXIF orientation")

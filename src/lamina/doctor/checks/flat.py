@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lamina.doctor.examined import Patient
-from lamina.doctor.finding import Area, Finding, some
+from lamina.doctor.examined import Examined
+from lamina.doctor.finding import Area, Finding, first_names
 
 
 @dataclass(frozen=True)
@@ -16,14 +16,14 @@ class Flat:
     name: str = "flat"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name the images whose pixels are all equal."""
         read = [look for look in patient.looks if look.problem is None and look.image_digest]
         flat = [look.case.id for look in read if look.low == look.high]
         if flat:
             yield Finding(
                 "warning",
-                some(flat),
+                first_names(flat),
                 f"{len(flat)} of {len(read)} images hold a single value",
                 "check them; leave them out if their export failed",
             )

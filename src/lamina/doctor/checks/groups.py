@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lamina.data.layouts.split_folders import other_split
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding, counted
 from lamina.recipe.recipe import Recipe
 
@@ -19,7 +19,7 @@ class Groups:
     name: str = "groups"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Say why a split fails, or the sizes of groups and folds."""
         if patient.split_problem is not None:
             remedy = "see `split` in the recipe"
@@ -42,7 +42,7 @@ class Groups:
             yield Finding("fine", "folds", said)
 
 
-def _own_split(recipe: Recipe, patient: Patient) -> Iterator[Finding]:
+def _own_split(recipe: Recipe, patient: Examined) -> Iterator[Finding]:
     """Name folders such as train/ and val/ that are not the recipe's split (WORK-5)."""
     said = [None if patient.root is None else recipe.data.parts_beside(patient.root)]
     if not recipe.split.by_folder:

@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.doctor.case_statistics import Look
-from lamina.doctor.examined import Patient
-from lamina.doctor.finding import Area, Finding, some
+from lamina.doctor.case_statistics import CaseStatistics
+from lamina.doctor.examined import Examined
+from lamina.doctor.finding import Area, Finding, first_names
 from lamina.errors import DataError
 from lamina.task import Task
 from lamina.volume import Plane, Volume, read_all
@@ -55,7 +55,7 @@ class LabelNoise:
     name: str = "label_noise"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name the cases with each sort of noise."""
         if patient.recipe is None or patient.recipe.task.kind == "restore":
             return
@@ -65,12 +65,14 @@ class LabelNoise:
         for sort, ids in found.items():
             if ids:
                 what, remedy = _MEANINGS[sort]
-                yield Finding("warning", some(ids), f"{len(ids)} of {len(chosen)}: {what}", remedy)
+                yield Finding(
+                    "warning", first_names(ids), f"{len(ids)} of {len(chosen)}: {what}", remedy
+                )
         if chosen and not any(found.values()):
             what = f"{len(chosen)} masks without specks, rims or frames"
             yield Finding("fine", "masks", what)
 
-    def _sorts(self, chosen: Sequence[Look], task: Task) -> dict[str, list[str]]:
+    def _sorts(self, chosen: Sequence[CaseStatistics], task: Task) -> dict[str, list[str]]:
         """Return the cases with each sort of noise."""
         found: dict[str, list[str]] = defaultdict(list)
         bodies: set[int] = set()
@@ -93,7 +95,7 @@ class LabelNoise:
         found["rims"] = [look.case.id for look in chosen if look.case.id in thin]
         return found
 
-    def _stored(self, look: Look) -> NDArray[Any] | None:
+    def _stored(self, look: CaseStatistics) -> NDArray[Any] | None:
         """Return a target (channels, rows, columns); None: it is too large, or cannot be read."""
         try:
             return None if look.case.target is None else _plane(look.case.target, self.pixels)

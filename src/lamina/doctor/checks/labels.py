@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from math import prod
 
 from lamina.data.targets.label_values import values_in
-from lamina.doctor.case_statistics import Look
-from lamina.doctor.examined import Patient
+from lamina.doctor.case_statistics import CaseStatistics
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding
 from lamina.errors import DataError
 from lamina.recipe.recipe import Recipe
@@ -26,7 +26,7 @@ class Labels:
     name: str = "labels"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name masks that cannot be read, classes that are missing, and masks that repeat."""
         known = [look for look in patient.looks if look.case.target is not None]
         for look in known:
@@ -43,7 +43,7 @@ class Labels:
                 yield Finding("warning", f"case {first}", what, "check how masks were exported")
 
 
-def _classes(looks: Sequence[Look], task: Task) -> Iterator[Finding]:
+def _classes(looks: Sequence[CaseStatistics], task: Task) -> Iterator[Finding]:
     read = [look for look in looks if look.target_problem is None]
     if not read:
         return  # said of each
@@ -61,7 +61,7 @@ def _classes(looks: Sequence[Look], task: Task) -> Iterator[Finding]:
             yield Finding("warning", f"class {name}", "is in no mask", remedy)
 
 
-def _odd(look: Look, recipe: Recipe | None) -> Finding:
+def _odd(look: CaseStatistics, recipe: Recipe | None) -> Finding:
     """Tell of a mask that cannot be read; one other value than 0 can only mean the one class."""
     where, what = f"case {look.case.id}", str(look.target_problem)
     stored = getattr(look.case.target, "source", None)

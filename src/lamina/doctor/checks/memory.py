@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding
 from lamina.prediction.tiling.memory import available_memory
 
@@ -24,7 +24,7 @@ class Memory:
     name: str = "memory"
     area: Area = "machine"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Compare what is free with the least."""
         free = available_memory()
         said = f"{free / 2**30:.1f} GiB free for this process"

@@ -9,10 +9,10 @@ from math import prod
 
 from lamina import seeding
 from lamina.data.case import Case
-from lamina.doctor.case_statistics import Look
-from lamina.doctor.examined import Patient
+from lamina.doctor.case_statistics import CaseStatistics
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding, counted
-from lamina.doctor.orientation.evidence import Box, Evidence, boxes_of, weigh
+from lamina.doctor.orientation.evidence import Box, Evidence, boxes_of, combine_evidence
 from lamina.geometry.orientation import Turn
 from lamina.progress import Bar
 from lamina.volume import ArrayVolume, read_all
@@ -44,7 +44,7 @@ class Mirrored:
     name: str = "mirrored"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name the volumes, or say of the images, whose labels fit better mirrored."""
         if patient.recipe is None or patient.recipe.task.kind == "restore":
             return
@@ -77,7 +77,7 @@ class Mirrored:
         for case in cases:
             rng = seeding.rng(0, "doctor", "mirrored", case.id)
             boxes += boxes_of(_in_memory(case), rng, most=most, turns=turns)
-        evidence = weigh([turn.order for turn in turns], boxes)
+        evidence = combine_evidence([turn.order for turn in turns], boxes)
         if evidence is None or evidence.best == 0:
             return None
         best, given = evidence.agreement[evidence.best], evidence.agreement[0]
@@ -117,7 +117,7 @@ def _finding(where: str, what: str, axes: str, turn: Turn, evidence: Evidence) -
     )
 
 
-def _can_turn(look: Look) -> bool:
+def _can_turn(look: CaseStatistics) -> bool:
     read = look.problem is None and look.target_problem is None and not look.lost
     image = look.case.image
     shown = look.case.target is not None and look.low < look.high and not look.empty

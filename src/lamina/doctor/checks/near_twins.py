@@ -9,9 +9,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.doctor.case_statistics import Look
-from lamina.doctor.examined import Patient
-from lamina.doctor.finding import Area, Finding, counted, some
+from lamina.doctor.case_statistics import CaseStatistics
+from lamina.doctor.examined import Examined
+from lamina.doctor.finding import Area, Finding, counted, first_names
 
 _SIDE = 32
 _BLOCK = 2048
@@ -40,7 +40,7 @@ class NearTwins:
     name: str = "near_twins"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name groups of almost equal images that stand in different folds."""
         folds = patient.folds
         if folds is None or len(set(folds)) < 2:
@@ -56,7 +56,7 @@ class NearTwins:
             names = [f"{looks[k].case.id} (fold {sides[k]})" for k in group]
             yield Finding(
                 "warning",
-                some(names),
+                first_names(names),
                 f"{len(group)} images are almost the same and stand in different folds",
                 "give them one group (split.groups), or keep one",
             )
@@ -73,7 +73,7 @@ class NearTwins:
         if not groups:
             yield Finding("fine", "images", f"{counted(len(looks), 'image')} differ between folds")
 
-    def _groups(self, looks: Sequence[Look], folds: Sequence[int]) -> list[list[int]]:
+    def _groups(self, looks: Sequence[CaseStatistics], folds: Sequence[int]) -> list[list[int]]:
         """Return numbers of looks that hang together by pairs of different folds."""
         plain = np.stack([_vector(look) for look in looks])
         others = [plain]
@@ -99,7 +99,7 @@ class NearTwins:
         return [group for group in found.values() if len(group) > 1]
 
 
-def _can_tell(look: Look) -> bool:
+def _can_tell(look: CaseStatistics) -> bool:
     thumbnail = look.thumbnail
     return (
         look.problem is None
@@ -109,7 +109,7 @@ def _can_tell(look: Look) -> bool:
     )
 
 
-def _vector(look: Look) -> Vectors:
+def _vector(look: CaseStatistics) -> Vectors:
     """Return the thumbnail without what varies slowly, of mean 0 and length 1; 0 where flat."""
     assert look.thumbnail is not None
     centred = look.thumbnail - look.thumbnail.mean()

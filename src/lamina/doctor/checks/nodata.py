@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lamina.data.catalogs.pairs import NODATA
-from lamina.doctor.examined import Patient
-from lamina.doctor.finding import Area, Finding, counted, some
+from lamina.doctor.examined import Examined
+from lamina.doctor.finding import Area, Finding, counted, first_names
 
 _USUAL = (-9999.0, -32768.0, -32767.0, -999.0, -99999.0, -1e20, -3.4028234663852886e38)
 
@@ -19,7 +19,7 @@ class NoData:
     name: str = "nodata"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name images with a declared value of no data, and those that seem to hold one."""
         looks = [look for look in patient.looks if look.problem is None]
         declared = {look.case.id: _declared(look.case) for look in looks}
@@ -27,7 +27,7 @@ class NoData:
         if said:
             yield Finding(
                 "note",
-                some(said),
+                first_names(said),
                 f"{counted(len(said), 'image')} with a value of no data (GDAL_NODATA): such pixels "
                 "count neither in training nor in scores, but the network sees them",
                 "fill them first where they are many",
@@ -39,7 +39,7 @@ class NoData:
         if likely:
             yield Finding(
                 "warning",
-                some(likely),
+                first_names(likely),
                 f"the least value of {counted(len(likely), 'image')} is one that mostly means no "
                 "data, and the file does not say so",
                 "declare it (gdal_edit.py -a_nodata), or fill such pixels",

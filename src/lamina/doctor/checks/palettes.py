@@ -6,9 +6,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.file_facts import facts_of, images_of, masks_of
-from lamina.doctor.finding import Area, Finding, counted, some
+from lamina.doctor.finding import Area, Finding, counted, first_names
 
 _MEANING = {
     ("image", "grey"): "read as the grey picture that viewers show",
@@ -27,7 +27,7 @@ class Palettes:
     name: str = "palettes"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Say of each sort of palette how its files are read."""
         sorts: dict[tuple[str, str], list[str]] = defaultdict(list)
         by_role = {"image": images_of(patient.cases), "mask": masks_of(patient.cases)}
@@ -43,6 +43,6 @@ class Palettes:
                 remedy = (
                     "if colours mean classes, save the masks as RGB and key data.labels by them"
                 )
-            yield Finding("note", some(files), what, remedy)
+            yield Finding("note", first_names(files), what, remedy)
         if not sorts and patient.cases:
             yield Finding("fine", "files", "none has a palette")

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from lamina.data.readers import look_below
-from lamina.doctor.examined import Patient
-from lamina.doctor.finding import Area, Finding, counted, some
+from lamina.doctor.examined import Examined
+from lamina.doctor.finding import Area, Finding, counted, first_names
 
 
 @dataclass(frozen=True)
@@ -18,7 +18,7 @@ class PassedOverFiles:
     name: str = "passed_over"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name the files that are not read, those with one reason together."""
         if patient.root is None:
             return
@@ -33,7 +33,7 @@ class PassedOverFiles:
             what, _, remedy = reason.partition("; ")
             yield Finding(
                 "warning",
-                some(names),
+                first_names(names),
                 f"not read: {counted(len(names), 'file')}, since each {what}",
                 remedy or "convert them if they are images, or take them out of the folder",
             )

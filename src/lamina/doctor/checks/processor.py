@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding
 from lamina.prediction.tiling.precision import fast_on_cpu
 
@@ -21,7 +21,7 @@ class Processor:
     name: str = "processor"
     area: Area = "machine"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Compare torch's threads with the cores; say whether bfloat16 is fast."""
         cores, threads = allowed_cores(), torch.get_num_threads()
         said = f"{threads} threads of torch, {cores} cores for this process"

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from lamina.data.case import Case
-from lamina.doctor.case_statistics import Look
-from lamina.doctor.examined import Patient
-from lamina.doctor.finding import Area, Finding, some
+from lamina.doctor.case_statistics import CaseStatistics
+from lamina.doctor.examined import Examined
+from lamina.doctor.finding import Area, Finding, first_names
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Ranges:
     name: str = "ranges"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name the images of a rarer type, and those with an odd range within their type."""
         looks = [
             look
@@ -42,8 +42,8 @@ class Ranges:
         if not mixed and not odd:
             yield Finding("fine", "values", "types and ranges are alike")
 
-    def _odd(self, looks: Sequence[Look]) -> Iterator[Finding]:
-        by_type: dict[np.dtype[Any], list[Look]] = defaultdict(list)
+    def _odd(self, looks: Sequence[CaseStatistics]) -> Iterator[Finding]:
+        by_type: dict[np.dtype[Any], list[CaseStatistics]] = defaultdict(list)
         for look in looks:
             by_type[look.case.image.dtype].append(look)
         for dtype, same in by_type.items():
@@ -59,7 +59,7 @@ class Ranges:
                 names = [f"{look.case.id} ({look.low:g} to {look.high:g})" for look in odd]
                 yield Finding(
                     "warning",
-                    some(names),
+                    first_names(names),
                     f"{len(odd)} of {len(same)} images of {dtype} have another range than the "
                     f"others, whose greatest value is about {usual:g}",
                     "scale them alike, or set frame.normalise.kind to case",
@@ -76,11 +76,11 @@ def mixed_types(cases: Sequence[Case]) -> Iterator[Finding]:
         names = [case.id for case in cases if str(case.image.dtype) == dtype]
         yield Finding(
             "warning",
-            some(names),
+            first_names(names),
             f"{len(names)} of {len(cases)} images are of {dtype}, the others mostly of {usual}",
             f"save them as {usual} in the range of the others, or set frame.normalise.kind to case",
         )
 
 
-def _reach(look: Look) -> float:
+def _reach(look: CaseStatistics) -> float:
     return max(abs(look.low), abs(look.high))

@@ -6,8 +6,8 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from lamina.doctor.examined import Patient
-from lamina.doctor.finding import Area, Finding, counted, some
+from lamina.doctor.examined import Examined
+from lamina.doctor.finding import Area, Finding, counted, first_names
 from lamina.errors import LaminaError
 from lamina.volume import Volume
 
@@ -21,7 +21,7 @@ class Shapes:
     name: str = "shapes"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """List the shapes with their number; name images whose channels differ."""
         images = [case.image for case in patient.cases]
         if not images:
@@ -40,7 +40,7 @@ class Shapes:
             what = (
                 f"{len(odd)} of {len(images)} images have another number of channels than {usual}"
             )
-            yield Finding("warning", some(names), what, "convert all to one kind")
+            yield Finding("warning", first_names(names), what, "convert all to one kind")
         yield from _frame(patient)
 
 
@@ -49,7 +49,7 @@ def _row(image: Volume) -> str:
     return f"{image.axes} {shape}, {counted(image.channels, 'channel')} of {image.dtype}"
 
 
-def _frame(patient: Patient) -> Iterator[Finding]:
+def _frame(patient: Examined) -> Iterator[Finding]:
     if patient.recipe is None:
         return
     for case in patient.cases:

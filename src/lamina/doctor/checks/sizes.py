@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding
 from lamina.recipe.recipe import Recipe
 
@@ -20,7 +20,7 @@ class Sizes:
     name: str = "sizes"
     area: Area = "recipe"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Build every network without weights and pass an image of each of its sizes through it."""
         recipe = patient.recipe
         if recipe is None:

@@ -10,11 +10,11 @@ from lamina import seeding
 from lamina.data.case import Case
 from lamina.data.catalogs import VolumePairs
 from lamina.data.orientation import is_turned
-from lamina.doctor.case_statistics import Look
-from lamina.doctor.examined import Patient
+from lamina.doctor.case_statistics import CaseStatistics
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding
 from lamina.doctor.orientation.axis_names import stored_axes
-from lamina.doctor.orientation.evidence import Box, Evidence, boxes_of, orders_of, weigh
+from lamina.doctor.orientation.evidence import Box, Evidence, boxes_of, combine_evidence, orders_of
 from lamina.progress import Bar
 from lamina.recipe.recipe import Recipe
 
@@ -40,7 +40,7 @@ class Transposed:
     name: str = "transposed"
     area: Area = "data"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Name the volumes that their labels fit better with axes exchanged, and which axes."""
         fit = [look.case for look in patient.looks if _can_turn(look)]
         volumes = [case for case in fit if len(case.image.axes) > 2]
@@ -103,7 +103,7 @@ def _volume(case: Case, evidence: Evidence, recipe: Recipe | None) -> Finding:
     return Finding("error", where, what, remedy, {"transpose": {case.id: stored}})
 
 
-def _can_turn(look: Look) -> bool:
+def _can_turn(look: CaseStatistics) -> bool:
     read = look.problem is None and look.target_problem is None and not look.lost
     axes, shape = look.case.image.axes, look.case.image.shape
     shown = look.case.target is not None and look.low < look.high and not look.empty
@@ -115,7 +115,7 @@ def _evidence(cases: Sequence[Case], *, most: int | None) -> Evidence | None:
     for case in cases:
         rng = seeding.rng(0, "doctor", case.id)
         boxes += boxes_of(case, rng) if most is None else boxes_of(case, rng, most=most)
-    return weigh(orders_of(cases[0].image.shape), boxes)
+    return combine_evidence(orders_of(cases[0].image.shape), boxes)
 
 
 def _said(evidence: Evidence) -> str:

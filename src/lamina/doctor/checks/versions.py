@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, requires, version
 
 import torch
 
-from lamina.doctor.examined import Patient
+from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding
 
 
@@ -20,7 +20,7 @@ class Versions:
     name: str = "versions"
     area: Area = "machine"
 
-    def __call__(self, patient: Patient) -> Iterator[Finding]:
+    def __call__(self, patient: Examined) -> Iterator[Finding]:
         """Ask torchvision which torch it is for, then call an operator that needs both."""
         try:
             pair = version("torch"), version("torchvision")

@@ -56,7 +56,7 @@ def named(axes: str, order: Order) -> str:
     return "".join(names)
 
 
-def exchanged(data: VolumePairs, root: Path) -> Mapping[str, str]:
+def transposed_volumes(data: VolumePairs, root: Path) -> Mapping[str, str]:
     """Return the volumes whose image has the sides of its target in another order (I14).
 
     Of several orders that fit the first is given; the labels can tell whether it is the right one.

@@ -114,7 +114,7 @@ def boxes_of(
     return found
 
 
-def weigh(orders: Sequence[Order], boxes: Sequence[Box]) -> Evidence | None:
+def combine_evidence(orders: Sequence[Order], boxes: Sequence[Box]) -> Evidence | None:
     """Return what boxes say together; None where there are too few (below 4) to say how sure."""
     if len(boxes) < 4:
         return None

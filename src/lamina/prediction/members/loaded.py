@@ -12,7 +12,7 @@ from lamina.bundle import Bundle, Training
 from lamina.data.network_input.frame import Frame
 from lamina.geometry.view import members as views_of
 from lamina.prediction.engine import Member, can_stream
-from lamina.prediction.members.out_of_fold import Chosen
+from lamina.prediction.members.out_of_fold import ChosenMembers
 from lamina.prediction.streaming.row_bands import held_bytes as band_bytes
 from lamina.prediction.streaming.slabs import held_bytes
 from lamina.prediction.tiling.memory import activations, available_memory, fit_batch, used_memory
@@ -46,7 +46,7 @@ class LoadedMembers:
         name = self.bundles[bundle].members[number].name
         return name if len(self.bundles) == 1 else f"{bundle}:{name}"
 
-    def members(self, chosen: Chosen) -> list[Member]:
+    def members(self, chosen: ChosenMembers) -> list[Member]:
         """Return the members that answer, with their weights.
 
         Members of a bundle count 1 each; in an ensemble the weight of a source is shared evenly
@@ -61,7 +61,7 @@ class LoadedMembers:
             for pair, weight in zip(chosen.members, weights, strict=True)
         ]
 
-    def weights(self, chosen: Chosen) -> list[float]:
+    def weights(self, chosen: ChosenMembers) -> list[float]:
         """Return the weight of each member that answers."""
         weight_of: dict[tuple[int, int], float] = {}
         for number, bundle in enumerate(self.bundles):

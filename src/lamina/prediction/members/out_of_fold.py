@@ -20,7 +20,7 @@ _CLEAN = ("new", "held_out", "pseudo")
 
 
 @dataclass(frozen=True)
-class Chosen:
+class ChosenMembers:
     """Members as (bundle, member) numbers, and whether they trained on the case."""
 
     members: tuple[tuple[int, int], ...]
@@ -38,7 +38,7 @@ class Policy:
             for training in bundle.trainings
         ]
 
-    def choose(self, id: str, sha256: str) -> Chosen:
+    def choose(self, id: str, sha256: str) -> ChosenMembers:
         """Return who answers for the case called ``id`` whose file has this digest.
 
         Where any member never saw the case, only such members answer: of a training that knows
@@ -50,9 +50,9 @@ class Policy:
             told: list[Known] = [
                 "seen" if choice.known == "held_out" else choice.known for choice in asked
             ]
-            return Chosen(every, max(told, key=_WORST.index))
+            return ChosenMembers(every, max(told, key=_WORST.index))
         answering = [choice for choice in asked if choice.known in _CLEAN] or asked
-        return Chosen(
+        return ChosenMembers(
             tuple(pair for choice in answering for pair in choice.members),
             max((choice.known for choice in answering), key=_WORST.index),
         )
@@ -66,16 +66,16 @@ class _TrainedMembers:
         self._folds = [bundle.members[member].fold for member in training.members]
         self._seen = SeenCases(training.cases)
 
-    def choose(self, id: str, sha256: str) -> Chosen:
+    def choose(self, id: str, sha256: str) -> ChosenMembers:
         """Return the members that never saw the case, where there are any, else all."""
         matching = self._seen.matching(id, (sha256,)).values()
         given = [case for case in matching if case.labels != "pseudo"]
         if not given:
-            return Chosen(self.members, "pseudo" if matching else "new")
+            return ChosenMembers(self.members, "pseudo" if matching else "new")
         pairs = zip(self.members, self._folds, strict=True)
         held_out = tuple(pair for pair, fold in pairs if not self._seen.saw(fold, id, (sha256,)))
         if held_out:
-            return Chosen(held_out, "held_out")
+            return ChosenMembers(held_out, "held_out")
         # sections of one volume, or copies of one image in several folds, are seen in part
         partly = len({case.fold for case in given}) > 1
-        return Chosen(self.members, "partly_seen" if partly else "seen")
+        return ChosenMembers(self.members, "partly_seen" if partly else "seen")

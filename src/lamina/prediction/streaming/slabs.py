@@ -98,14 +98,14 @@ def cut(volume: Volume, axis: str, thick: int) -> list[Slab]:
 
 
 @dataclass(frozen=True)
-class Held(VolumeView):
+class LoadedBox(VolumeView):
     """A volume of which one box is in memory; nothing else of it can be read."""
 
     box: Region
     pixels: NDArray[Any]
 
     @classmethod
-    def of(cls, volume: Volume, slab: Slab, context: int) -> Held:
+    def of(cls, volume: Volume, slab: Slab, context: int) -> LoadedBox:
         """Read a slab with its neighbours on either side, once."""
         first, last = slab.start - context, slab.stop + context
         wide = Slab(slab.axis, slab.at, max(first, 0), last)
@@ -135,7 +135,7 @@ class Answers:
 
     def of(self, slab: Slab) -> NDArray[np.float32]:
         """Return the answers of all slices, (t, K, h, w) float32."""
-        held = Held.of(self._volume, slab, self._context)
+        held = LoadedBox.of(self._volume, slab, self._context)
         answers: NDArray[np.float32] | None = None
         for number, index in enumerate(range(slab.start, slab.stop)):
             plane = Plane(held, slab.axis, index, self._context)

@@ -36,7 +36,7 @@ def activate(kind: Kind, logits: Tensor) -> Tensor:
     return logits.softmax(1) if kind == "multiclass" else logits.sigmoid()
 
 
-def rooted(kind: Kind, total: Tensor, pool: Pool) -> Tensor:
+def power_mean(kind: Kind, total: Tensor, pool: Pool) -> Tensor:
     """Return the mean (K, *S) of a weighted sum of powers; ``total`` is changed in place."""
     power = POWERS[pool]
     if power == 1:
@@ -73,7 +73,7 @@ def combine(
         total = values if total is None else total.add_(values)
     if total is None:
         raise ValueError("a mean needs at least one answer")
-    mean = activate(kind, total[None])[0] if pool == "logit" else rooted(kind, total, pool)
+    mean = activate(kind, total[None])[0] if pool == "logit" else power_mean(kind, total, pool)
     return np.asarray(mean.numpy(), np.float32)
 
 

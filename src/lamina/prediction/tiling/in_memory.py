@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lamina.data.views.resized import resample
-from lamina.prediction.tiling.averaging import POWERS, activate, calibrate, is_calibrated, rooted
+from lamina.prediction.tiling.averaging import (
+    POWERS,
+    activate,
+    calibrate,
+    is_calibrated,
+    power_mean,
+)
 from lamina.prediction.tiling.blend import Sum
 from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.tiled_inference import TiledInference
@@ -106,7 +112,7 @@ def close(job: TiledInference, values: Tensor, *, separate: bool) -> None:
         if not job.logits:
             values.copy_(activate(job.kind, values[None])[0])
     elif separate and mean.members != "logit":
-        rooted(job.kind, values, mean.members)
+        power_mean(job.kind, values, mean.members)
 
 
 def _at_shape(values: Tensor, shape: torch.Size) -> Tensor:

@@ -16,7 +16,7 @@ TABLES = ("labels",)
 """Mappings that are one value: half a table of the base would mean what nobody wrote."""
 
 
-def lay(upper: Node, lower: Node) -> Node:
+def merge(upper: Node, lower: Node) -> Node:
     """Return ``upper`` laid over ``lower``, by rules 1 to 3.
 
     A mapping keeps the place of ``upper``, each of its values its own.
@@ -27,7 +27,7 @@ def lay(upper: Node, lower: Node) -> Node:
         return upper
     parts = dict(lower.value)
     for key, part in upper.value.items():
-        parts[key] = lay(part, parts[key]) if key in parts and key not in TABLES else part
+        parts[key] = merge(part, parts[key]) if key in parts and key not in TABLES else part
     return Node(parts, upper.where)
 
 
@@ -40,7 +40,7 @@ def imply_stage(root: Node) -> Node:
     return Node({**root.value, "stages": Node([stage], where)}, root.where)
 
 
-def lay_train(root: Node) -> tuple[Node, Node | None]:
+def merge_train(root: Node) -> tuple[Node, Node | None]:
     """Return the recipe with ``train`` laid under each stage (rule 4), and ``train`` itself."""
     if not isinstance(root.value, dict) or "train" not in root.value:
         return root, None
@@ -48,15 +48,15 @@ def lay_train(root: Node) -> tuple[Node, Node | None]:
     train = parts.pop("train")
     stages = parts.get("stages")
     if stages is not None and isinstance(stages.value, list):
-        full = [lay(stage, train) for stage in stages.value]
+        full = [merge(stage, train) for stage in stages.value]
         parts["stages"] = Node(full, stages.where)
     return Node(parts, root.where), train
 
 
-def lay_members(root: Node) -> Node:
+def merge_members(root: Node) -> Node:
     """Return the recipe with each member's parts laid over the recipe's, ``train`` included.
 
-    To be done before ``lay_train``.
+    To be done before ``merge_train``.
     """
     members = root.value.get("members") if isinstance(root.value, dict) else None
     if members is None or not isinstance(members.value, list):
@@ -70,13 +70,13 @@ def _full_member(member: Node, root: Node) -> Node:
     own, base = parts.pop("train", None), below.get("train")
     stages = parts.pop("stages", below.get("stages") if own is not None else None)
     parts = {
-        key: lay(part, below[key]) if key in below and key != "name" else part
+        key: merge(part, below[key]) if key in below and key != "name" else part
         for key, part in parts.items()
     }
-    train = own if base is None else base if own is None else lay(own, base)
+    train = own if base is None else base if own is None else merge(own, base)
     if stages is not None:
         if train is not None and isinstance(stages.value, list):
-            stages = Node([lay(stage, train) for stage in stages.value], stages.where)
+            stages = Node([merge(stage, train) for stage in stages.value], stages.where)
         parts["stages"] = stages
     return Node(parts, member.where) if isinstance(member.value, dict) else member
 

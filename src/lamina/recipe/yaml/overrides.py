@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from lamina.errors import RecipeError
 from lamina.options.nodes import Node, Problem, Where, item_label
-from lamina.recipe.yaml.merge import TABLES, lay
+from lamina.recipe.yaml.merge import TABLES, merge
 from lamina.recipe.yaml.reader import read_text
 
 _PATTERNS = ("*", "{id}", "{split}", "{class}")
@@ -73,7 +73,7 @@ def _parse(text: str, where: Where) -> tuple[list[str], Node, list[Problem]]:
 def _change(node: Node, names: Sequence[str], value: Node, path: tuple[str, ...]) -> Node:
     """Return ``node`` with the part called ``names`` changed; ``path`` leads to ``node``."""
     if not names:
-        return value if path and path[-1] in TABLES else lay(value, node)
+        return value if path and path[-1] in TABLES else merge(value, node)
     name, rest = names[0], names[1:]
     here = (*path, name)
     if isinstance(node.value, list):
@@ -85,7 +85,7 @@ def _change(node: Node, names: Sequence[str], value: Node, path: tuple[str, ...]
         raise _CannotError(f"'{'.'.join(path)}' is {node}, which has no parts")
     parts = node.value or {}
     if name == "kind" and not rest:
-        return lay(Node({"kind": value}, value.where), node)
+        return merge(Node({"kind": value}, value.where), node)
     below = parts.get(name)
     if below is None:
         below = Node(None, value.where, "null")

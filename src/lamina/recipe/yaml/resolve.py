@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lamina.options.nodes import Node, Problem
 from lamina.recipe.yaml import overrides as changes
-from lamina.recipe.yaml.merge import imply_stage, lay_members, lay_train
+from lamina.recipe.yaml.merge import imply_stage, merge_members, merge_train
 from lamina.recipe.yaml.sources import read_chain
 
 
@@ -35,7 +35,7 @@ def resolve(source: Path | str, overrides: Sequence[str] = ()) -> Resolved:
     problems += more
     if implied is not base and isinstance(root.value, dict) and "train" not in root.value:
         root = _without_unused_stage(root, implied)
-    root, train = lay_train(lay_members(root))
+    root, train = merge_train(merge_members(root))
     if train is not None and train.value is not None and not isinstance(train.value, dict):
         problems.append(Problem(train.where, f"train is {train}; input should be a mapping"))
     return Resolved(root, train, tuple(problems))

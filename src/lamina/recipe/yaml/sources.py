@@ -13,7 +13,7 @@ from lamina.errors import RecipeError
 from lamina.options.near_words import did_you_mean
 from lamina.options.nodes import Node, Problem
 from lamina.recipe.builtin import Source, built_in, names, unknown
-from lamina.recipe.yaml.merge import lay
+from lamina.recipe.yaml.merge import merge
 from lamina.recipe.yaml.reader import read_file
 
 
@@ -56,7 +56,7 @@ def read_chain(source: Path | str) -> tuple[Node, list[Problem]]:
             raise RecipeError(f"{below.where}: extends runs in a circle: {circle}")
     root = layers.pop()
     while layers:
-        root = lay(layers.pop(), root)
+        root = merge(layers.pop(), root)
     return root, problems
 
 

@@ -14,7 +14,7 @@ from lamina.result.decisions.base import CaseDecision, Decision
 from lamina.result.decisions.threshold import Threshold
 from lamina.result.expected.column import Column, Floats, Ints
 from lamina.result.expected.cut import DICE, Weights
-from lamina.result.expected.fit import ClassExpected, decide, presence_and_hope
+from lamina.result.expected.fit import ClassExpected, decide, presence_and_expected
 from lamina.result.search.histogram import CODES, VALUES, Areas
 from lamina.task import Aim
 
@@ -108,7 +108,7 @@ class Expected(Decision):
         columns = self._columns(parts)
         found = []
         for column, fitted in zip(columns, self._fitted(len(columns)), strict=True):
-            chance, hope = presence_and_hope(column, fitted, self._weights)
+            chance, hope = presence_and_expected(column, fitted, self._weights)
             value = float(chance[0] * hope[0])
             if (self.empty or "one") == "one":
                 value = max(value, 1 - float(chance[0]))

@@ -95,7 +95,7 @@ def decide(column: Column, fitted: ClassExpected, weights: Weights, empty: Empty
     return codes
 
 
-def presence_and_hope(
+def presence_and_expected(
     column: Column, fitted: ClassExpected, weights: Weights
 ) -> tuple[Floats, Floats]:
     """Return (N,) probabilities of presence and expected scores given presence."""

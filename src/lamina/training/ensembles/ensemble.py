@@ -25,7 +25,7 @@ from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import MeanOf, Pool
 from lamina.refusals import verb
 from lamina.training.ensembles.ensemble_result import EnsembleResult
-from lamina.training.ensembles.merge_out_of_fold import Merged, merge
+from lamina.training.ensembles.merge_out_of_fold import MergedCases, merge
 from lamina.training.run_folder import locked
 
 PLAN = "ensemble.json"
@@ -104,7 +104,7 @@ def ensemble(
         files.write_json(out / PLAN, plan)
         files.write_json(out / "recipe.json", bundle.recipe.model_dump(mode="json"))
         files.write_text(out / "recipe.resolved.yaml", resolved_text(bundle.recipe))
-        merged = Merged()
+        merged = MergedCases()
         if all((run / "data.json").is_file() for run in runs):
             for name in _COPIED:
                 files.write_bytes(out / name, (runs[0] / name).read_bytes())

@@ -21,7 +21,7 @@ from lamina.training.run_folder import members_of
 
 
 @dataclass
-class Merged:
+class MergedCases:
     """Cases with merged answers by the number of runs behind them, and what was left out."""
 
     answers: dict[int, int] = field(default_factory=dict)
@@ -37,7 +37,7 @@ class _Stored:
     members: tuple[str, ...]
 
 
-def merge(runs: Sequence[Path], parts: Sequence[Part], bundle: Bundle, out: Path) -> Merged:
+def merge(runs: Sequence[Path], parts: Sequence[Part], bundle: Bundle, out: Path) -> MergedCases:
     """Write the mean of the stored answers to ``out``, fold by fold of the first run.
 
     A fold is written as a whole, or left out where a case of it has no answer.
@@ -56,7 +56,7 @@ def merge(runs: Sequence[Path], parts: Sequence[Part], bundle: Bundle, out: Path
         for key, one in _stored(run, part):
             stored.setdefault(key, []).append(one)
     rows = files.read_object(out / "data.json", "cases")["cases"]
-    merged = Merged()
+    merged = MergedCases()
     if all(row["fold"] < 0 for row in rows):
         merged.notes.append(f"{runs[0]} holds nothing out: there are no out-of-fold predictions")
     with Bar("merging out-of-fold predictions", len(rows)) as bar:

@@ -14,13 +14,13 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from lamina.prediction.engine import Member
 from lamina.progress import Bar, say
 from lamina.training.saving.checkpoints import Checkpoints
-from lamina.training.saving.state import Kept
+from lamina.training.saving.state import KeptCheckpoint
 from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.loader import batches, epoch_of
 from lamina.training.stage.validate import validate
 
 
-def soup(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> Kept:
+def soup(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> KeptCheckpoint:
     """Write the mean of the stage's checkpoints as one and return it, validated.
 
     The mean of weights has the batch statistics of no network, so that these are taken anew from

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lamina import files
 from lamina.model.metrics.base import Metric
-from lamina.training.saving.state import Kept, Position
+from lamina.training.saving.state import KeptCheckpoint, Position
 
 
 class Checkpoints:
@@ -48,11 +48,11 @@ class Checkpoints:
                 position.kept.remove(evicted)
         return best
 
-    def top(self, kept: Sequence[Kept]) -> list[Kept]:
+    def top(self, kept: Sequence[KeptCheckpoint]) -> list[KeptCheckpoint]:
         """Return those that compete for a place among the best: of this stage, or of all."""
         return [one for one in kept if self._every_stage or one.stage == self._stage]
 
-    def last(self, position: Position, weights: Mapping[str, Tensor]) -> Kept:
+    def last(self, position: Position, weights: Mapping[str, Tensor]) -> KeptCheckpoint:
         """Write the weights the stage ended with; their score is that of the last validation."""
         score = position.history[-1] if position.history else None
         return self.write("last", score, max(position.epoch - 1, 0), weights)
@@ -67,15 +67,15 @@ class Checkpoints:
 
     def write(
         self, name: str, score: float | None, epoch: int, weights: Mapping[str, Tensor]
-    ) -> Kept:
+    ) -> KeptCheckpoint:
         """Write ``weights`` as the file ``name`` of the stage."""
         tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         path = self._folder / f"{name}.safetensors"
         sha256 = files.write_bytes(path, save(tensors))
-        return Kept(score, epoch, path.name, sha256, self._stage)
+        return KeptCheckpoint(score, epoch, path.name, sha256, self._stage)
 
 
-def best_of(position: Position, metric: Metric) -> Kept:
+def best_of(position: Position, metric: Metric) -> KeptCheckpoint:
     """Return the best that any finished stage left; of equal ones the earlier (SIIM-18).
 
     Where nothing is held out there are no scores, and the last stage counts as the best.
@@ -87,6 +87,6 @@ def best_of(position: Position, metric: Metric) -> Kept:
     return max(firsts, key=lambda one: _rank(one, sign))  # max keeps the first of equals
 
 
-def _rank(kept: Kept, sign: float) -> float:
+def _rank(kept: KeptCheckpoint, sign: float) -> float:
     """Return what is compared: more is better; what was never scored is the worst."""
     return -math.inf if kept.score is None else sign * kept.score

@@ -26,7 +26,7 @@ _PARTS = ("tensors.safetensors", "position.json")
 
 
 @dataclass
-class Kept:
+class KeptCheckpoint:
     """A checkpoint that stays on disk: its score and epoch, and the file in its stage's folder."""
 
     score: float | None
@@ -53,7 +53,7 @@ class Position:
     """Lines of metrics.jsonl that are true; later ones belong to work that is done again."""
     history: list[float] = field(default_factory=list)
     """Monitored values of the stage, in order."""
-    kept: list[Kept] = field(default_factory=list)
+    kept: list[KeptCheckpoint] = field(default_factory=list)
     """Checkpoints kept in the stage, best first; one may be carried in from an earlier stage."""
     stale: int = 0
     """Validations in a row without a better score."""
@@ -64,7 +64,7 @@ class Position:
     sums: dict[str, float] = field(default_factory=dict)
     """Running sums of the epoch's losses."""
     stage_done: bool = False
-    members: dict[str, list[Kept]] = field(default_factory=dict)
+    members: dict[str, list[KeptCheckpoint]] = field(default_factory=dict)
     """What each finished stage leaves, best first, by stage name."""
     optimizer: dict[str, Any] = field(default_factory=dict)
     """The numbers of the optimiser's state; its tensors are in ``TrainState.tensors``."""
@@ -141,10 +141,10 @@ def _read(folder: Path) -> TrainState:
         if not path.is_file() or files.digest(path) != wanted:
             raise DataError(f"{name} does not match its digest")
     raw = files.read_json(folder / "position.json")
-    raw["kept"] = [Kept(**one) for one in raw["kept"]]
+    raw["kept"] = [KeptCheckpoint(**one) for one in raw["kept"]]
     for name, left in raw["members"].items():
         each = left if isinstance(left, list) else [left]  # once a stage left one only
-        raw["members"][name] = [Kept(**{"stage": name, **one}) for one in each]
+        raw["members"][name] = [KeptCheckpoint(**{"stage": name, **one}) for one in each]
     return TrainState(Position(**raw), load_file(folder / "tensors.safetensors"))
 
 

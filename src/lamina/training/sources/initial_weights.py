@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from lamina import files
-from lamina.bundle import Bundle, SeenCases, behind, load_bundles
+from lamina.bundle import Bundle, SeenCases, indirect_cases, load_bundles
 from lamina.bundle.tensors import fill, fill_what_fits
 from lamina.errors import BundleError, LeakError, RecipeError, listed
 from lamina.progress import say
@@ -69,7 +69,7 @@ class Start:
         """Return what a bundle says of cases that trained the start and are none of the run's."""
         rows: dict[str, dict[str, Any]] = {}
         for training in self.bundle.trainings if self.bundle is not None else ():
-            rows |= behind(training.cases, own, "start")
+            rows |= indirect_cases(training.cases, own, "start")
         return rows
 
 

@@ -12,7 +12,7 @@ from lamina.bundle import KnownCase, SeenCases, leak_lines
 from lamina.data.case import Case
 from lamina.data.readers import open_volume
 from lamina.data.samplers.mixed import rounded
-from lamina.data.targets.pseudo_labels import INDEX, ImageOpener, MadeLabels
+from lamina.data.targets.pseudo_labels import INDEX, ImageOpener, PseudoLabelFolder
 from lamina.errors import DataError, LeakError, RecipeError, listed
 from lamina.folders import fold_name
 from lamina.recipe.recipe import Recipe
@@ -25,7 +25,7 @@ USED = "pseudo.json"
 
 
 @dataclass(frozen=True)
-class Made:
+class PseudoLabelCases:
     """Cases with made labels for one fold: by kind of label, soft or hard."""
 
     cases: Mapping[str, Sequence[Case]] = field(default_factory=dict)
@@ -53,27 +53,27 @@ class Made:
 class Labels:
     """The labels that a run may use, opened; None: the run uses none."""
 
-    made: MadeLabels | None
+    made: PseudoLabelFolder | None
     wanted: frozenset[str]
     """Kinds of labels that stages ask for."""
     open_image: ImageOpener = open_volume
     """How the catalog of the run opens an image."""
 
-    def of(self, fold: int) -> Made:
+    def of(self, fold: int) -> PseudoLabelCases:
         """Return the cases for a fold, made by members that never saw what it holds out.
 
         Raises:
             DataError: an image or a label changed, or none was kept.
         """
         if self.made is None:
-            return Made()
+            return PseudoLabelCases()
         name = fold_name(fold)
         if not self.made.index.sets[name].soft:
             raise DataError(
                 f"{self.made.folder}: no image was predicted with enough confidence for fold "
                 f"{fold} (see labels/{name}/figures.csv); make labels with a lower --sure"
             )
-        return Made(
+        return PseudoLabelCases(
             {
                 kind: self.made.cases(name, soft=kind == "soft", open_image=self.open_image)
                 for kind in sorted(self.wanted)
@@ -138,7 +138,7 @@ def open_labels(
             "--pseudo is given, but no stage uses it; say in which, such as -s "
             f"stages.{recipe.stages[-1].name}.pseudo.share=0.12"
         )
-    made = MadeLabels.open(folder)
+    made = PseudoLabelFolder.open(folder)
     if made.index.names != opened.task.names:
         raise DataError(
             f"{folder}: labels of {list(made.index.names)}, but this run learns "
@@ -152,7 +152,7 @@ def open_labels(
     return Labels(made, wanted, recipe.data.open_image)
 
 
-def refuse_leaks(made: MadeLabels, fold: int, held_out: Mapping[str, Sequence[str]]) -> None:
+def refuse_leaks(made: PseudoLabelFolder, fold: int, held_out: Mapping[str, Sequence[str]]) -> None:
     """Refuse labels that the held-out cases of a fold helped to make.
 
     Args:

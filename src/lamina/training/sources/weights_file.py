@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina import files
-from lamina.bundle import KnownCase, SeenCases, behind, leak_lines, member_of_file
+from lamina.bundle import KnownCase, SeenCases, indirect_cases, leak_lines, member_of_file
 from lamina.errors import LeakError, listed
 from lamina.folders import fold_number
 from lamina.recipe.recipe import Recipe
@@ -104,7 +104,7 @@ def record_weights(
         return stored
     rows: dict[str, dict[str, Any]] = {}
     for file in trained:
-        rows |= behind(file.seen.cases, own, "weights")
+        rows |= indirect_cases(file.seen.cases, own, "weights")
     if rows:
         files.write_json(path, rows)
     return rows

@@ -20,7 +20,7 @@ from lamina.recipe.stage import Stage
 from lamina.task import Task
 from lamina.training.saving.state import Position
 from lamina.training.sources.initial_weights import Origin
-from lamina.training.sources.pseudo_labels import Made
+from lamina.training.sources.pseudo_labels import PseudoLabelCases
 from lamina.training.stage.ema import Average
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.time_limit import Clock, StageTime
@@ -45,7 +45,7 @@ class FoldContext:
     stop: Stop
     track: Callable[[dict[str, float], int], None]
     """Hands one row of numbers to the trackers."""
-    made: Made = field(default_factory=Made)
+    made: PseudoLabelCases = field(default_factory=PseudoLabelCases)
     """Cases with made labels that stages may mix in."""
     origin: Origin | None = None
     """The member of a bundle that stages may start from."""

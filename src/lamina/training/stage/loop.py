@@ -22,11 +22,11 @@ from lamina.recipe.stage import Stage
 from lamina.seeding import rng
 from lamina.training.ensembles.soup import soup
 from lamina.training.saving.checkpoints import Checkpoints
-from lamina.training.saving.state import Kept, Position
+from lamina.training.saving.state import KeptCheckpoint, Position
 from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.loader import Batch, Epoch, batches, epoch_of
 from lamina.training.stage.time_limit import validations_after
-from lamina.training.stage.validate import Judged, validate
+from lamina.training.stage.validate import ValidationScores, validate
 
 _WORST_RUN = 20  # skipped steps in a row after which training is broken, not unlucky (N01)
 
@@ -43,7 +43,9 @@ def run_stage(job: FoldContext, now: StageState) -> None:
         job.folder / stage.name, stage.keep, job.recipe.monitor, top_of=stage.top_of
     )
     out_of_time = _ended_before(job, now)
-    while position.epoch < stage.epochs and not tired(stage, position) and not out_of_time:
+    while (
+        position.epoch < stage.epochs and not out_of_patience(stage, position) and not out_of_time
+    ):
         begun = time.monotonic()
         share = _train_epoch(job, now)
         refuse_without_steps(job, now)
@@ -100,7 +102,7 @@ def _note_limit(job: FoldContext, now: StageState) -> None:
     """Say where the time limit ended the stage, and keep it in the position."""
     position, stage = now.position, now.stage
     position.limited.pop(stage.name, None)
-    if now.time is None or position.epoch >= stage.epochs or tired(stage, position):
+    if now.time is None or position.epoch >= stage.epochs or out_of_patience(stage, position):
         return
     position.limited[stage.name] = position.epoch
     say(
@@ -109,7 +111,7 @@ def _note_limit(job: FoldContext, now: StageState) -> None:
     )
 
 
-def _left(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> list[Kept]:
+def _left(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> list[KeptCheckpoint]:
     """Return what leaves the stage, best first."""
     position, member = now.position, now.stage.member
     if now.stage.keep_last and member != "last":
@@ -121,7 +123,7 @@ def _left(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> list[K
     return checkpoints.top(position.kept) if member == "top" else position.kept[:1]
 
 
-def tired(stage: Stage, position: Position) -> bool:
+def out_of_patience(stage: Stage, position: Position) -> bool:
     """Return whether the stage ends here for want of a better score."""
     return stage.patience is not None and position.stale >= stage.patience
 
@@ -287,7 +289,7 @@ def _weights(now: StageState) -> dict[str, Tensor]:
     return weights | (now.average.tensors if now.average is not None else {})
 
 
-def _validate(job: FoldContext, now: StageState) -> tuple[dict[str, Tensor], Judged]:
+def _validate(job: FoldContext, now: StageState) -> tuple[dict[str, Tensor], ValidationScores]:
     member = Member(now.network, job.normalise)
     options: dict[str, Any] = {"device": job.accelerator.device, "precision": job.precision}
     options["losses"] = job.losses or job.recipe.loss

@@ -36,7 +36,7 @@ def plain_masks(prob: NDArray[np.float32], task: Task) -> NDArray[Any]:
 
 
 @dataclass(frozen=True)
-class Judged:
+class ValidationScores:
     """The monitored score, and that of each decision of ``judge`` in order (SIIM-21)."""
 
     value: float
@@ -99,13 +99,13 @@ class Trial:
             empty = nothing(target, self._task)
             self._empty.append(self._recipe.monitor.tally(empty, target, valid))
 
-    def result(self) -> Judged:
+    def result(self) -> ValidationScores:
         """Return the scores over all cases."""
         monitor = self._recipe.monitor
         each = [monitor.score(tallies).value for tallies in self._tallies]
         best = max(each) if monitor.higher_is_better else min(each)
         loss = float(np.mean(self._loss)) if self._loss else math.nan
-        return Judged(
+        return ValidationScores(
             best, tuple(each) if self._recipe.judge else (), loss if math.isfinite(loss) else None
         )
 
@@ -203,7 +203,7 @@ def validate(
     device: torch.device,
     precision: torch.dtype | None,
     losses: Sequence[AnyLoss] = (),
-) -> Judged:
+) -> ValidationScores:
     """Return the monitored metric over ``cases``, predicted as they are, without other views.
 
     With ``losses`` their value is taken too, the mean over the cases.

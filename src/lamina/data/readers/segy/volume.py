@@ -138,7 +138,8 @@ class SegyVolume:
 
     def traces(self, inline: int) -> NDArray[np.int64]:
         """Return where in the file, counted from 0, the traces of an inline (first: 0) stand."""
-        return self._grid.traces(slice(inline, inline + 1), slice(0, self._grid.shape[1]))[0]
+        found = self._grid.traces(slice(inline, inline + 1), slice(0, self._grid.shape[1]))
+        return np.asarray(found[0], np.int64)
 
     def stamp(self) -> str:
         """Return a digest of the file's name, size and time, and of the grid."""

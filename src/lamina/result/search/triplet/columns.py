@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.result.search.triplet.component_scan import decide_trees, scan_trees
-from lamina.result.search.triplet.component_tree import Tree, plant
+from lamina.result.search.triplet.component_tree import Tree, join_trees
 from lamina.result.search.triplet.image_scan import add_up, scan_images
 from lamina.result.search.triplet.landscape import Landscape
 from lamina.result.search.triplet.result import NEVER, Triple
-from lamina.result.search.triplet.thresholds import Rungs
+from lamina.result.search.triplet.thresholds import Thresholds
 from lamina.task import Aim
 
 _EMPTY = {"one": (1.0, 1.0), "zero": (0.0, 1.0), "skip": (0.0, 0.0)}
@@ -32,7 +32,7 @@ class Axes:
         pairs: Sequence[tuple[float, int]] | None = None,
     ) -> None:
         """``areas`` None: all there are; ``pairs``: only these of ``tops`` and ``areas``."""
-        self.rungs = Rungs([*tops, *bottoms, 0.5])
+        self.rungs = Thresholds([*tops, *bottoms, 0.5])
         self.tops = np.unique(self.rungs.place(tops))
         self.bottoms = np.unique(self.rungs.place(bottoms))
         self.areas = None if areas is None else np.unique(np.asarray(areas, np.int64))
@@ -160,7 +160,7 @@ class PartColumn(ImageColumn):
         axes: Axes,
     ) -> None:
         super().__init__(tables, aim, axes)
-        self._tree = plant(trees)
+        self._tree = join_trees(trees)
         self._by_high = np.argsort(-self._tree.high.astype(np.int64), kind="stable")
 
     def decided(self, use: Cases, triple: Triple) -> tuple[Cases, Cases]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.result.search.components.tree import walk
-from lamina.result.search.triplet.thresholds import Rungs
+from lamina.result.search.triplet.thresholds import Thresholds
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Tree:
 def find_tree(
     prob: NDArray[Any],
     target: NDArray[np.bool_],
-    rungs: Rungs,
+    rungs: Thresholds,
     valid: NDArray[np.bool_] | None = None,
 ) -> Tree:
     """Return the parts of one class of one case; neighbours touch at a corner (8, or 26).
@@ -73,7 +73,7 @@ def find_tree(
     )
 
 
-def plant(trees: Sequence[Tree]) -> Tree:
+def join_trees(trees: Sequence[Tree]) -> Tree:
     """Return the trees of cases 0, 1, 2 ... as one."""
     first = np.cumsum([0, *(tree.high.size for tree in trees)])
     return Tree(

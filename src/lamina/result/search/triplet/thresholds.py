@@ -20,7 +20,7 @@ _CELLS = 4096
 _LANES = 4  # counts of neighbouring pixels go to different tables, and need not wait for another
 
 
-class Rungs:
+class Thresholds:
     """Distinct thresholds, ascending, as float32: what a decision compares with."""
 
     def __init__(self, thresholds: Iterable[float]) -> None:
