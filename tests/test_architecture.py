@@ -38,7 +38,7 @@ FAMILIES = {
 LARGEST_FILE = 400
 LARGEST_FOLDER = 8
 FAMILIES_OF_FILES = {
-    "doctor/checks": "one check of machine, recipe or data in each, called with a Patient",
+    "doctor/checks": "one check of machine, recipe or data in each",
     "model/modules": "the torch.nn.Module of one network or encoder in each",
 }
 """Folders with one base that are no family of a recipe."""

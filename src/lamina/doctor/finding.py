@@ -42,7 +42,7 @@ class Check(Protocol):
         """What it looks at."""
         ...
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Yield what it found, at least one finding; nothing is ever changed."""
         ...
 

@@ -32,51 +32,51 @@ _VOID: Mapping[str, tuple[int, ...]] = {
 """Values that may mark pixels that do not count; tried where nothing else makes the data open."""
 
 
-def examine_data(patient: Examined, root: Path) -> tuple[Examined, Finding]:
+def examine_data(examined: Examined, root: Path) -> tuple[Examined, Finding]:
     """Open the data and read all of them once.
 
     Args:
-        patient: With a recipe, or none: then every readable file is an image without a label.
+        examined: With a recipe, or none: then every readable file is an image without a label.
         root: The data folder.
 
     Returns:
-        The patient with its cases, and what is to be said of the opening.
+        What could be opened, with its cases, and what is to be said of the opening.
 
     Raises:
         LaminaError: the data cannot be opened.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; give the folder of the data by --data")
-    recipe = patient.recipe
+    recipe = examined.recipe
     if recipe is None:
         loose, broken = loose_cases(root)
         found = replace(
-            patient, root=root, looks=tuple(statistics_of(loose, None)), broken=tuple(broken)
+            examined, root=root, looks=tuple(statistics_of(loose, None)), broken=tuple(broken)
         )
         return found, Finding("fine", str(root), counted(len(loose), "image"))
     data, listing, finding = _listed(recipe, root)
     task = recipe.task.found(listing.names)
     recipe = recipe.model_copy(update={"task": task, "data": data})
-    patient = replace(patient, recipe=recipe, root=root, data=data)
+    examined = replace(examined, recipe=recipe, root=root, data=data)
     cases: Sequence[Case] = listing.cases
     try:
         assigned, folds = recipe.split.assign(listing.cases, root)
     except LaminaError as error:
-        patient = replace(patient, split_problem=str(error))
+        examined = replace(examined, split_problem=str(error))
     else:
         split = split_of(listing.cases, assigned, folds)
         if split is not None:
             cases, held = split
-            patient = replace(patient, folds=held)
-    return replace(patient, looks=tuple(statistics_of(cases, task))), finding
+            examined = replace(examined, folds=held)
+    return replace(examined, looks=tuple(statistics_of(cases, task))), finding
 
 
-def admit_files(patient: Examined, root: Path) -> Examined:
+def admit_files(examined: Examined, root: Path) -> Examined:
     """Return the images of data that the recipe cannot open, without their labels.
 
     So what is wrong with the files is found in the same pass.
     """
-    recipe = patient.recipe
+    recipe = examined.recipe
     data = None if recipe is None else recipe.data
     try:
         folders = [folder for folder in data.folders(root)[:1] if folder.is_dir()] if data else []

@@ -149,12 +149,12 @@ def examine(
     """
     begun = time.monotonic()
     root = None if root is None else as_path(root, "root")
-    patient = Examined(root=root)
-    said: list[ReportedFinding] = list(_run("machine", patient))
+    examined = Examined(root=root)
+    said: list[ReportedFinding] = list(_run("machine", examined))
     sound = True
     if source is not None:
         try:
-            patient = replace(patient, recipe=load_recipe(source, changes))
+            examined = replace(examined, recipe=load_recipe(source, changes))
         except LaminaError as error:
             said.append(_error("recipe", "loads", str(source), error))
             sound = False
@@ -162,17 +162,17 @@ def examine(
             said.append(
                 ReportedFinding("recipe", "loads", Finding("fine", str(source), "is valid"))
             )
-            said += _run("recipe", patient)
+            said += _run("recipe", examined)
     if root is not None and sound:
         try:
-            patient, finding = examine_data(patient, root)
+            examined, finding = examine_data(examined, root)
         except LaminaError as error:
             said.append(_error("data", "opens", str(root), error))
             if root.is_dir():
-                said += _run("data", admit_files(patient, root))
+                said += _run("data", admit_files(examined, root))
         else:
             said.append(ReportedFinding("data", "opens", finding))
-            said += _run("data", patient)
+            said += _run("data", examined)
     return ExamineResult(tuple(said), time.monotonic() - begun)
 
 
@@ -192,10 +192,10 @@ def write_fixed_recipe(
     return report.fixed()
 
 
-def _run(area: Area, patient: Examined) -> Iterator[ReportedFinding]:
+def _run(area: Area, examined: Examined) -> Iterator[ReportedFinding]:
     for check in CHECKS:
         if check.area == area:
-            yield from (ReportedFinding(area, check.name, finding) for finding in check(patient))
+            yield from (ReportedFinding(area, check.name, finding) for finding in check(examined))
 
 
 def _error(area: Area, check: str, where: str, error: LaminaError) -> ReportedFinding:

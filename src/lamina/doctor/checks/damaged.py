@@ -16,18 +16,18 @@ class Damaged:
     name: str = "damaged"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name every image that cannot be read, and every one with values that are no numbers."""
         remedy = "copy the file again, or take it out of the data"
-        for problem in patient.broken:
+        for problem in examined.broken:
             where, _, what = problem.partition(": ")
             yield Finding("error", where, what, remedy)
-        for look in patient.looks:
+        for look in examined.looks:
             if look.problem is not None:
                 yield Finding("error", f"case {look.case.id}", look.problem, remedy)
             elif look.lost:
                 what = f"{look.lost} values are NaN or infinite"
                 yield Finding("error", f"case {look.case.id}", what, "fill them, or leave it out")
-        read = [look for look in patient.looks if look.problem is None and not look.lost]
-        if len(read) == len(patient.looks) and not patient.broken:
+        read = [look for look in examined.looks if look.problem is None and not look.lost]
+        if len(read) == len(examined.looks) and not examined.broken:
             yield Finding("fine", "files", f"{counted(len(read), 'image')}, read completely")

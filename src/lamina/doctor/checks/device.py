@@ -21,7 +21,7 @@ class Device:
     name: str = "device"
     area: Area = "machine"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name the devices torch sees."""
         if torch.cuda.is_available():
             for index in range(torch.cuda.device_count()):

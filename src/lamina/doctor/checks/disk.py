@@ -22,7 +22,7 @@ class Disk:
     name: str = "disk"
     area: Area = "machine"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Compare what is free with the least."""
         free = shutil.disk_usage(self.folder).free
         where, said = str(self.folder.resolve()), f"{free / 2**30:.1f} GiB free"

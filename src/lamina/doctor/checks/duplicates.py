@@ -19,32 +19,32 @@ class Duplicates:
     name: str = "duplicates"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name groups of equal images, first those that stand in different folds."""
         groups: dict[str, list[int]] = defaultdict(list)
-        for number, look in enumerate(patient.looks):
+        for number, look in enumerate(examined.looks):
             if look.problem is None and look.image_digest and look.low < look.high:
                 groups[look.image_digest].append(number)
         double = [numbers for numbers in groups.values() if len(numbers) > 1]
-        folds = patient.folds
+        folds = examined.folds
         leaks = [one for one in double if folds and len({folds[k] for k in one}) > 1]
         for numbers in leaks[: self.most]:
             yield Finding(
                 "error",
-                first_names(self._names(patient, numbers)),
+                first_names(self._names(examined, numbers)),
                 "are the same image in different folds: a leak",
                 "keep one, or give them one group (split.groups)",
             )
         for numbers in [one for one in double if one not in leaks][: self.most]:
             what = f"{len(numbers)} images are the same"
             remedy = "keep one, unless that is intended"
-            yield Finding("warning", first_names(self._names(patient, numbers)), what, remedy)
+            yield Finding("warning", first_names(self._names(examined, numbers)), what, remedy)
         if not double and groups:
             yield Finding("fine", "images", "no duplicates")
 
-    def _names(self, patient: Examined, numbers: list[int]) -> list[str]:
-        folds = patient.folds
-        ids = [patient.looks[k].case.id for k in numbers]
+    def _names(self, examined: Examined, numbers: list[int]) -> list[str]:
+        folds = examined.folds
+        ids = [examined.looks[k].case.id for k in numbers]
         if folds is None:
             return ids
         return [f"{id} (fold {folds[k]})" for id, k in zip(ids, numbers, strict=True)]

@@ -16,11 +16,11 @@ class Empty:
     name: str = "empty"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Say the share of empty masks; refuse data without any class, and name such folds."""
-        if patient.recipe is None or patient.recipe.task.kind == "restore":
+        if examined.recipe is None or examined.recipe.task.kind == "restore":
             return
-        known = [look for look in patient.looks if look.case.target is not None]
+        known = [look for look in examined.looks if look.case.target is not None]
         empty = [look.case.id for look in known if look.empty]
         if not known:
             return
@@ -34,14 +34,14 @@ class Empty:
             yield Finding("warning", first_names(empty), share, remedy)
         else:
             yield Finding("note" if empty else "fine", "masks", share)
-        yield from _folds(patient)
+        yield from _folds(examined)
 
 
-def _folds(patient: Examined) -> Iterator[Finding]:
-    if patient.folds is None:
+def _folds(examined: Examined) -> Iterator[Finding]:
+    if examined.folds is None:
         return
-    for fold in sorted(set(patient.folds) - {-1}):
-        held = [look for look, at in zip(patient.looks, patient.folds, strict=True) if at == fold]
+    for fold in sorted(set(examined.folds) - {-1}):
+        held = [look for look, at in zip(examined.looks, examined.folds, strict=True) if at == fold]
         if all(look.empty for look in held):
             what = f"none of its {len(held)} cases has any class; its score says nothing"
             remedy = "try split.stratify: count, or fewer folds"

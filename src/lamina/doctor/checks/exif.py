@@ -17,11 +17,11 @@ class Exif:
     name: str = "exif"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name the files that are turned where their partner is not turned alike (READ-22)."""
         alone: dict[str, list[str]] = {"image": [], "mask": []}
         alike = []
-        for case in patient.cases:
+        for case in examined.cases:
             image = exif_orientation(case.image)
             mask = image if case.target is None else exif_orientation(case.target)
             if image == mask != 1:
@@ -42,5 +42,5 @@ class Exif:
         if alike:
             what = f"{counted(len(alike), 'image')} turned upright as the EXIF orientation says"
             yield Finding("note", first_names(alike), what)
-        if patient.cases and not alike and not any(alone.values()):
+        if examined.cases and not alike and not any(alone.values()):
             yield Finding("fine", "files", "none is turned by an EXIF orientation")

@@ -16,9 +16,9 @@ class Flat:
     name: str = "flat"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name the images whose pixels are all equal."""
-        read = [look for look in patient.looks if look.problem is None and look.image_digest]
+        read = [look for look in examined.looks if look.problem is None and look.image_digest]
         flat = [look.case.id for look in read if look.low == look.high]
         if flat:
             yield Finding(

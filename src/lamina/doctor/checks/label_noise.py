@@ -55,13 +55,13 @@ class LabelNoise:
     name: str = "label_noise"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name the cases with each sort of noise."""
-        if patient.recipe is None or patient.recipe.task.kind == "restore":
+        if examined.recipe is None or examined.recipe.task.kind == "restore":
             return
-        shown = [look for look in patient.looks if look.case.target is not None and look.areas]
+        shown = [look for look in examined.looks if look.case.target is not None and look.areas]
         chosen = shown[:: max(1, -(-len(shown) // self.cases))]
-        found = self._sorts(chosen, patient.recipe.task)
+        found = self._sorts(chosen, examined.recipe.task)
         for sort, ids in found.items():
             if ids:
                 what, remedy = _MEANINGS[sort]

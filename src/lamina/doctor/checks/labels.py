@@ -26,15 +26,15 @@ class Labels:
     name: str = "labels"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name masks that cannot be read, classes that are missing, and masks that repeat."""
-        known = [look for look in patient.looks if look.case.target is not None]
+        known = [look for look in examined.looks if look.case.target is not None]
         for look in known:
             if look.target_problem is not None:
-                yield _odd(look, patient.recipe)
-        if not known or patient.recipe is None or patient.recipe.task.kind == "restore":
+                yield _odd(look, examined.recipe)
+        if not known or examined.recipe is None or examined.recipe.task.kind == "restore":
             return
-        yield from _classes(patient.looks, patient.recipe.task)
+        yield from _classes(examined.looks, examined.recipe.task)
         repeated = Counter(look.target_digest for look in known if any(look.areas.values()))
         for digest, count in repeated.most_common(1):
             if count >= self.least_alike:

@@ -24,7 +24,7 @@ class Memory:
     name: str = "memory"
     area: Area = "machine"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Compare what is free with the least."""
         free = available_memory()
         said = f"{free / 2**30:.1f} GiB free for this process"

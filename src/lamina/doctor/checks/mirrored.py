@@ -44,11 +44,11 @@ class Mirrored:
     name: str = "mirrored"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name the volumes, or say of the images, whose labels fit better mirrored."""
-        if patient.recipe is None or patient.recipe.task.kind == "restore":
+        if examined.recipe is None or examined.recipe.task.kind == "restore":
             return
-        fit = [look.case for look in patient.looks if _can_turn(look)]
+        fit = [look.case for look in examined.looks if _can_turn(look)]
         volumes = [case for case in fit if len(case.image.axes) == 3]
         right = 0
         with Bar("mirrors", len(volumes)) as bar:

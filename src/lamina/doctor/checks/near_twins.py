@@ -40,16 +40,16 @@ class NearTwins:
     name: str = "near_twins"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name groups of almost equal images that stand in different folds."""
-        folds = patient.folds
+        folds = examined.folds
         if folds is None or len(set(folds)) < 2:
             return
-        every = [k for k, look in enumerate(patient.looks) if _can_tell(look)]
+        every = [k for k, look in enumerate(examined.looks) if _can_tell(look)]
         chosen = every[: self.images]
         if len(chosen) < 2:
             return
-        looks = [patient.looks[k] for k in chosen]
+        looks = [examined.looks[k] for k in chosen]
         sides = [folds[k] for k in chosen]
         groups = self._groups(looks, sides)
         for group in groups[: self.most]:

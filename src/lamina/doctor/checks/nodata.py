@@ -19,9 +19,9 @@ class NoData:
     name: str = "nodata"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name images with a declared value of no data, and those that seem to hold one."""
-        looks = [look for look in patient.looks if look.problem is None]
+        looks = [look for look in examined.looks if look.problem is None]
         declared = {look.case.id: _declared(look.case) for look in looks}
         said = [f"{id} ({value:g})" for id, value in declared.items() if value is not None]
         if said:

@@ -27,10 +27,10 @@ class Palettes:
     name: str = "palettes"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Say of each sort of palette how its files are read."""
         sorts: dict[tuple[str, str], list[str]] = defaultdict(list)
-        by_role = {"image": images_of(patient.cases), "mask": masks_of(patient.cases)}
+        by_role = {"image": images_of(examined.cases), "mask": masks_of(examined.cases)}
         for role, paths in by_role.items():
             for one in facts_of(paths):
                 if one.palette != "none":
@@ -44,5 +44,5 @@ class Palettes:
                     "if colours mean classes, save the masks as RGB and key data.labels by them"
                 )
             yield Finding("note", first_names(files), what, remedy)
-        if not sorts and patient.cases:
+        if not sorts and examined.cases:
             yield Finding("fine", "files", "none has a palette")

@@ -18,14 +18,14 @@ class PassedOverFiles:
     name: str = "passed_over"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name the files that are not read, those with one reason together."""
-        if patient.root is None:
+        if examined.root is None:
             return
-        if patient.data is None:
-            passed = look_below(patient.root).passed
+        if examined.data is None:
+            passed = look_below(examined.root).passed
         else:
-            passed = patient.data.passed_over(patient.root)
+            passed = examined.data.passed_over(examined.root)
         by_reason: dict[str, list[str]] = defaultdict(list)
         for one in passed:
             by_reason[one.reason].append(str(one.path))

@@ -21,7 +21,7 @@ class Processor:
     name: str = "processor"
     area: Area = "machine"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Compare torch's threads with the cores; say whether bfloat16 is fast."""
         cores, threads = allowed_cores(), torch.get_num_threads()
         said = f"{threads} threads of torch, {cores} cores for this process"

@@ -26,11 +26,11 @@ class Ranges:
     name: str = "ranges"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name the images of a rarer type, and those with an odd range within their type."""
         looks = [
             look
-            for look in patient.looks
+            for look in examined.looks
             if look.problem is None and look.image_digest and look.low < look.high
         ]
         if not looks:

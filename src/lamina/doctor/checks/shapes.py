@@ -21,9 +21,9 @@ class Shapes:
     name: str = "shapes"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """List the shapes with their number; name images whose channels differ."""
-        images = [case.image for case in patient.cases]
+        images = [case.image for case in examined.cases]
         if not images:
             return
         counts = Counter(_row(image) for image in images)
@@ -35,13 +35,13 @@ class Shapes:
         channels = Counter(image.channels for image in images)
         if len(channels) > 1:
             usual = channels.most_common(1)[0][0]
-            odd = [case for case in patient.cases if case.image.channels != usual]
+            odd = [case for case in examined.cases if case.image.channels != usual]
             names = [f"{case.id} ({case.image.channels})" for case in odd]
             what = (
                 f"{len(odd)} of {len(images)} images have another number of channels than {usual}"
             )
             yield Finding("warning", first_names(names), what, "convert all to one kind")
-        yield from _frame(patient)
+        yield from _frame(examined)
 
 
 def _row(image: Volume) -> str:
@@ -49,12 +49,12 @@ def _row(image: Volume) -> str:
     return f"{image.axes} {shape}, {counted(image.channels, 'channel')} of {image.dtype}"
 
 
-def _frame(patient: Examined) -> Iterator[Finding]:
-    if patient.recipe is None:
+def _frame(examined: Examined) -> Iterator[Finding]:
+    if examined.recipe is None:
         return
-    for case in patient.cases:
+    for case in examined.cases:
         try:
-            patient.recipe.frame.planes([case])
+            examined.recipe.frame.planes([case])
         except LaminaError as error:
             yield Finding("error", f"case {case.id}", str(error), "see `frame` in the recipe")
             return

@@ -20,9 +20,9 @@ class Sizes:
     name: str = "sizes"
     area: Area = "recipe"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Build every network without weights and pass an image of each of its sizes through it."""
-        recipe = patient.recipe
+        recipe = examined.recipe
         if recipe is None:
             return
         members = [(f" of {one.name}", recipe.member(one.name)) for one in recipe.members]

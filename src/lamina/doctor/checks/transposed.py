@@ -40,9 +40,9 @@ class Transposed:
     name: str = "transposed"
     area: Area = "data"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Name the volumes that their labels fit better with axes exchanged, and which axes."""
-        fit = [look.case for look in patient.looks if _can_turn(look)]
+        fit = [look.case for look in examined.looks if _can_turn(look)]
         volumes = [case for case in fit if len(case.image.axes) > 2]
         upright = 0
         with Bar("axes", len(volumes)) as bar:
@@ -50,7 +50,7 @@ class Transposed:
                 evidence = _evidence([case], most=None)
                 bar.advance(note=case.id)
                 if evidence is not None and self.turned(evidence):
-                    yield _volume(case, evidence, patient.recipe)
+                    yield _volume(case, evidence, examined.recipe)
                 else:
                     upright += 1
         if upright:

@@ -20,7 +20,7 @@ class Versions:
     name: str = "versions"
     area: Area = "machine"
 
-    def __call__(self, patient: Examined) -> Iterator[Finding]:
+    def __call__(self, examined: Examined) -> Iterator[Finding]:
         """Ask torchvision which torch it is for, then call an operator that needs both."""
         try:
             pair = version("torch"), version("torchvision")

@@ -51,7 +51,7 @@ class Axes:
 
 
 class ImageColumn:
-    """Counts above every threshold, (N, 1 + thresholds, 3) as ``Rungs.count`` returns them."""
+    """Counts above every threshold, (N, 1 + thresholds, 3) as ``Thresholds.count`` returns them."""
 
     def __init__(self, tables: Sequence[NDArray[np.uint32]], aim: Aim, axes: Axes) -> None:
         self._tables = np.stack(tables)

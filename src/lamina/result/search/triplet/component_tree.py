@@ -44,7 +44,7 @@ def find_tree(
     """Return the parts of one class of one case; neighbours touch at a corner (8, or 26).
 
     Args:
-        prob: (*S) probabilities in 0..1, as ``Rungs.steps`` takes them.
+        prob: (*S) probabilities in 0..1, as ``Thresholds.steps`` takes them.
         target: (*S) True where the class is.
         rungs: The thresholds.
         valid: (*S) True where a pixel counts; None: all.
