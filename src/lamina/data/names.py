@@ -83,7 +83,7 @@ def without_suffixes(name: str) -> str:
     """Return a name without any of the suffixes at its end.
 
     Example:
-        >>> peeled("a.jpg.tif"), peeled("a.ome"), peeled("a.v2")
+        >>> without_suffixes("a.jpg.tif"), without_suffixes("a.ome"), without_suffixes("a.v2")
         ('a', 'a', 'a.v2')
     """
     before = name if not name.lower().endswith(".ome") else f"{name}.tif"

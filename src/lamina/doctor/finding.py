@@ -51,7 +51,7 @@ def first_names(names: list[str], most: int = 5) -> str:
     """Return the first few of many names, and how many more there are.
 
     Example:
-        >>> some(["a", "b", "c"], 2)
+        >>> first_names(["a", "b", "c"], 2)
         'a, b and 1 more'
     """
     more = f" and {len(names) - most} more" if len(names) > most else ""
