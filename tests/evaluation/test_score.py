@@ -131,7 +131,7 @@ def test_cases_predicted_out_of_fold_are_compared_over_folds(tmp_path: Path) -> 
     assert found.standard_error == pytest.approx((1 - 2 / 3) / 2)  # of two folds
 
 
-def test_a_single_threshold_below_the_decision_is_no_contradiction(tmp_path: Path) -> None:
+def test_work_9_a_single_threshold_below_the_decision_is_no_contradiction(tmp_path: Path) -> None:
     """The decision sets two classes apart, which no threshold for all classes can."""
     truth = steel_truth(tmp_path / "truth", {"a.png": np.stack([box(4, 3), box(0, 0)])})
     noise = 0.8 * ~box(4, 3)
@@ -148,7 +148,7 @@ def test_a_single_threshold_below_the_decision_is_no_contradiction(tmp_path: Pat
     assert line.endswith("; the decision above also has minimum areas, or a threshold per class")
 
 
-def test_predictions_that_are_not_finished_say_so(two_images: tuple[Path, Path]) -> None:
+def test_work_22_predictions_that_are_not_finished_say_so(two_images: tuple[Path, Path]) -> None:
     pred, truth = two_images
     (pred / "ledger.jsonl").unlink()
     with pytest.raises(DataError, match=r"is not finished \(0 of 2 cases\); run the same"):
@@ -217,7 +217,7 @@ def test_only_the_held_out_sections_of_a_volume_count(tmp_path: Path) -> None:
     assert whole.known == {"partly_seen": 1}
 
 
-def test_background_of_exclusive_classes_is_no_defect(tmp_path: Path) -> None:
+def test_work_1_background_of_exclusive_classes_is_no_defect(tmp_path: Path) -> None:
     for folder in ("images", "masks"):
         (tmp_path / folder).mkdir()
     labels = np.zeros(SHAPE, np.uint8)

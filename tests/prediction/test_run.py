@@ -123,7 +123,7 @@ def test_a_tuned_decision_only_makes_masks_again(
     np.testing.assert_array_equal(found.stored_mask("i2"), found.prob("i2") > 0.4)
 
 
-def test_a_decision_that_nobody_tuned_is_said(
+def test_work_10_a_decision_that_nobody_tuned_is_said(
     bundle: Bundle, images: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Also where a run was tuned and has other members now, which drops the tuned decision."""

@@ -72,7 +72,7 @@ def test_one_class_may_have_a_minimum_area_in_any_scope() -> None:
         (TolerantDice(tolerance=0), "Dice", None),  # Dice itself
     ],
 )
-def test_an_aim_that_is_not_the_metric_says_why(
+def test_work_2_an_aim_that_is_not_the_metric_says_why(
     metric: Metric, label: str, why: str | None
 ) -> None:
     aim = metric.aim(2)

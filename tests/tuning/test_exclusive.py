@@ -99,7 +99,7 @@ def test_the_expected_score_replaces_the_most_probable_class_where_it_is_better(
     assert "pit" in table(found)
 
 
-def test_the_default_of_exclusive_classes_is_kept_when_asked(run: Path) -> None:
+def test_work_3_argmax_is_kept_when_asked_and_the_table_says_so(run: Path) -> None:
     found = tune(run, decision="default")
     assert found.decision == Argmax()
     assert "the most probable class of each pixel, as asked" in found.selection.sentence

@@ -57,7 +57,7 @@ def test_one_change(override: str, path: list[str | int], value: object) -> None
     assert after == value
 
 
-def test_a_change_of_train_reaches_stages_that_set_the_option_themselves() -> None:
+def test_work_7_a_change_of_train_reaches_stages_that_set_it_themselves() -> None:
     after, problems = changed("train.epochs=7", "train.optimizer.lr=3", "train.batch=2")
     assert problems == []
     assert after["train"] == {"epochs": 7, "optimizer": {"lr": 3}, "batch": 2}

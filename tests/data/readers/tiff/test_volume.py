@@ -294,3 +294,16 @@ def test_READ_31_of_a_pyramid_the_full_resolution_is_read(tmp_path: Path, kind: 
         for level in (2, 4):
             writer.write(full[::level, ::level], subfiletype=1, **plain)
     np.testing.assert_array_equal(read_all(open_volume(path))[0], full)
+
+
+def test_read_17_a_stack_of_times_says_that_no_name_of_axes_helps(tmp_path: Path) -> None:
+    """READ-17: ImageJ's TZCYX has two axes beside channels; the remedy is one file per time."""
+    path, stack = tmp_path / "a.tif", np.arange(2 * 3 * 2 * 8 * 9, dtype=np.uint16)
+    stack = stack.reshape(2, 3, 2, 8, 9)
+    tifffile.imwrite(path, stack, imagej=True, metadata={"axes": "TZCYX"})
+    with pytest.raises(DataError, match=r"stack along 2 axes 'TZ'.*one stack per file"):
+        open_volume(path)
+    tifffile.imwrite(path, stack[1], imagej=True, metadata={"axes": "ZCYX"})
+    volume = open_volume(path)
+    assert volume.axes == "zyx"
+    np.testing.assert_array_equal(read_all(volume), stack[1].transpose(1, 0, 2, 3))
