@@ -7,6 +7,7 @@ import os
 import pickle
 import socket
 import struct
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -251,6 +252,7 @@ def test_trust_1_with_leave_the_network_is_asked_and_its_refusal_is_one_message(
 ) -> None:
     """TRUST-1, R6: this shows that ``attempts`` sees who asks, whatever they swallow."""
     monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # between the hub's own retries
     monkeypatch.setenv("LAMINA_ONLINE", "1" if how == "environment" else "0")
     with (
         weights.downloads(allowed=how == "option"),

@@ -118,6 +118,7 @@ STAGED = (
 )
 
 
+@pytest.mark.slow
 def test_kills_in_any_stage_change_no_member_of_a_recipe_with_several(tmp_path: Path) -> None:
     """C01 with stages: other sizes, a mean of weights, a best carried over, several members."""
     begun = time.monotonic()

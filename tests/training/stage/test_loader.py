@@ -135,6 +135,7 @@ def test_trust_9_a_killed_loader_process_is_replaced_once(
     assert "going on with 1 loader processes" in said
 
 
+@pytest.mark.slow
 def test_trust_9_killed_again_it_is_an_error_of_resources(tmp_path: Path) -> None:
     """TRUST-9, M06: exit 6 with the image and what to do, never the library's traceback."""
     epoch, groups, _ = with_odd(tmp_path, "kill")
@@ -150,9 +151,9 @@ def test_m07_a_loader_process_that_hangs_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """M07: after some patience the image is said; the training can be resumed without it."""
-    monkeypatch.setattr(loader, "PATIENCE", 7)
+    monkeypatch.setattr(loader, "PATIENCE", 4)
     epoch, groups, _ = with_odd(tmp_path, "wait")
-    with pytest.raises(ResourceError, match=r"has answered for 7 s while it read .*odd\.png"):
+    with pytest.raises(ResourceError, match=r"has answered for 4 s while it read .*odd\.png"):
         list(batches(epoch, groups, workers=1, fewer=lambda _: None))
 
 
