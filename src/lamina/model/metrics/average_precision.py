@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lamina.errors import RecipeError
-from lamina.model.metrics.base import Metric, Score
-from lamina.task import Aim, Task
+from lamina.model.metrics.base import ClassMetric, Score
+from lamina.task import Aim
 
 LEVELS = 1024
 """Probabilities of pixels are rounded to as many levels, so that a tally stays small."""
@@ -19,7 +19,7 @@ _END = 7.625  # log odds of the outermost levels: probabilities of 0.0005 and 0.
 _CHUNK = 1 << 20  # pixels counted at a time, so that a volume needs no float64 copy of itself
 
 
-class AveragePrecision(Metric):
+class AveragePrecision(ClassMetric):
     """Sum over thresholds of the rise in recall times the precision, as scikit-learn defines it.
 
     The area under the precision-recall curve without interpolation; equal to
@@ -38,17 +38,6 @@ class AveragePrecision(Metric):
 
     ignore_first: bool | None = None
     """Leave out class 0; null: where classes exclude each other, whose first is the background."""
-
-    @property
-    def first(self) -> int:
-        """1 where ``ignore_first``, else 0."""
-        return int(bool(self.ignore_first))
-
-    def suited(self, task: Task) -> Self:
-        """Return the metric with ``ignore_first`` true or false."""
-        if self.ignore_first is not None:
-            return self
-        return self.model_copy(update={"ignore_first": task.exclusive})
 
     def tally(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -94,3 +94,21 @@ class Metric(Spec):
     @abstractmethod
     def title(self) -> str:
         """One line for tables: the name with scope and empty rule stated."""
+
+
+class ClassMetric(Metric):
+    """A metric of masks by class, of which the background of exclusive classes is left out."""
+
+    if TYPE_CHECKING:  # an option of each metric, in its own place among the others
+        ignore_first: bool | None
+
+    @property
+    def first(self) -> int:
+        """1 where ``ignore_first``, else 0."""
+        return int(bool(self.ignore_first))
+
+    def suited(self, task: Task) -> Self:
+        """Return the metric with ``ignore_first`` true or false."""
+        if self.ignore_first is not None:
+            return self
+        return self.model_copy(update={"ignore_first": task.exclusive})

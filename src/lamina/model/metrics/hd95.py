@@ -4,21 +4,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lamina.geometry.surfaces import surface_distances
-from lamina.model.metrics.base import Metric, Score
+from lamina.model.metrics.base import ClassMetric, Score
 from lamina.model.metrics.surface import WHY, Spacing, compared
-from lamina.task import Aim, Task
+from lamina.task import Aim
 
 _PERCENTILE = 95.0
 _NONE = -1.0  # in a tally: both masks are empty
 
 
-class Hd95(Metric):
+class Hd95(ClassMetric):
     """The larger of the two 95th percentiles of distances between surfaces; lower is better.
 
     A surface is made of the pixels of a mask that touch, face to face, a pixel outside of it or
@@ -46,17 +46,6 @@ class Hd95(Metric):
 
     ignore_first: bool | None = None
     """Leave out class 0; null: where classes exclude each other, whose first is the background."""
-
-    @property
-    def first(self) -> int:
-        """1 where ``ignore_first``, else 0."""
-        return int(bool(self.ignore_first))
-
-    def suited(self, task: Task) -> Self:
-        """Return the metric with ``ignore_first`` true or false."""
-        if self.ignore_first is not None:
-            return self
-        return self.model_copy(update={"ignore_first": task.exclusive})
 
     def tally(
         self,

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterable
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.model.metrics.base import Metric, Score
-from lamina.task import Aim, Task
+from lamina.model.metrics.base import ClassMetric, Score
+from lamina.task import Aim
 
 _FILL = {"one": 1.0, "zero": 0.0, "skip": np.nan}
 _UNITS = {
@@ -27,7 +27,7 @@ _SEARCHED = {
 }
 
 
-class RatioMetric(Metric):
+class RatioMetric(ClassMetric):
     """A ratio of counted pixels, with its scope and its rule for nothing against nothing.
 
     A tally is (K + 1, N) float64: N counts of each class, and in the last row those of the union
@@ -54,17 +54,6 @@ class RatioMetric(Metric):
 
     ignore_first: bool | None = None
     """Leave out class 0; null: where classes exclude each other, whose first is the background."""
-
-    @property
-    def first(self) -> int:
-        """1 where ``ignore_first``, else 0."""
-        return int(bool(self.ignore_first))
-
-    def suited(self, task: Task) -> Self:
-        """Return the metric with ``ignore_first`` true or false."""
-        if self.ignore_first is not None:
-            return self
-        return self.model_copy(update={"ignore_first": task.exclusive})
 
     def searched(
         self,

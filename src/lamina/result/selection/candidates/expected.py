@@ -15,8 +15,8 @@ from lamina.result.selection.ratio import Ints, Parts
 
 
 @dataclass(frozen=True)
-class Expected:
-    """By image, the mask with the highest expected score."""
+class _Calibrated:
+    """What both kinds are fitted with."""
 
     columns: Sequence[Column]
     groups: Ints
@@ -26,6 +26,11 @@ class Expected:
     """Of the calibration of the default's 0.5."""
 
     name: str = "expected"
+
+
+@dataclass(frozen=True)
+class Expected(_Calibrated):
+    """By image, the mask with the highest expected score."""
 
     def fit(self, use: Ints) -> tuple[ClassExpected, ...]:
         """Return the fit of each class; one that too few images show keeps the default."""
@@ -52,17 +57,8 @@ class Expected:
 
 
 @dataclass(frozen=True)
-class PooledExpected:
+class PooledExpected(_Calibrated):
     """One threshold for each class, the best for the expected score of all pixels together."""
-
-    columns: Sequence[Column]
-    groups: Ints
-    score: Score
-    method: Method = "platt"
-    moved: Method = "none"
-    """Of the calibration of the default's 0.5."""
-
-    name: str = "expected"
 
     def fit(self, use: Ints) -> Thresholds:
         """Return the threshold of each class; one that too few images show keeps the default."""
