@@ -11,7 +11,7 @@ from lamina.doctor.checks import memory, processor, versions
 from lamina.doctor.checks.device import Device
 from lamina.doctor.checks.disk import Disk
 from lamina.doctor.checks.memory import Memory
-from lamina.doctor.checks.processor import Processor, allowed_cores
+from lamina.doctor.checks.processor import Processor
 from lamina.doctor.checks.versions import Versions, pinned
 from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Check, Finding
@@ -60,18 +60,6 @@ def test_an_operator_that_fails_is_an_error(monkeypatch: pytest.MonkeyPatch) -> 
 )
 def test_the_version_a_package_is_pinned_to(lines: list[str], wanted: str | None) -> None:
     assert pinned(lines) == wanted
-
-
-@pytest.mark.parametrize(
-    ("text", "most"), [("200000 100000", 2), ("50000 100000", 1), ("max 100000", None), ("", None)]
-)
-def test_cores_are_those_that_the_control_group_allows(
-    tmp_path: Path, text: str, most: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(processor.os, "sched_getaffinity", lambda _: set(range(8)), raising=False)
-    (tmp_path / "cpu.max").write_text(text)
-    assert allowed_cores(tmp_path / "cpu.max") == (most or 8)
-    assert allowed_cores(tmp_path / "none") == 8
 
 
 def test_more_threads_than_cores_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
 
 from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding
+from lamina.machine.cores import allowed_cores
 from lamina.prediction.tiling.precision import fast_on_cpu
 
 
@@ -36,16 +36,3 @@ class Processor:
         fast = fast_on_cpu()
         what = f"fast here ({fast}); precision auto uses it" if fast else "no faster than float32"
         yield Finding("fine", "bfloat16", what)
-
-
-def allowed_cores(quota: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Return how many cores this process may use: by its affinity and its control group."""
-    if hasattr(os, "sched_getaffinity"):
-        cores = len(os.sched_getaffinity(0))
-    else:
-        cores = os.cpu_count() or 1
-    try:
-        most, period = quota.read_text(encoding="utf-8").split()
-        return min(cores, max(1, round(int(most) / int(period))))
-    except (OSError, ValueError):  # no such group, or "max"
-        return cores
