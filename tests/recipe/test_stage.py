@@ -46,7 +46,7 @@ def test_a_stage_sees_by_its_own_sizes_or_by_those_of_the_frame(two: Path) -> No
         ("stages.small.carry_best=true", r"'small' is the first and has no best to carry"),
         ("stages.large.member=last", r"carry_best keeps the best weights, and member is last"),
         ("stages.small.name=bundle", r"a stage cannot be called 'bundle'"),
-        ("stages.small.resize=[0, 8]", r"resize is \[0, 8\]; rows and columns must be at least 1"),
+        ("stages.small.resize=[0, 8]", r"resize is \[0, 8\]; each number must be at least 1"),
         ("frame.resize=[8, 0]", r"frame\.resize is \[8, 0\]"),
         ("stages.small.parts=[]", r"it needs 1 or more items"),
     ],

@@ -239,6 +239,8 @@ def _reason(one: _Finding, subject: str) -> str:
             return _one_of(one.node.value, [word.strip("'") for word in allowed])
         case "too_short":
             return f"it needs {one.context['min_length']} or more items"
+        case "too_long":
+            return f"it takes {one.context['max_length']} items at most"
         case "value_error" if subject and _names_itself(one.message, subject):
             return subject + one.message[len(_first_word(one.message)) :]
         case "value_error":

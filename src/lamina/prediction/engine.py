@@ -59,7 +59,7 @@ def predict_image(
     task: Task,
     options: Predict,
     *,
-    tile: tuple[int, int],
+    tile: tuple[int, ...],
     device: torch.device,
     precision: torch.dtype | None = None,
     batch: int = LARGEST_BATCH,

@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_validator, model_validator
 
 from lamina.data.case import Case
 from lamina.data.catalogs import AnyCatalog
-from lamina.data.network_input.frame import Frame, Share
+from lamina.data.network_input.frame import Frame, Share, Size
 from lamina.data.splits import AnySplit, Folds
 from lamina.data.transforms import AnyTransform
 from lamina.errors import RecipeError
@@ -20,6 +20,7 @@ from lamina.geometry.view import Views
 from lamina.model.losses import AnyLoss
 from lamina.model.metrics import AnyMetric, DiceScore
 from lamina.model.networks import AnyNetwork
+from lamina.recipe.checks.sizes import check_sizes
 from lamina.recipe.stage import Stage
 from lamina.recipe.variant import Variant
 from lamina.result.calibration import Method
@@ -65,11 +66,11 @@ class MeanOf(Spec):
 class Predict(Spec):
     """How images of any size are predicted: tiles, views and what is averaged."""
 
-    tile: tuple[int, int] | None = None
-    """Rows and columns of a tile; null: the training size."""
+    tile: Size | None = None
+    """Rows and columns of a tile, or z, y and x as in frame.size; null: the training size."""
 
-    overlap: float = Field(default=0.5, ge=0, lt=1)
-    """Overlap of neighbouring tiles, as a share of the tile."""
+    overlap: Share | tuple[Share, ...] = 0.5
+    """Overlap of neighbouring tiles, as a share of the tile; one number, or one for each axis."""
 
     window: Window = "gaussian"
     """Weights with which overlapping tiles are blended."""
@@ -98,6 +99,10 @@ class Predict(Spec):
 
     batch: int | None = Field(default=None, ge=1)
     """Tiles per forward pass; null: as many as the memory allows, up to 8."""
+
+    def overlaps(self, axes: int) -> tuple[float, ...]:
+        """Return the overlap along each of so many axes."""
+        return self.overlap if isinstance(self.overlap, tuple) else (self.overlap,) * axes
 
     @model_validator(mode="after")
     def _probabilities_are_rounded(self) -> Self:
@@ -254,15 +259,8 @@ class Recipe(Spec):
         return self
 
     @model_validator(mode="after")
-    def _sizes_suit_the_network(self) -> Self:
-        multiple = self.network.multiple
-        sizes = {"frame.size": self.frame.size, "predict.tile": self.predict.tile}
-        sizes |= {f"stages.{stage.name}.size": stage.size for stage in self.stages}
-        for key, size in sizes.items():
-            if size is not None and any(n % multiple for n in size):
-                raise ValueError(
-                    f"{key} is {list(size)}; {self.network.kind} needs multiples of {multiple}"
-                )
+    def _sizes_suit_frame_and_network(self) -> Self:
+        check_sizes(self)
         return self
 
     @model_validator(mode="after")
@@ -362,8 +360,8 @@ class Recipe(Spec):
         return self.frame.inputs if self.network.residual else 1
 
     @property
-    def tile(self) -> tuple[int, int]:
-        """Rows and columns of a tile in prediction, in pixels."""
+    def tile(self) -> tuple[int, ...]:
+        """Sides of a tile in prediction: rows and columns, or z, y and x."""
         return self.predict.tile or self.frame.size
 
     def asked(self, cases: Sequence[Case]) -> list[Case]:

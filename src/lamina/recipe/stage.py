@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from lamina.data.case import Case
 from lamina.data.mixing import AnyMix
+from lamina.data.network_input.frame import Size
 from lamina.data.samplers import AnySampler, RandomCrop
 from lamina.model.optimization.optimizers import AdamW, AnyOptimizer
 from lamina.model.optimization.schedules import AnySchedule, Constant
@@ -63,8 +64,9 @@ class Stage(Spec):
     resize: tuple[int, int] | None = None
     """Rows and columns that whole images are resized to in this stage; null: as the frame says."""
 
-    size: tuple[int, int] | None = None
-    """Rows and columns of a training sample in this stage; null: as the frame says."""
+    size: Size | None = None
+    """Rows and columns of a training sample in this stage, or z, y and x of a block as in
+    frame.size; null: as the frame says."""
 
     epochs: int = Field(ge=1, le=1_000_000)
     """Number of passes over the sampler's draws."""
@@ -156,7 +158,7 @@ class Stage(Spec):
         for key in ("resize", "size"):
             value = getattr(self, key)
             if value is not None and min(value) < 1:
-                raise ValueError(f"{key} is {list(value)}; rows and columns must be at least 1")
+                raise ValueError(f"{key} is {list(value)}; each number must be at least 1")
         return self
 
     def learns(self, cases: Sequence[Case]) -> list[Case]:

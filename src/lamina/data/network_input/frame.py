@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from lamina.data.case import Case
 from lamina.data.network_input.depth import Depth
@@ -23,7 +23,7 @@ from lamina.data.views.padding import Border, read_padded
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.geometry.view import TURNS, View
-from lamina.spec import Spec
+from lamina.spec import ADDED_LATER, Spec
 from lamina.volume import Volume
 
 Factors = tuple[NDArray[np.float32], NDArray[np.float32]]
@@ -31,6 +31,12 @@ Factors = tuple[NDArray[np.float32], NDArray[np.float32]]
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 """A place along an axis, as a share of its length."""
+
+Size = Annotated[tuple[int, ...], Field(min_length=2, max_length=3)]
+"""Rows and columns of images, or planes, rows and columns (z, y, x) of blocks of voxels."""
+
+Spacing = Annotated[tuple[PositiveFloat, ...], Field(min_length=3, max_length=3)]
+"""Distances between neighbouring voxels along z, y and x, in the units of the files."""
 
 
 class Slices(Spec):
@@ -60,8 +66,11 @@ class Slices(Spec):
 class Frame(Spec):
     """How a region becomes what the network sees."""
 
-    size: tuple[int, int] = (256, 256)
-    """Rows and columns of a training sample, in pixels."""
+    size: Size = (256, 256)
+    """Rows and columns of a training sample, in pixels.
+
+    Three numbers are planes, rows and columns (z, y, x): a sample is then a block of voxels, for a
+    network of three axes."""
 
     channels: int = Field(default=1, ge=1)
     """Channels of an image (of each slice). 1 also reads colour files that are really grey."""
@@ -91,11 +100,15 @@ class Frame(Spec):
     normalise: AnyNormalise = DatasetStats()
     """How stored values are shifted and scaled."""
 
+    spacing: Annotated[Spacing | None, ADDED_LATER] = None
+    """Distances between voxels along z, y and x that blocks are resampled to, in the units of the
+    files; null: as they are stored. Only where size has three numbers."""
+
     @field_validator("size")
     @classmethod
-    def _size_is_positive(cls, size: tuple[int, int]) -> tuple[int, int]:
+    def _size_is_positive(cls, size: tuple[int, ...]) -> tuple[int, ...]:
         if min(size) < 1:
-            raise ValueError(f"size is {list(size)}; rows and columns must be at least 1")
+            raise ValueError(f"size is {list(size)}; each number must be at least 1")
         return size
 
     @field_validator("resize")
@@ -104,6 +117,29 @@ class Frame(Spec):
         if resize is not None and min(resize) < 1:
             raise ValueError(f"resize is {list(resize)}; rows and columns must be at least 1")
         return resize
+
+    @model_validator(mode="after")
+    def _blocks_are_of_whole_volumes(self) -> Self:
+        if len(self.size) == 2:
+            if self.spacing is not None:
+                raise ValueError(
+                    f"spacing is {list(self.spacing)}, for blocks of voxels, and size has two "
+                    "numbers; leave spacing out, or give size three"
+                )
+            return self
+        excluded = {
+            "slices": (self.slices is not None, "cuts volumes into images"),
+            "depth": (self.depth is not None, "is of layers as channels"),
+            "turn": (self.turn != 0, f"is {self.turn}, for images"),
+            "resize": (self.resize is not None, "is for whole images"),
+        }
+        for key, (is_set, says) in excluded.items():
+            if is_set:
+                raise ValueError(
+                    f"{key} {says}, and size is {list(self.size)}, blocks of voxels; leave {key} "
+                    "out, or give size two numbers"
+                )
+        return self
 
     @model_validator(mode="after")
     def _depth_has_layers_enough(self) -> Self:
@@ -123,6 +159,11 @@ class Frame(Spec):
                 "{kind: dataset, pooled: true}"
             )
         return self
+
+    @property
+    def axes(self) -> int:
+        """Spatial axes that the network sees: 2, images; 3, blocks of voxels."""
+        return len(self.size)
 
     @property
     def inputs(self) -> int:

@@ -22,7 +22,7 @@ class Draw:
     case: int
     region: Region
     origin: str = "random"
-    sides: tuple[int, int] | None = None
+    sides: tuple[int, ...] | None = None
 
 
 @dataclass(frozen=True)

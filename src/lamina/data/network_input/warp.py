@@ -41,7 +41,7 @@ class Resampling(Protocol):
 def look(
     region: Region,
     picked: Sequence[tuple[Warp, Any]],
-    sides: tuple[int, int] | None = None,
+    sides: tuple[int, ...] | None = None,
 ) -> Resampling:
     """Return how ``region`` is seen through the warps, given in recipe order.
 

@@ -42,7 +42,7 @@ class Balanced(Sampler):  # SIIM-11
         self,
         cases: Sequence[Case],
         *,
-        size: tuple[int, int],
+        size: tuple[int, ...],
         batch: int,
         epoch: int,
         rng: np.random.Generator,

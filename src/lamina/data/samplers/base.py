@@ -28,7 +28,7 @@ class Sampler(Spec):
         self,
         cases: Sequence[Case],
         *,
-        size: tuple[int, int],
+        size: tuple[int, ...],
         batch: int,
         epoch: int,
         rng: np.random.Generator,
@@ -36,8 +36,8 @@ class Sampler(Spec):
         """Return the regions of one epoch, in order.
 
         Args:
-            cases: Two-axis cases; at least one.
-            size: Rows and columns of a region.
+            cases: Of as many axes as `size`; at least one.
+            size: Sides of a region, one for each axis of the cases.
             batch: Samples per batch, for those that compose batches.
             epoch: Counted from 0 within the stage.
             rng: Made for this (seed, stage, epoch).

@@ -18,7 +18,7 @@ from lamina.geometry.region import Region
 from lamina.volume import read_all
 
 
-def anywhere(shape: tuple[int, ...], size: tuple[int, int], rng: np.random.Generator) -> Region:
+def anywhere(shape: tuple[int, ...], size: tuple[int, ...], rng: np.random.Generator) -> Region:
     """Return a region of ``size``, every place inside ``shape`` equally likely."""
     return _region(
         [
@@ -30,9 +30,9 @@ def anywhere(shape: tuple[int, ...], size: tuple[int, int], rng: np.random.Gener
 
 
 def around(
-    pixel: tuple[int, int],
+    pixel: tuple[int, ...],
     shape: tuple[int, ...],
-    size: tuple[int, int],
+    size: tuple[int, ...],
     rng: np.random.Generator,
 ) -> Region:
     """Return a region of ``size`` that shows ``pixel``, wherever in the region chance puts it."""
@@ -44,12 +44,12 @@ def around(
     return _region(starts, size)
 
 
-def centred(pixel: tuple[int, int], size: tuple[int, int]) -> Region:
+def centred(pixel: tuple[int, ...], size: tuple[int, ...]) -> Region:
     """Return a region of ``size`` with ``pixel`` in its middle; of an even side just after it."""
     return _region([at - side // 2 for at, side in zip(pixel, size, strict=True)], size)
 
 
-def target_pixel(case: Case, rng: np.random.Generator) -> tuple[int, int] | None:
+def target_pixel(case: Case, rng: np.random.Generator) -> tuple[int, ...] | None:
     """Return (row, column) of a target pixel, or None where the case has none.
 
     First a class among those present, each equally likely, then one of its pixels: a rare class
@@ -88,7 +88,7 @@ def classes_of(case: Case) -> tuple[int, ...]:
 def crop(
     cases: Sequence[Case],
     number: int,
-    size: tuple[int, int],
+    size: tuple[int, ...],
     focus: float,
     rng: np.random.Generator,
 ) -> Draw:
@@ -100,7 +100,7 @@ def crop(
     return Draw(number, around(pixel, case.image.shape, size, rng), "target")
 
 
-def _pixel(target: NDArray[Any], rng: np.random.Generator) -> tuple[int, int] | None:
+def _pixel(target: NDArray[Any], rng: np.random.Generator) -> tuple[int, ...] | None:
     if len(target) > 1:
         present = [plane != 0 for plane in target if plane.any()]
     elif target.dtype.kind in "iu":  # class ids
@@ -114,5 +114,5 @@ def _pixel(target: NDArray[Any], rng: np.random.Generator) -> tuple[int, int] | 
     return row, column
 
 
-def _region(starts: list[int], size: tuple[int, int]) -> Region:
+def _region(starts: list[int], size: tuple[int, ...]) -> Region:
     return Region(tuple(starts), tuple(a + n for a, n in zip(starts, size, strict=True)))

@@ -18,7 +18,7 @@ from lamina.data.samplers.crop_placement import centred
 from lamina.errors import DataError
 from lamina.volume import read_all
 
-Sides = tuple[int, int]
+Sides = tuple[int, ...]
 
 _TRIES = 64  # centres drawn for each wanted, before the mask is searched through
 

@@ -64,7 +64,7 @@ class Mixed(Sampler):  # STEEL-19
         self,
         cases: Sequence[Case],
         *,
-        size: tuple[int, int],
+        size: tuple[int, ...],
         batch: int,
         epoch: int,
         rng: np.random.Generator,

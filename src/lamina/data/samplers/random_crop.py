@@ -41,7 +41,7 @@ class RandomCrop(Sampler):
         self,
         cases: Sequence[Case],
         *,
-        size: tuple[int, int],
+        size: tuple[int, ...],
         batch: int,
         epoch: int,
         rng: np.random.Generator,
@@ -56,7 +56,7 @@ class RandomCrop(Sampler):
             for number in np.concatenate(rounds)[:total]
         ]
 
-    def _share(self, case: Case, size: tuple[int, int]) -> int:
+    def _share(self, case: Case, size: tuple[int, ...]) -> int:
         if not self.by_area:
             return 1
         return math.ceil(math.prod(case.image.shape) / math.prod(size))

@@ -48,7 +48,7 @@ def _tried(recipe: Recipe, name: str) -> Iterator[Finding]:
             yield Finding("fine", place, "fits the network")
 
 
-def sizes_of(recipe: Recipe) -> dict[str, tuple[int, int]]:
+def sizes_of(recipe: Recipe) -> dict[str, tuple[int, ...]]:
     """Return the sizes that the network meets, by the option that sets them."""
     found = {"frame.size": recipe.frame.size}
     found |= {

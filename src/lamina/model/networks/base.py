@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, ClassVar, Literal, Self
 
 from pydantic import model_validator
 
@@ -18,6 +18,9 @@ Activation = Literal["identity", "sigmoid"]
 
 class Network(Spec):
     """A network that maps (B, inputs, H, W) to (B, outputs, H, W) logits of the same size."""
+
+    axes: ClassVar[tuple[int, ...]] = (2,)
+    """How many spatial axes it can be built for: 2, images; 3, blocks of voxels."""
 
     residual: bool = False  # NOISE-19
     """In a restore task: the network predicts the noise, which is subtracted from the normalised

@@ -170,8 +170,8 @@ class Info(Spec):
     predict: Predict
     """Views, overlap, window and means as used."""
 
-    tile: tuple[int, int]
-    """Rows and columns of a tile, in pixels."""
+    tile: tuple[int, ...]
+    """Sides of a tile, in pixels: rows and columns, or z, y and x."""
 
     precision: str
     """Number type of the forward pass."""

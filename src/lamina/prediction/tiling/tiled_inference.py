@@ -38,8 +38,8 @@ class Member:
     frame: Frame | None = None
     """How it looks at a region, with the inputs of the others; None: as the job says."""
 
-    tile: tuple[int, int] | None = None
-    """Rows and columns of its tiles; None: as the job says."""
+    tile: tuple[int, ...] | None = None
+    """Sides of its tiles, in pixels; None: as the job says."""
 
     view: int | None = None
     """Answer by this view of ``predict.views`` alone, by its number; None: by their mean."""
@@ -78,7 +78,7 @@ class TiledInference:
     frame: Frame
     kind: Kind
     options: Predict
-    tile: tuple[int, int]
+    tile: tuple[int, ...]
     device: torch.device
     precision: torch.dtype | None
     batch: int
@@ -112,7 +112,8 @@ class TiledInference:
     def grid(self, member: Member, shape: tuple[int, ...]) -> TileGrid:
         """Return the lattice of a member's tiles over an image of that shape."""
         tile = member.tile or self.tile
-        steps = tuple(max(1, round(n * (1 - self.options.overlap))) for n in tile)
+        overlaps = self.options.overlaps(len(tile))
+        steps = tuple(max(1, round(n * (1 - part))) for n, part in zip(tile, overlaps, strict=True))
         centred = (member.frame or self.frame).pad == "around"
         beyond = self.options.border_tiles == "beyond"
         return TileGrid(shape, tile, steps, centred, beyond)

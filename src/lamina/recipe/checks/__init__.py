@@ -1,0 +1,1 @@
+"""Whether the options of a recipe suit one another, where several parts are involved."""

@@ -1,0 +1,75 @@
+"""Whether the sizes of a recipe suit one another: two axes of images, or three of blocks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+from lamina.model.networks import AnyNetwork
+from lamina.spec import kinds_of
+
+if TYPE_CHECKING:
+    from lamina.recipe.recipe import Recipe
+
+
+def check_sizes(recipe: Recipe) -> None:
+    """Raise ValueError where sizes are of other axes than frame.size, or do not suit the network.
+
+    The message begins with the option that is to be changed.
+    """
+    for problem in (*_other_axes(recipe), *_for_images(recipe), *_multiples(recipe)):
+        raise ValueError(problem)
+
+
+def _sizes(recipe: Recipe) -> dict[str, tuple[int, ...]]:
+    """Return the sizes that the network meets, by the option that sets them."""
+    sizes = {"frame.size": recipe.frame.size, "predict.tile": recipe.predict.tile}
+    sizes |= {f"stages.{stage.name}.size": stage.size for stage in recipe.stages}
+    return {key: size for key, size in sizes.items() if size is not None}
+
+
+def _other_axes(recipe: Recipe) -> Iterator[str]:
+    count = recipe.frame.axes
+    named = ("rows and columns", "z, y and x")[count - 2]
+    listed: dict[str, Sequence[float]] = dict(_sizes(recipe))
+    if isinstance(recipe.predict.overlap, tuple):
+        listed["predict.overlap"] = recipe.predict.overlap
+    for key, numbers in listed.items():
+        if len(numbers) != count:
+            yield (
+                f"{key} is {list(numbers)}, and frame.size has {count} numbers; give {count}, for "
+                f"{named}"
+            )
+
+
+def _for_images(recipe: Recipe) -> Iterator[str]:
+    """Say what is for images only where blocks are seen, and networks that see no blocks."""
+    network, axes = recipe.network, recipe.frame.axes
+    if axes not in network.axes:
+        fitting = [kind for kind, one in kinds_of(AnyNetwork).items() if axes in one.axes]
+        kinds = f"take {' or '.join(fitting)}, or " if fitting else ""
+        seen = ("images", "blocks of voxels")[axes - 2]
+        yield (
+            f"network.kind is {network.kind}, and frame.size is {list(recipe.frame.size)}, {seen}, "
+            f"which it does not see; {kinds}give frame.size {5 - axes} numbers"
+        )
+    if axes == 2:
+        return
+    if recipe.predict.slices:
+        yield (
+            "predict.slices names slices of volumes that are cut, and frame.size is "
+            f"{list(recipe.frame.size)}, blocks of voxels; leave it out"
+        )
+    for stage in recipe.stages:
+        if stage.resize is not None:
+            yield (
+                f"stages.{stage.name}.resize is for whole images, and frame.size is "
+                f"{list(recipe.frame.size)}, blocks of voxels; leave it out"
+            )
+
+
+def _multiples(recipe: Recipe) -> Iterator[str]:
+    multiple = recipe.network.multiple
+    for key, size in _sizes(recipe).items():
+        if any(n % multiple for n in size):
+            yield f"{key} is {list(size)}; {recipe.network.kind} needs multiples of {multiple}"
