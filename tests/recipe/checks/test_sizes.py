@@ -8,9 +8,9 @@ import pytest
 
 from lamina.errors import RecipeError
 from lamina.model.networks import Smp
+from lamina.recipe.checks.sizes import check_sizes
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
-from lamina.recipe.checks.sizes import check_sizes
 
 
 class AnyAxes(Smp):
