@@ -158,7 +158,7 @@ def slow(function: Callable[..., Any], seed: int) -> Callable[..., Any]:
 
 def contend(folder: Path, seed: int, rounds: int, told: Any) -> None:
     """Take the lock again and again, with pauses between all of its steps."""
-    for name in ("_lock", "_is_free", "_is_the_file", "_content"):
+    for name in ("_lock", "_refuse_living", "_is_the_file", "_content"):
         setattr(lock_module, name, slow(getattr(lock_module, name), seed))
     held = twice = 0
     while held < rounds:
@@ -201,3 +201,92 @@ def test_trust_7_a_file_system_without_locks_goes_by_the_name(
         files.locked(tmp_path).__enter__()
     with files.locked(tmp_path):
         pass
+
+
+def elsewhere(folder: Path, age: float, **more: Any) -> Path:
+    """Leave the lock of a process of another machine whose last sign of life is ``age`` s old."""
+    path = folder / files.LOCK
+    path.write_text(json.dumps({"pid": 1, "host": "elsewhere", "flock": True, "beat": 30} | more))
+    os.utime(path, (time.time() - age, time.time() - age))
+    return path
+
+
+def test_a_machine_that_is_silent_for_five_minutes_loses_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A requeued job needs no hand; a process that lives, or gives no signs of life, keeps it."""
+    monkeypatch.setattr(lock_module, "_SECOND_LOOK", 0.05)
+    elsewhere(tmp_path, 200)
+    with pytest.raises(RecipeError, match=r"process 1 on elsewhere .* 20\d s old, and after 300 s"):
+        files.locked(tmp_path).__enter__()
+    elsewhere(tmp_path, 301)
+    with files.locked(tmp_path):
+        assert json.loads((tmp_path / files.LOCK).read_text())["host"] == socket.gethostname()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_third_machine_that_takes_a_silent_folder_at_once_wins_or_loses(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def third(seconds: float) -> None:
+        assert seconds == 2
+        path.write_text(json.dumps({"pid": 7, "host": "third", "flock": True, "beat": 30}))
+
+    path = elsewhere(tmp_path, 1000)
+    monkeypatch.setattr(lock_module.time, "sleep", third)
+    with pytest.raises(RecipeError, match="process 7 on third is working"):
+        files.locked(tmp_path).__enter__()
+    assert json.loads(path.read_text())["host"] == "third"
+
+
+@pytest.mark.parametrize(
+    ("job", "restarts", "free"), [("12", "1", True), ("12", "0", False), ("13", "1", False)]
+)
+def test_the_same_slurm_job_restarted_takes_its_folder_at_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, job: str, restarts: str, free: bool
+) -> None:
+    monkeypatch.setattr(lock_module, "_SECOND_LOOK", 0.05)
+    monkeypatch.setenv("SLURM_JOB_ID", job)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", restarts)
+    elsewhere(tmp_path, 5, job="12", restarts=0)
+    if not free:
+        with pytest.raises(RecipeError, match="process 1 on elsewhere is working"):
+            files.locked(tmp_path).__enter__()
+        return
+    with files.locked(tmp_path):
+        said = json.loads((tmp_path / files.LOCK).read_text())
+        assert (said["job"], said["restarts"]) == ("12", 1)
+
+
+def test_the_holder_gives_signs_of_life_and_stops_writing_where_it_lost_the_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lock_module, "BEAT", 0.02)
+    path = tmp_path / "run" / files.LOCK
+    with files.locked(path.parent):
+        os.utime(path, (0, 0))
+        until(lambda: path.stat().st_mtime > 0)
+        files.write_text(path.parent / "fold0" / "a", "before")
+        path.write_text(json.dumps({"pid": 1, "host": "elsewhere", "flock": True, "beat": 30}))
+        until(lambda: refused(path.parent / "fold0" / "a"))
+        with pytest.raises(RecipeError, match="process 1 on elsewhere took this folder while"):
+            files.append_line(path.parent / "log", "line")
+        files.write_text(tmp_path / "other", "is nobody else's")
+    assert (path.parent / "fold0" / "a").read_text() == "before"
+    assert json.loads(path.read_text())["host"] == "elsewhere"  # it is not ours to remove
+
+
+def refused(path: Path) -> bool:
+    try:
+        files.write_text(path, "before")
+    except RecipeError:
+        return True
+    return False
+
+
+def until(done: Callable[[], bool]) -> None:
+    for _ in range(500):
+        if done():
+            return
+        time.sleep(0.01)
+    raise AssertionError("it never came to that")

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from accelerate import Accelerator
-from accelerate.state import AcceleratorState
+from accelerate.state import AcceleratorState, PartialState
 
 from lamina.errors import RecipeError
+from lamina.recipe.load import resolved_text
 from lamina.training.process_state import (
+    accelerator_on,
     deterministic_algorithms,
     own_accelerator,
     own_random_state,
@@ -67,10 +72,52 @@ def test_an_accelerator_of_the_caller_keeps_its_state() -> None:
         assert mine.gradient_accumulation_steps == 3
 
 
-def test_one_of_several_processes_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Accelerator, "num_processes", property(lambda _: 2))
-    with pytest.raises(RecipeError, match="trains with one process"), own_accelerator(CPU, None):
-        pass
+def test_one_of_several_processes_is_refused_before_the_folder_is_taken(tmp_path: Path) -> None:
+    """Both processes of a launcher are told so, not that the other one works in the folder."""
+    recipe = tiny(tmp_path, "train.epochs=1")
+    (tmp_path / "resolved.yaml").write_text(resolved_text(recipe), encoding="utf-8")
+    command = [sys.executable, "-m", "lamina", "train", "resolved.yaml", "--data", "."]
+    ranks = [
+        subprocess.Popen(
+            [*command, "--out", "run"],
+            cwd=tmp_path,
+            env={**os.environ, "WORLD_SIZE": "2", "RANK": str(n), "LOCAL_RANK": str(n)},
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        for n in range(2)
+    ]
+    for rank in ranks:
+        assert "lamina trains with one process" in rank.communicate(timeout=120)[1]
+        assert rank.returncode == 2
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("name", ["cuda:1", "cuda", "cpu"])
+def test_the_accelerator_takes_the_very_device_that_was_asked_for(
+    monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """Not the first one of its kind, nor what a launcher's variables say."""
+    monkeypatch.setenv("ACCELERATE_TORCH_DEVICE", "cuda:7")
+    monkeypatch.setenv("ACCELERATE_MIXED_PRECISION", "bf16")
+    monkeypatch.setenv("LOCAL_RANK", "3")
+    with own_accelerator(CPU, None):  # puts the state of accelerate back
+        AcceleratorState._shared_state.clear()
+        PartialState._shared_state.clear()
+        made = accelerator_on(torch.device(name), None)
+        assert made.device == torch.device(name)
+        assert (made.num_processes, made.mixed_precision) == (1, "no")
+    assert os.environ["ACCELERATE_TORCH_DEVICE"] == "cuda:7"
+    assert os.environ["LOCAL_RANK"] == "3"
+
+
+@pytest.mark.parametrize("name", ["cuda:99", "gpu", "cuda:x", "mps:5"])
+def test_a_device_that_is_not_there_is_refused_before_anything_is_written(
+    tmp_path: Path, name: str
+) -> None:
+    with pytest.raises(RecipeError, match=f"--device is '{name}'"):
+        train(tiny(tmp_path), data=tmp_path, out=tmp_path / "run", device=name)
+    assert not (tmp_path / "run").exists()
 
 
 def test_training_leaves_the_process_as_it_was(tmp_path: Path) -> None:

@@ -18,10 +18,11 @@ from pathlib import Path
 from typing import IO, Any
 
 from lamina.errors import RecipeError
+from lamina.files.process import is_left, refuse_taken, tag
 from lamina.files.read import digest
 from lamina.refusals import PARTIAL, writing
 
-_LONGEST = 200  # bytes of a name
+_LONGEST = 200  # bytes of a name; temporary ones add up to 45
 
 
 def fault(point: str) -> None:
@@ -50,7 +51,7 @@ def replacing(path: Path, *, flush: bool = True) -> Iterator[IO[bytes]]:
         RecipeError: nothing can be written there.
     """
     make_folder(path.parent)
-    beside = path.with_name(f".{_short(path)}.{os.getpid()}{PARTIAL}")
+    beside = path.with_name(f".{_short(path)}.{tag()}{PARTIAL}")
     try:
         with writing(path):
             with beside.open("wb") as stream:
@@ -75,7 +76,7 @@ def scratch(path: Path) -> Iterator[IO[bytes]]:
         RecipeError: nothing can be written there.
     """
     make_folder(path.parent)
-    beside = path.with_name(f".{_short(path)}.{os.getpid()}.scratch{PARTIAL}")
+    beside = path.with_name(f".{_short(path)}.{tag()}.scratch{PARTIAL}")
     try:
         with writing(path), beside.open("w+b") as stream:
             yield stream
@@ -93,8 +94,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     """
     if path.exists() and not (path.is_dir() and not any(path.iterdir())):
         raise RecipeError(f"{path}: is there already; choose another place, or remove it")
-    beside = path.with_name(f".{_short(path)}{PARTIAL}")
-    shutil.rmtree(beside, ignore_errors=True)  # of a process that was killed
+    beside = path.with_name(f".{_short(path)}.{tag()}{PARTIAL}")
+    for left in _others(path):
+        shutil.rmtree(left, ignore_errors=True)  # of a process that was killed
     make_folder(beside)
     try:
         yield beside
@@ -142,7 +144,7 @@ def write_with(path: Path, write: Callable[[Path], None]) -> str:
         RecipeError: nothing can be written there.
     """
     make_folder(path.parent)
-    beside = path.with_name(f".{os.getpid()}{PARTIAL}.{_short(path)}")
+    beside = path.with_name(f".{tag()}{PARTIAL}.{_short(path)}")
     try:
         with writing(path):
             write(beside)
@@ -164,6 +166,7 @@ def append_line(path: Path, line: str) -> None:
         RecipeError: nothing can be written there.
     """
     make_folder(path.parent)
+    refuse_taken(path)
     with writing(path), path.open("a+b") as stream:
         if stream.tell():
             stream.seek(-1, os.SEEK_END)
@@ -173,8 +176,12 @@ def append_line(path: Path, line: str) -> None:
 
 
 def delete_partial_files(folder: Path) -> int:
-    """Delete what a killed process left under temporary names below ``folder``; return how many."""
-    left = [path for path in folder.rglob(f".*{PARTIAL}*") if path.is_file()]
+    """Delete what killed processes left under temporary names below ``folder``; return how many.
+
+    Those of processes that live stay, on this machine and on others.
+    """
+    named = (path for path in folder.rglob(f".*{PARTIAL}*") if path.is_file())
+    left = [path for path in named if is_left(path)]
     for path in left:
         path.unlink(missing_ok=True)
     return len(left)
@@ -187,12 +194,22 @@ def _short(path: Path) -> str:
     return hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16] + path.suffix[:32]
 
 
+def _others(path: Path) -> list[Path]:
+    """Return the temporary folders of ``path`` that processes left."""
+    if not path.parent.is_dir():
+        return []
+    start = f".{_short(path)}."
+    named = [one for one in path.parent.iterdir() if one.name.startswith(start)]
+    return [one for one in named if one.name.endswith(PARTIAL) and is_left(one)]
+
+
 def _remove(beside: Path) -> None:
     with suppress(OSError):  # what went wrong before says more
         beside.unlink()
 
 
 def _put_in_place(beside: Path, path: Path, *, flush: bool = True) -> None:
+    refuse_taken(path)
     fault("file.before_rename")
     beside.replace(path)
     fault("file.after_rename")

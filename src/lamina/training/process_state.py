@@ -6,6 +6,7 @@ Training seeds it, at the start of each network and epoch, within a block that r
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -16,6 +17,23 @@ from accelerate.state import AcceleratorState, GradientState, PartialState
 from lamina.errors import RecipeError
 
 _PRECISIONS = {torch.bfloat16: "bf16", torch.float16: "fp16", None: "no"}
+
+_LAUNCHER = (
+    "LOCAL_RANK", "RANK", "WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"
+)  # fmt: skip
+
+
+def refuse_launcher() -> None:
+    """Refuse to be one of several processes that a launcher started.
+
+    Raises:
+        RecipeError: the process is one of several.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
+        raise RecipeError(
+            "lamina trains with one process; start it without a multi-process launcher, one run "
+            "per device with --folds"
+        )
 
 
 @contextmanager
@@ -44,23 +62,48 @@ def own_accelerator(device: torch.device, precision: torch.dtype | None) -> Iter
     The state of accelerate is one for the process and keeps the precision of its first use, so
     that a second training of another would be refused. There is no public way to leave it: the
     dictionaries that all instances share are emptied and filled again.
-
-    Raises:
-        RecipeError: the process is one of several that a launcher started.
     """
     states = [kind._shared_state for kind in (AcceleratorState, PartialState, GradientState)]
     before = [dict(state) for state in states]
     for state in states:
         state.clear()
     try:
-        accelerator = Accelerator(cpu=device.type == "cpu", mixed_precision=_PRECISIONS[precision])
-        if accelerator.num_processes > 1:
-            raise RecipeError(
-                "lamina trains with one process; start it without a multi-process launcher, one "
-                "run per device with --folds"
-            )
-        yield accelerator
+        with _current(device):
+            yield accelerator_on(device, precision)
     finally:
         for state, values in zip(states, before, strict=True):
             state.clear()
             state.update(values)
+
+
+def accelerator_on(device: torch.device, precision: torch.dtype | None) -> Accelerator:
+    """Return an accelerator for one process on exactly this device.
+
+    By itself accelerate takes the first device of a kind, and options from the variables of its
+    launcher; here the command line and the recipe decide.
+    """
+    with _without_launcher():
+        os.environ["ACCELERATE_TORCH_DEVICE"] = str(device)
+        return Accelerator(cpu=device.type == "cpu", mixed_precision=_PRECISIONS[precision])
+
+
+@contextmanager
+def _without_launcher() -> Iterator[None]:
+    """Hide the variables by which launchers speak to accelerate."""
+    names = [name for name in os.environ if name in _LAUNCHER or name.startswith("ACCELERATE_")]
+    hidden = {name: os.environ.pop(name) for name in names}
+    try:
+        yield
+    finally:
+        os.environ.pop("ACCELERATE_TORCH_DEVICE", None)
+        os.environ.update(hidden)
+
+
+@contextmanager
+def _current(device: torch.device) -> Iterator[None]:
+    """Make a CUDA device the current one for the block."""
+    if device.type != "cuda" or device.index is None:
+        yield
+        return
+    with torch.cuda.device(device):
+        yield

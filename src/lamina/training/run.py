@@ -38,6 +38,7 @@ from lamina.training.process_state import (
     deterministic_algorithms,
     own_accelerator,
     own_random_state,
+    refuse_launcher,
 )
 from lamina.training.run_folder import environment, locked, members_of, record_data, record_recipe
 from lamina.training.saving.class_pixels import weighed
@@ -107,6 +108,7 @@ def train(
             f"recipe {recipe.name} is for several members; train it by lamina.train, or one of "
             "them by its recipe.member(name)"
         )
+    refuse_launcher()
     where = choose_device(device)
     precision = choose(recipe.precision, where)
     with (
