@@ -285,6 +285,14 @@ def predict(
             show_default="objects,native",
         ),
     ] = None,
+    native: Annotated[
+        Literal["labels", "probabilities"],
+        typer.Option(
+            "--native",
+            help="Of files in the input's own format: labels, or also probabilities in float32 "
+            "(NIfTI, TIFF).",
+        ),
+    ] = "labels",
     *,
     corrupt: Annotated[
         bool,
@@ -329,6 +337,7 @@ def predict(
         save=DEFAULT
         if save is None
         else [word.strip() for word in save.split(",") if word.strip()],
+        native=native,
         overwrite=overwrite,
     )
     early = " by the best weights so far: training has not finished" if found.unfinished else ""

@@ -31,7 +31,8 @@ from lamina.prediction.inputs import gather, open_listed, passed_over
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import ChosenMembers, Policy
 from lamina.prediction.notices import tell_if_not_tuned, tell_if_unfinished, tell_result
-from lamina.prediction.outputs.write import DEFAULT, Outputs, checked
+from lamina.prediction.outputs.native.write_native import note_native
+from lamina.prediction.outputs.write import DEFAULT, NativeContent, Outputs, checked
 from lamina.prediction.predict_result import PredictResult
 from lamina.prediction.quarantine import Quarantine
 from lamina.prediction.streaming.plan import check_room
@@ -64,6 +65,7 @@ def predict(
     corrupt: bool = False,
     uncertainty: bool = False,
     save: Sequence[str] = DEFAULT,
+    native: NativeContent = "labels",
     overwrite: bool = False,
     progress: bool = True,
 ) -> PredictResult:
@@ -94,6 +96,8 @@ def predict(
             (pictures of images with their masks), ``objects`` (of images: outlines, and a table),
             ``native`` (the input's own format and place, where it has one). Of a folder that is
             there they are made of the stored probabilities.
+        native: ``probabilities``: also write these, in float32, beside labels in the input's own
+            format, where it is NIfTI or TIFF.
         overwrite: Replace predictions of other bundles or options.
         progress: Show progress on standard error.
 
@@ -122,7 +126,7 @@ def predict(
     if members not in ("auto", "all"):
         raise RecipeError(f"--members is '{members}'; it must be one of auto, all")
     at_least(1, batch=batch, memory=memory)
-    kinds = checked(save)
+    kinds = checked(save, native)
     keep_memory()
     bundles = load_bundles(sources, unfinished=True)
     if uncertainty and bundles[0].recipe.task.kind == "restore":
@@ -159,7 +163,7 @@ def predict(
             outputs = Outputs(predictions, kinds)
             counts = _predict_all(outputs, opened, loaded, size, progress=progress)
             left_out = outputs.finish()
-            predictions = predictions.only_finished()
+            predictions = note_native(predictions.only_finished())
             if uncertainty:
                 predictions = note_outlook(predictions, bundles[0].index.outlook)
             result = PredictResult(

@@ -147,6 +147,23 @@ def test_predict_of_nifti_gives_masks_on_its_grid(
         twin = nibabel.as_closest_canonical(native)
         np.testing.assert_array_equal(np.asarray(twin.dataobj), found.mask(id)[k])
         assert 0 < np.asarray(native.dataobj).mean() < 1
+    files = {f"native/{class_}/scan.nii.gz": "labels" for class_ in ("dot", "line")}
+    assert found.case(id).native == files
+
+    # Asked for later, probabilities lie beside labels, in float32 and on the same grid.
+    run_command(
+        *("predict", tmp_path / "bundle", source, "--out", tmp_path / "pred"),
+        *("--native", "probabilities", "--device", "cpu"),
+    )
+    found = Predictions.open(tmp_path / "pred")
+    names = {f"native/probabilities/{class_}/scan.nii.gz" for class_ in ("dot", "line")}
+    assert found.case(id).native == files | dict.fromkeys(names, "probability")
+    for k, class_ in enumerate(("dot", "line")):
+        native = nibabel.load(tmp_path / f"pred/native/probabilities/{class_}/scan.nii.gz")
+        assert native.get_data_dtype() == np.float32
+        np.testing.assert_array_equal(native.affine, image.affine)
+        twin = nibabel.as_closest_canonical(native)
+        np.testing.assert_array_equal(np.asarray(twin.dataobj), found.prob(id)[k])
 
     # Of an image that is gone while its answer stays, only this is left out, and said.
     from lamina.data.readers import open_volume
@@ -188,6 +205,13 @@ def test_an_unknown_kind_is_refused_with_the_nearest(place: Path) -> None:
     with pytest.raises(RecipeError, match=r"--save overlay: .*did you mean 'overlays'"):
         run(place, "overlay")
     assert not (place / "pred").exists()
+
+
+def test_native_probabilities_are_refused_where_native_is_left_out(place: Path) -> None:
+    with pytest.raises(RecipeError, match="--native probabilities: --save leaves out native"):
+        run(place, "masks", native="probabilities")
+    with pytest.raises(RecipeError, match="--native is 'percent'; it must be one of labels"):
+        run(place, "native", native="percent")
 
 
 def test_save_on_the_command_line(place: Path) -> None:

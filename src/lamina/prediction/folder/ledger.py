@@ -11,7 +11,7 @@ from lamina.errors import DataError
 from lamina.files import append_line, digest, read_lines
 from lamina.folders import OUT_OF_FOLD
 from lamina.prediction.folder.digests import one_digest
-from lamina.prediction.folder.manifest import PredictedCase
+from lamina.prediction.folder.manifest import Holds, PredictedCase
 
 LEDGER = "ledger.jsonl"
 
@@ -53,11 +53,12 @@ class Ledger:
     def files(self, case: PredictedCase) -> dict[str, Any]:
         """Return what is noted of files that were made of a finished case.
 
-        That is ``files``, SHA-256 by path; ``saved``, what was asked for; ``left_out``, with
-        reasons. Empty: none were made, or the mask was made anew since.
+        That is ``files``, SHA-256 by path; ``native``, what those of the input's format hold;
+        ``saved``, what was asked for; ``left_out``, with reasons. Empty: none were made, or the
+        mask was made anew since.
         """
         row = self.row(case) or {}
-        return {key: row[key] for key in ("files", "saved", "left_out") if key in row}
+        return {key: row[key] for key in ("files", "native", "saved", "left_out") if key in row}
 
     def note_files(
         self,
@@ -65,6 +66,7 @@ class Ledger:
         saved: Sequence[str],
         files: Mapping[str, str],
         left_out: Mapping[str, str],
+        native: Mapping[str, Holds],
     ) -> None:
         """Write the row of a finished case anew, with files that were made of its answer.
 
@@ -73,9 +75,10 @@ class Ledger:
             saved: Kinds of files that were asked for.
             files: SHA-256 of each, by its path in the folder.
             left_out: Kinds that could not be made, with the reason.
+            native: What each file in the input's own format holds, by its path.
         """
         row = self._done[case.id] | {"saved": list(saved), "files": dict(files)}
-        row["left_out"] = dict(left_out)
+        row |= {"left_out": dict(left_out), "native": dict(native)}
         self._done[case.id] = row
         append_line(self.folder / LEDGER, json.dumps(row))
 

@@ -27,6 +27,11 @@ _FREE = {"cases", "changes", "decision", "device", "unfinished"}
 """What may change while finished probabilities stay: digests of members say the rest."""
 
 
+Holds = Literal["labels", "probability", "percent", "probability_and_labels", "values"]
+"""What a file in the input's own format holds. labels: class ids, or 1 on the mask; probability:
+from 0 to 1; percent: from 0 to 100; values: of restore, in the units of the input."""
+
+
 class ClassOutlook(Spec):
     """What to expect of one class in one image."""
 
@@ -100,6 +105,10 @@ class PredictedCase(Spec):
     known: Literal["new", "held_out", "pseudo", "seen", "partly_seen"]
     """Whether these members trained on it; ``pseudo``: with labels that members had made of it;
     ``partly_seen``: on sections of the same file."""
+
+    native: Annotated[dict[str, Holds] | None, ADDED_LATER] = None
+    """What each of its files in the input's own format holds, by its path in the folder of
+    predictions; null: there is none."""
 
     outlook: Annotated[tuple[ClassOutlook, ...], ADDED_LATER] = ()
     """What to expect of each class; none: predicted without ``--uncertainty``."""

@@ -16,19 +16,18 @@ import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal, get_args
 
 from lamina.errors import DataError, RecipeError, listed
 from lamina.files import digest
 from lamina.options.near_words import did_you_mean
-from lamina.prediction.folder.digests import source_digest
-from lamina.prediction.folder.file_names import class_folders
 from lamina.prediction.folder.predictions import Predictions
-from lamina.prediction.outputs.native import FORMATS
-from lamina.prediction.outputs.native.base import Answer, Native, trail_of
+from lamina.prediction.outputs.native.write_native import native_places, write_native
 from lamina.prediction.outputs.objects import write_objects, write_tables
+from lamina.prediction.outputs.output_file import OutputFile, inside
 from lamina.prediction.outputs.overlays import write_overlay
 from lamina.progress import say
-from lamina.volume import Volume, view_chain
+from lamina.volume import Volume
 
 ALWAYS = ("masks", "probabilities")
 """Kinds that every prediction holds, since all others are made of them."""
@@ -39,14 +38,18 @@ KINDS = (*ALWAYS, "overlays", "objects", "native")
 DEFAULT = ("masks", "probabilities", "objects", "native")
 """What is saved unless something else is asked for."""
 
-_LIBRARY = (ValueError, RuntimeError, TypeError, LookupError, ArithmeticError, AttributeError)
+NativeContent = Literal["labels", "probabilities"]
+"""What files in the input's own format hold; probabilities: these beside labels."""
+
+_NATIVE_PROBABILITIES = "native_probabilities"
+_NOTED = (*KINDS, _NATIVE_PROBABILITIES)  # as the ledger names what was asked for
 
 
-def checked(save: Sequence[str]) -> tuple[str, ...]:
+def checked(save: Sequence[str], native: NativeContent = "labels") -> tuple[str, ...]:
     """Return the kinds of files that are asked for, besides those that are always there.
 
     Raises:
-        RecipeError: a word is none of them.
+        RecipeError: a word is none of them, or ``native`` is said of files that are not asked for.
 
     Example:
         >>> checked(["native", "masks"])
@@ -56,7 +59,14 @@ def checked(save: Sequence[str]) -> tuple[str, ...]:
         if word not in KINDS:
             near = did_you_mean(word, list(KINDS)) or f"; they are {', '.join(KINDS)}"
             raise RecipeError(f"--save {word}: there are no such files{near}")
-    return tuple(kind for kind in KINDS if kind in save and kind not in ALWAYS)
+    if native not in get_args(NativeContent):
+        raise RecipeError(
+            f"--native is '{native}'; it must be one of {', '.join(get_args(NativeContent))}"
+        )
+    more = (_NATIVE_PROBABILITIES,) if native == "probabilities" else ()
+    if more and "native" not in save:
+        raise RecipeError("--native probabilities: --save leaves out native; add it")
+    return tuple(kind for kind in KINDS if kind in save and kind not in ALWAYS) + more
 
 
 @dataclass(frozen=True)
@@ -81,21 +91,27 @@ class Outputs:
         """
         known = self.predictions.outputs(id)
         asked = {*self.kinds, *known.get("saved", ())}
-        kinds = tuple(kind for kind in KINDS if kind in asked)
+        kinds = tuple(kind for kind in _NOTED if kind in asked)
         if not kinds and not known and not any(place.exists() for place in self._places(id)):
             return
-        if tuple(known.get("saved", ())) == kinds and self._sound(known["files"]):
+        if tuple(known.get("saved", ())) == kinds and self._sound(known):
             return
         for path in self._places(id):
             _remove(path)
-        files: dict[str, str] = {}
+        made: list[OutputFile] = []
         left_out: dict[str, str] = {}
         for kind in kinds:
             try:
-                files |= self._made(kind, id, image)
-            except DataError as error:
+                made += self._made(kind, id, image, probabilities=_NATIVE_PROBABILITIES in kinds)
+            except (DataError, RecipeError) as error:
                 left_out[kind] = str(error).splitlines()[0]
-        self.predictions.ledger.note_files(self.predictions.case(id), kinds, files, left_out)
+        self.predictions.ledger.note_files(
+            self.predictions.case(id),
+            kinds,
+            {file.path: file.sha256 for file in made},
+            left_out,
+            {file.path: file.holds for file in made if file.holds is not None},
+        )
 
     def finish(self) -> tuple[str, ...]:
         """Make the files of all cases; say and return what could not be made, with reasons."""
@@ -104,82 +120,41 @@ class Outputs:
         if any("objects" in output.get("saved", ()) for output in outputs.values()):
             write_tables(self.predictions)
         left_out = tuple(
-            why for one in outputs.values() for why in one.get("left_out", {}).values()
+            why for output in outputs.values() for why in output.get("left_out", {}).values()
         )
         if left_out:
             say(listed(f"{len(left_out)} files are left out", left_out))
         return left_out
 
-    def _sound(self, files: dict[str, str]) -> bool:
-        root = self.predictions.folder
-        return all(
+    def _sound(self, known: dict[str, Any]) -> bool:
+        """Whether all files are as a row notes them; rows of before do not say what they hold."""
+        root, files = self.predictions.folder, known["files"]
+        return "native" in known and all(
             (root / name).exists() and digest(root / name) == sha for name, sha in files.items()
         )
 
-    def _made(self, kind: str, id: str, image: Volume) -> dict[str, str]:
+    def _made(self, kind: str, id: str, image: Volume, *, probabilities: bool) -> list[OutputFile]:
         root, name = self.predictions.folder, self.predictions.case(id).file_name
         flat = len(image.axes) == 2 and self.predictions.task.kind != "restore"
         if kind == "overlays" and flat:
             path = root / "overlays" / f"{name}.jpg"
-            return {_inside(root, path): write_overlay(path, self.predictions, id, image)}
+            sha = write_overlay(path, self.predictions, id, image)
+            return [OutputFile(inside(root, path), sha)]
         if kind == "objects" and flat:
             if self.predictions.case(id).chunked:
                 raise DataError(f"{id}: no objects, since the image is larger than memory allows")
             path = root / "objects" / f"{name}.geojson"
-            return {_inside(root, path): write_objects(path, self.predictions, id)}
-        return self._native(id, image) if kind == "native" else {}
-
-    def _native(self, id: str, image: Volume) -> dict[str, str]:
-        *_, reader = view_chain(image)
-        form = next((one for one in FORMATS if isinstance(reader, one.readers)), None)
-        if form is None:
-            return {}
-        answer = self._answer(id, image, form)
-        made: dict[str, str] = {}
-        for layer in form.layers(answer):
-            path = self._native_path(id, layer.folder, form.suffix)
-            try:
-                made[_inside(self.predictions.folder, path)] = form.write(path, answer, layer)
-            except _LIBRARY as error:
-                raise DataError(f"{id}: no native output ({error})") from error
-        return made
-
-    def _answer(self, id: str, image: Volume, form: Native) -> Answer:
-        """Return a finished case with its source, from which geometry is copied.
-
-        Raises:
-            DataError: the source is gone or changed, or the case is not the whole of it.
-        """
-        case, trail = self.predictions.case(id), trail_of(image)
-        if trail is None:
-            raise DataError(f"{id}: no native output, since it is a part of {case.source}")
-        try:
-            same = source_digest([case.source]) == case.sha256
-        except (DataError, OSError):
-            same = False
-        if not same:
-            raise DataError(f"{id}: no native output, since {case.source} is gone or changed")
-        answer = Answer(self.predictions, id, trail)
-        if why := form.why_not(answer):
-            raise DataError(f"{id}: no native output, since {why}")
-        return answer
-
-    def _native_path(self, id: str, folder: str | None, suffix: str) -> Path:
-        root, name = self.predictions.folder / "native", self.predictions.case(id).file_name
-        return (root / folder if folder else root) / f"{name}{suffix}"
+            return [OutputFile(inside(root, path), write_objects(path, self.predictions, id))]
+        if kind == "native":
+            return write_native(self.predictions, id, image, probabilities=probabilities)
+        return []
 
     def _places(self, id: str) -> Iterator[Path]:
         """Yield every place where a file of a case may lie."""
         root, name = self.predictions.folder, self.predictions.case(id).file_name
         yield root / "overlays" / f"{name}.jpg"
         yield root / "objects" / f"{name}.geojson"
-        for form in FORMATS:
-            for folder in (None, *class_folders(self.predictions.task.names or ())):
-                yield self._native_path(id, folder, form.suffix)
-
-
-def _inside(root: Path, path: Path) -> str:
-    return path.relative_to(root).as_posix()
+        yield from native_places(self.predictions, id)
 
 
 def _remove(path: Path) -> None:

@@ -16,8 +16,8 @@ from tests.factories.native import answer_of, chances
 
 CUBE = (4, 5, 11)
 TRACE = 240
-SIZES = {1: 4, 2: 4, 3: 2, 5: 4, 8: 1, 10: 4, 11: 2, 16: 1}
-FLOATS = (1, 5)
+SIZES = {1: 4, 2: 4, 3: 2, 5: 4, 6: 8, 8: 1, 10: 4, 11: 2, 16: 1}
+FLOATS = (1, 5, 6)
 
 
 def put(path: Path, kind: int, *, endian: str = "big", dead: int | None = None) -> Path:

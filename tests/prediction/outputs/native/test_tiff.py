@@ -98,3 +98,27 @@ def test_native_plain_tiff_of_a_large_page_is_tiled(tmp_path: Path) -> None:
     with tifffile.TiffFile(target) as file:
         assert file.pages[0].is_tiled
         np.testing.assert_array_equal(file.asarray(), prob[0] > 0.5)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "multilabel", "restore"])
+def test_native_probabilities_are_float32_at_the_place_of_labels(tmp_path: Path, kind: str) -> None:
+    """A file for each class but the background of exclusive ones; none of restored values."""
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, STACK[0], extratags=GEO)
+    image = open_volume(path)
+    prob = chances(kind, image.shape)
+    answer = answer_of(tmp_path, image, path, kind, prob)
+    layers = answer.probability_layers()
+    assert [(layer.number, layer.folder) for layer in layers] == {
+        "binary": [(0, "probabilities")],
+        "multiclass": [(1, "probabilities/a"), (2, "probabilities/b")],
+        "multilabel": [(k, f"probabilities/{name}") for k, name in enumerate("abc")],
+        "restore": [],
+    }[kind]
+    for layer in layers:
+        target = tmp_path / "native" / "p.tif"
+        TIFF.write(target, answer, layer)
+        with tifffile.TiffFile(target) as file, tifffile.TiffFile(path) as before:
+            assert file.asarray().dtype == np.float32
+            np.testing.assert_array_equal(file.asarray(), prob[layer.number])
+            assert file.geotiff_metadata == before.geotiff_metadata

@@ -1,15 +1,1 @@
-"""Masks in the input's own format and place, one file for each format.
-
-To add a format: write its file here, import its ``Native`` below and name it in ``FORMATS``.
-"""
-
-from __future__ import annotations
-
-from lamina.prediction.outputs.native.base import Native
-from lamina.prediction.outputs.native.nifti import NIFTI
-from lamina.prediction.outputs.native.ome_zarr import OME_ZARR
-from lamina.prediction.outputs.native.segy import SEGY
-from lamina.prediction.outputs.native.tiff import TIFF
-
-FORMATS: tuple[Native, ...] = (NIFTI, SEGY, TIFF, OME_ZARR)
-"""All formats that masks are written in."""
+"""Masks in the input's own format and place."""

@@ -22,7 +22,9 @@ from numpy.typing import NDArray
 from lamina.files import scratch
 from lamina.geometry.region import Region
 from lamina.prediction.folder.file_names import class_folders
+from lamina.prediction.folder.manifest import Holds
 from lamina.prediction.folder.predictions import Predictions
+from lamina.task import Task
 from lamina.volume import Transposed, Volume, VolumeView
 
 _DONT_NEED: int | None = getattr(mmap, "MADV_DONTNEED", None)
@@ -32,9 +34,11 @@ _PART = 2**22  # voxels that are worked on together
 Part = Callable[[NDArray[Any], NDArray[Any]], NDArray[Any]]
 """From probabilities and masks (K, *R) of a region to what is stored of it, (*R)."""
 
-Holds = Literal["labels", "probability", "percent", "values", "all"]
-"""What a file holds; labels: class ids, or 1 on the mask; percent: of probabilities; values: of
-restore."""
+FOLDER = "native"
+"""Folder of files in the format of their source."""
+
+PROBABILITIES = "probabilities"
+"""Folder of probabilities that are written beside labels."""
 
 
 @dataclass(frozen=True)
@@ -52,6 +56,9 @@ class Native:
 
     layers: Callable[[Answer], tuple[Layer, ...]]
     """What files there are."""
+
+    probabilities: bool = False
+    """Whether probabilities may be written beside labels, in float32."""
 
     why_not: Callable[[Answer], str | None] = lambda _: None
     """Why the format cannot hold an answer; None: it can."""
@@ -130,6 +137,11 @@ class Answer:
         """Lengths of the stored axes."""
         return tuple(self.reader.shape)
 
+    @property
+    def task(self) -> Task:
+        """What the outputs mean."""
+        return self.predictions.task
+
     @contextmanager
     def stored(
         self,
@@ -170,6 +182,12 @@ class Answer:
         dtype = np.dtype(np.uint16 if wide else np.uint8)
         return dtype, lambda _, masks: masks.argmax(axis=0).astype(dtype)
 
+    def numbers(self, layer: Layer) -> tuple[np.dtype[Any], Part]:
+        """Return the type and the values of a layer: labels, or float32."""
+        if layer.holds == "labels":
+            return self.labels(layer)
+        return np.dtype(np.float32), self.values(layer.number or 0)
+
     def values(self, number: int, scale: float = 1.0) -> Part:
         """Return probabilities times ``scale`` of a class, or restored values, in float32."""
         if self.restores:
@@ -181,6 +199,15 @@ class Answer:
         task = self.predictions.task
         folders = class_folders(task.names or ())
         return tuple(enumerate(folders))[int(task.exclusive) :]
+
+    def probability_layers(self) -> tuple[Layer, ...]:
+        """Return a file of probabilities for each class but the background of exclusive ones."""
+        if self.restores:
+            return ()
+        classes = self.classes()
+        if len(classes) == 1:
+            return (Layer("probability", classes[0][0], PROBABILITIES),)
+        return tuple(Layer("probability", k, f"{PROBABILITIES}/{name}") for k, name in classes)
 
     def label_layers(self) -> tuple[Layer, ...]:
         """Return a file of labels, or one for each class where they overlap."""

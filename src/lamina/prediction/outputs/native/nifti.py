@@ -10,8 +10,6 @@ import gzip
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from lamina.data.readers.nifti import NiftiVolume
 from lamina.files import write_with
 from lamina.prediction.outputs.native.base import Answer, Layer, Native, one_channel
@@ -20,11 +18,8 @@ _LEVEL = 3  # of gzip; masks are mostly zeros
 
 
 def write(path: Path, answer: Answer, layer: Layer) -> str:
-    """Write labels, or values of restore, on the grid of the source; return the SHA-256."""
-    if layer.holds == "values":
-        dtype, part = np.dtype(np.float32), answer.values(layer.number or 0)
-    else:
-        dtype, part = answer.labels(layer)
+    """Write labels, probabilities or values on the grid of the source; return the SHA-256."""
+    dtype, part = answer.numbers(layer)
     with answer.stored(path, dtype, part, order="F") as array:
         image = _image(answer.reader, array)
 
@@ -59,5 +54,6 @@ NIFTI = Native(
     suffix=".nii.gz",
     write=write,
     layers=Answer.label_layers,
+    probabilities=True,
     why_not=_why_not,
 )

@@ -279,8 +279,8 @@ def _sums(values: NDArray[Any], side: int, kind: Any) -> NDArray[Any]:
     return values
 
 
-def _layers(_: Answer) -> tuple[Layer, ...]:
-    return (Layer("all"),)
+def _layers(answer: Answer) -> tuple[Layer, ...]:
+    return (Layer("values" if answer.restores else "probability_and_labels"),)
 
 
 OME_ZARR = Native(

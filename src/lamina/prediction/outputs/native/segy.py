@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from lamina.data.readers.segy.volume import SegyVolume
 from lamina.files import write_with
-from lamina.prediction.outputs.native.base import Answer, Holds, Layer, Native, one_channel
+from lamina.prediction.folder.manifest import Holds
+from lamina.prediction.outputs.native.base import Answer, Layer, Native, one_channel
 
 
 def write(path: Path, answer: Answer, layer: Layer) -> str:

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
-import numpy as np
 import tifffile
 
 from lamina.data.readers.tiff.header import open_tiff
@@ -28,11 +27,8 @@ _TIFF = 2**32 - 2**25  # bytes; beyond them offsets need 64 bits
 
 
 def write(path: Path, answer: Answer, layer: Layer) -> str:
-    """Write labels, or values of restore, placed as the source; return the SHA-256."""
-    if layer.holds == "values":
-        dtype, part = np.dtype(np.float32), answer.values(layer.number or 0)
-    else:
-        dtype, part = answer.labels(layer)
+    """Write labels, probabilities or values, placed as the source; return the SHA-256."""
+    dtype, part = answer.numbers(layer)
     options = _options(answer.reader)
     if math.prod(answer.shape[-2:]) > _LARGE and not options.get("imagej"):
         options["tile"] = (256, 256)
@@ -98,5 +94,6 @@ TIFF = Native(
     suffix=".tif",
     write=write,
     layers=Answer.label_layers,
+    probabilities=True,
     why_not=one_channel,
 )
