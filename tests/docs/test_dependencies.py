@@ -37,23 +37,25 @@ def test_the_table_of_libraries_has_the_floors_of_pyproject() -> None:
 
 
 def test_the_table_of_extras_has_the_floors_of_pyproject() -> None:
-    rows = re.findall(r"^\| `\[(\w+)\]` (\S+) \| ([0-9.]+) \|", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| `\[([\w-]+)\]` (\S+) \| ([0-9.]+) \|", PAGE, re.MULTILINE)
     table: dict[str, dict[str, tuple[int, ...]]] = {}
     for extra, name, floor in rows:
         table.setdefault(extra, {})[name] = numbers(floor)
-    workshop = {"test", "lint", "bench", "dev"}
+    workshop = {"test", "lint", "bench", "docs", "dev"}
     assert table == {k: floors(v) for k, v in EXTRAS.items() if k not in workshop}
 
 
 def test_what_the_workshop_needs_is_named() -> None:
-    needed = [one for extra in ("test", "lint", "bench") for one in EXTRAS[extra]]
-    names = {re.split(r"[=>]", one)[0] for one in needed if not one.startswith("lamina[")}
+    needed = [one for extra in ("test", "lint", "docs", "bench") for one in EXTRAS[extra]]
+    names = {re.split(r"[=>\[]", one)[0] for one in needed if not one.startswith("lamina[")}
     assert sorted(name for name in names if name.lower() not in PAGE.lower()) == []
 
 
 def test_every_library_has_its_licence() -> None:
     rows = [
-        line for line in PAGE.splitlines() if re.match(r"\| (`\[\w+\]` )?[\w.-]+ \| [0-9.]+", line)
+        line
+        for line in PAGE.splitlines()
+        if re.match(r"\| (`\[[\w-]+\]` )?[\w.-]+ \| [0-9.]+", line)
     ]
     libraries = [row for row in rows if not row.startswith("| Python ")]
     named = [row for row in libraries if re.search(r"\| [^|]*(MIT|BSD|Apache|PSF|LGPL|HPND)", row)]
@@ -68,8 +70,11 @@ def test_every_pinned_dependency_of_ours_is_in_the_constraints() -> None:
     }
     ours = [*PROJECT["dependencies"], *(one for k in ("test", "lint") for one in EXTRAS[k])]
     names = {
-        re.sub(r"[-_.]+", "-", one.split(">=")[0]).lower()
-        for one in [*ours, *EXTRAS["dicom"], *EXTRAS["segy"], *EXTRAS["volumes"]]
+        re.sub(r"[-_.]+", "-", re.split(r"[>\[]", one)[0]).lower()
+        for one in [
+            *ours,
+            *(name for extra in EXTRAS if extra != "bench" for name in EXTRAS[extra]),
+        ]
         if not one.startswith("lamina[")
     }
     assert names - pinned == set()
