@@ -14,25 +14,27 @@ from torch import nn
 import lamina
 from lamina.data.image_types.image_kind import ImageKind
 from lamina.deployment import export as export_module
-from lamina.deployment.graph import write_onnx
+from lamina.deployment.graph import Format, write_network
 from lamina.files import write_bytes
 from tests.factories.bundles import Maker
 
 NETWORK = {"kind": "dncnn", "width": 8, "depth": 3, "residual": False}
 
-_TRACED: dict[tuple[str, tuple[int, ...]], bytes] = {}
+_TRACED: dict[tuple[str, tuple[int, ...], str], bytes] = {}
 
 
-def traced_once(network: nn.Module, shape: tuple[int, int, int], path: Path, name: str) -> str:
-    """Write the file that ``write_onnx`` made of equal weights before; each use compares it."""
+def traced_once(
+    network: nn.Module, shape: tuple[int, int, int], path: Path, name: str, format: Format
+) -> None:
+    """Write the file that ``write_network`` made of equal weights before; each use compares it."""
     state = hashlib.sha256()
     for key, values in network.state_dict().items():
         state.update(key.encode() + values.contiguous().numpy().tobytes())
-    key = (state.hexdigest(), shape)
+    key = (state.hexdigest(), shape, format)
     if key not in _TRACED:
-        write_onnx(network, shape, path, name)
+        write_network(network, shape, path, name, format)
         _TRACED[key] = path.read_bytes()
-    return write_bytes(path, _TRACED[key])
+    write_bytes(path, _TRACED[key])
 
 
 @pytest.fixture
@@ -40,7 +42,7 @@ def exported(
     tmp_path: Path, make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> Callable[..., tuple[Path, Path]]:
     """Make a bundle with changes of the recipe, export it, and return both folders."""
-    monkeypatch.setattr(export_module, "write_onnx", traced_once)
+    monkeypatch.setattr(export_module, "write_network", traced_once)
 
     def export(
         options: dict[str, Any] | None = None,

@@ -15,12 +15,15 @@ from numpy.typing import NDArray
 from torch import nn
 
 import lamina
-from lamina.bundle import MemberWeights, Part, join
+from lamina.bundle import KnownCase, MemberWeights, Part, join
 from lamina.data.network_input.normalise import Fixed
 from lamina.deployment import export as export_module
+from lamina.deployment.graph import Format
 from lamina.deployment.run import Pipeline
 from lamina.errors import BundleError, LaminaError, RecipeError
 from lamina.model.networks import AnyNetwork
+from lamina.prediction.members.loaded import LoadedMembers
+from lamina.prediction.members.out_of_fold import Policy
 from lamina.recipe import builtin
 from lamina.recipe.recipe import MeanOf
 from tests.deployment.conftest import NETWORK, traced_once
@@ -71,7 +74,7 @@ def test_an_ensemble_keeps_tiles_borders_and_weights_of_its_members(
     tmp_path: Path, make: Maker, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """W11."""
-    monkeypatch.setattr(export_module, "write_onnx", traced_once)
+    monkeypatch.setattr(export_module, "write_network", traced_once)
     one = make.bundle(network=NETWORK, predict={"views": "flip_x"})
     frame = {"size": [24, 40], "border": "zero", "pad": "after", "turn": 1}
     two = make.bundle(network=NETWORK, frame=frame, seed=5)
@@ -90,6 +93,59 @@ def test_an_ensemble_keeps_tiles_borders_and_weights_of_its_members(
             image = np.random.default_rng(0).integers(0, 256, shape, np.uint8)
             apart = np.abs(pipeline(image).probabilities - model(image).probabilities)
             assert apart.max() <= 1e-5
+
+
+def test_of_torch_the_folder_holds_programs(exported: Exported) -> None:
+    """The same numbers around them; what runs them is tested with the runner."""
+    _, edge = exported({"format": "torch"})
+    names = {path.name for path in edge.iterdir()}
+    assert names == {
+        *("README.md", "member-0.pt2", "member-1.pt2", "pipeline.json", "run.py", "window.npy"),
+        "sample",
+    }
+    about = json.loads((edge / "pipeline.json").read_text(encoding="utf-8"))
+    assert [one["opset"] for one in about["members"]] == [None, None]
+    assert about["parity"]["onnxruntime"] is None
+    assert max(about["parity"]["tile_difference"].values()) <= 1e-5
+    page = (edge / "README.md").read_text(encoding="utf-8")
+    assert "pip install numpy torch pillow" in page
+    assert "onnx" not in page.lower()
+
+
+CASES = {
+    "a": KnownCase(sha256=("a" * 64,), fold=0),
+    "b": KnownCase(sha256=("b" * 64,), fold=1),
+    "always": KnownCase(sha256=("c" * 64,), fold=-1),
+    "twin": KnownCase(sha256=("a" * 64,), fold=1),
+    "made": KnownCase(sha256=("d" * 64,), fold=0, labels="pseudo"),
+}
+
+
+def test_known_images_have_the_weights_that_predict_gives(
+    exported: Exported, tmp_path: Path, make: Maker, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, plain = exported(cases=CASES)
+    assert "known" not in json.loads((plain / "pipeline.json").read_text(encoding="utf-8"))
+    _, edge = exported({"with_known": True}, name="two", cases=CASES)
+    known = json.loads((edge / "pipeline.json").read_text(encoding="utf-8"))["known"]
+    assert known == {"a" * 64: [0, 0], "b" * 64: [0, 1], "c" * 64: [0, 0]}
+    _, edge = exported({"with_known": True, "members": ["fold0"]}, name="three", cases=CASES)
+    known = json.loads((edge / "pipeline.json").read_text(encoding="utf-8"))["known"]
+    assert known["b" * 64] == [0]
+
+    monkeypatch.setattr(export_module, "write_network", traced_once)
+    one = make.bundle({"b": CASES["b"]}, network=NETWORK)
+    two = make.bundle({"a": KnownCase(sha256=("b" * 64,), fold=-1)}, network=NETWORK, seed=5)
+    other = make.bundle(network=NETWORK, seed=9)
+    parts = [Part("one", one, 3.0), Part("two", two, 1.0), Part("other", other, 1.0)]
+    join(parts, MeanOf()).save(tmp_path / "several")
+    lamina.export(tmp_path / "several", tmp_path / "edge", with_known=True)
+    about = json.loads((tmp_path / "edge" / "pipeline.json").read_text(encoding="utf-8"))
+    loaded = LoadedMembers([lamina.Bundle.load(tmp_path / "several")], torch.device("cpu"), None)
+    chosen = Policy(loaded.bundles, "auto").choose("any", "b" * 64)
+    wanted = dict(zip(chosen.members, loaded.weights(chosen), strict=True))
+    assert about["known"]["b" * 64] == [wanted.get((0, number), 0) for number in range(6)]
+    assert np.count_nonzero(about["known"]["b" * 64]) == 3
 
 
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
@@ -172,15 +228,17 @@ def test_a_wrong_graph_is_refused_and_nothing_is_written(
     """Decision 7: the exporter has written wrong graphs; here one of other weights."""
     make.bundle(network=NETWORK).save(tmp_path / "bundle")
 
-    def wrong(network: nn.Module, shape: tuple[int, int, int], path: Path, name: str) -> str:
+    def wrong(
+        network: nn.Module, shape: tuple[int, int, int], path: Path, name: str, format: Format
+    ) -> None:
         other = copy.deepcopy(network)
         if name == "fold1":
             with torch.no_grad():
                 next(iter(other.parameters())).mul_(1.01)
-        return traced_once(other, shape, path, name)
+        traced_once(other, shape, path, name, format)
 
-    monkeypatch.setattr(export_module, "write_onnx", wrong)
-    with pytest.raises(BundleError, match="member fold1: its ONNX file answers differently") as why:
+    monkeypatch.setattr(export_module, "write_network", wrong)
+    with pytest.raises(BundleError, match="member fold1: its file answers differently") as why:
         lamina.export(tmp_path / "bundle", tmp_path / "edge")
     assert why.value.exit_code == 4
     assert [path.name for path in tmp_path.iterdir()] == ["bundle"]

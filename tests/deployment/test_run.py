@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import hashlib
 import json
 import subprocess
 import sys
@@ -15,6 +16,7 @@ import cv2
 import numpy as np
 import pytest
 import tifffile
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
@@ -22,6 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 import lamina
+from lamina.bundle import KnownCase
 from lamina.data.image_types.image_kind import ImageKind
 from lamina.data.image_types.image_kind import as_learnt as lamina_as_learnt
 from lamina.data.network_input.normalise import PerCase
@@ -49,22 +52,27 @@ FORBIDDING = """
 import sys
 class Forbid:
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in {"lamina", "torch", "cv2", "scipy", "skimage", "onnx"}:
+        if name.partition(".")[0] in forbidden:
             raise ImportError(f"{name} is forbidden here")
 sys.meta_path.insert(0, Forbid())
+forbidden = {"lamina", *sys.argv[1].split()}
 import runpy
-sys.argv = sys.argv[1:]
+sys.argv = sys.argv[2:]
 sys.path.insert(0, ".")
 runpy.run_path(sys.argv[0], run_name="__main__")
 """
 
 
 def test_it_imports_nothing_of_lamina_and_has_at_most_400_lines() -> None:
-    """Decision 8 of section 5: NumPy and ONNX Runtime, Pillow only for pictures."""
+    """NumPy; ONNX Runtime or torch by the networks; Pillow only for pictures."""
     text = SOURCE.read_text(encoding="utf-8")
     assert len(text.splitlines()) <= 400
-    imported = set()
-    for node in ast.walk(ast.parse(text)):
+    imported, tree = set(), ast.parse(text)
+    first = {
+        alias.name for node in tree.body if isinstance(node, ast.Import) for alias in node.names
+    }
+    assert first - set(sys.stdlib_module_names) == {"numpy"}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             imported |= {alias.name.partition(".")[0] for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -72,7 +80,7 @@ def test_it_imports_nothing_of_lamina_and_has_at_most_400_lines() -> None:
             imported.add(str(node.module).partition(".")[0])
         elif isinstance(node, ast.Call):
             assert ast.unparse(node.func) not in ("__import__", "importlib.import_module", "exec")
-    assert imported - set(sys.stdlib_module_names) == {"numpy", "onnxruntime", "PIL"}
+    assert imported - set(sys.stdlib_module_names) == {"numpy", "onnxruntime", "torch", "PIL"}
 
 
 @pytest.mark.parametrize("share", [0.05, 0.3, 0.5, 0.6, 0.9])
@@ -273,7 +281,7 @@ def test_work_it_runs_where_lamina_and_torch_cannot_be_imported(exported: Export
     image = picture((50, 61), 1)
     cv2.imwrite(str(edge / "photo.png"), image)
     said = isolated(edge, "photo.png", "--out", "mask.png", "--probabilities", "p.npy")
-    assert said.stdout == "wrote mask.png\n", said.stderr
+    assert said.stdout == "wrote mask.png, predicted by fold0, fold1\n", said.stderr
     with lamina.load(bundle, device="cpu", precision="float32", decision=0.4) as model:
         theirs = model(image)
     assert np.abs(np.load(edge / "p.npy") - theirs.probabilities).max() <= 1e-4
@@ -293,8 +301,75 @@ def test_work_it_runs_where_lamina_and_torch_cannot_be_imported(exported: Export
     assert said.stderr.startswith("error: alpha.png: is of mode RGBA; save one grey or RGB image")
 
 
-def isolated(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-I", "-c", FORBIDDING, "run.py", *words]
+LOADING = """
+import numpy, sys, torch
+program = torch.export.load("member-0.pt2")
+arrays = numpy.load("tiles.npz")
+with torch.inference_mode():
+    logits = program.module()(torch.from_numpy(arrays["tiles"])).numpy()
+assert numpy.abs(logits - arrays["logits"]).max() <= 1e-5
+assert not [name for name in sys.modules if name.partition(".")[0] in ("lamina", "onnxruntime")]
+"""
+
+
+def test_programs_of_torch_run_without_lamina_and_onnx_runtime(exported: Exported) -> None:
+    bundle, edge = exported({"format": "torch"}, predict=FLIPS)
+    tiles = np.random.default_rng(0).standard_normal((3, 1, 32, 32)).astype(np.float32)
+    with torch.inference_mode():
+        logits = lamina.Bundle.load(bundle).network(0)(torch.from_numpy(tiles)).numpy()
+    np.savez(edge / "tiles.npz", tiles=tiles, logits=logits)
+    command = [sys.executable, "-I", "-c", LOADING]
+    alone = subprocess.run(command, cwd=edge, capture_output=True, text=True, check=False)
+    assert alone.returncode == 0, alone.stderr
+
+    image = picture((50, 61), 1)
+    np.save(edge / "image.npy", image)
+    words = ("image.npy", "--out", "masks.npy", "--probabilities", "p.npy", "--threads", "1")
+    said = isolated(edge, *words, forbidden="cv2")
+    assert said.returncode == 0, said.stderr
+    with lamina.load(bundle, device="cpu", precision="float32") as model:
+        theirs = model(image)
+    assert np.abs(np.load(edge / "p.npy") - theirs.probabilities).max() <= 1e-4
+    sure = np.abs(theirs.probabilities - 0.5) > 1e-4
+    assert np.array_equal(np.load(edge / "masks.npy")[sure], theirs.masks[sure])
+
+
+def test_training_images_are_predicted_out_of_fold_as_predict_does(
+    exported: Exported, tmp_path: Path
+) -> None:
+    files = [tmp_path / "images" / f"{name}.png" for name in ("a", "b", "seen", "new")]
+    files[0].parent.mkdir()
+    for number, path in enumerate(files):
+        cv2.imwrite(str(path), picture((40 + number, 50), 1))
+    folds = {"a": 0, "b": 1, "seen": -1}
+    cases = {
+        name: KnownCase(sha256=(hashlib.sha256(path.read_bytes()).hexdigest(),), fold=folds[name])
+        for name, path in zip(folds, files, strict=False)
+    }
+    bundle, edge = exported({"with_known": True}, cases=cases)
+    lamina.predict(bundle, files[0].parent, tmp_path / "pred", device="cpu", members="auto")
+    stored, pipeline = lamina.Predictions.open(tmp_path / "pred"), Pipeline(edge, threads=1)
+    every = {}
+    for path in files:
+        result = pipeline(read_image(path), sha256=hashlib.sha256(path.read_bytes()).hexdigest())
+        assert result.members == stored.case(path.stem).members
+        assert np.abs(result.probabilities - stored.prob(path.stem)).max() <= 1e-3  # float16
+        every[path.stem] = np.abs(result.probabilities - pipeline(read_image(path)).probabilities)
+    assert min(every["a"].max(), every["b"].max()) > 1e-2
+    assert max(every["seen"].max(), every["new"].max()) == 0
+    for name, said in {
+        "a": "fold0",
+        "new": "fold0, fold1",
+        "seen": "fold0, fold1, which all trained on it",
+    }.items():
+        done = isolated(edge, str(tmp_path / "images" / f"{name}.png"), "--out", "mask.npy")
+        assert done.stdout == f"wrote mask.npy, predicted by {said}\n", done.stderr
+
+
+def isolated(
+    folder: Path, *words: str, forbidden: str = "torch cv2 scipy skimage onnx"
+) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-I", "-c", FORBIDDING, forbidden, "run.py", *words]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
@@ -364,6 +439,7 @@ def test_a_folder_that_was_changed_is_refused(exported: Exported) -> None:
 
     refused({**about, "format": "lamina-pipeline/2"}, "its format is lamina-pipeline/2")
     refused({**about, "sharpen": True}, "unknown or missing: sharpen of top")
+    refused({**about, "known": {"0" * 64: [1.0]}}, "known has not a weight for each member")
     refused({k: v for k, v in about.items() if k != "means"}, "means")
     refused({**about, "decision": {**about["decision"], "kind": "magic"}}, "magic")
     member = {**about["members"][0], "gamma": 2}

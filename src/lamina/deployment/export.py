@@ -1,4 +1,4 @@
-"""From a run to a folder that predicts without lamina: ONNX files, numbers, and a runner."""
+"""From a run to a folder that predicts without lamina: networks, numbers, and a runner."""
 
 from __future__ import annotations
 
@@ -17,7 +17,14 @@ from numpy.typing import NDArray
 import lamina
 from lamina import folders
 from lamina.bundle import Bundle, kind_learnt, load_bundles
-from lamina.deployment.graph import OPSET, check_installed, difference, write_onnx
+from lamina.deployment.graph import (
+    OPSET,
+    SUFFIXES,
+    Format,
+    check_installed,
+    difference,
+    write_network,
+)
 from lamina.deployment.parity import TOLERANCE, Compared, compare
 from lamina.deployment.pipeline import (
     FORMAT,
@@ -25,6 +32,7 @@ from lamina.deployment.pipeline import (
     decision_entry,
     graph_shape,
     input_entry,
+    known_entry,
     means_entry,
     member_entry,
     member_views,
@@ -45,8 +53,6 @@ from lamina.refusals import verb
 from lamina.result.decisions import AnyDecision, Threshold
 from lamina.seeding import rng
 from lamina.volume import ArrayVolume
-
-Format = Literal["onnx"]
 
 PIPELINE = "pipeline.json"
 """Name of the file that says what is done around the networks."""
@@ -87,6 +93,7 @@ def export(
     members: Literal["all"] | Sequence[str] = "all",
     tile: tuple[int, int] | None = None,
     threshold: float | None = None,
+    with_known: bool = False,
 ) -> ExportResult:
     """Write a trained model as a folder that predicts with numpy and onnxruntime alone.
 
@@ -97,10 +104,12 @@ def export(
     Args:
         source: A run or a bundle (folder or zip).
         out: The folder to write, which is not there yet; it appears whole or not at all.
-        format: ``onnx``: one file for each member.
+        format: ``onnx``; or ``torch``: programs of ``torch.export``, which need torch to run.
         members: ``all``, or names of some.
         tile: Rows and columns of a tile; None: those of the recipe.
         threshold: For all classes, in place of the bundle's decision; None: that decision.
+        with_known: Also write the SHA-256 of the training images, so that each is predicted by
+            members that did not train on it.
 
     Returns:
         The folder, and how far its answers are from those of lamina.
@@ -119,8 +128,8 @@ def export(
     path, folder = as_path(source, "source"), as_path(out, "out")
     _check_options(path, format, tile, threshold)
     bundles = load_bundles([path], unfinished=True)
-    plan = _Plan.of(bundles[0], members, tile, threshold)
-    check_installed()
+    plan = _Plan.of(bundles[0], members, tile, threshold, format, with_known)
+    check_installed(format)
     with replacing_folder(folder) as made:
         return replace(plan.write(made), out=folder)
 
@@ -129,7 +138,7 @@ def _check_options(
     path: Path, format: str, tile: tuple[int, int] | None, threshold: float | None
 ) -> None:
     if format not in get_args(Format):
-        raise RecipeError(f"format is '{format}'; it must be onnx")
+        raise RecipeError(f"format is '{format}'; it must be {' or '.join(get_args(Format))}")
     if tile is not None and (len(tile) != 2 or min(tile) < 1):
         raise RecipeError(f"tile is {tile}; it must be rows and columns, at least 1")
     if threshold is not None and not 0 <= threshold <= 1:
@@ -149,7 +158,10 @@ class _Plan:
     recipe: Recipe
     decision: AnyDecision
     names: tuple[str, ...]
+    numbers: tuple[int, ...]
     job: TiledInference
+    format: Format
+    with_known: bool
 
     @classmethod
     def of(
@@ -158,6 +170,8 @@ class _Plan:
         members: Literal["all"] | Sequence[str],
         tile: tuple[int, int] | None,
         threshold: float | None,
+        format: Format,
+        with_known: bool,
     ) -> _Plan:
         """Choose members, and refuse what is not exported before any network is built."""
         recipe, device = bundle.recipe, torch.device("cpu")
@@ -165,7 +179,7 @@ class _Plan:
         loaded = LoadedMembers([bundle], device, None)
         names = loaded.names if members == "all" else list(members)
         _check_names(names, loaded.names)
-        numbers = [number for number, name in enumerate(loaded.names) if name in names]
+        numbers = tuple(number for number, name in enumerate(loaded.names) if name in names)
         recipes = [bundle.recipe_of(number) for number in numbers]
         check_exportable(recipe, [one.frame for one in recipes], decision)
         for one in recipes:
@@ -180,7 +194,8 @@ class _Plan:
         answering = tuple(replace(one, tile=tile or one.tile) for one in chosen)
         options, kind = recipe.predict, recipe.task.kind
         job = TiledInference(answering, recipe.frame, kind, options, recipe.tile, device, None, 4)
-        return cls(bundle, recipe, decision, tuple(loaded.names[n] for n in numbers), job)
+        chosen_names = tuple(loaded.names[n] for n in numbers)
+        return cls(bundle, recipe, decision, chosen_names, numbers, job, format, with_known)
 
     def write(self, folder: Path) -> ExportResult:
         """Fill an empty folder, and compare it with lamina.
@@ -195,10 +210,11 @@ class _Plan:
         with Bar("exporting", len(self.names)) as bar:
             tilings = self.job.over(ArrayVolume(image, "yx", "sample"))
             for number, (name, tiles) in enumerate(zip(self.names, tilings, strict=True)):
-                file = f"member-{number}.onnx"
+                file = f"member-{number}{SUFFIXES[self.format]}"
                 apart[name] = self._network(tiles, folder / file, name)
                 window_file = self._window(tiles.grid.tile, folder)
-                entry = member_entry(tiles, self.recipe.predict, name, file, window_file, OPSET)
+                opset = OPSET if self.format == "onnx" else None
+                entry = member_entry(tiles, self.recipe.predict, name, file, window_file, opset)
                 entries.append(entry)
                 bar.advance()
         write_text(folder / RUNNER, files("lamina.deployment").joinpath(RUNNER).read_text("utf-8"))
@@ -206,22 +222,24 @@ class _Plan:
         write_json(folder / PIPELINE, about)
         members, recipe, decision = self.job.members, self.recipe, self.decision
         found = compare(folder, image, members, recipe, decision, learnt)
-        about["parity"] = _parity(apart, found)
+        about["parity"] = self._parity(apart, found)
         write_json(folder / PIPELINE, about)
         self._write_sample(folder, found)
         write_text(folder / "README.md", readme(about))
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
         worst = max(apart.values())
-        return ExportResult(folder, "onnx", self.names, worst, found.apart, found.mask_pixels, size)
+        return ExportResult(
+            folder, self.format, self.names, worst, found.apart, found.mask_pixels, size
+        )
 
     def _network(self, tiles: MemberTiles, path: Path, name: str) -> float:
         """Write a member's network; return how far its answers are from those of lamina."""
         shape, network = graph_shape(tiles, self.recipe.predict, name), tiles.member.network
-        write_onnx(network, shape, path, name)
+        write_network(network, shape, path, name, self.format)
         apart = difference(network, path, self._seen(tiles, shape), self.job.kind)
         if not apart <= TOLERANCE:
             raise BundleError(
-                f"member {name}: its ONNX file answers differently: {apart:.2g} in probability, "
+                f"member {name}: its file answers differently: {apart:.2g} in probability, "
                 f"and at most {TOLERANCE:g} is allowed; nothing was written"
             )
         return apart
@@ -258,7 +276,7 @@ class _Plan:
             blank = ArrayVolume(np.zeros((self.recipe.frame.channels, 2, 2), np.uint8))
             offset, span = self.recipe.data.stored(blank, task)
             restore = {"offset": offset, "span": span}
-        return {
+        about = {
             "format": FORMAT,
             "created_by": f"lamina {lamina.__version__}",
             "bundle": self.bundle.digest(),
@@ -272,6 +290,20 @@ class _Plan:
             "decision": decision_entry(self.decision, task.outputs),
             "files": {name: digest(folder / name) for name in names},
             "parity": None,
+        }
+        if self.with_known:
+            about["known"] = known_entry(self.bundle, self.numbers)
+        return about
+
+    def _parity(self, apart: dict[str, float], found: Compared) -> dict[str, Any]:
+        return {
+            "onnxruntime": version("onnxruntime") if self.format == "onnx" else None,
+            "torch": version("torch"),
+            "tolerance": TOLERANCE,
+            "tile_difference": apart,
+            "image": list(found.image.shape),
+            "image_difference": found.apart,
+            "mask_pixels": found.mask_pixels,
         }
 
     def _write_sample(self, folder: Path, found: Compared) -> None:
@@ -290,18 +322,6 @@ def _check_names(names: Sequence[str], known: Sequence[str]) -> None:
         if name not in known:
             hint = did_you_mean(name, known) or f"; there are {', '.join(known)}"
             raise RecipeError(f"members: no member is called '{name}'{hint}")
-
-
-def _parity(apart: dict[str, float], found: Compared) -> dict[str, Any]:
-    return {
-        "onnxruntime": version("onnxruntime"),
-        "torch": version("torch"),
-        "tolerance": TOLERANCE,
-        "tile_difference": apart,
-        "image": list(found.image.shape),
-        "image_difference": found.apart,
-        "mask_pixels": found.mask_pixels,
-    }
 
 
 def _npy(array: NDArray[Any]) -> bytes:

@@ -6,13 +6,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 
+from lamina.bundle import Bundle
 from lamina.data.image_types.image_kind import ImageKind
 from lamina.data.network_input.frame import Frame
 from lamina.data.network_input.normalise import PerCase
 from lamina.errors import RecipeError
 from lamina.geometry.view import View
 from lamina.geometry.view import members as views_of
+from lamina.prediction.members.loaded import LoadedMembers
+from lamina.prediction.members.out_of_fold import Policy
 from lamina.prediction.tiling.averaging import POWERS, is_calibrated
 from lamina.prediction.tiling.tiled_inference import MemberTiles
 from lamina.recipe.recipe import Predict, Recipe
@@ -105,7 +109,7 @@ def graph_shape(tiles: MemberTiles, options: Predict, name: str) -> tuple[int, i
 
 
 def member_entry(
-    tiles: MemberTiles, options: Predict, name: str, file: str, window: str, opset: int
+    tiles: MemberTiles, options: Predict, name: str, file: str, window: str, opset: int | None
 ) -> dict[str, Any]:
     """Return what ``pipeline.json`` says of a member."""
     frame, grid, member = tiles.frame, tiles.grid, tiles.member
@@ -133,6 +137,34 @@ def member_entry(
         ],
         "calibration": [curve.model_dump(mode="json") for curve in curves],
     }
+
+
+def known_entry(bundle: Bundle, numbers: Sequence[int]) -> dict[str, list[float]]:
+    """Return the weight of each exported member for the training images, by their SHA-256.
+
+    0: it trained on the image. All 0: every member did, and all answer with their own weights.
+
+    Args:
+        bundle: What is exported.
+        numbers: The members that are.
+    """
+    loaded = LoadedMembers([bundle], torch.device("cpu"), None)
+    policy = Policy([bundle], "auto")
+    digests = {
+        sha256
+        for training in bundle.trainings
+        for case in training.cases.values()
+        for sha256 in case.sha256
+    }
+    known = {}
+    for sha256 in sorted(digests):
+        chosen = policy.choose("", sha256)
+        clean = chosen.known not in ("seen", "partly_seen")
+        if clean and len(chosen.members) == len(bundle.members):
+            continue  # pseudo-labelled, by members that had not seen it
+        weights = dict(zip(chosen.members, loaded.weights(chosen), strict=True)) if clean else {}
+        known[sha256] = [weights.get((0, number), 0.0) for number in numbers]
+    return known
 
 
 def _normalise(tiles: MemberTiles) -> dict[str, Any]:

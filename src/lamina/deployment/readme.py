@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import Any
 
 _PAGE = """# An exported pipeline
 
-Made by {created_by}. It predicts {what} with NumPy and ONNX Runtime;
-neither lamina nor torch is needed.
+Made by {created_by}. It predicts {what} with NumPy and {runtime}.
 
-    python -m pip install numpy onnxruntime pillow
+    python -m pip install numpy {package} pillow
     python run.py photo.png --out {out}
 
 In a program:
@@ -22,7 +22,7 @@ In a program:
 | file | holds |
 |---|---|
 | `pipeline.json` | everything around the networks: normalisation, tiles, views, means, decision |
-| `member-*.onnx` | the networks: `tile` (batch, channels, rows, columns) float32 to `logits` |
+| `member-*{suffix}` | the networks: `tile` (batch, channels, rows, columns) float32 to `logits` |
 | `window*.npy` | weights with which overlapping tiles are blended |
 | `run.py` | the program that reads them; its code says what each key of `pipeline.json` means |
 | `sample/` | an image, and what lamina itself answers for it, to test other programs with |
@@ -30,6 +30,13 @@ In a program:
 Members: {members}. Compared with lamina in float32 on a made image of {size} pixels:
 probabilities differ by at most {apart:.1e}, masks in {pixels} pixels.
 """
+
+
+_RUNTIMES = {
+    ".onnx": ("ONNX Runtime;\nneither lamina nor torch is needed", "onnxruntime"),
+    ".pt2": ("torch; lamina\nis not needed", "torch"),
+}
+"""What runs the networks, with what is not needed, and its package."""
 
 
 def _output(task: dict[str, Any]) -> str:
@@ -45,7 +52,12 @@ def readme(about: dict[str, Any]) -> str:
     restore = about["task"]["kind"] == "restore"
     learnt = about["input"]["learnt"]
     kind = f", {' or '.join(learnt['types'])}" if learnt else ""
+    suffix = PurePath(about["members"][0]["file"]).suffix
+    runtime, package = _RUNTIMES[suffix]
     return _PAGE.format(
+        suffix=suffix,
+        runtime=runtime,
+        package=package,
         created_by=about["created_by"],
         what="restored images" if restore else f"masks of {', '.join(about['task']['names'])}",
         out=_output(about["task"]),

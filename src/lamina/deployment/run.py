@@ -1,12 +1,8 @@
-"""Run an exported pipeline with numpy and onnxruntime alone: an image in, masks out.
+"""Run an exported pipeline with numpy and onnxruntime, or torch for .pt2: an image in, masks out.
 
-    python run.py photo.png --out mask.png
-
-    from run import Pipeline
-    result = Pipeline(".")(image)      # (H, W), (H, W, C) or (C, H, W), as the training images are
-
-``pipeline.json`` says all that is done around the networks; nothing of lamina is imported here.
-Letters: B tiles, C channels, K classes, H and W rows and columns of an image, h and w of a tile.
+``python run.py photo.png --out mask.png``, or ``from run import Pipeline; Pipeline(".")(image)`` of
+(H, W), (H, W, C) or (C, H, W). ``pipeline.json`` says all that is done around the networks; nothing
+of lamina is imported here. B tiles, C channels, K classes, H and W of an image, h and w of a tile.
 """
 
 from __future__ import annotations
@@ -15,19 +11,17 @@ import argparse
 import hashlib
 import json
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
-import onnxruntime
 from numpy.typing import NDArray
 
 FORMAT = "lamina-pipeline/1"
-KEYS = {  # of each object of pipeline.json: all of them, and no others
+KEYS = {  # of each object of pipeline.json: all of them (``known`` may be left out), no others
     "top": "format created_by bundle recipe_digest task input members means rounding restore "
-    "decision files parity",
+    "decision files parity known",
     "task": "kind names",
     "input": "axes channels colour learnt",
     "learnt": "types low high scale",
@@ -51,13 +45,13 @@ class PipelineError(ValueError):
     """The exported folder is damaged, or the image is not what it takes."""
 
 
-@dataclass(frozen=True)
-class Result:
+class Result(NamedTuple):
     """Names of classes, probabilities (of restore: values in stored units) and masks, (K, H, W)."""
 
     names: tuple[str, ...]
     probabilities: NDArray[Any]
     masks: NDArray[np.bool_] | None
+    members: tuple[str, ...]
 
 
 class Pipeline:
@@ -66,32 +60,34 @@ class Pipeline:
     def __init__(self, folder: str | Path = ".", *, threads: int = 0, batch: int = 4) -> None:
         """Check all files and load the networks; ``threads`` 0: one for each core."""
         self.about, self._batch = read_pipeline(Path(folder) / "pipeline.json"), batch
-        members, paths = self.about["members"], {}
-        for name, sha256 in self.about["files"].items():
-            paths[name] = Path(folder) / name
-            plain = Path(name).name == name and paths[name].is_file()
-            if not plain or hashlib.sha256(paths[name].read_bytes()).hexdigest() != sha256:
-                raise PipelineError(f"{paths[name]}: is missing or damaged; export it again")
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        files, where = [paths[m["file"]] for m in members], ["CPUExecutionProvider"]
-        self._networks = [onnxruntime.InferenceSession(file, options, where) for file in files]
+        members, files = self.about["members"], self.about["files"]
+        paths = {name: Path(folder) / name for name in files}
+        for name, path in paths.items():
+            plain = Path(name).name == name and path.is_file()
+            if not plain or hashlib.sha256(path.read_bytes()).hexdigest() != files[name]:
+                raise PipelineError(f"{path}: is missing or damaged; export it again")
+        self._networks = [open_network(paths[member["file"]], threads) for member in members]
         self._windows = [np.load(paths[member["window"]]) for member in members]
         self._kind, self._means = self.about["task"]["kind"], self.about["means"]
 
-    def __call__(self, image: Any, axes: str | None = None) -> Result:
-        """Predict one image; ``axes`` is yx, yxc or cyx, None: where its shape has one reading."""
-        answer = self.answer(self.channels_first(image, axes))
-        names, decision = tuple(self.about["task"]["names"]), self.about["decision"]
-        if self._kind != "restore":
-            return Result(names, answer, decide(answer, decision))
-        if decision["store"] == "uint8":
+    def __call__(self, image: Any, axes: str | None = None, *, sha256: str = "") -> Result:
+        """Predict an image; ``axes`` None: its shape has one reading; ``sha256``: of its file."""
+        decision, restore = self.about["decision"], self.about["restore"]
+        weights = self.weights(sha256)
+        answer: Any = self.answer(self.channels_first(image, axes), weights)
+        members = [m["name"] for m, n in zip(self.about["members"], weights, strict=True) if n]
+        masks = None if self._kind == "restore" else decide(answer, decision)
+        if masks is None and decision["store"] == "uint8":
             levels = np.clip(answer, 0, 1) * np.float32(255)
-            whole = levels if decision["whole"] == "truncate" else np.rint(levels)
-            return Result(names, whole.astype(np.uint8), None)
-        span, offset = (np.float32(self.about["restore"][key]) for key in ("span", "offset"))
-        return Result(names, answer * span + offset, None)
+            answer = (levels if decision["whole"] == "truncate" else np.rint(levels)).astype("u1")
+        elif masks is None:
+            answer = answer * np.float32(restore["span"]) + np.float32(restore["offset"])
+        return Result(tuple(self.about["task"]["names"]), answer, masks, tuple(members))
+
+    def weights(self, sha256: str = "") -> list[float]:
+        """Return the weight of each member for a file: 0 where it trained on it and others not."""
+        known: list[float] = self.about.get("known", {}).get(sha256, [])
+        return known if any(known) else [member["weight"] for member in self.about["members"]]
 
     def channels_first(self, image: Any, axes: str | None = None) -> NDArray[Any]:
         """Return an image as (C, H, W), checked, its values as the networks learnt them."""
@@ -108,24 +104,22 @@ class Pipeline:
         if len(array) == 1 or (channels == 1 and (array == array[:1]).all()):  # it is grey
             array = np.repeat(array[:1], channels, axis=0)
         if len(array) != channels or not np.isfinite(array).all():
-            raise PipelineError(
-                f"{len(array)} channels, not {channels}, or NaN or infinity in them"
-            )
+            raise PipelineError(f"{len(array)} channels, not {channels}; or NaN or infinity in it")
         return as_learnt(array, self.about["input"]["learnt"])
 
-    def answer(self, image: NDArray[Any]) -> NDArray[np.float32]:
-        """Return the mean of all members (K, H, W) for (C, H, W) of ``channels_first``."""
-        members, means = self.about["members"], self._means
-        whole, power = sum(member["weight"] for member in members), means["power"]
-        total: Any = 0.0
-        for number, member in enumerate(members):
+    def answer(self, image: NDArray[Any], weights: Sequence[float] = ()) -> NDArray[np.float32]:
+        """Return the mean of the members (K, H, W) for (C, H, W) of ``channels_first``."""
+        means, weights = self._means, weights or self.weights()
+        power, total = means["power"], np.zeros((), np.float32)
+        for number in np.flatnonzero(weights).tolist():
             own: NDArray[Any] = self._of_member(number, image)
             if means["tiles"] == "logit" and means["members"] != "logit":
                 own = self._activate(own)
-            own = self._calibrated(own, member["calibration"])
+            curves = self.about["members"][number]["calibration"]
+            own = self._calibrated(own, curves) if curves else own
             if self.about["rounding"] == "uint8":
                 own = np.trunc(np.clip(own * 255, 0, 255)) / np.float32(255)
-            total = total + own**power * np.float32(member["weight"] / whole)
+            total = total + own**power * np.float32(weights[number] / sum(weights))
         if means["members"] == "logit":
             total = self._activate(total)
         if power > 1:
@@ -144,28 +138,25 @@ class Pipeline:
         for _, inside, part in places:
             weight[inside] += window[part]
         border = "zero" if member["placement"] == "beyond" else member["border"]
-        total: Any = None
+        total = np.zeros((len(self.about["task"]["names"]), *shape), np.float32)
         for first in range(0, len(places), self._batch):
             some = places[first : first + self._batch]
             tiles = np.stack([_padded(image, place, tile, border) for place, _, _ in some])
             seen = (tiles.astype(np.float32) - shift) * factor
             for (_, inside, part), answer in zip(some, self._views(number, seen), strict=True):
-                total = np.zeros((len(answer), *shape), np.float32) if total is None else total
                 share = (window[part] / weight[inside]).astype(np.float32)
                 total[:, *inside] += answer[:, *part] * share
-        return np.asarray(total, np.float32)
+        return total
 
     def _views(self, number: int, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return the mean over views, (B, K, h, w)."""
         total: Any = 0.0
+        activate = self._activate if self._means["views"] == "probability" else np.asarray
         for view in self.about["members"][number]["views"]:
             axes = tuple(a for a, on in ((-2, "flip_rows"), (-1, "flip_columns")) if view[on])
             seen = tiles.swapaxes(-2, -1) if view["transpose"] else tiles
-            seen = np.ascontiguousarray(np.flip(seen, axes))
-            answer = self._networks[number].run(["logits"], {"tile": seen})[0]
-            if self._means["views"] == "probability":
-                answer = self._activate(answer)
-            answer = np.flip(answer, axes)
+            logits = self._networks[number](np.ascontiguousarray(np.flip(seen, axes)))
+            answer = np.flip(activate(logits), axes)
             answer = answer.swapaxes(-2, -1) if view["transpose"] else answer
             total = total + answer * np.float32(view["weight"])
         late = self._means["views"] == "logit" and self._means["tiles"] == "probability"
@@ -181,9 +172,7 @@ class Pipeline:
         return np.asarray(np.exp(-np.logaddexp(np.float32(0), -logits)))
 
     def _calibrated(self, own: NDArray[Any], curves: Sequence[dict[str, Any]]) -> NDArray[Any]:
-        """Return the answer of a member after its calibration; no curve: as it is."""
-        if not curves:
-            return own
+        """Return the answer of a member after its calibration."""
         logits, exclusive = self._means["members"] == "logit", self._kind == "multiclass"
         prob = (self._activate(own) if logits else own).astype(np.float64)
         for k, curve in enumerate(curves):
@@ -201,6 +190,23 @@ class Pipeline:
         return prob.astype(np.float32)
 
 
+def open_network(path: Path, threads: int = 0) -> Callable[[NDArray[np.float32]], NDArray[Any]]:
+    """Return what maps tiles (B, C, h, w) to logits (B, K, h, w), of an ONNX or a .pt2 file."""
+    if path.suffix == ".pt2":
+        import torch
+
+        torch.set_num_threads(threads or torch.get_num_threads())
+        module = torch.export.load(path).module()
+        return torch.inference_mode()(lambda tiles: module(torch.from_numpy(tiles)).numpy())
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    session = onnxruntime.InferenceSession(path, options, ["CPUExecutionProvider"])
+    return lambda tiles: session.run(["logits"], {"tile": tiles})[0]
+
+
 def decide(prob: NDArray[Any], decision: dict[str, Any]) -> NDArray[np.bool_]:
     """Return masks (K, H, W) of probabilities."""
     if decision["kind"] == "argmax":
@@ -208,12 +214,15 @@ def decide(prob: NDArray[Any], decision: dict[str, Any]) -> NDArray[np.bool_]:
     masks = np.zeros(prob.shape, np.bool_)
     for k, numbers in enumerate(decision["classes"]):
         mask, sure = (prob[k] > np.float32(numbers[key]) for key in ("threshold", "sure"))
-        if np.count_nonzero(sure) >= numbers["sure_pixels"]:
-            masks[k] = _kept(mask, sure, numbers["sure_in_component"])
+        masks[k] = mask & (np.count_nonzero(sure) >= numbers["sure_pixels"])
+        if numbers["sure_in_component"] > 0:
+            labels = components(masks[k])
+            many = np.bincount(labels[sure & mask], minlength=int(labels.max()) + 1)
+            masks[k] &= many[labels] >= numbers["sure_in_component"]
     shared = np.count_nonzero(masks, axis=0) > 1
     if decision["overlap"] == "largest" and shared.any():
-        labels = [components(mask) for mask in masks]
-        sizes = [np.where(a > 0, np.bincount(a.ravel())[a], 0)[shared] for a in labels]
+        parts = [components(mask) for mask in masks]
+        sizes = [np.where(a > 0, np.bincount(a.ravel())[a], 0)[shared] for a in parts]
         last = len(masks) - 1 - np.stack(sizes)[::-1].argmax(axis=0)
         masks[:, shared] = last == np.arange(len(masks))[:, None]
     for mask, numbers in zip(masks, decision["classes"], strict=True):
@@ -222,8 +231,7 @@ def decide(prob: NDArray[Any], decision: dict[str, Any]) -> NDArray[np.bool_]:
 
 
 def components(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
-    """Return the number of each pixel's connected component (8 neighbours), from 1; 0: outside."""
-    # runs of pixels along rows are joined where they touch in neighbouring rows
+    """Number components (8 neighbours) from 1, 0 outside: runs of pixels in rows, joined."""
     edges = np.diff(np.pad(mask, ((0, 0), (1, 1))).astype(np.int8), axis=1)
     (rows, starts), stops = np.nonzero(edges == 1), np.nonzero(edges == -1)[1]
     wide = mask.shape[1] + 2
@@ -234,24 +242,14 @@ def components(mask: NDArray[np.bool_]) -> NDArray[np.int64]:
     lower = np.arange(many.sum()) + np.repeat(first - np.cumsum(many) + many, many)
     root = np.arange(len(rows))
     while (root[upper] != root[lower]).any():
-        one, other = root[upper], root[lower]
-        np.minimum.at(root, one, np.minimum(one, other))
-        np.minimum.at(root, other, np.minimum(one, other))
+        pairs = np.stack([root[upper], root[lower]])
+        np.minimum.at(root, pairs.ravel(), np.tile(pairs.min(axis=0), 2))
         while (root[root] != root).any():
             root = root[root]
     labels = np.zeros(mask.shape, np.int64)
     numbers = np.unique(root, return_inverse=True)[1].ravel() + 1
     labels[mask] = np.repeat(numbers, stops - starts)
     return labels
-
-
-def _kept(mask: NDArray[np.bool_], seeds: NDArray[np.bool_], least: int) -> NDArray[np.bool_]:
-    """Return the components of a mask that hold at least so many seeds."""
-    if least <= 0 or not mask.any():
-        return mask
-    labels = components(mask)
-    kept = np.bincount(labels[seeds & mask], minlength=int(labels.max()) + 1) >= least
-    return np.asarray(kept[labels] & mask, np.bool_)
 
 
 def as_learnt(image: NDArray[Any], learnt: dict[str, Any] | None) -> NDArray[Any]:
@@ -269,10 +267,8 @@ def as_learnt(image: NDArray[Any], learnt: dict[str, Any] | None) -> NDArray[Any
     with np.errstate(invalid="ignore", over="ignore"):
         exact = [t for t in types if (image.astype(t).astype(np.float64) == values).all()]
     if (other and not (alike and image.dtype.itemsize == 1)) or not (alike or exact):
-        raise PipelineError(
-            f"the image holds {image.dtype} of {low:g} to {high:g}, and the networks learnt from "
-            f"{' and '.join(types)} of {learnt['low']:g} to {learnt['high']:g}; save it as such"
-        )
+        right = f"{' or '.join(types)} of {learnt['low']:g} to {learnt['high']:g}"
+        raise PipelineError(f"it holds {image.dtype} of {low:g} to {high:g}; save it as {right}")
     return image if alike else image.astype(exact[0])
 
 
@@ -294,8 +290,7 @@ def _factors(image: NDArray[Any], normalise: dict[str, Any]) -> tuple[Any, Any]:
     if normalise["kind"] == "case":
         low, high = np.percentile(image, [normalise["low"], normalise["high"]]).tolist()
         if normalise["how"] == "standard":
-            low = image.mean(dtype=np.float64)
-            high = low + image.std(dtype=np.float64)
+            low, high = (image.mean(dtype="f8") + n * image.std(dtype="f8") for n in (0, 1))
         shift, factor = [low], [1 / (high - low) if high > low else 0]
     return np.array(shift, "f4")[:, None, None], np.array(factor, "f4")[:, None, None]
 
@@ -333,9 +328,9 @@ def read_pipeline(path: Path) -> dict[str, Any]:
         about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if about["format"] != FORMAT:
             raise PipelineError(f"its format is {about['format']}, not {FORMAT}")
-        parts = [("top", about), (about["decision"]["kind"], about["decision"])]
-        parts += [(name, about[name]) for name in ("task", "input", "means")]
-        parts += [("learnt", about["input"]["learnt"]), ("restore", about["restore"])]
+        parts = [("top", about | {"known": {}}), (about["decision"]["kind"], about["decision"])]
+        parts += [(name, about[name]) for name in ("task", "input", "means", "restore")]
+        parts += [("learnt", about["input"]["learnt"])]
         parts += [("class", numbers) for numbers in about["decision"].get("classes", [])]
         for member in about["members"]:
             parts += [("member", member), (member["normalise"]["kind"], member["normalise"])]
@@ -345,6 +340,8 @@ def read_pipeline(path: Path) -> dict[str, Any]:
             wrong = set() if values is None else set(KEYS[name].split()) ^ set(values)
             if wrong:
                 raise PipelineError(f"unknown or missing: {', '.join(sorted(wrong))} of {name}")
+        if any(len(own) != len(about["members"]) for own in about.get("known", {}).values()):
+            raise PipelineError("known has not a weight for each member")
     except (KeyError, OSError, ValueError, TypeError) as error:
         raise PipelineError(f"{path}: cannot be used: {error}") from error
     return about
@@ -386,12 +383,15 @@ def main() -> None:
     given = parser.parse_args()
     try:
         pipeline = Pipeline(Path(__file__).parent, threads=given.threads)
-        result = pipeline(read_image(given.image))
+        sha256 = hashlib.sha256(given.image.read_bytes()).hexdigest()
+        result = pipeline(read_image(given.image), sha256=sha256)
         if given.probabilities:
             np.save(given.probabilities, result.probabilities)
         found = result.probabilities if result.masks is None else result.masks
         write(given.out, found, exclusive=pipeline.about["task"]["kind"] == "multiclass")
-        print(f"wrote {given.out}")
+        seen = pipeline.about.get("known", {}).get(sha256, [1])
+        by = ", ".join(result.members) + ("" if any(seen) else ", which all trained on it")
+        print(f"wrote {given.out}, predicted by {by}")
     except (PipelineError, OSError) as error:
         sys.exit(f"error: {error}")
 

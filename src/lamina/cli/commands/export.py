@@ -22,8 +22,8 @@ def export(
     ],
     out: Annotated[Path, typer.Option("--out", help="Output folder; must not exist yet.")],
     form: Annotated[
-        Literal["onnx"],
-        typer.Option("--format", help="onnx: one file for each member."),
+        Literal["onnx", "torch"],
+        typer.Option("--format", help="onnx; torch: programs of torch.export, run by torch."),
     ] = "onnx",
     members: Annotated[
         str,
@@ -44,11 +44,19 @@ def export(
         ),
     ] = None,
     *,
+    with_known: Annotated[
+        bool,
+        typer.Option(
+            "--with-known",
+            help="Write digests of the training images, which are then predicted out of fold.",
+        ),
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write a model that runs without lamina.
 
-    The folder needs NumPy and ONNX Runtime only. It is compared with lamina before it is written.
+    The folder needs NumPy and ONNX Runtime only, or torch for --format torch. It is compared with
+    lamina before it is written.
     """
     size = _size(tile)
     folders.check_bundles([source])
@@ -62,6 +70,7 @@ def export(
         members="all" if members == "all" else named,
         tile=size,
         threshold=threshold,
+        with_known=with_known,
     )
     many = len(found.members)
     text = (
