@@ -87,6 +87,44 @@ def write_series(
     return matrix
 
 
+def write_stack(
+    path: Path,
+    cube: NDArray[np.int16],
+    places: Sequence[int],
+    *,
+    slopes: bool = False,
+    **tags: Any,
+) -> Path:
+    """Write slices of a cube as frames of one file, in the order of ``places``."""
+    write_slice(path, cube[0], 0, **tags)
+    data = pydicom.dcmread(path)
+    del data.ImagePositionPatient, data.ImageOrientationPatient, data.PixelSpacing
+    frames = []
+    for at in places:
+        one = _group(PlanePositionSequence=Items([_group(ImagePositionPatient=place_of(at))]))
+        if slopes:
+            means = _group(RescaleSlope=at + 0.5, RescaleIntercept=1.0)
+            one.PixelValueTransformationSequence = Items([means])
+        frames.append(one)
+    shared = _group(
+        PlaneOrientationSequence=Items([_group(ImageOrientationPatient=[*AXIAL[0], *AXIAL[1]])]),
+        PixelMeasuresSequence=Items([_group(PixelSpacing=[0.5, 0.75])]),
+    )
+    data.SharedFunctionalGroupsSequence = Items([shared])
+    data.PerFrameFunctionalGroupsSequence = Items(frames)
+    data.NumberOfFrames = len(frames)
+    data.PixelData = np.ascontiguousarray(cube[list(places)], "<i2").tobytes()
+    data.save_as(path)
+    return path
+
+
+def _group(**values: Any) -> Dataset:
+    found = Dataset()
+    for name, value in values.items():
+        setattr(found, name, value)
+    return found
+
+
 def write_segmentation(
     path: Path, masks: NDArray[np.bool_], *, kept: bool = False, step: bool = True, **tags: Any
 ) -> Path:

@@ -8,50 +8,21 @@ from typing import Any
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset
-from pydicom.sequence import Sequence
 
 from lamina.data.catalogs import VolumePairs
 from lamina.data.readers import Dicom, open_volume
 from lamina.errors import DataError
 from lamina.task import Task
 from lamina.volume import placement_of, read_all
-from tests.factories.dicom import AXIAL, place_of, write_segmentation, write_series, write_slice
+from tests.factories.dicom import write_segmentation, write_series, write_stack
 
 CUBE = np.random.default_rng(0).integers(-1000, 2000, (5, 7, 9)).astype(np.int16)
 ORDER = (3, 0, 4, 1, 2)
 """Where each frame of the file lies."""
 
 
-def group(**values: Any) -> Dataset:
-    found = Dataset()
-    for name, value in values.items():
-        setattr(found, name, value)
-    return found
-
-
 def write_frames(path: Path, *, places: Any = ORDER, slopes: bool = False) -> Path:
-    """Write the slices of the cube as frames in another order than they lie in."""
-    write_slice(path, CUBE[0], 0)
-    data = pydicom.dcmread(path)
-    del data.ImagePositionPatient, data.ImageOrientationPatient, data.PixelSpacing
-    frames = []
-    for at in places:
-        one = group(PlanePositionSequence=Sequence([group(ImagePositionPatient=place_of(at))]))
-        if slopes:
-            means = group(RescaleSlope=at + 0.5, RescaleIntercept=1.0)
-            one.PixelValueTransformationSequence = Sequence([means])
-        frames.append(one)
-    shared = group(
-        PlaneOrientationSequence=Sequence([group(ImageOrientationPatient=[*AXIAL[0], *AXIAL[1]])]),
-        PixelMeasuresSequence=Sequence([group(PixelSpacing=[0.5, 0.75])]),
-    )
-    data.SharedFunctionalGroupsSequence = Sequence([shared])
-    data.PerFrameFunctionalGroupsSequence = Sequence(frames)
-    data.NumberOfFrames = len(frames)
-    data.PixelData = np.ascontiguousarray(CUBE[list(ORDER[: len(frames)])], "<i2").tobytes()
-    data.save_as(path)
-    return path
+    return write_stack(path, CUBE, places, slopes=slopes)
 
 
 def test_read_29_frames_are_sorted_by_where_they_lie(tmp_path: Path) -> None:

@@ -45,6 +45,8 @@ class DicomFrames:
                 f"they lie; choose one with data.dicom.frame, from 0 to {count - 1}"
             )
         stack = stack_of(str(path), planes, [f"frame {frame}" for frame in range(count)])
+        self.frames = stack.order
+        """Number of each slice in the file."""
         each = (options.model_copy(update={"frame": frame}) for frame in stack.order)
         self._frames = tuple(DicomFile(self.path, one, limit=limit, head=head) for one in each)
         self.placement = stack.placement

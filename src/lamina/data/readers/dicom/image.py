@@ -104,6 +104,11 @@ class DicomFile:
         self.placement = plane_placement(head, frame)
 
     @property
+    def frames(self) -> tuple[int]:
+        """Number of the frame in the file."""
+        return (self._options.frame or 0,)
+
+    @property
     def meaning(self) -> Meaning:
         """What is done to the stored numbers."""
         return self._meaning
