@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import nn
 from torch.nn import functional
@@ -36,3 +37,19 @@ def test_targets_become_shares_and_half_counted_squares_do_not_count() -> None:
     small, counts = at_size(torch.zeros(1, 1, 1, 2), target, valid)
     assert small.flatten().tolist() == [0.25, 1.0]
     assert counts.flatten().tolist() == [1.0, 0.0]
+
+
+def test_every_axis_has_a_factor_of_its_own() -> None:
+    generator = torch.Generator().manual_seed(0)
+    target = torch.randint(0, 2, (2, 3, 4, 8, 12), generator=generator).float()
+    valid = (torch.rand(2, 1, 4, 8, 12, generator=generator) < 0.9).float()
+    small, counts = at_size(torch.zeros(2, 3, 4, 4, 3), target, valid)
+    boxes = target.reshape(2, 3, 4, 1, 4, 2, 3, 4)
+    torch.testing.assert_close(small, boxes.mean((3, 5, 7)))
+    assert torch.equal(counts, valid.reshape(2, 1, 4, 1, 4, 2, 3, 4).amin((3, 5, 7)))
+
+
+def test_sides_that_do_not_divide_are_refused() -> None:
+    ones = torch.ones(1, 1, 4, 6)
+    with pytest.raises(ValueError, match="no multiples"):
+        at_size(torch.zeros(1, 1, 4, 4), ones, ones)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from lamina.model.inflate import inflate, inflated
-from lamina.model.memory_layout import channels_last
+from lamina.model.memory_layout import lay_out
 
 
 def noise(*shape: int) -> Tensor:
@@ -61,7 +61,7 @@ def test_a_layer_that_cannot_be_inflated_is_refused() -> None:
 def test_weights_of_two_and_three_axes_lie_with_their_channels_last() -> None:
     network = nn.Sequential(nn.Conv3d(3, 4, 3), nn.Conv2d(3, 4, 3), nn.Linear(2, 3))
     before = {name: value.clone() for name, value in network.state_dict().items()}
-    assert channels_last(network) is network
+    assert lay_out(network) is network
     deep, flat = network.get_parameter("0.weight"), network.get_parameter("1.weight")
     assert deep.is_contiguous(memory_format=torch.channels_last_3d)
     assert flat.is_contiguous(memory_format=torch.channels_last)

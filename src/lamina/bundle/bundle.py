@@ -280,13 +280,13 @@ class Bundle:
         return read_tensors(self._content(number), self._place(number))
 
     def network(self, number: int) -> nn.Module:
-        """Return a member's network with its weights, in evaluation mode and channels_last.
+        """Return a member's network with its weights, in evaluation mode.
 
         Raises:
             BundleError: weights and recipe do not belong together, every difference is listed; or
                 the recipe names a network that cannot be built.
         """
-        from lamina.model.memory_layout import channels_last
+        from lamina.model.memory_layout import lay_out
 
         recipe = self.recipe_of(number)
         try:
@@ -296,7 +296,7 @@ class Bundle:
                 f"{self._place(number)}: its network cannot be built: {error}"
             ) from error
         fill(network, self.weights(number), self._place(number))
-        return channels_last(network.eval())
+        return lay_out(network.eval())
 
     def save(self, path: StrPath) -> None:
         """Write the folder; members that are there with the right content stay untouched."""

@@ -183,10 +183,10 @@ class _Plan:
         recipes = [bundle.recipe_of(number) for number in numbers]
         check_exportable(recipe, [one.frame for one in recipes], decision)
         for one in recipes:
-            if tile is not None and any(n % one.network.multiple for n in tile):
+            problem = None if tile is None else one.network.unfit(tile)
+            if tile is not None and problem is not None:
                 raise RecipeError(
-                    f"tile is {tile[0]} x {tile[1]}; {one.network.kind} needs multiples of "
-                    f"{one.network.multiple}"
+                    f"tile is {' x '.join(map(str, tile))}; {one.network.kind} {problem}"
                 )
         chosen = loaded.members(ChosenMembers(tuple((0, number) for number in numbers), "new"))
         for member in chosen:

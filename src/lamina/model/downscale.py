@@ -43,16 +43,22 @@ def at_size(logits: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tens
     """Return target and valid area at the size of ``logits``.
 
     Args:
-        logits: (B, K, h, w) of a network in training mode.
-        target: (B, K, H, W), H and W the same multiple of h and w.
-        valid: (B, 1, H, W), 1 where a pixel counts.
+        logits: (B, K, *s) of a network in training mode.
+        target: (B, K, *S), sides S the same or multiples of s, for each axis its own.
+        valid: (B, 1, *S), 1 where a pixel counts.
 
     Returns:
-        Target (B, K, h, w), the mean of each square, so between 0 and 1 where masks end within
-        it; valid (B, 1, h, w), 1 where the whole square counts.
+        Target (B, K, *s), the mean of each box, so between 0 and 1 where masks end within it;
+        valid (B, 1, *s), 1 where the whole box counts.
+
+    Raises:
+        ValueError: a side of the target is no multiple.
     """
-    factor = target.shape[-1] // logits.shape[-1]
-    if factor == 1:
+    sides, whole = logits.shape[2:], target.shape[2:]
+    if sides == whole:
         return target, valid
-    whole = functional.avg_pool2d(valid, factor) == 1
-    return functional.avg_pool2d(target, factor), whole.to(valid.dtype)
+    if len(sides) != len(whole) or any(n % s for n, s in zip(whole, sides, strict=True)):
+        raise ValueError(f"sides of the target {tuple(whole)} are no multiples of {tuple(sides)}")
+    box = tuple(n // s for n, s in zip(whole, sides, strict=True))
+    means = functional.avg_pool3d if len(box) == 3 else functional.avg_pool2d
+    return means(target, box), (means(1 - valid, box) == 0).to(valid.dtype)

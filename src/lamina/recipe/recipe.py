@@ -20,7 +20,7 @@ from lamina.geometry.view import Views
 from lamina.model.losses import AnyLoss
 from lamina.model.metrics import AnyMetric, DiceScore
 from lamina.model.networks import AnyNetwork
-from lamina.recipe.checks.sizes import check_sizes
+from lamina.recipe.checks.sizes import check_axes, check_sizes
 from lamina.recipe.stage import Stage
 from lamina.recipe.variant import Variant
 from lamina.result.calibration import Method
@@ -260,6 +260,10 @@ class Recipe(Spec):
 
     @model_validator(mode="after")
     def _sizes_suit_frame_and_network(self) -> Self:
+        check_axes(self)
+        # what follows from the size of a sample stands in the recipe, whatever stages change
+        seen = self.frame.size[::-1] if self.frame.turn % 2 else self.frame.size
+        object.__setattr__(self, "network", self.network.suited(seen, self.frame.spacing))
         check_sizes(self)
         return self
 

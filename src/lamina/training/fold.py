@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lamina import files
 from lamina.errors import BundleError, RecipeError
-from lamina.model.memory_layout import channels_last
+from lamina.model.memory_layout import lay_out
 from lamina.recipe.stage import Stage
 from lamina.seeding import rng
 from lamina.training.saving.checkpoints import best_of
@@ -169,7 +169,7 @@ def _network(
         best = stage.start == "best"
         kept = best_of(position, recipe.monitor) if best else position.members[stage.start][0]
         network.load_state_dict(load_file(job.folder / kept.stage / kept.file))
-    return channels_last(network.to(job.accelerator.device))
+    return lay_out(network.to(job.accelerator.device))
 
 
 def _next(job: FoldContext, position: Position) -> Position:

@@ -12,7 +12,7 @@ import lamina
 from lamina.bundle import versions
 from lamina.data.case import Case
 from lamina.folders import OUT_OF_FOLD
-from lamina.model.memory_layout import channels_last
+from lamina.model.memory_layout import lay_out
 from lamina.prediction.engine import Member, can_stream, predict_case, stream_case
 from lamina.prediction.folder.manifest import place_of
 from lamina.prediction.folder.predictions import (
@@ -81,7 +81,7 @@ def _member(job: FoldContext, trained: FoldMembers, kept: KeptCheckpoint) -> Mem
     option = recipe.network.untrained()
     network = option.build(recipe.frame.inputs, job.task.outputs)
     network.load_state_dict(load_file(trained.path(kept)))
-    channels_last(network.eval().to(job.accelerator.device))
+    lay_out(network.eval().to(job.accelerator.device))
     return Member(network, job.normalise, frame=recipe.frame, tile=recipe.tile)
 
 

@@ -26,8 +26,8 @@ from lamina.data.units import with_unit
 from lamina.data.views.corrupted import Corrupted
 from lamina.errors import RecipeError
 from lamina.evaluation.columns import aligned
-from lamina.model.losses import total
-from lamina.model.memory_layout import channels_last
+from lamina.model.deep_supervision import total_over_sizes
+from lamina.model.memory_layout import laid_out, lay_out
 from lamina.model.metrics import Psnr, Ssim
 from lamina.model.networks import AnyNetwork
 from lamina.model.weights import downloads
@@ -167,7 +167,7 @@ class _Bench:
         seed = int(rng(recipe.seed, "probe").integers(2**31))
         torch.manual_seed(seed)  # the same start wherever networks are alike
         network = recipe.network.build(recipe.frame.inputs, recipe.task.outputs).to(self.device)
-        channels_last(network)
+        lay_out(network)
         count = sum(parameter.numel() for parameter in network.parameters())
         spent, kept, loss = self._train(recipe, network, steps)
         ssim, psnr = self._judge(recipe, network)
@@ -209,8 +209,8 @@ class _Bench:
         with torch.autocast(
             self.device.type, dtype=self.precision, enabled=self.precision is not None
         ):
-            answer = network(image.contiguous(memory_format=torch.channels_last))
-        return total(recipe.loss, answer, target, valid, exclusive=False)[0]
+            answer = network(laid_out(network, image))
+        return total_over_sizes(recipe.loss, answer, target, valid, exclusive=False)[0]
 
     def _batches(self, recipe: Recipe, steps: int) -> Iterator[Batch]:
         stage, done, epoch = recipe.stages[0], 0, 0
@@ -294,11 +294,13 @@ def _repeated(case: Case) -> Case:
 
 
 def _with(recipe: Recipe, option: AnyNetwork) -> Recipe:
-    multiple = option.multiple
-    if any(n % multiple for n in (*recipe.frame.size, *recipe.tile)):
-        raise RecipeError(
-            f"frame.size is {list(recipe.frame.size)}; {option.kind} needs multiples of {multiple}"
-        )
+    try:
+        option = option.suited(recipe.frame.size)
+    except ValueError as error:
+        raise RecipeError(f"--compare {option.kind}: {error}") from None
+    for size in (recipe.frame.size, recipe.tile):
+        if (problem := option.unfit(size)) is not None:
+            raise RecipeError(f"frame.size is {list(recipe.frame.size)}; {option.kind} {problem}")
     return recipe.model_copy(update={"network": option.model_copy(update={"residual": False})})
 
 

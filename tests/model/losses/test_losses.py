@@ -156,3 +156,38 @@ def test_every_loss_of_the_folder_is_an_option() -> None:
 def test_a_loss_survives_the_way_through_json(loss: Loss, exclusive: bool) -> None:
     adapter = TypeAdapter(AnyLoss)
     assert adapter.validate_json(adapter.dump_json(loss)) == loss
+
+
+@pytest.mark.parametrize(("loss", "exclusive"), CASES, ids=str)
+def test_a_volume_is_judged_as_its_pixels_in_a_plane(loss: Loss, exclusive: bool) -> None:
+    """Formulas of these losses know no neighbours: (Z, Y, X) is (Z, Y X)."""
+    flat = example(exclusive=exclusive)
+    deep = [part.unflatten(2, (2, 2)).movedim(2, 3) for part in flat]
+    plane = [part.flatten(3) for part in deep]
+    assert deep[0].shape == (2, 3, 2, 2, 5)
+    torch.testing.assert_close(
+        loss(*deep, exclusive=exclusive), loss(*plane, exclusive=exclusive), rtol=1e-5, atol=1e-6
+    )
+
+
+def test_losses_of_volumes_are_their_formulas() -> None:
+    chance = torch.Generator().manual_seed(5)
+    logits = torch.randn(2, 3, 3, 4, 5, generator=chance).double()
+    ids = torch.randint(0, 3, (2, 3, 4, 5), generator=chance)
+    one_hot = torch.nn.functional.one_hot(ids, 3).movedim(-1, 1).double()
+    p = logits.sigmoid()
+    bce = -(one_hot * p.log() + (1 - one_hot) * (1 - p).log()).mean()
+    found = Bce()(logits, one_hot, exclusive=False)
+    assert found.item() == pytest.approx(bce.item(), rel=1e-5)
+    found = CrossEntropy()(logits, one_hot, exclusive=True)
+    reference = torch.nn.functional.cross_entropy(logits, ids)
+    assert found.item() == pytest.approx(reference.item(), rel=1e-5)
+    space = (0, 2, 3, 4)
+    dice = 2 * (p * one_hot).sum(space) / (p.sum(space) + one_hot.sum(space))
+    found = Dice(over="batch")(logits, one_hot, exclusive=False)
+    assert found.item() == pytest.approx(1 - dice.mean().item(), rel=1e-5)
+    each = 2 * (p * one_hot).sum((2, 3, 4)) / (p.sum((2, 3, 4)) + one_hot.sum((2, 3, 4)))
+    found = Dice(over="image_class")(logits, one_hot, exclusive=False)
+    assert found.item() == pytest.approx(1 - each.mean().item(), rel=1e-5)
+    found = Mse()(logits, one_hot, exclusive=False)
+    assert found.item() == pytest.approx(((logits - one_hot) ** 2).mean().item(), rel=1e-5)

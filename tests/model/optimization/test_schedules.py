@@ -19,6 +19,7 @@ from lamina.model.optimization.schedules import (
     CosineRestarts,
     FlatThenAnneal,
     Plateau,
+    Poly,
     Schedule,
     WarmupCosine,
 )
@@ -32,6 +33,7 @@ ALL = [
     WarmupCosine(stretch=1.5),
     FlatThenAnneal(),
     FlatThenAnneal(form="logistic", flat=3),
+    Poly(),
 ]
 
 
@@ -258,3 +260,16 @@ def test_every_factor_lies_between_zero_and_one(
 def test_a_schedule_survives_the_way_through_json(schedule: Schedule) -> None:
     adapter = TypeAdapter(AnySchedule)
     assert adapter.validate_json(adapter.dump_json(schedule)) == schedule
+
+
+@pytest.mark.parametrize("power", [0.9, 1.0, 2.0])
+def test_poly_agrees_with_torch_and_ends_at_zero(power: float) -> None:
+    optimizer = sgd(0.01)
+    reference = optim.lr_scheduler.PolynomialLR(optimizer, total_iters=20, power=power)
+    mine = Poly(power=power)
+    for epoch in range(20):
+        assert 0.01 * mine.factor(epoch, 20) == pytest.approx(optimizer.param_groups[0]["lr"])
+        optimizer.step()
+        reference.step()
+    assert mine.factor(20, 20) == mine.factor(25, 20) == 0
+    assert mine.factor(0, 20) == 1

@@ -42,7 +42,7 @@ def _tried(recipe: Recipe, name: str) -> Iterator[Finding]:
         place = f"{key} {list(size)}{name}"
         problem = _problem(network, (1, recipe.frame.inputs, *size), outputs)
         if problem:
-            remedy = f"set {key} to multiples of {recipe.network.multiple}"
+            remedy = f"set {key} to multiples of {list(recipe.network.multiples)}"
             yield Finding("error", place, problem, remedy)
         else:
             yield Finding("fine", place, "fits the network")

@@ -37,14 +37,19 @@ class Loss(Spec):
         """Return the loss without ``weight``, a float32 scalar.
 
         Args:
-            logits: (B, K, H, W), any floating type; computed in float32.
-            target: (B, K, H, W), 0/1 per output (one-hot where exclusive) or values.
-            valid: (B, 1, H, W), 1 where a pixel counts; None: all count, as they do for a loss
+            logits: (B, K, *S) with two or three sides S, any floating type; computed in float32.
+            target: (B, K, *S), 0/1 per output (one-hot where exclusive) or values.
+            valid: (B, 1, *S), 1 where a pixel counts; None: all count, as they do for a loss
                 that counts what is outside.
             exclusive: Whether outputs exclude each other (softmax) or not (sigmoid each).
         """
         valid = None if self.outside == "count" else valid
         return self.judge(counted(logits, target, valid), exclusive=exclusive)
+
+    @property
+    def of_images(self) -> bool:
+        """Whether the loss is of images alone, and not of volumes."""
+        return False
 
     @property
     def adds_up(self) -> bool:

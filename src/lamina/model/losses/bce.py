@@ -8,7 +8,7 @@ from pydantic import PositiveFloat
 
 from lamina.errors import RecipeError
 from lamina.model.losses.base import Loss
-from lamina.model.losses.pixels import Pixels, refuse_exclusive
+from lamina.model.losses.pixels import Pixels, per_output, refuse_exclusive
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -47,4 +47,4 @@ class Bce(Loss):  # SIIM-14, INK-18
                 f"loss bce: positive_weight lists {len(self.positive_weight)} weights, but the "
                 f"task has {logits.shape[1]} outputs; write one for each, or a single number"
             )
-        return logits.new_tensor(self.positive_weight).view(-1, 1, 1)
+        return per_output(self.positive_weight, logits)

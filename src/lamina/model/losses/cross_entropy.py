@@ -9,7 +9,7 @@ from pydantic import Field, PositiveFloat
 
 from lamina.errors import RecipeError
 from lamina.model.losses.base import AUTO_UNKNOWN, Loss
-from lamina.model.losses.pixels import Pixels
+from lamina.model.losses.pixels import Pixels, per_output
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -61,7 +61,7 @@ class CrossEntropy(Loss):
                 f"loss cross_entropy: class_weights lists {len(weights)} weights, but the task "
                 f"has {outputs} classes; write one for each"
             )
-        weight = pixels.logits.new_tensor(weights).view(-1, 1, 1)
+        weight = per_output(weights, pixels.logits)
         truth = (1 - self.smoothing) * pixels.target + self.smoothing / outputs
         loss = -(weight * truth * pixels.logits.log_softmax(1)) * pixels.valid
         total = (weight * pixels.target).sum()

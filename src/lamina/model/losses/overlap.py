@@ -15,7 +15,8 @@ from lamina.model.losses.pixels import Pixels
 if TYPE_CHECKING:
     from torch import Tensor
 
-_AXES = {"all": (0, 1, 2, 3), "batch": (0, 2, 3), "image": (1, 2, 3), "image_class": (2, 3)}
+_BEFORE = {"all": (0, 1), "batch": (0,), "image": (1,), "image_class": ()}
+"""Axes that are summed over before those of space: batch 0, outputs 1."""
 
 
 class Overlap(Loss):
@@ -81,7 +82,8 @@ class Overlap(Loss):
 
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, a scalar."""
-        answer, axes = pixels.probabilities(exclusive=exclusive), _AXES[self.over]
+        answer = pixels.probabilities(exclusive=exclusive)
+        axes = (*_BEFORE[self.over], *range(2, answer.ndim))
         truth = pixels.target.sum(axes)
         ratio = self.ratio((answer * pixels.target).sum(axes), answer.sum(axes), truth)
         loss = -ratio.clamp(min=1e-7).log() if self.log else 1 - ratio

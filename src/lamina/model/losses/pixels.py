@@ -1,10 +1,11 @@
 """What losses share: pixels that do not count are taken out before anything is computed.
 
-Legend of shapes: B batch, K outputs, H rows, W columns.
+Legend of shapes: B batch, K outputs, S sides along the axes of space, two or three.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from lamina.errors import RecipeError
@@ -17,20 +18,20 @@ class Pixels(NamedTuple):
     """Logits and target in float32, 0 where a pixel does not count, and what counts."""
 
     logits: Tensor
-    """(B, K, H, W) float32."""
+    """(B, K, *S) float32."""
 
     target: Tensor
-    """(B, K, H, W) float32."""
+    """(B, K, *S) float32."""
 
     valid: Tensor
-    """(B, 1, H, W) float32, 1 where a pixel counts and 0 elsewhere."""
+    """(B, 1, *S) float32, 1 where a pixel counts and 0 elsewhere."""
 
     def mean(self, loss: Tensor) -> Tensor:
-        """Return the mean of ``loss`` (B, K or 1, H, W) over what counts; 0 where nothing does."""
+        """Return the mean of ``loss`` (B, K or 1, *S) over what counts; 0 where nothing does."""
         return (loss * self.valid).sum() / (self.valid.sum() * loss.shape[1]).clamp(min=1)
 
     def probabilities(self, *, exclusive: bool) -> Tensor:
-        """Return (B, K, H, W) probabilities: softmax or sigmoid; 0 where a pixel does not count."""
+        """Return (B, K, *S) probabilities: softmax or sigmoid; 0 where a pixel does not count."""
         return (self.logits.softmax(1) if exclusive else self.logits.sigmoid()) * self.valid
 
 
@@ -55,6 +56,11 @@ def counted(logits: Tensor, target: Tensor, valid: Tensor | None) -> Pixels:
         torch.where(counts, target.float(), 0.0),
         counts.float(),
     )
+
+
+def per_output(weights: Sequence[float], logits: Tensor) -> Tensor:
+    """Return (K, 1, ..., 1) weights of the outputs of ``logits`` (B, K, *S)."""
+    return logits.new_tensor(weights).view(-1, *(1,) * (logits.ndim - 2))
 
 
 def refuse_exclusive(kind: str, instead: str, *, exclusive: bool) -> None:

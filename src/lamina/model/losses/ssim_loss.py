@@ -36,6 +36,11 @@ class Ssim(Loss):
     sample: bool = True
     """Divide variances by n - 1 (scikit-image's default) in place of n (the paper)."""
 
+    @property
+    def of_images(self) -> bool:
+        """True: its windows are squares of pixels."""
+        return True
+
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, a scalar; 0 where no window counts."""
         import torch

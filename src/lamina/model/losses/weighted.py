@@ -27,9 +27,9 @@ def total(
 
     Args:
         losses: The parts, at least one.
-        logits: (B, K, H, W), any floating type.
-        target: (B, K, H, W), 0/1 per output (one-hot where exclusive) or values.
-        valid: (B, 1, H, W), 1 where a pixel counts, but for parts that count what is outside;
+        logits: (B, K, *S), any floating type.
+        target: (B, K, *S), 0/1 per output (one-hot where exclusive) or values.
+        valid: (B, 1, *S), 1 where a pixel counts, but for parts that count what is outside;
             None: all count.
         exclusive: Whether outputs exclude each other.
         smoothing: Share e by which the target of every part leaves 0 and 1: t becomes

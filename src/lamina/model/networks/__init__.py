@@ -17,6 +17,7 @@ from lamina.model.networks.encoded import Encoded as Encoded
 from lamina.model.networks.nafnet import Nafnet as Nafnet
 from lamina.model.networks.pixel_shuffle import PixelShuffle as PixelShuffle
 from lamina.model.networks.quarter_unet import QuarterUnet as QuarterUnet
+from lamina.model.networks.resunet import Resunet as Resunet
 from lamina.model.networks.slice_fusion import SliceFusion as SliceFusion
 from lamina.model.networks.slice_fusion import unet_unless_told
 from lamina.model.networks.smp import Smp as Smp
@@ -31,6 +32,7 @@ AnyNetwork = Annotated[
     | Nafnet
     | PixelShuffle
     | QuarterUnet
+    | Resunet
     | SliceFusion
     | UpconvUnet
     | VolumeUnet,

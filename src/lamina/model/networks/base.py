@@ -17,7 +17,10 @@ Activation = Literal["identity", "sigmoid"]
 
 
 class Network(Spec):
-    """A network that maps (B, inputs, H, W) to (B, outputs, H, W) logits of the same size."""
+    """A network that maps (B, inputs, *S) to (B, outputs, *S) logits of the same sides S.
+
+    In training mode it may return a list of logits, from full size to coarser ones.
+    """
 
     axes: ClassVar[tuple[int, ...]] = (2,)
     """How many spatial axes it can be built for: 2, images; 3, blocks of voxels."""
@@ -55,6 +58,19 @@ class Network(Spec):
         """Return the paths of the files that starting weights are read from."""
         return () if self.weights in ("none", "imagenet") else (self.weights,)
 
+    def suited(self, size: tuple[int, ...], spacing: tuple[float, ...] | None = None) -> Self:
+        """Return the network for inputs of ``size``, with what follows from it filled in.
+
+        Args:
+            size: Sides of a training sample as the network sees it, in pixels.
+            spacing: Distance between neighbours along each axis; None: not known.
+
+        Raises:
+            ValueError: its options do not suit the size.
+        """
+        del size, spacing
+        return self
+
     def build(self, inputs: int, outputs: int) -> nn.Module:
         """Return the network with its starting weights, from torch's current random state.
 
@@ -91,6 +107,21 @@ class Network(Spec):
         """Return the network as it is by itself, with its starting weights."""
 
     @property
+    def multiples(self) -> tuple[int, ...]:
+        """What the sides of an input must be multiples of, in pixels, for each axis."""
+        return (self.multiple, self.multiple)
+
+    @property
     @abstractmethod
     def multiple(self) -> int:
-        """Rows and columns of an input must be multiples of this, in pixels."""
+        """What every side of an input must be a multiple of, in pixels."""
+
+    def unfit(self, size: tuple[int, ...]) -> str | None:
+        """Return what is wrong with inputs of ``size``, to follow the network's kind; None: fit."""
+        multiples = self.multiples
+        if len(size) != len(multiples):
+            return f"is of {len(multiples)} axes"
+        if all(n % m == 0 for n, m in zip(size, multiples, strict=True)):
+            return None
+        alike = len(set(multiples)) == 1
+        return f"needs multiples of {multiples[0] if alike else list(multiples)}"

@@ -26,10 +26,11 @@ def unet_unless_told(value: Any) -> Any:
     if not isinstance(value, dict):
         return value
     # Whatever passes here is no longer JSON, where a list is what a tuple is checked by.
-    told = {
-        key: tuple(option) if isinstance(option, list) else option for key, option in value.items()
-    }
-    return {"kind": "unet", **told}
+    return {"kind": "unet", **{key: _as_tuples(option) for key, option in value.items()}}
+
+
+def _as_tuples(option: Any) -> Any:
+    return tuple(map(_as_tuples, option)) if isinstance(option, list) else option
 
 
 Planar = Annotated[

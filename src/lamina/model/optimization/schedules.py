@@ -252,6 +252,25 @@ class FlatThenAnneal(Schedule):  # STEEL-15
         return self.floor + (1 - self.floor) / (1 + math.exp(min((into - 0.5) / 0.1, 700.0)))
 
 
+class Poly(Schedule):
+    """The rate falls to 0 as a power of what is left: (1 - u)^power, u the share of the stage."""
+
+    kind: Literal["poly"] = "poly"
+
+    power: float = Field(default=0.9, gt=0)
+    """1: a line; below 1 it falls most at the end. nnU-Net's is 0.9, by epochs."""
+
+    def factor(
+        self,
+        position: float,
+        total: float,
+        history: Sequence[float] = (),
+        higher_is_better: bool = True,
+    ) -> float:
+        """Return the factor; 0 from the end of the stage on."""
+        return float(max(1 - position / max(total, 1), 0.0) ** self.power)
+
+
 def _length(units: float | None, share: float, total: float) -> float:
     return float(int(share * total)) if units is None else units
 
@@ -263,7 +282,7 @@ def _fall(u: float, floor: float, after: Literal["hold", "swing"]) -> float:
 
 
 AnySchedule = Annotated[
-    Constant | Plateau | Cosine | CosineRestarts | WarmupCosine | FlatThenAnneal,
+    Constant | Plateau | Cosine | CosineRestarts | WarmupCosine | FlatThenAnneal | Poly,
     Field(discriminator="kind"),
 ]
 
@@ -274,6 +293,7 @@ __all__ = [
     "CosineRestarts",
     "FlatThenAnneal",
     "Plateau",
+    "Poly",
     "Schedule",
     "WarmupCosine",
 ]

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from lamina.geometry.view import members as views_of
+from lamina.model.memory_layout import laid_out, layout_of
 from lamina.prediction.tiling.averaging import activate
 from lamina.prediction.tiling.memory import batch_size
 from lamina.prediction.tiling.tiled_inference import MemberTiles, TiledInference
@@ -34,7 +35,8 @@ def answers(
     """
     size = batch_size(len(numbers), job.batch) if size is None else size
     shape = (size, tiles.frame.inputs, *tiles.grid.tile)
-    stack = torch.zeros(shape).to(memory_format=torch.channels_last)
+    layout = layout_of(tiles.member.network, len(shape))
+    stack = torch.zeros(shape).to(memory_format=layout)
     places, filled = stack.numpy(), 0
     for count, number in enumerate(numbers, start=1):
         region = tiles.grid.region(number)
@@ -60,7 +62,7 @@ def _forward(job: TiledInference, tiles: MemberTiles, batch: Tensor) -> Tensor:
         views = ((views[tiles.member.view][0], 1.0),)
     for upright, share in views:
         view = upright.then(tiles.frame.quarter_turns)
-        seen = view.see(batch).contiguous(memory_format=torch.channels_last)
+        seen = laid_out(tiles.member.network, view.see(batch))
         with torch.autocast(
             job.device.type, dtype=job.precision, enabled=job.precision is not None
         ):

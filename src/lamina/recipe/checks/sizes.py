@@ -12,13 +12,22 @@ if TYPE_CHECKING:
     from lamina.recipe.recipe import Recipe
 
 
-def check_sizes(recipe: Recipe) -> None:
-    """Raise ValueError where sizes are of other axes than frame.size, or do not suit the network.
+def check_axes(recipe: Recipe) -> None:
+    """Raise ValueError where sizes or components are of other axes than frame.size.
 
     The message begins with the option that is to be changed.
     """
-    for problem in (*_other_axes(recipe), *_for_images(recipe), *_multiples(recipe)):
+    for problem in (*_other_axes(recipe), *_for_images(recipe)):
         raise ValueError(problem)
+
+
+def check_sizes(recipe: Recipe) -> None:
+    """Raise ValueError where a size does not suit the network; the message begins with it."""
+    network, turned = recipe.network, recipe.frame.turn % 2
+    for key, size in _sizes(recipe).items():
+        problem = network.unfit(size[::-1] if turned else size)
+        if problem is not None:
+            raise ValueError(f"{key} is {list(size)}; {network.kind} {problem}")
 
 
 def _sizes(recipe: Recipe) -> dict[str, tuple[int, ...]]:
@@ -60,16 +69,15 @@ def _for_images(recipe: Recipe) -> Iterator[str]:
             "predict.slices names slices of volumes that are cut, and frame.size is "
             f"{list(recipe.frame.size)}, blocks of voxels; leave it out"
         )
+    for loss in recipe.loss:
+        if loss.of_images:
+            yield (
+                f"loss {loss.kind} is of images, and frame.size is {list(recipe.frame.size)}, "
+                "blocks of voxels; leave it out"
+            )
     for stage in recipe.stages:
         if stage.resize is not None:
             yield (
                 f"stages.{stage.name}.resize is for whole images, and frame.size is "
                 f"{list(recipe.frame.size)}, blocks of voxels; leave it out"
             )
-
-
-def _multiples(recipe: Recipe) -> Iterator[str]:
-    multiple = recipe.network.multiple
-    for key, size in _sizes(recipe).items():
-        if any(n % multiple for n in size):
-            yield f"{key} is {list(size)}; {recipe.network.kind} needs multiples of {multiple}"

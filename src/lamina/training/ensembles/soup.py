@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 
+from lamina.model.memory_layout import laid_out
 from lamina.prediction.engine import Member
 from lamina.progress import Bar, say
 from lamina.training.saving.checkpoints import Checkpoints
@@ -94,7 +95,7 @@ def _refresh(job: FoldContext, now: StageState) -> None:
         module.train()
     with Bar(f"{job.title} {stage.name} batch statistics", len(groups)) as bar:
         for batch in batches(samples, groups, workers=job.workers):
-            image = batch.image.to(job.accelerator.device, memory_format=torch.channels_last)
+            image = laid_out(now.network, batch.image.to(job.accelerator.device))
             with job.accelerator.autocast():
                 now.network(image)
             bar.advance()

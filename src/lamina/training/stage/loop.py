@@ -14,8 +14,8 @@ from torch import Tensor, nn
 from lamina.data.mixing import Samples
 from lamina.errors import LaminaError, StoppedError
 from lamina.files import append_line
-from lamina.model.downscale import at_size
-from lamina.model.losses import total
+from lamina.model.deep_supervision import total_over_sizes
+from lamina.model.memory_layout import layout_of
 from lamina.prediction.engine import Member
 from lamina.progress import Bar, say
 from lamina.recipe.stage import Stage
@@ -202,16 +202,16 @@ def _step(
     sums: dict[str, float] = {}
     for batch in pending:
         device = job.accelerator.device
-        image = batch.image.to(device, memory_format=torch.channels_last, non_blocking=True)
+        layout = layout_of(now.network, batch.image.ndim)
+        image = batch.image.to(device, memory_format=layout, non_blocking=True)
         # One memory layout for answer and target: a mixed pair costs the loss twice its time.
-        target = batch.target.to(device, memory_format=torch.channels_last, non_blocking=True)
+        target = batch.target.to(device, memory_format=layout, non_blocking=True)
         valid = batch.valid.to(device, non_blocking=True)
         with job.accelerator.autocast():
-            logits = now.network(image)
-        target, valid = at_size(logits, target, valid)
-        loss, parts = total(
+            answer = now.network(image)
+        loss, parts = total_over_sizes(
             job.losses or recipe.loss,
-            logits,
+            answer,
             target,
             valid,
             exclusive=job.task.exclusive,
