@@ -16,6 +16,9 @@ PREDICTION = "prediction.json"
 BUNDLE = "bundle"
 """The folder of the bundle in a run folder."""
 
+DATA_INDEX = "index.jsonl"
+"""What was found in the files of the data, in a run folder or in one of predictions."""
+
 TUNED = "tune.json"
 """What ``lamina tune`` found, in a run folder."""
 

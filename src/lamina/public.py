@@ -44,7 +44,7 @@ def as_path(value: StrPath, name: str = "path") -> Path:
         )
     if not text or "\0" in text:
         raise RecipeError(f"{name} is {text!r}; that is no path")
-    path = Path(text)
+    path = value if isinstance(value, Path) else Path(text)
     if path.parts[:1] != ("~",):
         return path
     try:

@@ -17,7 +17,7 @@ from lamina.doctor.checks.ranges import mixed_types
 from lamina.doctor.examined import Examined
 from lamina.errors import DataError, LaminaError, LayoutError, RecipeError, listed
 from lamina.recipe.recipe import Recipe
-from lamina.training.dataset import open_data
+from lamina.training.dataset import index_of, open_data
 
 HEADERS = 5_000
 """Cases whose files are opened once more for what their headers say."""
@@ -26,12 +26,16 @@ MOST = 200
 """Files of one kind that are named."""
 
 
-def check_data(recipe: Recipe, root: Path) -> tuple[dict[str, Any], list[str]]:
+def check_data(
+    recipe: Recipe, root: Path, index: Path | None = None, *, verify: bool = False
+) -> tuple[dict[str, Any], list[str]]:
     """Open data as training does, and read their pixels up to a bound.
 
     Args:
         recipe: Says where the data are and how the network sees them.
         root: The data folder.
+        index: File of what is known of the files of the data; None: all are read.
+        verify: Read all files again.
 
     Returns:
         Figures for ``--json``, and lines for people.
@@ -40,8 +44,9 @@ def check_data(recipe: Recipe, root: Path) -> tuple[dict[str, Any], list[str]]:
         LaminaError: the data cannot be used. Every file that is to blame is named with its reason,
             and so is every file that is not read.
     """
+    known = None if index is None else index_of(recipe, None, index, verify=verify)
     try:
-        opened = open_data(recipe, root)
+        opened = open_data(recipe, root, known)
     except DataError as error:
         raise _every_problem(recipe, root, error) from error
     found = find_problems(opened.cases, recipe.frame)

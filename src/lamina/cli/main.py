@@ -26,6 +26,7 @@ from lamina.cli.command import (
     whole_numbers,
 )
 from lamina.cli.commands import ensembles, recipes, results
+from lamina.cli.commands.demo import demo
 from lamina.cli.commands.doctor import doctor
 from lamina.cli.commands.export import export
 from lamina.cli.commands.flatten import flatten
@@ -35,6 +36,7 @@ from lamina.cli.options import (
     Batch,
     Changes,
     Data,
+    DataIndex,
     Device,
     Json,
     Memory,
@@ -42,6 +44,7 @@ from lamina.cli.options import (
     Online,
     RecipeName,
     Run,
+    VerifyData,
 )
 from lamina.cli.verbs import Verbs
 from lamina.errors import DataError
@@ -144,6 +147,8 @@ def train(
         typer.Option("--accept-changes", help="Resume even if stages or decision changed."),
     ] = False,
     online: Online = False,
+    index: DataIndex = None,
+    verify_data: VerifyData = False,
     json: Json = False,
 ) -> None:
     """Train a recipe into a bundle.
@@ -176,6 +181,8 @@ def train(
         pseudo=pseudo,
         start=start,
         online=online,
+        index=index,
+        verify_data=verify_data,
     )
     # Values that are restored need no decision.
     untuned = sound.task.kind == "restore" or any(one.fold < 0 for one in found.folds)
@@ -207,6 +214,8 @@ def tune(
         ),
     ] = None,
     *,
+    index: DataIndex = None,
+    verify_data: VerifyData = False,
     json: Json = False,
 ) -> None:
     """Choose the best decision for new groups.
@@ -220,7 +229,14 @@ def tune(
     from lamina.tuning.tune import table
     from lamina.tuning.tune import tune as run_tuning
 
-    found = run_tuning(run, data=data, decision=decision, calibrate=calibrate)
+    found = run_tuning(
+        run,
+        data=data,
+        decision=decision,
+        calibrate=calibrate,
+        index=index,
+        verify_data=verify_data,
+    )
     show(found, json=json, text=table(found))
 
 
@@ -307,6 +323,8 @@ def predict(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace predictions by other members.")
     ] = False,
+    index: DataIndex = None,
+    verify_data: VerifyData = False,
     json: Json = False,
 ) -> None:
     """Predict images or volumes of any size.
@@ -339,6 +357,8 @@ def predict(
         else [word.strip() for word in save.split(",") if word.strip()],
         native=native,
         overwrite=overwrite,
+        index=index,
+        verify_data=verify_data,
     )
     early = " by the best weights so far: training has not finished" if found.unfinished else ""
     show(found, json=json, text=f"predicted {found.cases} cases into {out}{early}")
@@ -359,27 +379,7 @@ app.command(epilog="Example: lamina submit pred --format severstal --out submiss
 app.command(epilog="Example: lamina report runs/tiles")(results.report)
 
 
-@app.command(epilog="Example: lamina demo --quick")
-@command
-def demo(
-    job: Annotated[
-        Literal["steel", "xray", "faults", "denoise", "ink"],
-        typer.Argument(help="Which pipeline.", show_default=True),
-    ] = "steel",
-    out: Annotated[Path, typer.Option("--out", help="Output folder.")] = Path("lamina-demo"),
-    *,
-    quick: Annotated[bool, typer.Option("--quick", help="Smaller: under a minute.")] = False,
-    json: Json = False,
-) -> None:
-    """Run every step on synthetic data.
-
-    Makes data, then trains, tunes, predicts, scores, submits and reports.
-    """
-    folders.check_output(out)
-    from lamina.demo.run import demo as run_demo
-
-    found = run_demo(job, out, quick=quick)
-    show(found, json=json, text=found.summary)
+app.command(epilog="Example: lamina demo --quick")(demo)
 
 
 def run() -> None:

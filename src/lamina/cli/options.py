@@ -50,3 +50,19 @@ Online = Annotated[
 Memory = Annotated[
     str | None, typer.Option("--memory", metavar="4G", help="Memory limit, on a CPU.")
 ]
+
+DataIndex = Annotated[
+    Path | None,
+    typer.Option(
+        "--index",
+        metavar="FILE",
+        help="Keep what is known of the data's files here, such as for several runs.",
+        show_default="index.jsonl in the folder",
+    ),
+]
+VerifyData = Annotated[
+    bool,
+    typer.Option(
+        "--verify-data", help="Read all files of the data again, whatever size and time say."
+    ),
+]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import unicodedata
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -58,7 +59,11 @@ def by_stem(folder: Path, option: str, within: Path | None = None) -> dict[str, 
 
 def relative_stem(path: Path, folder: Path) -> str:
     """Return the path of a file below ``folder`` without its suffix."""
-    return nfc(path.relative_to(folder).with_name(stem_of(path)).as_posix())
+    text, place = str(path), str(folder)
+    place = "" if place == "." else place if place.endswith(os.sep) else place + os.sep
+    if not text.startswith(place) or os.sep == "\\":
+        return nfc(path.relative_to(folder).with_name(stem_of(path)).as_posix())
+    return nfc(text[len(place) : len(text) - len(path.name)] + stem_of(path))
 
 
 def bare(name: str) -> str:

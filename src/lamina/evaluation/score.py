@@ -10,6 +10,7 @@ from typing import Any, Literal
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
+from lamina.data.index.index import DataIndex
 from lamina.data.targets.ground_truth import truth as read_truth
 from lamina.data.units import unit_of, values
 from lamina.errors import DataError, RecipeError
@@ -19,7 +20,7 @@ from lamina.evaluation.score_result import ScoreResult, UnmatchedCases
 from lamina.evaluation.score_table import table
 from lamina.evaluation.tallies import MaskTallies, ValueTallies
 from lamina.evaluation.tallies import Part as Tallied
-from lamina.folders import check_data
+from lamina.folders import DATA_INDEX, check_data
 from lamina.geometry.region import Region
 from lamina.model.metrics import AnyMetric
 from lamina.prediction.folder.manifest import check_place
@@ -47,6 +48,8 @@ def score(
     part: Part = "all",
     metric: AnyMetric | str | None = None,
     by: Sequence[str] = (),
+    index: StrPath | None = None,
+    verify_data: bool = False,
 ) -> ScoreResult:
     """Compare a prediction with the truth, one case in memory at a time.
 
@@ -65,6 +68,8 @@ def score(
             None: the recipe's.
         by: ``size``: how many objects are found, by class and size, which needs each whole case
             in memory; ``group``: the metric of each group of cases.
+        index: File of what is known of the files of the truth; None: ``index.jsonl`` in ``pred``.
+        verify_data: Read all files of the truth again, whatever their size and time say.
 
     Returns:
         The metric over all cases beside its baseline, the scores of each class, and which cases
@@ -91,7 +96,9 @@ def score(
             f"{pred}: is not finished (0 of {len(predictions.info.cases)} cases); run the same "
             "`lamina predict` again to resume"
         )
-    listing = recipe.data.open(truth, task)
+    place = pred / DATA_INDEX if index is None else as_path(index, "index")
+    with DataIndex(place, verify=verify_data).used():
+        listing = recipe.data.open(truth, task)
     cases = recipe.frame.chosen(listing.cases, predictions.info.predict.slices)
     matched = match(predictions.ids, {case.id: case for case in cases})
     if not matched.pairs:

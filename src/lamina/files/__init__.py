@@ -11,6 +11,7 @@ from lamina.files.read import digest, read_json, read_lines, read_object
 from lamina.files.seal import SEAL, seal_of, sealed
 from lamina.files.write import (
     append_line,
+    append_lines,
     delete_partial_files,
     fault,
     make_folder,
@@ -27,6 +28,7 @@ __all__ = [
     "LOCK",
     "SEAL",
     "append_line",
+    "append_lines",
     "delete_partial_files",
     "digest",
     "fault",

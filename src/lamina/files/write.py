@@ -12,7 +12,7 @@ import json
 import os
 import shutil
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
@@ -165,6 +165,11 @@ def append_line(path: Path, line: str) -> None:
         ResourceError: the disk is full.
         RecipeError: nothing can be written there.
     """
+    append_lines(path, [line.encode()])
+
+
+def append_lines(path: Path, lines: Sequence[bytes]) -> None:
+    """Append lines to a log in one write, as ``append_line`` does."""
     make_folder(path.parent)
     refuse_taken(path)
     with writing(path), path.open("a+b") as stream:
@@ -172,7 +177,7 @@ def append_line(path: Path, line: str) -> None:
             stream.seek(-1, os.SEEK_END)
             if stream.read(1) != b"\n":  # a half line of an earlier run must not swallow this one
                 stream.write(b"\n")
-        stream.write(line.encode() + b"\n")
+        stream.write(b"".join(line + b"\n" for line in lines))
 
 
 def delete_partial_files(folder: Path) -> int:

@@ -19,14 +19,16 @@ from lamina.data.catalogs.inputs import Input
 from lamina.data.flatten import align
 from lamina.data.flatten.summary import CURVES
 from lamina.data.image_types.image_kind import as_learnt
+from lamina.data.index.index import DataIndex
 from lamina.data.readers.file_types import not_read
 from lamina.errors import DataError, RecipeError, listed
 from lamina.files import delete_partial_files, locked
+from lamina.folders import DATA_INDEX
 from lamina.log import keep_log
 from lamina.prediction.changes import Thresholds, changed, threshold_words, with_threshold
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
 from lamina.prediction.folder.manifest import Info, PredictedCase, place_of
-from lamina.prediction.folder.predictions import Predictions, source_digest
+from lamina.prediction.folder.predictions import Predictions, one_digest
 from lamina.prediction.inputs import gather, open_listed, passed_over
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import ChosenMembers, Policy
@@ -68,6 +70,8 @@ def predict(
     native: NativeContent = "labels",
     overwrite: bool = False,
     progress: bool = True,
+    index: StrPath | None = None,
+    verify_data: bool = False,
 ) -> PredictResult:
     """Predict images or volumes and write probabilities, masks and how they came about.
 
@@ -100,6 +104,8 @@ def predict(
             format, where it is NIfTI or TIFF.
         overwrite: Replace predictions of other bundles or options.
         progress: Show progress on standard error.
+        index: File of what is known of the files; None: ``index.jsonl`` in ``out``.
+        verify_data: Read all files again, whatever their size and time say.
 
     Returns:
         Counts of cases, what was left out, and how it was done.
@@ -143,7 +149,10 @@ def predict(
     options = bundles[0].recipe.predict
     if slices is not None:
         options = options.model_copy(update={"slices": tuple(slices)})
-    opened = _open(loaded, inputs, members, options.slices, corrupt=corrupt)
+    place = out / DATA_INDEX if index is None else as_path(index, "index")
+    begun_here = place.exists() or index is not None
+    known_files = DataIndex(place if begun_here else None, verify=verify_data)
+    opened = _open(loaded, inputs, members, options.slices, known_files, corrupt=corrupt)
     info = _info(bundles, opened, members, where, precision)
     update = {"predict": options, "corrupted": corrupt, "uncertainty": uncertainty}
     info = info.model_copy(update={**update, "changes": said})
@@ -152,6 +161,8 @@ def predict(
     with locked(out):
         predictions = Predictions.create(out, info, overwrite=overwrite)
         delete_partial_files(out)
+        if not begun_here:
+            known_files.keep_in(place)
         with keep_log(out):
             if progress:
                 say(f"{explain(precision, where)}, {size} tiles per forward pass")
@@ -197,6 +208,7 @@ def _open(
     inputs: Sequence[Path],
     members: Literal["auto", "all"],
     slices: Sequence[float],
+    index: DataIndex,
     *,
     corrupt: bool,
 ) -> _Opened:
@@ -206,9 +218,10 @@ def _open(
     opened = _Opened(quarantine=Quarantine(len(named)))
     for line in not_read(passed_over(inputs, recipe)):
         say(line)
+    index.fill({"image": [one.path for one in named]})
     for input_file in named:
-        with opened.quarantine.item(str(input_file.path)):
-            found = _cases(input_file, loaded, policy, slices, corrupt=corrupt)
+        with opened.quarantine.item(str(input_file.path)), index.used():
+            found = _cases(input_file, loaded, policy, slices, index, corrupt=corrupt)
             for one, _, _ in found:
                 if one.id in opened.cases:
                     raise DataError(_double(input_file, opened.cases[one.id][0].source))
@@ -225,6 +238,7 @@ def _cases(
     loaded: LoadedMembers,
     policy: Policy,
     slices: Sequence[float],
+    index: DataIndex,
     *,
     corrupt: bool,
 ) -> list[tuple[PredictedCase, Case, ChosenMembers]]:
@@ -238,15 +252,15 @@ def _cases(
     valid = recipe.data.open_valid(input_file.path)
     offset, span = recipe.data.stored(volume, recipe.task)
     files = [str(path) for path in recipe.data.files_of(input_file.path)]
-    sha256 = source_digest(files)
-    chosen = policy.choose(input_file.id, source_digest(files[:1]))
+    digests = [index.digest(Path(name)) for name in files]
+    chosen = policy.choose(input_file.id, digests[0])
     whole = Case(input_file.id, input_file.id, volume, valid=valid)
     found = []
     for case in recipe.frame.chosen([whole], slices):
         predicted = PredictedCase(
             id=case.id,
             source=str(input_file.path),
-            sha256=sha256,
+            sha256=one_digest(digests),
             axes=case.image.axes,
             shape=case.image.shape,
             **place_of(case.image),

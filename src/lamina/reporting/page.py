@@ -61,7 +61,12 @@ class ReportResult(VerbResult):
 
 @verb
 def report(
-    run: StrPath, out: StrPath | None = None, *, data: StrPath | None = None
+    run: StrPath,
+    out: StrPath | None = None,
+    *,
+    data: StrPath | None = None,
+    index: StrPath | None = None,
+    verify_data: bool = False,
 ) -> ReportResult:
     """Write the page of a run.
 
@@ -72,6 +77,8 @@ def report(
         run: A run folder of ``lamina train``.
         out: The page; None: ``report.html`` in the run folder.
         data: Where the training data lie now; None: where they lay in training.
+        index: File of what is known of the files of the data; None: ``index.jsonl`` in ``run``.
+        verify_data: Read all files of the data again, whatever their size and time say.
 
     Returns:
         The page and its size.
@@ -87,7 +94,11 @@ def report(
     """
     run = as_path(run, "run")
     opened = Run.open(run)
-    cases = opened.cases(None if data is None else as_path(data, "data"))
+    cases = opened.cases(
+        None if data is None else as_path(data, "data"),
+        None if index is None else as_path(index, "index"),
+        verify=verify_data,
+    )
     judgement = judge(opened, cases)
     page = run / "report.html" if out is None else as_path(out, "out")
     lowest = worst(judgement, _SHOWN, higher_is_better=opened.recipe.metric.higher_is_better)

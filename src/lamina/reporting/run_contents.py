@@ -9,9 +9,10 @@ from typing import Any
 
 from lamina.bundle import Bundle
 from lamina.data.case import Case
+from lamina.data.index.index import DataIndex
 from lamina.errors import DataError
 from lamina.files import read_json, read_lines, read_object
-from lamina.folders import check_run, fold_folders
+from lamina.folders import DATA_INDEX, check_run, fold_folders
 from lamina.recipe.recipe import Recipe
 from lamina.refusals import reading
 from lamina.result.calibration import Calibration
@@ -70,8 +71,15 @@ class Run:
             rows={path.name: _rows(path / "metrics.jsonl") for path in fold_folders(folder)},
         )
 
-    def cases(self, root: Path | None = None) -> dict[str, Case]:
+    def cases(
+        self, root: Path | None = None, index: Path | None = None, *, verify: bool = False
+    ) -> dict[str, Case]:
         """Open the data of the run and return its cases by id; none where the folder is gone.
+
+        Args:
+            root: Where they lie now; None: where they lay in training.
+            index: File of what is known of their files; None: that of the run.
+            verify: Read all files again.
 
         Raises:
             DataError: the folder is there, and its data are not usable.
@@ -82,7 +90,8 @@ class Run:
             root = Path(str(self.data["root"]))
         if not root.is_dir():
             return {}
-        listing = self.recipe.data.open(root, self.recipe.task)
+        with DataIndex(index or self.folder / DATA_INDEX, verify=verify).used():
+            listing = self.recipe.data.open(root, self.recipe.task)
         cases, _ = self.recipe.split.assign(listing.cases, root)
         return {case.id: case for case in self.recipe.asked(cases)}
 

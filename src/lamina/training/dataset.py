@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from lamina.data.case import Case
 from lamina.data.catalogs.pairs import NODATA
+from lamina.data.index.index import DataIndex
 from lamina.data.layouts.split_folders import other_split
+from lamina.data.network_input.normalise import DatasetStats
 from lamina.data.readers import PassedOver
 from lamina.data.readers.file_types import not_read
 from lamina.data.splits import warnings_of
 from lamina.data.units import with_unit
 from lamina.errors import DataError, listed
+from lamina.folders import DATA_INDEX
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
 
@@ -152,8 +156,29 @@ class OpenedData:
         ]
 
 
-def open_data(recipe: Recipe, root: Path) -> OpenedData:
+def index_of(
+    recipe: Recipe, folder: Path | None, file: Path | None = None, *, verify: bool = False
+) -> DataIndex:
+    """Return the index of a recipe's data.
+
+    Args:
+        recipe: Says whether the pixels of images are measured.
+        folder: A run folder, where the index lies; None: nowhere, or in ``file``.
+        file: In place of that.
+        verify: Read every file again.
+    """
+    place = file or (None if folder is None else folder / DATA_INDEX)
+    measures = isinstance(recipe.frame.normalise, DatasetStats)
+    return DataIndex(place, verify=verify, moments=measures)
+
+
+def open_data(recipe: Recipe, root: Path, index: DataIndex | None = None) -> OpenedData:
     """List and split the cases below ``root``.
+
+    Args:
+        recipe: What to do.
+        root: The data folder.
+        index: What is known of its files, and learns of others; None: nothing.
 
     Raises:
         DataError: the folder or a file in it is missing, broken or not what it claims.
@@ -162,7 +187,8 @@ def open_data(recipe: Recipe, root: Path) -> OpenedData:
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder; give the folder of the data by --data")
-    listing = recipe.data.open(root, recipe.task)
+    with nullcontext() if index is None else index.used():
+        listing = recipe.data.open(root, recipe.task)
     if not listing.cases:
         raise DataError(f"{root}: no cases found by data.kind '{recipe.data.kind}'")
     task = with_unit(recipe.task.found(listing.names), listing.cases)

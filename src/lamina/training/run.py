@@ -31,7 +31,7 @@ from lamina.public import StrPath, as_path, at_least
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.refusals import verb
-from lamina.training.dataset import OpenedData, open_data
+from lamina.training.dataset import OpenedData, index_of, open_data
 from lamina.training.fold import train_fold
 from lamina.training.out_of_fold import predict_held_out
 from lamina.training.process_state import (
@@ -69,6 +69,8 @@ def train(
     pseudo: StrPath | None = None,
     start: StrPath | None = None,
     online: bool = False,
+    index: StrPath | None = None,
+    verify_data: bool = False,
 ) -> TrainResult:
     """Train the recipe's folds on the data and write the run folder with its bundle.
 
@@ -90,6 +92,8 @@ def train(
         pseudo: A folder of ``lamina pseudo`` for the stages that mix its labels in.
         start: A bundle or run folder for the stages whose start is ``bundle``.
         online: Download published weights that the recipe names and this machine lacks.
+        index: File of what is known of the files of the data; None: ``index.jsonl`` in ``out``.
+        verify_data: Read all files of the data again, whatever their size and time say.
 
     Returns:
         Run folder, bundle, and per fold the epoch, score and number of held-out cases.
@@ -120,14 +124,19 @@ def train(
         downloads(allowed=online),
     ):
         clock = Clock(out, minutes=max_minutes, begun=begun)
-        opened = open_data(recipe, data)
+        known_files = index_of(
+            recipe, out, None if index is None else as_path(index, "index"), verify=verify_data
+        )
+        opened = open_data(recipe, data, known_files)
         wanted = _wanted(opened, folds)
         record_recipe(out, opened.recipe, resolved_text(recipe), accept_changes=accept_changes)
         files.write_json(out / "env.json", environment(where, precision))
         for line in opened.lines():
             say(line)
         images = kind_of([case.image for case in opened.cases])
-        known = record_data(out, data, opened.task.names or (), opened.cases, opened.folds, images)
+        known = record_data(
+            out, data, opened.task.names or (), opened.cases, opened.folds, images, known_files
+        )
         if opened.quality:
             write_quality(out / QUALITY, opened.quality, {case.id for case in opened.cases})
         labels = open_labels(opened.recipe, pseudo, opened, known, wanted)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import platform
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +17,7 @@ from pydantic import ValidationError
 from lamina import files
 from lamina.data.case import Case
 from lamina.data.image_types.image_kind import ImageKind
+from lamina.data.index.index import DataIndex
 from lamina.data.orientation import is_turned
 from lamina.data.splits import write_folds
 from lamina.errors import DataError, RecipeError
@@ -141,6 +141,7 @@ def record_data(
     cases: Sequence[Case],
     folds: Sequence[int],
     images: ImageKind | None = None,
+    index: DataIndex | None = None,
 ) -> dict[str, dict[str, Any]]:
     """Write data.json and folds.csv; return {case id: {"sha256", "fold"}}.
 
@@ -151,7 +152,9 @@ def record_data(
     """
     known: dict[str, dict[str, Any]] = {}
     rows = []
-    digests = _digests(name for case in cases for name in (*case.files, *case.label_files))
+    digests = (index or DataIndex()).digests(
+        name for case in cases for name in (*case.files, *case.label_files)
+    )
     for case, fold in zip(cases, folds, strict=True):
         known[case.id] = {"sha256": [digests[name] for name in case.files], "fold": fold}
         rows.append(
@@ -180,15 +183,6 @@ def record_data(
     files.write_json(out / "data.json", about)
     write_folds(out / "folds.csv", cases, folds)
     return known
-
-
-def _digests(names: Iterable[str]) -> dict[str, str]:
-    """Return the digest of each file or folder, of several at the same time."""
-    each = list(dict.fromkeys(names))
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as threads:
-        return dict(
-            zip(each, threads.map(lambda name: files.digest(Path(name)), each), strict=True)
-        )
 
 
 def _must_be_same(out: Path, now: Mapping[str, Mapping[str, Any]]) -> None:

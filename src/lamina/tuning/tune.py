@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from lamina import files
 from lamina.bundle import Bundle
 from lamina.data.case import Case
+from lamina.data.index.index import DataIndex
 from lamina.data.targets.ground_truth import truth
 from lamina.errors import DataError, RecipeError
 from lamina.folders import BUNDLE, OUT_OF_FOLD, TUNED, check_finished
@@ -34,7 +35,7 @@ from lamina.result.search.triplet.result import TripletFound
 from lamina.result.search.triplet.search import TripletTables
 from lamina.result.selection.candidates.counted import MaskCounts
 from lamina.task import Aim, Task
-from lamina.training.dataset import open_data
+from lamina.training.dataset import index_of, open_data
 from lamina.tuning.candidates import SINGLE, WORDS, candidates_of
 from lamina.tuning.figures import Judged, figures
 from lamina.tuning.selection import choose
@@ -53,6 +54,8 @@ def tune(
     data: StrPath | None = None,
     decision: str | None = None,
     calibrate: str | None = None,
+    index: StrPath | None = None,
+    verify_data: bool = False,
 ) -> TuneResult:
     """Choose the decision that is expected to score best on new groups; write it to the bundle.
 
@@ -79,6 +82,8 @@ def tune(
             without areas) or ``triplet``, whatever it is expected to score; None: the choice.
         calibrate: ``none``, ``platt`` or ``isotonic``, in place of the recipe's; the curves go
             into the bundle, and are applied to each member's probabilities from then on.
+        index: File of what is known of the files of the data; None: ``index.jsonl`` in ``run``.
+        verify_data: Read all files of the data again, whatever their size and time say.
 
     Returns:
         Decision, metric, scores, the choice, and per class the numbers found: the content of
@@ -110,7 +115,10 @@ def tune(
             "finds"
         )
     root = as_path(known["root"] if data is None else data, "data")
-    cases = list(_held_out(run, recipe, root))
+    known_files = index_of(
+        recipe, run, None if index is None else as_path(index, "index"), verify=verify_data
+    )
+    cases = list(_held_out(run, recipe, root, known_files))
     if not cases:
         raise DataError(f"{run}: no fold has out-of-fold predictions; finish `lamina train` first")
     method = _method(recipe, bundle, calibrate)
@@ -323,8 +331,8 @@ def _tables(
     return tables, TripletTables(task.outputs, decide)
 
 
-def _held_out(run: Path, recipe: Recipe, root: Path) -> Iterator[Held]:
-    opened = open_data(recipe, root)
+def _held_out(run: Path, recipe: Recipe, root: Path, index: DataIndex) -> Iterator[Held]:
+    opened = open_data(recipe, root, index)
     for fold in opened.numbers:
         folder = run / f"fold{fold}" / OUT_OF_FOLD
         if not (folder / HEADER).is_file():

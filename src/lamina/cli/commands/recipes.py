@@ -9,7 +9,7 @@ import typer
 
 from lamina import folders
 from lamina.cli.command import command, show
-from lamina.cli.options import Changes, Json, RecipeName, recipe_names
+from lamina.cli.options import Changes, Json, RecipeName, VerifyData, recipe_names
 
 
 @command
@@ -56,6 +56,13 @@ def check(
     data: Annotated[
         Path | None, typer.Option("--data", help="Also check this data folder.")
     ] = None,
+    index: Annotated[
+        Path | None,
+        typer.Option(
+            "--index", metavar="FILE", help="Keep what is known of the data's files here."
+        ),
+    ] = None,
+    verify_data: VerifyData = False,
     json: Json = False,
 ) -> None:
     """Check a recipe, and the data on request."""
@@ -74,7 +81,7 @@ def check(
     if data is not None:
         from lamina.cli.data_check import check_data
 
-        figures, more = check_data(sound, data)
+        figures, more = check_data(sound, data, index, verify=verify_data)
         found |= figures
         lines += more
     if why is not None:

@@ -9,7 +9,7 @@ import typer
 
 from lamina import folders
 from lamina.cli.command import command, show, three_numbers
-from lamina.cli.options import Json, MovedData, Pred, Run
+from lamina.cli.options import DataIndex, Json, MovedData, Pred, Run, VerifyData
 
 
 @command
@@ -37,6 +37,8 @@ def score(
         ),
     ] = None,
     *,
+    index: DataIndex = None,
+    verify_data: VerifyData = False,
     json: Json = False,
 ) -> None:
     """Score predictions against ground truth.
@@ -48,7 +50,9 @@ def score(
     from lamina.evaluation.score import score as run_scoring
     from lamina.evaluation.score import table
 
-    found = run_scoring(pred, truth, part=part, metric=metric, by=by or ())
+    found = run_scoring(
+        pred, truth, part=part, metric=metric, by=by or (), index=index, verify_data=verify_data
+    )
     show(found, json=json, text=table(found))
 
 
@@ -149,6 +153,8 @@ def report(
     ] = None,
     data: MovedData = None,
     *,
+    index: DataIndex = None,
+    verify_data: VerifyData = False,
     json: Json = False,
 ) -> None:
     """Write an offline HTML report of a run.
@@ -158,5 +164,5 @@ def report(
     folders.check_run(run)
     from lamina.reporting.page import report as write_report
 
-    found = write_report(run, out, data=data)
+    found = write_report(run, out, data=data, index=index, verify_data=verify_data)
     show(found, json=json, text=f"wrote {found.report}")

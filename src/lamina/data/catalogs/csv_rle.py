@@ -13,6 +13,7 @@ from typing import Literal
 from lamina.data.case import Case
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
+from lamina.data.index.index import fill
 from lamina.data.names import nfc
 from lamina.data.readers import SUFFIXES, Dicom, PassedOver, images_below, open_volume, stem_of
 from lamina.data.tables.csv import read_table
@@ -203,6 +204,7 @@ def _names(entries: Sequence[Entry], task: Task, table: Path) -> tuple[str, ...]
 
 
 def _cases(read: _Found, outputs: int, catalog: CsvRle) -> tuple[Case, ...]:
+    fill(image=read.images.values())
     binary, table = outputs == 1, read.table
     masks: dict[str, dict[int, list[CodedMask]]] = defaultdict(lambda: defaultdict(list))
     for entry in read.entries:

@@ -21,6 +21,7 @@ from lamina.data.catalogs.pairs import (
     open_pairs,
     read_pairs,
 )
+from lamina.data.index.index import fill
 from lamina.data.layouts.dataset_json import is_dataset
 from lamina.data.layouts.files import (
     MaskFiles,
@@ -194,6 +195,9 @@ class Folder(Catalog):
         """Open all pairs and read the masks."""
         meaning, classes = Meaning(self.labels, self.ignore), layout.found.classes
         indices = task.kind != "restore" and not meaning.colours
+        masks = [path for of in layout.masks.values() for path in of if path is not None]
+        images = [*layout.images.values(), *(() if indices else masks)]
+        fill(image=images, target=masks if indices else ())
         union = task.kind == "binary" and bool(classes)
 
         def opened(pair: Pair) -> OpenedPair:

@@ -296,12 +296,25 @@ def _case(opened: OpenedPair, task: Task, meaning: Meaning) -> Case:
 
 
 def _facts(target: Volume, task: Task) -> dict[str, float | str]:
-    found = read_all(target)
-    if task.kind == "multiclass":
-        areas = np.bincount(found.ravel(), minlength=task.outputs)
-        areas[0] = 0  # the background is in every image and tells nothing
-    else:
-        areas = found.sum(axis=(1, 2), dtype=np.int64)
+    areas = _areas(target, task)
     facts: dict[str, float | str] = {f"area_{k}": int(area) for k, area in enumerate(areas)}
     facts["classes"] = ",".join(str(k) for k, area in enumerate(areas) if area)
     return facts
+
+
+def _areas(target: Volume, task: Task) -> Sequence[int]:
+    """Return the pixels of each output, read only where they were not counted before."""
+    if isinstance(target, EmptyTarget):
+        return [0] * target.channels
+    known = target.class_counts() if isinstance(target, Classes) else None
+    if known is not None:
+        first = int(task.kind != "multiclass")  # class k is output k - 1 where none is no class
+        areas = [known.get(k + first, 0) for k in range(task.outputs)]
+    else:
+        found = read_all(target)
+        if task.kind != "multiclass":
+            return [int(area) for area in found.sum(axis=(1, 2), dtype=np.int64)]
+        areas = np.bincount(found.ravel(), minlength=task.outputs).tolist()
+    if task.kind == "multiclass":
+        areas[0] = 0  # the background is in every image and tells nothing
+    return areas

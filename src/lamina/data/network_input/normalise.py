@@ -103,7 +103,7 @@ class DatasetStats(Normalise):
         """
         total: ChannelMoments | None = None
         for case in cases:
-            moments = _moments(case.image)
+            moments = moments_of(case.image)
             if total is not None and len(total.mean) != len(moments.mean):
                 total, moments = total.alike(moments)
             if total is not None and len(total.mean) != len(moments.mean):
@@ -166,7 +166,7 @@ class PerCase(Normalise):
     def _measure(self, volume: Volume) -> tuple[Vector, Vector]:
         shift: float
         if self.how == "standard":
-            moments = _moments(volume).pooled()
+            moments = moments_of(volume).pooled()
             shift, spread = float(moments.mean[0]), float(moments.std[0])
         elif self.how == "minmax":
             ends = [(piece.min(), piece.max()) for piece in _pieces(volume)]
@@ -242,7 +242,7 @@ class ChannelMoments:
 
 def is_grey(volume: Volume) -> bool:
     """Whether channels have the same moments, as those of a grey image have; it is read once."""
-    return volume.channels == 1 or _moments(volume).grey
+    return volume.channels == 1 or moments_of(volume).grey
 
 
 def _times(moments: ChannelMoments, count: int) -> ChannelMoments:
@@ -318,7 +318,15 @@ def _cut(region: Region, limit: int) -> Iterator[Region]:
         )
 
 
-def _moments(volume: Volume) -> ChannelMoments:
+def moments_of(volume: Volume) -> ChannelMoments:
+    """Return the moments of all pixels of a volume, those measured before where they are known.
+
+    Raises:
+        DataError: it holds NaN or infinity, or no pixels.
+    """
+    known = getattr(volume, "moments", None)
+    if known is not None:
+        return ChannelMoments(known.count, np.array(known.mean), np.array(known.squares))
     total: ChannelMoments | None = None
     for piece in _pieces(volume):
         flat = piece.reshape(len(piece), -1)

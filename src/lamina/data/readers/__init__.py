@@ -13,6 +13,7 @@ from lamina.data.readers.dicom.values import Dicom
 from lamina.data.readers.file_types import FolderContent, Formats, PassedOver
 from lamina.data.readers.format import PIXEL_LIMIT, Fill, Format, Options
 from lamina.data.readers.hdf5 import HDF5, Hdf5Volume
+from lamina.data.readers.images.header import known_image
 from lamina.data.readers.images.image import BMP, JPEG, PNG, WEBP, ImageFile
 from lamina.data.readers.nifti import NIFTI, NiftiVolume
 from lamina.data.readers.npy import NPY, NpyVolume
@@ -134,7 +135,8 @@ def open_volume(
         ('yx', (48, 64), 1, 'uint8')
     """
     path = as_path(path)
-    found = sniff(path)
+    known = known_image(path, target=target)
+    found = sniff(path) if known is None else FORMATS.named(known.header.format)
     options = Options(
         axes=axes,
         limit=limit,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 
@@ -84,22 +86,35 @@ class Formats:
 
     known: tuple[Format, ...]
 
-    @property
+    @cached_property
     def suffixes(self) -> tuple[str, ...]:
         """Endings of the files and folders that can be read, in lower case."""
         return tuple(suffix for one in self.known for suffix in one.suffixes)
+
+    def named(self, name: str) -> Format:
+        """Return the type of a name."""
+        return next(one for one in self.known if one.name == name)
 
     def has_suffix(self, path: Path) -> bool:
         """Whether a name ends as those of files that can be read."""
         return path.name.lower().endswith(self.suffixes)
 
+    @cached_property
+    def _compound(self) -> tuple[str, ...]:
+        return tuple(suffix for suffix in self.suffixes if suffix.count(".") > 1)
+
     def stem_of(self, path: Path) -> str:
         """Return a name without what says the type, such as ``.nii.gz`` or ``.ome.zarr``."""
-        low = path.name.lower()
-        for suffix in self.suffixes:
-            if suffix.count(".") > 1 and low.endswith(suffix) and len(low) > len(suffix):
-                return path.name[: -len(suffix)]
-        return path.name if path.suffix[1:].isdigit() else path.stem  # 1.2.840 is a name of DICOM
+        name = path.name
+        low = name.lower()
+        if low.endswith(self._compound):
+            for suffix in self._compound:
+                if low.endswith(suffix) and len(low) > len(suffix):
+                    return name[: -len(suffix)]
+        stem, dot, suffix = name.rpartition(".")
+        if not (stem and dot and suffix) or suffix.isdigit():  # 1.2.840 is a name of DICOM
+            return name
+        return stem
 
     def is_image(self, path: Path) -> bool:
         """Whether a path is a file, or a folder that holds one array as a file would."""
@@ -159,15 +174,18 @@ class Formats:
         left: Iterator[int],
     ) -> None:
         """Add to ``found``; ``left`` has an item for each file and folder that may be looked at."""
-        for path in sorted(folder.iterdir()):
-            if path.name.startswith("."):
+        with os.scandir(folder) as listing:
+            entries = sorted(listing, key=lambda entry: entry.name)
+        for entry in entries:
+            if entry.name.startswith("."):
                 continue
             if next(left, None) is None:
                 return
-            reason = self._reason_to_pass(path, border)
+            path = folder / entry.name
+            reason = self._reason_to_pass(entry, path, border)
             if reason is not None:
                 found.passed.append(PassedOver(path, reason))
-            elif path.is_file() or whole(path):
+            elif entry.is_file() or whole(path):
                 found.images.append(path)
             elif (real := path.resolve()) not in seen:
                 before = len(found.images)
@@ -177,18 +195,21 @@ class Formats:
             else:
                 found.passed.append(PassedOver(path, "is a link in a circle"))
 
-    def _reason_to_pass(self, path: Path, border: Path) -> str | None:
-        """Return why a path is no image and is not looked into; None: it may be one."""
-        if path.is_symlink():
+    def _reason_to_pass(self, entry: os.DirEntry[str], path: Path, border: Path) -> str | None:
+        """Return why a path is no image and is not looked into; None: it may be one.
+
+        What the listing of its folder says of the entry costs no call of the system.
+        """
+        if entry.is_symlink():
             if not path.exists():
                 return "is a link to nothing"
             if not path.resolve().is_relative_to(border):
                 return f"is a link that leaves {border}; copy what it leads to"
-        if path.is_dir():
+        if entry.is_dir():
             return _N5 if _is_n5(path) else None
-        if not path.is_file():
+        if not entry.is_file():
             return "is no regular file"
-        if not self.has_suffix(path) and not self._found_by_content(path):
+        if not entry.name.lower().endswith(self.suffixes) and not self._found_by_content(path):
             return _unread(path) or "has a suffix of no type that is read"
         return None
 

@@ -7,6 +7,7 @@ classes that somebody forgot.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -160,6 +161,22 @@ class Classes(VolumeView):
         outputs = np.arange(1, self.outputs + 1).reshape(-1, *([1] * (ids.ndim - 1)))
         masks: NDArray[Any] = (ids == outputs).astype(self.dtype)
         return masks
+
+    def class_counts(self) -> dict[int, int] | None:
+        """Return the pixels of each class where stored values were counted before; else None.
+
+        None, too, where a stored value is no class: reading the mask says which.
+        """
+        stored = None if self.colours else getattr(self.source, "value_counts", None)
+        if stored is None:
+            return None
+        table, found = dict(self.table), Counter[int]()
+        for value, count in stored.items():
+            label = table.get(value, self.others)
+            if label is None:
+                return None
+            found[label] += count
+        return dict(found)
 
     def _odd(self, region: Region) -> DataError:
         """Explain the values that nothing names, counted over the whole volume if it is small."""

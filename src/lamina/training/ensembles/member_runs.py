@@ -9,7 +9,7 @@ from typing import Any
 
 from lamina.errors import RecipeError
 from lamina.files import make_folder
-from lamina.folders import BUNDLE
+from lamina.folders import BUNDLE, DATA_INDEX
 from lamina.log import keep_log
 from lamina.options.near_words import did_you_mean
 from lamina.progress import say
@@ -40,6 +40,8 @@ def train(
     pseudo: StrPath | None = None,
     start: StrPath | None = None,
     online: bool = False,
+    index: StrPath | None = None,
+    verify_data: bool = False,
 ) -> TrainResult:
     """Train a recipe; one with members (FAULT-7) member by member, each in ``out/members/NAME``.
 
@@ -63,6 +65,9 @@ def train(
         pseudo: A folder of ``lamina pseudo`` for the stages that mix its labels in.
         start: A bundle or run folder for the stages whose start is ``bundle``.
         online: Download published weights that the recipe names and this machine lacks.
+        index: File of what is known of the files of the data, such as one that several runs
+            share; None: ``index.jsonl`` in ``out``.
+        verify_data: Read all files of the data again, whatever their size and time say.
 
     Returns:
         Run folder, bundle, and what each fold or each member came to.
@@ -92,6 +97,8 @@ def train(
         "pseudo": pseudo,
         "start": start,
         "online": online,
+        "index": out / DATA_INDEX if index is None else index,
+        "verify_data": verify_data,
     }
     names = [one.name for one in recipe.members]
     if member is not None and member not in names:

@@ -12,8 +12,7 @@ from __future__ import annotations
 import io
 import struct
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +28,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from lamina.data.readers.cache import RECENT
 from lamina.data.readers.format import PIXEL_LIMIT, Format, Options
+from lamina.data.readers.images.header import ImageHeader, Moments, known_image
 from lamina.data.readers.images.palette import palette_table, png_colours
 from lamina.data.readers.images.png_header import check_pixels, png_header
 from lamina.errors import DataError
@@ -52,18 +52,6 @@ _TURNS: dict[int, Callable[[NDArray[Any]], NDArray[Any]]] = {
     7: lambda a: a[::-1, ::-1].swapaxes(0, 1),
     8: lambda a: np.rot90(a),
 }
-
-
-@dataclass(frozen=True)
-class _Header:
-    rows: int
-    columns: int
-    channels: int
-    depth: int
-    orientation: int
-    decoder: type[PillowFile.ImageFile]
-    table: NDArray[np.uint8] | None = None
-    """(256, channels) what palette indices stand for."""
 
 
 class ImageFile:
@@ -93,10 +81,11 @@ class ImageFile:
             DataError: the file is cut off, is no such image, is larger than ``limit``, or is of
                 a kind that cannot be read exactly.
         """
-        self.path, self.axes = Path(path), axes or "yx"
+        self.path, self.axes = path, axes or "yx"
         if len(self.axes) != 2 or len(set(self.axes)) != 2:
             raise DataError(f"{path}: is an image, with axes 'yx', not '{axes}'; set data.axes")
-        self._header = _header(self.path, target=target)
+        self._known = known = known_image(self.path, target=target)
+        self._header = known.header if known is not None else _header(self.path, target=target)
         pixels = self._header.rows * self._header.columns
         if pixels > limit:
             raise DataError(
@@ -109,8 +98,12 @@ class ImageFile:
                 "are not, see that they fit",
                 stacklevel=2,
             )
-        stat = self.path.stat()
-        self._key = (str(self.path), stat.st_size, stat.st_mtime_ns, target)
+        if known is not None:
+            size, time = known.size, known.mtime_ns
+        else:
+            stat = self.path.stat()
+            size, time = stat.st_size, stat.st_mtime_ns
+        self._key = (str(self.path), size, time, target)
 
     @property
     def name(self) -> str:
@@ -137,6 +130,21 @@ class ImageFile:
     def dtype(self) -> np.dtype[Any]:
         """uint8, or uint16 for PNG of 16 bits."""
         return np.dtype(np.uint16 if self._header.depth == 16 else np.uint8)
+
+    @property
+    def header(self) -> ImageHeader:
+        """What the header says."""
+        return self._header
+
+    @property
+    def moments(self) -> Moments | None:
+        """Of all pixels, where they were measured before; else None."""
+        return None if self._known is None else self._known.moments
+
+    @property
+    def value_counts(self) -> Mapping[int, int] | None:
+        """Pixels of each stored value of a mask, where they were counted before; else None."""
+        return None if self._known is None else self._known.values
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return a copy, ``(channels, *region.shape)``.
@@ -191,7 +199,7 @@ class ImageFile:
         return pixels
 
 
-def _header(path: Path, *, target: bool) -> _Header:
+def _header(path: Path, *, target: bool) -> ImageHeader:
     with path.open("rb") as stream:
         head = stream.read(32)
     if head.startswith(_PNG):
@@ -205,7 +213,7 @@ def _header(path: Path, *, target: bool) -> _Header:
     raise DataError(f"{path}: is no PNG, JPEG, BMP or WebP image")
 
 
-def _png(path: Path, *, target: bool) -> _Header:
+def _png(path: Path, *, target: bool) -> ImageHeader:
     found = png_header(path)
     orientation = 1
     if found.exif is not None:
@@ -221,12 +229,12 @@ def _png(path: Path, *, target: bool) -> _Header:
         table = palette_table(colours, target=target)
         channels = table.shape[1]
     depth = 8 if found.indexed else found.depth
-    return _Header(found.rows, found.columns, channels, depth, orientation, PngImageFile, table)
+    return ImageHeader(found.rows, found.columns, channels, depth, orientation, PngImageFile, table)
 
 
 def _pillow(
     path: Path, decoder: type[PillowFile.ImageFile], modes: tuple[str, ...], *, target: bool
-) -> _Header:
+) -> ImageHeader:
     """Return the header of an image as Pillow reads it."""
     name = str(decoder.format)
     try:
@@ -248,11 +256,11 @@ def _pillow(
     if palette is not None:
         colours = np.asarray(palette, np.uint8).reshape(-1, 3)
         table = palette_table(colours, target=target)
-        return _Header(rows, columns, table.shape[1], 8, orientation, decoder, table)
+        return ImageHeader(rows, columns, table.shape[1], 8, orientation, decoder, table)
     if image.mode not in modes:
         raise DataError(f"{path}: is a {name} in {image.mode} colours; save it as RGB or grey")
     channels = len(image.getbands())
-    return _Header(rows, columns, channels, 8, orientation, decoder)
+    return ImageHeader(rows, columns, channels, 8, orientation, decoder)
 
 
 def _is_bmp(path: Path, head: bytes) -> bool:
