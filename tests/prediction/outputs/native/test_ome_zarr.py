@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 import zarr
 from numpy.typing import NDArray
+from ome_zarr_models.v05 import Image, ImageLabel, Labels
+from pydantic import ValidationError
 
 from lamina.data.readers import open_volume
 from lamina.prediction.outputs.native.ome_zarr import (
@@ -148,3 +150,49 @@ def test_native_ome_zarr_of_npy_has_no_unit_and_is_written_again(tmp_path: Path)
     assert one["axes"][1:] == [{"name": name, "type": "space"} for name in "zyx"]
     assert one["datasets"][0]["coordinateTransformations"][0]["scale"] == [1.0] * 4
     assert [path.name for path in target.parent.iterdir()] == ["raw.ome.zarr"]
+
+
+@pytest.mark.parametrize("kind", ["multiclass", "multilabel", "restore"])
+def test_native_ome_zarr_is_accepted_by_ome_zarr_models(tmp_path: Path, kind: str) -> None:
+    """The standard as its own community checks it: image, labels and each label."""
+    put(tmp_path / "raw.ome.zarr")
+    image = open_volume(tmp_path / "raw.ome.zarr")
+    prob = chances(kind, image.shape)
+    answer = answer_of(tmp_path, image, tmp_path / "raw.ome.zarr", kind, prob)
+    target = tmp_path / "native" / "raw.ome.zarr"
+    OME_ZARR.write(target, answer, OME_ZARR.layers(answer)[0])
+    root = zarr.open_group(target, mode="r")
+    found = Image.from_zarr(root)
+    assert [axis.name for axis in found.ome_attributes.multiscales[0].axes] == list("czyx")
+    if kind != "restore":
+        names = Labels.from_zarr(root["labels"]).ome_attributes.labels
+        assert names == (["a", "b", "c"] if kind == "multilabel" else ["decided"])
+        for name in names:
+            ImageLabel.from_zarr(root["labels"][name])
+
+
+@pytest.mark.parametrize("fault", ["axis", "path", "scale", "version"])
+def test_a_damaged_ome_zarr_is_refused_by_ome_zarr_models(tmp_path: Path, fault: str) -> None:
+    """So that being accepted says something."""
+    np.save(tmp_path / "raw.npy", np.zeros((3, 4, 5), np.uint8))
+    image = open_volume(tmp_path / "raw.npy")
+    prob = chances("binary", image.shape)
+    answer = answer_of(tmp_path, image, tmp_path / "raw.npy", "binary", prob)
+    target = tmp_path / "native" / "raw.ome.zarr"
+    OME_ZARR.write(target, answer, OME_ZARR.layers(answer)[0])
+    about = json.loads((target / "zarr.json").read_text())
+    ome = about["attributes"]["ome"]
+    (scales,) = ome["multiscales"]
+    match fault:
+        case "axis":
+            scales["axes"].pop()
+        case "path":
+            scales["datasets"][0]["path"] = "elsewhere"
+        case "scale":
+            scales["datasets"][0]["coordinateTransformations"].pop(0)
+        case "version":
+            ome["version"] = "0.9"
+    Image.from_zarr(zarr.open_group(target, mode="r"))
+    (target / "zarr.json").write_text(json.dumps(about))
+    with pytest.raises((ValidationError, ValueError, KeyError)):
+        Image.from_zarr(zarr.open_group(target, mode="r"))

@@ -1,16 +1,19 @@
 """TIFF: with the axes, spacing and place that the source states.
 
-ImageJ and OME files stay such. Of GeoTIFF the six tags that place it are copied; the value of no
-data is not, since 0 is the background of masks. Copying all tags would move the image.
+ImageJ and OME files stay such. Of GeoTIFF the six tags that place it are copied, and the value of
+no data where the type of the output holds it and it is no class id and no probability. Copying all
+tags would move the image.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
+import numpy as np
 import tifffile
 
 from lamina.data.readers.tiff.header import open_tiff
@@ -21,6 +24,7 @@ from lamina.prediction.outputs.native.base import Answer, Layer, Native, one_cha
 GEO_TAGS = (33550, 33922, 34264, 34735, 34736, 34737)
 """Pixel scale, tie points, transformation; keys, numbers and text of the reference system."""
 
+_NO_DATA = 42113
 _X, _Y, _UNIT = 282, 283, 296
 _LARGE = 2**22  # pixels; pages beyond are stored in tiles
 _TIFF = 2**32 - 2**25  # bytes; beyond them offsets need 64 bits
@@ -29,7 +33,7 @@ _TIFF = 2**32 - 2**25  # bytes; beyond them offsets need 64 bits
 def write(path: Path, answer: Answer, layer: Layer) -> str:
     """Write labels, probabilities or values, placed as the source; return the SHA-256."""
     dtype, part = answer.numbers(layer)
-    options = _options(answer.reader)
+    options = _options(answer.reader, no_data=lambda value: _fits(value, dtype, answer, layer))
     if math.prod(answer.shape[-2:]) > _LARGE and not options.get("imagej"):
         options["tile"] = (256, 256)
     if not options.get("imagej"):
@@ -43,8 +47,22 @@ def write(path: Path, answer: Answer, layer: Layer) -> str:
         return write_with(path, into)
 
 
-def _options(reader: TiffVolume) -> dict[str, Any]:
-    """Return what tifffile is told of axes, spacing and place."""
+def _fits(value: float, dtype: np.dtype[Any], answer: Answer, layer: Layer) -> bool:
+    """Whether a value may stand for no data in the output: its type holds it, no answer is it."""
+    if layer.holds == "labels":
+        largest = 1 if layer.number is not None else answer.task.outputs - 1
+        return largest < value <= np.iinfo(dtype).max and value == int(value)
+    exact = math.isnan(value) or float(dtype.type(value)) == value
+    return exact and not (layer.holds == "probability" and 0 <= value <= 1)
+
+
+def _options(reader: TiffVolume, *, no_data: Callable[[float], bool]) -> dict[str, Any]:
+    """Return what tifffile is told of axes, spacing and place.
+
+    Args:
+        reader: The source.
+        no_data: Whether the output may state a value that stands for no data.
+    """
     with open_tiff(reader.path) as tif:
         page: Any = tif.pages.first
         lead = reader.lead_axes.replace("C", "") or "Z"
@@ -58,7 +76,16 @@ def _options(reader: TiffVolume) -> dict[str, Any]:
             about = {"axes": axes, **_sizes(tif.ome_metadata)}
             return {**options, "ome": True, "metadata": about}
         tags = [_tag(page.tags[code]) for code in GEO_TAGS if code in page.tags]
+        if tags and (value := _number(page.tags.valueof(_NO_DATA))) is not None and no_data(value):
+            tags.append(_tag(page.tags[_NO_DATA]))
         return {**options, "extratags": tags, "metadata": None if tags else {"axes": axes}}
+
+
+def _number(text: Any) -> float | None:
+    try:
+        return float(text)
+    except (TypeError, ValueError):
+        return None
 
 
 def _resolution(page: Any) -> dict[str, Any]:
