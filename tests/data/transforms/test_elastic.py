@@ -64,3 +64,66 @@ def test_the_region_first_follows_three_corners_of_its_middle() -> None:
         where = Where(np.array([[place[0]]], np.float32), np.array([[place[1]]], np.float32))
         seen = elastic.move(where, bend)
         np.testing.assert_allclose([seen.rows.item(), seen.columns.item()], corner, atol=1e-3)
+
+
+BLOCK = (24, 64, 80)
+
+
+def places_of(size: tuple[int, ...]) -> Where:
+    planes, rows, columns = np.ix_(*(np.arange(n, dtype=np.float32) - (n - 1) / 2 for n in size))
+    return Where(rows.astype(np.float32), columns.astype(np.float32), planes.astype(np.float32))
+
+
+def deep_moves(elastic: Elastic, where: Where, seed: int) -> list[np.ndarray]:
+    picked = elastic.pick(BLOCK, np.random.default_rng(seed))
+    assert picked is not None
+    moved = elastic.move(where, picked)
+    assert moved.planes is not None
+    assert where.planes is not None
+    pairs = (moved.planes, where.planes), (moved.rows, where.rows), (moved.columns, where.columns)
+    return [after - before for after, before in pairs]
+
+
+def test_voxels_of_a_block_move_along_all_axes_as_far_as_pixels_do() -> None:
+    elastic = Elastic(p=1, alpha=120, sigma=6, axes="zyx")
+    where = places_of(BLOCK)
+    moves = np.array([deep_moves(elastic, where, seed) for seed in range(12)])
+    assert moves.shape == (12, 3, *BLOCK)
+    for axis in range(3):
+        assert moves[:, axis].std() == pytest.approx(0.16 * 120 / 6, rel=0.15)
+
+
+def test_moves_of_a_block_are_smooth() -> None:
+    elastic = Elastic(p=1, alpha=120, sigma=6, axes="zyx")
+    for move in deep_moves(elastic, places_of(BLOCK), 3):
+        for axis in range(3):
+            assert np.abs(np.diff(move, axis=axis)).max() < 2.5
+            assert np.abs(np.diff(move, 2, axis=axis)).max() < 0.8
+
+
+def test_the_moves_are_read_where_a_later_warp_points() -> None:
+    """Places that are no longer apart are read from the moves of every voxel."""
+    elastic = Elastic(p=1, alpha=60, sigma=5, axes="zyx")
+    where = places_of(BLOCK)
+    assert where.planes is not None
+    plain = deep_moves(elastic, where, 4)
+    tiny = np.float32(1e-6) * where.columns  # planes that depend on columns, and move nothing
+    full = deep_moves(elastic, where._replace(planes=where.planes + tiny), 4)
+    for one, other in zip(plain, full, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-3)
+    mirrored = deep_moves(elastic, where._replace(planes=-where.planes + tiny), 4)
+    np.testing.assert_allclose(plain[1][::-1], mirrored[1], atol=1e-3)
+
+
+def test_in_the_plane_a_block_moves_as_an_image_does() -> None:
+    elastic = Elastic(p=1, alpha=60, sigma=5, affine=4)
+    flat, deep = (elastic.pick(size, np.random.default_rng(2)) for size in ((64, 80), (24, 64, 80)))
+    assert isinstance(flat, Bend)
+    assert isinstance(deep, Bend)
+    where = places_of(BLOCK)
+    image = elastic.move(Where(where.rows[0], where.columns[0]), flat)
+    block = elastic.move(where, deep)
+    np.testing.assert_array_equal(image.rows, block.rows[0])
+    np.testing.assert_array_equal(image.columns, block.columns[0])
+    assert block.rows.shape == (1, 64, 80)
+    assert block.planes is where.planes

@@ -12,10 +12,10 @@ WHERE = Where(np.array([[-1], [1]], np.float32), np.array([[-2, 0, 2]], np.float
 
 
 def test_only_the_picked_axes_are_mirrored() -> None:
-    rows, columns = Flip().move(WHERE, "x")
+    rows, columns, _ = Flip().move(WHERE, "x")
     assert rows.tolist() == [[-1], [1]]
     assert columns.tolist() == [[2, 0, -2]]
-    rows, columns = Flip().move(WHERE, "yx")
+    rows, columns, _ = Flip().move(WHERE, "yx")
     assert rows.tolist() == [[1], [-1]]
 
 
@@ -32,7 +32,17 @@ def test_no_other_axis_is_picked() -> None:
     assert Flip(p=0).pick((8, 8), np.random.default_rng(0)) is None
 
 
-@pytest.mark.parametrize("axes", ["", "z", "xx"])
-def test_axes_other_than_x_and_y_are_refused(axes: str) -> None:
+def test_planes_of_a_block_are_mirrored_too() -> None:
+    block = Where(WHERE.rows[None], WHERE.columns[None], np.float32([[[-2]], [[2]]]))
+    rows, columns, planes = Flip(axes="zyx").move(block, "z")
+    assert planes is not None
+    assert planes.ravel().tolist() == [2, -2]
+    assert (rows is block.rows, columns is block.columns) == (True, True)
+    assert Flip(axes="zyx").moves_planes
+    assert not Flip().moves_planes
+
+
+@pytest.mark.parametrize("axes", ["", "c", "xx"])
+def test_axes_other_than_those_of_a_block_are_refused(axes: str) -> None:
     with pytest.raises(OptionError, match="must be x, y or yx"):
         Flip(axes=axes)

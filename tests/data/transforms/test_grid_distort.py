@@ -11,7 +11,7 @@ def test_band_edges_move_as_picked_and_pixels_between_follow_in_proportion() -> 
     knots = (np.array([-4.0, 0.0, 4.0]), np.array([0.0, 1.0, 0.0]))
     still = (np.array([-4.0, 4.0]), np.array([0.0, 0.0]))
     where = Where(np.array([[-2.0], [0.0], [3.0], [9.0]], np.float32), np.zeros((1, 1), np.float32))
-    rows, columns = GridDistort().move(where, (knots, still))
+    rows, columns, _ = GridDistort().move(where, (knots, still))
     assert rows.ravel().tolist() == [-1.5, 1.0, 3.25, 9.0]
     assert columns.tolist() == [[0.0]]
 

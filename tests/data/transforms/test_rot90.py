@@ -9,7 +9,7 @@ from lamina.data.transforms import Rot90, Where
 
 def test_a_quarter_turn_shows_on_top_what_was_on_the_right() -> None:
     where = Where(np.array([[-1], [1]], np.float32), np.array([[-1, 1]], np.float32))
-    rows, columns = np.broadcast_arrays(*Rot90().move(where, 1))
+    rows, columns = np.broadcast_arrays(*Rot90().move(where, 1)[:2])
     assert rows.tolist() == [[-1, 1], [-1, 1]]
     assert columns.tolist() == [[1, 1], [-1, -1]]
 

@@ -2,7 +2,7 @@
 
 Samples of a batch are mixed once it is stacked, by a generator that belongs to the batch, so that
 the number of workers changes nothing. Letters: B batch, C channels in, K outputs, H and W rows and
-columns.
+columns; blocks have a depth before H.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ class Mix(Spec):
 
     @abstractmethod
     def draw(self, size: tuple[int, ...], rng: np.random.Generator) -> Any:
-        """Return what to do to one sample of ``size`` rows and columns."""
+        """Return what to do to one sample of ``size``."""
 
     @abstractmethod
     def join(self, own: Samples, other: Samples, what: Any, *, exclusive: bool) -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from lamina.data.mixing.base import Mix, Samples
+from lamina.data.transforms.base import planes_of
 
 
 class CopyPaste(Mix):
@@ -34,7 +35,9 @@ class CopyPaste(Mix):
         pasted = ((classes > 0.5).any(0) & (other.valid[0] != 0)).astype(np.uint8)
         if self.grow:
             side = 2 * self.grow + 1
-            pasted = np.asarray(cv2.dilate(pasted, np.ones((side, side), np.uint8)), np.uint8)
+            kernel = np.ones((side, side), np.uint8)
+            for plane in planes_of(pasted[None]):
+                plane[...] = cv2.dilate(plane, kernel)
         at = pasted != 0
         for mine, theirs in zip(own, other, strict=True):
             mine[:, at] = theirs[:, at]

@@ -9,14 +9,14 @@ from pydantic import Field
 
 from lamina.data.mixing.base import Mix, Samples
 
-Box = tuple[slice, slice]
+Box = tuple[slice, ...]
 
 
 class Cutmix(Mix):
     """A box shows another sample, with its target and what counts of it (Yun et al. 2019).
 
-    Its area is a share 1 - a of the sample, a from a beta distribution, its centre anywhere; what
-    leaves the sample is cut off.
+    Its area, or volume, is a share 1 - a of the sample, a from a beta distribution, its centre
+    anywhere; what leaves the sample is cut off.
     """
 
     kind: Literal["cutmix"] = "cutmix"
@@ -25,10 +25,9 @@ class Cutmix(Mix):
     """Both parameters of the beta distribution; 1: every share is as likely."""
 
     def draw(self, size: tuple[int, ...], rng: np.random.Generator) -> Box:
-        """Return rows and columns of the box."""
-        side = (1 - rng.beta(self.alpha, self.alpha)) ** 0.5
-        rows, columns = (_span(length, int(side * length), rng) for length in size)
-        return rows, columns
+        """Return the sides of the box."""
+        side = (1 - rng.beta(self.alpha, self.alpha)) ** (1 / len(size))
+        return tuple(_span(length, int(side * length), rng) for length in size)
 
     def join(self, own: Samples, other: Samples, what: Box, *, exclusive: bool) -> None:
         """Put the box of ``other`` into ``own``."""

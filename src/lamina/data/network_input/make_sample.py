@@ -19,7 +19,7 @@ from lamina.data.network_input.frame import Frame
 from lamina.data.network_input.normalise import AnyNormalise, check_finite
 from lamina.data.network_input.sample import Draw, Sample
 from lamina.data.network_input.value_tables import changed, limits, normalised
-from lamina.data.network_input.warp import Resampling, look
+from lamina.data.network_input.warps.look import Resampling, look
 from lamina.data.transforms import AnyTransform, Patch, Table, Touch, Transform, Warp
 from lamina.data.units import values
 from lamina.data.views.corrupted import Corrupted
@@ -47,7 +47,7 @@ def make_sample(
     quarter turns last. Outside the image the target is 0 and nothing counts.
 
     Args:
-        case: Two axes, with a target.
+        case: Of as many axes as ``frame.size``, with a target.
         draw: The region to look at; it may leave the image.
         frame: How the image is read.
         normalise: What ``fit`` returned.
@@ -93,8 +93,7 @@ def make_sample(
 def _picks(
     transforms: Sequence[Transform], size: tuple[int, ...], rng: np.random.Generator
 ) -> list[tuple[Transform, Any]]:
-    rows, columns = size
-    drawn = [step.draw((rows, columns), rng) for step in transforms]
+    drawn = [step.draw(size, rng) for step in transforms]
     return [pick for pick in drawn if pick is not None]
 
 
@@ -152,7 +151,7 @@ def _inside(window: Region, shape: tuple[int, ...]) -> NDArray[np.uint8]:
 def _encoded(target: NDArray[Any], task: Task, stored: np.dtype[Any]) -> NDArray[np.float32]:
     if task.kind == "multiclass":
         ids = np.arange(task.outputs, dtype=target.dtype)
-        return np.asarray(target == ids[:, None, None], np.float32)
+        return np.asarray(target == ids.reshape(-1, *[1] * (target.ndim - 1)), np.float32)
     if task.kind == "restore":
         return values(target, task, stored)
     return np.ascontiguousarray(target, np.float32)

@@ -31,7 +31,7 @@ class Sample:
 
     ``image`` (C, H, W) float32, normalised. ``target`` (K, H, W) float32: 0/1 per output for
     binary, multilabel and (one-hot) multiclass, values for restore. ``valid`` (1, H, W) float32,
-    1 where the pixel counts.
+    1 where the pixel counts. Of a block all have a depth D before H.
     """
 
     image: NDArray[np.float32]

@@ -52,18 +52,19 @@ def normalised(
     """Return (x - shift) * factor after the tables, not rounded in between.
 
     Args:
-        image: (C, H, W) of any type.
+        image: (C, H, W) or (C, D, H, W) of any type.
         shift: (C,), in stored units.
         factor: (C,).
         picked: What the tables picked, in recipe order.
-        out: (C, H, W) float32 of any layout to write to; None: a new array.
+        out: float32 of the image's shape and any layout to write to; None: a new array.
 
     Returns:
-        (C, H, W) float32, ``out`` where it is given: the same values either way.
+        float32 of the image's shape, ``out`` where it is given: the same values either way.
     """
     plain = not picked and (out is not None or image.dtype == np.uint16)
     if plain or image.dtype not in _LISTED:
-        return _scaled(changed(image, picked), shift[:, None, None], factor[:, None, None], out)
+        each = (-1, *[1] * (image.ndim - 1))
+        return _scaled(changed(image, picked), shift.reshape(each), factor.reshape(each), out)
     values = _through_table(image, shift, factor, picked)
     if out is None:
         return values

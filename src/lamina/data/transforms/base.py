@@ -9,6 +9,7 @@ integer images. A ``Touch`` needs the pixels themselves (blur, noise, holes) and
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -20,14 +21,18 @@ from lamina.spec import Spec
 
 
 class Where(NamedTuple):
-    """Where each pixel of a (H, W) region comes from, in pixels from the region's centre.
+    """Where each pixel of a region comes from, in pixels from the region's centre.
 
-    Each array broadcasts to (H, W): as long as rows and columns stay apart, ``rows`` is (H, 1)
-    and ``columns`` (1, W), which keeps flips, quarter turns and grids nearly free.
+    Each array broadcasts to the region, (H, W) or (D, H, W): as long as rows and columns stay
+    apart, ``rows`` is (H, 1) and ``columns`` (1, W), which keeps flips, quarter turns and grids
+    nearly free. Of a block ``planes`` is (D, 1, 1) as long as it moves by itself, and the others
+    have a first side of 1 as long as all planes move alike.
     """
 
     rows: NDArray[np.float32]
     columns: NDArray[np.float32]
+    planes: NDArray[np.float32] | None = None
+    """Of a block only."""
 
 
 class Transform(Spec):
@@ -36,11 +41,22 @@ class Transform(Spec):
     p: float = Field(default=0.5, ge=0, le=1)
     """Probability of applying it."""
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> Any:
-        """Return what will be done to a region of ``size`` (rows, columns); None: nothing."""
+    @property
+    def moves_planes(self) -> bool:
+        """Whether its options are of blocks: it moves voxels along z."""
+        return False
+
+    def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> Any:
+        """Return what will be done to a region of ``size``; None: nothing.
+
+        Args:
+            size: Rows and columns, or planes, rows and columns. What acts in the plane draws the
+                same for a block as for an image.
+            rng: Of the sample.
+        """
         raise NotImplementedError
 
-    def draw(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Transform, Any] | None:
+    def draw(self, size: tuple[int, ...], rng: np.random.Generator) -> tuple[Transform, Any] | None:
         """Return the transform that will act and what it picked; None: nothing happens."""
         picked = self.pick(size, rng)
         return None if picked is None else (self, picked)
@@ -71,7 +87,7 @@ class Patch:
 
     ``image`` (C, H, W) in the stored type, its values between ``low`` and ``high`` (the type's
     limits for uint8 and uint16, the patch's own for every other type); ``target`` (K, H, W);
-    ``valid`` (1, H, W) uint8.
+    ``valid`` (1, H, W) uint8. Of a block all have a depth D before H.
     """
 
     image: NDArray[Any]
@@ -82,8 +98,17 @@ class Patch:
 
 
 class Touch(Transform):
-    """A transform that needs the pixels; it returns a new patch."""
+    """A transform that needs the pixels; it returns a new patch.
+
+    What is done to an image is done to every plane of a block alike.
+    """
 
     @abstractmethod
     def touch(self, patch: Patch, picked: Any) -> Patch:
         """Return the changed patch; the old one is untouched."""
+
+
+def planes_of(pixels: NDArray[Any]) -> Iterator[NDArray[Any]]:
+    """Yield every (H, W) of (C, H, W) or (C, D, H, W), in order: views that can be written to."""
+    for at in np.ndindex(pixels.shape[:-2]):
+        yield pixels[at]

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from pydantic import Field, field_validator
 
-from lamina.data.transforms.base import Patch, Touch
+from lamina.data.transforms.base import Patch, Touch, planes_of
 
 
 class Blur(Touch):
@@ -30,7 +30,7 @@ class Blur(Touch):
             raise ValueError(f"kernel is {kernel}; it must be odd, such as {kernel + 1}")
         return kernel
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> int | None:
+    def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> int | None:
         """Return the side of the kernel."""
         if rng.random() >= self.p:
             return None
@@ -40,7 +40,7 @@ class Blur(Touch):
         """Blur each channel; the border reflects."""
         image = np.empty(patch.image.shape, patch.image.dtype)
         side, sigma = (picked, picked), 0.3 * ((picked - 1) / 2 - 1) + 0.8
-        for plane, out in zip(patch.image, image, strict=True):
+        for plane, out in zip(planes_of(patch.image), planes_of(image), strict=True):
             plane = np.ascontiguousarray(plane)
             if self.how == "gaussian":
                 cv2.GaussianBlur(plane, side, sigma, dst=out)

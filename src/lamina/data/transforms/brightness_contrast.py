@@ -25,7 +25,7 @@ class BrightnessContrast(Table):  # INK-14, SIIM-7
     contrast: float = Field(default=0.2, ge=0, le=1)
     """Maximum c either way."""
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[float, float] | None:
+    def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> tuple[float, float] | None:
         """Return (b, c)."""
         if rng.random() >= self.p:
             return None

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from pydantic import field_validator
 
-from lamina.data.transforms.base import Patch, Touch
+from lamina.data.transforms.base import Patch, Touch, planes_of
 from lamina.errors import DataError
 
 
@@ -42,7 +42,7 @@ class Clahe(Touch):
             raise ValueError(f"{list(grid)} must be at least one tile along each axis")
         return grid
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> float | None:
+    def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> float | None:
         """Return the limit."""
         return float(rng.uniform(*self.clip)) if rng.random() < self.p else None
 
@@ -59,5 +59,7 @@ class Clahe(Touch):
             )
         rows, columns = self.grid
         equaliser = cv2.createCLAHE(picked, (columns, rows))
-        planes = [equaliser.apply(np.ascontiguousarray(plane)) for plane in patch.image]
-        return replace(patch, image=np.stack(planes))
+        image = np.empty(patch.image.shape, patch.image.dtype)
+        for plane, out in zip(planes_of(patch.image), planes_of(image), strict=True):
+            equaliser.apply(np.ascontiguousarray(plane), dst=out)
+        return replace(patch, image=image)

@@ -15,7 +15,8 @@ from lamina.geometry.region import Region
 class Cutout(Touch):
     """Overwrite square holes in all channels, so that the network learns to use the surroundings.
 
-    DeVries and Taylor 2017. Holes lie wholly inside the region.
+    DeVries and Taylor 2017. Holes lie wholly inside the region, and go through all planes of a
+    block.
     """
 
     kind: Literal["cutout"] = "cutout"
@@ -39,13 +40,13 @@ class Cutout(Touch):
             raise ValueError(f"{list(size)} must be two fractions, the smaller one first")
         return size
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Region, ...] | None:
+    def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> tuple[Region, ...] | None:
         """Return the holes."""
         if rng.random() >= self.p:
             return None
-        return tuple(self._hole(size, rng) for _ in range(self.count))
+        return tuple(self._hole(size[-2:], rng) for _ in range(self.count))
 
-    def _hole(self, size: tuple[int, int], rng: np.random.Generator) -> Region:
+    def _hole(self, size: tuple[int, ...], rng: np.random.Generator) -> Region:
         side = max(int(rng.uniform(*self.size) * min(size)), 1)
         top, left = (int(rng.integers(0, n - side + 1)) for n in size)
         return Region((top, left), (top + side, left + side))
@@ -58,7 +59,8 @@ class Cutout(Touch):
         if np.issubdtype(image.dtype, np.integer):
             value = round(value)
         for hole in picked:
-            image[(slice(None), *hole.slices)] = value
+            rows, columns = hole.slices
+            image[..., rows, columns] = value
             if self.clear_target:
-                target[(slice(None), *hole.slices)] = 0
+                target[..., rows, columns] = 0
         return replace(patch, image=image, target=target)

@@ -28,7 +28,7 @@ class Gamma(Table):
             raise ValueError(f"low is {self.low}, above high, {self.high}")
         return self
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> float | None:
+    def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> float | None:
         """Return the exponent."""
         return float(rng.uniform(self.low, self.high)) if rng.random() < self.p else None
 

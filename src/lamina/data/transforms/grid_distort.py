@@ -27,11 +27,11 @@ class GridDistort(Warp):
     limit: float = Field(default=0.3, ge=0, lt=1)
     """Maximum change of a band's width, as a fraction of it, before all are made to fit."""
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Knots, Knots] | None:
+    def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> tuple[Knots, Knots] | None:
         """Return for rows and columns the band edges and how far each edge is displaced."""
         if rng.random() >= self.p:
             return None
-        return self._knots(size[0], rng), self._knots(size[1], rng)
+        return self._knots(size[-2], rng), self._knots(size[-1], rng)
 
     def _knots(self, side: int, rng: np.random.Generator) -> Knots:
         edges = np.linspace(-side / 2, side / 2, self.steps + 1)
@@ -43,6 +43,6 @@ class GridDistort(Warp):
         """Displace rows and columns apart; outside the region nothing moves."""
         rows, columns = (
             axis + np.interp(axis, *knots).astype(np.float32)
-            for axis, knots in zip(where, picked, strict=True)
+            for axis, knots in zip(where[:2], picked, strict=True)
         )
-        return Where(rows, columns)
+        return where._replace(rows=rows, columns=columns)

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, field_validator
 
-from lamina.data.transforms.base import Patch, Touch
+from lamina.data.transforms.base import Patch, Touch, planes_of
 
 _POINTS = 16  # of the line for each pixel of its length
 
@@ -36,7 +36,7 @@ class MotionBlur(Touch):  # INK-14
             raise ValueError(f"kernel is {kernel}; it must be odd, such as {kernel + 1}")
         return kernel
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[int, float] | None:
+    def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> tuple[int, float] | None:
         """Return length and direction, in radians from the columns' axis."""
         if rng.random() >= self.p:
             return None
@@ -46,7 +46,7 @@ class MotionBlur(Touch):  # INK-14
         """Blur each channel; the border reflects."""
         weights = line(*picked)
         image = np.empty(patch.image.shape, patch.image.dtype)
-        for plane, out in zip(patch.image, image, strict=True):
+        for plane, out in zip(planes_of(patch.image), planes_of(image), strict=True):
             cv2.filter2D(np.ascontiguousarray(plane), -1, weights, dst=out)
         return replace(patch, image=image)
 

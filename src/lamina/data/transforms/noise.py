@@ -44,7 +44,7 @@ class Noise(Touch):
             raise ValueError(f"low is {self.low}, above high, {self.high}")
         return self
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[float, int] | None:
+    def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> tuple[float, int] | None:
         """Return the standard deviation and the seed of the noise."""
         if rng.random() >= self.p:
             return None

@@ -38,7 +38,7 @@ class OneOf(Transform):  # STEEL-7
             raise ValueError("every p of its members is 0; one of them must be above")
         return of
 
-    def draw(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[Transform, Any] | None:
+    def draw(self, size: tuple[int, ...], rng: np.random.Generator) -> tuple[Transform, Any] | None:
         """Return the chosen member and what it will do."""
         if rng.random() >= self.p:
             return None

@@ -16,7 +16,7 @@ class Distortion(NamedTuple):
     strength: float
     down: float
     right: float
-    size: tuple[int, int]
+    size: tuple[int, ...]
 
 
 class OpticalDistort(Warp):  # SIIM-7
@@ -35,20 +35,20 @@ class OpticalDistort(Warp):  # SIIM-7
     shift: float = Field(default=0.05, ge=0)
     """Maximum shift along each axis, in pixels; uniform, then rounded."""
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> Distortion | None:
+    def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> Distortion | None:
         """Return strength and shift."""
         if rng.random() >= self.p:
             return None
         strength = float(rng.uniform(-self.limit, self.limit))
         down, right = (round(rng.uniform(-self.shift, self.shift)) + 0.5 for _ in range(2))
-        return Distortion(strength, down, right, size)
+        return Distortion(strength, down, right, size[-2:])
 
     def move(self, where: Where, picked: Distortion) -> Where:
         """Move every position along its ray from the centre, then all alike."""
         height, width = (np.float32(side) for side in picked.size)
         square = (where.rows / height) ** 2 + (where.columns / width) ** 2
         factor = 1 + np.float32(picked.strength) * (square + square * square)
-        return Where(
-            where.rows * factor + np.float32(picked.down),
-            where.columns * factor + np.float32(picked.right),
+        return where._replace(
+            rows=where.rows * factor + np.float32(picked.down),
+            columns=where.columns * factor + np.float32(picked.right),
         )

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import field_validator
 
-from lamina.data.transforms.base import Patch, Touch
+from lamina.data.transforms.base import Patch, Touch, planes_of
 
 
 class Sharpen(Touch):
@@ -43,7 +43,7 @@ class Sharpen(Touch):
             raise ValueError(f"{list(alpha)} must not be above 1")
         return alpha
 
-    def pick(self, size: tuple[int, int], rng: np.random.Generator) -> tuple[float, float] | None:
+    def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> tuple[float, float] | None:
         """Return (a, l)."""
         if rng.random() >= self.p:
             return None
@@ -53,7 +53,7 @@ class Sharpen(Touch):
         """Filter each channel; the border reflects, and integers stay in their range."""
         kernel = _kernel(*picked)
         image = np.empty(patch.image.shape, patch.image.dtype)
-        for plane, out in zip(patch.image, image, strict=True):
+        for plane, out in zip(planes_of(patch.image), planes_of(image), strict=True):
             cv2.filter2D(np.ascontiguousarray(plane), -1, kernel, dst=out)
         return replace(patch, image=image)
 

@@ -39,13 +39,21 @@ _LOOK = 5
 _GONE = (ConnectionError, EOFError, FileNotFoundError)
 """What is raised where a batch is fetched from a process that has been killed."""
 
-_IMPORTED_TO_READ = ("numba", "zarr", "lamina.data.transforms.lookup")
+_IMPORTED_TO_READ = (
+    "numba",
+    "zarr",
+    "lamina.data.transforms.lookup",
+    "lamina.data.transforms.trilinear",
+)
 """What reading and changing samples imports only when it is needed: once for all workers."""
 
 
 @dataclass(frozen=True)
 class Batch:
-    """Stacked samples: image (B, C, H, W), target (B, K, H, W), valid (B, 1, H, W), float32."""
+    """Stacked samples: image (B, C, H, W), target (B, K, H, W), valid (B, 1, H, W), float32.
+
+    Of blocks all have a depth D before H.
+    """
 
     image: Tensor
     target: Tensor

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
-from lamina.data.network_input.warp import PixelOrder, look
+from lamina.data.network_input.warps.look import look
+from lamina.data.network_input.warps.planes import PixelOrder
 from lamina.data.transforms import Affine, Flip, GridDistort, Rot90, Warp
 from lamina.data.transforms.affine import Placement
 from lamina.geometry.region import Region
