@@ -299,7 +299,7 @@ def _bundle(
         if not record.is_file():
             continue
         fold_row = files.read_object(record, "normalise")
-        normalise = TypeAdapter(AnyNormalise).validate_python(fold_row["normalise"])
+        normalise: AnyNormalise = TypeAdapter(AnyNormalise).validate_python(fold_row["normalise"])
         for row in members_of(folder):
             members.append(
                 MemberWeights(
