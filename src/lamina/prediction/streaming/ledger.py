@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lamina.files import append_line, read_lines
 
@@ -14,13 +16,19 @@ LEDGER = "slabs.jsonl"
 class Ledger:
     """A log with the plan, then one line for each finished part."""
 
-    def __init__(self, folder: Path, plan: str) -> None:
-        """Go on with the log below ``folder``; work of another plan is removed."""
+    def __init__(self, folder: Path, plan: str, thick: Sequence[int]) -> None:
+        """Go on with the log below ``folder``; work of another plan is removed.
+
+        Args:
+            folder: Of a case's work.
+            plan: Digest of what decides the answer.
+            thick: Slices or rows of a part along each axis.
+        """
         self._path = folder / LEDGER
         rows = read_lines(self._path)
-        if not rows or rows[0].get("plan") != plan:
+        if _thick(rows, plan) != list(thick):
             shutil.rmtree(folder, ignore_errors=True)
-            append_line(self._path, json.dumps({"plan": plan}))
+            append_line(self._path, json.dumps({"plan": plan, "thick": list(thick)}))
             rows = []
         self._done: dict[tuple[int, int], str] = {
             (row["axis"], row["start"]): row["sha256"] for row in rows if "axis" in row
@@ -34,3 +42,16 @@ class Ledger:
         """Note a part as done."""
         row = {"axis": axis, "start": start, "sha256": sha256}
         append_line(self._path, json.dumps(row))
+
+
+def noted_thickness(folder: Path, plan: str) -> list[int] | None:
+    """Return how thick the parts of a case's work are; None: there is none of this plan."""
+    return _thick(read_lines(folder / LEDGER), plan)
+
+
+def _thick(rows: Sequence[dict[str, Any]], plan: str) -> list[int] | None:
+    if not rows or rows[0].get("plan") != plan:
+        return None
+    thick = rows[0].get("thick")
+    whole = isinstance(thick, list) and all(isinstance(n, int) and n > 0 for n in thick)
+    return thick if whole else None

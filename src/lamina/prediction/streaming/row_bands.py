@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 from math import prod
 
 import numpy as np
@@ -23,12 +24,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lamina.files import fault
 from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
-from lamina.prediction.streaming.ledger import Ledger
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.row_cache import BUDGET, PIECE, RowCache
+from lamina.prediction.streaming.units import Unit
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.in_memory import close, join
@@ -79,80 +79,86 @@ def held_bytes(volume: Volume, outputs: int, tiles: Sequence[int]) -> int:
 
 
 class Bands:
-    """The way through all bands of an image."""
+    """The bands of an image: one phase, a unit for each band."""
 
     def __init__(
-        self,
-        job: TiledInference,
-        volume: Volume,
-        valid: Volume | None,
-        outputs: int,
-        place: Place,
-        tick: Callable[[int], object],
+        self, volume: Volume, valid: Volume | None, outputs: int, place: Place
     ) -> None:
-        """Begin, or find what an earlier run left; ``tick`` is told how many bands are done."""
-        self._job, self._volume, self._valid, self._outputs = job, volume, valid, outputs
-        self._tick = tick
-        self._bands = bands(volume.shape, outputs)
-        thick = len(self._bands[0])
-        self._ledger = Ledger(place.work, f"{place.plan} rows {thick}")
-        self._store = Store.begin(
-            place.store,
-            volume.axes,
-            (outputs, *volume.shape),
-            place.dtype,
-            slab={0: thick},
-            about={**place.about, "plan": place.plan},
-        )
-        self._lines: list[_Lines] = []
-        self._at = -1
+        """Cut the rows.
 
-    def finish(self) -> None:
-        """Do what is missing; the store is complete afterwards."""
-        missing = [band for band in self._bands if not self._done(band)]
-        self._tick(len(self._bands) - len(missing))
-        for band in missing:
-            answer = self._answer(band)
-            check_answer(answer, self._volume.name)
-            sha256 = self._store.put(self._region(band), answer)
-            fault("slab.before_ledger")
-            self._ledger.note(0, band.start, sha256)
-            fault("slab.after_ledger")
-            self._tick(1)
+        Args:
+            volume: The image.
+            valid: Where it is answered; None: everywhere.
+            outputs: K of the answer.
+            place: Where it goes.
+        """
+        self._volume, self._valid, self._outputs = volume, valid, outputs
+        self._bands, self._place = bands(volume.shape, outputs), place
+        self._lines: list[_Lines] = []
+        self._at: tuple[TiledInference, int] | None = None
+        self.phases = [[Unit(0, band.start, 1) for band in self._bands]]
+
+    def begin(self) -> None:
+        """Make the store, or go on with one of the same plan."""
+        Store.begin(
+            self._place.store,
+            self._volume.axes,
+            (self._outputs, *self._volume.shape),
+            self._place.dtype,
+            slab={0: len(self._bands[0])},
+            about={**self._place.about, "plan": self._place.plan},
+        )
+
+    def digest(self, unit: Unit) -> str | None:
+        """Return the digest of the chunks that hold a band."""
+        return self._store.digest(self._region(self._band(unit)))
+
+    def do(self, job: TiledInference, unit: Unit, tick: Callable[[int], object]) -> str:
+        """Answer a band; one that follows the band before takes no tile twice."""
+        band = self._band(unit)
+        answer = self._answer(job, band)
+        check_answer(answer, self._volume.name)
+        sha256 = self._store.put(self._region(band), answer)
+        tick(1)
+        return sha256
+
+    def drop(self, phase: int) -> None:
+        """There is one phase."""
+
+    @cached_property
+    def _store(self) -> Store:
+        return Store.join(self._place.store)
+
+    def _band(self, unit: Unit) -> range:
+        return self._bands[unit.start // len(self._bands[0])]
 
     def _region(self, band: range) -> Region:
         return Region((band.start, 0), (band.stop, self._volume.shape[1]))
 
-    def _done(self, band: range) -> bool:
-        sha256 = self._ledger.digest(0, band.start)
-        return sha256 is not None and self._store.digest(self._region(band)) == sha256
-
-    def _answer(self, band: range) -> NDArray[np.float32]:
+    def _answer(self, job: TiledInference, band: range) -> NDArray[np.float32]:
         """Return the answer of a band, (K, n, W), with smaller batches where memory runs out."""
         while True:
             try:
-                if self._at != band.start:
-                    self._begin(band.start)
-                answer = self._joined([lines.take(band.stop) for lines in self._lines])
+                if self._at is None or self._at[0] is not job or self._at[1] != band.start:
+                    self._start(job, band.start)
+                answer = self._joined(job, [lines.take(band.stop) for lines in self._lines])
                 break
             except (RuntimeError, MemoryError) as error:
-                self._at = -1
-                self._job.shrink(self._volume.name, error)
-        self._at = band.stop
+                self._at = None
+                job.shrink(self._volume.name, error)
+        self._at = (job, band.stop)
         if self._valid is not None:
             answer[:, ~rows_of(self._valid, band.start, band.stop)] = 0
         return answer
 
-    def _begin(self, row: int) -> None:
+    def _start(self, job: TiledInference, row: int) -> None:
         cache, thick = RowCache(self._volume), len(self._bands[0])
         self._lines = [
-            _Lines(self._job, replace(tiles, image=cache), self._valid, self._outputs, row, thick)
-            for tiles in self._job.over(self._volume)
+            _Lines(job, replace(tiles, image=cache), self._valid, self._outputs, row, thick)
+            for tiles in job.over(self._volume)
         ]
-        self._at = row
 
-    def _joined(self, each: list[Tensor]) -> NDArray[np.float32]:
-        job = self._job
+    def _joined(self, job: TiledInference, each: list[Tensor]) -> NDArray[np.float32]:
         if len(each) == 1 and not job.separate(self._volume):
             total = each[0]
             close(job, total, separate=False)

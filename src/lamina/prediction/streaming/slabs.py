@@ -1,7 +1,8 @@
 """A volume along one axis, a slab of slices at a time: read once, answered slice by slice.
 
-Chunked files are decoded a slab at a time and not once for every slice, and no more of a volume
-is held than one slab as it is stored and one as it is answered, whatever its depth.
+Chunked files are decoded a slab at a time, each chunk once along every axis where the memory holds
+that many slices. No more of a volume is held than one slab as it is stored and one as it is
+answered, whatever its depth. Slices of a slab share batches.
 
 Letters: K outputs, t slices of a slab, h and w rows and columns of a slice, S the volume's shape.
 """
@@ -10,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from math import prod
+from math import lcm, prod
 from typing import Any
 
 import numpy as np
@@ -19,15 +20,18 @@ from numpy.typing import NDArray
 from lamina.data.network_input.frame import Slices
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
-from lamina.prediction.tiling.in_memory import answer_image
+from lamina.prediction.tiling.in_memory import answer_images
 from lamina.prediction.tiling.tiled_inference import TiledInference
-from lamina.volume import Plane, Volume, VolumeView
+from lamina.volume import Plane, Volume, VolumeView, chunk_shape_of
 
 BUDGET = 128 * 2**20
 """Bytes of one slab, as it is stored and as it is answered."""
 
 THICKEST = 64
-"""Most slices of a slab. Thinner slabs have a power of two, so that both meet chunks' borders."""
+"""Most slices of a stored chunk. Thinner ones have a power of two."""
+
+MOST = 256
+"""Most slices of a slab, unless a chunk of the stored answer is thicker."""
 
 
 @dataclass(frozen=True)
@@ -75,19 +79,39 @@ def slice_bytes(volume: Volume, axis: str, outputs: int) -> int:
     return area * (4 * outputs + volume.channels * volume.dtype.itemsize)
 
 
-def thickness(volume: Volume, axis: str, outputs: int) -> int:
-    """Return the slices of a slab: 64, or the largest power of two within the budget, or 1."""
+def depth(volume: Volume, axis: str, outputs: int) -> int:
+    """Return the slices of a chunk of the stored answer along the axis that is walked last.
+
+    It follows from shape and types alone: 64, or the largest power of two within 128 MiB, or 1.
+    """
     thick, each = THICKEST, slice_bytes(volume, axis, outputs)
     while thick > 1 and thick * each > BUDGET:
         thick //= 2
     return thick
 
 
-def held_bytes(volume: Volume, axes: str, outputs: int) -> int:
+def thickness(volume: Volume, axis: str, outputs: int, memory: int | None = None) -> int:
+    """Return the slices of a slab: whole chunks of the source and of the stored answer.
+
+    Where the memory does not hold a chunk of the source, as many chunks of the answer as it holds,
+    at least one.
+
+    Args:
+        volume: It says how it is chunked.
+        axis: The axis across which it is cut.
+        outputs: K of the answer.
+        memory: Bytes for slabs; None: 256 MiB.
+    """
+    thick, each = depth(volume, axis, outputs), slice_bytes(volume, axis, outputs)
+    held = (2 * BUDGET if memory is None else memory) // max(2 * each, 1)
+    chunk = chunk_shape_of(volume)[volume.axes.index(axis)]
+    wanted = min(lcm(thick, chunk), max(MOST, thick))
+    return max(min(wanted, held // thick * thick), thick)
+
+
+def held_bytes(volume: Volume, axis: str, outputs: int, thick: int) -> int:
     """Return an upper bound of the memory that slabs take: they, and sums of earlier axes."""
-    return max(
-        2 * thickness(volume, axis, outputs) * slice_bytes(volume, axis, outputs) for axis in axes
-    )
+    return 2 * thick * slice_bytes(volume, axis, outputs)
 
 
 def cut(volume: Volume, axis: str, thick: int) -> list[Slab]:
@@ -126,29 +150,22 @@ class Answers:
     ``values`` of a slab are overwritten by the next.
     """
 
-    def __init__(
-        self, job: TiledInference, volume: Volume, context: int, tick: Callable[[], object]
-    ) -> None:
-        """Take no memory yet; ``tick`` is called after each slice."""
-        self._job, self._volume, self._context, self._tick = job, volume, context, tick
+    def __init__(self, volume: Volume, context: int) -> None:
+        """Take no memory yet; ``context`` neighbours on either side become channels."""
+        self._volume, self._context = volume, context
         self._memory = np.empty(0, np.float32)
 
-    def of(self, slab: Slab) -> NDArray[np.float32]:
-        """Return the answers of all slices, (t, K, h, w) float32."""
+    def of(
+        self, job: TiledInference, slab: Slab, tick: Callable[[], object]
+    ) -> NDArray[np.float32]:
+        """Return the answers of all slices, (t, K, h, w) float32; ``tick`` follows each slice."""
         held = LoadedBox.of(self._volume, slab, self._context)
-        answers: NDArray[np.float32] | None = None
-        for number, index in enumerate(range(slab.start, slab.stop)):
-            plane = Plane(held, slab.axis, index, self._context)
-            if answers is None:  # the network says how many outputs there are
-                first = answer_image(self._job, plane)
-                answers = self._room((slab.stop - slab.start, *first.shape))
-                answers[0] = first
-            else:
-                answer_image(self._job, plane, answers[number])
-            self._tick()
-        if answers is None:
-            raise ValueError("a slab holds at least one slice")
-        return answers
+        planes = [
+            Plane(held, slab.axis, index, self._context) for index in range(slab.start, slab.stop)
+        ]
+        return answer_images(
+            job, planes, self._room, of=self._volume.shape[slab.at], tick=tick
+        )
 
     def _room(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
         if prod(shape) > self._memory.size:

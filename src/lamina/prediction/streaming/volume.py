@@ -20,7 +20,8 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import cached_property
 from math import prod
 from pathlib import Path
 
@@ -29,91 +30,94 @@ import torch
 from numpy.typing import NDArray
 
 from lamina.data.network_input.frame import Slices
-from lamina.files import digest, fault, replacing
+from lamina.files import digest, replacing
 from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
-from lamina.prediction.streaming.ledger import Ledger
 from lamina.prediction.streaming.place import Place
-from lamina.prediction.streaming.slabs import Answers, Slab, as_stored, cut, thickness
+from lamina.prediction.streaming.slabs import Answers, Slab, as_stored, cut, depth
+from lamina.prediction.streaming.units import Unit
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.prediction.tiling.averaging import Kind, activate
 from lamina.prediction.tiling.tiled_inference import TiledInference
 from lamina.volume import Volume
 
 
-class Walk:
-    """The way through all slabs of all axes."""
+class VolumeSlabs:
+    """The slabs of all axes of a volume: a phase for each axis, a unit for each slab."""
 
     def __init__(
         self,
-        job: TiledInference,
         volume: Volume,
         slices: Slices,
         outputs: int,
         place: Place,
-        tick: Callable[[int], object],
+        thick: Sequence[int],
     ) -> None:
-        """Begin, or find what an earlier run left; ``tick`` is told how many slices are done."""
-        self._job, self._volume, self._outputs, self._tick = job, volume, outputs, tick
+        """Cut the axes.
+
+        Args:
+            volume: Three axes.
+            slices: Which of them are cut across.
+            outputs: K of the answer.
+            place: Where it goes.
+            thick: Slices of a slab along each of these axes, as ``thickness`` returns them.
+        """
+        self._volume, self._slices, self._outputs = volume, slices, outputs
         self._whole = Region.whole(volume.shape)
-        thick = [thickness(volume, axis, outputs) for axis in slices.axes]
         self._cuts = [cut(volume, a, t) for a, t in zip(slices.axes, thick, strict=True)]
-        self._share = np.float32(1 / len(thick))
-        self._work = place.work
-        self._ledger = Ledger(place.work, f"{place.plan} {thick}")
-        self._store = Store.begin(
-            place.store,
-            volume.axes,
-            (outputs, *volume.shape),
-            place.dtype,
-            slab={volume.axes.index(slices.axes[-1]): thick[-1]},
-            about={**place.about, "plan": place.plan},
+        self._share = np.float32(1 / len(self._cuts))
+        self._place = place
+        self._answers = Answers(volume, slices.context)
+        self.phases = [
+            [Unit(number, slab.start, slab.stop - slab.start) for slab in slabs]
+            for number, slabs in enumerate(self._cuts)
+        ]
+
+    def begin(self) -> None:
+        """Make the store, or go on with one of the same plan."""
+        axis = self._slices.axes[-1]
+        Store.begin(
+            self._place.store,
+            self._volume.axes,
+            (self._outputs, *self._volume.shape),
+            self._place.dtype,
+            slab={self._volume.axes.index(axis): depth(self._volume, axis, self._outputs)},
+            about={**self._place.about, "plan": self._place.plan},
         )
-        self._answers = Answers(job, volume, slices.context, lambda: tick(1))
 
-    def finish(self) -> None:
-        """Do what is missing; the store is complete afterwards."""
-        self._ensure(len(self._cuts) - 1)
+    def digest(self, unit: Unit) -> str | None:
+        """Return the digest of a file of sums, or of the chunks that hold a slab."""
+        slab = self._slab(unit)
+        if unit.phase == len(self._cuts) - 1:
+            return self._store.digest(slab.within(self._whole))
+        path = self._path(unit.phase, slab)
+        return digest(path) if path.is_file() else None
 
-    def _ensure(self, number: int) -> None:
-        """Complete the axis of that number, and before it what it needs of earlier ones."""
-        slabs = self._cuts[number]
-        missing = [slab for slab in slabs if not self._done(number, slab)]
-        if not missing:
-            self._tick(
-                sum(slab.stop - slab.start for axis in self._cuts[: number + 1] for slab in axis)
-            )
-            return
-        if number:
-            self._ensure(number - 1)
-        self._tick(sum(slab.stop - slab.start for slab in slabs if slab not in missing))
-        for slab in missing:
-            total = self._sum(number, slab)
-            check_answer(total, self._volume.name)
-            last = number == len(self._cuts) - 1
-            if last:
-                sha256 = self._store.put(slab.within(self._whole), total)
-            else:
-                sha256 = self._keep(number, slab, total)
-            fault("slab.before_ledger")
-            self._ledger.note(number, slab.start, sha256)
-            fault("slab.after_ledger")
-        if number:
-            shutil.rmtree(self._work / str(number - 1), ignore_errors=True)
-            fault("slab.after_removal")
+    def do(self, job: TiledInference, unit: Unit, tick: Callable[[int], object]) -> str:
+        """Answer a slab, and add what the phases before have written of it."""
+        slab, number = self._slab(unit), unit.phase
+        total = self._sum(job, number, slab, tick)
+        check_answer(total, self._volume.name)
+        if number == len(self._cuts) - 1:
+            return self._store.put(slab.within(self._whole), total)
+        return self._keep(number, slab, total)
 
-    def _done(self, number: int, slab: Slab) -> bool:
-        sha256 = self._ledger.digest(number, slab.start)
-        if sha256 is None:
-            return False
-        if number < len(self._cuts) - 1:
-            path = self._path(number, slab)
-            return path.is_file() and digest(path) == sha256
-        return self._store.digest(slab.within(self._whole)) == sha256
+    def drop(self, phase: int) -> None:
+        """Remove the sums of an axis."""
+        shutil.rmtree(self._place.work / str(phase), ignore_errors=True)
 
-    def _sum(self, number: int, slab: Slab) -> NDArray[np.float32]:
+    @cached_property
+    def _store(self) -> Store:
+        return Store.join(self._place.store)
+
+    def _slab(self, unit: Unit) -> Slab:
+        return self._cuts[unit.phase][self.phases[unit.phase].index(unit)]
+
+    def _sum(
+        self, job: TiledInference, number: int, slab: Slab, tick: Callable[[int], object]
+    ) -> NDArray[np.float32]:
         """Return the sum over the axes so far, times 1 / axes: a view (K, *slab)."""
-        answers = self._answers.of(slab)
+        answers = self._answers.of(job, slab, lambda: tick(1))
         answers *= self._share
         total = as_stored(answers, slab)
         for before in self._cuts[number - 1] if number else ():
@@ -124,9 +128,9 @@ class Walk:
                 self._path(number - 1, before), np.float32, prod(shape), offset=4 * ahead
             )
             total[_inside(slab, box)] += earlier.reshape(shape)
-        if self._job.logits and number == len(self._cuts) - 1:
+        if job.logits and number == len(self._cuts) - 1:
             for answer in answers:
-                activate_in_place(self._job.kind, answer)
+                activate_in_place(job.kind, answer)
         return total
 
     def _keep(self, number: int, slab: Slab, total: NDArray[np.float32]) -> str:
@@ -140,7 +144,7 @@ class Walk:
         return sha256.hexdigest()
 
     def _path(self, number: int, slab: Slab) -> Path:
-        return self._work / str(number) / f"{slab.start:06d}.float32"
+        return self._place.work / str(number) / f"{slab.start:06d}.float32"
 
 
 def activate_in_place(kind: Kind, logits: NDArray[np.float32]) -> None:

@@ -87,15 +87,25 @@ class Store:
         return cls(path, made)
 
     @classmethod
+    def join(cls, path: Path) -> Store:
+        """Open a store that another process has begun, to write to; nothing in it is removed.
+
+        Raises:
+            DataError: it is gone, or damaged.
+        """
+        array = _opened(path)
+        if array is None:
+            raise DataError(f"{path}: not readable as a Zarr array; run the same predict again")
+        return cls(path, array)
+
+    @classmethod
     def open(cls, path: Path) -> Store:
         """Open a store to read.
 
         Raises:
             DataError: it is missing or damaged, or chunks are missing.
         """
-        array = _opened(path)
-        if array is None:
-            raise DataError(f"{path}: not readable as a Zarr array; run the same predict again")
+        array = cls.join(path).array
         there = sum(one.is_file() for one in (path / "c").rglob("*"))
         if there < array.nchunks:
             raise DataError(

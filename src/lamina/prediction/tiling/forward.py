@@ -5,7 +5,7 @@ Letters: B tiles of a batch, C channels in, K outputs, H and W rows and columns.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -34,18 +34,36 @@ def answers(
             the job allows, with the least padding.
     """
     size = batch_size(len(numbers), job.batch) if size is None else size
-    shape = (size, tiles.frame.inputs, *tiles.grid.tile)
-    layout = layout_of(tiles.member.network, len(shape))
-    stack = torch.zeros(shape).to(memory_format=layout)
-    places, filled = stack.numpy(), 0
-    for count, number in enumerate(numbers, start=1):
-        region = tiles.grid.region(number)
-        tiles.frame.look(tiles.image, region, tiles.factors, out=places[filled])
+    yield from stream_answers(job, ((tiles, number) for number in numbers), size)
+
+
+def stream_answers(
+    job: TiledInference, pairs: Iterable[tuple[MemberTiles, int]], size: int
+) -> Iterator[Tensor]:
+    """Yield the mean over views (K, h, w) of each tile, float32, in order.
+
+    Args:
+        job: Views, means and device.
+        pairs: Tiles of one member, perhaps of several images of one shape, by their places in the
+            lattices; they are taken as batches are filled.
+        size: Tiles of every batch, the last of which is filled up with zeros.
+    """
+    stack, filled = torch.empty(0), 0
+    last: MemberTiles | None = None
+    for tiles, number in pairs:
+        if last is None:
+            shape = (size, tiles.frame.inputs, *tiles.grid.tile)
+            layout = layout_of(tiles.member.network, len(shape))
+            stack = torch.zeros(shape).to(memory_format=layout)
+        last, place = tiles, stack[filled].numpy()
+        tiles.frame.look(tiles.image, tiles.grid.region(number), tiles.factors, out=place)
         filled += 1
-        if filled == size or count == len(numbers):
-            stack[filled:].zero_()
-            yield from _forward(job, tiles, stack.to(job.device))[:filled]
+        if filled == size:
+            yield from _forward(job, tiles, stack.to(job.device))
             filled = 0
+    if last is not None and filled:
+        stack[filled:].zero_()
+        yield from _forward(job, last, stack.to(job.device))[:filled]
 
 
 def _forward(job: TiledInference, tiles: MemberTiles, batch: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
-"""One image answered in memory: a lattice of tiles for each member, added into one array."""
+"""Images answered in memory: a lattice of tiles for each member, added into one array."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from lamina.data.views.resized import resample
+from lamina.geometry.tiling.grid import TileGrid
 from lamina.prediction.tiling.averaging import (
     POWERS,
     activate,
@@ -18,11 +20,16 @@ from lamina.prediction.tiling.averaging import (
     power_mean,
 )
 from lamina.prediction.tiling.blend import Sum
-from lamina.prediction.tiling.forward import answers
-from lamina.prediction.tiling.tiled_inference import TiledInference
+from lamina.prediction.tiling.forward import stream_answers
+from lamina.prediction.tiling.memory import batch_size
+from lamina.prediction.tiling.tiled_inference import Member, MemberTiles, TiledInference
 from lamina.prediction.tiling.valid_tiles import tiles_inside
 from lamina.result.calibration import Calibration
 from lamina.volume import Volume, read_all
+
+
+Room = Callable[[tuple[int, ...]], NDArray[np.float32]]
+"""Returns a float32 array of a shape (t, K, H, W): t images of H x W pixels, K outputs."""
 
 
 def answer_image(
@@ -42,39 +49,111 @@ def answer_image(
     Raises:
         ResourceError: a single tile does not fit the memory.
     """
-    while True:
-        try:
-            return _answer(job, volume, out, valid)
-        except (RuntimeError, MemoryError) as error:
-            job.shrink(volume.name, error)
 
+    def room(shape: tuple[int, ...]) -> NDArray[np.float32]:
+        return np.empty(shape, np.float32) if out is None else out[None]
 
-def _answer(
-    job: TiledInference, volume: Volume, out: NDArray[np.float32] | None, valid: Volume | None
-) -> NDArray[np.float32]:
-    separate = job.separate(volume)
-    total: Sum | None = None
-    for tiles in job.over(volume):
-        numbers = tiles_inside(tiles.grid, valid if tiles.image is volume else None)
-        own = None if separate else total
-        for number, answer in zip(numbers, answers(job, tiles, numbers), strict=True):
-            if own is None:  # the network says how many outputs there are
-                own = job.sum(tiles.grid, len(answer), None if separate else out)
-            own.add(number, answer, 1.0 if separate else tiles.share)
-        if not separate or own is None:
-            total = own
-            continue
-        if total is None:
-            grid = job.grid(tiles.member, tuple(volume.shape))
-            total = job.sum(grid, len(own.values), out)
-        join(job, total.values, own.values, tiles.share, tiles.member.calibration)
-    if total is None:
-        raise ValueError("an answer needs at least one member")
-    close(job, total.values, separate=separate)
-    prob = total.result()
+    prob = answer_images(job, [volume], room, valid=valid)[0]
     if valid is not None:
         prob[:, read_all(valid)[0] == 0] = 0
     return prob
+
+
+def answer_images(
+    job: TiledInference,
+    images: Sequence[Volume],
+    room: Room,
+    *,
+    valid: Volume | None = None,
+    of: int | None = None,
+    tick: Callable[[], object] | None = None,
+) -> NDArray[np.float32]:
+    """Return the mean answers of all members for images of one shape, which share batches.
+
+    Args:
+        job: Who answers, and how; its batch shrinks (M05).
+        images: At least one, of two axes.
+        room: Where the answers go.
+        valid: Tiles where it is 0 are left out; None: none are.
+        of: How many images there are in all, of which these are some. The size of a batch follows
+            from it, so that answers do not depend on which images are answered together.
+        tick: Called after each image.
+
+    Returns:
+        (t, K, H, W) float32, which ``room`` returned.
+
+    Raises:
+        ResourceError: a single tile does not fit the memory.
+    """
+    while True:
+        try:
+            return _Together(job, images, room, valid).answered(of or len(images), tick)
+        except (RuntimeError, MemoryError) as error:
+            job.shrink(images[0].name, error)
+
+
+class _Together:
+    """Images of one shape, answered by one member after another."""
+
+    def __init__(
+        self, job: TiledInference, images: Sequence[Volume], room: Room, valid: Volume | None
+    ) -> None:
+        self._job, self._images, self._room, self._valid = job, images, room, valid
+        self._separate = job.separate(images[0])
+        self._totals: list[Sum] = []
+        self._out = np.empty(0, np.float32)
+
+    def answered(self, of: int, tick: Callable[[], object] | None) -> NDArray[np.float32]:
+        """Return the answers, ``of`` that many images in all."""
+        for member in self._job.members:
+            for _ in self._add(member, of):
+                if tick is not None and member is self._job.members[-1]:
+                    tick()
+        if not self._totals:
+            raise ValueError("an answer needs at least one member")
+        for total in self._totals:
+            close(self._job, total.values, separate=self._separate)
+            total.result()
+        return self._out
+
+    def _add(self, member: Member, of: int) -> Iterator[int]:
+        """Add the answers of a member; yield the number of each image when that is done."""
+        job, image = self._job, self._images[0]
+        shape = job.seen_shape(member, image)
+        stored = shape == tuple(image.shape)
+        numbers = tiles_inside(job.grid(member, shape), self._valid if stored else None)
+        waiting: deque[tuple[int, MemberTiles, int]] = deque()
+
+        def pairs() -> Iterator[tuple[MemberTiles, int]]:
+            for index, image in enumerate(self._images):
+                tiles = job.tiles(member, image)
+                for number in numbers:
+                    waiting.append((index, tiles, number))
+                    yield tiles, number
+
+        own: Sum | None = None
+        for answer in stream_answers(job, pairs(), batch_size(of * len(numbers), job.batch)):
+            index, tiles, number = waiting.popleft()
+            last = number == numbers[-1]
+            if not self._separate:
+                self._total(index, tiles.grid, len(answer)).add(number, answer, tiles.share)
+            else:
+                own = job.sum(tiles.grid, len(answer)) if own is None else own
+                own.add(number, answer)
+                if last:
+                    total = self._total(index, job.grid(member, tuple(image.shape)), len(answer))
+                    join(job, total.values, own.values, tiles.share, member.calibration)
+                    own = None
+            if last:
+                yield index
+
+    def _total(self, index: int, grid: TileGrid, outputs: int) -> Sum:
+        """Return the sum of an image; images come in order, and the network says K."""
+        if not self._totals:
+            self._out = self._room((len(self._images), outputs, *self._images[0].shape))
+        if index == len(self._totals):
+            self._totals.append(self._job.sum(grid, outputs, self._out[index]))
+        return self._totals[index]
 
 
 def join(

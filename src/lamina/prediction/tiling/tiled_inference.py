@@ -85,6 +85,9 @@ class TiledInference:
     logits: bool = False
     """Whether the mean over members, one of logits, is returned as it is; else activated."""
 
+    fixed: bool = False
+    """Whether ``batch`` belongs to a plan that others follow too, so that it never shrinks."""
+
     weights: dict[TileGrid, Weights] = field(default_factory=dict, repr=False)
     """Windows of the lattices in use: slices of a volume have them in common."""
 
@@ -93,21 +96,25 @@ class TiledInference:
 
         An image that a member sees resized is held in memory as a whole, one at a time.
         """
-        whole = sum(member.weight for member in self.members)
         for member in self.members:
-            frame, seen = self._frame(member), image
-            shape = self.seen_shape(member, image)
-            if shape != tuple(image.shape):
-                resized = read_all(Resized(image, shape, smooth=True))
-                seen = ArrayVolume(resized, image.axes, image.name)
-            yield MemberTiles(
-                member,
-                member.weight / whole,
-                frame,
-                seen,
-                self.grid(member, shape),
-                frame.factors(seen, member.normalise),
-            )
+            yield self.tiles(member, image)
+
+    def tiles(self, member: Member, image: Volume) -> MemberTiles:
+        """Return the tiles of one member over an image of two axes."""
+        whole = sum(member.weight for member in self.members)
+        frame, seen = self._frame(member), image
+        shape = self.seen_shape(member, image)
+        if shape != tuple(image.shape):
+            resized = read_all(Resized(image, shape, smooth=True))
+            seen = ArrayVolume(resized, image.axes, image.name)
+        return MemberTiles(
+            member,
+            member.weight / whole,
+            frame,
+            seen,
+            self.grid(member, shape),
+            frame.factors(seen, member.normalise),
+        )
 
     def grid(self, member: Member, shape: tuple[int, ...]) -> TileGrid:
         """Return the lattice of a member's tiles over an image of that shape."""
@@ -165,7 +172,7 @@ class TiledInference:
         """Halve the batch where memory ran out (M05); other errors are raised as they are.
 
         Raises:
-            ResourceError: a single tile does not fit.
+            ResourceError: a single tile does not fit, or the batch is ``fixed``.
         """
         if not is_out_of_memory(error):
             raise error
@@ -173,6 +180,13 @@ class TiledInference:
             raise ResourceError(
                 f"{name}: one tile of {self.tile[0]} x {self.tile[1]} pixels does not fit the "
                 f"memory of {self.device}; set a smaller predict.tile\n  {error}"
+            ) from error
+        if self.fixed:
+            raise ResourceError(
+                f"{name}: {self.batch} tiles per forward pass do not fit the memory of "
+                f"{self.device}, and all images of a prediction have the same batch; run the same "
+                "command again when more memory is free, or begin anew with --batch "
+                f"{self.batch // 2} --overwrite\n  {error}"
             ) from error
         self.batch //= 2
         release()

@@ -1,0 +1,102 @@
+"""A case answered unit by unit: what is missing apart from doing it.
+
+A unit is the smallest part of a streamed answer that is noted as done: a slab of slices, or a band
+of rows. Units of one phase do not depend on each other; those of a later phase read what the
+earlier ones wrote. Each may be done twice, anywhere, and writes the same bytes.
+
+    phase 0: slabs along z     phase 1: slabs along y     phase 2: slabs along x, into the store
+    ┌──┬──┬──┬──┐              ┌──┬──┬──┬──┐              ┌──┬──┬──┬──┐
+    └──┴──┴──┴──┘  barrier ─▶  └──┴──┴──┴──┘  barrier ─▶  └──┴──┴──┴──┘
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from lamina.files import fault
+from lamina.prediction.streaming.ledger import Ledger
+from lamina.prediction.tiling.tiled_inference import TiledInference
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A part of a case that is done at once."""
+
+    phase: int
+    start: int
+    """The first slice or row."""
+    steps: int
+    """What it counts in a progress bar."""
+
+
+class Units(Protocol):
+    """The units of one case, and how each of them is done.
+
+    Only ``begin`` creates the store; ``do`` may run in another process, for an equal object.
+    """
+
+    phases: Sequence[Sequence[Unit]]
+
+    def begin(self) -> None:
+        """Make the store, or go on with one that was begun with the same values."""
+        ...
+
+    def digest(self, unit: Unit) -> str | None:
+        """Return the digest of what a unit wrote, read anew; None: it is not there as a whole."""
+        ...
+
+    def do(self, job: TiledInference, unit: Unit, tick: Callable[[int], object]) -> str:
+        """Do a unit; return the digest of what it wrote. ``tick`` is told the steps as they go."""
+        ...
+
+    def drop(self, phase: int) -> None:
+        """Remove what only the next phase needed of a phase."""
+        ...
+
+
+class Remaining:
+    """The units of a case that are missing, and what of earlier phases they need."""
+
+    def __init__(self, units: Units, ledger: Ledger) -> None:
+        """Compare what is noted with what is there, from the last phase back."""
+        self._units, self._ledger = units, ledger
+        self.missing: list[list[Unit]] = [[] for _ in units.phases]
+        for phase in reversed(range(len(units.phases))):
+            self.missing[phase] = [unit for unit in units.phases[phase] if not self._done(unit)]
+            if not self.missing[phase]:
+                break
+
+    def _done(self, unit: Unit) -> bool:
+        sha256 = self._ledger.digest(unit.phase, unit.start)
+        return sha256 is not None and self._units.digest(unit) == sha256
+
+    @property
+    def steps_done(self) -> int:
+        """Steps of the units that need not be done."""
+        every = sum(unit.steps for phase in self._units.phases for unit in phase)
+        return every - sum(unit.steps for phase in self.missing for unit in phase)
+
+    def note(self, unit: Unit, sha256: str) -> None:
+        """Note a unit as done; the last of a phase lets the files of the phase before go."""
+        fault("slab.before_ledger")
+        self._ledger.note(unit.phase, unit.start, sha256)
+        fault("slab.after_ledger")
+        missing = self.missing[unit.phase]
+        missing.remove(unit)
+        if not missing and unit.phase:
+            self._units.drop(unit.phase - 1)
+            fault("slab.after_removal")
+
+
+def finish(
+    units: Units, ledger: Ledger, job: TiledInference, tick: Callable[[int], object]
+) -> None:
+    """Do what is missing, in order; the store is complete afterwards."""
+    units.begin()
+    remaining = Remaining(units, ledger)
+    tick(remaining.steps_done)
+    for phase in remaining.missing:
+        for unit in list(phase):
+            remaining.note(unit, units.do(job, unit, tick))
