@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import multiprocessing
 import re
+import shutil
 import signal
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,46 @@ def test_the_same_command_again_does_nothing(saved: Path, images: Path, tmp_path
     again = predict([saved], [images], tmp_path / "pred", device="cpu")
     assert (again.kept, again.predicted) == (4, 0)
     assert tree(tmp_path / "pred") == before
+
+
+def test_what_was_begun_keeps_its_batch_and_its_device(
+    saved: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """B05: one folder holds no probabilities of two batches, or of two kinds of device."""
+    out = tmp_path / "pred"
+    predict([saved], [images], out, device="cpu", batch=2, progress=False)
+    (out / "probabilities/i3.npy").unlink()
+    with pytest.raises(RecipeError, match=r"begun with 2 tiles .* be 3 tiles .* pass --batch 2"):
+        predict([saved], [images], out, device="cpu", batch=3, progress=False)
+    assert not (out / "probabilities/i3.npy").exists()
+    again = predict([saved], [images], out, device="cpu", progress=False)
+    assert (again.batch, again.predicted, again.kept) == (2, 1, 3)
+    monkeypatch.setattr("lamina.prediction.run.device_kind", lambda _: "cpu of tomorrow")
+    again = predict([saved], [images], out, device="cpu", threshold=0.4, progress=False)
+    assert (again.redecided, again.kept + again.predicted) == (4, 0)
+    (out / "probabilities/i3.npy").unlink()
+    with pytest.raises(RecipeError, match=r"now it would be .* on cpu of tomorrow.*where it began"):
+        predict([saved], [images], out, device="cpu", progress=False)
+    begun = predict([saved], [images], out, device="cpu", batch=3, overwrite=True, progress=False)
+    assert (begun.batch, begun.predicted) == (3, 4)
+
+
+def test_M05_a_batch_that_does_not_fit_is_an_error_that_names_one_that_may(
+    saved: Path, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forward = torch.nn.Module.__call__
+
+    def hungry(network: torch.nn.Module, *values: Any, **more: Any) -> Any:
+        if isinstance(values[0], torch.Tensor) and len(values[0]) > 2:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(network, *values, **more)
+
+    monkeypatch.setattr(torch.nn.Module, "__call__", hungry)
+    one = images / "i2.png"  # 9 tiles
+    with pytest.raises(ResourceError, match=r"4 tiles per .* begin anew with --batch 2 --overwr"):
+        predict([saved], [one], tmp_path / "pred", device="cpu", batch=4, progress=False)
+    found = predict([saved], [one], tmp_path / "pred", device="cpu", batch=2, progress=False)
+    assert (found.batch, found.predicted) == (2, 1)
 
 
 @pytest.mark.parametrize("passage", [3, 5, 8, 11])
@@ -435,4 +476,5 @@ def test_trust_8_the_memory_allowed_holds_for_a_batch_that_was_asked_for(
         0
     ]
     assert again((one + 1) * 2**20, int(fewer)).batch == int(fewer) < MANY
+    shutil.rmtree(out)  # which keeps its batch
     assert again((int(more) + 100) * 2**20).batch == MANY

@@ -24,11 +24,14 @@ from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame
 from lamina.errors import DataError
 from lamina.geometry.region import Region
+from lamina.prediction.streaming.case_units import thickness_of, units_of
+from lamina.prediction.streaming.ledger import Ledger
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.plan import Plan, plan
-from lamina.prediction.streaming.row_bands import Bands, is_large
+from lamina.prediction.streaming.row_bands import is_large
 from lamina.prediction.streaming.slabs import Answers, as_stored, check_axes, parts
-from lamina.prediction.streaming.volume import Walk, activate_in_place
+from lamina.prediction.streaming.units import Units, finish
+from lamina.prediction.streaming.volume import activate_in_place
 from lamina.prediction.tiling.averaging import activate
 from lamina.prediction.tiling.in_memory import answer_image
 from lamina.prediction.tiling.memory import LARGEST_BATCH
@@ -43,12 +46,16 @@ __all__ = [
     "Member",
     "Place",
     "Plan",
+    "Units",
     "activate",
+    "answering",
     "can_stream",
+    "job_of",
     "plan_case",
     "predict_case",
     "predict_image",
     "stream_case",
+    "units_of",
 ]
 
 
@@ -90,7 +97,7 @@ def predict_image(
         ResourceError: a single tile does not fit the memory.
     """
     job = TiledInference(tuple(members), frame, task.kind, options, tile, device, precision, batch)
-    with _answering(job):
+    with answering(job):
         return answer_image(job, volume, out, valid)
 
 
@@ -102,6 +109,7 @@ def predict_case(
     device: torch.device,
     precision: torch.dtype | None = None,
     batch: int | None = None,
+    fixed: bool = False,
     progress: Callable[[], None] | None = None,
     out: NDArray[np.float32] | None = None,
 ) -> NDArray[np.float32]:
@@ -119,6 +127,7 @@ def predict_case(
         device: Where the networks run.
         precision: Type for autocast, or None.
         batch: Tiles per forward pass; None: the recipe's, or up to 8.
+        fixed: Whether running out of memory is an error; else the batch is halved.
         progress: Called after each image or slice.
         out: (K, *S) float32 to write to; None: a new array.
 
@@ -131,10 +140,11 @@ def predict_case(
         ResourceError: a single tile does not fit the memory.
     """
     volume = case.image if isinstance(case, Case) else case
-    job = _job(members, recipe, device, precision, batch, volume=len(volume.axes) != 2)
+    flat = len(volume.axes) == 2
+    job = job_of(members, recipe, device, precision, batch, volume=not flat, fixed=fixed)
     tick = progress or _nothing
-    with _answering(job):
-        if len(volume.axes) == 2:
+    with answering(job):
+        if flat:
             answer = answer_image(job, volume, out, _area(case, recipe))
             tick()
             return answer
@@ -150,6 +160,8 @@ def stream_case(
     device: torch.device,
     precision: torch.dtype | None = None,
     batch: int | None = None,
+    fixed: bool = False,
+    memory: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> None:
     """Write the answer of ``predict_case`` to disk: of a volume by slabs, of an image by bands.
@@ -165,6 +177,8 @@ def stream_case(
         device: Where the networks run.
         precision: Type for autocast, or None.
         batch: Tiles per forward pass; None: the recipe's, or up to 8.
+        fixed: Whether running out of memory is an error; else the batch is halved.
+        memory: Bytes for slabs; None: 256 MiB. What was begun keeps its slabs.
         progress: Called with a number of slices, or of bands, that are done.
 
     Raises:
@@ -172,18 +186,13 @@ def stream_case(
         DataError: the volume lacks an axis that the recipe cuts, or cannot be read.
         ResourceError: a single tile does not fit the memory, or the disk is full.
     """
-    volume = case.image if isinstance(case, Case) else case
-    flat = len(volume.axes) == 2
-    job = _job(members, recipe, device, precision, batch, volume=not flat)
-    outputs, tick = recipe.task.outputs, progress or _nothing
-    walk: Bands | Walk
-    if flat:
-        walk = Bands(job, volume, _area(case, recipe), outputs, place, tick)
-    else:
-        slices = check_axes(volume, recipe.frame.slices)
-        walk = Walk(job, volume, slices, outputs, place, tick)
-    with _answering(job):
-        walk.finish()
+    whole = case if isinstance(case, Case) else Case(case.name, case.name, case)
+    volume, flat = whole.image, len(whole.image.axes) == 2
+    job = job_of(members, recipe, device, precision, batch, volume=not flat, fixed=fixed)
+    thick = thickness_of(volume, recipe, place, memory)
+    units = units_of(whole, recipe, place, thick)
+    with answering(job):
+        finish(units, Ledger(place.work, place.plan, thick), job, progress or _nothing)
 
 
 def can_stream(shape: tuple[int, ...], frames: Iterable[Frame], outputs: int) -> bool:
@@ -199,20 +208,25 @@ def plan_case(
     device: torch.device,
     precision: torch.dtype | None = None,
     batch: int | None = None,
+    place: Place,
+    memory: int | None = None,
 ) -> Plan:
     """Return what ``stream_case`` will take; one slice is predicted to tell how long.
+
+    Args are those of ``stream_case``.
 
     Raises:
         RecipeError: the recipe does not say how to cut volumes.
         DataError: the volume lacks an axis that the recipe cuts, or cannot be read.
     """
-    job = _job(members, recipe, device, precision, batch, volume=True)
+    job = job_of(members, recipe, device, precision, batch, volume=True)
     slices = check_axes(volume, recipe.frame.slices)
     axis = slices.axes[0]
     middle = volume.shape[volume.axes.index(axis)] // 2
-    streamed = plan(job, volume, slices, recipe.task.outputs)
+    thick = thickness_of(volume, recipe, place, memory)
+    streamed = plan(job, volume, slices, recipe.task.outputs, thick)
     begun = time.perf_counter()
-    with _answering(job):
+    with answering(job):
         answer_image(job, Plane(volume, axis, middle, slices.context))
     return replace(streamed, seconds=(time.perf_counter() - begun) * streamed.slices)
 
@@ -222,7 +236,7 @@ def _area(case: Case | Volume, recipe: Recipe) -> Volume | None:
     return case.valid if isinstance(case, Case) and recipe.predict.only_valid else None
 
 
-def _job(
+def job_of(
     members: Sequence[Member],
     recipe: Recipe,
     device: torch.device,
@@ -230,11 +244,23 @@ def _job(
     batch: int | None,
     *,
     volume: bool = False,
+    fixed: bool = False,
 ) -> TiledInference:
+    """Return who answers a case, and how.
+
+    Args:
+        members: As for ``predict_image``.
+        recipe: As for ``predict_case``.
+        device: Where the networks run.
+        precision: Type for autocast, or None.
+        batch: Tiles per forward pass; None: the recipe's, or up to 8.
+        volume: Whether the case has three axes.
+        fixed: Whether the batch never shrinks.
+    """
     size = batch or recipe.predict.batch or LARGEST_BATCH
     kind, tile, options = recipe.task.kind, recipe.tile, recipe.predict
     job = TiledInference(tuple(members), recipe.frame, kind, options, tile, device, precision, size)
-    job.logits = volume and options.mean_of.axes == "logit"
+    job.logits, job.fixed = volume and options.mean_of.axes == "logit", fixed
     return job
 
 
@@ -243,9 +269,9 @@ def _slices(
 ) -> NDArray[np.float32]:
     slices = check_axes(volume, job.frame.slices)
     share = np.float32(1 / len(slices.axes))
-    answers = Answers(job, volume, slices.context, tick)
+    answers = Answers(volume, slices.context)
     for number, slab in parts(volume, slices.axes, 1):
-        answer = as_stored(answers.of(slab), slab)
+        answer = as_stored(answers.of(job, slab, tick), slab)
         if out is None:
             out = np.empty((len(answer), *volume.shape), np.float32)
         place = out[(slice(None), *slab.within(Region.whole(volume.shape)).slices)]
@@ -262,7 +288,7 @@ def _slices(
 
 
 @contextmanager
-def _answering(job: TiledInference) -> Iterator[None]:
+def answering(job: TiledInference) -> Iterator[None]:
     """Put the networks into evaluation mode without gradients, and back as they were."""
     before = []
     for member in job.members:

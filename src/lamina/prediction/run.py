@@ -5,43 +5,47 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import prod
-from pathlib import Path
 from typing import Literal
 
 import torch
 
 import lamina
-from lamina.bundle import Bundle, kind_learnt, load_bundles, unfinished_lines, versions
+from lamina.bundle import Bundle, load_bundles, unfinished_lines, versions
 from lamina.data.case import Case
-from lamina.data.catalogs.inputs import Input
 from lamina.data.flatten import align
 from lamina.data.flatten.summary import CURVES
-from lamina.data.image_types.image_kind import as_learnt
 from lamina.data.index.index import DataIndex
-from lamina.data.readers.file_types import not_read
-from lamina.errors import DataError, RecipeError, listed
+from lamina.errors import RecipeError
 from lamina.files import delete_partial_files, locked
 from lamina.folders import DATA_INDEX
 from lamina.log import keep_log
 from lamina.prediction.changes import Thresholds, changed, threshold_words, with_threshold
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
-from lamina.prediction.folder.manifest import Info, PredictedCase, place_of
-from lamina.prediction.folder.predictions import Predictions, one_digest
-from lamina.prediction.inputs import gather, open_listed, passed_over
+from lamina.prediction.folder.manifest import (
+    Arithmetic,
+    Info,
+    PredictedCase,
+    check_arithmetic,
+)
+from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.members.loaded import LoadedMembers
-from lamina.prediction.members.out_of_fold import ChosenMembers, Policy
 from lamina.prediction.notices import tell_if_not_tuned, tell_if_unfinished, tell_result
+from lamina.prediction.opened import OpenedCases, open_cases
 from lamina.prediction.outputs.native.write_native import note_native
 from lamina.prediction.outputs.write import DEFAULT, NativeContent, Outputs, checked
 from lamina.prediction.predict_result import PredictResult
-from lamina.prediction.quarantine import Quarantine
 from lamina.prediction.streaming.plan import check_room
 from lamina.prediction.streaming.row_bands import bands
-from lamina.prediction.streaming.slabs import check_axes
 from lamina.prediction.tiling.memory import keep_memory
-from lamina.prediction.tiling.precision import choose, choose_device, explain, name_of
+from lamina.prediction.tiling.precision import (
+    choose,
+    choose_device,
+    device_kind,
+    explain,
+    name_of,
+    uses_tf32,
+)
 from lamina.prediction.uncertainty.outlook import note_outlook
 from lamina.prediction.uncertainty.predict import How, predict_uncertain
 from lamina.prediction.uncertainty.stored import StoredUncertainty
@@ -152,12 +156,17 @@ def predict(
     place = out / DATA_INDEX if index is None else as_path(index, "index")
     begun_here = place.exists() or index is not None
     known_files = DataIndex(place if begun_here else None, verify=verify_data)
-    opened = _open(loaded, inputs, members, options.slices, known_files, corrupt=corrupt)
+    opened = open_cases(loaded, inputs, members, options.slices, known_files, corrupt=corrupt)
     info = _info(bundles, opened, members, where, precision)
-    update = {"predict": options, "corrupted": corrupt, "uncertainty": uncertainty}
-    info = info.model_copy(update={**update, "changes": said})
+    before = None if overwrite else Predictions.begun(out)
+    noted = before.arithmetic if before is not None else None
     volumes = [case.image for _, case, _ in opened.cases.values()]
-    size = loaded.batch_size(volumes, memory, batch or bundles[0].recipe.predict.batch)
+    wanted = batch or (noted.batch if noted else bundles[0].recipe.predict.batch)
+    size = loaded.batch_size(volumes, memory, wanted)
+    now = Arithmetic(batch=size, device=device_kind(where), tf32=uses_tf32(where, precision))
+    update = {"predict": options, "corrupted": corrupt, "uncertainty": uncertainty}
+    arithmetic = now if before is None else noted
+    info = info.model_copy(update={**update, "changes": said, "arithmetic": arithmetic})
     with locked(out):
         predictions = Predictions.create(out, info, overwrite=overwrite)
         delete_partial_files(out)
@@ -172,7 +181,7 @@ def predict(
                 if threshold is None:
                     tell_if_not_tuned(bundles[0], sources[0])
             outputs = Outputs(predictions, kinds)
-            counts = _predict_all(outputs, opened, loaded, size, progress=progress)
+            counts = _predict_all(outputs, opened, loaded, now, progress=progress)
             left_out = outputs.finish()
             predictions = note_native(predictions.only_finished())
             if uncertainty:
@@ -195,94 +204,9 @@ def predict(
     return result
 
 
-@dataclass
-class _Opened:
-    """The cases that can be read, who answers for each, and the files that are bad."""
-
-    cases: dict[str, tuple[PredictedCase, Case, ChosenMembers]] = field(default_factory=dict)
-    quarantine: Quarantine = field(default_factory=lambda: Quarantine(1))
-
-
-def _open(
-    loaded: LoadedMembers,
-    inputs: Sequence[Path],
-    members: Literal["auto", "all"],
-    slices: Sequence[float],
-    index: DataIndex,
-    *,
-    corrupt: bool,
-) -> _Opened:
-    recipe = loaded.bundles[0].recipe
-    policy = Policy(loaded.bundles, members)
-    named = gather(inputs, recipe)
-    opened = _Opened(quarantine=Quarantine(len(named)))
-    for line in not_read(passed_over(inputs, recipe)):
-        say(line)
-    index.fill({"image": [one.path for one in named]})
-    for input_file in named:
-        with opened.quarantine.item(str(input_file.path)), index.used():
-            found = _cases(input_file, loaded, policy, slices, index, corrupt=corrupt)
-            for one, _, _ in found:
-                if one.id in opened.cases:
-                    raise DataError(_double(input_file, opened.cases[one.id][0].source))
-            opened.cases |= {one[0].id: one for one in found}
-    opened.quarantine.check_any(len(opened.cases), "images can be read")
-    changed = [f"{id}: {one.converted}" for id, (one, *_) in opened.cases.items() if one.converted]
-    if changed:
-        say(listed(f"{len(changed)} images are converted to what the members learnt from", changed))
-    return opened
-
-
-def _cases(
-    input_file: Input,
-    loaded: LoadedMembers,
-    policy: Policy,
-    slices: Sequence[float],
-    index: DataIndex,
-    *,
-    corrupt: bool,
-) -> list[tuple[PredictedCase, Case, ChosenMembers]]:
-    """Return the cases of one file: itself, or the slices of it that are asked for."""
-    recipe = loaded.bundles[0].recipe
-    volume = open_listed(input_file, recipe, corrupt=corrupt)
-    if len(volume.axes) != 2:
-        check_axes(volume, recipe.frame.slices)
-    kind = kind_learnt(loaded.bundles)
-    volume, converted = (volume, None) if kind is None else as_learnt(volume, kind)
-    valid = recipe.data.open_valid(input_file.path)
-    offset, span = recipe.data.stored(volume, recipe.task)
-    files = [str(path) for path in recipe.data.files_of(input_file.path)]
-    digests = [index.digest(Path(name)) for name in files]
-    chosen = policy.choose(input_file.id, digests[0])
-    whole = Case(input_file.id, input_file.id, volume, valid=valid)
-    found = []
-    for case in recipe.frame.chosen([whole], slices):
-        predicted = PredictedCase(
-            id=case.id,
-            source=str(input_file.path),
-            sha256=one_digest(digests),
-            axes=case.image.axes,
-            shape=case.image.shape,
-            **place_of(case.image),
-            members=tuple(loaded.name(*pair) for pair in chosen.members),
-            banded=loaded.streams(case.image),
-            offset=offset,
-            span=span,
-            converted=converted,
-            known=chosen.known,
-        )
-        found.append((predicted, case, chosen))
-    return found
-
-
-def _double(input_file: Input, other: str) -> str:
-    both = f"{input_file.path} and {other}"
-    return f"{both}: duplicate case id '{input_file.id}'; run predict separately"
-
-
 def _info(
     bundles: Sequence[Bundle],
-    opened: _Opened,
+    opened: OpenedCases,
     members: Literal["auto", "all"],
     device: torch.device,
     precision: torch.dtype | None,
@@ -306,9 +230,9 @@ def _info(
 
 
 def _predict_all(
-    outputs: Outputs, opened: _Opened, loaded: LoadedMembers, size: int, *, progress: bool
+    outputs: Outputs, opened: OpenedCases, loaded: LoadedMembers, now: Arithmetic, *, progress: bool
 ) -> dict[str, int]:
-    predictions = outputs.predictions
+    predictions, size = outputs.predictions, now.batch
     counts = {"predicted": 0, "kept": 0, "redecided": 0}
     steps = {
         id: _steps(predicted, case.image, loaded)
@@ -323,6 +247,7 @@ def _predict_all(
                 counts[before] += 1
                 bar.advance(steps[id])
                 continue
+            check_arithmetic(predictions.folder, predictions.info.arithmetic, now)
             with opened.quarantine.item(case.image.name):
                 align([case], predictions.folder / CURVES)
                 _predict(
@@ -369,7 +294,9 @@ def _predict(
         bar.advance(_steps(predicted, volume, loaded))
         return
     if not predicted.chunked:
-        prob = predict_case(case, members, recipe, device=device, precision=precision, batch=size)
+        prob = predict_case(
+            case, members, recipe, device=device, precision=precision, batch=size, fixed=True
+        )
         bar.advance()
         predictions.add(case.id, prob)
         return
@@ -379,7 +306,15 @@ def _predict(
             volume.name, predictions.folder, kept * prod(volume.shape), predictions.written(case.id)
         )
     else:
-        ahead = plan_case(volume, members, recipe, device=device, precision=precision, batch=size)
+        ahead = plan_case(
+            volume,
+            members,
+            recipe,
+            device=device,
+            precision=precision,
+            batch=size,
+            place=predictions.place(case.id),
+        )
         ahead.check_disk(predictions.folder, predictions.written(case.id))
         for line in ahead.lines() if progress else ():
             say(line)
@@ -391,6 +326,7 @@ def _predict(
         device=device,
         precision=precision,
         batch=size,
+        fixed=True,
         progress=bar.advance,
     )
     predictions.finish(case.id)

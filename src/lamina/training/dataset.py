@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass, field, replace
@@ -195,7 +196,7 @@ def open_data(recipe: Recipe, root: Path, index: DataIndex | None = None) -> Ope
     cases, folds = recipe.split.assign(listing.cases, root)
     ids = [case.id for case in cases]
     if len(set(ids)) != len(ids):
-        double = sorted({id_ for id_ in ids if ids.count(id_) > 1})[:10]
+        double = sorted(id_ for id_, times in Counter(ids).items() if times > 1)[:10]
         raise DataError(f"{root}: ids name more than one case: {', '.join(double)}")
     passed = tuple(recipe.data.passed_over(root))
     recipe = recipe.model_copy(update={"task": task})

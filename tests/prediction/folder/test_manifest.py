@@ -13,8 +13,10 @@ from lamina.errors import DataError, RecipeError
 from lamina.files import read_json, write_json
 from lamina.prediction.folder.manifest import (
     HEADER,
+    Arithmetic,
     Info,
     PredictedCase,
+    check_arithmetic,
     check_place,
     must_continue,
     place_of,
@@ -83,6 +85,19 @@ def test_B05_another_plan_is_refused_and_says_what_differs(
 ) -> None:
     with pytest.raises(RecipeError, match=f"other bundles or options \\({key}\\)"):
         must_continue(Path("out"), info, info.model_copy(update={key: value}))
+
+
+def test_the_batch_is_no_part_of_the_plan_of_a_folder_but_of_what_is_added(info: Info) -> None:
+    noted = Arithmetic(batch=8, device="cpu AVX512", tf32=False)
+    before = info.model_copy(update={"arithmetic": noted})
+    must_continue(Path("out"), before, info)
+    check_arithmetic(Path("out"), noted, noted.model_copy())
+    check_arithmetic(Path("out"), None, noted)  # of an earlier version
+    with pytest.raises(RecipeError, match=r"begun with 8 tiles .* pass --batch 8, choose"):
+        check_arithmetic(Path("out"), noted, noted.model_copy(update={"batch": 4}))
+    other = Arithmetic(batch=8, device="NVIDIA H200 9.0", tf32=True)
+    with pytest.raises(RecipeError, match=r"now .* on NVIDIA H200 9\.0 with TF32.*where it began"):
+        check_arithmetic(Path("out"), noted, other)
 
 
 def test_other_cases_are_refused(info: Info) -> None:

@@ -276,3 +276,22 @@ def test_a_name_once_given_stays(tmp_path: Path, make: Any) -> None:
     assert again.case("a").file_name.startswith("a~")
     masks = {path for one in again.info.cases for path in again.mask_paths(one.id)}
     assert len(masks) == 8
+
+
+def test_a_case_is_looked_up_and_not_searched_for(tmp_path: Path, make: Any) -> None:
+    compared = 0
+
+    class Id(str):
+        __slots__ = ()
+        __hash__ = str.__hash__
+
+        def __eq__(self, other: object) -> bool:
+            nonlocal compared
+            compared += 1
+            return str.__eq__(self, other)
+
+    cases = [case(f"c{n}") for n in range(300)]
+    predictions = Predictions.create(tmp_path / "pred", about(make.recipe(), *cases))
+    for each in cases:
+        assert predictions.case(Id(each.id)).id == each.id
+    assert compared < 2 * len(cases)

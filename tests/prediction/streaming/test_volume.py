@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import multiprocessing
 import signal
 import tracemalloc
@@ -17,7 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lamina.data.network_input.normalise import Fixed, PerCase
-from lamina.errors import DataError, RecipeError
+from lamina.errors import DataError, RecipeError, ResourceError
 from lamina.files import digest
 from lamina.geometry.region import Region
 from lamina.prediction.engine import Member, Place, predict_case, stream_case
@@ -212,18 +214,93 @@ def test_what_is_done_is_not_done_again_and_what_is_damaged_is(tmp_path: Path) -
             found = streamed(tmp_path, rock, [Member(Counted(), Fixed())], wanted)
         return len(passes) // 2, found  # two views
 
+    # batches of 5 of 9 slices (in slabs of 8 and 1), of 6 of 6, and of 6 of 12 (8 and 4)
     first, before = again()
-    assert first == 9 + 6 + 12
+    assert first == 3 + 1 + 3
     assert again()[0] == 0
     chunk = tmp_path / "a.zarr/c/0/0/0/1"  # of slices 8 to 12 along x
     chunk.write_bytes(chunk.read_bytes()[:-1])
     number, found = again()
-    assert number == 9 + 6 + 4  # their sums over the other axes were removed
+    assert number == 3 + 1 + 1  # their sums over the other axes were removed
     np.testing.assert_array_equal(found, before)
     ledger = tmp_path / "work" / LEDGER
     rows = ledger.read_text().splitlines(keepends=True)
     ledger.write_text("".join(row for row in rows if '"axis": 2, "start": 0' not in row))
-    assert again()[0] == 9 + 6 + 8
+    assert again()[0] == 3 + 1 + 2
+
+
+def test_slices_of_one_tile_share_batches_whatever_the_slabs(tmp_path: Path) -> None:
+    rock, wanted, seen = volume(20, 30, 25), recipe("z"), list[int]()
+
+    class Counted(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            seen.append(len(x))
+            return x
+
+    found = []
+    for number, thickest in enumerate((16, 4, 1)):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(slabs, "THICKEST", thickest)
+            member = Member(Counted(), Fixed())
+            found.append(streamed(tmp_path / str(number), rock, [member], wanted))
+        # 20 tiles in all: batches of 5; two views
+        assert seen == [5] * 2 * {16: 4 + 1, 4: 5, 1: 20}[thickest]
+        seen.clear()
+    assert found[0].tobytes() == found[1].tobytes() == found[2].tobytes()
+
+
+def test_N04_the_memory_changes_slabs_and_no_byte(tmp_path: Path) -> None:
+    """Slabs are whole chunks of the source where the memory holds them; chunks are decoded once."""
+    decoded = list[tuple[int, ...]]()
+
+    class InChunks(ArrayVolume):
+        chunk_shape = (16, 16, 16)
+
+        def stamp(self) -> None: ...
+
+        def read(self, region: Region) -> NDArray[Any]:
+            spans = [
+                range(a // 16, -(-b // 16)) for a, b in zip(region.start, region.stop, strict=True)
+            ]
+            decoded.extend(itertools.product(*spans))
+            return super().read(region)
+
+    rock, wanted = InChunks(volume(48, 32, 40).array, "zyx"), recipe("zyx")
+    member, trees = Member(conv(0), Fixed()), []
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(slabs, "BUDGET", 16_000)  # of slices of 5 x 32 x 40 bytes
+        assert [slabs.depth(rock, axis, 1) for axis in "zyx"] == [2, 1, 2]
+        for memory, times in ((2**20, 3), (310_000, 3), (60_000, None), (None, None)):
+            decoded.clear()
+            folder = tmp_path / str(memory)
+            stream_case(rock, [member], wanted, place=place(folder), device=CPU, memory=memory)
+            trees.append(tree(folder / "a.zarr"))
+            if times is None:
+                assert len(decoded) > 3 * 3 * 2 * 3
+            else:
+                assert len(decoded) == times * 3 * 2 * 3
+    assert trees[0] == trees[1] == trees[2] == trees[3]
+
+
+def test_what_was_begun_keeps_its_slabs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """B01."""
+    monkeypatch.setattr(slabs, "BUDGET", 16_000)
+    rock, wanted, member = volume(48, 32, 40), recipe("z"), Member(conv(0), Fixed())
+    rows = []
+    for memory in (400_000, 20_000, 2**20):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(ArrayVolume, "chunk_shape", (16, 16, 16), raising=False)
+            patch.setattr(ArrayVolume, "stamp", lambda self: None, raising=False)
+            if memory == 20_000:
+                with pytest.raises(ResourceError, match=r"slabs of 16 slices.*raise --memory"):
+                    stream_case(
+                        rock, [member], wanted, place=place(tmp_path), device=CPU, memory=memory
+                    )
+                continue
+            stream_case(rock, [member], wanted, place=place(tmp_path), device=CPU, memory=memory)
+            rows.append((tmp_path / "work" / LEDGER).read_text())
+    assert rows[0] == rows[1]
+    assert json.loads(rows[0].splitlines()[0]) == {"plan": "plan", "thick": [16]}
 
 
 def test_work_of_another_plan_is_begun_anew(tmp_path: Path) -> None:

@@ -113,7 +113,7 @@ def flattened(stack: Stack, flatten: Flatten, reference: Stack | None = None) ->
     return Flattened(stack.volume, flatten=flatten, stack=stack, reference=reference)
 
 
-def align(cases: Sequence[Case], cache: Path) -> Flatten | None:
+def align(cases: Sequence[Case], cache: Path, *, note: bool = True) -> Flatten | None:
     """Fit the maps of every aligned fragment of the cases, each once.
 
     Loader workers get their volumes with the maps in them. What people want to see of it goes into
@@ -122,6 +122,7 @@ def align(cases: Sequence[Case], cache: Path) -> Flatten | None:
     Args:
         cases: Opened.
         cache: A folder where what was measured is kept.
+        note: Write ``layers.json``.
 
     Returns:
         How they were fitted, with the curve of the reference; None: no case is aligned.
@@ -142,7 +143,7 @@ def align(cases: Sequence[Case], cache: Path) -> Flatten | None:
             curves, maps = how.fit(view.stack, cache)
             view.fitted_maps.append(maps)
             said[view.stack.id] = about(curves, maps)
-    if said:
+    if said and note:
         write_json(cache / LAYERS, _said_before(cache / LAYERS) | said)
     return how
 

@@ -47,8 +47,17 @@ class Ledger:
 
     def note(self, row: dict[str, Any]) -> None:
         """Write the row of a case both of whose files were just written."""
-        append_line(self.folder / LEDGER, json.dumps(row))
+        self._write(row)
         self._sound.add((row["id"], "mask"))
+
+    def take(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write rows of a case that a worker has collected."""
+        for row in rows:
+            self.begin(row)
+            self.note(row)
+
+    def _write(self, row: dict[str, Any]) -> None:
+        append_line(self.folder / LEDGER, json.dumps(row))
 
     def files(self, case: PredictedCase) -> dict[str, Any]:
         """Return what is noted of files that were made of a finished case.
@@ -80,14 +89,14 @@ class Ledger:
         row = self._done[case.id] | {"saved": list(saved), "files": dict(files)}
         row |= {"left_out": dict(left_out), "native": dict(native)}
         self._done[case.id] = row
-        append_line(self.folder / LEDGER, json.dumps(row))
+        self._write(row)
 
     def note_table(self, name: str, sha256: str) -> None:
         """Write the digest of a file that is made of all cases, unless it is there."""
         if self._tables.get(name) == sha256:
             return
         self._tables[name] = sha256
-        append_line(self.folder / LEDGER, json.dumps({"file": name, "sha256": sha256}))
+        self._write({"file": name, "sha256": sha256})
 
     def has(self, row: dict[str, Any], kind: Kind, *paths: Path) -> bool:
         """Whether the files of a kind have the digest of their row; they are read every time."""
@@ -129,3 +138,20 @@ class Ledger:
         else:
             verb = "predict"
         return f"run the same `lamina {verb}` again, which makes only damaged files anew"
+
+
+class CollectedLedger(Ledger):
+    """The ledger of a worker: its rows are collected for the process that writes them."""
+
+    def __init__(self, folder: Path) -> None:
+        """Begin without rows."""
+        super().__init__(folder)
+        self._rows: list[dict[str, Any]] = []
+
+    def _write(self, row: dict[str, Any]) -> None:
+        self._rows.append(row)
+
+    def taken(self) -> list[dict[str, Any]]:
+        """Return the rows that were collected since the last call."""
+        rows, self._rows = self._rows, []
+        return rows

@@ -23,13 +23,31 @@ from lamina.volume import Volume, placement_of
 
 HEADER = PREDICTION
 
-_FREE = {"cases", "changes", "decision", "device", "unfinished"}
+_FREE = {"arithmetic", "cases", "changes", "decision", "device", "unfinished"}
 """What may change while finished probabilities stay: digests of members say the rest."""
 
 
 Holds = Literal["labels", "probability", "percent", "probability_and_labels", "values"]
 """What a file in the input's own format holds. labels: class ids, or 1 on the mask; probability:
 from 0 to 1; percent: from 0 to 100; values: of restore, in the units of the input."""
+
+
+class Arithmetic(Spec):
+    """What decides the last digits of probabilities: equal where no byte may differ."""
+
+    batch: int
+    """Tiles per forward pass."""
+
+    device: str
+    """Kind of device, with what it can do, such as ``cpu AVX512`` or the name of a GPU."""
+
+    tf32: bool
+    """Whether a GPU may round float32 to TF32 within convolutions and products."""
+
+    def __str__(self) -> str:
+        """Return it in words."""
+        tf32 = " with TF32" if self.tf32 else ""
+        return f"{self.batch} tiles per forward pass on {self.device}{tf32}"
 
 
 class ClassOutlook(Spec):
@@ -188,6 +206,10 @@ class Info(Spec):
     device: str
     """Kind of device, such as cpu."""
 
+    arithmetic: Annotated[Arithmetic | None, ADDED_LATER] = None
+    """Batch and device, with which every probability here was computed; null: an earlier version
+    did not note them."""
+
     versions: dict[str, str]
     """Versions of the libraries used."""
 
@@ -214,6 +236,11 @@ class Info(Spec):
         """Return the SHA-256 of what must be equal for probabilities to stand side by side."""
         values = self.model_dump(mode="json", exclude=_FREE)
         text = json.dumps(values, sort_keys=True, allow_nan=False)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def bytes_plan(self) -> str:
+        """Return the SHA-256 of what must be equal for no byte to differ, cases and all."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True, allow_nan=False)
         return hashlib.sha256(text.encode()).hexdigest()
 
 
@@ -287,6 +314,21 @@ def must_continue(folder: Path, before: Info, after: Info) -> None:
             f"{folder}: holds predictions of {len(gone)} other cases, such as '{min(gone)}'; "
             "choose another --out or pass --overwrite"
         )
+
+
+def check_arithmetic(folder: Path, noted: Arithmetic | None, now: Arithmetic) -> None:
+    """Refuse to predict more cases where their last digits would be of another kind.
+
+    Raises:
+        RecipeError: batch, device or TF32 differ.
+    """
+    if noted is None or noted == now:
+        return
+    remedy = f"pass --batch {noted.batch}" if noted.batch != now.batch else "go on where it began"
+    raise RecipeError(
+        f"{folder}: was begun with {noted}, and now it would be {now}; probabilities would differ "
+        f"in their last digits: {remedy}, choose another --out or pass --overwrite"
+    )
 
 
 def _difference(before: Info, after: Info) -> str:

@@ -14,11 +14,9 @@ each opened folder, when the file is first read.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -45,6 +43,7 @@ from lamina.prediction.folder.manifest import (
     read_info,
     write_info,
 )
+from lamina.prediction.folder.work import drop_work, place_in, written_bytes
 from lamina.prediction.streaming.place import Place
 from lamina.public import StrPath, as_path
 from lamina.refusals import reading
@@ -102,6 +101,16 @@ class Predictions:
         return cls.open(folder)
 
     @classmethod
+    def begun(cls, folder: Path) -> Info | None:
+        """Return the header of a folder in which something was predicted; None: nothing was.
+
+        Raises:
+            DataError: the header is damaged.
+        """
+        some = (folder / LEDGER).exists() or (folder / "work").exists()
+        return read_info(folder) if some and (folder / HEADER).exists() else None
+
+    @classmethod
     def open(cls, folder: StrPath) -> Predictions:
         """Open a folder that ``lamina predict`` wrote, finished or not.
 
@@ -141,10 +150,14 @@ class Predictions:
         Raises:
             DataError: there is no such case.
         """
-        for case in self.info.cases:
-            if case.id == id:
-                return case
-        raise DataError(f"{self.folder}: no case '{id}'; it has {len(self.info.cases)} others")
+        case = self._cases.get(id)
+        if case is None:
+            raise DataError(f"{self.folder}: no case '{id}'; it has {len(self._cases)} others")
+        return case
+
+    @cached_property
+    def _cases(self) -> dict[str, PredictedCase]:
+        return {case.id: case for case in self.info.cases}
 
     def prob(self, id: str) -> NDArray[Any]:
         """Return (K, *S) float16 probabilities (float32 values for restore).
@@ -278,21 +291,8 @@ class Predictions:
 
     def place(self, id: str) -> Place:
         """Return where the answer of a case in chunks is streamed to; ``finish`` notes it."""
-        case, info = self.case(id), self.info
-        place = [case.orientation] if case.orientation else []
-        decides = [info.plan(), case.sha256, case.axes, *case.shape, *case.members, *place]
-        return Place(
-            work=self.folder / "work" / file_name(id),
-            store=self.prob_path(id),
-            plan=hashlib.sha256(json.dumps(decides).encode()).hexdigest(),
-            dtype=self._kind,
-            about={
-                "version": info.lamina,
-                "recipe": info.recipe_digest,
-                "bundles": list(info.bundles),
-                "members": list(case.members),
-            },
-        )
+        case = self.case(id)
+        return place_in(self.folder, self.info, case, self.prob_path(id), self._kind)
 
     def finish(self, id: str) -> None:
         """Write the mask of a case whose answer is stored in chunks, and note it as finished.
@@ -300,21 +300,20 @@ class Predictions:
         Raises:
             ResourceError: the disk is full; nothing is noted.
         """
-        self._note(self.case(id), digest(self.prob_path(id)))
+        self.note_stored(id)
         self.drop_work(id)
+
+    def note_stored(self, id: str) -> None:
+        """Do as ``finish`` does, and leave what led to the answer."""
+        self._note(self.case(id), digest(self.prob_path(id)))
 
     def written(self, id: str) -> int:
         """Return the bytes on disk of a case that is being predicted in chunks."""
-        place = self.place(id)
-        files = [one for folder in (place.work, place.store) for one in folder.rglob("*")]
-        return sum(file.stat().st_size for file in files if file.is_file())
+        return written_bytes(self.place(id))
 
     def drop_work(self, id: str) -> None:
         """Remove what a case needed until it was finished."""
-        work = self.folder / "work"
-        shutil.rmtree(work / file_name(id), ignore_errors=True)
-        if work.is_dir() and not any(work.iterdir()):
-            work.rmdir()
+        drop_work(self.folder, id)
 
     def redecide(self, id: str) -> bool:
         """Write the mask anew if the decision changed since; return whether the case is finished.

@@ -14,7 +14,7 @@ from lamina.geometry.view import members as views_of
 from lamina.prediction.engine import Member, can_stream
 from lamina.prediction.members.out_of_fold import ChosenMembers
 from lamina.prediction.streaming.row_bands import held_bytes as band_bytes
-from lamina.prediction.streaming.slabs import held_bytes
+from lamina.prediction.streaming.slabs import least_held
 from lamina.prediction.tiling.memory import activations, available_memory, fit_batch, used_memory
 from lamina.volume import Volume
 
@@ -36,15 +36,21 @@ class LoadedMembers:
     @property
     def names(self) -> list[str]:
         """Names of all members."""
-        pairs = [
-            (b, m) for b, bundle in enumerate(self.bundles) for m in range(len(bundle.members))
-        ]
-        return [self.name(*pair) for pair in pairs]
+        return [self.name(*pair) for pair in self._pairs]
+
+    @property
+    def _pairs(self) -> list[tuple[int, int]]:
+        return [(b, m) for b, bundle in enumerate(self.bundles) for m in range(len(bundle.members))]
 
     def name(self, bundle: int, number: int) -> str:
         """Return what a prediction calls a member; the bundle's number is in it if several."""
         name = self.bundles[bundle].members[number].name
         return name if len(self.bundles) == 1 else f"{bundle}:{name}"
+
+    def members_named(self, names: Sequence[str]) -> list[Member]:
+        """Return the members with these names, in that order, as ``members``."""
+        pairs = dict(zip(self.names, self._pairs, strict=True))
+        return self.members(ChosenMembers(tuple(pairs[name] for name in names), "new"))
 
     def members(self, chosen: ChosenMembers) -> list[Member]:
         """Return the members that answer, with their weights.
@@ -152,7 +158,7 @@ class LoadedMembers:
         if len(volume.axes) == 2 or slices is None:
             return (prod(volume.shape) + self._resized) * each
         axes = "".join(axis for axis in slices.axes if axis in volume.axes)
-        slabs = held_bytes(volume, axes, outputs) if axes else 0
+        slabs = max((least_held(volume, axis, outputs) for axis in axes), default=0)
         # Where parts or areas decide, all probabilities are held with their masks.
         whole = 0 if first.decision.streams else 4 * outputs * prod(volume.shape)
         return max(slabs + self._resized * each, whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -10,8 +11,9 @@ from pathlib import Path
 from lamina.data.network_input.frame import Slices
 from lamina.errors import ResourceError
 from lamina.geometry.view import members as views_of
-from lamina.prediction.streaming.slabs import held_bytes, slice_bytes, thickness
+from lamina.prediction.streaming.slabs import held_bytes, slice_bytes
 from lamina.prediction.tiling.tiled_inference import TiledInference
+from lamina.recipe.recipe import Recipe
 from lamina.volume import Plane, Volume
 
 
@@ -64,26 +66,34 @@ class Plan:
             )
 
 
-def plan(job: TiledInference, volume: Volume, slices: Slices, outputs: int) -> Plan:
-    """Return what it takes to stream a volume."""
+def plan(
+    job: TiledInference, volume: Volume, slices: Slices, outputs: int, thick: Sequence[int]
+) -> Plan:
+    """Return what it takes to stream a volume in slabs that thick along each axis."""
     count, tiles = 0, 0
     for axis in slices.axes:
         length = volume.shape[volume.axes.index(axis)]
         count += length
         tiles += length * _tiles(job, Plane(volume, axis, 0, slices.context))
     voxels = prod(volume.shape) * outputs
-    kinds = {axis: thickness(volume, axis, outputs) for axis in slices.axes}
+    slabs = dict(zip(slices.axes, thick, strict=True))
     return Plan(
         name=volume.name,
         shape=volume.shape,
         slices=count,
         tiles=tiles,
-        slabs=kinds,
-        memory=held_bytes(volume, slices.axes, outputs)
+        slabs=slabs,
+        memory=max(held_bytes(volume, axis, outputs, n) for axis, n in slabs.items())
         + 2 * max(slice_bytes(volume, axis, outputs) for axis in slices.axes),
         work=4 * voxels * min(len(slices.axes) - 1, 2),
         kept=(4 if job.kind == "restore" else 2) * voxels,
     )
+
+
+def work_bytes(volume: Volume, recipe: Recipe) -> int:
+    """Return the bytes of disk that the sums of a volume's axes take on the way."""
+    axes = recipe.frame.slices.axes if recipe.frame.slices else ""
+    return 4 * prod(volume.shape) * recipe.task.outputs * max(min(len(axes) - 1, 2), 0)
 
 
 def check_room(name: str, folder: Path, kept: int, there: int = 0) -> None:

@@ -81,9 +81,7 @@ def held_bytes(volume: Volume, outputs: int, tiles: Sequence[int]) -> int:
 class Bands:
     """The bands of an image: one phase, a unit for each band."""
 
-    def __init__(
-        self, volume: Volume, valid: Volume | None, outputs: int, place: Place
-    ) -> None:
+    def __init__(self, volume: Volume, valid: Volume | None, outputs: int, place: Place) -> None:
         """Cut the rows.
 
         Args:

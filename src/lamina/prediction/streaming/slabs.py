@@ -114,6 +114,11 @@ def held_bytes(volume: Volume, axis: str, outputs: int, thick: int) -> int:
     return 2 * thick * slice_bytes(volume, axis, outputs)
 
 
+def least_held(volume: Volume, axis: str, outputs: int) -> int:
+    """Return ``held_bytes`` of the thinnest slabs there are."""
+    return held_bytes(volume, axis, outputs, depth(volume, axis, outputs))
+
+
 def cut(volume: Volume, axis: str, thick: int) -> list[Slab]:
     """Return the slabs of ``thick`` slices along an axis; the last one may be thinner."""
     at = volume.axes.index(axis)
@@ -163,9 +168,7 @@ class Answers:
         planes = [
             Plane(held, slab.axis, index, self._context) for index in range(slab.start, slab.stop)
         ]
-        return answer_images(
-            job, planes, self._room, of=self._volume.shape[slab.at], tick=tick
-        )
+        return answer_images(job, planes, self._room, of=self._volume.shape[slab.at], tick=tick)
 
     def _room(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
         if prod(shape) > self._memory.size:

@@ -37,7 +37,10 @@ class Units(Protocol):
     Only ``begin`` creates the store; ``do`` may run in another process, for an equal object.
     """
 
-    phases: Sequence[Sequence[Unit]]
+    @property
+    def phases(self) -> Sequence[Sequence[Unit]]:
+        """The units of each phase, in order."""
+        ...
 
     def begin(self) -> None:
         """Make the store, or go on with one that was begun with the same values."""

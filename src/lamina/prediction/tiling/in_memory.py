@@ -27,7 +27,6 @@ from lamina.prediction.tiling.valid_tiles import tiles_inside
 from lamina.result.calibration import Calibration
 from lamina.volume import Volume, read_all
 
-
 Room = Callable[[tuple[int, ...]], NDArray[np.float32]]
 """Returns a float32 array of a shape (t, K, H, W): t images of H x W pixels, K outputs."""
 
@@ -53,7 +52,7 @@ def answer_image(
     def room(shape: tuple[int, ...]) -> NDArray[np.float32]:
         return np.empty(shape, np.float32) if out is None else out[None]
 
-    prob = answer_images(job, [volume], room, valid=valid)[0]
+    prob: NDArray[np.float32] = answer_images(job, [volume], room, valid=valid)[0]
     if valid is not None:
         prob[:, read_all(valid)[0] == 0] = 0
     return prob

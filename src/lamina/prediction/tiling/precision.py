@@ -9,7 +9,8 @@ import torch
 from lamina.errors import RecipeError
 
 _FAST = ("amx_bf16", "avx512_bf16")
-_TYPES = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
+"""Types for autocast by name; None: plain float32."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -46,7 +47,7 @@ def choose(precision: str, device: torch.device) -> torch.dtype | None:
         device: Where the network runs.
     """
     if precision != "auto":
-        return _TYPES[precision]
+        return PRECISIONS[precision]
     if device.type == "cpu":
         return torch.bfloat16 if fast_on_cpu() else None
     if device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False):
@@ -66,6 +67,31 @@ def fast_on_cpu(cpuinfo: Path = Path("/proc/cpuinfo")) -> str | None:
     except OSError:
         return None
     return next((name for name in _FAST if name in words), None)
+
+
+def device_kind(device: torch.device) -> str:
+    """Return the kind of a device: equal kinds compute the same bytes with the same libraries.
+
+    Of a GPU that is its name and compute capability, of a processor the instructions that torch
+    uses.
+    """
+    if device.type == "cuda":
+        major, minor = torch.cuda.get_device_capability(device)
+        return f"{torch.cuda.get_device_name(device)} {major}.{minor}"
+    if device.type != "cpu":
+        return device.type
+    return " ".join(
+        word
+        for word in ("cpu", torch.backends.cpu.get_cpu_capability(), fast_on_cpu() or "")
+        if word
+    )
+
+
+def uses_tf32(device: torch.device, precision: torch.dtype | None) -> bool:
+    """Whether float32 may be rounded to TF32 there."""
+    if device.type != "cuda" or precision is not None:
+        return False
+    return bool(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
 
 
 def name_of(precision: torch.dtype | None) -> str:

@@ -37,6 +37,8 @@ class How:
     device: torch.device
     precision: torch.dtype | None
     batch: int | None = None
+    memory: int | None = None
+    """Bytes for slabs of volumes; None: 256 MiB."""
 
 
 def predict_uncertain(
@@ -50,8 +52,18 @@ def predict_uncertain(
     """
     heard = voices(members, recipe)
     if not predictions.case(case.id).chunked:
-        options = {"device": how.device, "precision": how.precision, "batch": how.batch}
-        answers = [predict_case(case, [member], recipe, **options) for member in heard.members]  # type: ignore[arg-type]
+        answers = [
+            predict_case(
+                case,
+                [member],
+                recipe,
+                device=how.device,
+                precision=how.precision,
+                batch=how.batch,
+                fixed=True,
+            )
+            for member in heard.members
+        ]
         region = Region.whole(answers[0].shape[1:])
         _measure(predictions, case.id, heard, lambda: iter([(region, answers)]))
         predictions.add(case.id, heard.mean(answers))
@@ -87,6 +99,8 @@ def _streamed(
             device=how.device,
             precision=how.precision,
             batch=how.batch,
+            fixed=True,
+            memory=how.memory,
         )
         stores.append(Store.open(own.store))
 
