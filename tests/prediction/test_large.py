@@ -21,10 +21,10 @@ from lamina.errors import ResourceError
 from lamina.evaluation.score import score
 from lamina.files import digest
 from lamina.outputs.submit import submit
+from lamina.prediction.cases.inputs import open_input
 from lamina.prediction.engine import Member, predict_case
 from lamina.prediction.folder.mask_files import read_mask, write_bands
 from lamina.prediction.folder.predictions import Predictions
-from lamina.prediction.inputs import open_input
 from lamina.prediction.run import predict
 from lamina.prediction.streaming import row_bands as bands
 from lamina.prediction.streaming import zarr_store as store

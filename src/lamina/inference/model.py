@@ -18,8 +18,8 @@ from lamina.data.image_types.image_kind import as_learnt
 from lamina.errors import DataError, LaminaError, RecipeError, ResourceError
 from lamina.inference.array_input import ArrayInput, Expected, array_input
 from lamina.inference.prediction import Prediction
+from lamina.prediction.cases.inputs import open_input
 from lamina.prediction.engine import Member, predict_case
-from lamina.prediction.inputs import open_input
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import ChosenMembers
 from lamina.prediction.tiling.memory import available_memory

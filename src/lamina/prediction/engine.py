@@ -24,13 +24,13 @@ from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.prediction.streaming.case_units import thickness_of, units_of
-from lamina.prediction.streaming.ledger import Ledger
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.plan import Plan, plan
 from lamina.prediction.streaming.row_bands import is_large
 from lamina.prediction.streaming.slabs import Answers, as_stored, check_axes, parts
-from lamina.prediction.streaming.units import Units, finish
+from lamina.prediction.streaming.units.ledger import Ledger
+from lamina.prediction.streaming.units.of_case import thickness_of, units_of
+from lamina.prediction.streaming.units.unit import Units, finish
 from lamina.prediction.streaming.volume import activate_in_place
 from lamina.prediction.tiling.averaging import activate
 from lamina.prediction.tiling.in_memory import answer_image

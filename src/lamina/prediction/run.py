@@ -20,6 +20,7 @@ from lamina.errors import RecipeError
 from lamina.files import delete_partial_files, locked
 from lamina.folders import DATA_INDEX
 from lamina.log import keep_log
+from lamina.prediction.cases.opened import OpenedCases, open_cases
 from lamina.prediction.changes import Thresholds, changed, threshold_words, with_threshold
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
 from lamina.prediction.folder.manifest import (
@@ -31,7 +32,6 @@ from lamina.prediction.folder.manifest import (
 from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.notices import tell_if_not_tuned, tell_if_unfinished, tell_result
-from lamina.prediction.opened import OpenedCases, open_cases
 from lamina.prediction.outputs.native.write_native import note_native
 from lamina.prediction.outputs.write import DEFAULT, NativeContent, Outputs, checked
 from lamina.prediction.predict_result import PredictResult

@@ -24,11 +24,11 @@ from lamina.data.targets.pseudo_labels import (
 )
 from lamina.errors import DataError, LeakError, PartialError, RecipeError, listed
 from lamina.log import keep_log
+from lamina.prediction.cases.inputs import gather, open_listed
 from lamina.prediction.engine import predict_case
 from lamina.prediction.folder.file_names import check_ids
 from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.folder.predictions import Predictions, source_digest
-from lamina.prediction.inputs import gather, open_listed
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import ChosenMembers
 from lamina.prediction.predict_result import FailedInput

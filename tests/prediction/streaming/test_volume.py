@@ -24,7 +24,7 @@ from lamina.files import digest
 from lamina.geometry.region import Region
 from lamina.prediction.engine import Member, Place, predict_case, stream_case
 from lamina.prediction.streaming import slabs
-from lamina.prediction.streaming.ledger import LEDGER
+from lamina.prediction.streaming.units.ledger import LEDGER
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.recipe.recipe import Recipe
 from lamina.volume import ArrayVolume

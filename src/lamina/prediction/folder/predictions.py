@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from lamina.errors import DataError, RecipeError
 from lamina.files import digest, write_with
 from lamina.geometry.region import Region
+from lamina.prediction.cases.work import drop_work, place_in, written_bytes
 from lamina.prediction.check_answer import check_answer
 from lamina.prediction.folder.case_masks import mask_paths, read_case_masks, write_case_masks
 from lamina.prediction.folder.contents import clear, holds_others
@@ -43,7 +44,6 @@ from lamina.prediction.folder.manifest import (
     read_info,
     write_info,
 )
-from lamina.prediction.folder.work import drop_work, place_in, written_bytes
 from lamina.prediction.streaming.place import Place
 from lamina.public import StrPath, as_path
 from lamina.refusals import reading

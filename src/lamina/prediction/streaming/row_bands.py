@@ -28,7 +28,7 @@ from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.row_cache import BUDGET, PIECE, RowCache
-from lamina.prediction.streaming.units import Unit
+from lamina.prediction.streaming.units.unit import Unit
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.in_memory import close, join

@@ -35,7 +35,7 @@ from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.slabs import Answers, Slab, as_stored, cut, depth
-from lamina.prediction.streaming.units import Unit
+from lamina.prediction.streaming.units.unit import Unit
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.prediction.tiling.averaging import Kind, activate
 from lamina.prediction.tiling.tiled_inference import TiledInference

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from lamina.files import fault
-from lamina.prediction.streaming.ledger import Ledger
+from lamina.prediction.streaming.units.ledger import Ledger
 from lamina.prediction.tiling.tiled_inference import TiledInference
 
 

@@ -14,9 +14,9 @@ from lamina.data.image_types.image_kind import as_learnt
 from lamina.data.index.index import DataIndex
 from lamina.data.readers.file_types import not_read
 from lamina.errors import DataError, listed
+from lamina.prediction.cases.inputs import gather, open_listed, passed_over
 from lamina.prediction.folder.manifest import PredictedCase, place_of
 from lamina.prediction.folder.predictions import one_digest
-from lamina.prediction.inputs import gather, open_listed, passed_over
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import ChosenMembers, Policy
 from lamina.prediction.quarantine import Quarantine

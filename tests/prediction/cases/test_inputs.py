@@ -19,7 +19,7 @@ from typer.testing import CliRunner
 
 from lamina.cli.main import app
 from lamina.errors import DataError, RecipeError
-from lamina.prediction.inputs import gather, open_input, open_listed
+from lamina.prediction.cases.inputs import gather, open_input, open_listed
 from lamina.recipe.recipe import Recipe
 from lamina.volume import read_all
 

@@ -7,11 +7,11 @@ from math import prod
 
 from lamina.data.case import Case
 from lamina.errors import ResourceError
-from lamina.prediction.streaming.ledger import noted_thickness
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.row_bands import Bands, bands
 from lamina.prediction.streaming.slabs import check_axes, held_bytes, thickness
-from lamina.prediction.streaming.units import Units
+from lamina.prediction.streaming.units.ledger import noted_thickness
+from lamina.prediction.streaming.units.unit import Units
 from lamina.prediction.streaming.volume import VolumeSlabs
 from lamina.recipe.recipe import Recipe
 from lamina.volume import Volume

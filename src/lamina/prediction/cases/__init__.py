@@ -1,0 +1,1 @@
+"""The cases of a prediction: what the command line named, opened."""
