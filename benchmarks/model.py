@@ -56,14 +56,15 @@ def measure(folder: Path) -> dict[str, float]:
     model = lamina.load(folder, device="cpu")
     model(image)
     first = time.perf_counter() - begun
-    recipe = model._recipe
+    networks = model._networks
+    recipe = networks.recipe
     rows, columns = recipe.tile
     step = [max(1, round(n * (1 - recipe.predict.overlap))) for n in (rows, columns)]
     tiles = int(
         np.prod([1 + -(-(SIDE - n) // s) for n, s in zip((rows, columns), step, strict=True)])
     )
-    batch = batch_size(tiles, model._batch)
-    network = model._members[0].network
+    batch = batch_size(tiles, networks.batch)
+    network = networks.networks[0].network
     sample = torch.rand((batch, recipe.frame.inputs, rows, columns))
     sample = sample.to(memory_format=torch.channels_last)
 

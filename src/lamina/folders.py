@@ -13,6 +13,9 @@ from lamina.errors import BundleError, DataError, RecipeError
 RUN_RECIPE = "recipe.json"
 PREDICTION = "prediction.json"
 
+PIPELINE = "pipeline.json"
+"""Says in an exported folder what is done around the networks."""
+
 BUNDLE = "bundle"
 """The folder of the bundle in a run folder."""
 
@@ -126,3 +129,8 @@ def check_bundles(paths: Sequence[Path]) -> None:
     for path in paths:
         if not path.exists():
             raise BundleError(f"{path}: no such bundle or run folder")
+        if (path / PIPELINE).is_file():
+            raise BundleError(
+                f"{path}: is an exported folder; name the run that it is of, or predict with "
+                f"`python {path / 'run.py'} IMAGE --out mask.png`"
+            )

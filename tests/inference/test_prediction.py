@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -34,6 +35,32 @@ def test_labels_of_classes_that_do_not_overlap() -> None:
     prob[1, 0] = 0.9
     with pytest.raises(RecipeError, match="overlap"):
         _ = made(prob).labels
+
+
+def test_where_masks_overlap_a_rule_chooses_the_class() -> None:
+    prob = np.zeros((2, 3, 4))
+    prob[0, 0], prob[1, 0], prob[1, 1] = 0.6, 0.9, 0.7
+    found = made(prob)
+    first = [[1] * 4, [2] * 4, [0] * 4]
+    np.testing.assert_array_equal(found.labels_by("priority"), first)
+    first[0] = [2] * 4
+    np.testing.assert_array_equal(found.labels_by("probability"), first)
+    assert found.labels_by("priority").dtype == np.uint8
+    many = np.zeros((300, 1, 2))
+    many[299, 0, 1] = 1
+    wide = made(many, names=tuple(map(str, range(300)))).labels
+    assert (wide.dtype, wide.tolist()) == (np.uint16, [[0, 300]])
+    with pytest.raises(RecipeError, match="priority or probability"):
+        found.labels_by("area")  # type: ignore[arg-type]
+
+
+def test_objects_have_the_area_that_the_spacing_gives() -> None:
+    prob = np.zeros((2, 4, 5))
+    prob[0, 1:3, 1:4] = 1
+    found = replace(made(prob), spacing=(0.5, 2.0))
+    row = found.objects().to_csv().splitlines()[1].split(",")
+    assert row[3:5] == ["6", "6.0"]
+    assert found.instances().dtype == np.int32
 
 
 def test_exclusive_classes_have_a_background_that_is_no_object() -> None:
@@ -86,6 +113,19 @@ def test_files_hold_masks_a_picture_and_objects(tmp_path: Path) -> None:
     assert len(json.loads(paths[4].read_text(encoding="utf-8"))["features"]) == 1
     only = made(prob[:1], "binary", ("a",)).save(tmp_path / "out", formats=("masks",))
     assert [path.name for path in only] == ["x.png"]
+
+
+def test_files_have_plain_names_whatever_ids_and_classes_hold(tmp_path: Path) -> None:
+    found = replace(made(np.zeros((2, 8, 9)), names=("a/b", "con")), id="p1/scan.tif")
+    paths = found.save(tmp_path, formats=["masks"])
+    assert [path.name for path in paths] == ["p1%2Fscan_a%2Fb.png", "p1%2Fscan_%63on.png"]
+    for name in ("../out", "a/b", ".hidden"):
+        with pytest.raises(RecipeError, match="plain file name"):
+            found.save(tmp_path, name=name)
+    for formats in (("mask",), "masks"):
+        with pytest.raises(RecipeError, match="must be a list of"):
+            found.save(tmp_path, formats=formats)  # type: ignore[arg-type]
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_restored_values_are_no_masks(tmp_path: Path) -> None:

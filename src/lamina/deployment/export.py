@@ -54,9 +54,6 @@ from lamina.result.decisions import AnyDecision, Threshold
 from lamina.seeding import rng
 from lamina.volume import ArrayVolume
 
-PIPELINE = "pipeline.json"
-"""Name of the file that says what is done around the networks."""
-
 RUNNER = "run.py"
 """Name of the program that reads it."""
 
@@ -219,11 +216,11 @@ class _Plan:
                 bar.advance()
         write_text(folder / RUNNER, files("lamina.deployment").joinpath(RUNNER).read_text("utf-8"))
         about = self._about(entries, folder)
-        write_json(folder / PIPELINE, about)
+        write_json(folder / folders.PIPELINE, about)
         members, recipe, decision = self.job.members, self.recipe, self.decision
         found = compare(folder, image, members, recipe, decision, learnt)
         about["parity"] = self._parity(apart, found)
-        write_json(folder / PIPELINE, about)
+        write_json(folder / folders.PIPELINE, about)
         self._write_sample(folder, found)
         write_text(folder / "README.md", readme(about))
         size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
+import math
+import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 
-from lamina.bundle import kind_learnt
 from lamina.data.case import Case
-from lamina.data.image_types.image_kind import as_learnt
 from lamina.errors import DataError, LaminaError, RecipeError, ResourceError
 from lamina.inference.array_input import ArrayInput, Expected, array_input
 from lamina.inference.prediction import Prediction
-from lamina.prediction.cases.inputs import open_input
-from lamina.prediction.engine import Member, predict_case
-from lamina.prediction.members.loaded import LoadedMembers
-from lamina.prediction.members.out_of_fold import ChosenMembers
 from lamina.prediction.tiling.memory import available_memory
-from lamina.prediction.tiling.precision import name_of
+from lamina.public import as_path, at_least
+from lamina.refusals import system_said
 from lamina.result.decisions import AnyDecision, Threshold
 from lamina.task import Task
 from lamina.volume import ArrayVolume, Volume, read_all
 
 if TYPE_CHECKING:
-    from lamina.recipe.recipe import Recipe
+    from lamina.inference.load import Precision
+    from lamina.inference.networks import Networks
 
 
 @dataclass(frozen=True)
@@ -52,32 +51,21 @@ class Model:
     def __init__(
         self,
         source: Sequence[Path],
-        loaded: LoadedMembers,
+        networks: Networks,
         *,
-        members: Sequence[str],
         decision: AnyDecision,
-        concurrency: int,
+        asked: tuple[str, Precision, int | None, int],
     ) -> None:
-        """Build the networks of ``members``."""
-        self._source, self._names = tuple(source), tuple(members)
-        self._recipe: Recipe = loaded.bundles[0].recipe
-        pairs = [
-            (b, m)
-            for b, bundle in enumerate(loaded.bundles)
-            for m in range(len(bundle.members))
-            if loaded.name(b, m) in self._names
-        ]
-        self._members: list[Member] = loaded.members(ChosenMembers(tuple(pairs), "new"))
-        for member in self._members:
-            member.network.to(loaded.device).eval()
-        self._loaded, self._decision = loaded, decision
-        self._batch = loaded.batch_size([self._one_tile()], None, self._recipe.predict.batch)
-        self._turns = threading.Semaphore(concurrency)
+        """Keep networks that are built; ``asked`` are device, precision, threads, concurrency."""
+        self._source, self._decision, self._asked = tuple(source), decision, asked
+        self._networks: Networks | None = networks
+        self._about = _About.of(networks)
+        self._turns = threading.Semaphore(asked[-1])
 
     @property
     def task(self) -> Task:
         """What is predicted."""
-        return self._recipe.task
+        return self._about.task
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -87,17 +75,17 @@ class Model:
     @property
     def channels(self) -> int:
         """Channels of an image."""
-        return self._recipe.frame.channels
+        return self._about.expected.channels
 
     @property
     def axes(self) -> str:
         """``zyx`` where volumes are taken, cut into slices; else ``yx``."""
-        return "zyx" if self._recipe.frame.slices else "yx"
+        return "zyx" if self._about.expected.volumes else "yx"
 
     @property
     def expects(self) -> str:
         """What an image must be, in words."""
-        return self._expected.describe()
+        return self._about.expected.describe()
 
     @property
     def decision(self) -> AnyDecision:
@@ -107,22 +95,22 @@ class Model:
     @property
     def members(self) -> tuple[str, ...]:
         """Names of the members that answer."""
-        return self._names
+        return self._about.members
 
     @property
     def device(self) -> str:
         """Where the networks run, such as ``cpu``."""
-        return str(self._loaded.device)
+        return self._about.device
 
     @property
     def precision(self) -> str:
         """``float32``, ``bfloat16`` or ``float16``."""
-        return name_of(self._loaded.precision)
+        return self._about.precision
 
     @property
     def digest(self) -> tuple[str, ...]:
         """The digests of the bundles."""
-        return tuple(bundle.digest() for bundle in self._loaded.bundles)
+        return self._about.digest
 
     def __call__(
         self,
@@ -156,33 +144,27 @@ class Model:
             >>> prediction.masks.shape, prediction.probabilities.dtype.name
             ((1, 64, 96), 'float32')
         """
-        case, given = self._case(image, axes, id)
-        kind, converted = kind_learnt(self._loaded.bundles), None
-        if kind is not None:
-            learnt, converted = as_learnt(case.image, kind)
+        networks = self._networks
+        if networks is None:
+            raise RecipeError("the model was closed; load it again")
+        decided = decision_of(decision, self._decision)
+        with system_said():
+            case, given = self._case(networks, image, axes, id)
+            learnt, converted = networks.as_learnt(case.image)
             case = replace(case, image=learnt)
-        self._check_memory(case.image)
-        with self._turns:
-            answer = predict_case(
-                case,
-                self._members,
-                self._recipe,
-                device=self._loaded.device,
-                precision=self._loaded.precision,
-                batch=self._batch,
-            )
-        if self.task.kind == "restore":
-            offset, span = self._recipe.data.stored(case.image, self.task)
-            answer = answer * np.float32(span) + np.float32(offset)
+            _check_spacing(spacing, given.axes, case.id)
+            _check_memory(networks, case.image)
+            with self._turns:
+                answer = networks.predict(case)
         return Prediction(
             id=case.id,
             axes=given.axes,
             task=self.task,
             probabilities=given.back(answer),
-            decision=decision_of(decision, self._decision),
-            members=self._names,
+            decision=decided,
+            members=self.members,
             image=given.back(given.volume.array),
-            spacing=None if spacing is None else tuple(spacing),
+            spacing=None if spacing is None else tuple(float(step) for step in spacing),
             converted=converted,
         )
 
@@ -191,40 +173,43 @@ class Model:
         images: Iterable[Any],
         *,
         axes: str | None = None,
+        spacing: Sequence[float] | None = None,
         decision: AnyDecision | float | None = None,
+        workers: int = 1,
         errors: Literal["raise", "keep"] = "raise",
     ) -> Iterator[Prediction | Failure]:
-        """Yield the predictions of many images in order; the next image is read ahead.
+        """Yield the predictions of many images in order; later images are read ahead.
 
         Args:
             images: As for a call; ids are their numbers, or of paths their names.
             axes: As for a call.
+            spacing: As for a call, of all images.
             decision: As for a call.
+            workers: Threads that read and decide side by side, each one image ahead; networks run
+                ``concurrency`` at a time.
             errors: ``raise``: the first bad image raises; ``keep``: it is yielded as a
                 ``Failure``, and the others follow.
+
+        Raises:
+            RecipeError: ``workers`` or ``errors`` are not valid.
         """
+        at_least(1, workers=workers)
+        if errors not in ("raise", "keep"):
+            raise RecipeError(f"errors is '{errors}'; it must be raise or keep")
 
         def answer(number: int, image: Any) -> Prediction | Failure:
             try:
-                return self(image, axes=axes, decision=decision, id=str(number))
+                return self(image, axes=axes, spacing=spacing, decision=decision, id=str(number))
             except LaminaError as error:
                 if errors == "raise":
                     raise type(error)(f"image {number}: {error}") from error
                 return Failure(number, error)
 
-        with ThreadPoolExecutor(1) as pool:
-            ahead = None
-            for number, image in enumerate(images):
-                following = pool.submit(answer, number, image)
-                if ahead is not None:
-                    yield ahead.result()
-                ahead = following
-            if ahead is not None:
-                yield ahead.result()
+        return _ahead(answer, images, workers)
 
     def close(self) -> None:
-        """Free the networks; the model answers no more."""
-        self._members = []
+        """Free the networks; the model answers no more. Calls that have begun end as usual."""
+        self._networks = None
 
     def __enter__(self) -> Self:
         """Return the model."""
@@ -243,47 +228,76 @@ class Model:
         """Be sent to another process as its source, which that process loads."""
         from lamina.inference.load import reload
 
-        device = str(self._loaded.device)
-        return reload, (self._source, device, self.precision, self._names, self._decision)
+        return reload, (self._source, self.members, self._decision, self._asked)
 
     def __repr__(self) -> str:
         """Say what it is."""
-        return f"<Model {', '.join(map(str, self._source))}: {len(self._names)} members>"
+        return f"<Model {', '.join(map(str, self._source))}: {len(self.members)} members>"
 
-    @property
-    def _expected(self) -> Expected:
-        return Expected(self.channels, volumes=self._recipe.frame.slices is not None)
-
-    def _one_tile(self) -> Volume:
-        rows, columns = self._recipe.tile
-        return ArrayVolume(np.zeros((self.channels, rows, columns), np.uint8))
-
-    def _case(self, image: Any, axes: str | None, id: str) -> tuple[Case, ArrayInput]:
-        if not self._members:
-            raise RecipeError("the model was closed; load it again")
-        if isinstance(image, (str, Path)):
-            path = Path(image)
-            opened = open_input(path, self._recipe)
-            name = self._recipe.data.id_of(path)
-            return Case(name, name, opened, valid=self._recipe.data.open_valid(path)), _whole(
-                opened
-            )
+    def _case(
+        self, networks: Networks, image: Any, axes: str | None, id: str
+    ) -> tuple[Case, ArrayInput]:
+        if isinstance(image, (str, os.PathLike)):
+            case = networks.of_file(as_path(image, "image"))
+            return case, _whole(case.image)
         if isinstance(image, Volume):
             return Case(id, id, image), _whole(image)
-        if self._recipe.frame.depth is not None:
-            raise DataError(f"{id}: fragments are aligned in depth from their files; pass a path")
-        given = array_input(image, axes, self._expected, id)
-        return Case(id, id, self._recipe.data.adapt(given.volume)), given
+        given = array_input(image, axes, networks.expected, id)
+        return networks.of_array(given.volume, id), given
 
-    def _check_memory(self, volume: Volume) -> None:
-        needed = self._loaded.held(volume)
-        free = available_memory()
-        if needed > free:
-            raise ResourceError(
-                f"{volume.name}: the image and its answer need {needed >> 20} MiB, and "
-                f"{free >> 20} MiB are free; lamina.predict(source, file, out) writes large "
-                "answers part by part"
-            )
+
+@dataclass(frozen=True)
+class _About:
+    """What a model says of its networks, also after it was closed."""
+
+    task: Task
+    expected: Expected
+    members: tuple[str, ...]
+    device: str
+    precision: str
+    digest: tuple[str, ...]
+
+    @classmethod
+    def of(cls, networks: Networks) -> _About:
+        return cls(**{field.name: getattr(networks, field.name) for field in fields(cls)})
+
+
+def _ahead(
+    answer: Callable[[int, Any], Prediction | Failure], images: Iterable[Any], workers: int
+) -> Iterator[Prediction | Failure]:
+    """Yield answers in order, with ``workers`` more under way."""
+    with ThreadPoolExecutor(workers) as pool:
+        waiting: deque[Future[Prediction | Failure]] = deque()
+        try:
+            for number, image in enumerate(images):
+                waiting.append(pool.submit(answer, number, image))
+                if len(waiting) > workers:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            for future in waiting:
+                future.cancel()
+
+
+def _check_spacing(spacing: Sequence[float] | None, axes: str, name: str) -> None:
+    if spacing is None:
+        return
+    steps = list(spacing)
+    if len(steps) != len(axes) or not all(math.isfinite(step) and step > 0 for step in steps):
+        raise DataError(
+            f"{name}: spacing is {tuple(steps)}; it must be a positive number for each axis of "
+            f"{axes}"
+        )
+
+
+def _check_memory(networks: Networks, image: Volume) -> None:
+    needed, free = networks.held(image), available_memory()
+    if needed > free:
+        raise ResourceError(
+            f"{image.name}: the image and its answer need {needed >> 20} MiB, and {free >> 20} MiB "
+            "are free; lamina.predict(source, file, out) writes large answers part by part"
+        )
 
 
 def decision_of(wanted: AnyDecision | float | None, own: AnyDecision) -> AnyDecision:

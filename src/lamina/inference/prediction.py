@@ -6,18 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.data.names import bare
 from lamina.errors import RecipeError
 from lamina.files import make_folder, write_bytes
 from lamina.geometry.components.instances import Split, label_instances
 from lamina.geometry.components.labelling import Connectivity
 from lamina.pictures.palette import colour
 from lamina.pictures.pixels import Pixels, painted, shrunk, shrunk_mask, visible
+from lamina.prediction.folder.file_names import class_folders, file_name
 from lamina.public import StrPath, as_path
 from lamina.result.objects import Objects, find_objects
 from lamina.task import Task
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 _NOTEBOOK = 512  # longer side of the picture that notebooks show, in pixels
 
 Format = Literal["masks", "overlay", "objects"]
+Rule = Literal["priority", "probability"]
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,16 +94,36 @@ class Prediction:
         """Class ids (*S): of exclusive classes 0..K-1, else 0 for none and k + 1 for class k.
 
         Raises:
-            RecipeError: masks of different classes overlap; use ``masks``.
+            RecipeError: masks of different classes overlap; use ``masks`` or ``labels_by``.
         """
+        if not self.task.exclusive and (self.masks.sum(axis=0) > 1).any():
+            raise RecipeError(
+                "masks of different classes overlap; use masks, or labels_by('priority') for the "
+                "first class in the order of names"
+            )
+        return self.labels_by("priority")
+
+    def labels_by(self, rule: Rule) -> NDArray[np.uint8 | np.uint16]:
+        """Return class ids (*S) as ``labels``, with one class where masks overlap.
+
+        Args:
+            rule: ``priority``: the class that is first in ``names``; ``probability``: the most
+                probable of those whose masks overlap.
+
+        Raises:
+            RecipeError: there is no such rule, or the task is ``restore``.
+        """
+        if rule not in get_args(Rule):
+            raise RecipeError(f"rule is '{rule}'; it must be {' or '.join(get_args(Rule))}")
         masks = self.masks
         dtype = np.uint8 if len(masks) < 255 else np.uint16
-        if self.task.exclusive:
-            return np.asarray(masks.argmax(axis=0), dtype)
-        if len(masks) > 1 and (masks.sum(axis=0) > 1).any():
-            raise RecipeError("masks of different classes overlap; use masks instead of labels")
-        ids = np.arange(1, len(masks) + 1, dtype=dtype).reshape(-1, *[1] * (masks.ndim - 1))
-        return np.asarray((masks * ids).max(axis=0), dtype)
+        if rule == "probability":
+            chosen = np.where(masks, self.probabilities, -np.inf).argmax(axis=0)
+        else:
+            chosen = masks.argmax(axis=0)
+        if not self.task.exclusive:
+            chosen = np.where(masks.any(axis=0), chosen + 1, 0)
+        return np.asarray(chosen, dtype)
 
     def instances(
         self,
@@ -140,6 +163,7 @@ class Prediction:
             self.names[first:],
             case=self.id,
             axes=self.axes,
+            spacing=self.spacing,
         )
 
     def decided(self, decision: AnyDecision | float) -> Prediction:
@@ -183,19 +207,28 @@ class Prediction:
 
         Args:
             folder: Where they lie; made where it is missing.
-            name: What files are called; None: the id.
+            name: What files are called, without folder and suffix; None: the id without the
+                suffix of an image. What not every file system carries is escaped as ``%XX``.
             formats: Which of them.
 
         Raises:
-            RecipeError: the answer is a volume or restored; ``lamina.predict`` writes those.
+            RecipeError: the answer is a volume or restored, which ``lamina.predict`` writes; or
+                name or formats are not valid.
         """
         if self.task.kind == "restore" or len(self.axes) != 2:
             raise RecipeError("save writes masks of flat images; use lamina.predict for others")
-        root, stem = as_path(folder, "folder"), name or self.id
+        wrong = [one for one in formats if one not in get_args(Format)]
+        if wrong or isinstance(formats, str):
+            raise RecipeError(f"formats is {formats!r}; it must be a list of {get_args(Format)}")
+        if name is not None and name != file_name(name):
+            raise RecipeError(
+                f"name is '{name}'; give a plain file name, such as {file_name(name)}"
+            )
+        root, stem = as_path(folder, "folder"), name or file_name(bare(self.id))
         make_folder(root)
         written: list[Path] = []
         if "masks" in formats:
-            for label, mask in zip(self.names, self.masks, strict=True):
+            for label, mask in zip(class_folders(self.names), self.masks, strict=True):
                 path = root / (f"{stem}.png" if len(self.names) == 1 else f"{stem}_{label}.png")
                 written.append(_written(path, mask.view(np.uint8) * np.uint8(255)))
         if "overlay" in formats:

@@ -12,11 +12,13 @@ import gc
 import os
 import platform
 from pathlib import Path
-
-import torch
-from torch import Tensor, nn
+from typing import TYPE_CHECKING
 
 from lamina.errors import ResourceError
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor, nn
 
 LARGEST_BATCH = 8
 """Beyond this many tiles a forward pass gains nothing on a CPU and little elsewhere."""
@@ -78,11 +80,13 @@ def activations(network: nn.Module, sample: Tensor, precision: torch.dtype | Non
         sample: (1, C, H, W) on the network's device.
         precision: Type for autocast, or None.
     """
+    import torch
+
     total = sample.nbytes
 
     def count(_module: nn.Module, _inputs: object, output: object) -> None:
         nonlocal total
-        if isinstance(output, Tensor):
+        if isinstance(output, torch.Tensor):
             total += output.nbytes
 
     leaves = [module for module in network.modules() if not any(True for _ in module.children())]
