@@ -1,10 +1,10 @@
 """The one engine of validation, out-of-fold and final prediction.
 
-An image gets one lattice of tiles; members with tiles of another size get their own. Every tile
-is looked at in every view by every member, and its answer is added into one array with weights
-that already sum to 1: there is no map of weights and no final division. Tiles are added in the
-order of the lattice, and batches have one size (the last is padded), so that an answer does not
-depend on its neighbours.
+An image, or a volume that is seen in blocks, gets one lattice of tiles; members with tiles of
+another size get their own. Every tile is looked at in every view by every member, and its answer
+is added into one array with weights that already sum to 1: there is no map of weights and no final
+division. Tiles are added in the order of the lattice, and batches have one size (the last is
+padded), so that an answer does not depend on its neighbours.
 
 Letters: B tiles of a batch, C channels in, K outputs, H and W rows and columns.
 """
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame
-from lamina.errors import DataError
+from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.plan import Plan, plan
@@ -73,24 +73,24 @@ def predict_image(
     out: NDArray[np.float32] | None = None,
     valid: Volume | None = None,
 ) -> NDArray[np.float32]:
-    """Return the mean answer of all members for a two-axis volume of any size and type.
+    """Return the mean answer of all members for an image, or a volume in blocks, of any size.
 
     Args:
-        volume: The image; it is read a tile at a time.
-        members: At least one; their networks map (B, C, h, w) to (B, K, h, w).
+        volume: Of as many axes as the frame sees; it is read a tile at a time.
+        members: At least one; their networks map (B, C, *tile) to (B, K, *tile).
         frame: How regions become network inputs.
         task: Its kind decides the activation.
         options: Overlap, window, views and means.
-        tile: Rows and columns of a tile, in pixels.
+        tile: Sides of a tile, in pixels: rows and columns, or z, y and x.
         device: Where the networks run; they are moved there.
         precision: Type for autocast, or None for float32.
         batch: Largest number of tiles per forward pass; halved where memory runs out.
-        out: (K, H, W) float32 to write to; None: a new array.
+        out: (K, *S) float32 to write to; None: a new array.
         valid: Answer only where it is not 0, and 0 elsewhere; tiles without such a pixel are
             skipped (INK-22). None: everywhere.
 
     Returns:
-        (K, H, W) float32: probabilities in 0..1, or values for restore.
+        (K, *S) float32 as the axes are stored: probabilities in 0..1, or values for restore.
 
     Raises:
         DataError: ``valid`` is not as large as the image.
@@ -116,9 +116,9 @@ def predict_case(
     """Return the mean answer of all members for a whole case.
 
     With ``predict.only_valid`` an image is answered only where the case says that pixels count.
-    A volume of three axes is predicted slice by slice along each of ``recipe.frame.slices.axes``;
-    the answers of the axes are averaged as ``mean_of.axes`` says. The whole answer is in memory;
-    ``stream_case`` writes the same to disk.
+    A volume is predicted in blocks where the frame sees three axes. Where it sees two, it is cut
+    along each of ``recipe.frame.slices.axes``, and the answers of the axes are averaged as
+    ``mean_of.axes`` says. The whole answer is in memory; ``stream_case`` writes the same to disk.
 
     Args:
         case: A case, or its image alone.
@@ -140,11 +140,11 @@ def predict_case(
         ResourceError: a single tile does not fit the memory.
     """
     volume = case.image if isinstance(case, Case) else case
-    flat = len(volume.axes) == 2
-    job = job_of(members, recipe, device, precision, batch, volume=not flat, fixed=fixed)
+    cut = is_cut(volume, recipe.frame)
+    job = job_of(members, recipe, device, precision, batch, volume=cut, fixed=fixed)
     tick = progress or _nothing
     with answering(job):
-        if flat:
+        if not cut:
             answer = answer_image(job, volume, out, _area(case, recipe))
             tick()
             return answer
@@ -229,6 +229,20 @@ def plan_case(
     with answering(job):
         answer_image(job, Plane(volume, axis, middle, slices.context))
     return replace(streamed, seconds=(time.perf_counter() - begun) * streamed.slices)
+
+
+def is_cut(volume: Volume, frame: Frame) -> bool:
+    """Return whether a volume is answered slice by slice, by a frame of images.
+
+    Raises:
+        RecipeError: it is an image, and the frame sees blocks of voxels.
+    """
+    if len(volume.axes) < frame.axes:
+        raise RecipeError(
+            f"{volume.name}: has axes '{volume.axes}', and the network sees blocks of voxels "
+            f"(frame.size {list(frame.size)}); give volumes of three axes"
+        )
+    return len(volume.axes) > frame.axes
 
 
 def _area(case: Case | Volume, recipe: Recipe) -> Volume | None:

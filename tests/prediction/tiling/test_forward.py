@@ -83,7 +83,7 @@ def check_same(image: ArrayVolume, frame: Frame, normalise: AnyNormalise) -> Non
     )
     with torch.inference_mode():
         answer_image(job, image)
-    grid = job.grid(member, image.shape)
+    grid = job.grid(member, image.shape, image.axes)
     target = ArrayVolume(np.zeros((1, *image.shape), np.float32))
     case = Case("a", "a", image, target)
     assert len(network.seen) >= len(grid) > 4

@@ -40,6 +40,26 @@ def test_tiles_without_a_pixel_of_the_mask_are_skipped(
     assert found == (wanted or [0])
 
 
+@settings(max_examples=40, deadline=None)
+@given(
+    st.tuples(*[st.integers(1, 12)] * 3),
+    st.tuples(*[st.integers(1, 6)] * 3),
+    st.integers(1, 6),
+    st.integers(0, 99),
+)
+def test_so_are_blocks_of_a_volume(
+    shape: tuple[int, int, int], tile: tuple[int, int, int], step: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    mask = rng.random(shape) < rng.choice([0.0, 0.003, 0.2])
+    grid = TileGrid(shape, tile, tuple(min(step, n) for n in tile), seed % 2 == 0)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(area, "_PIXELS", 3 * shape[1] * shape[2])
+        found = tiles_inside(grid, ArrayVolume(mask[None].astype(np.uint8), "zyx"))
+    wanted = [number for number, region in enumerate(grid) if mask[region.clip(shape).slices].any()]
+    assert found == (wanted or [0])
+
+
 def test_without_an_area_all_tiles_are_answered() -> None:
     assert tiles_inside(TileGrid((9, 9), (4, 4), (4, 4)), None) == list(range(9))
 

@@ -69,13 +69,19 @@ class TileGrid:
         for start in itertools.product(*self.starts):
             yield Region(start, tuple(a + t for a, t in zip(start, self.tile, strict=True)))
 
-    def region(self, number: int) -> Region:
-        """Return the tile of that number in row-major order."""
-        start: list[int] = []
+    def places(self, number: int) -> tuple[int, ...]:
+        """Return which tile along each axis that of a number in row-major order is."""
+        places: list[int] = []
         for starts in reversed(self.starts):
             number, place = divmod(number, len(starts))
-            start.insert(0, starts[place])
-        return Region(tuple(start), tuple(a + t for a, t in zip(start, self.tile, strict=True)))
+            places.insert(0, place)
+        return tuple(places)
+
+    def region(self, number: int) -> Region:
+        """Return the tile of that number in row-major order."""
+        places = self.places(number)
+        start = tuple(axis[place] for axis, place in zip(self.starts, places, strict=True))
+        return Region(start, tuple(a + t for a, t in zip(start, self.tile, strict=True)))
 
 
 def _starts(extent: int, tile: int, step: int, centred: bool) -> tuple[int, ...]:

@@ -113,7 +113,7 @@ def check_room(name: str, folder: Path, kept: int, there: int = 0) -> None:
 def _tiles(job: TiledInference, plane: Plane) -> int:
     total = 0
     for member in job.members:
-        total += len(job.grid(member, job.seen_shape(member, plane)))
+        total += len(job.grid(member, job.seen_shape(member, plane), plane.axes))
     return total * len(views_of(job.options.views))
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lamina.geometry.region import Region
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.geometry.tiling.window import Window, normalised
 
@@ -14,7 +17,7 @@ _KEPT = 8  # windows of a tile's size
 
 
 class Weights:
-    """The windows of a lattice's tiles, which sum to 1 at every pixel.
+    """The windows of a lattice's tiles: outer products that sum to 1 at every pixel.
 
     Images of one shape share them, such as the slices of a volume.
     """
@@ -22,27 +25,36 @@ class Weights:
     def __init__(self, grid: TileGrid, window: Window, device: torch.device) -> None:
         """Divide the windows of all tiles by their sum."""
         weights = normalised(window, grid)
-        self._rows, self._columns = (torch.from_numpy(axis).to(device) for axis in weights)
+        self._axes = [torch.from_numpy(axis).to(device) for axis in weights]
         # Most tiles of a lattice have the same weights; they are named alike here.
         self._alike = [
             np.unique(axis, axis=0, return_inverse=True)[1].ravel().tolist() for axis in weights
         ]
-        self._windows: dict[tuple[int, int, float], Tensor] = {}
+        self._windows: dict[tuple[tuple[int, ...], float], Tensor] = {}
 
-    def of(self, row: int, column: int, share: float) -> Tensor:
-        """Return the weights (h, w) of a tile; a row of the lattice needs few that differ."""
-        name = (self._alike[0][row], self._alike[1][column], share)
+    def of(self, places: Sequence[int], share: float) -> Tensor:
+        """Return the weights (*tile) of a tile; a row of the lattice needs few that differ.
+
+        Args:
+            places: Of the tile among those along each axis.
+            share: A factor of all weights.
+        """
+        alike = tuple(axis[place] for axis, place in zip(self._alike, places, strict=True))
+        name = (alike, share)
         tile_weights = self._windows.get(name)
         if tile_weights is None:
             if len(self._windows) == _KEPT:
                 self._windows.clear()
-            rows = self._rows[row] if share == 1 else self._rows[row] * share
-            tile_weights = self._windows[name] = torch.outer(rows, self._columns[column])
+            first, *others = (axis[place] for axis, place in zip(self._axes, places, strict=True))
+            tile_weights = first if share == 1 else first * share
+            for along in others:
+                tile_weights = tile_weights[..., None] * along
+            self._windows[name] = tile_weights
         return tile_weights
 
 
 class Sum:
-    """A weighted sum of tiles over one image, or over some of its rows.
+    """A weighted sum of tiles over one image or volume, or over some of its rows or planes.
 
     On a CPU ``values`` is the memory of the array that is returned; elsewhere it lies on the
     device until ``result``.
@@ -66,12 +78,13 @@ class Sum:
             window: How tiles fade into one another.
             outputs: K of the answer.
             device: Where tiles come from.
-            out: A float32 array (K, rows, columns); None: a new one.
+            out: A float32 array (K, rows, columns), or (K, planes, rows, columns); None: a new one.
             weights: Of the same lattice, window and device; None: they are made.
-            rows: The rows of the image that are held; they may go beyond its end. None: all.
+            rows: The rows of the image, or planes along the first axis of the volume, that are
+                held; they may go beyond its end. None: all.
         """
         held = range(grid.shape[0]) if rows is None else rows
-        shape = (outputs, len(held), grid.shape[1])
+        shape = (outputs, len(held), *grid.shape[1:])
         self._out = np.empty(shape, np.float32) if out is None else out
         if self._out.shape != shape or self._out.dtype != np.float32:
             raise ValueError(
@@ -84,28 +97,27 @@ class Sum:
         self._grid, self._first = grid, held.start
 
     def add(self, number: int, answer: Tensor, share: float = 1.0) -> None:
-        """Add the answer (K, h, w) of the tile with that number in the lattice, times ``share``.
+        """Add the answer (K, *tile) of the tile with that number in the lattice, times ``share``.
 
-        What overhangs the image, or lies above the rows that are held, is left out. ``answer`` is
+        What overhangs the image, or lies before the rows that are held, is left out. ``answer`` is
         not changed.
         """
-        tops, lefts = self._grid.starts
-        row, column = divmod(number, len(lefts))
-        window = self._weights.of(row, column, share)
-        top, left = tops[row], lefts[column]
-        height, width = self._grid.shape
-        first, stop = max(top, self._first), min(top + answer.shape[1], height)
-        before, after = max(left, 0), min(left + answer.shape[2], width)
-        if first >= stop:
+        places = self._grid.places(number)
+        window = self._weights.of(places, share)
+        start = tuple(axis[place] for axis, place in zip(self._grid.starts, places, strict=True))
+        tile = Region(start, tuple(a + n for a, n in zip(start, answer.shape[1:], strict=True)))
+        least = Region((self._first, *[0] * (len(start) - 1)), self._grid.shape)
+        part = tile.clip_to(least)
+        if part.shape[0] == 0:
             return
-        if (stop - first, after - before) != answer.shape[1:]:
-            inside = (slice(first - top, stop - top), slice(before - left, after - left))
+        if part != tile:
+            inside = part.shift(tuple(-a for a in start)).slices
             answer, window = answer[:, *inside], window[inside]
-        rows = slice(first - self._first, stop - self._first)
-        self.values[:, rows, before:after].addcmul_(answer, window)
+        held = part.shift((-self._first, *[0] * (len(start) - 1))).slices
+        self.values[:, *held].addcmul_(answer, window)
 
     def take(self, stop: int) -> Tensor:
-        """Return the rows (K, n, columns) from the first held up to ``stop``, and let them go.
+        """Return the rows (K, n, *columns) from the first held up to ``stop``, and let them go.
 
         As many rows after those held come in their place, at 0.
         """
@@ -117,7 +129,7 @@ class Sum:
         return taken
 
     def result(self) -> NDArray[np.float32]:
-        """Return the array, (K, H, W) float32."""
+        """Return the array, (K, *S) float32."""
         if self.values.device.type != "cpu":
             self._out[...] = self.values.cpu().numpy()
         return self._out

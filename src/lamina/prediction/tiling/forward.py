@@ -1,6 +1,6 @@
 """Tiles through a network: cut, looked at in every view, and averaged over the views.
 
-Letters: B tiles of a batch, C channels in, K outputs, H and W rows and columns.
+Letters: B tiles of a batch, C channels in, K outputs, S sides of a tile.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 import torch
 from torch import Tensor
 
+from lamina.geometry.tiling.axis_order import seen_order, stored
 from lamina.geometry.view import members as views_of
 from lamina.model.memory_layout import laid_out, layout_of
 from lamina.prediction.tiling.averaging import activate
@@ -24,7 +25,7 @@ def answers(
     *,
     size: int | None = None,
 ) -> Iterator[Tensor]:
-    """Yield the mean over views (K, h, w) of each tile, float32, in the order of ``numbers``.
+    """Yield the mean over views (K, *S) of each tile, float32, in the order of ``numbers``.
 
     Args:
         job: Views, means and device.
@@ -40,7 +41,7 @@ def answers(
 def stream_answers(
     job: TiledInference, pairs: Iterable[tuple[MemberTiles, int]], size: int
 ) -> Iterator[Tensor]:
-    """Yield the mean over views (K, h, w) of each tile, float32, in order.
+    """Yield the mean over views (K, *S) of each tile, float32, in order.
 
     Args:
         job: Views, means and device.
@@ -59,15 +60,24 @@ def stream_answers(
         tiles.frame.look(tiles.image, tiles.grid.region(number), tiles.factors, out=place)
         filled += 1
         if filled == size:
-            yield from _forward(job, tiles, stack.to(job.device))
+            yield from _in_order(job, tiles, stack.to(job.device))
             filled = 0
     if last is not None and filled:
         stack[filled:].zero_()
-        yield from _forward(job, last, stack.to(job.device))[:filled]
+        yield from _in_order(job, last, stack.to(job.device))[:filled]
+
+
+def _in_order(job: TiledInference, tiles: MemberTiles, batch: Tensor) -> Tensor:
+    """Return ``_forward`` of a batch whose axes are stored in another order than they are seen."""
+    order = seen_order(tiles.image.axes)
+    if order == tuple(range(len(order))):
+        return _forward(job, tiles, batch)
+    seen = batch.permute(0, 1, *(2 + axis for axis in order))
+    return _forward(job, tiles, seen).permute(0, 1, *(2 + at for at in stored(range(3), order)))
 
 
 def _forward(job: TiledInference, tiles: MemberTiles, batch: Tensor) -> Tensor:
-    """Return the mean over views (B, K, h, w) of a batch: float32, probabilities where due.
+    """Return the mean over views (B, K, *S) of a batch: float32, probabilities where due.
 
     A view whose answer is not a number at a pixel is left out of the mean there (INK-25); where
     no view has one, there is none.

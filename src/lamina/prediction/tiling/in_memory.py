@@ -28,7 +28,7 @@ from lamina.result.calibration import Calibration
 from lamina.volume import Volume, read_all
 
 Room = Callable[[tuple[int, ...]], NDArray[np.float32]]
-"""Returns a float32 array of a shape (t, K, H, W): t images of H x W pixels, K outputs."""
+"""Returns a float32 array of a shape (t, K, *S): t images of sides S, K outputs."""
 
 
 def answer_image(
@@ -37,11 +37,11 @@ def answer_image(
     out: NDArray[np.float32] | None = None,
     valid: Volume | None = None,
 ) -> NDArray[np.float32]:
-    """Return the mean answer of all members (K, H, W), with smaller batches where memory runs out.
+    """Return the mean answer of all members (K, *S), with smaller batches where memory runs out.
 
     Args:
         job: Who answers, and how; its batch shrinks (M05).
-        volume: Two axes.
+        volume: Of as many axes as the frame sees.
         out: Where to write; None: a new array.
         valid: Answer only where it is not 0; None: everywhere.
 
@@ -71,7 +71,7 @@ def answer_images(
 
     Args:
         job: Who answers, and how; its batch shrinks (M05).
-        images: At least one, of two axes.
+        images: At least one, of as many axes as the frame sees.
         room: Where the answers go.
         valid: Tiles where it is 0 are left out; None: none are.
         of: How many images there are in all, of which these are some. The size of a batch follows
@@ -79,7 +79,7 @@ def answer_images(
         tick: Called after each image.
 
     Returns:
-        (t, K, H, W) float32, which ``room`` returned.
+        (t, K, *S) float32, which ``room`` returned.
 
     Raises:
         ResourceError: a single tile does not fit the memory.
@@ -120,7 +120,7 @@ class _Together:
         job, image = self._job, self._images[0]
         shape = job.seen_shape(member, image)
         stored = shape == tuple(image.shape)
-        numbers = tiles_inside(job.grid(member, shape), self._valid if stored else None)
+        numbers = tiles_inside(job.grid(member, shape, image.axes), self._valid if stored else None)
         waiting: deque[tuple[int, MemberTiles, int]] = deque()
 
         def pairs() -> Iterator[tuple[MemberTiles, int]]:
@@ -140,7 +140,9 @@ class _Together:
                 own = job.sum(tiles.grid, len(answer)) if own is None else own
                 own.add(number, answer)
                 if last:
-                    total = self._total(index, job.grid(member, tuple(image.shape)), len(answer))
+                    total = self._total(
+                        index, job.grid(member, tuple(image.shape), image.axes), len(answer)
+                    )
                     join(job, total.values, own.values, tiles.share, member.calibration)
                     own = None
             if last:

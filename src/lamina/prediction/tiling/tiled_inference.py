@@ -14,6 +14,7 @@ from lamina.data.network_input.frame import Factors, Frame
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.views.resized import Resized
 from lamina.errors import ResourceError
+from lamina.geometry.tiling.axis_order import seen_order, stored
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.prediction.tiling.averaging import POWERS, Kind, is_calibrated
 from lamina.prediction.tiling.blend import Sum, Weights
@@ -92,7 +93,7 @@ class TiledInference:
     """Windows of the lattices in use: slices of a volume have them in common."""
 
     def over(self, image: Volume) -> Iterator[MemberTiles]:
-        """Yield the tiles of each member over an image of two axes.
+        """Yield the tiles of each member over an image, or over a volume that is seen in blocks.
 
         An image that a member sees resized is held in memory as a whole, one at a time.
         """
@@ -100,35 +101,41 @@ class TiledInference:
             yield self.tiles(member, image)
 
     def tiles(self, member: Member, image: Volume) -> MemberTiles:
-        """Return the tiles of one member over an image of two axes."""
+        """Return the tiles of one member over an image, or a volume that is seen in blocks."""
         whole = sum(member.weight for member in self.members)
         frame, seen = self._frame(member), image
         shape = self.seen_shape(member, image)
         if shape != tuple(image.shape):
-            resized = read_all(Resized(image, shape, smooth=True))
+            resized = read_all(Resized(image, (shape[0], shape[1]), smooth=True))
             seen = ArrayVolume(resized, image.axes, image.name)
         return MemberTiles(
             member,
             member.weight / whole,
             frame,
             seen,
-            self.grid(member, shape),
+            self.grid(member, shape, image.axes),
             frame.factors(seen, member.normalise),
         )
 
-    def grid(self, member: Member, shape: tuple[int, ...]) -> TileGrid:
-        """Return the lattice of a member's tiles over an image of that shape."""
-        tile = member.tile or self.tile
-        overlaps = self.options.overlaps(len(tile))
+    def grid(self, member: Member, shape: tuple[int, ...], axes: str) -> TileGrid:
+        """Return the lattice of a member's tiles over an image or a volume, as its axes are stored.
+
+        Args:
+            member: Whose tiles.
+            shape: As the member sees it.
+            axes: Names of the stored axes; tiles of blocks are said along z, y and x.
+        """
+        order = seen_order(axes)
+        tile = stored(member.tile or self.tile, order)
+        overlaps = stored(self.options.overlaps(len(tile)), order)
         steps = tuple(max(1, round(n * (1 - part))) for n, part in zip(tile, overlaps, strict=True))
         centred = (member.frame or self.frame).pad == "around"
         beyond = self.options.border_tiles == "beyond"
         return TileGrid(shape, tile, steps, centred, beyond)
 
-    def seen_shape(self, member: Member, image: Volume) -> tuple[int, int]:
-        """Return the rows and columns that a member sees an image at."""
-        rows, columns = image.shape
-        return (member.frame or self.frame).resize or (rows, columns)
+    def seen_shape(self, member: Member, image: Volume) -> tuple[int, ...]:
+        """Return the sides that a member sees an image or a volume at."""
+        return (member.frame or self.frame).resize or tuple(image.shape)
 
     def _frame(self, member: Member) -> Frame:
         """Return how a member looks at a tile; beyond the border a lattice that goes on sees 0."""
@@ -178,7 +185,7 @@ class TiledInference:
             raise error
         if self.batch == 1:
             raise ResourceError(
-                f"{name}: one tile of {self.tile[0]} x {self.tile[1]} pixels does not fit the "
+                f"{name}: one tile of {' x '.join(map(str, self.tile))} pixels does not fit the "
                 f"memory of {self.device}; set a smaller predict.tile\n  {error}"
             ) from error
         if self.fixed:
