@@ -43,6 +43,11 @@ def showing(level: Level) -> Iterator[None]:
         _level.reset(token)
 
 
+def level() -> Level:
+    """Return how much standard error shows."""
+    return _level.get()
+
+
 def is_verbose() -> bool:
     """Whether details were asked for."""
     return _level.get() == Level.VERBOSE

@@ -24,6 +24,24 @@ def check_device(name: str) -> None:
         raise RecipeError(f"--device is '{name}', and {reason}; pass --device auto")
 
 
+def check_devices(names: str | None, device: str) -> None:
+    """Refuse words of ``--devices`` that mean no device, and GPUs where there is surely none.
+
+    Raises:
+        RecipeError: such a word, or ``--device`` is given too.
+    """
+    if names is None:
+        return
+    from lamina.training.devices.names import devices_of
+
+    if device != "auto":
+        raise RecipeError("--device and --devices are both given; leave one of them out")
+    gpus = names == "all" or any(one.kind == "cuda" for one in devices_of(names))
+    reason = _no_cuda() if gpus else None
+    if reason is not None:
+        raise RecipeError(f"--devices is '{names}', and {reason}; write processes such as cpu:2")
+
+
 def _no_cuda() -> str | None:
     """Return why there cannot be a CUDA device; None: torch itself must tell."""
     import ctypes

@@ -31,13 +31,14 @@ from lamina.cli.commands.doctor import doctor
 from lamina.cli.commands.export import export
 from lamina.cli.commands.flatten import flatten
 from lamina.cli.commands.probe import probe
-from lamina.cli.device import check_device
+from lamina.cli.device import check_device, check_devices
 from lamina.cli.options import (
     Batch,
     Changes,
     Data,
     DataIndex,
     Device,
+    Devices,
     Json,
     Memory,
     MovedData,
@@ -111,6 +112,7 @@ def train(
         str | None, typer.Option("--folds", metavar="0,2", help="Train only these folds.")
     ] = None,
     device: Device = "auto",
+    devices: Devices = None,
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=0, help="Data loader processes.", show_default="by machine"),
@@ -157,6 +159,7 @@ def train(
     """
     fold_numbers = whole_numbers(folds, "--folds")
     check_device(device)
+    check_devices(devices, device)
     folders.check_data(data)
     folders.check_output(out)
     if pseudo is not None and not pseudo.is_dir():
@@ -173,6 +176,7 @@ def train(
         member=member,
         folds=fold_numbers,
         device=device,
+        devices=devices,
         workers=workers,
         save_minutes=save_minutes,
         max_minutes=max_minutes,

@@ -42,6 +42,12 @@ Device = Annotated[
     str,
     typer.Option("--device", help="auto, cpu, cuda, cuda:1 or mps.", autocompletion=_devices),
 ]
+Devices = Annotated[
+    str | None,
+    typer.Option(
+        "--devices", metavar="0,1", help="Several: GPUs by number, all, or processes such as cpu:4."
+    ),
+]
 Batch = Annotated[int | None, typer.Option("--batch", min=1, help="Tiles per forward pass.")]
 Online = Annotated[
     bool,

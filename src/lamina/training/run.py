@@ -2,55 +2,44 @@
 
 from __future__ import annotations
 
-import shutil
+import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
-from accelerate import Accelerator
-from pydantic import TypeAdapter
-from safetensors.torch import load_file
 
 from lamina import files
-from lamina.bundle import Bundle, KnownCase, MemberWeights, write_prepared
-from lamina.data.image_types.image_kind import ImageKind, kind_of
-from lamina.data.network_input.normalise import AnyNormalise
-from lamina.data.prepare.pair_quality import write_quality
-from lamina.data.prepare.unpack import UNPACKED
-from lamina.errors import BundleError, RecipeError
-from lamina.folders import BUNDLE, QUALITY, TUNED, fold_name
+from lamina.errors import RecipeError
 from lamina.log import keep_log
 from lamina.model.weights import downloads
 from lamina.prediction.tiling.memory import keep_memory
-from lamina.prediction.tiling.precision import choose, choose_device
+from lamina.prediction.tiling.precision import choose, choose_device, name_of
 from lamina.progress import say
 from lamina.public import StrPath, as_path, at_least
-from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.refusals import verb
-from lamina.training.dataset import OpenedData, index_of, open_data
-from lamina.training.fold import train_fold
-from lamina.training.out_of_fold import predict_held_out
+from lamina.training.dataset import index_of
+from lamina.training.devices.complete_fold import complete_fold
+from lamina.training.devices.names import DeviceName, devices_of, refuse_missing
+from lamina.training.devices.spread import FoldSpread
 from lamina.training.process_state import (
     deterministic_algorithms,
     own_accelerator,
     own_random_state,
     refuse_launcher,
 )
-from lamina.training.run_folder import environment, locked, members_of, record_data, record_recipe
-from lamina.training.saving.class_pixels import weighed
-from lamina.training.sources.initial_weights import Start, open_start, record_start
-from lamina.training.sources.pseudo_labels import Labels, open_labels, record_labels
-from lamina.training.sources.weights_file import check_weights, record_weights, trained_files
+from lamina.training.run_folder import environment, locked
+from lamina.training.sources.prepared_run import PreparedRun, prepare_run
 from lamina.training.stage.context import FoldContext
 from lamina.training.stage.loader import default_workers, too_many_workers
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.time_limit import Clock
 from lamina.training.stage.trackers import tracker
-from lamina.training.train_result import FoldResult, TrainedMember, TrainResult
+from lamina.training.train_result import TrainResult
 
 
 @verb
@@ -61,6 +50,7 @@ def train(
     out: StrPath,
     folds: Sequence[int] | None = None,
     device: str = "auto",
+    devices: str | Sequence[str] | None = None,
     workers: int | None = None,
     save_minutes: float = 10.0,
     max_minutes: float | None = None,
@@ -82,7 +72,8 @@ def train(
         data: The folder that holds the data; only read.
         out: The run folder.
         folds: Only these folds; None: all of the split.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        devices: Several, such as ``"0,1"`` or ``"cpu:4"``; None: ``device``.
         workers: Loader processes; None: as suits the machine.
         save_minutes: The state is saved every epoch and at least this often, in minutes.
         max_minutes: End the training of all folds after about so many minutes, those before an
@@ -102,217 +93,209 @@ def train(
         RecipeError, DataError, LeakError, BundleError: as their messages say.
         StoppedError: a signal asked to stop; everything is saved.
     """
-    begun = time.monotonic()
+    options = TrainOptions.of(
+        folds=folds,
+        workers=workers,
+        save_minutes=save_minutes,
+        max_minutes=max_minutes,
+        track=track,
+        accept_changes=accept_changes,
+        pseudo=pseudo,
+        start=start,
+        online=online,
+        index=index,
+        verify_data=verify_data,
+    )
     data, out = as_path(data, "data"), as_path(out, "out")
-    pseudo = None if pseudo is None else as_path(pseudo, "pseudo")
-    start = None if start is None else as_path(start, "start")
-    at_least(0, workers=workers, save_minutes=save_minutes, max_minutes=max_minutes)
     if recipe.members:
         raise RecipeError(
             f"recipe {recipe.name} is for several members; train it by lamina.train, or one of "
             "them by its recipe.member(name)"
         )
+    chosen = several(device, devices)
+    if isinstance(chosen, str):
+        return train_here(recipe, data, out, chosen, options)
+    return train_on_devices({"": (recipe, out)}, data, chosen, options)[""]
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """What a command says of a training besides recipe, data and folder; see ``train``."""
+
+    folds: Sequence[int] | None
+    workers: int | None
+    save_minutes: float
+    max_minutes: float | None
+    track: Sequence[str]
+    accept_changes: bool
+    pseudo: Path | None
+    start: Path | None
+    online: bool
+    index: Path | None
+    verify_data: bool
+    begun: float = field(default_factory=time.monotonic)
+
+    @classmethod
+    def of(
+        cls,
+        *,
+        pseudo: StrPath | None,
+        start: StrPath | None,
+        index: StrPath | None,
+        **values: Any,
+    ) -> TrainOptions:
+        """Return them checked.
+
+        Raises:
+            RecipeError: a value cannot be used.
+        """
+        found = cls(
+            pseudo=None if pseudo is None else as_path(pseudo, "pseudo"),
+            start=None if start is None else as_path(start, "start"),
+            index=None if index is None else as_path(index, "index"),
+            **values,
+        )
+        at_least(
+            0,
+            workers=found.workers,
+            save_minutes=found.save_minutes,
+            max_minutes=found.max_minutes,
+        )
+        return found
+
+    def prepared(self, recipe: Recipe, data: Path, out: Path) -> PreparedRun:
+        """Return a run of a recipe, opened and written down in its locked folder."""
+        return prepare_run(
+            recipe,
+            data,
+            out,
+            folds=self.folds,
+            accept_changes=self.accept_changes,
+            pseudo=self.pseudo,
+            start=self.start,
+            index=index_of(recipe, out, self.index, verify=self.verify_data),
+        )
+
+
+def several(device: str, devices: str | Sequence[str] | None) -> str | list[DeviceName]:
+    """Return the one device that is meant, or several.
+
+    Raises:
+        RecipeError: both are given, a word means no device, or one is not there.
+    """
+    if devices is None:
+        return device
+    if device != "auto":
+        raise RecipeError("--device and --devices are both given; leave one of them out")
+    found = devices_of(devices)
+    refuse_missing(found)
+    return found if len(found) > 1 else found[0].here
+
+
+def train_here(
+    recipe: Recipe, data: Path, out: Path, device: str, options: TrainOptions
+) -> TrainResult:
+    """Train the folds one after another in this process."""
     refuse_launcher()
     where = choose_device(device)
     precision = choose(recipe.precision, where)
+    workers = options.workers
     with (
         locked(out),
         keep_log(out),
         own_random_state(where),
         deterministic_algorithms(recipe.deterministic),
         own_accelerator(where, precision) as accelerator,
-        downloads(allowed=online),
+        downloads(allowed=options.online),
     ):
-        clock = Clock(out, minutes=max_minutes, begun=begun)
-        known_files = index_of(
-            recipe, out, None if index is None else as_path(index, "index"), verify=verify_data
-        )
-        opened = open_data(recipe, data, known_files)
-        wanted = _wanted(opened, folds)
-        record_recipe(out, opened.recipe, resolved_text(recipe), accept_changes=accept_changes)
-        files.write_json(out / "env.json", environment(where, precision))
-        for line in opened.lines():
-            say(line)
-        images = kind_of([case.image for case in opened.cases])
-        known = record_data(
-            out, data, opened.task.names or (), opened.cases, opened.folds, images, known_files
-        )
-        if opened.quality:
-            write_quality(out / QUALITY, opened.quality, {case.id for case in opened.cases})
-        labels = open_labels(opened.recipe, pseudo, opened, known, wanted)
-        record_labels(out, labels)
-        begin = open_start(opened.recipe, start, opened, known, wanted)
-        record_start(out, begin)
-        weights = trained_files(opened.recipe)
-        check_weights(weights, opened, known, wanted)
-        earlier = record_weights(out, opened.recipe, weights, known) | begin.known(known)
-        opened = opened.prepared(out)
-        behind = {**labels.known(known), **earlier}
-        write_prepared(out, opened.recipe, behind)
+        clock = Clock(out, minutes=options.max_minutes, begun=options.begun)
+        run = options.prepared(recipe, data, out)
+        files.write_json(out / "env.json", environment(str(where), name_of(precision)))
         keep_memory()
-        say(f"device {where}, {str(precision or torch.float32).removeprefix('torch.')}")
+        say(f"device {where}, {name_of(precision)}")
         if line := too_many_workers(workers):
             say(line)
         stop = Stop()
-        with stop.listening(), tracker(accelerator, track, out, recipe) as report:
-            make = _job_maker(
-                opened, labels, begin, out, accelerator, precision, workers, stop, report, clock
-            )
+        with stop.listening(), tracker(accelerator, options.track, out, recipe) as report:
             if clock.limit is not None:
-                say(clock.said(len(wanted)))
-            rows = [
-                _one_fold(make(fold, len(wanted) - at), fold, save_minutes)
-                for at, fold in enumerate(wanted)
-            ]
-            clock.note()
-        shutil.rmtree(out / UNPACKED, ignore_errors=True)
-        bundle = _bundle(opened, out, {**known, **behind}, images)
-        _keep_tuned(out, bundle).save(out / BUNDLE)
-        return TrainResult(
-            run=out,
-            bundle=out / BUNDLE,
-            recipe_digest=opened.recipe.digest(),
-            folds=tuple(rows),
-            seconds=round(time.monotonic() - begun, 1),
-        )
-
-
-def _wanted(opened: OpenedData, folds: Sequence[int] | None) -> list[int]:
-    if folds is None:
-        return opened.numbers
-    strange = sorted(set(folds) - set(opened.numbers))
-    if strange and not opened.holds_out:
-        raise RecipeError(
-            f"--folds names {strange}, and the split holds nothing out; leave --folds out, or set "
-            "split.count to 2 or more"
-        )
-    if strange:
-        raise RecipeError(f"--folds names {strange}; the split has folds {opened.numbers}")
-    return sorted(set(folds))
-
-
-def _job_maker(
-    opened: OpenedData,
-    labels: Labels,
-    start: Start,
-    out: Path,
-    accelerator: Accelerator,
-    precision: torch.dtype | None,
-    workers: int | None,
-    stop: Stop,
-    track: Callable[[dict[str, float], int], None],
-    clock: Clock,
-) -> Callable[[int, int], FoldContext]:
-    recipe = opened.recipe
-
-    def make(fold: int, folds_left: int) -> FoldContext:
-        training = recipe.frame.planes(opened.training(fold))
-        return FoldContext(
-            recipe=recipe,
-            task=opened.task,
-            folder=out / fold_name(fold),
-            title=_title(fold),
-            cases=training,
-            held_out=opened.held_out(fold),
-            normalise=_normalise(opened, out / fold_name(fold), fold),
-            accelerator=accelerator,
-            precision=precision,
-            workers=default_workers(accelerator.device) if workers is None else workers,
-            stop=stop,
-            track=track,
-            made=labels.of(fold),
-            origin=start.of(fold),
-            losses=weighed(recipe, opened.task, opened.training(fold), out, _title(fold)),
-            clock=clock,
-            folds_left=folds_left,
-        )
-
-    return make
-
-
-def _title(fold: int) -> str:
-    return f"fold {fold}" if fold >= 0 else "all cases"
-
-
-def _normalise(opened: OpenedData, folder: Path, fold: int) -> AnyNormalise:
-    """Fit the normalisation to the training cases of the fold and write it down."""
-    fitted = opened.recipe.frame.fit(opened.training(fold))
-    files.write_json(folder / "normalise.json", fitted.model_dump(mode="json"))
-    return fitted
-
-
-def _one_fold(job: FoldContext, fold: int, save_minutes: float) -> FoldResult:
-    done = job.folder / "member.json"
-    trained = train_fold(job, save_seconds=save_minutes * 60)
-    score = predict_held_out(job, trained) if job.held_out else None
-    if score is None:
-        say(f"{job.title}: trained; no case is held out, so there is no held-out score")
-    members = tuple(
-        TrainedMember(
-            name=name,
-            member=f"{kept.stage}/{kept.file}",
-            sha256=kept.sha256,
-            stage=kept.stage,
-            epoch=kept.epoch,
-            score=kept.score,
-        )
-        for name, kept in trained.members
-    )
-    result = FoldResult(
-        fold=fold,
-        members=members,
-        out_of_fold=score,
-        cases=len(job.held_out),
-        skipped=trained.skipped,
-        normalise=job.normalise,
-        limited=trained.limited,
-    )
-    files.write_json(done, result.to_dict())
-    return result
-
-
-def _keep_tuned(out: Path, bundle: Bundle) -> Bundle:
-    """Return the bundle with what ``lamina tune`` found for these very members, or forget it."""
-    try:
-        earlier = Bundle.load(out / BUNDLE, verify=False)
-    except BundleError:  # none yet, or damaged and about to be written anew
-        earlier = None
-    if earlier is not None and earlier.weights_digest() == bundle.digest():
-        return replace(bundle, index=earlier.index)
-    if (out / TUNED).is_file():
-        (out / TUNED).unlink()
-        say(
-            f"decision not tuned: {out} has other members now, and the decision tuned for the "
-            f"earlier ones was dropped; run `lamina tune {out}` again"
-        )
-    return bundle
-
-
-def _bundle(
-    opened: OpenedData, out: Path, known: dict[str, dict[str, Any]], images: ImageKind | None
-) -> Bundle:
-    """Gather the members of every finished fold."""
-    members, scores = [], {}
-    for fold in opened.numbers:
-        folder = out / fold_name(fold)
-        record = folder / "member.json"
-        if not record.is_file():
-            continue
-        fold_row = files.read_object(record, "normalise")
-        normalise: AnyNormalise = TypeAdapter(AnyNormalise).validate_python(fold_row["normalise"])
-        for row in members_of(folder):
-            members.append(
-                MemberWeights(
-                    name=row["name"],
-                    weights=load_file(folder / row["member"]),
-                    fold=fold,
-                    stage=row["stage"],
-                    score=row["score"],
-                    normalise=normalise,
+                say(clock.said(len(run.wanted)))
+            rows = []
+            for at, fold in enumerate(run.wanted):
+                job = FoldContext.of(
+                    run.fold(fold, folds_left=len(run.wanted) - at),
+                    accelerator=accelerator,
+                    precision=precision,
+                    workers=default_workers(where) if workers is None else workers,
+                    stop=stop,
+                    track=report,
+                    clock=clock,
                 )
-            )
-            scores[row["name"]] = row["score"]
-    cases = {name: KnownCase.model_validate(row) for name, row in known.items()}
-    return Bundle.make(
-        opened.recipe, members, cases=cases, scores={"monitor": scores}, images=images
-    )
+                rows.append(complete_fold(job, fold, save_minutes=options.save_minutes))
+            clock.note()
+        return run.finished(rows, time.monotonic() - options.begun)
+
+
+def train_on_devices(
+    recipes: Mapping[str, tuple[Recipe, Path]],
+    data: Path,
+    devices: Sequence[DeviceName],
+    options: TrainOptions,
+    *,
+    out: Path | None = None,
+) -> dict[str, TrainResult]:
+    """Train the folds of one or several runs on several devices.
+
+    Args:
+        recipes: Recipe and run folder by the name of the run; that of a single one is empty.
+        data: The folder of the data.
+        devices: At least two.
+        options: What else the command says.
+        out: The folder that keeps the time and the trackers of all; None: that of the single run.
+
+    Returns:
+        What each run came to, by name.
+    """
+    refuse_launcher()
+    out = out or next(folder for _, folder in recipes.values())
+    first = next(recipe for recipe, _ in recipes.values())
+    with ExitStack() as held:
+        for _, folder in recipes.values():
+            held.enter_context(locked(folder))
+        held.enter_context(keep_log(out))
+        held.enter_context(downloads(allowed=options.online))
+        accelerator = held.enter_context(own_accelerator(torch.device("cpu"), None))
+        clock = Clock(out, minutes=options.max_minutes, begun=options.begun)
+        runs: dict[str, PreparedRun] = {}
+        for name, (recipe, folder) in recipes.items():
+            if name:
+                say(f"member {name}")
+            runs[name] = options.prepared(recipe, data, folder)
+        jobs = sum(len(run.wanted) for run in runs.values())
+        devices = devices[:jobs]
+        say(f"devices {', '.join(map(str, devices))}: a fold on each")
+        if line := too_many_workers(options.workers, processes=len(devices)):
+            say(line)
+        if clock.limit is not None:
+            say(clock.said(math.ceil(jobs / len(devices))))
+        stop = Stop()
+        report = held.enter_context(tracker(accelerator, options.track, out, first))
+        held.enter_context(stop.listening())
+        spread = FoldSpread(
+            runs=runs,
+            devices=devices,
+            workers=options.workers,
+            save_minutes=options.save_minutes,
+            online=options.online,
+            track=report,
+            stop=stop,
+            clock=clock,
+        )
+        try:
+            spread.run()
+        finally:
+            clock.note()
+        seconds = time.monotonic() - options.begun
+        return {
+            name: run.finished([spread.results[name, fold] for fold in run.wanted], seconds)
+            for name, run in runs.items()
+        }

@@ -211,8 +211,13 @@ def _must_be_same(out: Path, now: Mapping[str, Mapping[str, Any]]) -> None:
         )
 
 
-def environment(device: torch.device, precision: torch.dtype | None) -> dict[str, Any]:
-    """Return what the run ran on, for env.json and the report."""
+def environment(device: str, precision: str) -> dict[str, Any]:
+    """Return what the run ran on, for env.json and the report.
+
+    Args:
+        device: Its name, or the names of several.
+        precision: Such as ``bfloat16``.
+    """
     libraries = (
         "lamina",
         "torch",
@@ -229,7 +234,7 @@ def environment(device: torch.device, precision: torch.dtype | None) -> dict[str
         "processor": platform.machine(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
-        "device": str(device),
-        "precision": str(precision or torch.float32).removeprefix("torch."),
+        "device": device,
+        "precision": precision,
         "versions": {name: version(name) for name in libraries},
     }

@@ -27,6 +27,8 @@ from lamina.refusals import verb
 from lamina.training.ensembles.ensemble_result import EnsembleResult
 from lamina.training.ensembles.merge_out_of_fold import MergedCases, merge
 from lamina.training.run_folder import locked
+from lamina.training.stage.time_limit import CLOCK
+from lamina.training.stage.trackers import LOGS
 
 PLAN = "ensemble.json"
 
@@ -43,7 +45,7 @@ _COPIED = ("data.json", "folds.csv")
 MEMBERS = "members"
 """Folder for the runs of a recipe with members, within the run that joins them."""
 
-_OWN = ("run.lock", LOG, MEMBERS)
+_OWN = ("run.lock", LOG, MEMBERS, CLOCK, LOGS)
 
 
 @verb

@@ -18,6 +18,7 @@ from lamina.recipe.load import recipe_of
 from lamina.recipe.recipe import Recipe
 from lamina.refusals import verb
 from lamina.training.ensembles.ensemble import MEANS, MEMBERS, ensemble
+from lamina.training.run import TrainOptions, several, train_on_devices
 from lamina.training.run import train as train_one
 from lamina.training.stage.time_limit import seconds_used
 from lamina.training.train_result import TrainResult
@@ -32,6 +33,7 @@ def train(
     member: str | None = None,
     folds: Sequence[int] | None = None,
     device: str = "auto",
+    devices: str | Sequence[str] | None = None,
     workers: int | None = None,
     save_minutes: float = 10.0,
     max_minutes: float | None = None,
@@ -54,7 +56,10 @@ def train(
         out: The run folder.
         member: Train only this one and join nothing, such as one on each of several machines.
         folds: Only these folds; None: all of the split.
-        device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
+        device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
+        devices: Several in place of ``device``: ``"0,1"``, ``"all"``, ``"cpu:4"``, or a sequence
+            such as ``("cuda:0", "cuda:1")``. Each trains one fold after another; results are the
+            same as on one of them.
         workers: Loader processes; None: as suits the machine.
         save_minutes: The state is saved every epoch and at least this often, in minutes.
         max_minutes: End the training after about so many minutes, those before an interruption
@@ -101,24 +106,35 @@ def train(
         "verify_data": verify_data,
     }
     names = [one.name for one in recipe.members]
+    chosen = several(device, devices) if names else None
     if member is not None and member not in names:
         has = f"; it has {', '.join(names)}" if names else " and has none"
         raise RecipeError(
             f"recipe {recipe.name} has no member '{member}'{did_you_mean(member, names) or has}"
         )
     if not names:
-        return train_one(recipe, data=data, out=out, max_minutes=max_minutes, **options)
+        return train_one(
+            recipe, data=data, out=out, max_minutes=max_minutes, devices=devices, **options
+        )
     if member is not None:
+        options["devices"] = devices
         return _train_member(recipe, member, data, out, options, max_minutes)
     begun = time.monotonic()
     make_folder(out)
     with keep_log(out):
-        rows = {
-            name: _train_member(
-                recipe, name, data, out, options, _minutes(out, names, at, max_minutes)
-            )
-            for at, name in enumerate(names)
-        }
+        if isinstance(chosen, list):
+            del options["device"]
+            wishes = TrainOptions.of(max_minutes=max_minutes, **options)
+            recipes = {name: (recipe.member(name), _folder(out, name)) for name in names}
+            rows = train_on_devices(recipes, data, chosen, wishes, out=out)
+        else:
+            options["device"] = chosen
+            rows = {
+                name: _train_member(
+                    recipe, name, data, out, options, _minutes(out, names, at, max_minutes)
+                )
+                for at, name in enumerate(names)
+            }
     mean = {pool: word for word, pool in MEANS.items()}[recipe.predict.mean_of.members]
     joined = ensemble([_folder(out, name) for name in names], out, mean=mean, renew=True)
     return TrainResult(

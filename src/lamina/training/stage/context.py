@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from accelerate import Accelerator
@@ -26,9 +27,9 @@ from lamina.training.stage.signals import Stop
 from lamina.training.stage.time_limit import Clock, StageTime
 
 
-@dataclass(frozen=True)
-class FoldContext:
-    """What stays the same while one fold is trained."""
+@dataclass(frozen=True, kw_only=True)
+class FoldData:
+    """What one fold is trained with, whichever process trains it; it can be sent to another."""
 
     recipe: Recipe
     task: Task
@@ -39,22 +40,34 @@ class FoldContext:
     held_out: Sequence[Case]
     """Whole cases that validate."""
     normalise: AnyNormalise
-    accelerator: Accelerator
-    precision: torch.dtype | None
-    workers: int
-    stop: Stop
-    track: Callable[[dict[str, float], int], None]
-    """Hands one row of numbers to the trackers."""
     made: PseudoLabelCases = field(default_factory=PseudoLabelCases)
     """Cases with made labels that stages may mix in."""
     origin: Origin | None = None
     """The member of a bundle that stages may start from."""
     losses: Sequence[AnyLoss] = ()
     """The losses with the class weights of the fold; none: the recipe's."""
+    folds_left: int = 1
+    """Folds that this process is still to train, this one included."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class FoldContext(FoldData):
+    """What stays the same while one fold is trained, in this process."""
+
+    accelerator: Accelerator
+    precision: torch.dtype | None
+    workers: int
+    stop: Stop
+    track: Callable[[dict[str, float], int], None]
+    """Hands one row of numbers to the trackers."""
     clock: Clock | None = None
     """The time that the run has used and may use."""
-    folds_left: int = 1
-    """Folds that are still to be trained, this one included."""
+
+    @classmethod
+    def of(cls, data: FoldData, **process: Any) -> FoldContext:
+        """Return the context of a fold in a process with the values that only it has."""
+        own = {one.name: getattr(data, one.name) for one in fields(FoldData)}
+        return cls(**own, **process)
 
     def at(self, stage: Stage) -> FoldContext:
         """Return the job as it is in a stage: its resolution, and the parts it learns from.

@@ -24,6 +24,7 @@ from lamina.data.network_input.normalise import AnyNormalise
 from lamina.data.network_input.sample import Draw, Sample
 from lamina.data.views.resized import resized
 from lamina.errors import LaminaError, ResourceError
+from lamina.machine.cores import allowed_cores
 from lamina.progress import say
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
@@ -255,24 +256,30 @@ class _Told(Dataset[Any]):
             self.doing[at + 1] = 0
 
 
-def too_many_workers(workers: int | None) -> str:
-    """Return a line about more loader processes than this process has cores; else ''."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    if workers is None or cores is None or workers <= cores:
+def too_many_workers(workers: int | None, *, processes: int = 1) -> str:
+    """Return a line about more loader processes than this process has cores; else ''.
+
+    Args:
+        workers: Of each training process; None: as suits the machine.
+        processes: Training processes on this machine.
+    """
+    cores = allowed_cores()
+    if workers is None or workers * processes <= cores:
         return ""
+    many = "" if processes == 1 else f" for each of {processes} processes"
     return (
-        f"--workers {workers}: more loader processes than the {cores} cores of this machine, which "
-        f"may slow training down; {cores} or fewer suit it"
+        f"--workers {workers}{many}: more loader processes than the {cores} cores of this machine, "
+        f"which may slow training down; {cores // processes} or fewer suit it"
     )
 
 
-def default_workers(device: torch.device) -> int:
-    """Return how many loader processes suit this machine.
+def default_workers(device: torch.device, *, processes: int = 1) -> int:
+    """Return how many loader processes suit one of ``processes`` trainings on this machine.
 
     On a CPU the network wants every core: two threads that share a core with a loader run four
     to six times slower, while a sample costs a tenth of its training step.
     """
-    return 0 if device.type == "cpu" else max(min(8, (os.cpu_count() or 1) - 1), 0)
+    return 0 if device.type == "cpu" else max(min(8, allowed_cores() // processes - 1), 0)
 
 
 def _processes() -> BaseContext:

@@ -42,15 +42,23 @@ def seconds_used(out: Path) -> float:
 class Clock:
     """The time that a run has used, that of earlier processes included."""
 
-    def __init__(self, out: Path, *, minutes: float | None, begun: float | None = None) -> None:
+    def __init__(
+        self,
+        out: Path | None,
+        *,
+        minutes: float | None,
+        begun: float | None = None,
+        used: float = 0.0,
+    ) -> None:
         """Go on with the time that the run folder ``out`` has noted.
 
         Args:
-            out: The run folder.
+            out: The run folder; None: another process notes the time.
             minutes: The limit of the whole run; None: there is none.
             begun: ``time.monotonic()`` when this process began; None: now.
+            used: Seconds used so far, where ``out`` is None.
         """
-        self._out, self._before = out, seconds_used(out)
+        self._out, self._before = out, used if out is None else seconds_used(out)
         self._begun = time.monotonic() if begun is None else begun
         self._noted = -_EVERY
         self.limit = None if minutes is None else 60 * minutes
@@ -63,7 +71,7 @@ class Clock:
     def note(self, *, every: float = 0.0) -> None:
         """Write down the time used, unless it was written less than ``every`` seconds ago."""
         now = time.monotonic()
-        if now - self._noted >= every:
+        if self._out is not None and now - self._noted >= every:
             files.write_json(self._out / CLOCK, {"seconds": round(self.used, 3)})
             self._noted = now
 

@@ -1,0 +1,1 @@
+"""Which devices train: one, several with a fold each, or several that share every batch."""
