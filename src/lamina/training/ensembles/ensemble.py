@@ -17,7 +17,7 @@ import lamina
 from lamina import files
 from lamina.bundle import Bundle, Part, join, load_bundles
 from lamina.errors import BundleError, RecipeError
-from lamina.folders import BUNDLE, TUNED
+from lamina.folders import BUNDLE, DATA_INDEX, TUNED
 from lamina.log import LOG, keep_log
 from lamina.progress import say
 from lamina.public import StrPath, StrPaths, as_path, as_paths
@@ -45,7 +45,7 @@ _COPIED = ("data.json", "folds.csv")
 MEMBERS = "members"
 """Folder for the runs of a recipe with members, within the run that joins them."""
 
-_OWN = ("run.lock", LOG, MEMBERS, CLOCK, LOGS)
+_OWN = ("run.lock", LOG, MEMBERS, CLOCK, LOGS, DATA_INDEX)
 
 
 @verb
