@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -15,7 +16,7 @@ from typer.testing import CliRunner
 
 from lamina import __version__
 from lamina.cli.main import app
-from lamina.cli.verbs import BORROWED, nearest
+from lamina.cli.verbs import BORROWED, ELSEWHERE, nearest
 from lamina.demo import jobs
 from lamina.evaluation import score
 from lamina.outputs import objects
@@ -34,7 +35,7 @@ LONGEST = 45  # what `lamina --help` shows without cutting
         ("init", "new"),
         ("view", "report"),
         ("plan", "check"),
-        ("serve", "predict"),
+        ("infer", "predict"),
         ("trian", "train"),
         ("Train", "train"),
         ("evalute", "score"),
@@ -45,6 +46,17 @@ def test_a_word_of_another_program_names_the_command_here(word: str, meant: str)
     assert done.exit_code == 2
     assert f"No such command '{word}'; did you mean '{meant}'?" in done.stderr
     assert f"Commands: {', '.join(VERBS)}" in done.stderr
+
+
+def test_serve_names_the_page_and_export() -> None:
+    done = CliRunner().invoke(app, ["serve", "runs/tiles", "--port", "80"])
+    assert done.exit_code == 2
+    assert "No such command 'serve': docs/serve.md shows an HTTP endpoint" in done.stderr
+    assert "`lamina export`" in done.stderr
+    for word, said in ELSEWHERE.items():
+        assert word not in {*VERBS, *BORROWED}
+        for page in re.findall(r"docs/\w+\.md", said):
+            assert (Path(__file__).parents[2] / page).is_file()
 
 
 def test_a_word_like_no_other_lists_the_commands() -> None:

@@ -39,7 +39,6 @@ BORROWED = {
     "inference": "predict",
     "run": "predict",
     "segment": "predict",
-    "serve": "predict",
     "blend": "ensemble",
     "combine": "ensemble",
     "merge": "ensemble",
@@ -61,6 +60,12 @@ BORROWED = {
 }
 """Words of other programs, and the command here that does it."""
 
+
+ELSEWHERE = {
+    "serve": "docs/serve.md shows an HTTP endpoint around lamina.load, to change as needed; "
+    "`lamina export` writes a model for programs without lamina",
+}
+"""Words of other programs for what is no command here, and how it is done."""
 
 MOVED = {
     "export": (
@@ -95,6 +100,8 @@ class Verbs(TyperGroup):
         if word == "help":
             print(ctx.get_help())
             ctx.exit()
+        if word in ELSEWHERE and word not in verbs:
+            ctx.fail(f"No such command '{word}': {ELSEWHERE[word]}")
         if word not in verbs and not word.startswith("-"):
             meant = nearest(word, verbs)
             hint = f"; did you mean '{meant}'?" if meant else ""
