@@ -22,12 +22,12 @@ from numpy.typing import NDArray
 
 from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame
-from lamina.errors import DataError, RecipeError
+from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.prediction.streaming.place import Place
-from lamina.prediction.streaming.plan import Plan, plan
+from lamina.prediction.streaming.plan import Plan, plan, plan_blocks
 from lamina.prediction.streaming.row_bands import is_large
-from lamina.prediction.streaming.slabs import Answers, as_stored, check_axes, parts
+from lamina.prediction.streaming.slabs import Answers, as_stored, check_axes, is_cut, parts
 from lamina.prediction.streaming.units.ledger import Ledger
 from lamina.prediction.streaming.units.of_case import thickness_of, units_of
 from lamina.prediction.streaming.units.unit import Units, finish
@@ -164,7 +164,7 @@ def stream_case(
     memory: int | None = None,
     progress: Callable[[int], object] | None = None,
 ) -> None:
-    """Write the answer of ``predict_case`` to disk: of a volume by slabs, of an image by bands.
+    """Write the answer of ``predict_case`` to disk: by slabs of slices, or by bands.
 
     The memory it takes does not depend on the depth of a volume, or on the rows of an image. What
     an earlier run that was killed has finished is verified and kept.
@@ -187,8 +187,9 @@ def stream_case(
         ResourceError: a single tile does not fit the memory, or the disk is full.
     """
     whole = case if isinstance(case, Case) else Case(case.name, case.name, case)
-    volume, flat = whole.image, len(whole.image.axes) == 2
-    job = job_of(members, recipe, device, precision, batch, volume=not flat, fixed=fixed)
+    volume = whole.image
+    cut = is_cut(volume, recipe.frame)
+    job = job_of(members, recipe, device, precision, batch, volume=cut, fixed=fixed)
     thick = thickness_of(volume, recipe, place, memory)
     units = units_of(whole, recipe, place, thick)
     with answering(job):
@@ -211,7 +212,7 @@ def plan_case(
     place: Place,
     memory: int | None = None,
 ) -> Plan:
-    """Return what ``stream_case`` will take; one slice is predicted to tell how long.
+    """Return what ``stream_case`` will take; one slice, or block, is predicted to tell how long.
 
     Args are those of ``stream_case``.
 
@@ -219,6 +220,10 @@ def plan_case(
         RecipeError: the recipe does not say how to cut volumes.
         DataError: the volume lacks an axis that the recipe cuts, or cannot be read.
     """
+    if not is_cut(volume, recipe.frame):
+        job = job_of(members, recipe, device, precision, batch)
+        with answering(job):
+            return plan_blocks(job, volume, recipe.task.outputs)
     job = job_of(members, recipe, device, precision, batch, volume=True)
     slices = check_axes(volume, recipe.frame.slices)
     axis = slices.axes[0]
@@ -229,20 +234,6 @@ def plan_case(
     with answering(job):
         answer_image(job, Plane(volume, axis, middle, slices.context))
     return replace(streamed, seconds=(time.perf_counter() - begun) * streamed.slices)
-
-
-def is_cut(volume: Volume, frame: Frame) -> bool:
-    """Return whether a volume is answered slice by slice, by a frame of images.
-
-    Raises:
-        RecipeError: it is an image, and the frame sees blocks of voxels.
-    """
-    if len(volume.axes) < frame.axes:
-        raise RecipeError(
-            f"{volume.name}: has axes '{volume.axes}', and the network sees blocks of voxels "
-            f"(frame.size {list(frame.size)}); give volumes of three axes"
-        )
-    return len(volume.axes) > frame.axes
 
 
 def _area(case: Case | Volume, recipe: Recipe) -> Volume | None:
@@ -268,7 +259,7 @@ def job_of(
         device: Where the networks run.
         precision: Type for autocast, or None.
         batch: Tiles per forward pass; None: the recipe's, or up to 8.
-        volume: Whether the case has three axes.
+        volume: Whether the case is a volume that is cut into slices.
         fixed: Whether the batch never shrinks.
     """
     size = batch or recipe.predict.batch or LARGEST_BATCH

@@ -267,7 +267,7 @@ def _has_maps(predictions: Predictions, id: str) -> bool:
 def _steps(case: PredictedCase, volume: Volume, loaded: LoadedMembers) -> int:
     """Return what the bar counts of a case: slices, bands, or one."""
     recipe = loaded.bundles[0].recipe
-    if case.banded:
+    if case.banded or len(volume.axes) == recipe.frame.axes == 3:
         return len(bands(case.shape, recipe.task.outputs))
     slices = recipe.frame.slices
     if slices is None or len(volume.axes) == 2:

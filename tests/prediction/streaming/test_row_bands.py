@@ -285,7 +285,7 @@ def test_what_is_large_and_how_thick_bands_are() -> None:
     assert is_large((4096, 4097), 1)
     assert is_large((4096, 2049), 2)
     assert not is_large((300, 4096, 4096), 1)
-    assert [thickness(width, 1) for width in (100, 65536, 65537, 10**7)] == [256, 256, 128, 16]
+    assert [thickness((9, width), 1) for width in (100, 65536, 65537, 10**7)] == [256, 256, 128, 16]
     plain = recipe().frame
     resized = plain.model_copy(update={"resize": (64, 64)})
     assert can_stream((8000, 8000), [plain], 1)

@@ -20,7 +20,7 @@ from lamina.prediction.folder.predictions import one_digest
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.members.out_of_fold import ChosenMembers, Policy
 from lamina.prediction.quarantine import Quarantine
-from lamina.prediction.streaming.slabs import check_axes
+from lamina.prediction.streaming.slabs import check_axes, is_cut
 from lamina.progress import say
 
 
@@ -90,7 +90,7 @@ def open_whole(input_file: Input, bundles: Sequence[Bundle], *, corrupt: bool) -
     """
     recipe = bundles[0].recipe
     volume = open_listed(input_file, recipe, corrupt=corrupt)
-    if len(volume.axes) != 2:
+    if is_cut(volume, recipe.frame):
         check_axes(volume, recipe.frame.slices)
     kind = kind_learnt(bundles)
     volume, converted = (volume, None) if kind is None else as_learnt(volume, kind)

@@ -10,6 +10,7 @@ import torch
 
 from lamina.bundle import Bundle, Training
 from lamina.data.network_input.frame import Frame
+from lamina.geometry.tiling.axis_order import seen_order, stored
 from lamina.geometry.view import members as views_of
 from lamina.prediction.engine import Member, can_stream
 from lamina.prediction.members.out_of_fold import ChosenMembers
@@ -150,17 +151,21 @@ class LoadedMembers:
         slices, outputs = first.recipe.frame.slices, first.recipe.task.outputs
         # The answer in float32, its stored copy in float16, and the image as it is stored.
         each = 6 * outputs + volume.channels * volume.dtype.itemsize
-        if self.streams(volume):
-            recipes = [
-                bundle.recipe_of(m) for bundle in self.bundles for m in range(len(bundle.members))
+        # Where parts or areas decide, all probabilities are held with their masks.
+        whole = 0 if first.decision.streams else 4 * outputs * prod(volume.shape)
+        blocks = len(volume.axes) == first.recipe.frame.axes == 3
+        if self.streams(volume) or blocks:
+            order = seen_order(volume.axes)
+            tiles = [
+                stored(bundle.recipe_of(m).tile, order)[0]
+                for bundle in self.bundles
+                for m in range(len(bundle.members))
             ]
-            return band_bytes(volume, outputs, [recipe.tile[0] for recipe in recipes])
+            return max(band_bytes(volume, outputs, tiles), whole if blocks else 0)
         if len(volume.axes) == 2 or slices is None:
             return (prod(volume.shape) + self._resized) * each
         axes = "".join(axis for axis in slices.axes if axis in volume.axes)
         slabs = max((least_held(volume, axis, outputs) for axis in axes), default=0)
-        # Where parts or areas decide, all probabilities are held with their masks.
-        whole = 0 if first.decision.streams else 4 * outputs * prod(volume.shape)
         return max(slabs + self._resized * each, whole)
 
     def streams(self, volume: Volume) -> bool:

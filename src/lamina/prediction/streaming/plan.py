@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import prod
@@ -11,7 +12,10 @@ from pathlib import Path
 from lamina.data.network_input.frame import Slices
 from lamina.errors import ResourceError
 from lamina.geometry.view import members as views_of
+from lamina.prediction.streaming.row_bands import bands
+from lamina.prediction.streaming.row_bands import held_bytes as band_bytes
 from lamina.prediction.streaming.slabs import held_bytes, slice_bytes
+from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.tiled_inference import TiledInference
 from lamina.recipe.recipe import Recipe
 from lamina.volume import Plane, Volume
@@ -87,6 +91,28 @@ def plan(
         + 2 * max(slice_bytes(volume, axis, outputs) for axis in slices.axes),
         work=4 * voxels * min(len(slices.axes) - 1, 2),
         kept=(4 if job.kind == "restore" else 2) * voxels,
+    )
+
+
+def plan_blocks(job: TiledInference, volume: Volume, outputs: int) -> Plan:
+    """Return what it takes to stream a volume in blocks; a block is answered to tell how long."""
+    voxels = prod(volume.shape) * outputs
+    views, grids, seconds = len(views_of(job.options.views)), [], 0.0
+    for tiles in job.over(volume):
+        grids.append(tiles.grid)
+        begun = time.perf_counter()
+        list(answers(job, tiles, [len(tiles.grid) // 2]))
+        seconds += (time.perf_counter() - begun) * len(tiles.grid)
+    return Plan(
+        name=volume.name,
+        shape=volume.shape,
+        slices=volume.shape[0],
+        tiles=sum(map(len, grids)) * views,
+        slabs={volume.axes[0]: len(bands(volume.shape, outputs)[0])},
+        memory=band_bytes(volume, outputs, [grid.tile[0] for grid in grids]),
+        work=0,
+        kept=(4 if job.kind == "restore" else 2) * voxels,
+        seconds=seconds,
     )
 
 

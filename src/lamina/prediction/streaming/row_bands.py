@@ -1,15 +1,16 @@
-"""An image predicted band by band into a store; killed, it goes on.
+"""An image, or a volume in blocks, predicted band by band into a store; killed, it goes on.
 
 A member's tiles are answered in the order of its lattice, and added into a sum that holds the
-rows of one band and of a tile. When no later tile touches a band its rows are taken out, joined
-with those of the other members, and written. Tiles are batched as in memory, whatever band they
-lie in, so that a run that goes on with a later band gives the same bytes.
+rows of one band and of a tile; of a volume, planes along its first stored axis. When no later tile
+touches a band its rows are taken out, joined with those of the other members, and written. Tiles
+are batched as in memory, whatever band they lie in, so that a run that goes on with a later band
+gives the same bytes.
 
     WORK/slabs.jsonl    the plan, then one line for each finished band with its digest
 
 The memory depends on the width of the image and the size of a tile, never on the number of rows.
 
-Letters: K outputs, n rows of a band, W columns of the image.
+Letters: K outputs, n rows of a band, W columns of the image, or the sides of a plane.
 """
 
 from __future__ import annotations
@@ -42,15 +43,25 @@ LARGE = 64 * 2**20
 
 _THICKEST, _THINNEST = 256, 16
 
+_PLANES, _OF_BLOCKS = 64, 32 * 2**20  # most planes of a band of a volume, and bytes of its answer
+
 
 def is_large(shape: Sequence[int], outputs: int) -> bool:
     """Whether the answer of an image of this shape is written band by band."""
     return len(shape) == 2 and 4 * outputs * prod(shape) > LARGE
 
 
-def thickness(width: int, outputs: int) -> int:
-    """Return the rows of a band: 256, or the largest power of two within 64 MiB, or 16."""
-    thick = _THICKEST
+def thickness(shape: Sequence[int], outputs: int) -> int:
+    """Return the rows of a band: 256, or the largest power of two within 64 MiB, or 16.
+
+    Of a volume the planes: 64, or the largest power of two within 32 MiB, or 1.
+    """
+    if len(shape) == 3:
+        planes = _PLANES
+        while planes > 1 and 4 * outputs * prod(shape[1:]) * planes > _OF_BLOCKS:
+            planes //= 2
+        return planes
+    thick, width = _THICKEST, shape[1]
     while thick > _THINNEST and 4 * outputs * width * thick > LARGE:
         thick //= 2
     return thick
@@ -58,7 +69,7 @@ def thickness(width: int, outputs: int) -> int:
 
 def bands(shape: Sequence[int], outputs: int) -> list[range]:
     """Return the rows of each band."""
-    thick = thickness(shape[1], outputs)
+    thick = thickness(shape, outputs)
     return [range(a, min(a + thick, shape[0])) for a in range(0, shape[0], thick)]
 
 
@@ -66,26 +77,26 @@ def held_bytes(volume: Volume, outputs: int, tiles: Sequence[int]) -> int:
     """Return an upper bound of the memory that bands take, beside networks and batches.
 
     Args:
-        volume: The image.
+        volume: The image, or a volume that is seen in blocks.
         outputs: K of the answer.
-        tiles: Rows of the tiles of each member.
+        tiles: Rows of the tiles of each member, or their planes along the first stored axis.
     """
-    width = volume.shape[1]
+    width = prod(volume.shape[1:])
     line = width * volume.channels * volume.dtype.itemsize
-    held = min(line * max(tiles), BUDGET) + line * PIECE
-    thick = thickness(width, outputs)
-    sums = sum(4 * outputs * width * (2 * thick + 2 * rows) for rows in tiles)
+    held = min(line * max(tiles), BUDGET) + min(line * PIECE, BUDGET)
+    thick = thickness(volume.shape, outputs)
+    sums = sum(4 * outputs * width * (2 * thick + rows) for rows in tiles)
     return held + sums + 14 * outputs * width * thick
 
 
 class Bands:
-    """The bands of an image: one phase, a unit for each band."""
+    """The bands of an image or a volume: one phase, a unit for each band."""
 
     def __init__(self, volume: Volume, valid: Volume | None, outputs: int, place: Place) -> None:
         """Cut the rows.
 
         Args:
-            volume: The image.
+            volume: The image, or a volume that is seen in blocks.
             valid: Where it is answered; None: everywhere.
             outputs: K of the answer.
             place: Where it goes.
@@ -131,7 +142,8 @@ class Bands:
         return self._bands[unit.start // len(self._bands[0])]
 
     def _region(self, band: range) -> Region:
-        return Region((band.start, 0), (band.stop, self._volume.shape[1]))
+        whole = Region.whole(self._volume.shape)
+        return Region((band.start, *whole.start[1:]), (band.stop, *whole.stop[1:]))
 
     def _answer(self, job: TiledInference, band: range) -> NDArray[np.float32]:
         """Return the answer of a band, (K, n, W), with smaller batches where memory runs out."""
@@ -184,7 +196,7 @@ class _Lines:
         grid, self.share = tiles.grid, tiles.share
         self.curves = tiles.member.calibration
         numbers = tiles_inside(grid, valid)
-        self._tops, self._columns = grid.starts[0], len(grid.starts[1])
+        self._tops, self._columns = grid.starts[0], prod(map(len, grid.starts[1:]))
         size = batch_size(len(numbers), job.batch)
         above = sum(self._top(number) + grid.tile[0] <= row for number in numbers)
         numbers = numbers[above // size * size :]  # batches are those of a run from the top

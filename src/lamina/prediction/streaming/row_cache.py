@@ -1,4 +1,7 @@
-"""An image of which the rows of one line of tiles are in memory, so that strips are read once."""
+"""An image of which the rows of one line of tiles are in memory, so that strips are read once.
+
+Of a volume the planes of one layer of tiles are, so that chunks are decoded once.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ PIECE = 64
 
 
 class RowCache(VolumeView):
-    """A two-axis volume for tiles that are read line by line, each line from left to right.
+    """An image or a volume for tiles that are read in the order of their lattice.
 
     What a region needs is read over the whole width, or as much of it as the budget holds. Rows
     that the next line shares with this one are kept.
@@ -28,7 +31,7 @@ class RowCache(VolumeView):
     def __init__(self, source: Volume) -> None:
         """Hold nothing yet."""
         super().__init__(source)
-        self._box = Region((0, 0), (0, 0))
+        self._box = self._nothing()
         self._memory: NDArray[Any] = np.empty(0, source.dtype)
         self._pixels: NDArray[Any] = self._memory
 
@@ -41,27 +44,36 @@ class RowCache(VolumeView):
         return self._pixels[(slice(None), *inside.slices)]
 
     def _wide(self, region: Region) -> Region:
-        width = self.shape[1]
-        rows = max(region.shape[0], 1)
-        columns = BUDGET // (rows * self.channels * self.dtype.itemsize)
-        if columns >= width:
-            return Region((region.start[0], 0), (region.stop[0], width))
-        stop = min(max(region.start[1] + columns, region.stop[1]), width)
-        return Region(region.start, (region.stop[0], stop))
+        """Return the region over all of the last axes, or over as many of them as are held."""
+        start, stop = list(region.start), list(region.stop)
+        for axis in range(len(start) - 1, 0, -1):
+            sides = [b - a for a, b in zip(start, stop, strict=True)]
+            sides[axis] = 1
+            fit = BUDGET // max(prod(sides) * self.channels * self.dtype.itemsize, 1)
+            if fit < self.shape[axis]:
+                more = max(start[axis] + fit, stop[axis])
+                stop[axis] = min(more, self.shape[axis])
+                break
+            start[axis], stop[axis] = 0, self.shape[axis]
+        return Region(tuple(start), tuple(stop))
+
+    def _nothing(self) -> Region:
+        none = (0,) * len(self.shape)
+        return Region(none, none)
 
     def _hold(self, box: Region) -> None:
-        before, self._box = self._box, Region((0, 0), (0, 0))  # should a read fail
+        before, self._box = self._box, self._nothing()  # should a read fail
         shared = before.stop[0] - box.start[0]
-        alike = before.shape == box.shape and before.start[1] == box.start[1]
+        alike = before.shape == box.shape and before.start[1:] == box.start[1:]
         if not alike or before.start[0] > box.start[0] or shared < 0:
             shared = 0
         if shared:
             self._pixels[:, :shared] = self._pixels[:, -shared:]
         else:
             self._pixels = self._room((self.channels, *box.shape))
-        (top, left), (bottom, right) = box.start, box.stop
+        (top, *left), (bottom, *right) = box.start, box.stop
         for first in range(top + shared, bottom, PIECE):
-            rest = Region((first, left), (min(first + PIECE, bottom), right))
+            rest = Region((first, *left), (min(first + PIECE, bottom), *right))
             self._pixels[:, first - top : rest.stop[0] - top] = self.source.read(rest)
         self._box = box
 

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.data.network_input.frame import Slices
+from lamina.data.network_input.frame import Frame, Slices
 from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.prediction.tiling.in_memory import answer_images
@@ -50,6 +50,20 @@ class Slab:
         start[self.at] = max(start[self.at], self.start)
         stop[self.at] = min(stop[self.at], self.stop)
         return Region(tuple(start), tuple(stop))
+
+
+def is_cut(volume: Volume, frame: Frame) -> bool:
+    """Return whether a volume is answered slice by slice, by a frame of images.
+
+    Raises:
+        RecipeError: it is an image, and the frame sees blocks of voxels.
+    """
+    if len(volume.axes) < frame.axes:
+        raise RecipeError(
+            f"{volume.name}: has axes '{volume.axes}', and the network sees blocks of voxels "
+            f"(frame.size {list(frame.size)}); give volumes of three axes"
+        )
+    return len(volume.axes) > frame.axes
 
 
 def check_axes(volume: Volume, slices: Slices | None) -> Slices:

@@ -122,9 +122,11 @@ class Sum:
         As many rows after those held come in their place, at 0.
         """
         count = stop - self._first
-        taken, left = self.values[:, :count].clone(), self.values[:, count:].clone()
-        self.values[:, : left.shape[1]] = left
-        self.values[:, left.shape[1] :].zero_()
+        taken, left = self.values[:, :count].clone(), self.values.shape[1] - count
+        for first in range(0, left, count):  # no more memory than what is taken
+            some = min(count, left - first)
+            self.values[:, first : first + some] = self.values[:, first + count :][:, :some]
+        self.values[:, left:].zero_()
         self._first = stop
         return taken
 

@@ -148,6 +148,8 @@ def batch_size(tiles: int, most: int) -> int:
 
 def is_out_of_memory(error: BaseException) -> bool:
     """Whether an error says that memory ran out, on a device or on the host."""
+    import torch
+
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     return isinstance(error, RuntimeError) and "can't allocate memory" in str(error)
@@ -155,6 +157,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 
 def release() -> None:
     """Free what a failed forward pass left."""
+    import torch
+
     gc.collect()
     if torch.cuda.is_available():
         torch.cuda.empty_cache()

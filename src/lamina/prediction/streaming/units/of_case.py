@@ -1,4 +1,4 @@
-"""How a case is cut into units: bands of an image, slabs of a volume."""
+"""How a case is cut into units: bands of an image or of blocks, slabs of slices of a volume."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ from math import prod
 
 from lamina.data.case import Case
 from lamina.errors import ResourceError
+from lamina.geometry.tiling.axis_order import seen_order, stored
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.row_bands import Bands, bands
-from lamina.prediction.streaming.slabs import check_axes, held_bytes, thickness
+from lamina.prediction.streaming.slabs import check_axes, held_bytes, is_cut, thickness
 from lamina.prediction.streaming.units.ledger import noted_thickness
 from lamina.prediction.streaming.units.unit import Units
 from lamina.prediction.streaming.volume import VolumeSlabs
@@ -18,7 +19,7 @@ from lamina.volume import Volume
 
 
 def units_of(case: Case, recipe: Recipe, place: Place, thick: Sequence[int]) -> Units:
-    """Return the units of a volume, or of an image that is answered band by band.
+    """Return the units of a volume, or of an image that is streamed.
 
     Args:
         case: With ``predict.only_valid`` answered only where it says that pixels count.
@@ -31,7 +32,7 @@ def units_of(case: Case, recipe: Recipe, place: Place, thick: Sequence[int]) -> 
         DataError: the volume lacks an axis that the recipe cuts.
     """
     volume, outputs = case.image, recipe.task.outputs
-    if len(volume.axes) == 2:
+    if not is_cut(volume, recipe.frame):
         return Bands(volume, case.valid if recipe.predict.only_valid else None, outputs, place)
     return VolumeSlabs(volume, check_axes(volume, recipe.frame.slices), outputs, place, thick)
 
@@ -52,7 +53,7 @@ def thickness_of(
         LaminaError: as ``units_of``.
     """
     outputs = recipe.task.outputs
-    if len(volume.axes) == 2:
+    if not is_cut(volume, recipe.frame):
         return [len(bands(volume.shape, outputs)[0])] if prod(volume.shape) else [1]
     axes = check_axes(volume, recipe.frame.slices).axes
     own = [thickness(volume, axis, outputs, memory) for axis in axes]
@@ -78,8 +79,8 @@ def in_a_row(volume: Volume, recipe: Recipe, workers: int) -> int:
     A strip of bands takes the tiles that cross its upper edge again, so it is eight tiles high
     where the image has enough of them for all workers; slabs take no tile twice.
     """
-    if len(volume.axes) != 2:
+    if is_cut(volume, recipe.frame):
         return 1
     rows = bands(volume.shape, recipe.task.outputs)
-    high = -(-8 * recipe.tile[0] // len(rows[0]))
+    high = -(-8 * stored(recipe.tile, seen_order(volume.axes))[0] // len(rows[0]))
     return max(min(high, len(rows) // (2 * workers)), 1)
