@@ -4,6 +4,11 @@ A polygon runs along edges, not through centres, so that its area is the number 
 
     pixels   . # # .        ring  (0, 1) (0, 3) (1, 3) (1, 2) (2, 2) (2, 1), in (y, x)
              . # . .
+
+A ring is known by its corners: each is the end of one level and of one upright edge, and corners
+of a line in order are the ends of its edges. So rows may come band by band, and what is kept of
+them are corners. Where two pixels of an area touch at a corner only, one of the two pixels between
+them is enclosed by the area; rings turn around these two, so that none touches itself.
 """
 
 from __future__ import annotations
@@ -12,12 +17,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import cv2
+import cc3d
 import numpy as np
 from numpy.typing import NDArray
 
 Ring = NDArray[np.int64]
 """(n, 2) corners y, x in pixels, closed: the last is the first."""
+
+Corners = NDArray[np.int64]
+"""(5, n): area, y, x, whether the level edge leads to the right, whether the upright leads down."""
+
+NO_CORNERS: Corners = np.zeros((5, 0), np.int64)
 
 
 @dataclass(frozen=True)
@@ -41,61 +51,107 @@ def polygons(mask: NDArray[np.bool_], offset: tuple[int, int] = (0, 0)) -> list[
         offset: Row and column of its first pixel, added to all corners.
 
     Returns:
-        Polygons whose areas sum to the number of pixels. Outer rings run clockwise as seen, holes
-        the other way round.
+        Polygons in raster order whose areas sum to the number of pixels. Outer rings run clockwise
+        as seen, holes the other way round.
     """
-    image = np.ascontiguousarray(mask).view(np.uint8)
-    count, labels = cv2.connectedComponents(image, connectivity=4)
-    return [_polygon(labels == label, offset) for label in range(1, count)]
+    found = polygons_of(area_corners(areas_of(mask)))
+    moved = np.array(offset)
+    return [
+        Polygon(one.outer + moved, tuple(hole + moved for hole in one.holes))
+        for one in found.values()
+    ]
 
 
-def _polygon(mask: NDArray[np.bool_], offset: tuple[int, int]) -> Polygon:
-    rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    top, left = int(rows[0]), int(columns[0])
-    box = mask[top : rows[-1] + 1, left : columns[-1] + 1].astype(np.uint8)
-    doubled = np.kron(box, np.ones((2, 2), np.uint8))
-    contours, levels = cv2.findContours(doubled, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-    rings = list(_rings(contours, (offset[0] + top, offset[1] + left)))
-    outer = [ring for ring, level in zip(rings, levels[0], strict=True) if level[3] < 0]
-    holes = [ring for ring, level in zip(rings, levels[0], strict=True) if level[3] >= 0]
-    return Polygon(
-        _turned(outer[0], clockwise=True), tuple(_turned(h, clockwise=False) for h in holes)
-    )
+def areas_of(labels: NDArray[Any]) -> NDArray[np.int32]:
+    """Return numbers from 1, in raster order, of areas of one label whose pixels share edges."""
+    if not labels.any():
+        return np.zeros(labels.shape, np.int32)
+    return np.asarray(cc3d.connected_components(labels, connectivity=4), np.int32)
 
 
-def _rings(contours: Any, offset: tuple[int, int]) -> Iterator[Ring]:
-    """Yield contours of a mask that was doubled as rings of its edges.
+def area_corners(areas: NDArray[Any]) -> Corners:
+    """Return the corners of all areas of an image (H, W) of numbers, 0 where there is none."""
+    none = np.zeros((1, areas.shape[1]), areas.dtype)
+    return corners_of(np.concatenate([none, areas, none]), 0)
 
-    An even number is the first half of its pixel and lies on the edge before it, an odd one on the
-    edge behind.
+
+def corners_of(rows: NDArray[Any], top: int) -> Corners:
+    """Return the corners of areas on the lines between rows.
+
+    Args:
+        rows: (n + 1, W) numbers of areas, 0 where there is none; no two areas share a pixel's edge
+            and a number.
+        top: Line between the first two rows: the number of rows above it.
     """
-    for contour in contours:
-        points = contour[:, 0, ::-1].astype(np.int64)
-        corners = (points + 1) // 2 + np.array(offset)
-        yield _without_middles(corners)
+    wide = np.pad(rows, ((0, 0), (1, 1)))
+    a, b, c, d = wide[:-1, :-1], wide[:-1, 1:], wide[1:, :-1], wide[1:, 1:]
+    y, x = np.nonzero(~((a == b) & (c == d)) & ~((a == c) & (b == d)))
+    a, b, c, d = (some[y, x] for some in (a, b, c, d))
+    parts = [NO_CORNERS]
+
+    def add(where: NDArray[np.bool_], area: NDArray[Any], right: int, down: int) -> None:
+        at = np.flatnonzero(where & (area > 0))
+        ways = np.broadcast_to([[right], [down]], (2, len(at)))
+        parts.append(np.concatenate([[area[at], y[at] + top, x[at]], ways]).astype(np.int64))
+
+    # One pixel of an area, or all but one: (pixel, beside it, above or below it, across, way).
+    for pixel, beside, over, across, right, down in (
+        (a, b, c, d, 0, 0),
+        (b, a, d, c, 1, 0),
+        (c, d, a, b, 0, 1),
+        (d, c, b, a, 1, 1),
+    ):
+        add((pixel != beside) & (pixel != over) & (pixel != across), pixel, right, down)
+        add((beside == over) & (beside == across) & (beside != pixel), beside, right, down)
+    falling = (a == d) & (a != b) & (a != c)  # around b, and around c
+    add(falling, a, 1, 0)
+    add(falling, a, 0, 1)
+    rising = (b == c) & (b != a) & (b != d)  # around a, and around d
+    add(rising, b, 0, 0)
+    add(rising, b, 1, 1)
+    return np.concatenate(parts, axis=1)
 
 
-def _without_middles(corners: Ring) -> Ring:
-    """Return a closed ring without repeated corners and such as lie on a straight edge."""
-    moved = (corners != np.roll(corners, 1, axis=0)).any(axis=1)
-    corners = corners[moved]
-    before, after = np.roll(corners, 1, axis=0), np.roll(corners, -1, axis=0)
-    turn = (corners[:, 0] - before[:, 0]) * (after[:, 1] - corners[:, 1]) - (
-        corners[:, 1] - before[:, 1]
-    ) * (after[:, 0] - corners[:, 0])
-    kept = corners[turn != 0]
-    return np.concatenate([kept, kept[:1]])
+def polygons_of(corners: Corners) -> dict[int, Polygon]:
+    """Return the polygon of each area whose corners are all there, by its number."""
+    area, y, x, right, down = corners
+    level = np.lexsort((right, x, y, area))
+    across, along = _partners(level), _partners(np.lexsort((down, y, x, area)))
+    rings: dict[int, list[Ring]] = {}
+    places = corners[1:3].T
+    for first, ring in _rings(level.tolist(), across, along):
+        closed = places[[*ring, ring[0]]]
+        # Its first corner is the leftmost of its highest: rings begin to the right, clockwise.
+        own = rings.setdefault(int(area[first]), [])
+        own.append(closed[::-1] if own else closed)
+    return {number: Polygon(own[0], tuple(own[1:])) for number, own in rings.items()}
 
 
-def _turned(ring: Ring, *, clockwise: bool) -> Ring:
-    return ring if (_signed(ring) > 0) == clockwise else ring[::-1]
+def _partners(order: NDArray[np.int64]) -> list[int]:
+    """Return the other end of each corner's edge; corners in order are ends by pairs."""
+    partner = np.empty(len(order), np.int64)
+    partner[order[::2]], partner[order[1::2]] = order[1::2], order[::2]
+    return partner.tolist()
+
+
+def _rings(
+    order: list[int], across: list[int], along: list[int]
+) -> Iterator[tuple[int, list[int]]]:
+    seen = bytearray(len(order))
+    for first in order:
+        if seen[first]:
+            continue
+        ring: list[int] = []
+        at = first
+        while not seen[at]:
+            end = across[at]
+            seen[at] = seen[end] = True
+            ring += (at, end)
+            at = along[end]
+        yield first, ring
 
 
 def _area(ring: Ring) -> float:
-    return abs(_signed(ring))
-
-
-def _signed(ring: Ring) -> float:
-    """Return the area within a ring; positive where it runs clockwise as seen (y down)."""
+    """Return the area within a ring."""
     y, x = ring[:-1].T, ring[1:].T
-    return float((y[1] * x[0] - x[1] * y[0]).sum()) / 2
+    return abs(float((y[1] * x[0] - x[1] * y[0]).sum())) / 2

@@ -13,8 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.files import write_text
-from lamina.geometry.polygons import Polygon, polygons
+from lamina.geometry.polygons import Polygon, area_corners, areas_of, polygons_of
 from lamina.public import StrPath, as_path
+
+_SIZES = {2: ("area_px", "area"), 3: ("volume_voxels", "volume")}
 
 
 @dataclass(frozen=True)
@@ -69,26 +71,16 @@ class Objects(Sequence[Object]):
     def to_csv(self, path: StrPath | None = None) -> str:
         """Return a table with one row for each object; with ``path`` it is written there, too.
 
-        Columns: case, class, object, area_px, area and its unit where spacing is known, the first
-        place and the one behind the last along each axis, the centre, score_mean, score_max,
-        touches_border.
+        Columns: case, class, object, area_px, area (of volumes volume_voxels, volume) and its unit
+        where spacing is known, the first place and the one behind the last along each axis, the
+        centre, score_mean, score_max, touches_border.
         """
-        return _kept(table(self.axes, self.rows()), path)
+        return _kept(table(columns(self.axes), self.rows()), path)
 
     def rows(self) -> Iterator[dict[str, Any]]:
         """Yield the values of each object by the columns of the table."""
-        size = None if self.spacing is None else float(np.prod(self.spacing))
-        unit = f"{self.unit}^{len(self.axes)}" if self.unit and size is not None else ""
-        for item in self.items:
-            row: dict[str, Any] = {"case": self.case, "class": item.class_name}
-            row |= {"object": item.number, "area_px": item.area}
-            row |= {"area": None if size is None else float(f"{item.area * size:.6g}")}
-            row |= {"unit": unit}
-            row |= dict(zip(_box(self.axes), item.box, strict=True))
-            centre = (round(place, 2) for place in item.centre)
-            row |= dict(zip(_centre(self.axes), centre, strict=True))
-            row |= {"score_mean": round(item.score_mean, 4), "score_max": round(item.score_max, 4)}
-            yield row | {"touches_border": item.touches_border}
+        place = ObjectPlace(self.case, self.axes, self.spacing, self.unit)
+        return map(place.row, self.items)
 
     def to_geojson(self, path: StrPath | None = None) -> str:
         """Return a FeatureCollection of the outlines; with ``path`` it is written there, too.
@@ -97,9 +89,8 @@ class Objects(Sequence[Object]):
         the properties that QuPath reads. Volumes have no outlines and give an empty collection.
         """
         pairs = zip(self.items, self.rows(), strict=True)
-        features = [_feature(item, row) for item, row in pairs if item.polygon]
-        text = json.dumps({"type": "FeatureCollection", "features": features})
-        return _kept(text + "\n", path)
+        lines = [feature_line(item, row) for item, row in pairs if item.polygon]
+        return _kept("".join(collection_lines(lines)), path)
 
 
 def find_objects(
@@ -129,27 +120,76 @@ def find_objects(
     return Objects(case, axes, tuple(items), spacing, unit)
 
 
-def columns(axes: str) -> list[str]:
-    """Return the columns of the table of objects.
+@dataclass(frozen=True)
+class ObjectPlace:
+    """Where the objects of a case lie, for their rows."""
+
+    case: str
+    """Id of the image."""
+    axes: str
+    """Spatial axes."""
+    spacing: tuple[float, ...] | None = None
+    """Distance from pixel to pixel along each axis; None: not known."""
+    unit: str | None = None
+    """Unit of the spacing; None: not known."""
+
+    def row(self, item: Object) -> dict[str, Any]:
+        """Return the values of an object by the columns of the table."""
+        count, extent = _SIZES[len(self.axes)]
+        size = None if self.spacing is None else float(np.prod(self.spacing))
+        unit = f"{self.unit}^{len(self.axes)}" if self.unit and size is not None else ""
+        row: dict[str, Any] = {"case": self.case, "class": item.class_name}
+        row |= {"object": item.number, count: item.area}
+        row |= {extent: None if size is None else float(f"{item.area * size:.6g}"), "unit": unit}
+        row |= dict(zip(_box(self.axes), item.box, strict=True))
+        centre = (round(place, 2) for place in item.centre)
+        row |= dict(zip(_centre(self.axes), centre, strict=True))
+        row |= {"score_mean": round(item.score_mean, 4), "score_max": round(item.score_max, 4)}
+        return row | {"touches_border": item.touches_border}
+
+
+def columns(*axes: str) -> list[str]:
+    """Return the columns of a table of objects of images, of volumes, or of both.
 
     Example:
-        >>> columns("yx")[4:10]
-        ['area', 'unit', 'y0', 'x0', 'y1', 'x1']
+        >>> columns("yx")[3:10]
+        ['area_px', 'area', 'unit', 'y0', 'x0', 'y1', 'x1']
+        >>> columns("yx", "zyx")[3:11]
+        ['area_px', 'area', 'volume_voxels', 'volume', 'unit', 'z0', 'y0', 'x0']
     """
-    head = ["case", "class", "object", "area_px", "area", "unit"]
-    return [*head, *_box(axes), *_centre(axes), "score_mean", "score_max", "touches_border"]
+    each = sorted(set(axes), key=lambda one: (-len(one), one))
+    letters = "".join(dict.fromkeys("".join(each)))
+    sizes = [name for count in sorted({len(one) for one in each}) for name in _SIZES[count]]
+    head = ["case", "class", "object", *sizes, "unit"]
+    scores = ["score_mean", "score_max", "touches_border"]
+    return [*head, *_box(letters), *_centre(letters), *scores]
 
 
-def table(axes: str, rows: Iterable[Mapping[str, Any]], *, head: bool = True) -> str:
-    """Return rows of objects as CSV; ``head``: with a line of their columns first."""
+def table(names: Sequence[str], rows: Iterable[Mapping[str, Any]], *, head: bool = True) -> str:
+    """Return rows of objects as CSV.
+
+    Args:
+        names: Columns; what a row does not have stays empty.
+        rows: Values by column.
+        head: With a line of the columns first.
+    """
     stream = io.StringIO()
     writer = csv.writer(stream, lineterminator="\n")
-    names = columns(axes)
     if head:
         writer.writerow(names)
     for row in rows:
-        writer.writerow([_cell(name, row[name]) for name in names])
+        writer.writerow([_cell(name, row.get(name)) for name in names])
     return stream.getvalue()
+
+
+def collection_lines(features: Iterable[str]) -> Iterator[str]:
+    """Yield the text of a FeatureCollection with a line for each feature."""
+    yield '{"type": "FeatureCollection", "features": ['
+    between = "\n"
+    for feature in features:
+        yield between + feature
+        between = ",\n"
+    yield "\n]}\n"
 
 
 def row_of(feature: Mapping[str, Any]) -> dict[str, Any]:
@@ -161,6 +201,8 @@ def row_of(feature: Mapping[str, Any]) -> dict[str, Any]:
 def _cell(name: str, value: Any) -> Any:
     if isinstance(value, bool):
         return int(value)
+    if isinstance(value, str):
+        return value
     if name.startswith("score"):
         return f"{value:.4f}"
     return f"{value:.2f}" if name[0] == "c" and isinstance(value, float) else value
@@ -177,34 +219,52 @@ def _centre(axes: str) -> list[str]:
 def _objects_of(
     labels: NDArray[np.int32], prob: NDArray[np.floating[Any]], name: str
 ) -> Iterator[Object]:
-    flat_places = np.flatnonzero(labels)
-    if not flat_places.size:
+    where = np.flatnonzero(labels)
+    if not where.size:
         return
-    places = np.unravel_index(flat_places, labels.shape)
-    own = labels.ravel()[flat_places]
+    own = labels.ravel()[where]
     order = np.argsort(own, kind="stable")
-    starts = np.flatnonzero(np.r_[True, np.diff(own[order]) > 0])
-    groups = np.split(order, starts[1:])
-    for group in groups:
-        where = tuple(axis[group] for axis in places)
-        low = tuple(int(axis.min()) for axis in where)
-        high = tuple(int(axis.max()) + 1 for axis in where)
-        number, scores = int(own[group[0]]), prob[where].astype(np.float64)
-        sides = tuple(slice(a, b) for a, b in zip(low, high, strict=True))
-        flat = labels.ndim == 2
-        outline = polygons(labels[sides] == number, (low[0], low[1])) if flat else []
+    where, own = where[order], own[order]
+    heads = np.flatnonzero(np.diff(own, prepend=0))
+    places = np.stack(np.unravel_index(where, labels.shape))
+    counts = np.diff(heads, append=len(own))
+    low = np.minimum.reduceat(places, heads, axis=1)
+    high = np.maximum.reduceat(places, heads, axis=1) + 1
+    centres = np.add.reduceat(places, heads, axis=1) / counts
+    scores = prob.ravel()[where].astype(np.float64)
+    means = np.add.reduceat(scores, heads) / counts
+    most = np.maximum.reduceat(scores, heads)
+    border = ((low == 0) | (high == np.array(labels.shape)[:, None])).any(axis=0)
+    outlines = _outlines(labels) if labels.ndim == 2 else {}
+    for at, number in enumerate(own[heads].tolist()):
         yield Object(
             class_name=name,
             number=number,
-            area=len(group),
-            box=(*low, *high),
-            centre=tuple(float(axis.mean()) for axis in where),
-            score_mean=float(scores.mean()),
-            score_max=float(scores.max()),
-            touches_border=any(a == 0 for a in low)
-            or any(b == n for b, n in zip(high, labels.shape, strict=True)),
-            polygon=tuple(outline),
+            area=int(counts[at]),
+            box=(*low[:, at].tolist(), *high[:, at].tolist()),
+            centre=tuple(centres[:, at].tolist()),
+            score_mean=float(means[at]),
+            score_max=float(most[at]),
+            touches_border=bool(border[at]),
+            polygon=tuple(outlines.get(number, ())),
         )
+
+
+def _outlines(labels: NDArray[np.int32]) -> dict[int, list[Polygon]]:
+    """Return the polygons of each object, in raster order."""
+    areas = areas_of(labels)
+    object_of = np.zeros(int(areas.max()) + 1, np.int32)
+    inside = areas > 0
+    object_of[areas[inside]] = labels[inside]
+    found: dict[int, list[Polygon]] = {}
+    for area, polygon in polygons_of(area_corners(areas)).items():
+        found.setdefault(int(object_of[area]), []).append(polygon)
+    return found
+
+
+def feature_line(item: Object, row: Mapping[str, Any]) -> str:
+    """Return an object with its row as a feature, a line without its end."""
+    return json.dumps(_feature(item, row))
 
 
 def _feature(item: Object, row: Mapping[str, Any]) -> dict[str, Any]:

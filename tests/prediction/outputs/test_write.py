@@ -17,7 +17,7 @@ from PIL import Image
 from lamina.bundle import Bundle
 from lamina.errors import RecipeError
 from lamina.files import digest
-from lamina.folders import PREDICTION
+from lamina.folders import DATA_INDEX, PREDICTION
 from lamina.prediction.folder.ledger import LEDGER
 from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.run import predict
@@ -61,7 +61,7 @@ def test_every_kind_is_there_and_covered_by_the_ledger(place: Path) -> None:
         *(f"masks/{class_}/{name}.png" for class_ in ("dot", "line") for name in "ab"),
         *(f"overlays/{name}.jpg" for name in "ab"),
         *(f"objects/{name}.geojson" for name in "ab"),
-        *("objects.csv", "objects.geojson", PREDICTION, LEDGER),
+        *("objects.csv", "objects.geojson", PREDICTION, LEDGER, DATA_INDEX),
     }
     rows = [json.loads(line) for line in (found.folder / LEDGER).read_text().splitlines()]
     noted = {name: sha for row in rows for name, sha in row.get("files", {}).items()}

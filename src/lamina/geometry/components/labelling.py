@@ -140,9 +140,9 @@ def _label(
 def labelled(mask: NDArray[np.bool_], connectivity: Connectivity) -> NDArray[Any]:
     """Return labels (D, H, W) of a bool volume, without gaps from 0 (background)."""
     # With 26 neighbours cc3d 4.1 makes room for one label too few where every second voxel along
-    # each axis is a part of its own; two empty columns make it reckon with more.
+    # each axis is a part of its own; two empty columns and a row make it reckon with more.
     room = 2 if connectivity == 26 else 0
-    wide = np.pad(mask, ((0, 0), (0, 0), (0, room)))
+    wide = np.pad(mask, ((0, 0), (0, room // 2), (0, room)))
     padded = cc3d.connected_components(wide, connectivity=connectivity)
-    labels: NDArray[Any] = padded[:, :, : mask.shape[2]]
+    labels: NDArray[Any] = padded[:, : mask.shape[1], : mask.shape[2]]
     return labels

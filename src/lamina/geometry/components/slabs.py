@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from lamina.geometry.components.labelling import labelled
 
 Neighbours = Literal[6, 18, 26]
+Order = Literal["size", "raster"]
 
 _BLOCK = 2**18  # voxels whose coordinates are in memory at a time
 _SUMS = 10  # columns that add up; the others are largest values
@@ -45,16 +46,25 @@ class ComponentMoments:
 
 
 class SlabParts:
-    """The connected parts of at least ``minimum`` voxels, numbered from 1, largest first."""
+    """The connected parts of at least ``minimum`` voxels, numbered from 1."""
 
-    def __init__(self, minimum: int = 1, connectivity: Neighbours = 26) -> None:
-        """``connectivity``: 6 (faces), 18 (and edges) or 26 (and corners) neighbours."""
-        self._minimum, self._connectivity = minimum, connectivity
+    def __init__(
+        self, minimum: int = 1, connectivity: Neighbours = 26, order: Order = "size"
+    ) -> None:
+        """Begin the first walk.
+
+        Args:
+            minimum: The smallest part that has a number, in voxels.
+            connectivity: 6 (faces), 18 (and edges) or 26 (and corners) neighbours.
+            order: Of the numbers: ``size``, the largest first; ``raster``, by the first voxel.
+        """
+        self._minimum, self._connectivity, self._order = minimum, connectivity, order
         self._parents = [0]  # of each label; label 0 is the background
         self._tables: list[NDArray[np.int64]] = []
         self._above: NDArray[np.int64] | None = None
         self._depth = 0
         self._numbers: NDArray[np.int32] | None = None
+        self._base = 0
 
     def add(self, mask: NDArray[np.bool_]) -> None:
         """Take the next slab, (t, H, W) bool, of the first walk."""
@@ -84,10 +94,12 @@ class SlabParts:
             np.add.at(whole[:, :_SUMS], roots[1:], table[:, :_SUMS])
             np.maximum.at(whole[:, _SUMS:], roots[1:], table[:, _SUMS:])
         large = np.flatnonzero(whole[:, 0] >= max(self._minimum, 1))
-        order = large[np.argsort(-whole[large, 0], kind="stable")]
+        order = large  # labels are in raster order, and a root is the lowest of its part
+        if self._order == "size":
+            order = large[np.argsort(-whole[large, 0], kind="stable")]
         ranks = np.zeros(count + 1, np.int32)
         ranks[order] = np.arange(1, len(order) + 1)
-        self._numbers = ranks[roots]
+        self._numbers, self._base = ranks[roots], 0
         self._tables.clear()
         return tuple(_moments(row.tolist()) for row in whole[order])
 
@@ -100,15 +112,29 @@ class SlabParts:
         Raises:
             ValueError: the first walk is not finished.
         """
+        self._check_finished()
+        self._base = 0
+        for mask in slabs:
+            yield self.number(mask)
+
+    def number(self, mask: NDArray[np.bool_]) -> NDArray[np.int32]:
+        """Return what ``numbered`` yields of the next slab.
+
+        Raises:
+            ValueError: the first walk is not finished.
+        """
+        all_numbers = self._check_finished()
+        labels, count = self._labelled(mask)
+        numbers = all_numbers[self._base : self._base + count + 1].copy()
+        numbers[0] = 0
+        self._base += count
+        found: NDArray[np.int32] = numbers[labels]
+        return found
+
+    def _check_finished(self) -> NDArray[np.int32]:
         if self._numbers is None:
             raise ValueError("parts have numbers when the first walk is finished")
-        base = 0
-        for mask in slabs:
-            labels, count = self._labelled(mask)
-            numbers = self._numbers[base : base + count + 1].copy()
-            numbers[0] = 0
-            base += count
-            yield numbers[labels]
+        return self._numbers
 
     def _labelled(self, mask: NDArray[np.bool_]) -> tuple[NDArray[np.int32], int]:
         """Return labels from 1 without gaps of the parts that may count, and how many."""

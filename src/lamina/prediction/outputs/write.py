@@ -2,7 +2,8 @@
 
     overlays/NAME.jpg       images: masks on the image
     objects/NAME.geojson    images: outlines along the edges of pixels; QuPath opens it
-    objects.csv .geojson    the same of all images
+    objects/NAME.csv        volumes: a table
+    objects.csv .geojson    the table of all cases, the outlines of all images
     native/NAME.*           the input's own format and place; native/CLASS/NAME.* where there is a
                             file for each class
 
@@ -23,7 +24,7 @@ from lamina.files import digest
 from lamina.options.near_words import did_you_mean
 from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.outputs.native.write_native import native_places, write_native
-from lamina.prediction.outputs.objects import write_objects, write_tables
+from lamina.prediction.outputs.objects import objects_path, write_objects, write_tables
 from lamina.prediction.outputs.output_file import OutputFile, inside
 from lamina.prediction.outputs.overlays import write_overlay
 from lamina.progress import say
@@ -135,16 +136,14 @@ class Outputs:
 
     def _made(self, kind: str, id: str, image: Volume, *, probabilities: bool) -> list[OutputFile]:
         root, name = self.predictions.folder, self.predictions.case(id).file_name
-        flat = len(image.axes) == 2 and self.predictions.task.kind != "restore"
-        if kind == "overlays" and flat:
+        masks = self.predictions.task.kind != "restore"
+        if kind == "overlays" and masks and len(image.axes) == 2:
             path = root / "overlays" / f"{name}.jpg"
             sha = write_overlay(path, self.predictions, id, image)
             return [OutputFile(inside(root, path), sha)]
-        if kind == "objects" and flat:
-            if self.predictions.case(id).chunked:
-                raise DataError(f"{id}: no objects, since the image is larger than memory allows")
-            path = root / "objects" / f"{name}.geojson"
-            return [OutputFile(inside(root, path), write_objects(path, self.predictions, id))]
+        if kind == "objects" and masks:
+            path = objects_path(self.predictions, id)
+            return [OutputFile(inside(root, path), write_objects(self.predictions, id))]
         if kind == "native":
             return write_native(self.predictions, id, image, probabilities=probabilities)
         return []
@@ -153,7 +152,7 @@ class Outputs:
         """Yield every place where a file of a case may lie."""
         root, name = self.predictions.folder, self.predictions.case(id).file_name
         yield root / "overlays" / f"{name}.jpg"
-        yield root / "objects" / f"{name}.geojson"
+        yield objects_path(self.predictions, id)
         yield from native_places(self.predictions, id)
 
 
