@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import subprocess
+import venv
 from collections.abc import Callable
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
@@ -18,7 +21,7 @@ import lamina
 from lamina.bundle import KnownCase, MemberWeights, Part, join
 from lamina.data.network_input.normalise import Fixed
 from lamina.deployment import export as export_module
-from lamina.deployment.graph import Format
+from lamina.deployment.graph import SUFFIXES, Format
 from lamina.deployment.run import Pipeline
 from lamina.errors import BundleError, LaminaError, RecipeError
 from lamina.model.networks import AnyNetwork
@@ -148,6 +151,8 @@ def test_known_images_have_the_weights_that_predict_gives(
     assert np.count_nonzero(about["known"]["b" * 64]) == 3
 
 
+BLOCKS = {"kind": "resunet", "width": 8, "blocks": [1, 1]}
+
 REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
     "valid areas": ({"predict": {"only_valid": True}}, {}, "predict.only_valid is set"),
     "fragments": (
@@ -163,6 +168,11 @@ REFUSED: dict[str, tuple[dict[str, Any], dict[str, Any], str]] = {
         "frame.depth is set",
     ),
     "volumes": ({"frame": {"size": [32, 32], "slices": {}}}, {}, "frame.slices is set"),
+    "blocks": (
+        {"frame": {"size": [16, 16, 16]}, "network": BLOCKS},
+        {},
+        "frame.size is [16, 16, 16]",
+    ),
     "resize": ({"frame": {"size": [32, 32], "resize": [32, 32]}}, {}, "frame.resize is"),
     "expected": ({"decide": {"kind": "expected"}}, {}, "the decision is expected"),
     "contour": ({"decide": {"kind": "triplet", "contour": 5}}, {}, "decide.contour is 5"),
@@ -272,6 +282,7 @@ KINDS: dict[str, dict[str, Any]] = {
     "nafnet": {"network": {"kind": "nafnet", "width": 8, "residual": False}, **LARGER},
     "pixel_shuffle": {"network": {"kind": "pixel_shuffle", **SMALL}, **LARGER},
     "quarter_unet": {"network": {"kind": "quarter_unet", **SMALL}, **LARGER},
+    "resunet": {"network": BLOCKS},
     "slice_fusion": {"network": {"kind": "slice_fusion"}, **LARGER},
     "upconv_unet": {"network": {"kind": "upconv_unet", **SMALL}, **LARGER},
     "volume_unet": {"network": {"kind": "volume_unet", **SMALL}, **LARGER},
@@ -297,6 +308,33 @@ def test_every_kind_of_network_is_among_those_tried() -> None:
     assert kinds == {values["network"]["kind"] for values in KINDS.values()}
 
 
+@pytest.fixture(scope="module")
+def empty_python(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Make an environment that holds numpy and onnxruntime alone; return its interpreter."""
+    folder = tmp_path_factory.mktemp("empty")
+    venv.create(folder, with_pip=True, symlinks=True)
+    python = str(folder / "bin" / "python")
+    wanted = [f"{name}=={version(name)}" for name in ("numpy", "onnxruntime")]
+    command = [python, "-m", "pip", "install", "-q", *wanted]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"numpy and onnxruntime could not be installed: {done.stderr[-300:]}")
+    for name in ("lamina", "torch", "PIL"):
+        found = subprocess.run([python, "-I", "-c", f"import {name}"], capture_output=True)
+        assert found.returncode == 1, name
+    return python
+
+
+def answer_in(python: str, edge: Path, image: NDArray[Any]) -> NDArray[Any]:
+    """Return what run.py of an exported folder answers in another environment."""
+    np.save(edge / "image.npy", image)
+    words = ["image.npy", "--out", "masks.npy", "--probabilities", "answer.npy", "--threads", "1"]
+    command = [python, "-I", "run.py", *words]
+    done = subprocess.run(command, cwd=edge, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return np.asarray(np.load(edge / "answer.npy"))
+
+
 LAPTOP = {
     "denoise-gray-laptop": None,
     "denoise-laptop": "frame.slices is set",
@@ -313,7 +351,7 @@ LAPTOP = {
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", LAPTOP)
 def test_every_laptop_recipe_is_exported_or_refused_with_a_reason(
-    tmp_path: Path, name: str
+    tmp_path: Path, name: str, empty_python: str
 ) -> None:
     recipe = lamina.load_recipe(name)
     if recipe.task.names is None:
@@ -340,6 +378,8 @@ def test_every_laptop_recipe_is_exported_or_refused_with_a_reason(
         theirs = model(image).probabilities
     unit = max(1.0, float(recipe.task.unit or 1))
     assert np.abs(ours.probabilities - theirs).max() <= 1e-4 * unit
+    alone = answer_in(empty_python, tmp_path / "edge", image)
+    assert np.abs(alone - theirs).max() <= 1e-4 * unit
 
 
 def test_laptop_recipes_are_all_tried() -> None:
@@ -348,13 +388,19 @@ def test_laptop_recipes_are_all_tried() -> None:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
+@pytest.mark.parametrize("format", SUFFIXES)
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_kind_of_network_is_exported_and_answers_alike(exported: Exported, kind: str) -> None:
+def test_every_kind_of_network_is_exported_and_answers_alike(
+    exported: Exported, kind: str, format: Format, request: pytest.FixtureRequest
+) -> None:
     """W11."""
-    bundle, edge = exported({"members": ["fold0"]}, **KINDS[kind])
+    bundle, edge = exported({"members": ["fold0"], "format": format}, **KINDS[kind])
     image = np.random.default_rng(0).integers(0, 256, (90, 70), np.uint8)
     if "frame" in KINDS[kind]:
         image = np.stack([image] * 3, axis=-1)
     with lamina.load(bundle, device="cpu", precision="float32", members=["fold0"]) as model:
         theirs = model(image).probabilities
     assert np.abs(Pipeline(edge)(image).probabilities - theirs).max() <= 1e-4
+    if format == "onnx":
+        alone = answer_in(request.getfixturevalue("empty_python"), edge, image)
+        assert np.abs(alone - theirs).max() <= 1e-4

@@ -13,6 +13,7 @@ from lamina.errors import DataError
 from lamina.inference.array_input import Expected, array_input
 
 GREY, COLOUR, VOLUME = Expected(1, False), Expected(3, False), Expected(1, True)
+BLOCKS, FEATURES = Expected(1, True, images=False), Expected(2, True, images=False)
 
 
 @pytest.mark.parametrize(
@@ -28,6 +29,8 @@ GREY, COLOUR, VOLUME = Expected(1, False), Expected(3, False), Expected(1, True)
         ((7, 5, 4), VOLUME, "xyz", (1, 4, 5, 7)),
         ((1, 4, 5, 7), VOLUME, "czyx", (1, 4, 5, 7)),
         ((3, 3, 3), COLOUR, "yxc", (3, 3, 3)),
+        ((1, 5, 7), BLOCKS, None, (1, 1, 5, 7)),
+        ((4, 5, 7, 2), FEATURES, "zyxc", (2, 4, 5, 7)),
     ],
 )
 def test_readings(
@@ -59,6 +62,9 @@ def test_an_answer_comes_back_in_the_order_of_the_array() -> None:
         ((5, 7), GREY, "yy", "different letter"),
         ((5, 7), GREY, "yxc", "each of the 2 axes"),
         ((5,), GREY, None, "fits no reading"),
+        ((5, 7), BLOCKS, None, "1 channel, axes zyx; name the axes"),
+        ((5, 7), BLOCKS, "yx", "pass a volume"),
+        ((2, 5, 7), FEATURES, None, "fits no reading"),
         ((0, 7), GREY, None, "is empty"),
     ],
 )

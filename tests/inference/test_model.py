@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,6 +20,7 @@ from lamina.data.image_types.image_kind import kind_of
 from lamina.errors import BundleError, DataError, RecipeError
 from lamina.inference.model import Failure, Model
 from lamina.inference.prediction import Prediction
+from lamina.inference.trained import TrainedNetworks
 from lamina.result.decisions import Threshold
 from lamina.volume import ArrayVolume
 
@@ -78,13 +80,15 @@ def test_answers_are_read_only(model: Model) -> None:
         found.masks[0, 0, 0] = True
 
 
-def test_eight_threads_give_the_bytes_of_one(model: Model) -> None:
-    images = [image(seed, SHAPES[seed % len(SHAPES)]) for seed in range(40)]
-    torch.set_num_threads(1)
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_eight_threads_give_the_bytes_of_one(make: Any, tmp_path: Path, concurrency: int) -> None:
+    network = {"kind": "dncnn", "width": 8, "depth": 3, "residual": False}
+    make.bundle(network=network).save(tmp_path / "bundle")
+    model = lamina.load(tmp_path / "bundle", device="cpu", threads=1, concurrency=concurrency)
+    images = [image(seed, SHAPES[seed % len(SHAPES)]) for seed in range(50)]
     alone = [model(pixels).probabilities.tobytes() for pixels in images]
 
     def answer(pixels: NDArray[np.uint8]) -> bytes:
-        torch.set_num_threads(1)
         return model(pixels).probabilities.tobytes()
 
     with ThreadPoolExecutor(8) as pool:
@@ -105,6 +109,41 @@ def test_map_keeps_order_and_reports_the_bad_one(model: Model) -> None:
     with pytest.raises(DataError, match="image 2"):
         list(model.map(images))
     assert list(model.map([])) == []
+    for workers in (2, 5):
+        again = list(model.map(images, errors="keep", workers=workers))
+        assert isinstance(again[2], Failure)
+        for number in (0, 1, 3):
+            one, other = again[number], found[number]
+            assert isinstance(one, Prediction)
+            assert isinstance(other, Prediction)
+            np.testing.assert_array_equal(one.probabilities, other.probabilities)
+    assert [one.id for one in model.map(images[:2])] == ["0", "1"]  # type: ignore[union-attr]
+    begun = iter(model.map((image(n) for n in itertools.count()), spacing=(2, 3)))
+    assert next(begun).spacing == (2.0, 3.0)  # type: ignore[union-attr]
+    begun.close()  # type: ignore[attr-defined]
+    with pytest.raises(RecipeError, match="raise or keep"):
+        model.map(images, errors="skip")  # type: ignore[arg-type]
+    with pytest.raises(RecipeError, match="workers is 0"):
+        model.map(images, workers=0)
+
+
+def test_threads_are_those_asked_for_while_networks_run(source: Path) -> None:
+    torch.set_num_threads(1)
+    model, seen = lamina.load(source, device="cpu", threads=2), []
+    networks = model._networks
+    assert isinstance(networks, TrainedNetworks)
+    networks.networks[0].network.register_forward_hook(
+        lambda *_: seen.append(torch.get_num_threads())
+    )
+    model(image(1))
+    assert set(seen) == {2}
+    assert torch.get_num_threads() == 1
+
+
+@pytest.mark.parametrize("spacing", [(1.0,), (1.0, 0.0), (1.0, float("nan")), (1, 2, 3)])
+def test_a_spacing_that_does_not_fit_is_refused(model: Model, spacing: Any) -> None:
+    with pytest.raises(DataError, match="a positive number for each axis of yx"):
+        model(image(1), spacing=spacing)
 
 
 def test_decisions_and_members_can_be_chosen(model: Model, source: Path) -> None:
@@ -124,7 +163,12 @@ def test_a_model_is_sent_to_another_process_as_its_source(model: Model) -> None:
     pixels = image(5)
     sent = pickle.loads(pickle.dumps(model))
     np.testing.assert_array_equal(sent(pixels).probabilities, model(pixels).probabilities)
-    assert sent.members == model.members
+    assert (sent.members, sent.decision, sent.device) == (
+        model.members,
+        model.decision,
+        model.device,
+    )
+    assert sent._asked == model._asked
 
 
 def test_a_closed_model_answers_no_more(source: Path) -> None:
@@ -184,3 +228,20 @@ def test_volumes_are_answered_in_their_own_order(make: Any, tmp_path: Path) -> N
     other = opened(volume.transpose(2, 1, 0), axes="xyz")
     np.testing.assert_array_equal(other.probabilities, found.probabilities.transpose(0, 3, 2, 1))
     assert found.overlay().shape == (36, 40, 3)
+
+
+def test_volumes_are_answered_in_blocks(make: Any, tmp_path: Path) -> None:
+    network = {"kind": "resunet", "width": 8, "blocks": [1, 1]}
+    frame = {"size": [8, 16, 16], "channels": 1}
+    make.bundle(network=network, frame=frame).save(tmp_path / "bundle")
+    opened = lamina.load(tmp_path / "bundle", device="cpu", threads=1)
+    assert (opened.axes, opened.expects) == ("zyx", "1 channel, axes zyx")
+    volume = image(8, (9, 20, 18))
+    np.save(tmp_path / "v.npy", volume)
+    found = opened(volume)
+    assert found.probabilities.shape == (2, 9, 20, 18)
+    np.testing.assert_array_equal(
+        opened(volume.T, axes="xyz").probabilities, found.probabilities.transpose(0, 3, 2, 1)
+    )
+    with pytest.raises(DataError, match="axes zyx"):
+        opened(volume[0])

@@ -71,6 +71,11 @@ def _check_frame(frame: Frame) -> None:
             "frame.depth is set: fragments are aligned in depth from their files, which an "
             "exported pipeline does not; use lamina.load"
         )
+    if frame.axes == 3:
+        raise RecipeError(
+            f"frame.size is {list(frame.size)}: the members take volumes block by block, and an "
+            "exported pipeline takes images of two axes; use lamina.load"
+        )
     if frame.slices is not None:
         raise RecipeError(
             "frame.slices is set: the members take volumes slice by slice, and an exported "

@@ -25,7 +25,9 @@ class Expected:
     channels: int
     """Channels of an image."""
     volumes: bool
-    """Whether it takes volumes (zyx) besides images (yx)."""
+    """Whether it takes volumes (zyx)."""
+    images: bool = True
+    """Whether it takes images (yx)."""
 
     def describe(self) -> str:
         """Return it in words.
@@ -35,7 +37,8 @@ class Expected:
             '1 channel, axes zyx or yx'
         """
         plural = "" if self.channels == 1 else "s"
-        return f"{self.channels} channel{plural}, axes {'zyx or yx' if self.volumes else 'yx'}"
+        axes = ["zyx"] * self.volumes + ["yx"] * self.images
+        return f"{self.channels} channel{plural}, axes {' or '.join(axes)}"
 
 
 @dataclass(frozen=True)
@@ -121,10 +124,10 @@ def _numbers(image: Any, name: str) -> NDArray[Any]:
 
 def _read(shape: tuple[int, ...], expected: Expected, name: str) -> str:
     """Return the one reading of a shape."""
-    if len(shape) == 2:
-        return "yx"
-    readings = []
-    if len(shape) == 3:
+    readings = ["yx"] * (len(shape) == 2 and expected.images)
+    if len(shape) == 3 and not expected.images:
+        readings = ["zyx"] * (expected.channels == 1)
+    elif len(shape) == 3:
         readings += ["yxc"] * (shape[-1] == expected.channels)
         readings += ["cyx"] * (shape[0] == expected.channels)
         readings += ["zyx"] * (expected.volumes and expected.channels == 1)
@@ -151,6 +154,10 @@ def _check_axes(array: NDArray[Any], axes: str, expected: Expected, name: str) -
         raise DataError(
             f"{name}: axes is {axes!r}, and the model takes {expected.describe()}; pass one slice "
             "at a time"
+        )
+    if "z" not in axes and not expected.images:
+        raise DataError(
+            f"{name}: axes is {axes!r}, and the model takes {expected.describe()}; pass a volume"
         )
 
 

@@ -50,8 +50,12 @@ class TrainedNetworks(Networks):
         self.loaded = LoadedMembers(self._bundles, where, choose(wanted, where))
         self.recipe = self._bundles[0].recipe
         self.task = self.recipe.task
-        volumes = self.recipe.frame.slices is not None
-        self.expected = Expected(self.recipe.frame.channels, volumes=volumes)
+        frame = self.recipe.frame
+        self.expected = Expected(
+            frame.channels,
+            volumes=frame.slices is not None or frame.axes == 3,
+            images=frame.axes == 2,
+        )
         self.members = tuple(self.loaded.names)
         self.device, self.precision = str(where), name_of(self.loaded.precision)
         self.digest = tuple(bundle.digest() for bundle in self._bundles)
@@ -80,8 +84,9 @@ class TrainedNetworks(Networks):
         self.networks = self.loaded.members(ChosenMembers(tuple(pairs), "new"))
         for member in self.networks:
             member.network.to(self.loaded.device).eval()
-        rows, columns = self.recipe.tile
-        tile = ArrayVolume(np.zeros((self.expected.channels, rows, columns), np.uint8))
+        sides = self.recipe.tile
+        axes = "zyx"[-len(sides) :]
+        tile = ArrayVolume(np.zeros((self.expected.channels, *sides), np.uint8), axes, "tile")
         self.batch = self.loaded.batch_size([tile], None, self.recipe.predict.batch)
 
     def of_file(self, path: Path) -> Case:
