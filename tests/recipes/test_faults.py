@@ -127,7 +127,7 @@ def test_the_range_of_the_volume_in_8_bits_and_empty_slices_are_used(
         low, high = stored.min(), stored.max()
         wanted = ((stored - low) / (high - low) * 255).astype(np.uint8)
         np.testing.assert_array_equal(read_all(case.image)[0], wanted)
-        slices = list(faults.frame.planes([case]))
+        slices = list(faults.frame.cases([case]))
         assert len(slices) == 8 + 16  # every slice of both axes, with or without a fault
         assert case.target is not None
         truth = read_all(case.target)[0]

@@ -65,7 +65,7 @@ def test_slices_are_read_where_they_lie_and_never_from_a_stale_copy(
     def slices() -> list[np.ndarray]:
         opened = open_data(recipe, data).prepared(tmp_path / "run")
         cases = [case for case in opened.cases if case.id.endswith("00002")]
-        return [case.image.read(whole)[0] for case in recipe.frame.planes(cases)]
+        return [case.image.read(whole)[0] for case in recipe.frame.cases(cases)]
 
     before = sorted(tmp_path.rglob("*"))
     volume = np.load(path)

@@ -73,7 +73,7 @@ def find_problems(cases: Sequence[Case], frame: Frame, *, voxels: int = VOXELS) 
     problems: dict[str, LaminaError] = {}
     for case in cases:
         try:
-            frame.planes([case])
+            frame.cases([case])
         except LaminaError as error:
             problems[case.id] = error
     fit = [case for case in cases if case.id not in problems]

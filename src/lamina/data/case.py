@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import permutations
 
+from lamina.data.class_places import ClassPlaces
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import Crop, Plane, Volume, view_chain
@@ -36,6 +37,8 @@ class Case:
     facts: Mapping[str, float | str] = field(default_factory=dict)
     label_files: tuple[str, ...] = ()
     label_digest: str = ""
+    places: ClassPlaces | None = None
+    """Where its classes lie, for samplers; None: not looked for."""
 
     def __post_init__(self) -> None:
         for role, other in (("target", self.target), ("valid area", self.valid)):
@@ -63,6 +66,7 @@ class Case:
             image=Crop(self.image, box),
             target=None if self.target is None else Crop(self.target, box),
             valid=None if self.valid is None else Crop(self.valid, box),
+            places=None,
         )
 
     def plane(self, axis: str, index: int, context: int = 0) -> Case:
@@ -73,6 +77,7 @@ class Case:
             image=Plane(self.image, axis, index, context),
             target=None if self.target is None else Plane(self.target, axis, index),
             valid=None if self.valid is None else Plane(self.valid, axis, index),
+            places=None,
         )
 
     def planes(

@@ -278,7 +278,7 @@ def _bench(recipe: Recipe, root: Path, device: torch.device, most: int) -> _Benc
     ends = [(float(one.min()), float(one.max())) for one in (truth(c, task)[0] for c in judged)]
     return _Bench(
         recipe=recipe.model_copy(update={"task": task, "transforms": ()}),
-        training=recipe.frame.planes(training),
+        training=recipe.frame.cases(training),
         judged=judged,
         normalise=recipe.frame.fit(training),
         device=device,

@@ -69,13 +69,13 @@ def test_grey_is_repeated_for_a_network_that_sees_colour() -> None:
 def test_other_channels_are_refused_when_the_cases_are_opened() -> None:
     case = Case("a", "a", ArrayVolume(image(4, 5, 6), name="tile.png"))
     with pytest.raises(DataError, match=r"tile\.png: has 4 channels.*-s frame\.channels=4"):
-        Frame(channels=3).planes([case])
+        Frame(channels=3).cases([case])
 
 
 def test_slices_become_images_with_neighbours_as_channels() -> None:
     volume = image(1, 4, 5, 6)
     frame = Frame(slices=Slices(axes="zy", context=1))
-    planes = frame.planes([Case("v", "v", ArrayVolume(volume, "zyx"))])
+    planes = frame.cases([Case("v", "v", ArrayVolume(volume, "zyx"))])
     assert frame.inputs == 3
     assert len(planes) == 4 + 5
     first = looked(frame, planes[0].image, Region.whole((5, 6)))
@@ -97,9 +97,9 @@ def test_slices_keep_their_order_when_grey_colour_is_reduced_or_grey_is_repeated
 
 def test_a_volume_needs_slices_and_neighbours_need_a_volume() -> None:
     with pytest.raises(RecipeError, match=r"axes 'zyx'.*set frame\.slices, such as {axes: z}"):
-        Frame().planes([Case("v", "v", ArrayVolume(image(1, 4, 5, 6), "zyx"))])
+        Frame().cases([Case("v", "v", ArrayVolume(image(1, 4, 5, 6), "zyx"))])
     with pytest.raises(DataError, match="is not a volume"):
-        Frame(slices=Slices(context=1)).planes([Case("i", "i", ArrayVolume(image(1, 4, 5)))])
+        Frame(slices=Slices(context=1)).cases([Case("i", "i", ArrayVolume(image(1, 4, 5)))])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.int16, np.float32, np.float64])
@@ -152,7 +152,7 @@ def test_training_may_see_every_nth_slice_and_judging_a_few() -> None:
     """NOISE-4, NOISE-5: every 5th slice is learnt from; a few are judged, each by its own axis."""
     case = Case("v", "v", ArrayVolume(np.zeros((1, 12, 8, 4), np.uint8), "zyx"))
     frame = Frame(slices=Slices(axes="zy", every=5))
-    assert [plane.id for plane in frame.planes([case])] == [
+    assert [plane.id for plane in frame.cases([case])] == [
         "v/z0000",
         "v/z0005",
         "v/z0010",

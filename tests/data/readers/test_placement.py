@@ -182,7 +182,7 @@ def test_read_3_built_in_recipes_name_no_axes_and_take_those_of_the_file(tmp_pat
     listing = recipe.data.open(tmp_path, recipe.task)
     parts, _ = recipe.split.assign(listing.cases, tmp_path)
     assert [part.image.shape for part in parts] == [(20, 16, 14), (20, 16, 5)]
-    planes = recipe.frame.planes(parts[:1])
+    planes = recipe.frame.cases(parts[:1])
     assert [plane.image.axes for plane in planes] == ["xy"] * 14
     wrong = load_recipe("volume-laptop", [*changes, "data.axes=zyx"])
     with pytest.raises(DataError, match=r"own axes are 'xyz', and data.axes says 'zyx'"):

@@ -28,7 +28,7 @@ from tests.factories.training import tiny
 def an_epoch(folder: Path, epoch: int) -> Epoch:
     recipe = tiny(folder, "transforms.flip.p=1", "train.sampler={kind: random_crop, focus: 0.5}")
     opened = open_data(recipe, folder)
-    cases = recipe.frame.planes(opened.training(0))
+    cases = recipe.frame.cases(opened.training(0))
     normalise = recipe.frame.normalise.fit(cases)
     return epoch_of(opened.recipe, opened.task, cases, normalise, recipe.stages[0], epoch)
 

@@ -31,7 +31,7 @@ def test_the_number_of_workers_changes_nothing_and_neither_does_going_on(tmp_pat
     Issue 7: mixed batches are equal for 0 and 2 loader processes, and after an interruption."""
     recipe = tiny(tmp_path, MIX)
     opened, stage = open_data(recipe, tmp_path), recipe.stages[0]
-    cases = recipe.frame.planes(opened.training(0))
+    cases = recipe.frame.cases(opened.training(0))
     normalise = recipe.frame.normalise.fit(cases)
     epoch = epoch_of(opened.recipe, opened.task, cases, normalise, stage, 1)
     job = cast("FoldContext", SimpleNamespace(recipe=opened.recipe, task=opened.task))

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, PositiveFloat, field_validator, model_validator
 
 from lamina.data.case import Case
+from lamina.data.network_input.blocks import whole
 from lamina.data.network_input.depth import Depth
 from lamina.data.network_input.normalise import (
     AnyNormalise,
@@ -174,20 +175,24 @@ class Frame(Spec):
     def _slices(self) -> int:
         return 2 * self.slices.context + 1 if self.slices else 1
 
-    def planes(self, cases: Sequence[Case]) -> list[Case]:
-        """Return two-axis cases: images as they are, volumes cut as ``slices`` says.
+    def cases(self, cases: Sequence[Case]) -> list[Case]:
+        """Return cases of as many axes as the network sees.
+
+        Images as they are, volumes cut as ``slices`` says; where blocks are seen, volumes whole,
+        their axes in the order z, y, x.
 
         Raises:
-            RecipeError: there is a volume, and ``slices`` is not set.
+            RecipeError: there is a volume, and ``slices`` is not set, or an image where blocks are
+                seen.
             DataError: a volume lacks an axis, or its channels do not suit ``channels``.
         """
-        planes: list[Case] = []
-        for case in cases:
+        planes = [whole(case, self.size) for case in cases] if self.axes == 3 else []
+        for case in cases if self.axes == 2 else ():
             axes = case.image.axes
             if self.slices is None and len(axes) != 2:
                 raise RecipeError(
                     f"case {case.id}: has axes '{axes}', and the network sees two at a time; set "
-                    f"frame.slices, such as {{axes: {axes[0]}}}"
+                    f"frame.slices, such as {{axes: {axes[0]}}}, or give frame.size three numbers"
                 )
             if self.slices is None:
                 planes.append(case)
@@ -225,7 +230,7 @@ class Frame(Spec):
         return Region(start, tuple(a + n for a, n in zip(start, region.shape, strict=True)))
 
     def read(self, volume: Volume, region: Region) -> NDArray[Any]:
-        """Return the pixels of ``region`` of a two-axis volume, padded beyond its border.
+        """Return the pixels of ``region``, of as many axes as ``size``, padded beyond its border.
 
         Returns:
             (inputs, *region.shape) in the stored type.
@@ -285,7 +290,7 @@ class Frame(Spec):
         A training sample that nothing changes is the same, turned.
 
         Args:
-            volume: Two axes.
+            volume: Of as many axes as ``size``.
             region: In pixels of the volume; it may leave the volume.
             factors: What ``factors`` returned for the volume.
             out: (inputs, *region.shape) float32 of any layout to write to; None: a new array.

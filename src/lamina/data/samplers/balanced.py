@@ -38,6 +38,11 @@ class Balanced(Sampler):  # SIIM-11
     focus: float = Field(default=0.0, ge=0, le=1)  # STEEL-7
     """Probability that a crop of a positive case is laid around a target pixel."""
 
+    @property
+    def reads_targets(self) -> bool:
+        """Always: a case is positive by its target."""
+        return True
+
     def draws(
         self,
         cases: Sequence[Case],

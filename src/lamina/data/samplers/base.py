@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 class Sampler(Spec):
     """What to look at in an epoch; without memory, so that training can resume anywhere."""
+
+    of_blocks: ClassVar[bool] = True
+    """Whether it lays blocks into volumes of three axes, too."""
+
+    @property
+    def reads_targets(self) -> bool:
+        """Whether what it draws depends on where targets lie."""
+        return False
 
     def by_source(self) -> Mixed | None:
         """Return what mixes cases by their source in place of this sampler; None: nothing can."""

@@ -6,13 +6,14 @@ FAULT-5.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
+from lamina.data.class_places import masks_of
 from lamina.data.network_input.sample import Draw
 from lamina.geometry.region import Region
 from lamina.volume import read_all
@@ -49,22 +50,33 @@ def centred(pixel: tuple[int, ...], size: tuple[int, ...]) -> Region:
     return _region([at - side // 2 for at, side in zip(pixel, size, strict=True)], size)
 
 
-def target_pixel(case: Case, rng: np.random.Generator) -> tuple[int, ...] | None:
-    """Return (row, column) of a target pixel, or None where the case has none.
+def target_pixel(
+    case: Case, rng: np.random.Generator, of: int | None = None
+) -> tuple[int, ...] | None:
+    """Return the place of a target pixel along each axis, or None where the case has none.
 
     First a class among those present, each equally likely, then one of its pixels: a rare class
-    is met as often as a common one. Reads the target once.
+    is met as often as a common one. Reads the target once, unless ``case.places`` is known.
+
+    Args:
+        case: Opened.
+        rng: Of the epoch.
+        of: The class to show, as ``classes_of`` names it; None: any.
     """
+    if case.places is not None:
+        return case.places.draw(rng, of)
     if case.target is None or case.facts.get("classes") == "":
         return None
     target = read_all(case.target)
     if case.facts.get("labels") == "soft":  # probabilities: half sure is set
         target = target >= 0.5
-    return _pixel(target, rng)
+    return _pixel(target, rng, of)
 
 
 def is_positive(case: Case) -> bool:
     """Whether any pixel of the target is set; told by ``facts["classes"]`` where it is known."""
+    if case.places is not None:
+        return bool(case.places.classes)
     if "classes" in case.facts:
         return case.facts["classes"] != ""
     return case.target is not None and bool(read_all(case.target).any())
@@ -75,14 +87,13 @@ def classes_of(case: Case) -> tuple[int, ...]:
 
     Told by ``facts["classes"]`` where it is known, else the target is read.
     """
+    if case.places is not None:
+        return case.places.classes
     if "classes" in case.facts:
         return tuple(int(k) for k in str(case.facts["classes"]).split(",") if k)
     if case.target is None:
         return ()
-    target = read_all(case.target)
-    if len(target) == 1 and target.dtype.kind in "iu":  # class ids, or 0 and 1
-        return tuple(int(value) for value in np.unique(target) if value)
-    return tuple(k for k, plane in enumerate(target) if plane.any())
+    return tuple(k for k, _ in masks_of(read_all(case.target)))
 
 
 def crop(
@@ -100,18 +111,47 @@ def crop(
     return Draw(number, around(pixel, case.image.shape, size, rng), "target")
 
 
-def _pixel(target: NDArray[Any], rng: np.random.Generator) -> tuple[int, ...] | None:
-    if len(target) > 1:
-        present = [plane != 0 for plane in target if plane.any()]
-    elif target.dtype.kind in "iu":  # class ids
-        present = [target[0] == value for value in np.unique(target) if value]
-    else:  # truth values, or values to restore: no classes to tell apart
-        present = [target[0] != 0] if target.any() else []
+def cases_by_class(cases: Sequence[Case]) -> dict[int, list[int]]:
+    """Return the numbers of the cases that show each class, by ascending class."""
+    showing: dict[int, list[int]] = {}
+    for number, case in enumerate(cases):
+        for k in classes_of(case):
+            showing.setdefault(k, []).append(number)
+    return dict(sorted(showing.items()))
+
+
+def even(
+    cases: Sequence[Case],
+    number: int,
+    size: tuple[int, ...],
+    focus: float,
+    showing: Mapping[int, Sequence[int]],
+    rng: np.random.Generator,
+) -> Draw:
+    """Return a draw of case ``number``, or with probability ``focus`` of any class.
+
+    Of classes, then of the cases that show the class, each is equally likely.
+    """
+    if not showing or rng.random() >= focus:
+        return Draw(number, anywhere(cases[number].image.shape, size, rng), "random")
+    k = list(showing)[int(rng.integers(len(showing)))]
+    chosen = showing[k][int(rng.integers(len(showing[k])))]
+    case = cases[chosen]
+    pixel = target_pixel(case, rng, k)
+    if pixel is None:  # the facts of the case promise a class that its target does not show
+        return Draw(chosen, anywhere(case.image.shape, size, rng), "random")
+    return Draw(chosen, around(pixel, case.image.shape, size, rng), "target")
+
+
+def _pixel(
+    target: NDArray[Any], rng: np.random.Generator, of: int | None = None
+) -> tuple[int, ...] | None:
+    present = {k: mask for k, mask in masks_of(target) if of in (None, k)}
     if not present:
         return None
-    pixels = np.flatnonzero(present[int(rng.integers(len(present)))])
-    row, column = divmod(int(pixels[int(rng.integers(len(pixels)))]), target.shape[-1])
-    return row, column
+    pixels = np.flatnonzero(list(present.values())[int(rng.integers(len(present)))])
+    at = np.unravel_index(int(pixels[int(rng.integers(len(pixels)))]), target.shape[1:])
+    return tuple(map(int, at))
 
 
 def _region(starts: list[int], size: tuple[int, ...]) -> Region:

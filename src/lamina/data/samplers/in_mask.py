@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Literal
+from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ class InMask(Sampler):  # INK-12, INK-13
     """
 
     kind: Literal["in_mask"] = "in_mask"
+
+    of_blocks: ClassVar[bool] = False
 
     scale: tuple[float, float] = (1.0, 1.0)  # INK-13: [0.5, 2]
     """Minimum and maximum side of a crop, as a multiple of the sample's; it is resized to that as a

@@ -56,6 +56,11 @@ class Mixed(Sampler):  # STEEL-19
             )
         return share
 
+    @property
+    def reads_targets(self) -> bool:
+        """Whether crops are laid around target pixels, or classes are told apart."""
+        return self.focus > 0 or self.by == "rarest"
+
     def by_source(self) -> Mixed | None:
         """Return itself, unless classes are not those of sources."""
         return self if self.by == "source" else None

@@ -38,6 +38,11 @@ class OneOf(Transform):  # STEEL-7
             raise ValueError("every p of its members is 0; one of them must be above")
         return of
 
+    @property
+    def moves_planes(self) -> bool:
+        """Whether any member does."""
+        return any(member.moves_planes for member in self.of)
+
     def draw(self, size: tuple[int, ...], rng: np.random.Generator) -> tuple[Transform, Any] | None:
         """Return the chosen member and what it will do."""
         if rng.random() >= self.p:

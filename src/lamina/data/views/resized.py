@@ -77,6 +77,7 @@ def resized(case: Case, shape: tuple[int, int] | None, *, restore: bool = False)
         image=Resized(case.image, shape, smooth=True),
         target=target,
         valid=None if valid is None else Resized(valid, shape, smooth=False),
+        places=None if case.places is None else case.places.resized(shape),
     )
 
 

@@ -54,7 +54,7 @@ def _frame(examined: Examined) -> Iterator[Finding]:
         return
     for case in examined.cases:
         try:
-            examined.recipe.frame.planes([case])
+            examined.recipe.frame.cases([case])
         except LaminaError as error:
             yield Finding("error", f"case {case.id}", str(error), "see `frame` in the recipe")
             return

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from lamina.model.networks import AnyNetwork
-from lamina.spec import kinds_of
+from lamina.spec import kind_of, kinds_of
 
 if TYPE_CHECKING:
     from lamina.recipe.recipe import Recipe
@@ -63,6 +63,7 @@ def _for_images(recipe: Recipe) -> Iterator[str]:
             f"which it does not see; {kinds}give frame.size {5 - axes} numbers"
         )
     if axes == 2:
+        yield from _for_blocks(recipe)
         return
     if recipe.predict.slices:
         yield (
@@ -76,8 +77,24 @@ def _for_images(recipe: Recipe) -> Iterator[str]:
                 "blocks of voxels; leave it out"
             )
     for stage in recipe.stages:
+        if not stage.sampler.of_blocks:
+            yield (
+                f"stages.{stage.name}.sampler is {stage.sampler.kind}, for images with a valid "
+                f"area, and frame.size is {list(recipe.frame.size)}, blocks of voxels; take "
+                "random_crop"
+            )
         if stage.resize is not None:
             yield (
                 f"stages.{stage.name}.resize is for whole images, and frame.size is "
                 f"{list(recipe.frame.size)}, blocks of voxels; leave it out"
+            )
+
+
+def _for_blocks(recipe: Recipe) -> Iterator[str]:
+    """Say which transforms move voxels along z, where images are seen."""
+    for step in recipe.transforms:
+        if step.moves_planes:
+            yield (
+                f"transforms has {kind_of(step)} along z, and frame.size is "
+                f"{list(recipe.frame.size)}, images; leave z out of its axes"
             )

@@ -62,7 +62,7 @@ def _counts(cases: Sequence[Case], task: Task, out: Path) -> Mapping[str, NDArra
             for case in missing:
                 kept[case.id] = [int(count) for count in class_pixels(case, task)]
                 bar.advance()
-        files.write_json(out / CLASS_PIXELS, {"data": _data(out), "pixels": kept})
+        files.write_json(out / CLASS_PIXELS, {"data": data_digest(out), "pixels": kept})
     return {case.id: np.asarray(kept[case.id], np.int64) for case in cases}
 
 
@@ -94,10 +94,10 @@ def _kept(out: Path) -> dict[str, Any]:
     if not path.is_file():
         return {}
     stored = files.read_json(path)
-    return dict(stored["pixels"]) if stored.get("data") == _data(out) else {}
+    return dict(stored["pixels"]) if stored.get("data") == data_digest(out) else {}
 
 
-def _data(out: Path) -> str:
+def data_digest(out: Path) -> str:
     """Return the digest of the images and labels of a run, as data.json says."""
     path = out / "data.json"
     rows = files.read_json(path)["cases"] if path.is_file() else []

@@ -26,6 +26,7 @@ from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import OpenedData, open_data
 from lamina.training.run_folder import members_of, record_data, record_recipe
 from lamina.training.saving.class_pixels import weighed
+from lamina.training.saving.class_places import with_places
 from lamina.training.sources.initial_weights import Start, open_start, record_start
 from lamina.training.sources.pseudo_labels import Labels, open_labels, record_labels
 from lamina.training.sources.weights_file import check_weights, record_weights, trained_files
@@ -72,7 +73,7 @@ class PreparedRun:
             task=self.opened.task,
             folder=folder,
             title=title,
-            cases=self.recipe.frame.planes(training),
+            cases=with_places(self.recipe, self.recipe.frame.cases(training), self.out),
             held_out=self.opened.held_out(number),
             normalise=normalise,
             made=self.labels.of(number),

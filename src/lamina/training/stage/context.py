@@ -36,7 +36,7 @@ class FoldData:
     folder: Path
     title: str
     cases: Sequence[Case]
-    """Two-axis training cases."""
+    """Training cases as the network sees them: of two axes, or whole volumes."""
     held_out: Sequence[Case]
     """Whole cases that validate."""
     normalise: AnyNormalise

@@ -8,7 +8,7 @@ import re
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.context import BaseContext
 from typing import Any
 
@@ -97,7 +97,7 @@ def epoch_of(
     stage: Stage,
     epoch: int,
 ) -> Epoch:
-    """Return the samples of epoch ``epoch`` (from 0) of ``stage``; ``cases`` have two axes."""
+    """Return the samples of epoch ``epoch`` (from 0) of ``stage``; ``cases`` as it sees them."""
     restore = task.kind == "restore"
     cases = [resized(case, recipe.frame.resize, restore=restore) for case in cases]
     draws = stage.sampler.draws(
@@ -107,7 +107,8 @@ def epoch_of(
         epoch=epoch,
         rng=rng(recipe.seed, stage.name, epoch, "draws"),
     )
-    return Epoch(recipe, task, cases, normalise, stage.name, epoch, draws)
+    bare = [replace(case, places=None) for case in cases]  # loader processes need none
+    return Epoch(recipe, task, bare, normalise, stage.name, epoch, draws)
 
 
 def batches(
