@@ -6,25 +6,14 @@ from dataclasses import replace
 
 from lamina.data.case import Case
 from lamina.errors import RecipeError
+from lamina.geometry.tiling.axis_order import seen_order
 from lamina.volume import Transposed, Volume
-
-ORDER = "zyx"
 
 
 def in_order(volume: Volume) -> Volume:
-    """Return a volume of three axes as z, y and x by their names; others as they are stored.
-
-    Nothing is read or copied. ``order_of`` says which stored axis each is.
-    """
-    order = order_of(volume)
-    return volume if order == (0, 1, 2) else Transposed(volume, order, ORDER)
-
-
-def order_of(volume: Volume) -> tuple[int, ...]:
-    """Return the stored axis of each axis of ``in_order``, as for ``numpy.transpose``."""
-    if sorted(volume.axes) != sorted(ORDER):
-        return tuple(range(len(volume.axes)))
-    return tuple(volume.axes.index(name) for name in ORDER)
+    """Return a volume of three axes with them in the order seen; nothing is read or copied."""
+    order = seen_order(volume.axes)
+    return volume if order == (0, 1, 2) else Transposed(volume, order, "zyx")
 
 
 def whole(case: Case, size: tuple[int, ...]) -> Case:
@@ -38,7 +27,7 @@ def whole(case: Case, size: tuple[int, ...]) -> Case:
             f"case {case.id}: has axes '{case.image.axes}', and frame.size is {list(size)}, blocks "
             "of voxels; give volumes, or frame.size two numbers"
         )
-    if case.image.axes == ORDER or sorted(case.image.axes) != sorted(ORDER):
+    if seen_order(case.image.axes) == (0, 1, 2):
         return case
     return replace(
         case,
