@@ -11,6 +11,7 @@ from typing import Self
 from lamina.data.case import Case
 from lamina.data.catalogs.inputs import Input, is_table, named_by
 from lamina.data.readers import PassedOver, is_image, look_below
+from lamina.data.readers.zarr.remote import remote_url
 from lamina.errors import DataError, RecipeError
 from lamina.spec import Spec, kind_of
 from lamina.task import Task
@@ -106,7 +107,8 @@ class Catalog(Spec):
         """Yield the images to predict at a path of the command line, with ids as of ``open``.
 
         Args:
-            path: An image, a folder of images or of data, or a csv table that names images.
+            path: An image, a folder of images or of data, a csv table that names images, or the
+                address of a Zarr store in object storage.
 
         Raises:
             DataError: it does not exist, or a row of a table names no image.
@@ -115,7 +117,7 @@ class Catalog(Spec):
             yield from self.images_in(path)
         elif is_table(path):
             yield from (Input(self.id_of(one, root), one) for one, root in named_by(path))
-        elif path.exists():
+        elif path.exists() or remote_url(path) is not None:
             yield Input(self.id_of(path), path)
         else:
             raise DataError(f"{path}: no such file or folder")

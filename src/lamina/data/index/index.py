@@ -19,7 +19,9 @@ from pathlib import Path
 
 from lamina.data.index.measure import Job, measured
 from lamina.data.index.row import Key, Role, Row, key_of, row_of
+from lamina.data.index.volume_identity import volume_identity
 from lamina.data.readers.images.header import KnownImage, knowing
+from lamina.data.readers.zarr.remote import remote_url
 from lamina.errors import LaminaError
 from lamina.files import append_lines
 from lamina.files import digest as digest_of
@@ -111,6 +113,8 @@ class DataIndex:
         known = self._digest(str(path))
         if known is not None:
             return known
+        if remote_url(path) is not None:
+            return volume_identity(path)
         with reading(path):
             stat = _stat(str(path))
             sha256 = digest_of(path)

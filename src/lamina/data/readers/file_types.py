@@ -10,6 +10,7 @@ from itertools import count
 from pathlib import Path
 
 from lamina.data.readers.format import Format
+from lamina.data.readers.zarr.remote import remote_url
 from lamina.errors import DataError, listed
 from lamina.refusals import check_regular, reading
 
@@ -232,6 +233,13 @@ class Formats:
             DataError: it is missing, empty, or of no type that can be read; the message names
                 the type it seems to be.
         """
+        if (url := remote_url(path)) is not None:
+            if (store := self._store(path)) is None:
+                raise DataError(
+                    f"{url}: no Zarr array or group there, and only these are read from object "
+                    "storage; correct the address, or copy the file to this machine"
+                )
+            return store
         if path.is_dir():
             return self._of_folder(path)
         head = _head(path)

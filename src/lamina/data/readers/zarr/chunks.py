@@ -19,6 +19,8 @@ import zarr
 from numcodecs import LZ4, Blosc, Zstd
 from numpy.typing import NDArray
 
+from lamina.data.readers.zarr.remote import RemoteFolder, stored_chunks
+
 _DECODERS: dict[str, Callable[..., Any]] = {
     "blosc": Blosc().decode,
     "zstd": Zstd().decode,
@@ -58,7 +60,7 @@ class PlainChunks:
     ``folder``.
     """
 
-    folder: Path
+    folder: Path | RemoteFolder
     chunks: tuple[int, ...]
     stored: np.dtype[Any]
     order: Literal["C", "F"]
@@ -67,7 +69,7 @@ class PlainChunks:
     key: Callable[[tuple[int, ...]], str]
 
     @classmethod
-    def of(cls, array: zarr.Array[Any], folder: Path) -> PlainChunks | None:
+    def of(cls, array: zarr.Array[Any], folder: Path | RemoteFolder) -> PlainChunks | None:
         """Return the chunks of an array; None where they are of another kind."""
         meta: Any = array.metadata
         stored, order = np.dtype(array.dtype), "C"
@@ -109,33 +111,61 @@ class PlainChunks:
             range(part.start // side, -(-part.stop // side))
             for part, side in zip(box, self.chunks, strict=True)
         ]
+        held = self._fetched(spans)
         for index in itertools.product(*spans):
             source, goal = [], []
             for number, part, side in zip(index, box, self.chunks, strict=True):
                 first, stop = max(number * side, part.start), min(number * side + side, part.stop)
                 source.append(slice(first - number * side, stop - number * side))
                 goal.append(slice(first - part.start, stop - part.start))
-            chunk = self._chunk(index, room)
+            chunk = self._chunk(index, room, held)
             out[tuple(goal)] = self.fill if chunk is None else chunk[tuple(source)]
         return out
 
-    def _chunk(self, index: tuple[int, ...], room: NDArray[np.uint8]) -> NDArray[Any] | None:
+    def _fetched(self, spans: list[range]) -> dict[str, bytes] | None:
+        """Return the chunks of a region that object storage holds; None: they are files."""
+        if isinstance(self.folder, Path):
+            return None
+        keys = [self.key(index) for index in itertools.product(*spans)]
+        there = stored_chunks(self.folder, keys)
+        return self.folder.fetch({key: there[key] for key in keys if key in there})
+
+    def _chunk(
+        self, index: tuple[int, ...], room: NDArray[np.uint8], held: dict[str, bytes] | None
+    ) -> NDArray[Any] | None:
         """Decode a chunk into ``room``, which is taken once: fresh memory costs more than reading.
 
         Returns:
             A view of ``room``; None where there is no such file.
         """
-        try:
-            with (self.folder / self.key(index)).open("rb", buffering=0) as file:
-                if self.codec is None:
-                    size = file.readinto(room.data) + len(file.read(1))
-                else:
-                    size = self._unpacked(file.readall(), room)
-        except FileNotFoundError:
-            return None
+        if held is not None:
+            packed = held.get(self.key(index))
+            if packed is None:
+                return None
+            size = self._copied(packed, room) if not self.codec else self._unpacked(packed, room)
+        else:
+            found = self._from_file(index, room)
+            if found is None:
+                return None
+            size = found
         if size != room.size:
             raise ValueError(f"chunk {index} holds {size} bytes, not {room.size}")
         return room.view(self.stored).reshape(self.chunks, order=self.order)
+
+    def _from_file(self, index: tuple[int, ...], room: NDArray[np.uint8]) -> int | None:
+        assert isinstance(self.folder, Path)
+        try:
+            with (self.folder / self.key(index)).open("rb", buffering=0) as file:
+                if self.codec is None:
+                    return file.readinto(room.data) + len(file.read(1))
+                return self._unpacked(file.readall(), room)
+        except FileNotFoundError:
+            return None
+
+    def _copied(self, stored: bytes, room: NDArray[np.uint8]) -> int:
+        if len(stored) == room.size:
+            room[:] = np.frombuffer(stored, np.uint8)
+        return len(stored)
 
     def _unpacked(self, packed: bytes, room: NDArray[np.uint8]) -> int:
         """Decode what fits ``room`` exactly; return how many bytes it is or would be."""

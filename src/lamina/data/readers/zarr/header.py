@@ -6,11 +6,13 @@ full resolution, and the names of the axes are used; units and scales say where 
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from lamina.data.readers.zarr.remote import RemoteFolder, remote_url
 from lamina.data.readers.zarr.scales import Scales, scales_of
 from lamina.errors import DataError
 from lamina.files import read_json, safe_join
@@ -23,7 +25,7 @@ _LETTERS = {"channel": "c", "time": "t"}
 class Node:
     """An array or a group on disk, by its metadata."""
 
-    path: Path
+    path: Path | RemoteFolder
     version: Literal[2, 3]
     array: bool
     attributes: Mapping[str, Any]
@@ -31,7 +33,13 @@ class Node:
     """Names of the axes of a v3 array, where it has any."""
 
 
-def is_store(path: Path) -> bool:
+def place_of(path: Path) -> Path | RemoteFolder:
+    """Return the folder of a store: on this machine, or in object storage."""
+    url = remote_url(path)
+    return path if url is None else RemoteFolder(url)
+
+
+def is_store(path: Path | RemoteFolder) -> bool:
     """Whether a folder is a Zarr array or group, by the metadata in it."""
     return any((path / name).is_file() for name in ("zarr.json", ".zarray", ".zgroup"))
 
@@ -49,7 +57,7 @@ def find_array(path: Path, dataset: str | None) -> tuple[Node, str | None, Scale
         DataError: there is no such array, or several and none is named; the metadata are
             damaged, or of a version that is not known.
     """
-    node = _node(path)
+    node = _node(place_of(path))
     for part in (dataset or "").strip("/").split("/"):
         if part:
             parent, node = node, _inside(path, node, part)
@@ -87,18 +95,17 @@ def _only(path: Path, group: Node) -> tuple[Node, str | None]:
     )
 
 
-def _node(path: Path) -> Node:
+def _node(path: Path | RemoteFolder) -> Node:
     try:
         if (path / "zarr.json").is_file():
-            meta = read_json(path / "zarr.json")
+            meta = _json(path, "zarr.json")
             array = {"array": True, "group": False}[meta["node_type"]]
             names = tuple(meta.get("dimension_names") or ())
             return Node(path, 3, array, meta.get("attributes") or {}, names)
         array = (path / ".zarray").is_file()
         if not array and not (path / ".zgroup").is_file():
             raise DataError(f"{path}: is not a Zarr array or group; correct data.dataset")
-        attributes = path / ".zattrs"
-        about = read_json(attributes) if attributes.is_file() else {}
+        about = _json(path, ".zattrs") if (path / ".zattrs").is_file() else {}
         names = tuple(about.get("_ARRAY_DIMENSIONS") or ()) if array else ()  # of xarray
         return Node(path, 2, array, about, tuple(map(str, names)))
     except (KeyError, TypeError, AttributeError) as error:
@@ -110,17 +117,46 @@ def _node(path: Path) -> Node:
 def _inside(store: Path, group: Node, name: str) -> Node:
     if group.array:
         raise DataError(f"{group.path}: is an array; there is no '{name}' in it")
-    place = safe_join(group.path, name)
-    if not place.is_dir():
+    place = _joined(group.path, name)
+    if not (place.is_dir() if isinstance(place, Path) else is_store(place)):
         arrays = ", ".join(list(_listed(group))[:20]) or "nothing"
         raise DataError(f"{store}: has no '{name}'; it holds {arrays}; set data.dataset")
     return _node(place)
 
 
+def _joined(folder: Path | RemoteFolder, name: str) -> Path | RemoteFolder:
+    if isinstance(folder, Path):
+        return safe_join(folder, name)
+    if ".." in name.split("/"):
+        raise DataError(f"{name!r}: this name leaves the store {folder}; correct it")
+    return folder / name.strip("/")
+
+
+def _json(folder: Path | RemoteFolder, name: str) -> Any:
+    if isinstance(folder, Path):
+        return read_json(folder / name)
+    found = folder.read(name)
+    if found is None:
+        raise DataError(f"{folder}/{name}: is gone; run again")
+    try:
+        return json.loads(found[0])
+    except ValueError as error:
+        raise DataError(
+            f"{folder}/{name}: not readable as JSON ({error}); copy it again"
+        ) from error
+
+
+def _folders(folder: Path | RemoteFolder) -> Iterator[Path | RemoteFolder]:
+    if isinstance(folder, Path):
+        yield from (place for place in sorted(folder.iterdir()) if place.is_dir())
+    else:
+        yield from folder.folders()
+
+
 def _listed(group: Node, before: str = "") -> Iterator[str]:
     """Yield the paths of all arrays below a group, in order."""
-    for place in sorted(group.path.iterdir()):
-        if place.is_dir() and is_store(place):
+    for place in _folders(group.path):
+        if is_store(place):
             node = _node(place)
             if node.array:
                 yield before + place.name

@@ -7,8 +7,10 @@ that is there, chunks that its index lists as empty are taken as empty.
 
 from __future__ import annotations
 
+import hashlib
 import itertools
 import math
+from collections.abc import Collection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +20,8 @@ from numpy.typing import NDArray
 from lamina.data.readers.axes import lay_out
 from lamina.data.readers.file_stamp import stamp_of
 from lamina.data.readers.format import Fill, Format
-from lamina.data.readers.zarr.header import find_array, is_store
+from lamina.data.readers.zarr.header import find_array, is_store, place_of
+from lamina.data.readers.zarr.remote import remote_url, stored_chunks
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import Placement, check_within
@@ -29,7 +32,15 @@ if TYPE_CHECKING:
 LARGEST = 1 << 30
 """Most bytes of one decoded chunk; one must fit into memory whatever is asked for."""
 
-_BROKEN = (OSError, ValueError, RuntimeError, KeyError, TypeError, ArithmeticError, MemoryError)
+_BROKEN = (
+    OSError,
+    ValueError,
+    RuntimeError,
+    KeyError,
+    TypeError,
+    ArithmeticError,
+    MemoryError,
+)
 
 # Codecs that turn bytes into numbers and can do nothing else. Others, such as numcodecs' pickle,
 # would run what the file says.
@@ -88,15 +99,15 @@ class ZarrVolume:
             self.placement = self.scales.placement(self._layout.names)
         self._pieces = tuple(array.shards or array.chunks)
         self._chunks = tuple(array.chunks)
-        self._meta = node.path / ("zarr.json" if node.version == 3 else ".zarray")
+        self._meta = "zarr.json" if node.version == 3 else ".zarray"
         self._kept: Any = None
         self._check(array)
-        self._seen = self._meta.stat().st_mtime_ns
+        self._seen = self._mark()
 
     @property
     def name(self) -> str:
-        """The path."""
-        return str(self.path)
+        """The path or address."""
+        return remote_url(self.path) or str(self.path)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -125,7 +136,15 @@ class ZarrVolume:
         return self._layout.spatial(self._chunks)
 
     def stamp(self) -> str:
-        """Return a digest of the names, sizes and times of all files of the array."""
+        """Return a digest of the names, sizes and times of all files of the array.
+
+        In object storage the ETags stand for the times.
+        """
+        if not isinstance(self._where, Path):
+            found = sorted(self._where.listing(again=True).items())
+            return hashlib.sha256(
+                repr((self.name, found, self._layout.names, self._fill)).encode()
+            ).hexdigest()
         files = sorted(one for one in self._where.rglob("*") if one.is_file())
         return stamp_of(self._where, files, self._layout.names, self._fill)
 
@@ -149,12 +168,23 @@ class ZarrVolume:
             self._refuse_holes(box)
         array, plain = self._kept
         try:
-            values = np.asarray(array[box]) if plain is None else plain.read(box)
+            values = self._by_zarr(array, box) if plain is None else plain.read(box)
         except _BROKEN as error:
             raise DataError(
                 f"{self.path}: a chunk of {region} is damaged ({error}); copy it again"
             ) from error
         return self._layout.seen(values)
+
+    def _by_zarr(self, array: zarr.Array[Any], box: tuple[slice, ...]) -> NDArray[Any]:
+        """Read what Zarr's own reader has to; in object storage ETags are compared afterwards."""
+        where = self._where
+        if isinstance(where, Path):
+            return np.asarray(array[box])
+        before = where.listing()
+        values = np.asarray(array[box])
+        if before != where.listing(again=True):
+            raise DataError(f"{self.name}: changed while in use; run again")
+        return values
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_kept": None}
@@ -163,7 +193,9 @@ class ZarrVolume:
         import zarr
 
         try:
-            array = zarr.open_array(self._where, mode="r", zarr_format=self._version)
+            where: Any = self._where
+            store = where if isinstance(where, Path) else where.zarr_store()
+            array = zarr.open_array(store, mode="r", zarr_format=self._version)
         except _BROKEN as error:
             raise DataError(
                 f"{self._where}: not readable as a Zarr array ({error}); copy it again"
@@ -171,9 +203,17 @@ class ZarrVolume:
         return array
 
     def _again(self) -> zarr.Array[Any]:
-        if not self._meta.is_file() or self._meta.stat().st_mtime_ns != self._seen:
+        if self._mark() != self._seen:
             raise DataError(f"{self.path}: is gone or changed while in use; run again")
         return self._opened()
+
+    def _mark(self) -> object:
+        """Return what tells changed metadata: their time, or their ETag; None: they are gone."""
+        if isinstance(self._where, Path):
+            meta = self._where / self._meta
+            return meta.stat().st_mtime_ns if meta.is_file() else None
+        found = self._where.read(self._meta)
+        return None if found is None else found[1]
 
     def _check(self, array: zarr.Array[Any]) -> None:
         """Refuse what is no array of numbers, needs more memory than any, or may run code."""
@@ -205,8 +245,13 @@ class ZarrVolume:
             for part, side in zip(box, self._pieces, strict=True)
         ]
         encode = self._kept[0].metadata.encode_chunk_key
+        where = self._where
+        there: Collection[str] = ()
+        if not isinstance(where, Path):
+            there = stored_chunks(where, [encode(index) for index in itertools.product(*spans)])
         for index in itertools.product(*spans):
-            if not _is_there(self._where / encode(index)):
+            key = encode(index)
+            if not (_is_there(where / key) if isinstance(where, Path) else key in there):
                 raise DataError(
                     f"{self.path}: chunk {index} is not stored ({encode(index)}); set data.fill "
                     "to allow, since Zarr leaves out chunks of the fill value; where the copy of "
@@ -241,7 +286,7 @@ ZARR = Format(
     name="Zarr",
     suffixes=(".zarr", ".ome.zarr"),
     store="zarr.json, .zarray or .zgroup",
-    known_by=lambda path, _: is_store(path),
+    known_by=lambda path, _: is_store(place_of(path)),
     open=lambda path, options: ZarrVolume(
         path,
         options.axes,
