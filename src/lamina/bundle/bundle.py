@@ -85,6 +85,7 @@ class Bundle:
         cases: Mapping[str, KnownCase],
         scores: Mapping[str, Any] | None = None,
         images: ImageKind | None = None,
+        sampled_stores: bool = False,
     ) -> Bundle:
         """Return a bundle in memory.
 
@@ -94,6 +95,7 @@ class Bundle:
             cases: What training saw, by id.
             scores: Any JSON values.
             images: What the images of the training are like; None: it is not known.
+            sampled_stores: Whether digests of Zarr stores are of a sample, too.
 
         Raises:
             ValueError: names are missing or double.
@@ -128,6 +130,7 @@ class Bundle:
             cases=dict(cases),
             versions=versions(),
             images=images,
+            sampled_stores=sampled_stores,
         )
         return cls(index, MemoryStore(files))
 

@@ -95,6 +95,9 @@ class Source(Spec):
     cases: dict[str, KnownCase]
     """The cases of its training, by id."""
 
+    sampled_stores: Annotated[bool, ADDED_LATER] = False
+    """As of ``Index``."""
+
 
 class Index(Spec):
     """The content of ``bundle.json``, without its seal."""
@@ -133,6 +136,10 @@ class Index(Spec):
     images: Annotated[ImageKind | None, ADDED_LATER] = None
     """Type and range of the images learnt from; null: not known, and images are taken as they
     are."""
+
+    sampled_stores: Annotated[bool, ADDED_LATER] = False
+    """Whether digests of Zarr stores are also those of a sample, which begin with ``sampled:``;
+    false, of earlier versions: only of the whole."""
 
     sources: dict[str, Source] = Field(default_factory=dict)
     """The trainings that an ensemble was made of, by name."""

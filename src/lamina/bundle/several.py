@@ -75,6 +75,7 @@ def join(parts: Sequence[Part], mean_of: MeanOf) -> Bundle:
                 bundle=part.bundle.digest(),
                 weight=part.weight,
                 cases=part.bundle.cases,
+                sampled_stores=part.bundle.index.sampled_stores,
             )
             for part in parts
         },

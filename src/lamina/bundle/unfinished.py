@@ -81,15 +81,22 @@ def bundle_so_far(run: Path) -> Bundle:
             f"{run}: its training has saved nothing yet; run the same `lamina train` again"
         )
     scores = {"monitor": {member.name: member.score for member in members}, UNFINISHED: lines}
-    images = files.read_json(run / "data.json").get("images")
+    data = files.read_json(run / "data.json")
+    images = data.get("images")
     kind = None if images is None else ImageKind.model_validate(images)
-    return Bundle.make(recipe, members, cases=known, scores=scores, images=kind)
+    sampled = all("sampled" in row for row in data["cases"])
+    return Bundle.make(
+        recipe, members, cases=known, scores=scores, images=kind, sampled_stores=sampled
+    )
 
 
 def _settled(run: Path) -> tuple[Recipe, dict[str, dict[str, Any]], list[int]]:
     """Return recipe, known cases and folds of a run."""
     data = files.read_object(run / "data.json", "cases")
-    cases = {row["id"]: {"sha256": row["sha256"], "fold": row["fold"]} for row in data["cases"]}
+    cases = {
+        row["id"]: {"sha256": [*row["sha256"], *row.get("sampled", ())], "fold": row["fold"]}
+        for row in data["cases"]
+    }
     before = any("turned" not in row for row in data["cases"])  # by versions that turned nothing
     folds = sorted({row["fold"] for row in data["cases"] if row["fold"] >= 0}) or [-1]
     if (run / PREPARED).is_file():

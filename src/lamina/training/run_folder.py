@@ -152,11 +152,12 @@ def record_data(
     """
     known: dict[str, dict[str, Any]] = {}
     rows = []
-    digests = (index or DataIndex()).digests(
-        name for case in cases for name in (*case.files, *case.label_files)
-    )
+    index = index or DataIndex()
+    digests = index.digests(name for case in cases for name in (*case.files, *case.label_files))
     for case, fold in zip(cases, folds, strict=True):
-        known[case.id] = {"sha256": [digests[name] for name in case.files], "fold": fold}
+        whole = [digests[name] for name in case.files]
+        sampled = [index.identity(Path(name)) for name in case.files if index.is_store(Path(name))]
+        known[case.id] = {"sha256": [*whole, *sampled], "fold": fold}
         rows.append(
             {
                 "id": case.id,
@@ -168,7 +169,8 @@ def record_data(
                 "dtype": str(case.image.dtype),
                 "turned": is_turned(case.image),
                 "classes": case.facts.get("classes"),
-                "sha256": known[case.id]["sha256"],
+                "sha256": whole,
+                "sampled": sampled,
                 "labels_sha256": [
                     *(digests[name] for name in case.label_files),
                     *([case.label_digest] if case.label_digest else []),

@@ -7,6 +7,7 @@ of the index cannot be written, what was found is kept in memory.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat as stats
 import sys
@@ -19,7 +20,7 @@ from pathlib import Path
 
 from lamina.data.index.measure import Job, measured
 from lamina.data.index.row import Key, Role, Row, key_of, row_of
-from lamina.data.index.volume_identity import volume_identity
+from lamina.data.index.volume_identity import is_volume_store, volume_identity
 from lamina.data.readers.images.header import KnownImage, knowing
 from lamina.data.readers.zarr.remote import remote_url
 from lamina.errors import LaminaError
@@ -54,6 +55,7 @@ class DataIndex:
         self._lines = _lines(file)
         self._sure: dict[Key, Row] = {}
         """Rows of files whose size and time were compared."""
+        self._identities: dict[str, str] = {}
         self._names: dict[str, str] = {}
         """Absolute names by those that were asked for."""
 
@@ -114,14 +116,35 @@ class DataIndex:
         if known is not None:
             return known
         if remote_url(path) is not None:
-            return volume_identity(path)
+            return self.identity(path)
         with reading(path):
-            stat = _stat(str(path))
-            sha256 = digest_of(path)
-        if stat is not None:
-            row = Row(self._name(str(path)), "image", stat.st_size, stat.st_mtime_ns, sha256)
-            self._keep([row])
+            mark = _mark(path)
+            row = self._of_folder(path, mark)
+            sha256 = digest_of(path) if row is None else row.sha256
+        self._keep([Row(self._name(str(path)), "image", *mark, sha256)])
         return sha256
+
+    def is_store(self, path: Path) -> bool:
+        """Whether a path is a Zarr store, on this machine or in object storage."""
+        return remote_url(path) is not None or (path.is_dir() and is_volume_store(path))
+
+    def identity(self, path: Path) -> str:
+        """Return what identifies a Zarr store, by a sample of its chunks.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        name = str(path)
+        if name not in self._identities:
+            with reading(path):
+                self._identities[name] = volume_identity(path)
+        return self._identities[name]
+
+    def _of_folder(self, path: Path, mark: tuple[int, int]) -> Row | None:
+        """Return the row of a folder none of whose files changed."""
+        line = self._lines.get((self._name(str(path)), "image"))
+        row = None if line is None or self._verify or not path.is_dir() else row_of(line)
+        return row if row is not None and (row.size, row.mtime_ns) == mark else None
 
     def _digest(self, name: str) -> str | None:
         rows = (self._row((self._name(name), role)) for role in _ROLES)
@@ -192,6 +215,22 @@ def fill(**files: Iterable[Path]) -> None:
     index = _current.get()
     if index is not None:
         index.fill({role: files[role] for role in _ROLES if role in files})
+
+
+def _mark(path: Path) -> tuple[int, int]:
+    """Return size and time of a file; of a folder all sizes, and a number that stands for names,
+    sizes and times of all its files.
+    """
+    if not path.is_dir():
+        stat = path.stat()
+        return stat.st_size, stat.st_mtime_ns
+    whole, size = hashlib.sha256(), 0
+    for file in sorted(one for one in path.rglob("*") if one.is_file()):
+        stat = file.stat()
+        size += stat.st_size
+        name = file.relative_to(path).as_posix()
+        whole.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return size, int.from_bytes(whole.digest()[:7], "big")
 
 
 def _stat(name: str) -> os.stat_result | None:

@@ -13,6 +13,7 @@ from lamina.data.catalogs.inputs import Input
 from lamina.data.image_types.image_kind import as_learnt
 from lamina.data.index.index import DataIndex
 from lamina.data.readers.file_types import not_read
+from lamina.data.readers.zarr.remote import remote_url
 from lamina.errors import DataError, listed
 from lamina.prediction.cases.inputs import gather, open_listed, passed_over
 from lamina.prediction.folder.manifest import PredictedCase, place_of
@@ -112,13 +113,13 @@ def _cases(
     whole, converted = open_whole(input_file, loaded.bundles, corrupt=corrupt)
     offset, span = recipe.data.stored(whole.image, recipe.task)
     files = [str(path) for path in recipe.data.files_of(input_file.path)]
-    digests = [index.digest(Path(name)) for name in files]
+    digests = [_digest(Path(name), policy, index) for name in files]
     chosen = policy.choose(input_file.id, digests[0])
     cases = []
     for case in recipe.frame.chosen([whole], slices):
         predicted = PredictedCase(
             id=case.id,
-            source=str(input_file.path),
+            source=remote_url(input_file.path) or str(input_file.path),
             sha256=one_digest(digests),
             axes=case.image.axes,
             shape=case.image.shape,
@@ -132,6 +133,22 @@ def _cases(
         )
         cases.append((predicted, case, chosen))
     return cases
+
+
+def _digest(path: Path, policy: Policy, index: DataIndex) -> str:
+    """Return the digest of a file, or what identifies a store, as the members know it."""
+    if not index.is_store(path):
+        return index.digest(path)
+    if policy.by_sample:
+        return index.identity(path)
+    if (url := remote_url(path)) is not None:
+        say(
+            f"{url}: whether members trained on it is not known, since their bundle, of an earlier "
+            "version, knows volumes by all their bytes; train again to tell"
+        )
+        return index.identity(path)
+    say(f"{path}: all of it is read first, since the bundle is of an earlier version")
+    return index.digest(path)
 
 
 def _double(input_file: Input, other: str) -> str:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from lamina.data.index.volume_identity import SAMPLED, volume_identity
 from lamina.files import digest
 from lamina.result.decisions import AnyDecision
 
@@ -13,6 +14,17 @@ from lamina.result.decisions import AnyDecision
 def source_digest(files: Sequence[str]) -> str:
     """Return the digest of a case's files: that of the one file, or of all digests in order."""
     return one_digest([digest(Path(name)) for name in files])
+
+
+def is_source(name: str, sha256: str) -> bool:
+    """Whether a source is still the one of a digest, whichever kind of digest that is.
+
+    Raises:
+        DataError: it cannot be read.
+    """
+    if sha256.startswith(SAMPLED):
+        return volume_identity(Path(name)) == sha256
+    return source_digest([name]) == sha256
 
 
 def one_digest(digests: Sequence[str]) -> str:

@@ -32,6 +32,9 @@ class Policy:
 
     def __init__(self, bundles: Sequence[Bundle], members: Literal["auto", "all"]) -> None:
         self._all = members == "all"
+        sampled = [(bundle.index.sources or {"": bundle.index}).values() for bundle in bundles]
+        self.by_sample = all(one.sampled_stores for of in sampled for one in of)
+        """Whether every training knows Zarr stores by a sample, too."""
         self._trainings = [
             _TrainedMembers(number, bundle, training)
             for number, bundle in enumerate(bundles)

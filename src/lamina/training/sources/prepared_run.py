@@ -197,5 +197,10 @@ def _bundle(
             scores[row["name"]] = row["score"]
     cases = {name: KnownCase.model_validate(row) for name, row in known.items()}
     return Bundle.make(
-        opened.recipe, members, cases=cases, scores={"monitor": scores}, images=images
+        opened.recipe,
+        members,
+        cases=cases,
+        scores={"monitor": scores},
+        images=images,
+        sampled_stores=True,
     )

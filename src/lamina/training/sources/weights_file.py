@@ -125,7 +125,10 @@ def _of_run(path: Path) -> TrainedFile | None:
         if number is not None and data.is_file():
             rows = files.read_object(data, "cases")["cases"]
             cases = {
-                row["id"]: KnownCase(sha256=tuple(row["sha256"]), fold=row["fold"]) for row in rows
+                row["id"]: KnownCase(
+                    sha256=(*row["sha256"], *row.get("sampled", ())), fold=row["fold"]
+                )
+                for row in rows
             }
             return TrainedFile(path, number, SeenCases(cases))
     return None

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lamina.errors import DataError
-from lamina.prediction.folder.digests import source_digest
+from lamina.prediction.folder.digests import is_source
 from lamina.prediction.folder.file_names import class_folders
 from lamina.prediction.folder.manifest import PredictedCase, write_info
 from lamina.prediction.folder.predictions import Predictions
@@ -93,7 +93,7 @@ def _answer(predictions: Predictions, id: str, image: Volume, form: Native) -> A
     if trail is None:
         raise DataError(f"{id}: no native output, since it is a part of {case.source}")
     try:
-        same = source_digest([case.source]) == case.sha256
+        same = is_source(case.source, case.sha256)
     except (DataError, OSError):
         same = False
     if not same:
