@@ -18,9 +18,10 @@ from lamina.errors import DataError, RecipeError
 from lamina.outputs.objects import write_objects
 from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.load import load_recipe
+from lamina.result.objects import columns
 from lamina.synthetic.seismic import volume
 from lamina.synthetic.shapes.faults import Fault
-from tests.factories.predictions import write_predictions
+from tests.factories.predictions import predicted_case, prediction_info, write_predictions
 from tests.result.vtp import read_vtp
 
 TWO = "task={kind: multiclass, names: [rock, fault]}"
@@ -72,13 +73,18 @@ def test_planes_of_known_dip_are_found_and_measured(tmp_path: Path) -> None:
     }
     # by size: the wall has 1140 voxels, the level plane 1008, the roof 630
     level, wall = wall, level
-    assert [int(row["voxels"]) for row in (wall, level, roof)] == [1140, 1008, 630]
+    assert [int(row["volume_voxels"]) for row in (wall, level, roof)] == [1140, 1008, 630]
     assert [row["object"] for row in (wall, level, roof)] == ["1", "2", "3"]
-    assert {(row["case"], row["class"], row["axes"]) for row in (wall, level, roof)} == {
-        ("survey", "fault", "zyx")
-    }
-    assert (numbers(level, "first"), numbers(level, "last")) == ([2, 2, 5], [29, 19, 6])
-    assert numbers(level, "centre") == [15.5, 10.5, 5.5]
+    assert {(row["case"], row["class"]) for row in (wall, level, roof)} == {("survey", "fault")}
+    assert list(level)[3:15] == [
+        *("volume_voxels", "volume", "unit", "z0", "y0", "x0", "z1", "y1", "x1", "cz", "cy", "cx"),
+    ]
+    assert [level[name] for name in ("z0", "y0", "x0", "z1", "y1", "x1")] == [
+        *("2", "2", "5", "30", "20", "7"),
+    ]
+    assert [float(level[f"c{axis}"]) for axis in "zyx"] == [15.5, 10.5, 5.5]
+    assert [float(level[f"place_{axis}"]) for axis in "zyx"] == [15.5, 10.5, 5.5]
+    assert (level["score_mean"], level["score_max"], level["volume"]) == ("1.0000", "1.0000", "")
     assert numbers(level, "normal") == [0, 0, -1]
     assert float(level["dip"]) == 0
     assert float(level["rms"]) == pytest.approx(0.5)
@@ -88,6 +94,35 @@ def test_planes_of_known_dip_are_found_and_measured(tmp_path: Path) -> None:
     assert float(roof["strike"]) == pytest.approx(270)
     half = math.sqrt(0.5)
     assert numbers(roof, "normal") == pytest.approx([half, 0, -half])
+
+
+@pytest.mark.parametrize("banded", [False, True])
+def test_objects_of_images_have_the_columns_of_predict(tmp_path: Path, banded: bool) -> None:
+    """Places in the spacing of the source; of a large image its bands are walked."""
+    recipe = load_recipe("volume-laptop", ["data.labels=null", TWO, ARGMAX])
+    place = {"spacing": (0.5, 2.0), "unit": "um", "banded": banded}
+    case = predicted_case("i", (300, 20), **place)
+    mask = np.zeros((300, 20), np.bool_)
+    mask[10:290, 4] = mask[290, 5] = mask[100:104, 10:13] = mask[0, 0] = True
+    predictions = Predictions.create(tmp_path / "pred", prediction_info(recipe, case))
+    predictions.add("i", two(mask))
+    found = write_objects(tmp_path / "pred", tmp_path / "out", minimum=5)
+    assert (found.cases, found.objects, found.voxels) == (1, 2, 281 + 12)
+    tall, small = table(tmp_path / "out")
+    assert list(tall) == [*columns("yx"), "place_y", "place_x", "file"]
+    assert small == {
+        **{"case": "i", "class": "fault", "object": "2", "area_px": "12", "area": "12.0"},
+        **{"unit": "um^2", "y0": "100", "x0": "10", "y1": "104", "x1": "13"},
+        **{"cy": "101.50", "cx": "11.00", "score_mean": "1.0000", "score_max": "1.0000"},
+        **{"touches_border": "0", "place_y": "50.75", "place_x": "22"},
+        "file": "i/fault_0002.csv",
+    }
+    assert (tall["y0"], tall["y1"], tall["x1"], tall["area_px"]) == ("10", "291", "6", "281")
+    places = np.loadtxt(tmp_path / "out" / small["file"], delimiter=",", skiprows=1)
+    np.testing.assert_allclose(places, np.argwhere(mask[99:105, 9:14]) * (0.5, 2) + (49.5, 18))
+    write_objects(tmp_path / "pred", tmp_path / "edges", minimum=5, connectivity=6, kind="npy")
+    assert [row["area_px"] for row in table(tmp_path / "edges")] == ["280", "12"]
+    assert np.load(tmp_path / "edges" / "i" / "fault_0002.npy").shape == (12, 2)
 
 
 def test_points_are_the_voxels_of_each_part(tmp_path: Path) -> None:
@@ -107,7 +142,7 @@ def test_points_are_the_voxels_of_each_part(tmp_path: Path) -> None:
         np.testing.assert_array_equal(same, voxels)
         points, vertices, _ = read_vtp(tmp_path / "vtk" / row["file"].replace(".csv", ".vtp"))
         np.testing.assert_array_equal(points, voxels[:, ::-1])
-        assert len(vertices) == int(row["voxels"])
+        assert len(vertices) == int(row["volume_voxels"])
 
 
 def test_places_have_spacing_and_origin(tmp_path: Path) -> None:
@@ -125,8 +160,10 @@ def test_places_have_spacing_and_origin(tmp_path: Path) -> None:
         voxels = np.loadtxt(tmp_path / "plain" / plain["file"], delimiter=",", skiprows=1)
         places = np.loadtxt(tmp_path / "out" / row["file"], delimiter=",", skiprows=1)
         np.testing.assert_allclose(places, voxels * (25, 12.5, 4) + (1000, 5.5e6, 0))
-        assert numbers(row, "centre") == pytest.approx(places.mean(axis=0).tolist())
-        assert numbers(row, "first") == numbers(plain, "first")
+        centre = [float(row[f"place_{axis}"]) for axis in "zyx"]
+        assert centre == pytest.approx(places.mean(axis=0).tolist())
+        assert (row["z0"], row["cx"]) == (plain["z0"], plain["cx"])
+        assert float(row["volume"]) == int(row["volume_voxels"]) * 25 * 12.5 * 4
     roof = table(tmp_path / "out")[2]
     assert float(roof["dip"]) == pytest.approx(math.degrees(math.atan2(4, 25)))
     asked = json.loads((tmp_path / "out" / "export.json").read_text())
@@ -143,7 +180,8 @@ def test_a_surface_is_a_sheet_through_the_voxels(tmp_path: Path) -> None:
         area = np.linalg.norm(np.cross(two_ - one, three - one), axis=1).sum() / 2
         wide = {"1": 37 * 29, "2": 27 * 17, "3": 34 * math.sqrt(2) * 17}[row["object"]]
         assert area == pytest.approx(wide, rel=0.15)
-        normal, centre = np.array(numbers(row, "normal")), np.array(numbers(row, "centre"))
+        normal = np.array(numbers(row, "normal"))
+        centre = np.array([float(row[f"place_{axis}"]) for axis in "zyx"])
         assert np.abs((points[:, ::-1] - centre) @ normal).max() < 0.6
 
 
@@ -153,7 +191,7 @@ def test_what_lies_in_a_line_has_a_row_and_no_surface(tmp_path: Path) -> None:
     pred = predicted(tmp_path / "pred", {"survey": two(mask)})
     write_objects(pred, tmp_path / "out", minimum=10, kind="surface")
     (row,) = table(tmp_path / "out")
-    assert (row["voxels"], row["dip"], row["normal_0"], row["file"]) == ("60", "", "", "")
+    assert (row["volume_voxels"], row["dip"], row["normal_0"], row["file"]) == ("60", "", "", "")
 
 
 def test_every_class_but_the_background_has_its_objects(tmp_path: Path) -> None:
@@ -234,8 +272,10 @@ def test_options_that_cannot_be_are_refused(
 
 def test_what_has_no_objects_is_refused(tmp_path: Path) -> None:
     image = predicted(tmp_path / "image", {"a": two(planes()[0])})
-    with pytest.raises(DataError, match="case a: has axes 'yx'"):
-        write_objects(image, tmp_path / "out")
+    with pytest.raises(RecipeError, match="--kind is 'vtk', and case a is an image; of images"):
+        write_objects(image, tmp_path / "out", kind="vtk")
+    with pytest.raises(RecipeError, match="--spacing has 3 numbers; case a has the axes y, x"):
+        write_objects(image, tmp_path / "out", spacing=(1, 1, 1))
     half = predicted(tmp_path / "half", {"a": two(planes()), "b": two(planes())}, finished=1)
     with pytest.raises(DataError, match="1 of 2 cases are not predicted yet"):
         write_objects(half, tmp_path / "out")

@@ -38,7 +38,7 @@ def test_whole_voxels_are_whole_numbers(tmp_path: Path) -> None:
 
 
 def test_npy_is_one_array(tmp_path: Path, places: NDArray[np.float64]) -> None:
-    objects.write_npy(tmp_path / "a.npy", blocks(places), len(places))
+    objects.write_npy(tmp_path / "a.npy", blocks(places), places.shape)
     back = np.load(tmp_path / "a.npy", allow_pickle=False)
     np.testing.assert_array_equal(back, places)
 

@@ -253,20 +253,6 @@ def one_or_named(option: str, texts: Sequence[str] | None) -> float | dict[str, 
     return named.get("", named)
 
 
-def three_numbers(option: str, text: str | None) -> tuple[float, float, float] | None:
-    """Return the numbers in a text such as ``12.5,12.5,4``; None stays None.
-
-    Raises:
-        RecipeError: they are not three numbers.
-    """
-    found = numbers(option, text)
-    if found is None:
-        return None
-    if len(found) != 3:
-        raise RecipeError(f"{option} is '{text}'; write a number for each of the three axes")
-    return found[0], found[1], found[2]
-
-
 def options(spec: type[S], **values: Any) -> S:
     """Return a spec of options named as on the command line.
 

@@ -1,9 +1,9 @@
-"""From a predicted volume to its objects: a file for each, and a table of them all."""
+"""From predictions to their objects: a file for each, and a table of them all."""
 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, get_args
@@ -11,14 +11,16 @@ from typing import IO, Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.errors import DataError, RecipeError
-from lamina.files import make_folder, replacing, replacing_folder, scratch, write_json
+from lamina.errors import RecipeError
+from lamina.files import make_folder, replacing_folder, scratch, write_json, write_text
 from lamina.geometry.components.slabs import ComponentMoments, Neighbours, SlabParts
-from lamina.geometry.plane import FittedPlane, Grid, centre_of, plane_of
+from lamina.geometry.plane import FittedPlane, Grid, plane_of
 from lamina.geometry.sheet import HeightMap
 from lamina.outputs.submit import finished_ids
 from lamina.prediction.folder.file_names import file_name
+from lamina.prediction.folder.manifest import PredictedCase
 from lamina.prediction.folder.predictions import Predictions
+from lamina.prediction.outputs.objects import place_of
 from lamina.progress import Bar
 from lamina.public import StrPath, VerbResult, as_path
 from lamina.refusals import verb
@@ -30,7 +32,9 @@ from lamina.result.object_files import (
     write_triangles,
     write_vertices,
 )
-from lamina.result.submissions.base import check_cell, csv_line
+from lamina.result.object_walk import Scores, measures, touches_border
+from lamina.result.objects import Object, ObjectPlace, columns, table
+from lamina.result.submissions.base import check_cell
 
 TABLE = "objects.csv"
 """Name of the table, which is written last."""
@@ -38,10 +42,10 @@ TABLE = "objects.csv"
 HEADER = "export.json"
 """Name of the file that says what was asked for."""
 
+_PLANE = ("dip", "azimuth", "strike", "rms")
+_SIZE = "size"  # of a row; no column
 _BLOCK = 2**16  # voxels of an object that are read at a time
 _CELL = 2  # largest spacings; a cell of one would miss voxels of a slanting sheet
-
-Masks = Iterator[NDArray[np.bool_]]
 
 
 @dataclass(frozen=True)
@@ -53,11 +57,11 @@ class ObjectsResult(VerbResult):
     kind: Kind
     """What the files of objects hold."""
     cases: int
-    """Number of volumes."""
+    """Number of images and volumes."""
     objects: int
-    """Number of objects over all volumes and classes."""
+    """Number of objects over all cases and classes."""
     voxels: int
-    """Number of voxels over all objects."""
+    """Number of voxels, or pixels, over all objects."""
 
 
 @verb
@@ -68,31 +72,34 @@ def write_objects(
     kind: Kind = "points",
     minimum: int = 100,
     connectivity: Neighbours = 26,
-    spacing: tuple[float, float, float] | None = None,
-    origin: tuple[float, float, float] | None = None,
+    spacing: Sequence[float] | None = None,
+    origin: Sequence[float] | None = None,
     down: str | None = None,
 ) -> ObjectsResult:
-    """Write the connected parts of decided volumes, class by class.
+    """Write the connected parts of decided images and volumes, class by class.
 
-    A slab of a volume is in memory at a time where each pixel is decided by itself. The
-    background of exclusive classes is no object.
+    A slab of a volume or a large image is in memory at a time where each pixel is decided by
+    itself. The background of exclusive classes is no object.
 
     Args:
         pred: A folder of ``lamina predict``, finished.
         out: The folder to write, which is not there yet; it appears whole or not at all.
-        kind: ``points`` (csv), ``npy``, ``vtk`` (vertices) or ``surface`` (triangles).
-        minimum: The smallest part that is an object, in voxels.
-        connectivity: Which neighbours belong together: 6 (faces), 18 (edges), 26 (corners).
-        spacing: Distance from voxel to voxel along each stored axis; None: 1.
+        kind: ``points`` (csv) or ``npy``; of volumes also ``vtk`` (vertices) or ``surface``
+            (triangles).
+        minimum: The smallest part that is an object, in voxels or pixels.
+        connectivity: Which neighbours belong together: 6 (faces), 18 (edges), 26 (corners); of
+            images 6 (edges), or corners too.
+        spacing: Distance from voxel to voxel along each stored axis; None: that of the source, and
+            1 where it states none.
         origin: Place of the centre of the first voxel; None: 0.
-        down: Name of the axis that points down, for dip and azimuth; None: the last.
+        down: Of volumes, name of the axis that points down, for dip and azimuth; None: the last.
 
     Returns:
         The folder and how many objects and voxels it holds.
 
     Raises:
         RecipeError: an option is not valid, ``out`` is there, or there are no masks.
-        DataError: the prediction is not finished or damaged, or holds images.
+        DataError: the prediction is not finished or damaged.
 
     Example:
         >>> spacing = (12.5, 12.5, 4)
@@ -102,15 +109,14 @@ def write_objects(
     """
     pred, out = as_path(pred, "pred"), as_path(out, "out")
     predictions = Predictions.open(pred)
-    grid = Grid(spacing or (1.0, 1.0, 1.0), origin or (0.0, 0.0, 0.0))
-    _check(pred, predictions, kind, minimum, connectivity, grid)
+    _check(pred, predictions, kind, minimum, connectivity)
     ids = finished_ids(predictions)
+    places = {id: _placed(predictions.case(id), spacing, origin, down, kind) for id in ids}
     rows: list[dict[str, Any]] = []
     with replacing_folder(out) as folder, Bar("objects", len(ids)) as bar:
         for id in ids:
-            here = _placed(predictions, id, grid, down)
             for class_, number in _classes(predictions):
-                work = _Work(predictions, id, class_, number, here, folder, kind)
+                work = _Work(predictions, id, class_, number, places[id], folder, kind)
                 rows += work.objects(SlabParts(minimum, connectivity))
             bar.advance()
         asked = {
@@ -120,13 +126,13 @@ def write_objects(
             "kind": kind,
             "minimum": minimum,
             "connectivity": connectivity,
-            "spacing": grid.spacing,
-            "origin": grid.origin,
+            "spacing": spacing,
+            "origin": origin,
             "down": down,
         }
         write_json(folder / HEADER, asked)
-        _write_table(folder / TABLE, rows)
-    voxels = sum(row["voxels"] for row in rows)
+        _write_table(folder / TABLE, rows, {place.axes for place in places.values()})
+    voxels = sum(row[_SIZE] for row in rows)
     return ObjectsResult(out, kind, cases=len(ids), objects=len(rows), voxels=voxels)
 
 
@@ -136,7 +142,6 @@ def _check(
     kind: str,
     minimum: int,
     connectivity: int,
-    grid: Grid,
 ) -> None:
     if predictions.task.kind == "restore":
         raise RecipeError(f"{pred}: holds values, not masks; there are no objects to export")
@@ -150,23 +155,66 @@ def _check(
             )
     if minimum < 1:
         raise RecipeError(f"--min-voxels is {minimum}; it must be 1 or more")
-    if min(grid.spacing) <= 0 or not np.isfinite([*grid.spacing, *grid.origin]).all():
-        raise RecipeError(
-            f"--spacing {grid.spacing} and --origin {grid.origin}: spacings are above 0, and all "
-            "are finite"
-        )
 
 
-def _placed(predictions: Predictions, id: str, grid: Grid, down: str | None) -> Grid:
+@dataclass(frozen=True)
+class _Place:
+    """Where the voxels of a case lie; an image has a second axis of length 1 between its two."""
+
+    axes: str
+    grid: Grid
+    table: ObjectPlace
+
+    @property
+    def flat(self) -> bool:
+        return len(self.axes) == 2
+
+    def deep(self, mask: NDArray[Any]) -> NDArray[Any]:
+        return mask[:, None] if self.flat else mask
+
+    def places(self, voxels: NDArray[np.int32]) -> NDArray[np.float64]:
+        """Return places (n, axes) of voxels (n, 3)."""
+        found = self.grid.places(voxels)
+        return found[:, [0, 2]] if self.flat else found
+
+
+def _placed(
+    case: PredictedCase,
+    spacing: Sequence[float] | None,
+    origin: Sequence[float] | None,
+    down: str | None,
+    kind: Kind,
+) -> _Place:
     """Return where the voxels of a case lie, with its own axis that points down."""
-    axes = predictions.case(id).axes
-    if len(axes) != 3:
-        raise DataError(
-            f"case {id}: has axes '{axes}', and objects are exported of volumes; leave images out"
+    axes, stated = case.axes, place_of(case)
+    if len(axes) == 2 and kind not in ("points", "npy"):
+        raise RecipeError(
+            f"--kind is '{kind}', and case {case.id} is an image; of images points and npy are "
+            "written, and outlines by `lamina predict --save objects`"
         )
+    for option, values in (("--spacing", spacing), ("--origin", origin)):
+        if values is not None and len(values) != len(axes):
+            raise RecipeError(
+                f"{option} has {len(values)} numbers; case {case.id} has the axes {', '.join(axes)}"
+            )
     if down is not None and (len(down) != 1 or down not in axes):
-        raise RecipeError(f"--down is '{down}'; case {id} has the axes {', '.join(axes)}")
-    return replace(grid, down=2 if down is None else axes.index(down))
+        raise RecipeError(f"--down is '{down}'; case {case.id} has the axes {', '.join(axes)}")
+    if spacing is not None:
+        stated = replace(stated, spacing=tuple(spacing), unit=None)
+    steps, first = stated.spacing or (1.0,) * len(axes), origin or (0.0,) * len(axes)
+    if min(steps) <= 0 or not np.isfinite([*steps, *first]).all():
+        raise RecipeError(
+            f"--spacing {steps} and --origin {first}: spacings are above 0, and all are finite"
+        )
+    if len(axes) == 2:
+        steps, first = (steps[0], 1.0, steps[1]), (first[0], 0.0, first[1])
+    lowest = 2 if down is None else axes.index(down)
+    return _Place(axes, Grid(_triple(steps), _triple(first), lowest), stated)
+
+
+def _triple(values: Sequence[float]) -> tuple[float, float, float]:
+    one, two, three = values
+    return float(one), float(two), float(three)
 
 
 def _classes(predictions: Predictions) -> list[tuple[str, int]]:
@@ -182,73 +230,88 @@ class _Work:
     id: str
     name: str
     number: int
-    grid: Grid
+    place: _Place
     folder: Path
     kind: Kind
 
-    @property
-    def axes(self) -> str:
-        return self.predictions.case(self.id).axes
-
     def objects(self, parts: SlabParts) -> list[dict[str, Any]]:
         """Write the files of all objects; return the rows of the table."""
-        for mask in self._masks():
+        for mask, _ in self._slabs():
             parts.add(mask)
         found = parts.finish()
+        scores = Scores(len(found))
         with scratch(self.folder / "voxels") as spool:
-            starts = _spread(parts.numbered(self._masks()), found, spool)
+            starts = _spread(self._numbered(parts, scores), found, spool)
             return [
-                self._object(number, moments, _reader(spool, start, moments.voxels))
+                self._object(
+                    number, moments, _reader(spool, start, moments.voxels), scores.of(number)
+                )
                 for number, (moments, start) in enumerate(zip(found, starts, strict=False), 1)
             ]
 
-    def _masks(self) -> Masks:
-        for _, _, masks in self.predictions.decided(self.id):
-            yield masks[self.number]
+    def _slabs(self) -> Iterator[tuple[NDArray[np.bool_], NDArray[Any]]]:
+        for _, prob, masks in self.predictions.decided(self.id):
+            yield self.place.deep(masks[self.number]), prob[self.number]
+
+    def _numbered(self, parts: SlabParts, scores: Scores) -> Iterator[NDArray[np.int32]]:
+        for mask, prob in self._slabs():
+            numbers = parts.number(mask)
+            scores.add(numbers, np.asarray(prob))
+            yield numbers
 
     def _object(
         self,
         number: int,
         moments: ComponentMoments,
         voxels: Callable[[], Iterator[NDArray[np.int32]]],
+        scores: tuple[float, float],
     ) -> dict[str, Any]:
-        plane = plane_of(moments, self.grid)
+        flat = self.place.flat
+        plane = None if flat else plane_of(moments, self.place.grid)
         name = f"{file_name(self.name)}_{number:04d}{SUFFIXES[self.kind]}"
         path = self.folder / file_name(self.id) / name
         make_folder(path.parent)
-        places = map(self.grid.places, voxels())
+        places = map(self.place.places, voxels())
         written = True
         match self.kind:
             case "points":
-                write_points(path, places, self.axes)
+                write_points(path, places, self.place.axes)
             case "npy":
-                write_npy(path, places, moments.voxels)
+                write_npy(path, places, (moments.voxels, len(self.place.axes)))
             case "vtk":
                 write_vertices(path, places, moments.voxels)
             case "surface":
                 written = plane is not None
                 if plane is not None:
-                    write_triangles(path, *_sheet(plane, moments, self.grid, places))
+                    write_triangles(path, *_sheet(plane, moments, self.place.grid, places))
+        item = self._item(number, moments, scores)
         file = path.relative_to(self.folder).as_posix() if written else ""
-        return self._row(number, moments, plane, file)
+        return self.place.table.row(item) | self._more(item, plane) | {"file": file}
 
-    def _row(
-        self, number: int, moments: ComponentMoments, plane: FittedPlane | None, file: str
-    ) -> dict[str, Any]:
-        row: dict[str, Any] = {"case": self.id, "class": self.name, "object": number}
-        row["voxels"] = moments.voxels
-        centre = centre_of(moments, self.grid)
+    def _item(self, number: int, moments: ComponentMoments, scores: tuple[float, float]) -> Object:
+        low, high, centre = measures(moments, flat=self.place.flat)
+        return Object(
+            class_name=self.name,
+            number=number,
+            area=moments.voxels,
+            box=(*low, *high),
+            centre=centre,
+            score_mean=scores[0] / moments.voxels,
+            score_max=scores[1],
+            touches_border=touches_border(low, high, self.predictions.case(self.id).shape),
+        )
+
+    def _more(self, item: Object, plane: FittedPlane | None) -> dict[str, Any]:
+        """Return the place of an object's centre, and what is known of its plane."""
+        y, *between, x = item.centre
+        deep = np.array([[y, *(between or [0]), x]])
+        centre = self.place.places(deep)[0]
+        more: dict[str, Any] = {_SIZE: item.area}
+        more |= {f"place_{axis}": v for axis, v in zip(self.place.axes, centre, strict=True)}
         normal = [None] * 3 if plane is None else plane.normal
-        for words, values in (
-            ("first", moments.first),
-            ("last", moments.last),
-            ("centre", centre),
-            ("normal", normal),
-        ):
-            row |= {f"{words}_{i}": v for i, v in enumerate(values)}
-        for word in ("dip", "azimuth", "strike", "rms"):
-            row[word] = None if plane is None else getattr(plane, word)
-        return row | {"axes": self.axes, "file": file}
+        more |= {f"normal_{i}": v for i, v in enumerate(normal)}
+        more |= {word: None if plane is None else getattr(plane, word) for word in _PLANE}
+        return more
 
 
 def _spread(
@@ -294,24 +357,21 @@ def _sheet(
     return sheet.triangles()
 
 
-def _write_table(path: Path, rows: list[dict[str, Any]]) -> None:
+def _write_table(path: Path, rows: list[dict[str, Any]], axes: set[str]) -> None:
     for row in rows:
         for word in ("case", "class"):
             check_cell(row[word])
-    with replacing(path) as stream:
-        stream.write(csv_line(_COLUMNS))
-        for row in rows:
-            stream.write(csv_line(_text(row[column]) for column in _COLUMNS))
+    names = columns(*axes)
+    letters = [name[1:] for name in names if len(name) == 2 and name[0] == "c"]
+    plane = [*(f"normal_{i}" for i in range(3)), *_PLANE] if 3 in map(len, axes) else []
+    names += [*(f"place_{letter}" for letter in letters), *plane, "file"]
+    write_text(path, table(names, map(_in_words, rows)))
 
 
-_COLUMNS = [
-    *("case", "class", "object", "voxels", "axes"),
-    *(f"{word}_{i}" for word in ("first", "last", "centre", "normal") for i in range(3)),
-    *("dip", "azimuth", "strike", "rms", "file"),
-]
-
-
-def _text(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:.9g}" if isinstance(value, float) else str(value)
+def _in_words(row: dict[str, Any]) -> dict[str, Any]:
+    """Return a row with the numbers of places and planes in nine digits."""
+    own = ("place_", "normal_", *_PLANE)
+    return {
+        name: f"{value:.9g}" if value is not None and name.startswith(own) else value
+        for name, value in row.items()
+    }

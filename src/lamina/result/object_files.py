@@ -4,7 +4,7 @@
 kind    suffix content
 ======= ====== ===========================================================================
 points  .csv   a line for each voxel, its places along the stored axes, which the head names
-npy     .npy   the same as one array (n, 3) float64
+npy     .npy   the same as one array (n, axes) float64
 vtk     .vtp   the voxels as vertices
 surface .vtp   a sheet of triangles through them
 ======= ====== ===========================================================================
@@ -31,7 +31,7 @@ SUFFIXES: dict[Kind, str] = {"points": ".csv", "npy": ".npy", "vtk": ".vtp", "su
 """How the files of each kind end."""
 
 Places = Iterator[NDArray[np.float64]]
-"""Blocks of places, each (n, 3) along the stored axes."""
+"""Blocks of places, each (n, axes) along the stored axes."""
 
 _BLOCK = 2**18
 
@@ -44,10 +44,10 @@ def write_points(path: Path, places: Places, axes: str) -> None:
             np.savetxt(stream, block, fmt="%.9g", delimiter=",")
 
 
-def write_npy(path: Path, places: Places, count: int) -> None:
-    """Write ``count`` places as one array (count, 3) float64."""
+def write_npy(path: Path, places: Places, shape: tuple[int, int]) -> None:
+    """Write places as one array of ``shape`` (count, axes) float64."""
     with replacing(path) as stream:
-        header = {"descr": "<f8", "fortran_order": False, "shape": (count, 3)}
+        header = {"descr": "<f8", "fortran_order": False, "shape": shape}
         np.lib.format.write_array_header_1_0(stream, header)
         for block in places:
             stream.write(block.astype("<f8").tobytes())

@@ -69,6 +69,10 @@ class Scores:
             self.sums += np.bincount(own, scores, len(self.sums))
             np.maximum.at(self.most, own, scores)
 
+    def of(self, number: int) -> tuple[float, float]:
+        """Return sum and greatest value of a part."""
+        return float(self.sums[number]), float(self.most[number])
+
 
 class _Class:
     """The objects of one class."""
@@ -131,16 +135,16 @@ class _Class:
     def _object(self, number: int, polygon: tuple[Polygon, ...]) -> Object:
         moments = self._moments[number - 1]
         low, high, centre = measures(moments, flat=self._flat)
+        total, most = self._scores.of(number)
         return Object(
             class_name=self._name,
             number=number,
             area=moments.voxels,
             box=(*low, *high),
             centre=centre,
-            score_mean=float(self._scores.sums[number] / moments.voxels),
-            score_max=float(self._scores.most[number]),
-            touches_border=any(a == 0 for a in low)
-            or any(b == n for b, n in zip(high, self._shape, strict=True)),
+            score_mean=total / moments.voxels,
+            score_max=most,
+            touches_border=touches_border(low, high, self._shape),
             polygon=polygon,
         )
 
@@ -159,3 +163,8 @@ def measures(
     low = tuple(moments.first[axis] for axis in kept)
     high = tuple(moments.last[axis] + 1 for axis in kept)
     return low, high, tuple(moments.sums[axis] / moments.voxels for axis in kept)
+
+
+def touches_border(low: Sequence[int], high: Sequence[int], shape: Sequence[int]) -> bool:
+    """Whether a box, whose ends lie behind its last places, reaches the border of ``shape``."""
+    return 0 in low or any(b == n for b, n in zip(high, shape, strict=True))

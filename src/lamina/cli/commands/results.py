@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from lamina import folders
-from lamina.cli.command import command, show, three_numbers
+from lamina.cli.command import command, numbers, show
 from lamina.cli.options import DataIndex, Json, MovedData, Pred, Run, VerifyData
 
 
@@ -64,11 +64,12 @@ def objects(
         Literal["points", "npy", "vtk", "surface"],
         typer.Option(
             "--kind",
-            help="points (csv), npy, vtk (vertices) or surface (triangles); one file per object.",
+            help="points (csv) or npy; of volumes also vtk (vertices) or surface (triangles); one "
+            "file per object.",
         ),
     ] = "points",
     minimum: Annotated[
-        int, typer.Option("--min-voxels", help="Minimum size of an object, in voxels.")
+        int, typer.Option("--min-voxels", help="Minimum size of an object, in voxels or pixels.")
     ] = 100,
     connectivity: Annotated[
         int, typer.Option("--connectivity", help="Neighbours of a voxel: 6, 18 or 26.")
@@ -79,13 +80,13 @@ def objects(
             "--spacing",
             metavar="12.5,12.5,4",
             help="Voxel spacing per stored axis.",
-            show_default="1,1,1",
+            show_default="the source's, else 1",
         ),
     ] = None,
     origin: Annotated[
         str | None,
         typer.Option(
-            "--origin", metavar="X,Y,Z", help="Position of the first voxel.", show_default="0,0,0"
+            "--origin", metavar="X,Y,Z", help="Position of the first voxel.", show_default="0"
         ),
     ] = None,
     down: Annotated[
@@ -97,9 +98,10 @@ def objects(
 ) -> None:
     """Write connected components as files.
 
-    One file per component of the predicted volumes, and a table of size, position, dip and azimuth.
+    One file per component of the predicted images or volumes, and a table of size, position, score
+    and, of volumes, dip and azimuth.
     """
-    steps, first = three_numbers("--spacing", spacing), three_numbers("--origin", origin)
+    steps, first = numbers("--spacing", spacing), numbers("--origin", origin)
     folders.check_predictions(pred)
     from lamina.outputs.objects import TABLE, write_objects
 
