@@ -1,4 +1,4 @@
-"""Which cases are worst, and what is drawn."""
+"""Held-out cases are scored by the decision of the bundle."""
 
 from __future__ import annotations
 
@@ -6,29 +6,32 @@ from pathlib import Path
 
 import numpy as np
 
-from lamina.reporting.judged_cases import drawn, judge, worst
+from lamina.reporting.judged_cases import judge
 from lamina.reporting.run_contents import Run
 
 
-def test_cases_are_judged_by_the_decision_and_ordered_by_their_score(run_folder: Path) -> None:
+def test_cases_are_judged_by_the_decision(run_folder: Path) -> None:
     run = Run.open(run_folder)
     judgement = judge(run, run.cases())
     assert len(judgement.cases) == 6
     assert judgement.summary is not None
     assert judgement.summary["value"] == np.mean([case.value for case in judgement.cases])
-    assert {one.case.id for one in worst(judgement, 2, higher_is_better=True)} == {"b.png", "e.png"}
-    best = worst(judgement, 1, higher_is_better=False)[0]
-    assert (best.value, best.wrong) == (1.0, 0.0)
+    ordered = sorted(judgement.cases, key=lambda judged: judged.value)
+    assert {one.case.id for one in ordered[:2]} == {"b.png", "e.png"}
+    assert (ordered[-1].value, ordered[-1].wrong) == (1.0, 0.0)
 
 
-def test_the_draw_is_without_repeats_and_in_order(run_folder: Path) -> None:
+def test_pixels_are_counted_by_class(run_folder: Path) -> None:
     run = Run.open(run_folder)
     judgement = judge(run, run.cases())
-    ids = [one.case.id for one in drawn(judgement, 4, np.random.default_rng(0))]
-    assert len(set(ids)) == 4
-    order = [case.case.id for case in judgement.cases]
-    assert ids == sorted(ids, key=order.index)
-    assert len(drawn(judgement, 99, np.random.default_rng(0))) == 6
+    assert judgement.pixels is not None
+    assert judgement.pixels.truth.tolist() == [480, 480]  # two objects of 12 x 20 each
+    assert judgement.pixels.predicted.sum(axis=1).tolist() == [6 * 32 * 48] * 2
+    assert judgement.pixels.hits.sum(axis=1).tolist() == [480, 480]
+    assert judgement.pixels.confusion is None  # classes may overlap
+    right, predicted, true = np.sum([one.pixels for one in judgement.cases], axis=0)
+    assert (predicted, true) == (960, 960)
+    assert 0 < right < 960
 
 
 def test_a_cut_off_log_and_a_missing_bundle_do_not_matter(run_folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -13,7 +14,9 @@ from lamina.errors import DataError
 from lamina.files import write_json
 from lamina.recipe.load import load_recipe
 from lamina.reporting import page as page_module
+from lamina.reporting.judged_cases import ScoredCase, judge
 from lamina.reporting.page import report
+from lamina.reporting.run_contents import Run
 from lamina.training.run import train
 from tests.factories.discs import discs, quick
 
@@ -55,6 +58,35 @@ def test_the_page_is_offline_and_small_and_names_are_text(run_folder: Path) -> N
     assert "url(" not in path.read_text(encoding="utf-8")
 
 
+def judged(folder: Path) -> Sequence[ScoredCase]:
+    run = Run.open(folder)
+    return judge(run, run.cases()).cases
+
+
+def test_the_verdict_comes_first_and_commands_make_the_run_again(run_folder: Path) -> None:
+    found = read(report(run_folder).report)
+    assert found.text.index("95 % interval of the difference") < found.text.index(
+        "Scores of held-out cases"
+    )
+    text = (run_folder / "report.html").read_text(encoding="utf-8")
+    command = re.search(r"lamina train (\S+) --data (\S+) --out NEW", text)
+    assert command is not None
+    recipe = load_recipe(command[1])
+    assert recipe.digest() == Run.open(run_folder).recipe.digest()
+    assert Path(command[2]).is_dir()
+
+
+def test_figures_are_written_and_linked(run_folder: Path) -> None:
+    plain = report(run_folder)
+    assert plain.figures == 0
+    found = report(run_folder, figures=True)
+    links = [one for one in read(found.report).addresses if one.startswith("figures/")]
+    assert len(links) == 2 * found.figures > 0
+    assert all((run_folder / link).is_file() for link in links)
+    numbers = (run_folder / "figures" / "training-loss.csv").read_text(encoding="utf-8")
+    assert numbers.startswith("fold,curve,epoch,value\nfold0,loss,1,")
+
+
 def test_it_shows_scores_by_size_of_objects(run_folder: Path) -> None:
     """True objects are 240 pixels; groups are shown where one has several cases."""
     found = read(report(run_folder).report)
@@ -69,8 +101,14 @@ def test_it_shows_scores_folds_thresholds_curves_and_cases(run_folder: Path) -> 
         assert words in found.text
     cases = found.text[found.text.index("Worst cases") :]
     assert re.findall(r"[a-e]\.png", cases)[:2] in (["b.png", "e.png"], ["e.png", "b.png"])
-    # 4 panels of 6 cases, twice; a plot per class; monitor, loss and lr
-    assert found.tags.count("img") == 4 * 6 * 2 + 2 + 3
+    # 3 panels of the cases with errors, of false alarms, of misses and of 6 at random; of each
+    # class the score over thresholds and precision over recall; scores by class; monitor, loss
+    # and learning rate
+    scored = judged(run_folder)
+    alarms = sum(one.pixels[1] > 0 == one.pixels[2] for one in scored)
+    missed = sum(one.pixels[2] > 0 == one.pixels[0] for one in scored)
+    shown = sum(one.wrong > 0 for one in scored) + alarms + missed + 6
+    assert found.tags.count("img") == 3 * shown + 2 * 2 + 1 + 3
 
 
 def test_the_same_run_gives_the_same_bytes(run_folder: Path, tmp_path: Path) -> None:
@@ -89,10 +127,11 @@ def test_without_data_or_tuning_the_page_says_what_is_missing(run_folder: Path) 
     assert "Worst cases" in read(moved.report).text
 
 
-def test_a_volume_shows_its_most_telling_slice(volume_run: Path) -> None:
+def test_a_volume_shows_planes_through_its_worst_place(volume_run: Path) -> None:
     found = read(report(volume_run).report)
     assert "raw[z3-6]" in found.text
-    assert "3 × 20 × 24, slice z = 4 · mitochondria · 100 wrong pixels" in found.text
+    assert "3 × 20 × 24 · mitochondria · 100 voxels wrong" in found.text
+    assert "z = 4: truth filled, prediction outlined" in found.text
     assert "always in training" in found.text
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Sequence
-from math import prod
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,13 +11,12 @@ from numpy.typing import NDArray
 from lamina.data.case import Case
 from lamina.data.index.index import DataIndex
 from lamina.data.targets.ground_truth import truth as read_truth
-from lamina.data.units import unit_of, values
 from lamina.errors import DataError, RecipeError
 from lamina.evaluation.breakdown import SizeTallies, check_by, group_scores
 from lamina.evaluation.matching import Matched, match
 from lamina.evaluation.score_result import ScoreResult, UnmatchedCases
 from lamina.evaluation.score_table import table
-from lamina.evaluation.tallies import MaskTallies, ValueTallies
+from lamina.evaluation.tallies import MaskTallies, ValueTallies, input_parts
 from lamina.evaluation.tallies import Part as Tallied
 from lamina.folders import DATA_INDEX, check_data
 from lamina.geometry.region import Region
@@ -29,15 +27,11 @@ from lamina.progress import Bar
 from lamina.public import StrPath, as_path
 from lamina.recipe.metric_option import metric_of
 from lamina.refusals import verb
-from lamina.task import Task
-from lamina.volume import Crop, read_all
+from lamina.volume import Crop
 
 __all__ = ["Part", "ScoreResult", "score", "table"]
 
 Part = Literal["all", "validate"]
-
-_PART = 2**24
-"""Pixels of an image that are read at a time."""
 
 
 @verb
@@ -119,7 +113,7 @@ def score(
                 parts = _parts(predictions, id, case, box, whole=whole)
                 tallies.add_parts(parts if sizes is None else sizes.passing(parts))
                 if isinstance(tallies, ValueTallies) and case.image.channels == task.outputs:
-                    tallies.add_input(_inputs(case, box, task, whole=whole))
+                    tallies.add_input(input_parts(case, box, task, whole=whole))
                 folds.append(_fold(predictions.case(id)))
                 groups.append(case.group)
             bar.advance()
@@ -198,18 +192,6 @@ def _parts(
         at = (slice(None), *inside.shift(tuple(-a for a in region.start)).slices)
         here = case if inside.shape == case.image.shape else case.crop(inside, case.id)
         yield prob[at], answer[at], *read_truth(here, predictions.task)
-
-
-def _inputs(case: Case, box: Region, task: Task, *, whole: bool) -> Iterator[Tallied]:
-    """Yield the image of a case as if it were the answer, in parts along the first axis."""
-    unit = task.unit if case.image.dtype.kind == "f" else unit_of(case.image.dtype)
-    scale = task.model_copy(update={"unit": unit})
-    thick = box.shape[0] if whole else max(1, _PART // max(prod(box.shape[1:]), 1))
-    for top in range(box.start[0], box.stop[0], thick):
-        stop = min(top + thick, box.stop[0])
-        part = case.crop(Region((top, *box.start[1:]), (stop, *box.stop[1:])), case.id)
-        image = values(read_all(part.image), scale, case.image.dtype)
-        yield image, image, *read_truth(part, task)
 
 
 def _decided(

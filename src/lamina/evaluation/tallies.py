@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.data.targets.ground_truth import nothing
+from lamina.data.case import Case
+from lamina.data.targets.ground_truth import nothing, truth
+from lamina.data.units import unit_of, values
 from lamina.evaluation.score_result import BestThreshold, ClassScore
 from lamina.evaluation.verdict import INPUT, Verdict, verdict
+from lamina.geometry.region import Region
 from lamina.model.metrics import AnyMetric, CountMetric, DiceScore, Precision, Recall
 from lamina.model.metrics.counts import counts
 from lamina.result.search.histogram import CODES, VALUES, Counts, auc, code_of, count
 from lamina.task import Task
+from lamina.volume import read_all
+
+_PART = 2**24  # pixels of an image that are read at a time
 
 _EMPTY_RULES = {
     "one": "an empty prediction of an empty target counts as 1",
@@ -317,3 +324,22 @@ class ValueTallies:
             ),
             "cases": len(self._tallies),
         }
+
+
+def input_parts(case: Case, box: Region, task: Task, *, whole: bool) -> Iterator[Part]:
+    """Yield the image of a case as if it were the answer, in parts along the first axis.
+
+    Args:
+        case: With as many channels as the task has outputs.
+        box: What counts of it.
+        task: A restore task.
+        whole: Whether all of ``box`` is one part.
+    """
+    unit = task.unit if case.image.dtype.kind == "f" else unit_of(case.image.dtype)
+    scale = task.model_copy(update={"unit": unit})
+    thick = box.shape[0] if whole else max(1, _PART // max(prod(box.shape[1:]), 1))
+    for top in range(box.start[0], box.stop[0], thick):
+        stop = min(top + thick, box.stop[0])
+        part = case.crop(Region((top, *box.start[1:]), (stop, *box.stop[1:])), case.id)
+        image = values(read_all(part.image), scale, case.image.dtype)
+        yield image, image, *truth(part, task)

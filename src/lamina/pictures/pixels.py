@@ -65,6 +65,7 @@ def painted(
     colours: Sequence[str],
     *,
     fill: float = _FILL,
+    outline: bool = True,
 ) -> Pixels:
     """Return a copy of a picture (H, W, 3) with masks (H, W) filled and outlined in colours.
 
@@ -73,6 +74,7 @@ def painted(
         masks: As large as the picture.
         colours: #RRGGBB for each mask.
         fill: How much of the colour lies over the picture, 0 (outline only) to 1.
+        outline: Whether masks are outlined too.
     """
     result = picture.copy()
     for mask, name in zip(masks, colours, strict=True):
@@ -80,6 +82,42 @@ def painted(
             continue
         paint = np.array(rgb(name), np.float32)
         result[mask] = (result[mask] * (1 - fill) + paint * fill).astype(np.uint8)
-        outline = mask & ~cv2.erode(mask.astype(np.uint8), np.ones((3, 3), np.uint8)).astype(bool)
-        result[outline] = paint.astype(np.uint8)
+        if outline:
+            result = outlined(result, mask, name, width=1)
     return result
+
+
+def outlined(picture: Pixels, mask: NDArray[np.bool_], name: str, *, width: int = 2) -> Pixels:
+    """Return a copy of a picture (H, W, 3) with the inner edge of a mask (H, W) in a colour.
+
+    Args:
+        picture: RGB.
+        mask: As large as the picture.
+        name: #RRGGBB.
+        width: Of the line, in pixels.
+    """
+    result = picture.copy()
+    solid = mask.astype(np.uint8)
+    kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
+    result[mask & ~cv2.erode(solid, kernel).astype(bool)] = rgb(name)
+    return result
+
+
+def hatched(picture: Pixels, mask: NDArray[np.bool_], name: str, *, step: int = 4) -> Pixels:
+    """Return a copy of a picture (H, W, 3) with a mask (H, W) in diagonal stripes and outlined.
+
+    Args:
+        picture: RGB.
+        mask: As large as the picture.
+        name: #RRGGBB.
+        step: Width of stripes and of gaps, in pixels.
+    """
+    rows, columns = np.arange(mask.shape[0])[:, None], np.arange(mask.shape[1])
+    result = outlined(picture, mask, name, width=1)
+    result[mask & ((rows + columns) // step % 2 == 0)] = rgb(name)
+    return result
+
+
+def enlarged(values: NDArray[Any], times: int) -> NDArray[Any]:
+    """Return (H, W, ...) with every pixel repeated ``times`` along rows and columns."""
+    return values if times == 1 else values.repeat(times, axis=0).repeat(times, axis=1)

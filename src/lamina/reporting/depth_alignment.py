@@ -13,7 +13,8 @@ import lamina
 from lamina.data.flatten.summary import LAYERS, in_words
 from lamina.errors import DataError
 from lamina.files import read_json, write_text
-from lamina.reporting import plots
+from lamina.reporting.figures.layers import layers, together
+from lamina.reporting.figures.plot import Plot
 
 
 @dataclass(frozen=True)
@@ -22,7 +23,7 @@ class Fragment:
 
     name: str
     words: str
-    plots: list[plots.Plot]
+    plots: list[Plot]
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,9 @@ class AlignedFragments:
     """All fragments as a page shows them."""
 
     fragments: list[Fragment]
-    before: str
-    """Picture of all mean curves as they are, as a data URI."""
-    after: str
+    before: Plot
+    """All mean curves as they are."""
+    after: Plot
     """The same, aligned."""
 
 
@@ -58,8 +59,8 @@ def layers_page(out: Path) -> Path:
     Raises:
         DataError: the folder has no curves, or they are damaged.
     """
-    layers = layers_of(out)
-    if layers is None:
+    aligned = layers_of(out)
+    if aligned is None:
         raise DataError(f"{out}: has no {LAYERS}; name a folder that lamina flatten wrote")
     environment = Environment(
         loader=PackageLoader("lamina.reporting"),
@@ -70,16 +71,16 @@ def layers_page(out: Path) -> Path:
     )
     template = environment.get_template("layers.html")
     page = out / "layers.html"
-    write_text(page, template.render(layers=layers, version=lamina.__version__))
+    write_text(page, template.render(layers=aligned, version=lamina.__version__))
     return page
 
 
 def _shown(said: Mapping[str, Mapping[str, Any]]) -> AlignedFragments:
     fragments = [
-        Fragment(name, in_words(curves), plots.layers(curves)) for name, curves in said.items()
+        Fragment(name, in_words(curves), layers(name, curves)) for name, curves in said.items()
     ]
     before, after = (
-        plots.together({name: curves[when]["full"] for name, curves in said.items()})
+        together(when, {name: curves[when]["full"] for name, curves in said.items()})
         for when in ("before", "after")
     )
     return AlignedFragments(fragments, before, after)

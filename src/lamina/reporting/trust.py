@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from lamina.reporting import plots
+from lamina.reporting.figures import trust
 from lamina.reporting.judged_cases import ScoredCases
 from lamina.reporting.run_contents import Run
 from lamina.result.reliability import risk_and_coverage
@@ -21,7 +21,7 @@ def reliability_of(run: Run) -> list[dict[str, Any]]:
             "name": name,
             "before": one["before"]["error"],
             "after": one["after"]["error"],
-            "plot": plots.diagram(one["before"], one["after"]),
+            "plot": trust.reliability(name, one["before"], one["after"]),
         }
         for name, one in (run.tune or {}).get("reliability", {}).items()
     ]
@@ -37,7 +37,7 @@ def certainty_of(run: Run, judgement: ScoredCases) -> dict[str, Any] | None:
     coverage, missed, area = risk_and_coverage(confidence, score)
     least = sorted(known, key=lambda pair: (pair[1], pair[0].case.id))[:_SHOWN]
     return {
-        "plot": plots.risk(coverage, missed),
+        "plot": trust.risk(coverage, missed),
         "area": area,
         "risk": float(missed[-1]),
         "rows": [

@@ -34,7 +34,7 @@ def test_overlay_shows_grey_and_every_object(tmp_path: Path, make: Any, banded: 
     scale = picture.shape[1] / shape[1]
     far = picture[:, int(1500 * scale) :]
     assert np.abs(far - 120).max() <= 3
-    colour, filled = np.array(rgb("#E69F00")), picture[int(25 * scale), int(950 * scale)]
+    colour, filled = np.array(rgb("#B9FF73")), picture[int(25 * scale), int(950 * scale)]
     assert np.abs(filled - (0.55 * 120 + 0.45 * colour)).max() <= 24
     spot = picture[int(10 * scale), int(100 * scale)]
     assert np.abs(spot - 120).max() > 15

@@ -157,14 +157,18 @@ def report(
     *,
     index: DataIndex = None,
     verify_data: VerifyData = False,
+    figures: Annotated[
+        bool, typer.Option("--figures", help="Also write figures as SVG and CSV.")
+    ] = False,
     json: Json = False,
 ) -> None:
     """Write an offline HTML report of a run.
 
-    Scores per fold and class, learning curves, thresholds, and the worst and random cases.
+    A verdict, scores per class, fold and group, the decision, the worst and random cases, and
+    learning curves.
     """
     folders.check_run(run)
     from lamina.reporting.page import report as write_report
 
-    found = write_report(run, out, data=data, index=index, verify_data=verify_data)
+    found = write_report(run, out, data=data, figures=figures, index=index, verify_data=verify_data)
     show(found, json=json, text=f"wrote {found.report}")

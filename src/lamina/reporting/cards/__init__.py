@@ -1,0 +1,1 @@
+"""Cases as a report shows them: which ones, and their pictures."""
