@@ -11,6 +11,7 @@ import torch
 from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding
 from lamina.machine.cores import allowed_cores
+from lamina.model.modules.narrow_convolution import is_wrong_here
 from lamina.prediction.tiling.precision import fast_on_cpu
 
 
@@ -36,3 +37,9 @@ class Processor:
         fast = fast_on_cpu()
         what = f"fast here ({fast}); precision auto uses it" if fast else "no faster than float32"
         yield Finding("fine", "bfloat16", what)
+        if fast and is_wrong_here():
+            said = (
+                "wrong on this processor where they stride down to one place along the last axis "
+                "(pytorch#169688); these are computed in float32"
+            )
+            yield Finding("note", "bfloat16 convolutions of volumes", said)

@@ -85,9 +85,11 @@ class Network(Spec):
                 "what is taken from the input must be as large: set it to false, or frame.channels "
                 "to the number of outputs and frame.slices.context to 0"
             )
+        from lamina.model.modules.narrow_convolution import exact_where_narrow
         from lamina.model.restoration import restoring
 
         network = self._build(inputs, outputs)
+        exact_where_narrow(network)
         restoring(network, residual=self.residual, activation=self.activation)
         return network
 

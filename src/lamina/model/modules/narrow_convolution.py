@@ -1,0 +1,54 @@
+"""Convolutions of three axes that bfloat16 gets wrong on some processors.
+
+With AMX instructions oneDNN reads memory beyond the input where a convolution strides along the
+last axis and one place is left there (pytorch#169688): forward and gradient are arbitrary numbers.
+Such a map is small, and is computed in float32.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+
+def exact_where_narrow(network: nn.Module) -> None:
+    """Compute in float32 what strides along the last axis down to one place, on a processor."""
+    for module in network.modules():
+        if isinstance(module, nn.Conv3d) and module.stride[-1] > 1:
+            module.register_forward_hook(_in_float32)
+
+
+def is_wrong_here() -> bool:
+    """Return whether this processor gets such a convolution wrong; takes some milliseconds."""
+    generator = torch.Generator().manual_seed(0)
+    weight = torch.randn(64, 32, 3, 3, 3, generator=generator) / 30
+    for side in (1, 2):
+        image = torch.randn(1, 32, 8, 8, side, generator=generator)
+        found, expected = (
+            nn.functional.conv3d(image.to(kind), weight.to(kind), stride=2, padding=1).float()
+            for kind in (torch.bfloat16, torch.float32)
+        )
+        if not torch.allclose(found, expected, atol=0.1):
+            return True
+    return False
+
+
+def _in_float32(module: nn.Conv3d, args: tuple[Any, ...], answer: Tensor) -> Tensor:
+    wrong = answer.dtype == torch.bfloat16 and answer.device.type == "cpu"
+    if not wrong or answer.shape[-1] != 1:
+        return answer
+    with torch.autocast("cpu", enabled=False):
+        weight = module.weight.float()
+        bias = None if module.bias is None else module.bias.float()
+        exact = nn.functional.conv3d(
+            args[0].float(),
+            weight,
+            bias,
+            module.stride,
+            module.padding,
+            module.dilation,
+            module.groups,
+        )
+    return exact.to(answer.dtype)

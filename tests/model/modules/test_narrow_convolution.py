@@ -1,0 +1,58 @@
+"""Convolutions in bfloat16 that end in one place along the last axis, against float32."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from lamina.model.modules.narrow_convolution import exact_where_narrow, is_wrong_here
+from lamina.model.networks import VolumeUnet
+
+
+@pytest.mark.parametrize("size", [(8, 8, 2), (8, 8, 1), (4, 4, 4), (1, 1, 1)])
+@pytest.mark.parametrize("stride", [(2, 2, 2), (1, 2, 2)])
+@pytest.mark.parametrize("bias", [False, True])
+def test_answer_and_gradients_are_those_of_float32(
+    size: tuple[int, ...], stride: tuple[int, ...], bias: bool
+) -> None:
+    """pytorch#169688: with AMX all of these are wrong but (4, 4, 4)."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv3d(32, 64, 3, stride, padding=1, bias=bias))
+    exact_where_narrow(network)
+    image = torch.randn(2, 32, *size, requires_grad=True)
+    wanted = network(image)
+    way = torch.randn_like(wanted)
+    leaves = [image, *network.parameters()]
+    expected = torch.autograd.grad(wanted, leaves, way)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = network(image)
+    assert found.dtype == torch.bfloat16
+    gradients = torch.autograd.grad(found.float(), leaves, way)
+    for mine, other in zip((found, *gradients), (wanted, *expected), strict=True):
+        torch.testing.assert_close(
+            mine.float() / other.abs().max(), other / other.abs().max(), atol=0.03, rtol=0
+        )
+
+
+def test_networks_are_exact_in_small_images_too() -> None:
+    torch.manual_seed(0)
+    network = VolumeUnet(depth_strides=(1, 1, 1, 1, 1)).build(4, 1).eval()
+    image = torch.randn(1, 4, 32, 32)  # the last map is one pixel wide
+    with torch.inference_mode():
+        expected = network(image)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = network(image)
+    torch.testing.assert_close(found.float(), expected, atol=0.1, rtol=0.1)
+
+
+def test_whether_it_is_wrong_here_follows_from_the_plain_layer() -> None:
+    torch.manual_seed(0)
+    layer, image = nn.Conv3d(32, 64, 3, 2, 1, bias=False), torch.randn(1, 32, 8, 8, 1)
+    state = torch.get_rng_state()
+    with torch.inference_mode():
+        expected = layer(image)
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            found = layer(image).float()
+    assert is_wrong_here() == (not torch.allclose(found, expected, atol=0.1))
+    assert torch.equal(torch.get_rng_state(), state)
