@@ -14,6 +14,7 @@ from lamina.model.networks.base import Network as Network
 from lamina.model.networks.dncnn import Dncnn as Dncnn
 from lamina.model.networks.drunet import Drunet as Drunet
 from lamina.model.networks.encoded import Encoded as Encoded
+from lamina.model.networks.monai import Monai as Monai
 from lamina.model.networks.nafnet import Nafnet as Nafnet
 from lamina.model.networks.pixel_shuffle import PixelShuffle as PixelShuffle
 from lamina.model.networks.quarter_unet import QuarterUnet as QuarterUnet
@@ -29,6 +30,7 @@ AnyNetwork = Annotated[
     | AlbuNet
     | Dncnn
     | Drunet
+    | Monai
     | Nafnet
     | PixelShuffle
     | QuarterUnet
