@@ -157,6 +157,8 @@ def test_a_missing_mask_is_refused_or_empty_as_the_recipe_says(tmp_path: Path) -
     assert target is not None
     assert read_all(target).tolist() == [mask(0).tolist()]
     assert listing.cases[1].facts["classes"] == ""
+    listing = Folder(missing="skip").open(tmp_path, BINARY)
+    assert [case.id for case in listing.cases] == ["a"]
 
 
 def test_without_any_mask_classes_must_be_named(tmp_path: Path) -> None:

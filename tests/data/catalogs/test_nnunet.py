@@ -155,6 +155,39 @@ def test_regions_are_read_where_the_recipe_says_what_they_are(tmp_path: Path) ->
     np.testing.assert_array_equal(read_all(case.target)[0], canonical(label("a")) > 0)
 
 
+def test_regions_that_overlap_are_outputs_of_a_multilabel_task(tmp_path: Path) -> None:
+    """Against the formula: an output is where the stored value is one of its own."""
+    labels = {"background": 0, "whole": [1, 2], "core": 2}
+    write(tmp_path, labels=labels)
+    listing = Nnunet().open(tmp_path, Task(kind="multilabel"))
+    assert listing.names == ("whole", "core")
+    for case in listing.cases:
+        stored = canonical(label(case.id))
+        assert case.target is not None
+        np.testing.assert_array_equal(
+            read_all(case.target), np.stack([np.isin(stored, (1, 2)), stored == 2])
+        )
+        assert case.valid is None
+
+
+def test_voxels_that_are_ignored_count_in_no_region(tmp_path: Path) -> None:
+    write(tmp_path, labels={"background": 0, "whole": [0, 1], "core": [1], "ignore": 2})
+    (case, _) = Nnunet().open(tmp_path, Task(kind="multilabel")).cases
+    stored = canonical(label("a"))
+    assert case.target is not None
+    assert case.valid is not None
+    np.testing.assert_array_equal(read_all(case.valid)[0], stored != 2)
+    np.testing.assert_array_equal(read_all(case.target)[1], stored == 1)
+
+
+def test_a_value_of_no_region_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, labels={"background": 0, "whole": [1]})
+    (case, _) = Nnunet().open(tmp_path, Task(kind="multilabel")).cases
+    assert case.target is not None
+    with pytest.raises(DataError, match="holds the value 2"):
+        read_all(case.target)
+
+
 @pytest.mark.parametrize("catalog", [Folder(), VolumePairs(image="raw.tif", target="labels.tif")])
 def test_read_23_other_catalogs_name_this_one_where_the_folder_is_laid_out_so(
     tmp_path: Path, catalog: Any

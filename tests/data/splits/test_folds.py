@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from lamina.data.case import Case
 from lamina.data.splits import Folds, check_groups, write_folds
-from lamina.errors import DataError, LeakError
+from lamina.errors import DataError, LeakError, OptionError
 from lamina.volume import ArrayVolume
 
 IMAGE = ArrayVolume(np.zeros((1, 2, 2), np.uint8))
@@ -197,3 +197,38 @@ def test_work_12_images_of_one_group_are_told_of_sections_that_fit_the_shortest(
         Folds(count=2).assign(cases, HERE)
     option = "axis: x, train: [[0, 15]], validate: [[15, 21]]"
     assert option in str(caught.value)
+
+
+def test_a_part_of_the_id_is_the_group() -> None:
+    cases = [case(name) for name in ("p1_s0", "p1_s1", "p2_s0", "p2_s1", "odd")]
+    grouped, folds = Folds(count=2, group_by="(p[0-9]+)_s").assign(cases, HERE)
+    assert [one.group for one in grouped] == ["p1", "p1", "p2", "p2", "odd"]
+    assert folds[0] == folds[1]
+    assert folds[2] == folds[3]
+    with pytest.raises(OptionError, match="0 parts in brackets"):
+        Folds(group_by="p[0-9]+")
+    with pytest.raises(OptionError, match="no regular expression"):
+        Folds(group_by="(p[0-9]+")
+    with pytest.raises(OptionError, match="leave one out"):
+        Folds(group_by="(p)", groups="t.csv")
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=4), max_size=4))
+def test_cases_that_belong_together_are_one_group(pairs: list[list[int]]) -> None:
+    """Against the transitive closure by brute force."""
+    cases = [case(str(k)) for k in range(10)]
+    together = tuple(tuple(map(str, one)) for one in pairs)
+    grouped, _ = Folds(count=1, together=together).assign(cases, HERE)
+    near = np.eye(10, dtype=bool)
+    for one in pairs:
+        near[np.ix_(one, one)] = True
+    for _ in range(10):
+        near = near @ near
+    groups = np.array([one.group for one in grouped])
+    np.testing.assert_array_equal(groups[:, None] == groups[None], near)
+
+
+def test_ids_that_belong_together_must_be_there() -> None:
+    with pytest.raises(DataError, match="cases that are not there"):
+        Folds(count=1, together=(("a", "z"),)).assign([case("a")], HERE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -73,3 +74,16 @@ def test_a_fold_without_any_class_is_warned_of() -> None:
     (warning,) = warnings_of(cases, [0, 1, 1])
     assert warning.startswith("fold 1: none of its 2 cases")
     assert warnings_of([case("a", "a"), case("b", "b")], [0, 1]) == []  # unknown is not empty
+
+
+def test_splits_of_nnunet_are_folds(tmp_path: Path) -> None:
+    parts = [{"train": ["b", "c", "d"], "val": ["a"]}, {"train": ["a", "d"], "val": ["b", "c"]}]
+    path = tmp_path / "splits_final.json"
+    path.write_text(json.dumps(parts))
+    assert read_folds(path) == {"a": 0, "b": 1, "c": 1, "d": -1}
+    path.write_text(json.dumps([*parts, {"train": [], "val": ["a"]}]))
+    with pytest.raises(DataError, match=r"case 'a' is held out in the splits 0 and 2"):
+        read_folds(path)
+    path.write_text('{"train": []}')
+    with pytest.raises(DataError, match="no list of splits"):
+        read_folds(path)

@@ -86,9 +86,10 @@ class Folder(Catalog):
     ignore: int | None = None
     """Stored value of pixels that must not count; null: all count."""
 
-    missing: Literal["error", "empty"] = "error"
-    """An image without a mask is refused, or taken as free of every class; with a mask for each
-    class, of that class."""
+    missing: Literal["error", "empty", "skip"] = "error"
+    """An image without a mask is refused (error), taken as free of every class (empty), or left out
+    (skip). With a mask for each class it is the class that is refused or taken as absent, and
+    left out is an image without any mask."""
 
     dicom: Dicom = Dicom()
     """How the values of DICOM images are meant."""
@@ -140,9 +141,10 @@ class Folder(Catalog):
             layout = self._layout(images, found)
             self._check(layout)
             if layout.unlabelled:
+                place = "" if self.missing == "skip" else " of a test folder"
                 say(
-                    f"{root}: {len(layout.unlabelled)} images of a test folder without a mask are "
-                    f"left out, such as {layout.unlabelled[0]}"
+                    f"{root}: {len(layout.unlabelled)} images{place} without a mask are left out, "
+                    f"such as {layout.unlabelled[0]}"
                 )
         except DataError as error:
             raise self._with_layout(error, root, task) from None
@@ -184,6 +186,8 @@ class Folder(Catalog):
             images = {id: path for id, path in images.items() if path not in taken}
         masks = paired(images, found.of)
         unlabelled = test_without_masks(images, masks)
+        if self.missing == "skip":
+            unlabelled = [id for id in images if id not in masks]
         return _Layout(
             {id: path for id, path in images.items() if id not in unlabelled},
             masks,

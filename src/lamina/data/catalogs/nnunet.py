@@ -18,6 +18,7 @@ from lamina.data.orientation import Orientation, aligned, canonical
 from lamina.data.prepare.unpack import UNPACKED, unpacked
 from lamina.data.readers import Dicom, PassedOver, is_volume, look_below, open_volume, stem_of
 from lamina.data.targets.label_table import LabelTable
+from lamina.data.targets.regions import Regions
 from lamina.errors import DataError, listed
 from lamina.files import safe_join
 from lamina.task import Task
@@ -42,7 +43,8 @@ class Nnunet(Catalog):
 
     Where no name ends in four digits each file is an image with all of its channels. Channels of
     one image are brought to the orientation of the first. Names and values of classes are those of
-    ``dataset.json``; a binary task is of all its labels together.
+    ``dataset.json``; a binary task is of all its labels together. Labels of several values each,
+    which may overlap, are the outputs of a multilabel task.
     """
 
     kind: Literal["nnunet"] = "nnunet"
@@ -87,6 +89,8 @@ class Nnunet(Catalog):
         task, meaning = self._meaning(about, task)
         pairs = [Pair(id, files[0], masks[id]) for id, files in images.items()]
         opened = open_pairs(pairs, lambda pair: self._opened(pair, images[pair.id]))
+        if about.regions and task.kind == "multilabel" and self.labels is None:
+            opened = [_with_regions(one, about.regions, meaning.ignore) for one in opened]
         cases, names = read_pairs(opened, task, meaning)
         whole = (replace(case, files=tuple(map(str, images[case.id]))) for case in cases)
         return Listing(tuple(whole), names)
@@ -176,10 +180,13 @@ class Nnunet(Catalog):
         ignore = about.ignore if self.ignore is None else self.ignore
         if self.labels is not None or task.kind == "restore":
             return task, Meaning(self.labels, ignore)
+        if about.regions and task.kind == "multilabel":
+            return task.found(tuple(about.regions)), Meaning(None, ignore)
         if about.regions:
+            several = [name for name, values in about.regions.items() if len(values) > 1]
             raise DataError(
-                f"{about.path}: the labels {', '.join(about.regions)} are of several stored values "
-                "each, and such overlapping regions are not read; say with data.labels which "
+                f"{about.path}: the labels {', '.join(several)} are of several stored values each "
+                "and may overlap; set task.kind to multilabel, or say with data.labels which "
                 "stored value is which class"
             )
         values = sorted({0, *about.names})
@@ -189,6 +196,14 @@ class Nnunet(Catalog):
             return task.found(task.names or one), _mapped({v: int(v != 0) for v in values}, ignore)
         meaning = _mapped({value: k for k, value in enumerate(values)}, ignore)
         return task.found(names if task.kind == "multiclass" else names[1:]), meaning
+
+
+def _with_regions(
+    opened: OpenedPair, regions: Mapping[str, tuple[int, ...]], ignore: int | None
+) -> OpenedPair:
+    if opened.target is None:
+        return opened
+    return replace(opened, target=Regions(opened.target, tuple(regions.values()), ignore))
 
 
 def _mapped(classes: Mapping[int | str, int], ignore: int | None) -> Meaning:

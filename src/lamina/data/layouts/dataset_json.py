@@ -7,7 +7,7 @@ Its newer form (nnU-Net, version 2) has ``channel_names`` and ``labels`` by name
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -34,8 +34,9 @@ class DatasetJson:
     """Names of labels by their stored value, in order of the values."""
     ignore: int | None
     """Stored value of voxels that do not count."""
-    regions: tuple[str, ...] = ()
-    """Names of labels that are several stored values together."""
+    regions: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    """Where a label is several stored values together: the values of every label by its name, in
+    the order of the file, without the background; empty: each is one value."""
 
 
 def read_dataset(path: Path) -> DatasetJson:
@@ -49,10 +50,10 @@ def read_dataset(path: Path) -> DatasetJson:
     labels = found.get("labels")
     if not isinstance(labels, dict) or not labels:
         raise DataError(f"{path}: has no labels; add them, such as {{background: 0, lesion: 1}}")
-    regions = tuple(name for name, value in labels.items() if isinstance(value, list))
-    plain = {name: value for name, value in labels.items() if name not in regions}
+    plain = {name: value for name, value in labels.items() if not isinstance(value, list)}
     try:
         names = dict(sorted(_pair(name, value) for name, value in plain.items()))
+        regions = {} if len(plain) == len(labels) else _regions(labels)
     except (TypeError, ValueError, OverflowError):
         raise DataError(
             f"{path}: labels are {labels}; needed is a whole number for each name, such as "
@@ -62,6 +63,17 @@ def read_dataset(path: Path) -> DatasetJson:
     names = {value: name for value, name in names.items() if name != _IGNORE}
     count = len(channels) if isinstance(channels, dict) and channels else None
     return DatasetJson(path, count, names, ignore, regions)
+
+
+def _regions(labels: Mapping[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Return the stored values of each label of the newer form, without background and ignored."""
+    found = {}
+    for name, value in labels.items():
+        values = value if isinstance(value, list) else [value]
+        whole = tuple(sorted({_pair(name, one)[0] for one in values}))
+        if name != _IGNORE and whole != (0,):
+            found[name] = whole
+    return found
 
 
 def _pair(name: str, value: Any) -> tuple[int, str]:

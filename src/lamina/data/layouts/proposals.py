@@ -65,10 +65,30 @@ def proposed(root: Path) -> Layout | None:
     Args:
         root: The data folder. At most 20,000 files and folders are looked at.
     """
+    return next((one.layout for one in proposals(root)), None)
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A layout that files follow, and how many."""
+
+    layout: Layout
+    images: int
+    """Images that have a mask."""
+    masks: int
+    """Masks that belong to them."""
+
+
+def proposals(root: Path) -> list[Proposal]:
+    """Return every layout that images and masks of a folder follow, the best first.
+
+    Args:
+        root: As for ``proposed``.
+    """
     groups = _groups(root)
     found = [*_by_folder(groups), *_in_one_folder(groups), *_by_class(groups)]
-    best = max(found, key=lambda one: one.rank, default=None)
-    return None if best is None else best.layout
+    ranked = sorted(found, key=lambda one: one.rank, reverse=True)
+    return [Proposal(one.layout, one.images, one.masks) for one in ranked]
 
 
 Affix = tuple[str, str]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field
+from pydantic import Field, field_validator, model_validator
 
 from lamina import seeding
 from lamina.data.case import MAIN, Case
@@ -21,6 +22,7 @@ from lamina.data.tables.csv import read_table
 from lamina.data.tables.folds import check_groups, read_folds
 from lamina.errors import DataError, listed
 from lamina.files import safe_join
+from lamina.spec import ADDED_LATER
 
 GROUP_COLUMNS = ("group_id", "patient_id", "PatientId", "subject", "subject_id")
 """What a column of groups may be called, too."""
@@ -51,7 +53,35 @@ class Folds(Split):
     """Another seed, another split."""
 
     path: str | None = None
-    """Existing folds.csv below the data folder to use as it is; null: folds are dealt."""
+    """Existing folds.csv below the data folder to use as it is, or a splits_final.json of nnU-Net;
+    null: folds are dealt."""
+
+    group_by: Annotated[str | None, ADDED_LATER] = None
+    """Regular expression in the ids of cases; those for which its first part in brackets is the
+    same form a group, such as '(.+)_slice'. Where it is not found the id is the group; null: as
+    groups says."""
+
+    together: Annotated[tuple[tuple[str, ...], ...], ADDED_LATER] = ()
+    """Ids of cases whose groups become one, such as almost equal images."""
+
+    @field_validator("group_by")
+    @classmethod
+    def _a_group_can_be_found(cls, text: str | None) -> str | None:
+        if text is None:
+            return text
+        try:
+            parts = re.compile(text).groups
+        except re.error as error:
+            raise ValueError(f"'{text}' is no regular expression: {error}") from None
+        if parts != 1:
+            raise ValueError(f"'{text}' has {parts} parts in brackets; it needs one, the group")
+        return text
+
+    @model_validator(mode="after")
+    def _groups_come_from_one_place(self) -> Self:
+        if self.groups is not None and self.group_by is not None:
+            raise ValueError("groups and group_by are both set; leave one out")
+        return self
 
     def assign(self, cases: Sequence[Case], root: Path) -> tuple[list[Case], list[int]]:
         """Return the cases with their groups, and the fold of each.
@@ -71,6 +101,10 @@ class Folds(Split):
         if self.groups is not None:
             group_of = read_groups(safe_join(root, self.groups), cases)
             grouped = [replace(case, group=group_of[case.id]) for case in cases]
+        if self.group_by is not None:
+            found = [(case, re.search(self.group_by, case.id)) for case in cases]
+            grouped = [replace(case, group=hit[1] if hit else case.id) for case, hit in found]
+        grouped = _joined(grouped, self.together)
         if self.path is not None:
             folds = self._given(grouped, safe_join(root, self.path))
         elif self.count == 1:
@@ -123,6 +157,33 @@ class Folds(Split):
         if self.stratify == "classes" or not classes:
             return classes
         return str(1 + classes.count(","))
+
+
+def _joined(cases: list[Case], together: Sequence[Sequence[str]]) -> list[Case]:
+    """Return cases whose groups are one where some of their cases are to stay together.
+
+    Raises:
+        DataError: an id is that of no case.
+    """
+    if not together:
+        return cases
+    group_of = {case.id: case.group for case in cases}
+    lost = [id for ids in together for id in ids if id not in group_of]
+    if lost:
+        raise DataError(listed("split.together names cases that are not there; correct it", lost))
+    first: dict[str, str] = {}
+
+    def root(group: str) -> str:
+        while group in first:
+            group = first[group]
+        return group
+
+    for ids in together:
+        target = root(group_of[ids[0]])
+        for id in ids[1:]:
+            if (other := root(group_of[id])) != target:
+                first[other] = target
+    return [replace(case, group=root(case.group)) for case in cases]
 
 
 def _too_few(count: int, groups: int, cases: Sequence[Case]) -> str:

@@ -13,6 +13,7 @@ from lamina.data.case import Case
 from lamina.data.names import nfc
 from lamina.data.tables.case_names import CASE_COLUMNS
 from lamina.data.tables.csv import read_table
+from lamina.data.tables.json import read_any_json
 from lamina.errors import DataError, LeakError, listed
 
 
@@ -31,10 +32,15 @@ def write_folds(path: Path, cases: Sequence[Case], folds: Sequence[int]) -> str:
 def read_folds(path: Path) -> dict[str, int]:
     """Return the fold of each case of a folds.csv (columns case or ImageId, and fold).
 
+    A ``.json`` file is one of nnU-Net's: a list with ``train`` and ``val`` for each fold. Cases
+    that are held out nowhere have fold -1.
+
     Raises:
         DataError: the file is missing, a column is missing, a fold is no number, or a case
             stands twice.
     """
+    if path.suffix.lower() == ".json":
+        return _nnunet_folds(path)
     table = read_table(path)
     name, fold = table.column("case", "ImageId", "id", *CASE_COLUMNS), table.column("fold")
     if name is None or fold is None:
@@ -55,6 +61,25 @@ def read_folds(path: Path) -> dict[str, int]:
         found[case] = number
     if odd:
         raise DataError(listed(f"{path}: {len(odd)} rows cannot be used", odd))
+    return found
+
+
+def _nnunet_folds(path: Path) -> dict[str, int]:
+    splits = read_any_json(path)
+    parts = [one for one in splits if isinstance(one, dict)] if isinstance(splits, list) else []
+    if not parts or any(not isinstance(one.get("val"), list) for one in parts):
+        raise DataError(f"{path}: is no list of splits, each with train and val; see nnU-Net")
+    found: dict[str, int] = {}
+    for number, one in enumerate(parts):
+        for case in map(nfc, map(str, one["val"])):
+            if case in found:
+                raise DataError(
+                    f"{path}: case '{case}' is held out in the splits {found[case]} and {number}; "
+                    "folds hold each case out once at most, so use a folds.csv"
+                )
+            found[case] = number
+    for case in (nfc(str(name)) for one in parts for name in one.get("train", ())):
+        found.setdefault(case, -1)
     return found
 
 

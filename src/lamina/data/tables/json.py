@@ -15,8 +15,20 @@ def read_json(path: Path) -> dict[str, Any]:
     Raises:
         DataError: the file is missing, not UTF-8, no JSON, or another value than an object.
     """
+    found = read_any_json(path)
+    if not isinstance(found, dict):
+        raise DataError(f"{path}: holds a {type(found).__name__}; needed is an object in braces")
+    return found
+
+
+def read_any_json(path: Path) -> Any:
+    """Return the value in a file of JSON.
+
+    Raises:
+        DataError: the file is missing, not UTF-8, or no JSON.
+    """
     try:
-        found = json.loads(path.read_text(encoding="utf-8-sig"))
+        return json.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError:
         raise DataError(f"{path}: no such file; {_neighbours(path)}") from None
     except OSError as error:
@@ -29,9 +41,6 @@ def read_json(path: Path) -> dict[str, Any]:
         ) from error
     except RecursionError:
         raise DataError(f"{path}: nested too deep to be a file of annotations") from None
-    if not isinstance(found, dict):
-        raise DataError(f"{path}: holds a {type(found).__name__}; needed is an object in braces")
-    return found
 
 
 def _neighbours(path: Path) -> str:

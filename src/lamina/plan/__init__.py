@@ -1,0 +1,1 @@
+"""From a folder of data to a recipe with the reason of every value."""

@@ -1,0 +1,182 @@
+"""What stored label values stand for: by the values themselves, never by a guess."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from typing import Any
+
+from lamina.data.readers import open_volume
+from lamina.data.targets.label_table import as_colour
+from lamina.data.targets.label_values import values_in
+from lamina.errors import DataError, LayoutError
+from lamina.geometry.region import Region
+from lamina.plan.layouts import Match
+from lamina.plan.tree import Tree
+from lamina.volume import Crop, Volume
+
+MOST = 1 << 28
+"""Label values that are read."""
+
+_VOID = 255
+_CLASSES = 64
+_COLOURS = 32
+_WORDS = ("ignore255", "foreground255")
+
+
+@dataclass(frozen=True)
+class LabelMeaning:
+    """The task that labels are of, and what the catalog needs to know of their values."""
+
+    task: dict[str, Any]
+    data: dict[str, Any]
+    said: str
+
+
+def meaning_of(tree: Tree, match: Match, reading: str | None = None) -> LabelMeaning:
+    """Return what the stored labels of a match stand for.
+
+    Args:
+        tree: Of the data folder.
+        match: How it is read.
+        reading: ``ignore255`` or ``foreground255`` where masks hold 0, 1 and 255.
+
+    Raises:
+        DataError: labels are soft, of colours without end, or all empty.
+        LayoutError: 255 may be a border or the class; both commands are named.
+    """
+    if match.task or not match.labels:
+        return LabelMeaning(dict(match.task), {}, "as the files say")
+    counts, colours, share = _counted(tree, match)
+    ignored = match.data.get("ignore")
+    counts.pop(ignored, 0)
+    said = "" if share == 1 else f"; {share:.0%} of the labels were read"
+    if colours:
+        found = _of_colours(counts)
+    else:
+        found = _of_values(tree, match, counts, reading, void=ignored is not None)
+    return replace(found, said=found.said + said)
+
+
+def _counted(tree: Tree, match: Match) -> tuple[Counter[int], bool, float]:
+    """Return stored values with their pixels, whether they are colours, and the share read."""
+    counts: Counter[int] = Counter()
+    colours, read, whole = False, 0, 0
+    steps = max(1, len(match.labels) // 512)
+    for name in match.labels[::steps]:
+        volume: Volume = open_volume(tree.root / name, dataset=match.dataset, target=True)
+        size = prod(volume.shape) * volume.channels
+        whole += size
+        if read >= MOST:
+            continue
+        if size > MOST:
+            thick = max(1, int(volume.shape[0] * MOST / size))
+            first = (volume.shape[0] - thick) // 2
+            start = (first, *[0] * (len(volume.shape) - 1))
+            volume = Crop(volume, Region(start, (first + thick, *volume.shape[1:])))
+        if not colours:
+            try:
+                counts.update(values_in(volume))
+            except DataError:
+                if volume.channels < 3:
+                    raise
+                colours, counts = True, Counter()
+        if colours:
+            counts.update(values_in(volume, colours=True))
+        read += prod(volume.shape) * volume.channels
+    return counts, colours, read / max(whole, 1) / steps
+
+
+def _of_colours(counts: Counter[int]) -> LabelMeaning:
+    if len(counts) > _COLOURS:
+        raise DataError(
+            f"masks hold {len(counts)} colours; those of classes are few: were they saved as JPEG "
+            "or resized? name the colours that count in data.labels"
+        )
+    black = 0 if 0 in counts else max(counts, key=counts.__getitem__)
+    others = [value for value in sorted(counts) if value != black]
+    labels: dict[Any, int] = {as_colour(black): 0}
+    labels |= {as_colour(value): k for k, value in enumerate(others, 1)}
+    task: dict[str, Any] = {"kind": "binary"}
+    if len(others) > 1:
+        names = ["background", *(f"colour_{as_colour(value)[1:]}" for value in others)]
+        task = {"kind": "multiclass", "names": names}
+    return LabelMeaning(task, {"labels": labels}, f"{len(counts)} colours")
+
+
+def _of_values(
+    tree: Tree, match: Match, counts: Counter[int], reading: str | None, *, void: bool
+) -> LabelMeaning:
+    values = sorted(counts)
+    if not [value for value in values if value]:
+        raise DataError(
+            f"{tree.root}: every label that was read is 0 ({match.labels[0]} and others), so there "
+            "is nothing to learn; check the masks"
+        )
+    data: dict[str, Any] = {}
+    if -1 in values:
+        values.remove(-1)
+        data["ignore"] = -1
+    if not void and _VOID in values and len(values) > 2 and set(values) - {0, 1, _VOID}:
+        if values[:-1] == list(range(values[0], values[0] + len(values) - 1)):
+            values.remove(_VOID)
+            data["ignore"] = _VOID
+    elif set(values) == {0, 1, _VOID}:
+        return _void_or_class(tree, match, reading)
+    if len(values) > _CLASSES:
+        return _objects(match, values, data)
+    if values[0] < 0:
+        raise DataError(
+            f"{match.labels[0]}: labels hold the value {values[0]}; set data.labels by hand: "
+            f"{values[:8]} are there"
+        )
+    return _classes(values, data)
+
+
+def _classes(values: Sequence[int], data: dict[str, Any]) -> LabelMeaning:
+    said = f"labels hold {', '.join(map(str, values[:12]))}{' ...' if len(values) > 12 else ''}"
+    if "ignore" in data:
+        said += f"; {data['ignore']} does not count"
+    foreground = [value for value in values if value]
+    if len(foreground) == 1 and values[0] == 0:
+        (value,) = foreground
+        if value not in (1, 255):
+            return LabelMeaning({"kind": "binary"}, data | {"labels": {0: 0, value: 1}}, said)
+        labels = {"labels": "binary"} if value == 255 else {}
+        return LabelMeaning({"kind": "binary"}, data | labels, said)
+    if len(foreground) == 1:
+        raise DataError(
+            f"every label that was read is {foreground[0]}, so there is nothing to tell apart; "
+            "check the masks"
+        )
+    plain = list(values) == list(range(max(values) + 1))
+    names = ["background" if value == 0 else f"class_{value}" for value in values]
+    labels = {} if plain else {"labels": {value: k for k, value in enumerate(values)}}
+    return LabelMeaning({"kind": "multiclass", "names": names}, data | labels, said)
+
+
+def _objects(match: Match, values: Sequence[int], data: dict[str, Any]) -> LabelMeaning:
+    """Return numbers of objects as one class; soft masks are refused."""
+    if max(values) <= _VOID:
+        raise DataError(
+            f"{match.labels[0]}: labels hold {len(values)} different values up to {max(values)}, "
+            "as masks with soft edges do, such as resized or JPEG ones; save masks of whole "
+            "classes, or set data.labels with others: 0"
+        )
+    said = f"{len(values)} numbers up to {max(values)} are those of objects: one class together"
+    return LabelMeaning({"kind": "binary"}, data | {"labels": {0: 0, "others": 1}}, said)
+
+
+def _void_or_class(tree: Tree, match: Match, reading: str | None) -> LabelMeaning:
+    if reading == "ignore255":
+        return LabelMeaning({"kind": "binary"}, {"ignore": 255}, "1 is the class, 255 a border")
+    if reading == "foreground255":
+        labels = {"labels": {0: 0, 1: 1, 255: 1}}
+        return LabelMeaning({"kind": "binary"}, labels, "1 and 255 are the class")
+    command = f"lamina plan {tree.root} --layout {match.choice}"
+    raise LayoutError(
+        f"{tree.root}: masks hold 0, 1 and 255, and 255 may be a border that does not count or the "
+        f"class; choose one:\n  {command}+ignore255\n  {command}+foreground255"
+    )
