@@ -40,6 +40,8 @@ LARGEST_FOLDER = 8
 FAMILIES_OF_FILES = {
     "doctor/checks": "one check of machine, recipe or data in each",
     "model/modules": "the torch.nn.Module of one network or encoder in each",
+    "plan/layouts": "one layout of data folders in each",
+    "plan/rules": "one decision of a planned recipe in each",
 }
 """Folders with one base that are no family of a recipe."""
 

@@ -73,7 +73,9 @@ class NearTwins:
         if not groups:
             yield Finding("fine", "images", f"{counted(len(looks), 'image')} differ between folds")
 
-    def _groups(self, looks: Sequence[CaseStatistics], folds: Sequence[int]) -> list[list[int]]:
+    def _groups(
+        self, looks: Sequence[CaseStatistics], folds: Sequence[int], *, copies: bool = False
+    ) -> list[list[int]]:
         """Return numbers of looks that hang together by pairs of different folds."""
         plain = np.stack([_vector(look) for look in looks])
         others = [plain]
@@ -90,13 +92,25 @@ class NearTwins:
             for other in others:
                 alike |= plain[rows] @ other.T >= self.least
             alike &= at[rows, None] != at[None]
-            alike &= same[rows, None] != same[None]  # said by duplicates
+            if not copies:  # said by duplicates
+                alike &= same[rows, None] != same[None]
             for one, two in np.argwhere(alike):
                 parent[_root(parent, int(two))] = _root(parent, first + int(one))
         found: dict[int, list[int]] = {}
         for k in range(len(looks)):
             found.setdefault(_root(parent, k), []).append(k)
         return [group for group in found.values() if len(group) > 1]
+
+
+def twins_of(looks: Sequence[CaseStatistics]) -> list[list[int]]:
+    """Return sets of numbers of images that are the same or almost the same, in order."""
+    check = NearTwins()
+    every = [k for k, look in enumerate(looks) if _can_tell(look)][: check.images]
+    if len(every) < 2:
+        return []
+    chosen = [looks[k] for k in every]
+    groups = check._groups(chosen, range(len(chosen)), copies=True)
+    return [[every[k] for k in group] for group in groups]
 
 
 def _can_tell(look: CaseStatistics) -> bool:

@@ -54,7 +54,7 @@ class Classes(VerbResult):
     """Cases that show the class."""
 
     extents: tuple[float, ...]
-    """Median over these of the longer side of the box around the class, as a share of the image."""
+    """Median over these of the longer side of its largest part, as a share of the image's side."""
 
     left: tuple[float, ...]
     """Share of the pixels of the class that lie in the left half of the image."""
@@ -127,6 +127,15 @@ class Facts(VerbResult):
     roughness: tuple[float, ...]
     """Mean difference of neighbours along each axis, the least being 1."""
 
+    cut: str
+    """Name of the axis that slices are taken across; empty for images."""
+
+    alike: float
+    """Mean correlation of the thumbnail of a case with that of all others; 0: unknown."""
+
+    mirrored: tuple[float, float]
+    """Correlation of the mean thumbnail with itself turned upside down, and left to right."""
+
     intensity: Intensity
     classes: Classes | None
     """None: nothing is segmented."""
@@ -154,7 +163,24 @@ class Facts(VerbResult):
     @property
     def plane(self) -> tuple[int, int]:
         """Rows and columns of the median image or slice."""
-        return self.shape[-2], self.shape[-1]
+        rows, columns = (
+            n for name, n in zip(self.axes, self.shape, strict=True) if name != self.cut
+        )
+        return rows, columns
+
+    @property
+    def slices(self) -> int:
+        """Slices of the median volume; 1 for images."""
+        return self.shape[self.axes.index(self.cut)] if self.cut else 1
+
+    @property
+    def neighbours(self) -> float:
+        """Mean difference of neighbouring slices over that within slices; 1 for images."""
+        if not self.cut:
+            return 1.0
+        at = self.axes.index(self.cut)
+        others = [step for k, step in enumerate(self.roughness) if k != at]
+        return self.roughness[at] / (sum(others) / len(others))
 
     @property
     def names(self) -> tuple[str, ...]:

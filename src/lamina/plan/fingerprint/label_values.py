@@ -47,9 +47,11 @@ def meaning_of(tree: Tree, match: Match, reading: str | None = None) -> LabelMea
         DataError: labels are soft, of colours without end, or all empty.
         LayoutError: 255 may be a border or the class; both commands are named.
     """
-    if match.task or not match.labels:
+    if not match.labels or (match.task and match.task["kind"] != "multilabel"):
         return LabelMeaning(dict(match.task), {}, "as the files say")
     counts, colours, share = _counted(tree, match)
+    if match.task:
+        return _of_class_masks(tree, match, set(counts), colours=colours)
     ignored = match.data.get("ignore")
     counts.pop(ignored, 0)
     said = "" if share == 1 else f"; {share:.0%} of the labels were read"
@@ -87,6 +89,19 @@ def _counted(tree: Tree, match: Match) -> tuple[Counter[int], bool, float]:
             counts.update(values_in(volume, colours=True))
         read += prod(volume.shape) * volume.channels
     return counts, colours, read / max(whole, 1) / steps
+
+
+def _of_class_masks(tree: Tree, match: Match, values: set[int], *, colours: bool) -> LabelMeaning:
+    """Return what values of masks of one class each mean."""
+    task = dict(match.task)
+    if not colours and values <= {0, 1}:
+        return LabelMeaning(task, {}, "a mask of 0 and 1 for each class")
+    if not colours and values <= {0, _VOID}:
+        return LabelMeaning(task, {"labels": "binary"}, "a mask of 0 and 255 for each class")
+    raise DataError(
+        f"{tree.root}: masks of one class each hold {', '.join(map(str, sorted(values)[:8]))}; "
+        "needed are 0 and one other value: save them so, or set data.labels by hand"
+    )
 
 
 def _of_colours(counts: Counter[int]) -> LabelMeaning:

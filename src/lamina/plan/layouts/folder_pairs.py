@@ -71,7 +71,7 @@ class FolderPairs(Layout):
             len(with_image) / len(ids),
             detail=masks,
             task={"kind": "multilabel"} if classes else {},
-            labels=() if classes else tuple(names),
+            labels=tuple(names),
             claims=frozenset(names),
             problem=_lossy(names),
         )

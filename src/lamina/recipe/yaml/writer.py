@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from io import StringIO
 from typing import Any
 
 from pydantic import BaseModel
+from pydantic_core import to_jsonable_python
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.representer import RoundTripRepresenter
@@ -36,6 +38,62 @@ def resolved_text(recipe: BaseModel) -> str:
     stream = StringIO()
     yaml.dump(_laid_out(recipe.model_dump(mode="json", by_alias=True)), stream)
     return f"{_HINT}\n{stream.getvalue()}"
+
+
+def commented_text(
+    values: Mapping[str, Any],
+    reasons: Mapping[tuple[str | int, ...], str],
+    header: Sequence[str] = (),
+) -> str:
+    """Return the YAML of a recipe with a comment behind each value that has a reason.
+
+    Args:
+        values: Nested mappings; one without a reason for one of its parts stands on one line.
+        reasons: By the path of a value: names, and numbers of items of a list.
+        header: Lines that go before it, without ``#``.
+
+    Example:
+        >>> print(commented_text({"a": {"b": [1, 2]}}, {("a", "b"): "so"}), end="")
+        # yaml-language-server: $schema=recipe.schema.json
+        a:
+          b: [1, 2] # so
+    """
+    yaml = YAML(typ="rt", pure=True)
+    yaml.Representer = _Representer
+    yaml.width = 4096
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    stream = StringIO()
+    yaml.dump(_commented(to_jsonable_python(values), reasons, ()), stream)
+    lines = [_HINT, *(f"# {line}".rstrip() for line in header)]
+    return "\n".join([*lines, stream.getvalue()])
+
+
+def _commented(
+    value: Any, reasons: Mapping[tuple[str | int, ...], str], path: tuple[str | int, ...]
+) -> Any:
+    inner = [one for one in reasons if one[: len(path)] == path and len(one) > len(path)]
+    if not inner:
+        return _on_one_line(value)
+    if isinstance(value, Mapping):
+        found = CommentedMap(
+            (_key(key), _commented(one, reasons, (*path, key))) for key, one in value.items()
+        )
+        keys: Sequence[Any] = list(value)
+    else:
+        found = CommentedSeq(_commented(one, reasons, (*path, k)) for k, one in enumerate(value))
+        keys = range(len(value))
+    for key in keys:
+        reason = " ".join(reasons.get((*path, key), "").split())
+        if reason:
+            found.yaml_add_eol_comment(f"# {reason}", key, column=0)
+    return found
+
+
+def _on_one_line(value: Any) -> Any:
+    laid = _laid_out(value)
+    if isinstance(laid, (CommentedMap, CommentedSeq)):
+        laid.fa.set_flow_style()
+    return laid
 
 
 class _Representer(RoundTripRepresenter):

@@ -1,0 +1,106 @@
+"""Random changes of training samples."""
+
+from __future__ import annotations
+
+import re
+
+from lamina.plan.rules.base import Setting, Situation
+
+_SIDES = re.compile(r"(^|[^a-z])(left|right|l|r|sinister|dexter)([^a-z]|$)", re.IGNORECASE)
+_ALIKE = 0.5  # correlation of thumbnails from which on images have a layout
+_SAME = 0.7  # correlation of that layout with its mirror image, from which on it is the same
+_APART = 0.9
+
+
+def mirrors(now: Situation) -> tuple[str, str]:
+    """Return the axes ``yx``, ``x``, ``y`` or ``""`` that images may be mirrored along, and why."""
+    facts = now.facts
+    sided = [name for name in facts.names if _SIDES.search(name)]
+    if sided:
+        return "", f"classes {', '.join(sided)}: a mirror would exchange the sides"
+    left = facts.classes.left if facts.classes is not None else ()
+    if left and max(left) >= _APART and min(left) <= 1 - _APART:
+        return "", "one class lies to the left, another to the right"
+    if facts.alike < _ALIKE:
+        return "yx", f"images are not laid out alike (correlation {facts.alike:.2f})"
+    up, across = facts.mirrored
+    axes = ("y" if up >= _SAME else "") + ("x" if across >= _SAME else "")
+    said = f"images are laid out alike ({facts.alike:.2f}); upside down {up:.2f}, left to right "
+    return axes or "", f"{said}{across:.2f}"
+
+
+def turns(now: Situation) -> bool:
+    """Whether images look the same after quarter turns."""
+    facts = now.facts
+    axes = str(now.settled.get("frame.slices.axes", ""))
+    if mirrors(now)[0] != "yx" or len(axes) > 1:
+        return False
+    rows, columns = _rough(now)
+    size = now.settled["frame.size"]
+    return (
+        max(rows, columns) < 1.3 * min(rows, columns)
+        and size[0] == size[1]
+        and (facts.deep or now.restores)
+    )
+
+
+def _rough(now: Situation) -> tuple[float, float]:
+    facts = now.facts
+    rows, columns = (
+        one for name, one in zip(facts.axes, facts.roughness, strict=True) if name != facts.cut
+    )
+    return rows, columns
+
+
+def augmentation(now: Situation) -> list[Setting]:
+    """Return the transforms, what moves pixels first."""
+    axes, why = mirrors(now)
+    found = [Setting("transforms[]", {"kind": "flip", "axes": axes, "p": 0.5}, why)] if axes else []
+    if turns(now):
+        value = {"kind": "rot90", "p": 0.75}
+        found.append(Setting("transforms[]", value, "rows and columns are equally rough"))
+    if now.restores:
+        return found
+    if not now.facts.deep and not now.layered:
+        found.append(_affine(now, axes))
+    return [*found, *_values(now)]
+
+
+def _affine(now: Situation, axes: str) -> Setting:
+    aligned = now.facts.alike >= _ALIKE
+    if aligned:
+        value = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.7}
+        return Setting("transforms[]", value, "as far as images that are laid out alike differ")
+    value = {
+        "kind": "affine",
+        "rotate": 15,
+        "scale": [0.7, 1.4],
+        "shift": 0.1,
+        "aspect": [0.8, 1.25],
+        "p": 0.8,
+    }
+    return Setting("transforms[]", value, "no layout that it would break")
+
+
+def _values(now: Situation) -> list[Setting]:
+    facts = now.facts
+    if facts.deep and facts.dtype.startswith("float"):
+        return [
+            Setting("transforms[]", {"kind": "gamma", "p": 0.3}, "amplitudes without a scale"),
+            Setting("transforms[]", {"kind": "noise", "p": 0.3}, "few volumes"),
+        ]
+    if facts.deep or now.layered or facts.alike >= _ALIKE:
+        value = {"kind": "brightness_contrast", "brightness": 0.2, "contrast": 0.2, "p": 0.5}
+        found = [Setting("transforms[]", value, "one kind of recording")]
+        if now.layered:
+            found.append(Setting("transforms[]", {"kind": "noise", "p": 0.3}, "few fragments"))
+        return found
+    strong = {"kind": "brightness_contrast", "brightness": 0.3, "contrast": 0.4, "p": 0.8}
+    return [
+        Setting("transforms[]", strong, f"means of images spread {facts.intensity.between:.2f}"),
+        Setting("transforms[]", {"kind": "gamma", "low": 0.6, "high": 1.6, "p": 0.5}, "as above"),
+        Setting("transforms[]", {"kind": "blur", "kernel": 5, "p": 0.2}, "focus may differ"),
+        Setting(
+            "transforms[]", {"kind": "noise", "low": 0, "high": 0.04, "p": 0.3}, "light may differ"
+        ),
+    ]

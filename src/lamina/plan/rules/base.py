@@ -1,0 +1,65 @@
+"""What a rule is: from facts to values with their reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from lamina.plan.fingerprint.facts import Facts, Machine
+from lamina.public import VerbResult
+
+Dims = Literal["auto", "2d", "2.5d", "3d"]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the command line asks for."""
+
+    minutes: float = 20.0
+    dims: Dims = "auto"
+    metric: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Setting(VerbResult):
+    """One value of the recipe."""
+
+    key: str
+    """Dotted name; a name that ends in ``[]`` adds an item to a list."""
+
+    value: Any
+    why: str
+    """The measured fact that decides it."""
+
+    rejected: str = ""
+    """The nearest alternative, and what speaks against it."""
+
+
+@dataclass(frozen=True)
+class Situation:
+    """All that rules may look at."""
+
+    facts: Facts
+    machine: Machine
+    wanted: Wanted
+    settled: Mapping[str, Any]
+    """Values of the rules before, by their key."""
+
+    @property
+    def restores(self) -> bool:
+        """Whether values are to be restored rather than classes told."""
+        return bool(self.facts.task["kind"] == "restore")
+
+    @property
+    def layered(self) -> bool:
+        """Whether channels are the layers of a fragment."""
+        return bool(self.facts.data["kind"] == "fragments")
+
+    @property
+    def on_cpu(self) -> bool:
+        """Whether there is no GPU."""
+        return self.machine.device == "cpu"
+
+
+Rule = Callable[[Situation], list[Setting]]

@@ -1,0 +1,96 @@
+"""The network."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lamina.plan.rules.base import Setting, Situation
+
+_LEAST, _MOST = 0.01, 0.3  # of the prior
+_COARSE = 6.0  # width of objects in pixels from which on half the resolution shows them
+_RARE = 0.5  # share of empty cases
+
+
+def network(now: Situation) -> list[Setting]:
+    """Return the network, trained from scratch."""
+    if now.restores:
+        return _restoring(now)
+    if now.layered:
+        return [_fusing(now)]
+    if now.on_cpu:
+        said = "fast on CPUs; published weights need --online"
+    else:
+        said = "published weights need --online"
+    encoder = "resnet18" if now.on_cpu else "resnet34"
+    small = min(now.settled["frame.size"]) < 128
+    shrink = _shrink(now)
+    channels = [128, 64, 32, 16] if small or shrink > 1 else [128, 64, 32, 16, 16]
+    decoder: dict[str, Any] = {"decoder_channels": channels}
+    if len(channels) < 5:
+        decoder = {"encoder_depth": len(channels)} | decoder
+    found = [
+        Setting("network.kind", "unet", "segmentation from few cases"),
+        Setting("network.encoder", encoder, said, "resnet50 would take three times the time"),
+        Setting("network.weights", "none", "trained from scratch"),
+        Setting("network.decoder", decoder, "small crops" if small else "half its usual width"),
+        Setting("network.prior", _prior(now), _prior_why(now)),
+    ]
+    if shrink > 1:
+        width = now.facts.classes.width if now.facts.classes else 0
+        said = f"objects are {width:.0f} pixels wide: half the resolution shows them at a quarter"
+        found.append(Setting("network.shrink", shrink, f"{said} of the work"))
+    if now.facts.task["kind"] == "multilabel":
+        found.append(Setting("network.dropout", 0.1, "several rare classes"))
+    return found
+
+
+def _shrink(now: Situation) -> int:
+    facts = now.facts
+    if facts.classes is None or facts.deep or not now.on_cpu or "frame.resize" in now.settled:
+        return 1
+    sides = now.settled["frame.size"]
+    return 2 if facts.classes.width >= _COARSE and min(sides) >= 192 else 1
+
+
+def _prior(now: Situation) -> float:
+    shares = now.facts.classes.shares if now.facts.classes is not None else ()
+    share = sum(shares) / len(shares) if shares else 0.05
+    return float(f"{min(max(share, _LEAST), _MOST):.1g}")
+
+
+def _prior_why(now: Situation) -> str:
+    shares = now.facts.classes.shares if now.facts.classes is not None else ()
+    return f"classes cover {', '.join(f'{share:.2%}' for share in shares)} of the pixels"
+
+
+def _fusing(now: Situation) -> Setting:
+    see = now.settled.get("frame.depth", {}).get("see", now.facts.channels)
+    window = 6 if see % 6 == 0 else see
+    inner = {
+        "kind": "unet",
+        "encoder": "tu-resnet10t" if now.on_cpu else "resnet18",
+        "weights": "none",
+        "decoder": {"encoder_depth": 4, "decoder_channels": [64, 48, 32, 8]},
+    }
+    value = {
+        "kind": "slice_fusion",
+        "window": window,
+        "step": window,
+        "aggregate": "conv",
+        "network": inner,
+    }
+    return Setting("network", value, f"{see} layers, {window} at a time, then joined")
+
+
+def _restoring(now: Situation) -> list[Setting]:
+    if now.facts.data["kind"] == "corrupt" or not now.facts.deep:
+        value = {"kind": "drunet", "widths": [64, 128], "blocks": 4, "unshuffle": 2}
+        return [Setting("network", value, "keeps the finest grain of its input")]
+    value = {
+        "kind": "pixel_shuffle",
+        "encoder": "resnet18",
+        "weights": "none",
+        "filters": [16, 16, 32, 64, 128],
+        "residual": True,
+    }
+    return [Setting("network", value, "finds the noise and subtracts it")]
