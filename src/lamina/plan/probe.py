@@ -119,7 +119,7 @@ def _measured(values: dict[str, Any], root: Path, device: str) -> Probed:
     """Open the data, take the steps and validate one case."""
     import torch
 
-    from lamina.model.memory_layout import channels_last
+    from lamina.model.memory_layout import lay_out
     from lamina.prediction.engine import Member
     from lamina.prediction.tiling.memory import keep_memory
     from lamina.prediction.tiling.precision import choose, choose_device
@@ -140,8 +140,8 @@ def _measured(values: dict[str, Any], root: Path, device: str) -> Probed:
         few = _few(opened, training, opened.held_out(fold), Path(folder))
         cases, held = few
         normalise = recipe.frame.fit(cases)
-        network = channels_last(recipe.network.build(recipe.frame.inputs, recipe.task.outputs))
-        network = network.to(where)
+        network = recipe.network.build(recipe.frame.inputs, recipe.task.outputs)
+        network = lay_out(network.to(where))
         setup = time.monotonic() - begun
         step = _steps(recipe, recipe.frame.planes(cases), normalise, network, where, precision)
         validation = 0.0
@@ -223,8 +223,8 @@ def _steps(
     """Return the median seconds of a training step, its samples included."""
     import torch
 
-    from lamina.model.downscale import at_size
-    from lamina.model.losses import total
+    from lamina.model.deep_supervision import total_over_sizes
+    from lamina.model.memory_layout import layout_of
     from lamina.training.stage.loader import batches, default_workers, epoch_of
 
     stage = recipe.stages[-1]
@@ -243,13 +243,14 @@ def _steps(
         for batch in batches(samples, groups, workers=0):
             drawn.append(time.perf_counter() - at)
             begun = time.perf_counter()
-            image = batch.image.to(where, memory_format=torch.channels_last)
-            target = batch.target.to(where, memory_format=torch.channels_last)
+            layout = layout_of(network, batch.image.ndim)
+            image = batch.image.to(where, memory_format=layout)
+            target = batch.target.to(where, memory_format=layout)
             valid = batch.valid.to(where)
             with torch.autocast(where.type, dtype=precision, enabled=precision is not None):
                 logits = network(image)
-            target, valid = at_size(logits, target, valid)
-            loss, _ = total(recipe.loss, logits, target, valid, exclusive=recipe.task.exclusive)
+            exclusive = recipe.task.exclusive
+            loss, _ = total_over_sizes(recipe.loss, logits, target, valid, exclusive=exclusive)
             loss.backward()
             torch.nn.utils.clip_grad_norm_(network.parameters(), stage.clip_norm or 1e9)
             optimizer.step()

@@ -1,0 +1,55 @@
+"""Mirrors only where the mirrored image could be an image."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.factories.facts import IMAGES, VOLUME, classes, settled
+
+BOTH = {"kind": "binary", "names": ["left", "right"]}
+
+
+@pytest.mark.parametrize(
+    ("changes", "axes", "views"),
+    [
+        ({}, "yx", "flips"),
+        ({"alike": 0.8, "mirrored": (0.2, 0.9)}, "x", "flip_x"),
+        ({"alike": 0.8, "mirrored": (0.9, 0.2)}, "y", "flip_y"),
+        ({"alike": 0.8, "mirrored": (0.2, 0.2)}, None, "as_is"),
+        ({"task": {"kind": "multiclass", "names": ["none", "lung left", "l"]}}, None, "as_is"),
+        ({"task": {"kind": "multiclass", "names": ["none", "cleft", "bright"]}}, "yx", "flips"),
+    ],
+)
+def test_mirrors(changes: dict[str, Any], axes: str | None, views: str) -> None:
+    facts = replace(IMAGES, **changes)
+    if len(facts.names) > 1:
+        facts = classes(facts, shares=(0.1, 0.1), cases=(40, 40), left=(0.5, 0.5))
+    found = settled(facts)
+    flips = [one["axes"] for one in found["transforms"] if one["kind"] == "flip"]
+    assert flips == ([] if axes is None else [axes])
+    assert found["predict.views"] == views
+
+
+def test_classes_on_either_side_are_not_mirrored() -> None:
+    two = replace(IMAGES, task={"kind": "multiclass", "names": ["none", "a", "b"]})
+    apart = classes(two, shares=(0.1, 0.1), cases=(40, 40), left=(0.98, 0.03))
+    assert settled(apart)["predict.views"] == "as_is"
+
+
+def test_slices_that_are_even_in_plane_are_turned() -> None:
+    found = settled(replace(VOLUME, shape=(20, 512, 512)))
+    assert {"kind": "rot90", "p": 0.75} in found["transforms"]
+    assert found["predict.views"] == "dihedral"
+    layered = settled(replace(VOLUME, shape=(20, 512, 512), roughness=(2.7, 2.0, 1.0)))
+    assert layered["predict.views"] == "flips"
+
+
+def test_images_laid_out_alike_are_moved_less() -> None:
+    far, near = (
+        next(one for one in settled(facts)["transforms"] if one["kind"] == "affine")
+        for facts in (IMAGES, replace(IMAGES, alike=0.8))
+    )
+    assert near["rotate"] < far["rotate"]
