@@ -34,8 +34,13 @@ LONGEST = 45  # what `lamina --help` shows without cutting
         ("val", "score"),
         ("init", "new"),
         ("view", "report"),
+<<<<<<< HEAD
         ("plan", "check"),
         ("infer", "predict"),
+=======
+        ("fingerprint", "plan"),
+        ("serve", "predict"),
+>>>>>>> cf44f5c (plan: commands about recipes in one place)
         ("trian", "train"),
         ("Train", "train"),
         ("evalute", "score"),
@@ -61,7 +66,7 @@ def test_serve_names_the_page_and_export() -> None:
 
 def test_a_word_like_no_other_lists_the_commands() -> None:
     done = CliRunner().invoke(app, ["xyzzy"])
-    assert "No such command 'xyzzy'\nCommands: new, check" in done.stderr
+    assert "No such command 'xyzzy'\nCommands: plan, new, check" in done.stderr
 
 
 def test_borrowed_words_lead_to_commands_and_are_none_themselves() -> None:

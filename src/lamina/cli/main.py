@@ -30,7 +30,6 @@ from lamina.cli.commands.demo import demo
 from lamina.cli.commands.doctor import doctor
 from lamina.cli.commands.export import export
 from lamina.cli.commands.flatten import flatten
-from lamina.cli.commands.plan import plan
 from lamina.cli.commands.probe import probe
 from lamina.cli.device import check_device, check_devices
 from lamina.cli.options import (
@@ -86,7 +85,7 @@ def main(
     context.with_resource(showing_only(quiet=quiet, verbose=verbose))
 
 
-app.command(epilog="Example: lamina plan tiles --minutes 20 -o tiles.yaml")(plan)
+app.command(epilog="Example: lamina plan tiles --minutes 20 -o tiles.yaml")(recipes.plan)
 app.command(epilog="Example: lamina new steel-laptop > tiles.yaml")(recipes.new)
 app.command(epilog="Example: lamina check tiles.yaml -s stages.main.epochs=5 --resolved")(
     recipes.check

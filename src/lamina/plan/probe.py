@@ -251,7 +251,7 @@ def _steps(
                 logits = network(image)
             exclusive = recipe.task.exclusive
             loss, _ = total_over_sizes(recipe.loss, logits, target, valid, exclusive=exclusive)
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(network.parameters(), stage.clip_norm or 1e9)
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)

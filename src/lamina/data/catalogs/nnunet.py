@@ -18,7 +18,7 @@ from lamina.data.orientation import Orientation, aligned, canonical
 from lamina.data.prepare.unpack import UNPACKED, unpacked
 from lamina.data.readers import Dicom, PassedOver, is_volume, look_below, open_volume, stem_of
 from lamina.data.targets.label_table import LabelTable
-from lamina.data.targets.regions import Regions
+from lamina.data.targets.label_values import Regions
 from lamina.errors import DataError, listed
 from lamina.files import safe_join
 from lamina.task import Task

@@ -53,7 +53,8 @@ def meaning_of(tree: Tree, match: Match, reading: str | None = None) -> LabelMea
     if match.task:
         return _of_class_masks(tree, match, set(counts), colours=colours)
     ignored = match.data.get("ignore")
-    counts.pop(ignored, 0)
+    if ignored is not None:
+        counts.pop(ignored, 0)
     said = "" if share == 1 else f"; {share:.0%} of the labels were read"
     if colours:
         found = _of_colours(counts)
@@ -159,8 +160,9 @@ def _classes(values: Sequence[int], data: dict[str, Any]) -> LabelMeaning:
         (value,) = foreground
         if value not in (1, 255):
             return LabelMeaning({"kind": "binary"}, data | {"labels": {0: 0, value: 1}}, said)
-        labels = {"labels": "binary"} if value == 255 else {}
-        return LabelMeaning({"kind": "binary"}, data | labels, said)
+        if value == _VOID:
+            data["labels"] = "binary"
+        return LabelMeaning({"kind": "binary"}, data, said)
     if len(foreground) == 1:
         raise DataError(
             f"every label that was read is {foreground[0]}, so there is nothing to tell apart; "

@@ -135,7 +135,7 @@ def _measured(case: Case, boxes: Sequence[Region], task: Task) -> _CaseFacts:
             areas += masks.reshape(outputs, -1).sum(1)
             left += masks[..., : masks.shape[-1] // 2].reshape(outputs, -1).sum(1)
             extents = np.maximum(extents, [_extent(mask) for mask in masks])
-            widths.append(_width(masks.any(0)))
+            widths.append(_width(np.asarray(masks.any(0))))
         width = max(widths)
     return _CaseFacts(
         low=float(values.min()),

@@ -74,6 +74,7 @@ def _commented(
     inner = [one for one in reasons if one[: len(path)] == path and len(one) > len(path)]
     if not inner:
         return _on_one_line(value)
+    found: CommentedMap | CommentedSeq
     if isinstance(value, Mapping):
         found = CommentedMap(
             (_key(key), _commented(one, reasons, (*path, key))) for key, one in value.items()
