@@ -34,13 +34,8 @@ LONGEST = 45  # what `lamina --help` shows without cutting
         ("val", "score"),
         ("init", "new"),
         ("view", "report"),
-<<<<<<< HEAD
-        ("plan", "check"),
-        ("infer", "predict"),
-=======
         ("fingerprint", "plan"),
-        ("serve", "predict"),
->>>>>>> cf44f5c (plan: commands about recipes in one place)
+        ("infer", "predict"),
         ("trian", "train"),
         ("Train", "train"),
         ("evalute", "score"),

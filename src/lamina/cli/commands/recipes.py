@@ -8,8 +8,18 @@ from typing import Annotated, Any
 import typer
 
 from lamina import folders
-from lamina.cli.command import command, show
-from lamina.cli.options import Changes, Json, RecipeName, VerifyData, recipe_names
+from lamina.cli.command import byte_count, command, numbers, show
+from lamina.cli.device import check_device
+from lamina.cli.options import (
+    Changes,
+    Device,
+    Json,
+    Memory,
+    RecipeName,
+    VerifyData,
+    recipe_names,
+)
+from lamina.errors import RecipeError
 
 _METRICS: dict[str, dict[str, Any]] = {
     "dice_image": {"kind": "dice", "over": "image", "empty": "one"},

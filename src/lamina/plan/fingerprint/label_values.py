@@ -53,7 +53,7 @@ def meaning_of(tree: Tree, match: Match, reading: str | None = None) -> LabelMea
     if match.task:
         return _of_class_masks(tree, match, set(counts), colours=colours)
     ignored = match.data.get("ignore")
-    if ignored is not None:
+    if isinstance(ignored, int):
         counts.pop(ignored, 0)
     said = "" if share == 1 else f"; {share:.0%} of the labels were read"
     if colours:
@@ -168,10 +168,10 @@ def _classes(values: Sequence[int], data: dict[str, Any]) -> LabelMeaning:
             f"every label that was read is {foreground[0]}, so there is nothing to tell apart; "
             "check the masks"
         )
-    plain = list(values) == list(range(max(values) + 1))
     names = ["background" if value == 0 else f"class_{value}" for value in values]
-    labels = {} if plain else {"labels": {value: k for k, value in enumerate(values)}}
-    return LabelMeaning({"kind": "multiclass", "names": names}, data | labels, said)
+    if list(values) != list(range(max(values) + 1)):
+        data["labels"] = {value: k for k, value in enumerate(values)}
+    return LabelMeaning({"kind": "multiclass", "names": names}, data, said)
 
 
 def _objects(match: Match, values: Sequence[int], data: dict[str, Any]) -> LabelMeaning:
