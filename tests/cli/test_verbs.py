@@ -107,7 +107,7 @@ def test_python_m_lamina_is_the_program() -> None:
         ("lamina pre", ["predict"]),
         ("lamina check steel-", ["steel-laptop", "steel-released"]),
         ("lamina tune run --decision t", ["threshold", "triplet"]),
-        ("lamina train steel --dev", ["--device"]),
+        ("lamina train steel --dev", ["--device", "--devices"]),
     ],
 )
 def test_the_shell_completes_verbs_options_recipes_and_choices(line: str, words: list[str]) -> None:
