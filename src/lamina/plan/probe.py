@@ -135,7 +135,7 @@ def _measured(values: dict[str, Any], root: Path, device: str) -> Probed:
     keep_memory()
     fold = opened.numbers[0]
     training = opened.training(fold)
-    planes = recipe.frame.planes(training)
+    planes = recipe.frame.cases(training)
     with tempfile.TemporaryDirectory(prefix="lamina-plan-") as folder:
         few = _few(opened, training, opened.held_out(fold), Path(folder))
         cases, held = few
@@ -143,7 +143,7 @@ def _measured(values: dict[str, Any], root: Path, device: str) -> Probed:
         network = recipe.network.build(recipe.frame.inputs, recipe.task.outputs)
         network = lay_out(network.to(where))
         setup = time.monotonic() - begun
-        step = _steps(recipe, recipe.frame.planes(cases), normalise, network, where, precision)
+        step = _steps(recipe, recipe.frame.cases(cases), normalise, network, where, precision)
         validation = 0.0
         for case in held:
             cut, share = _cut(case, recipe)
