@@ -13,12 +13,14 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 from numpy.typing import NDArray
 
-from lamina.geometry.view import AS_IS, FLIP_X, FLIP_Y, QUARTER, View, Views, members
+from lamina.geometry.view import AS_IS, FLIP_X, FLIP_Y, FLIP_Z, QUARTER, View, Views, members, turns
 
 Values = NDArray[np.int16]
 GROUPS: tuple[Views, ...] = get_args(Views)
 EVERY = [View(*map(bool, bits)) for bits in np.ndindex(2, 2, 2)]
+OF_BLOCKS = [View(*map(bool, bits)) for bits in np.ndindex(2, 2, 2, 2)]
 views = st.sampled_from(EVERY)
+blocks = arrays(np.int16, array_shapes(min_dims=3, max_dims=5, max_side=5))
 stacks = arrays(np.int16, array_shapes(min_dims=2, max_dims=5, max_side=5))
 
 
@@ -53,6 +55,33 @@ def test_one_view_then_another_is_one_view(x: Values, first: View, after: View) 
     np.testing.assert_array_equal(first.then(after).see(x), after.see(first.see(x)))
 
 
+@given(blocks, st.sampled_from(OF_BLOCKS), st.sampled_from(OF_BLOCKS))
+def test_views_of_blocks_are_undone_and_follow_one_another(
+    x: Values, first: View, after: View
+) -> None:
+    np.testing.assert_array_equal(first.undo(first.see(x)), x)
+    np.testing.assert_array_equal(first.then(after).see(x), after.see(first.see(x)))
+    tensor = torch.from_numpy(x)
+    assert torch.equal(first.undo(first.see(tensor)), tensor)
+    np.testing.assert_array_equal(FLIP_Z.see(x), np.flip(x, -3))
+
+
+@pytest.mark.parametrize(("name", "count"), [("flips", 8), ("flips_yx", 4), ("dihedral", 8)])
+def test_blocks_are_mirrored_along_z_too_and_turned_in_their_plane(name: Views, count: int) -> None:
+    x = np.arange(27).reshape(3, 3, 3)
+    group = members(name, 3)
+    assert len({view.see(x).tobytes() for view, _ in group}) == len(group) == count
+    assert group[0][0] == View()
+    assert sum(weight for _, weight in group) == pytest.approx(1, abs=1e-12)
+    for view, _ in group:
+        np.testing.assert_array_equal(view.undo(view.see(x)), x)
+        planes = [0, 1, 2][:: -1 if view.flip_planes else 1]
+        assert [sorted(plane.ravel()) for plane in view.see(x)] == [
+            sorted(x[number].ravel()) for number in planes
+        ]
+    assert turns(name) == any(view.transpose for view, _ in group)
+
+
 def test_the_eight_views_differ() -> None:
     x = np.arange(9).reshape(3, 3)
     assert len({view.see(x).tobytes() for view in EVERY}) == 8
@@ -68,6 +97,7 @@ def test_the_eight_views_differ() -> None:
         ("rotations", 4),
         ("dihedral", 8),
         ("ink12", 8),
+        ("flips_yx", 4),
     ],
 )
 def test_members_differ_begin_with_the_plain_view_and_share_a_weight_of_one(
@@ -80,7 +110,8 @@ def test_members_differ_begin_with_the_plain_view_and_share_a_weight_of_one(
 
 
 def test_every_group_is_listed_here() -> None:
-    assert set(GROUPS) == {"as_is", "flip_x", "flip_y", "flips", "rotations", "dihedral", "ink12"}
+    named = {"as_is", "flip_x", "flip_y", "flips", "rotations", "dihedral", "ink12", "flips_yx"}
+    assert set(GROUPS) == named
 
 
 def test_the_twelve_views_of_the_ink_recipe_are_eight_of_which_four_count_twice() -> None:
@@ -96,12 +127,13 @@ def slow_mean(x: Values, name: Views) -> NDArray[np.float64]:
         "flip_x": [same, np.fliplr],
         "flip_y": [same, np.flipud],
         "flips": [same, np.fliplr, np.flipud, lambda a: np.rot90(a, 2)],
+        "flips_yx": [same, np.fliplr, np.flipud, lambda a: np.rot90(a, 2)],
         "rotations": [same],
         "dihedral": [same, np.fliplr],
         "ink12": [same, np.fliplr, np.flipud],
     }
-    turns = range(4) if name in ("rotations", "dihedral", "ink12") else range(1)
-    seen = np.stack([np.rot90(flip(x), k) for flip in flips[name] for k in turns])
+    quarters = range(4) if name in ("rotations", "dihedral", "ink12") else range(1)
+    seen = np.stack([np.rot90(flip(x), k) for flip in flips[name] for k in quarters])
     mean: NDArray[np.float64] = seen.mean(0, dtype=np.float64)
     return mean
 

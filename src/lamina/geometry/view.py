@@ -2,7 +2,8 @@
 
 The eight ways form the dihedral group of the square. Each is written in exactly one way, as a
 transposition followed by mirrors, so that equal values mean equal geometry and coinciding
-members of a group can be found by comparison.
+members of a group can be found by comparison. The planes of a block are looked at alike, and
+perhaps in reverse.
 """
 
 from __future__ import annotations
@@ -14,12 +15,13 @@ from typing import Any, Literal, TypeVar
 
 import numpy as np
 
-Views = Literal["as_is", "flip_x", "flip_y", "flips", "rotations", "dihedral", "ink12"]
+Views = Literal["as_is", "flip_x", "flip_y", "flips", "rotations", "dihedral", "ink12", "flips_yx"]
 """Groups of views whose answers are averaged.
 
 ``as_is`` 1 view; ``flip_x`` and ``flip_y`` 2, mirrored along x (left and right swap) or along y;
-``flips`` 4; ``rotations`` 4; ``dihedral`` 8; ``ink12`` the 12 of the ink recipe (INK-25), of
-which 8 differ.
+``flips`` 4, of blocks 8, along z too; ``flips_yx`` 4; ``rotations`` 4; ``dihedral`` 8; ``ink12``
+the 12 of the ink recipe (INK-25), of which 8 differ. Blocks are turned in the plane of rows and
+columns.
 """
 
 Array = TypeVar("Array")
@@ -31,12 +33,13 @@ class View:
     """Exchange rows and columns if ``transpose``, then mirror along the axes that are set.
 
     A view that transposes turns (..., H, W) into (..., W, H): a network that needs a fixed size
-    then needs square tiles.
+    then needs square tiles. ``flip_planes`` is for blocks (..., D, H, W).
     """
 
     transpose: bool = False
     flip_rows: bool = False
     flip_columns: bool = False
+    flip_planes: bool = False
 
     def see(self, x: Array) -> Array:
         """Return ``x`` (..., H, W) as this view shows it; a view of numpy memory, no copy.
@@ -60,10 +63,11 @@ class View:
             self.transpose != after.transpose,
             rows != after.flip_rows,
             columns != after.flip_columns,
+            self.flip_planes != after.flip_planes,
         )
 
     def _mirror(self, x: Any) -> Any:
-        axes = (-2,) * self.flip_rows + (-1,) * self.flip_columns
+        axes = (-3,) * self.flip_planes + (-2,) * self.flip_rows + (-1,) * self.flip_columns
         if not axes:
             return x
         return x.flip(axes) if hasattr(x, "flip") else np.flip(x, axes)  # torch or numpy
@@ -76,6 +80,7 @@ def _swap(x: Any) -> Any:
 AS_IS = View()
 FLIP_X = View(flip_columns=True)
 FLIP_Y = View(flip_rows=True)
+FLIP_Z = View(flip_planes=True)
 QUARTER = View(transpose=True, flip_rows=True)
 """A quarter turn against the clock, as ``numpy.rot90``."""
 
@@ -98,18 +103,29 @@ _GROUPS: dict[Views, tuple[View, ...]] = {
     "rotations": TURNS,
     "dihedral": _each_then((AS_IS, FLIP_X), TURNS),
     "ink12": _each_then((AS_IS, FLIP_X, FLIP_Y), TURNS),
+    "flips_yx": _FLIPS,
 }
+_OF_BLOCKS: dict[Views, tuple[View, ...]] = {"flips": _each_then((AS_IS, FLIP_Z), _FLIPS)}
 
 
-def members(views: Views) -> tuple[tuple[View, float], ...]:
+def turns(views: Views) -> bool:
+    """Whether rows and columns change places in any view of a group."""
+    return any(view.transpose for view in _GROUPS[views])
+
+
+def members(views: Views, axes: int = 2) -> tuple[tuple[View, float], ...]:
     """Return the different views of a group, each with its share of the mean.
 
     Views that coincide are named once with the sum of their shares, which is the same mean for
     less work: ``ink12`` has 8 members, four of weight 1/12 and four of weight 2/12 (INK-25).
 
+    Args:
+        views: The group.
+        axes: 2, images; 3, blocks of voxels.
+
     Returns:
         Pairs of view and weight in order of first appearance, ``View()`` first; the weights
         sum to 1.
     """
-    group = _GROUPS[views]
+    group = _OF_BLOCKS.get(views, _GROUPS[views]) if axes == 3 else _GROUPS[views]
     return tuple((view, count / len(group)) for view, count in Counter(group).items())

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from lamina.data.samplers import InMask
 from lamina.errors import RecipeError
 from lamina.model.networks import Resunet
 from lamina.recipe.checks.sizes import check_axes, check_sizes
@@ -83,3 +84,29 @@ def test_what_is_for_images_is_refused_where_blocks_are_seen(recipe: Recipe, key
         made = blocks(recipe, stages=stages)
     with pytest.raises(ValueError, match=rf"{key}.* blocks of voxels; leave it out"):
         check_axes(made)
+
+
+def test_quarter_turns_need_tiles_as_wide_as_high(recipe: Recipe) -> None:
+    predict = recipe.predict.model_copy(update={"views": "dihedral", "tile": (32, 64, 96)})
+    with pytest.raises(ValueError, match=r"predict\.views is dihedral, .* is \[32, 64, 96\]"):
+        check_axes(blocks(recipe, predict=predict))
+    square = predict.model_copy(update={"tile": (32, 64, 64)})
+    check_axes(blocks(recipe, predict=square))
+
+
+@pytest.mark.parametrize(
+    ("step", "kind"),
+    [
+        ("{kind: flip, axes: zyx}", "flip"),
+        ("{kind: affine, axes: zyx}", "affine"),
+        ("{kind: one_of, of: [{kind: gamma}, {kind: elastic, axes: zyx}]}", "one_of"),
+    ],
+)
+def test_transforms_along_z_are_for_blocks(step: str, kind: str) -> None:
+    assert f"transforms has {kind} along z" in refusal(f"transforms=[{step}]")
+
+
+def test_crops_of_valid_areas_are_for_images(recipe: Recipe) -> None:
+    stages = tuple(one.model_copy(update={"sampler": InMask()}) for one in recipe.stages)
+    with pytest.raises(ValueError, match=r"sampler is in_mask, for images .*; take random_crop"):
+        check_axes(blocks(recipe, stages=stages))

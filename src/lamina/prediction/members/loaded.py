@@ -129,7 +129,7 @@ class LoadedMembers:
     def voices(self) -> int:
         """Answers that are held side by side where members or views answer one by one."""
         recipe = self.bundles[0].recipe
-        return max(len(self.names), len(views_of(recipe.predict.views)))
+        return max(len(self.names), len(views_of(recipe.predict.views, recipe.frame.axes)))
 
     def held(self, volume: Volume) -> int:
         """Return the bytes that an image and its answer need, whatever the batch.

@@ -97,7 +97,7 @@ def plan(
 def plan_blocks(job: TiledInference, volume: Volume, outputs: int) -> Plan:
     """Return what it takes to stream a volume in blocks; a block is answered to tell how long."""
     voxels = prod(volume.shape) * outputs
-    views, grids, seconds = len(views_of(job.options.views)), [], 0.0
+    views, grids, seconds = len(views_of(job.options.views, job.frame.axes)), [], 0.0
     for tiles in job.over(volume):
         grids.append(tiles.grid)
         begun = time.perf_counter()
@@ -140,7 +140,7 @@ def _tiles(job: TiledInference, plane: Plane) -> int:
     total = 0
     for member in job.members:
         total += len(job.grid(member, job.seen_shape(member, plane), plane.axes))
-    return total * len(views_of(job.options.views))
+    return total * len(views_of(job.options.views, job.frame.axes))
 
 
 def _size(count: int) -> str:

@@ -85,7 +85,7 @@ def _forward(job: TiledInference, tiles: MemberTiles, batch: Tensor) -> Tensor:
     mean = job.options.mean_of
     total: Tensor | None = None
     missing: Tensor | None = None  # shares of the views without a number
-    views = views_of(job.options.views)
+    views = views_of(job.options.views, job.frame.axes)
     if tiles.member.view is not None:
         views = ((views[tiles.member.view][0], 1.0),)
     for upright, share in views:

@@ -57,7 +57,7 @@ def voices(members: Sequence[Member], recipe: Recipe) -> Voices:
         weights = tuple(member.weight for member in members)
         return Voices(tuple(members), weights, recipe, mean.members)
     (member,) = members
-    views = views_of(recipe.predict.views)
+    views = views_of(recipe.predict.views, recipe.frame.axes)
     if len(views) == 1:
         return Voices((member,), (1.0,), recipe, "probability")
     plain = replace(member, calibration=())

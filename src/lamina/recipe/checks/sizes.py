@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
+from lamina.geometry.view import turns
 from lamina.model.networks import AnyNetwork
 from lamina.spec import kind_of, kinds_of
 
@@ -69,6 +70,12 @@ def _for_images(recipe: Recipe) -> Iterator[str]:
         yield (
             "predict.slices names slices of volumes that are cut, and frame.size is "
             f"{list(recipe.frame.size)}, blocks of voxels; leave it out"
+        )
+    tile = recipe.tile
+    if turns(recipe.predict.views) and len({*tile[1:]}) > 1:
+        yield (
+            f"predict.views is {recipe.predict.views}, which exchanges rows and columns, and a "
+            f"tile is {list(tile)}; take flips_yx, or predict.tile with as many columns as rows"
         )
     for loss in recipe.loss:
         if loss.of_images:

@@ -139,4 +139,4 @@ def validations_after(recipe: Recipe, stage: int) -> int:
     Its own last one; and after the last stage the held-out predictions, with all their views.
     """
     last = stage == len(recipe.stages) - 1
-    return 1 + (len(members(recipe.predict.views)) if last else 0)
+    return 1 + (len(members(recipe.predict.views, recipe.frame.axes)) if last else 0)
