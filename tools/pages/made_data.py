@@ -167,6 +167,7 @@ MADE: dict[str, Callable[[Path], None]] = {
     "chest": _chest,
     "photos": _strips("photos", masks=True),
     "photos_without_masks": _strips("photos", masks=False),
+    "new_photos": _strips("new_photos", masks=False, count=2, first=50),
     "noisy_photos": _strips("noisy_photos", masks=False, count=2, first=50),
     "Train400": _strips("Train400", masks=False),
     "BSD68": _strips("BSD68", masks=False, count=3, first=60),
