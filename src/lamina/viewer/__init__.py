@@ -1,0 +1,1 @@
+"""A local page on which a run is looked at: cases, decisions, volumes, curves of training."""

@@ -1,0 +1,39 @@
+"""The page of a run in a real browser: contrast, widths, heights."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from lamina.reporting.page import report
+from tests.factories.browser import CONTRASTS, opened_page
+
+OVERLAPS = """
+() => {
+  const boxes = [...document.querySelectorAll("section")].map((e) => e.getBoundingClientRect());
+  return boxes.some((box, n) => n && box.top < boxes[n - 1].bottom - 1);
+}
+"""
+
+HEIGHTS = """
+() => [...document.querySelectorAll(".panels")].map((row) => {
+  const images = [...row.querySelectorAll("img")].map((e) => e.getBoundingClientRect());
+  const side = images.filter((e) => e.top === images[0].top);
+  const tall = side.map((e) => e.height);
+  return [side.length, Math.max(...tall) - Math.min(...tall), Math.min(...side.map((e) => e.width))];
+})
+"""
+
+
+def test_the_page_fits_every_width(run_folder: Path) -> None:
+    path = report(run_folder).report
+    for width in (390, 1000, 1400):
+        with opened_page(width) as (page, said):
+            page.goto(path.as_uri())
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.evaluate(OVERLAPS) is False
+            rows = page.evaluate(HEIGHTS)
+            assert all(apart < 1 for _, apart, _ in rows)
+            assert all(count == (1 if width < 900 else 3) for count, _, _ in rows)
+            assert all(wide >= 280 for _, _, wide in rows)
+            assert page.evaluate(CONTRASTS) == []
+            assert said == []
