@@ -34,7 +34,7 @@ def served(board: Board) -> Iterator[str]:
         listening.close()
 
 
-def pixels(page: Page) -> np.ndarray:  # type: ignore[type-arg]
+def pixels(page: Page) -> np.ndarray:
     """Return the pixels (H, W, 3) of the first canvas."""
     found = page.evaluate(
         """() => {

@@ -38,7 +38,7 @@ def digest(folder: Path) -> str:
     return found.hexdigest()
 
 
-def picture(data: bytes) -> np.ndarray:  # type: ignore[type-arg]
+def picture(data: bytes) -> np.ndarray:
     return np.asarray(cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED))
 
 

@@ -178,7 +178,7 @@ def record_data(
             }
         )
     if has_begun(out):
-        _must_be_same(out, {row["id"]: row for row in rows})
+        _must_be_same(out, {str(row["id"]): row for row in rows})
     about: dict[str, Any] = {"root": str(root.resolve()), "names": list(names), "cases": rows}
     if images is not None:
         about["images"] = images.model_dump(mode="json")

@@ -32,8 +32,11 @@ class Policy:
 
     def __init__(self, bundles: Sequence[Bundle], members: Literal["auto", "all"]) -> None:
         self._all = members == "all"
-        sampled = [(bundle.index.sources or {"": bundle.index}).values() for bundle in bundles]
-        self.by_sample = all(one.sampled_stores for of in sampled for one in of)
+        self.by_sample = all(
+            training.sampled_stores
+            for bundle in bundles
+            for training in (bundle.index.sources.values() or [bundle.index])
+        )
         """Whether every training knows Zarr stores by a sample, too."""
         self._trainings = [
             _TrainedMembers(number, bundle, training)
