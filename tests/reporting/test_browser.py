@@ -19,7 +19,8 @@ HEIGHTS = """
   const images = [...row.querySelectorAll("img")].map((e) => e.getBoundingClientRect());
   const side = images.filter((e) => e.top === images[0].top);
   const tall = side.map((e) => e.height);
-  return [side.length, Math.max(...tall) - Math.min(...tall), Math.min(...side.map((e) => e.width))];
+  const wide = side.map((e) => e.width);
+  return [side.length, Math.max(...tall) - Math.min(...tall), Math.min(...wide)];
 })
 """
 
