@@ -14,12 +14,20 @@ from lamina.data.catalogs.pairs import NODATA
 from lamina.data.index.index import DataIndex
 from lamina.data.layouts.split_folders import other_split
 from lamina.data.network_input.normalise import DatasetStats
+from lamina.data.prepare.spacing import (
+    about_spacing,
+    check_spacing,
+    check_turns,
+    in_words,
+    spacing_of,
+)
 from lamina.data.readers import PassedOver
 from lamina.data.readers.file_types import not_read
 from lamina.data.splits import warnings_of
 from lamina.data.units import with_unit
 from lamina.errors import DataError, listed
 from lamina.folders import DATA_INDEX
+from lamina.geometry.view import turns
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
 
@@ -89,6 +97,7 @@ class OpenedData:
             *self._own_split(),
             *self.notes,
             *warnings_of(self.cases, self.folds),
+            *about_spacing(self.cases if self.recipe.frame.axes == 3 else ()),
             *([] if self.holds_out else self._idle()),
             *([listed(f"{len(empty)} {said}", empty)] if empty else []),
         ]
@@ -123,6 +132,7 @@ class OpenedData:
             "warnings": self.warnings(),
             "quality": dict(self.quality),
             "not_read": {str(one.path): one.reason for one in self.passed},
+            "spacing": {case.id: own for case in self.cases if (own := spacing_of(case.image))},
         }
 
     def lines(self, most: int = 10) -> list[str]:
@@ -131,6 +141,7 @@ class OpenedData:
         said = f"{self.root}: {len(self.cases)} cases; classes {names}; "
         return [
             said + self._split_said(),
+            *self._spacing_said(),
             *not_read(self.passed, most),
             *self._left_out(),
             *(f"warning: {line}" for line in self.warnings()),
@@ -145,6 +156,15 @@ class OpenedData:
         sizes = ", ".join(str(self.folds.count(fold)) for fold in self.numbers)
         always = self.folds.count(-1)
         return f"held out per fold {sizes}" + (f"; {always} always training" if always else "")
+
+    def _spacing_said(self) -> list[str]:
+        """Say how far voxels of volumes are apart, where files say it."""
+        known = {own for case in self.cases if (own := spacing_of(case.image))}
+        if not known:
+            return []
+        ends = [tuple(map(end, zip(*known, strict=True))) for end in (min, max)]
+        apart = " to ".join(dict.fromkeys(map(in_words, ends)))
+        return [f"voxels are {apart} apart (z, y, x)"]
 
     def _left_out(self) -> list[str]:
         count = len(self.quality) - len(self.cases)
@@ -198,6 +218,7 @@ def open_data(recipe: Recipe, root: Path, index: DataIndex | None = None) -> Ope
     if len(set(ids)) != len(ids):
         double = sorted(id_ for id_, times in Counter(ids).items() if times > 1)[:10]
         raise DataError(f"{root}: ids name more than one case: {', '.join(double)}")
+    _check_voxels(recipe, cases)
     passed = tuple(recipe.data.passed_over(root))
     recipe = recipe.model_copy(update={"task": task})
     notes = recipe.split.notes(listing.cases)
@@ -218,3 +239,15 @@ def _good(opened: OpenedData) -> OpenedData:
     ]
     cases, folds = [case for case, _ in kept], [fold for _, fold in kept]
     return replace(opened, cases=cases, folds=folds, quality=quality)
+
+
+def _check_voxels(recipe: Recipe, cases: Sequence[Case]) -> None:
+    """Refuse volumes whose voxels are other distances apart than what the recipe does needs."""
+    if recipe.frame.axes == 2:
+        return
+    for case in cases:
+        check_spacing(case.image, recipe.frame)
+    if turns(recipe.predict.views):
+        check_turns(cases, f"predict.views={recipe.predict.views}")
+    if any(step.exchanges for step in recipe.transforms):
+        check_turns(cases, "a transform such as rot90")

@@ -23,10 +23,12 @@ from lamina.data.catalogs.pairs import (
 from lamina.data.layouts.dataset_json import is_dataset
 from lamina.data.layouts.patterns import ID, Pattern, check_pattern
 from lamina.data.names import matches, nfc
+from lamina.data.network_input.frame import Spacing
 from lamina.data.orientation import Order, Orientation, aligned, canonical, transposed
 from lamina.data.pair_files import images_of, pairs_of, required_pairs
 from lamina.data.prepare.empty_targets import without_empty
 from lamina.data.prepare.pair_quality import Quality
+from lamina.data.prepare.spaced import Spaced
 from lamina.data.prepare.unpack import UNPACKED, unpacked
 from lamina.data.prepare.value_ranges import RANGES, measure
 from lamina.data.readers import (
@@ -103,6 +105,10 @@ class VolumePairs(Catalog):  # FAULT-1
 
     dicom: Annotated[Dicom, ADDED_LATER] = Dicom()
     """How the values of DICOM series are meant."""
+
+    spacing: Annotated[Spacing | None, ADDED_LATER] = None
+    """Distances between voxels along z, y and x, of files that do not say them, or wrongly; null:
+    as the files say."""
 
     transpose: dict[str, Order] = Field(default_factory=dict)  # FAULT-2
     """Images whose axes lie in another order than those of their targets, by id or
@@ -259,13 +265,13 @@ class VolumePairs(Catalog):  # FAULT-1
             DataError: it cannot be read, or its axes are not those named.
         """
         if sniff(path).plane:
-            return self._stretched(open_volume(path, dicom=self.dicom))
+            return self._as_said(open_volume(path, dicom=self.dicom))
         id = self.id_of(path) if id is None else id
-        return self._stretched(self._image(path, id, nfc(path.resolve().parent.name)))
+        return self._as_said(self._image(path, id, nfc(path.resolve().parent.name)))
 
     def adapt(self, image: Volume) -> Volume:
         """Return an image that is in memory, stretched as those of files are."""
-        return self._stretched(image)
+        return self._as_said(image)
 
     def stored(self, image: Volume, task: Task) -> tuple[float, float]:
         """Return offset and span of restored values: those of the image where they are shared."""
@@ -290,7 +296,9 @@ class VolumePairs(Catalog):  # FAULT-1
         measure(cases, folder / RANGES)
         return self, cases
 
-    def _stretched(self, volume: Volume) -> Volume:
+    def _as_said(self, volume: Volume) -> Volume:
+        if self.spacing is not None and len(volume.axes) == 3:
+            volume = Spaced(volume, self.spacing)
         return volume if self.stretch is None else self.stretch.of(volume)
 
     def _as_image(self, target: Volume, image: Volume) -> Volume:
@@ -360,7 +368,7 @@ class VolumePairs(Catalog):  # FAULT-1
         order = self._order(pair.id)
         if order is None and self.orientation == "canonical":
             image, target = canonical(image), aligned(image, target, pair.id)
-        image = self._stretched(self._as_named(image, order))
+        image = self._as_said(self._as_named(image, order))
         return OpenedPair(pair, image, self._as_image(self._upright(target), image))
 
     def _included(self, root: Path, pairs: Sequence[Pair]) -> list[Pair]:

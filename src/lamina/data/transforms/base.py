@@ -46,6 +46,11 @@ class Transform(Spec):
         """Whether its options are of blocks: it moves voxels along z."""
         return False
 
+    @property
+    def exchanges(self) -> bool:
+        """Whether rows and columns may change places."""
+        return False
+
     def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> Any:
         """Return what will be done to a region of ``size``; None: nothing.
 

@@ -43,6 +43,11 @@ class OneOf(Transform):  # STEEL-7
         """Whether any member does."""
         return any(member.moves_planes for member in self.of)
 
+    @property
+    def exchanges(self) -> bool:
+        """Whether any member does."""
+        return any(member.exchanges for member in self.of)
+
     def draw(self, size: tuple[int, ...], rng: np.random.Generator) -> tuple[Transform, Any] | None:
         """Return the chosen member and what it will do."""
         if rng.random() >= self.p:

@@ -18,6 +18,11 @@ class Rot90(Warp):
 
     kind: Literal["rot90"] = "rot90"
 
+    @property
+    def exchanges(self) -> bool:
+        """Always."""
+        return True
+
     def pick(self, size: tuple[int, ...], rng: np.random.Generator) -> int | None:
         """Return the number of quarter turns."""
         if rng.random() >= self.p:

@@ -12,6 +12,7 @@ from lamina.data.case import Case
 from lamina.data.catalogs.inputs import Input
 from lamina.data.image_types.image_kind import as_learnt
 from lamina.data.index.index import DataIndex
+from lamina.data.prepare.spacing import check_spacing
 from lamina.data.readers.file_types import not_read
 from lamina.data.readers.zarr.remote import remote_url
 from lamina.errors import DataError, listed
@@ -87,12 +88,15 @@ def open_whole(input_file: Input, bundles: Sequence[Bundle], *, corrupt: bool) -
         corrupt: Put the noise on it that the recipe declares.
 
     Raises:
-        DataError: it cannot be read, or lacks an axis that the recipe cuts.
+        DataError: it cannot be read, lacks an axis that the recipe cuts, or its voxels are other
+            distances apart than ``frame.spacing``.
     """
     recipe = bundles[0].recipe
     volume = open_listed(input_file, recipe, corrupt=corrupt)
     if is_cut(volume, recipe.frame):
         check_axes(volume, recipe.frame.slices)
+    if recipe.frame.axes == 3:
+        check_spacing(volume, recipe.frame)
     kind = kind_learnt(bundles)
     volume, converted = (volume, None) if kind is None else as_learnt(volume, kind)
     valid = recipe.data.open_valid(input_file.path)
