@@ -101,6 +101,10 @@ def report(
         "misses": misses(judgement, _SHOWN),
         "random": drawn(judgement, _SHOWN, seeding.rng(opened.recipe.seed, "report")),
     }
+    if {one.judged.case.id for one in chosen["random"]} <= {
+        one.judged.case.id for one in chosen["worst"]
+    }:
+        chosen["random"] = []  # all of them are seen above
     linked = FIGURES if figures else None
     text = ""
     for side in _SIDES:

@@ -13,13 +13,15 @@ from lamina.data.case import Case
 from lamina.data.tables.csv import read_table
 from lamina.pictures.palette import FALSE, MISSED, colour
 from lamina.reporting.depth_alignment import layers_of
-from lamina.reporting.figures import decisions, scores, training
+from lamina.reporting.figures import decisions, scores, training, trust
 from lamina.reporting.figures.plot import Plot
 from lamina.reporting.judged_cases import ScoredCases
 from lamina.reporting.missing_parts import missing_parts
 from lamina.reporting.run_contents import Run
-from lamina.reporting.trust import certainty_of, reliability_of
 from lamina.reporting.verdict import RunVerdict, verdict_of
+from lamina.result.reliability import risk_and_coverage
+
+_LEAST_CERTAIN = 10  # cases shown
 
 
 def sections(run: Run, judgement: ScoredCases, cases: Mapping[str, Case]) -> dict[str, Any]:
@@ -47,8 +49,8 @@ def sections(run: Run, judgement: ScoredCases, cases: Mapping[str, Case]) -> dic
         "tune": run.tune,
         "choices": _choices(run),
         "curves": _precision_recall(run, judgement),
-        "reliability": reliability_of(run),
-        "certainty": certainty_of(run, judgement),
+        "reliability": _reliability(run),
+        "certainty": _certainty(run, judgement),
         "thresholds": _thresholds(run),
         "triplets": _triplets(run),
         "folds": folds,
@@ -249,3 +251,36 @@ def _sizes(shapes: Sequence[tuple[int, ...]]) -> str:
 
 def _times(shape: tuple[int, ...]) -> str:
     return " × ".join(str(n) for n in shape)
+
+
+def _reliability(run: Run) -> list[dict[str, Any]]:
+    """Return errors and a diagram for each class; none: not tuned, or by an earlier version."""
+    return [
+        {
+            "name": name,
+            "before": one["before"]["error"],
+            "after": one["after"]["error"],
+            "plot": trust.reliability(name, one["before"], one["after"]),
+        }
+        for name, one in (run.tune or {}).get("reliability", {}).items()
+    ]
+
+
+def _certainty(run: Run, judgement: ScoredCases) -> dict[str, Any] | None:
+    """Return the risk-coverage curve and the least certain cases; None: not known."""
+    known = [(case, case.expected) for case in judgement.cases if case.expected is not None]
+    if len(known) < 2 or not run.recipe.metric.higher_is_better:
+        return None
+    confidence = np.asarray([expected for _, expected in known])
+    score = np.asarray([one.value for one, _ in known])
+    coverage, missed, area = risk_and_coverage(confidence, score)
+    least = sorted(known, key=lambda pair: (pair[1], pair[0].case.id))[:_LEAST_CERTAIN]
+    return {
+        "plot": trust.risk(coverage, missed),
+        "area": area,
+        "risk": float(missed[-1]),
+        "rows": [
+            {"id": one.case.id, "expected": expected, "value": one.value, "fold": one.fold}
+            for one, expected in least
+        ],
+    }

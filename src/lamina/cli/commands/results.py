@@ -149,6 +149,10 @@ def submit(
 @command
 def report(
     run: Run,
+    other: Annotated[
+        Path | None,
+        typer.Argument(help="Another run: both are compared.", show_default=False),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option("--out", help="Output file.", show_default="RUN/report.html"),
@@ -162,12 +166,20 @@ def report(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Write an offline HTML report of a run.
+    """Write an offline HTML report of a run, or a comparison of two.
 
     A verdict, scores per class, fold and group, the decision, the worst and random cases, and
-    learning curves.
+    learning curves. Of two runs: the cases that both held out, and what differs.
     """
     folders.check_run(run)
+    if other is not None:
+        folders.check_run(other)
+        from lamina.reporting.comparison import compare
+
+        page = other / f"compared-with-{run.name}.html" if out is None else out
+        compared = compare(run, other, page, data=data)
+        show(compared, json=json, text=f"wrote {compared.report}")
+        return
     from lamina.reporting.page import report as write_report
 
     found = write_report(run, out, data=data, figures=figures, index=index, verify_data=verify_data)

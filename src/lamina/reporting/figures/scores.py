@@ -47,6 +47,23 @@ def by_group(groups: Sequence[str], values: Sequence[float], overall: float) -> 
     return finished(figure, "score-by-group", "score of each group", ("group", "score"), rows)
 
 
+def paired(
+    ids: Sequence[str],
+    first: Sequence[float],
+    second: Sequence[float],
+    names: tuple[str, str],
+) -> Plot:
+    """Plot the scores of the same cases by two runs; above the diagonal the second is higher."""
+    figure, drawn = axes((4.6, 4.0))
+    low, high = min(*first, *second), max(*first, *second)
+    drawn.plot([low, high], [low, high], color=FAINT, lw=1)
+    drawn.plot(first, second, "o", color=PAINT[0], ms=5, alpha=0.6, mec="none")
+    drawn.set_xlabel(_plain(names[0]), fontsize=8)
+    drawn.set_ylabel(_plain(names[1]), fontsize=8)
+    rows = zip(ids, first, second, strict=True)
+    return finished(figure, "paired", "score of each case", ("case", *names), rows)
+
+
 def confusion(names: Sequence[str], pixels: NDArray[np.int64]) -> Plot:
     """Plot which classes the pixels of each true class are taken for.
 
