@@ -1,7 +1,7 @@
 """Draw the picture strip of the README: strips of steel that a small network never saw.
 
 Run        python docs/make_pictures.py              under a minute on one core
-Writes     docs/images/strip.png: image, truth, prediction after the tuned decision, and error,
+Writes     docs/images/strip.png: image, truth with prediction after the tuned decision, and error,
            for the first unseen strips that have a defect, good or bad
 """
 
@@ -21,10 +21,11 @@ from PIL import Image, ImageDraw, ImageFont
 from lamina.data.case import Case
 from lamina.data.targets.ground_truth import truth
 from lamina.files import write_bytes
+from lamina.pictures.palette import FALSE, MISSED
 from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.run import predict
 from lamina.recipe.load import load_recipe
-from lamina.reporting.pictures import FALSE, HIT, MISSED, Panel, mask_panels
+from lamina.reporting.cards.panels import Panel, mask_panels
 from lamina.synthetic.steel import write_severstal
 from lamina.training.run import train
 from lamina.tuning.tune import tune
@@ -46,7 +47,7 @@ CHANGES = (
     "split.count=4",
 )
 ROWS = 4
-WIDTH = 300  # pixels of one panel
+WIDTH = 400  # pixels of one panel
 GAP = 6
 HEAD = 22  # pixels above the panels, for their words
 FOOT = 24
@@ -78,7 +79,7 @@ def trained(folder: Path) -> list[list[Panel]]:
 
 
 def panels(predictions: Predictions, case: Case) -> list[Panel]:
-    """Return the four panels of a case, as the report draws them."""
+    """Return the three panels of a case, as the report draws them."""
     target, _ = truth(case, predictions.task)
     answer = predictions.mask(case.id)
     return mask_panels(read_all(case.image), target, answer, side=WIDTH, background=False)
@@ -97,11 +98,15 @@ def sheet(rows: Sequence[Sequence[Panel]]) -> Image.Image:
         for column, tile in enumerate(row):
             place = (GAP + column * (WIDTH + GAP), HEAD + number * (height + GAP))
             picture.paste(Image.fromarray(tile), place)
-    x, y = GAP + 3 * (WIDTH + GAP), size[1] - FOOT + 3
-    for colour, word in ((HIT, "right"), (FALSE, "not there"), (MISSED, "missed")):
-        draw.rectangle((x, y + 3, x + 11, y + 14), colour)
+    x, y = GAP + 2 * (WIDTH + GAP), size[1] - FOOT + 3
+    for colour, word in (
+        ("#ffffff", "right"),
+        (FALSE, "predicted, not there"),
+        (MISSED, "there, missed"),
+    ):
+        draw.rectangle((x, y + 3, x + 11, y + 14), colour, INK)
         draw.text((x + 16, y), word, INK, font)
-        x += 100
+        x += 65 if word == "right" else 170
     return picture
 
 
