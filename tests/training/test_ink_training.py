@@ -20,11 +20,13 @@ from lamina.errors import LaminaError
 from lamina.recipe.recipe import Recipe
 from lamina.seeding import rng
 from lamina.task import Task
+from lamina.training.devices.ranks import ALONE
 from lamina.training.run import train
 from lamina.training.saving.state import Position
 from lamina.training.stage import loop
 from lamina.training.stage.context import StageState
 from lamina.training.stage.loader import Batch
+from lamina.training.stage.steps.step import Step
 from lamina.training.stage.validate import Trial
 from lamina.volume import ArrayVolume
 from tests.factories.training import tiny
@@ -52,7 +54,12 @@ class Processor(SimpleNamespace):
 
 def at_work(recipe: Recipe) -> tuple[Any, StageState]:
     job = SimpleNamespace(
-        recipe=recipe, title="fold 0", losses=(), task=Task(kind="binary"), accelerator=Processor()
+        recipe=recipe,
+        title="fold 0",
+        losses=(),
+        task=Task(kind="binary"),
+        accelerator=Processor(),
+        ranks=ALONE,
     )
     torch.manual_seed(0)
     network, stage = nn.Conv2d(1, 1, 3, padding=1), recipe.stages[0]
@@ -60,6 +67,15 @@ def at_work(recipe: Recipe) -> tuple[Any, StageState]:
     return job, StageState(
         stage, network, optimizer, [1e-4, 1e-4], None, Position(), lambda: None, 600
     )
+
+
+def take(job: Any, now: StageState, pending: list[Batch]) -> None:
+    """Take a step over batches, and look at what it came to."""
+    step = Step(job, now, sum(len(batch.image) for batch in pending), split=False)
+    for batch in pending:
+        step.add(batch)
+    step.take(3)
+    loop.look(job, now)
 
 
 def some(number: int, *, scale: float = 1.0) -> Batch:
@@ -82,7 +98,7 @@ def test_three_batches_of_three_make_one_step_of_torchs_adamw_with_a_clipped_gra
     reference = torch.optim.AdamW(twin.parameters(), lr=1e-4, weight_decay=1e-6, eps=1e-8)
     for step in range(3):
         pending = [some(10 * step + n, scale=30.0) for n in range(3)]
-        loop._step(job, now, pending, 3)
+        take(job, now, pending)
         image = torch.cat([batch.image for batch in pending])
         target = torch.cat([batch.target for batch in pending])
         weight = torch.where(target == 1, 0.5, 1.0)
@@ -103,16 +119,16 @@ def test_a_loss_that_is_not_a_number_changes_nothing_and_many_end_the_training(
     job, now = at_work(tiny(tmp_path, *INK))
     broken = Batch(torch.full((3, 1, 8, 8), torch.nan), *(torch.zeros(3, 1, 8, 8),) * 2)
     before = {name: value.clone() for name, value in now.network.state_dict().items()}
-    loop._step(job, now, [some(0), broken, some(1)], 3)
+    take(job, now, [some(0), broken, some(1)])
     assert now.position.skipped == 1
     assert all(torch.equal(v, before[k]) for k, v in now.network.state_dict().items())
-    loop._step(job, now, [some(0), some(1)], 3)
+    take(job, now, [some(0), some(1)])
     assert now.position.skipped == 1
     assert not torch.equal(now.network.state_dict()["weight"], before["weight"])
     for _ in range(19):
-        loop._step(job, now, [broken], 3)
+        take(job, now, [broken])
     with pytest.raises(LaminaError, match="20 steps in a row were not finite"):
-        loop._step(job, now, [broken], 3)
+        take(job, now, [broken])
 
 
 def test_the_monitor_is_f_half_of_whole_fragments_inside_their_masks(tmp_path: Path) -> None:

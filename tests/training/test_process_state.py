@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,7 +11,6 @@ from accelerate import Accelerator
 from accelerate.state import AcceleratorState, PartialState
 
 from lamina.errors import RecipeError
-from lamina.recipe.load import resolved_text
 from lamina.training.process_state import (
     accelerator_on,
     deterministic_algorithms,
@@ -70,27 +67,6 @@ def test_an_accelerator_of_the_caller_keeps_its_state() -> None:
             assert other.gradient_accumulation_steps == 1
         assert AcceleratorState().mixed_precision == mine.mixed_precision == "bf16"
         assert mine.gradient_accumulation_steps == 3
-
-
-def test_one_of_several_processes_is_refused_before_the_folder_is_taken(tmp_path: Path) -> None:
-    """Both processes of a launcher are told so, not that the other one works in the folder."""
-    recipe = tiny(tmp_path, "train.epochs=1")
-    (tmp_path / "resolved.yaml").write_text(resolved_text(recipe), encoding="utf-8")
-    command = [sys.executable, "-m", "lamina", "train", "resolved.yaml", "--data", "."]
-    ranks = [
-        subprocess.Popen(
-            [*command, "--out", "run"],
-            cwd=tmp_path,
-            env={**os.environ, "WORLD_SIZE": "2", "RANK": str(n), "LOCAL_RANK": str(n)},
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for n in range(2)
-    ]
-    for rank in ranks:
-        assert "lamina trains with one process" in rank.communicate(timeout=120)[1]
-        assert rank.returncode == 2
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize("name", ["cuda:1", "cuda", "cpu"])

@@ -46,6 +46,7 @@ from lamina.cli.options import (
     Online,
     RecipeName,
     Run,
+    Spread,
     VerifyData,
 )
 from lamina.cli.verbs import Verbs
@@ -115,6 +116,7 @@ def train(
     ] = None,
     device: Device = "auto",
     devices: Devices = None,
+    spread: Spread = "auto",
     workers: Annotated[
         int | None,
         typer.Option("--workers", min=0, help="Data loader processes.", show_default="by machine"),
@@ -168,6 +170,7 @@ def train(
         raise DataError(f"{pseudo}: no such folder; name one that `lamina pseudo` wrote")
     folders.check_bundles([] if start is None else [start])
     from lamina.recipe.load import load_recipe
+    from lamina.training.devices.ranks import is_main_process
     from lamina.training.ensembles.member_runs import train as run_training
 
     sound = load_recipe(recipe, changes or ())
@@ -179,6 +182,7 @@ def train(
         folds=fold_numbers,
         device=device,
         devices=devices,
+        spread=spread,
         workers=workers,
         save_minutes=save_minutes,
         max_minutes=max_minutes,
@@ -190,6 +194,8 @@ def train(
         index=index,
         verify_data=verify_data,
     )
+    if not is_main_process():
+        return
     # Values that are restored need no decision.
     untuned = sound.task.kind == "restore" or any(one.fold < 0 for one in found.folds)
     onward = f"predict {out} IMAGES --out pred" if untuned else f"tune {out}"

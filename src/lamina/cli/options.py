@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -46,6 +46,13 @@ Devices = Annotated[
     str | None,
     typer.Option(
         "--devices", metavar="0,1", help="Several: GPUs by number, all, or processes such as cpu:4."
+    ),
+]
+Spread = Annotated[
+    Literal["auto", "folds", "batches"],
+    typer.Option(
+        "--spread",
+        help="What each of several devices has: folds of its own, or a share of every step.",
     ),
 ]
 Batch = Annotated[int | None, typer.Option("--batch", min=1, help="Tiles per forward pass.")]

@@ -6,7 +6,7 @@ against the target at its own size; in evaluation there is one answer, of full s
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from torch import Tensor
 
@@ -34,12 +34,13 @@ def total_over_sizes(
     losses: Sequence[AnyLoss],
     answer: Tensor | Sequence[Tensor],
     target: Tensor,
-    valid: Tensor,
+    valid: Tensor | None,
     *,
     exclusive: bool,
     smoothing: float = 0.0,
     floor: float = 0.0,
     share: float = 1.0,
+    reduce: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the weighted mean of ``total`` over the sizes of an answer, and that of its parts.
 
@@ -47,11 +48,13 @@ def total_over_sizes(
         losses: The parts, at least one.
         answer: Logits (B, K, *S), or several with sides that divide those of the target.
         target: (B, K, *S) at full size; at others its means.
-        valid: (B, 1, *S), 1 where a pixel counts; at other sizes where all that it covers counts.
+        valid: (B, 1, *S), 1 where a pixel counts; at other sizes where all that it covers counts;
+            None: all do.
         exclusive: As ``total``.
         smoothing: As ``total``.
         floor: Of the weighted mean.
         share: As ``total``.
+        reduce: As ``total``.
     """
     sizes = [answer] if isinstance(answer, Tensor) else list(answer)
     whole: Tensor | None = None
@@ -61,7 +64,14 @@ def total_over_sizes(
             continue
         truth, counts = at_size(logits, target, valid)
         loss, each = total(
-            losses, logits, truth, counts, exclusive=exclusive, smoothing=smoothing, share=share
+            losses,
+            logits,
+            truth,
+            counts,
+            exclusive=exclusive,
+            smoothing=smoothing,
+            share=share,
+            reduce=reduce,
         )
         loss = loss if weight == 1 else loss * weight
         whole = loss if whole is None else whole + loss

@@ -39,13 +39,13 @@ def _larger(factor: int, network: nn.Module, args: tuple[Any, ...], logits: Tens
     )
 
 
-def at_size(logits: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tensor]:
+def at_size(logits: Tensor, target: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:
     """Return target and valid area at the size of ``logits``.
 
     Args:
         logits: (B, K, *s) of a network in training mode.
         target: (B, K, *S), sides S the same or multiples of s, for each axis its own.
-        valid: (B, 1, *S), 1 where a pixel counts.
+        valid: (B, 1, *S), 1 where a pixel counts; None: all do.
 
     Returns:
         Target (B, K, *s), the mean of each box, so between 0 and 1 where masks end within it;
@@ -61,4 +61,6 @@ def at_size(logits: Tensor, target: Tensor, valid: Tensor) -> tuple[Tensor, Tens
         raise ValueError(f"sides of the target {tuple(whole)} are no multiples of {tuple(sides)}")
     box = tuple(n // s for n, s in zip(whole, sides, strict=True))
     means = functional.avg_pool3d if len(box) == 3 else functional.avg_pool2d
+    if valid is None:
+        return means(target, box), None
     return means(target, box), (means(1 - valid, box) == 0).to(valid.dtype)

@@ -27,7 +27,8 @@ from lamina.training.saving.state import (
 )
 from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.ema import Average
-from lamina.training.stage.loop import run_stage
+from lamina.training.stage.loop import look, run_stage
+from lamina.training.stage.steps.sharing import is_split
 from lamina.training.stage.time_limit import stage_time
 
 
@@ -55,11 +56,12 @@ def train_fold(job: FoldContext, *, save_seconds: float) -> FoldMembers:
         BundleError: every save of an earlier run is damaged.
         RecipeError: stages that were trained are no longer the first ones of the recipe.
     """
-    saves = job.folder / "state"
-    found = load_state(saves)
+    ranks, saves = job.ranks, job.folder / "state"
+    found = ranks.on_main(lambda: load_state(saves))
     state, number = found if found is not None else (TrainState(Position(), {}), 0)
     position, tensors = state.position, state.tensors
-    _forget_later_rows(job.folder / "metrics.jsonl", position.rows)
+    if ranks.is_main:
+        _forget_later_rows(job.folder / "metrics.jsonl", position.rows)
     stages = job.recipe.stages
     names, trained = [stage.name for stage in stages], list(position.members)
     if names[: len(trained)] != trained or position.stage >= len(names):
@@ -78,8 +80,8 @@ def train_fold(job: FoldContext, *, save_seconds: float) -> FoldMembers:
         staged = job.at(stage)
         now = _training(staged, stage, position, tensors, number, save_seconds)
         run_stage(staged, now)
-        number = _newest(saves)
-    return _checked(job, position)
+        number = ranks.on_main(lambda: _newest(saves))
+    return ranks.on_main(lambda: _checked(job, position))
 
 
 def _checked(job: FoldContext, position: Position) -> FoldMembers:
@@ -118,58 +120,75 @@ def _training(
         load_optimizer(optimizer, _below(tensors, "optimizer/"), position.optimizer)
         if average is not None:
             average.load(_below(tensors, "average/"), position.averaged)
-        torch.set_rng_state(tensors["random/torch"])
-    network = job.accelerator.prepare(network)
-    if job.accelerator.scaler is not None:  # else its wrapper of optimisers only costs time
+    scaler = job.accelerator.scaler
+    if scaler is not None:  # else its wrapper of optimisers only costs time
         optimizer = job.accelerator.prepare(optimizer)
+        if position.scaler:
+            scaler.load_state_dict(position.scaler)
 
     def save() -> None:
         nonlocal number
+        look(job, now)
+        if not job.ranks.is_main:
+            return
         number += 1
         if job.clock is not None:
             job.clock.note()
         parts, position.optimizer = optimizer_parts(optimizer)
         position.averaged = 0 if average is None else average.steps
+        position.scaler = {} if scaler is None else scaler.state_dict()
         save_state(
             job.folder / "state",
             TrainState(
                 position,
                 {f"network/{k}": v for k, v in network.state_dict().items()}
                 | {f"optimizer/{k}": v for k, v in parts.items()}
-                | {f"average/{k}": v for k, v in (average.tensors if average else {}).items()}
-                | {"random/torch": torch.get_rng_state()},
+                | {f"average/{k}": v for k, v in (average.tensors if average else {}).items()},
             ),
             number=number,
         )
 
     limit = stage_time(job.clock, job.recipe, position, job.folds_left)
-    return StageState(
+    position.take(job.ranks.tell(position))
+    now = StageState(
         stage, network, optimizer, rates, average, position, save, save_seconds, time=limit
     )
+    return now
 
 
 def _network(
     job: FoldContext, stage: Stage, position: Position, *, saved: Mapping[str, Tensor]
 ) -> nn.Module:
     """Build the network: as saved, from earlier weights, or from its own start."""
-    recipe = job.recipe
+    recipe, ranks = job.recipe, job.ranks
     option = recipe.network
-    if saved or (stage.start is not None and stage.start_with == "all"):
+    if saved or (stage.start is not None and stage.start_with == "all") or not ranks.is_main:
         option = option.untrained()
     # New layers draw from torch's own generator, which the run puts back in the end.
     torch.manual_seed(int(rng(recipe.seed, "network", job.folder.name, stage.name).integers(2**31)))
     network = option.build(recipe.frame.inputs, job.task.outputs)
     if saved:
         network.load_state_dict(saved)
-    elif stage.start == "bundle":
+    elif ranks.is_main:
+        _begin(job, stage, position, network)
+    if ranks.size > 1:
+        own = {name: value.cpu() for name, value in network.state_dict().items()}
+        network.load_state_dict(ranks.tell(own))
+        if is_split(stage, ranks.size) and job.accelerator.device.type == "cuda":
+            network = nn.SyncBatchNorm.convert_sync_batchnorm(network)  # type: ignore[no-untyped-call]
+    return lay_out(network.to(job.accelerator.device))
+
+
+def _begin(job: FoldContext, stage: Stage, position: Position, network: nn.Module) -> None:
+    """Give a network the weights that its stage starts from; its own, where it says nothing."""
+    if stage.start == "bundle":
         if job.origin is None:
             raise ValueError("a stage starts from a bundle, and the job has none")
         job.origin.fill(network, stage, job.title)
     elif stage.start is not None:
         best = stage.start == "best"
-        kept = best_of(position, recipe.monitor) if best else position.members[stage.start][0]
+        kept = best_of(position, job.recipe.monitor) if best else position.members[stage.start][0]
         network.load_state_dict(load_file(job.folder / kept.stage / kept.file))
-    return lay_out(network.to(job.accelerator.device))
 
 
 def _next(job: FoldContext, position: Position) -> Position:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
 import lamina
 from lamina.bundle import versions
@@ -37,20 +38,27 @@ def predict_held_out(job: FoldContext, trained: FoldMembers) -> float:
     Raises:
         DataError: a case cannot be read.
     """
-    folder = job.folder / OUT_OF_FOLD
+    ranks = job.ranks
     held_out = job.recipe.asked(job.held_out)
-    info = _info(job, trained, held_out)
-    before = _earlier(folder)
-    predictions = Predictions.create(
-        folder, info, overwrite=before is not None and before.plan() != info.plan()
-    )
-    members: list[Member] = []
+    opened: list[Predictions] = []  # only the main rank writes
+
+    def open_folder() -> list[int]:
+        folder, info = job.folder / OUT_OF_FOLD, _info(job, trained, held_out)
+        before = _earlier(folder)
+        other = before is not None and before.plan() != info.plan()
+        opened.append(Predictions.create(folder, info, overwrite=other))
+        return [at for at, one in enumerate(held_out) if not opened[0].finished(one.id)]
+
+    remaining = ranks.on_main(open_folder)
+    if remaining:
+        _predict_remaining(job, trained, [held_out[at] for at in remaining], opened)
+    return ranks.on_main(lambda: _score(job, held_out, opened[0]))
+
+
+def _score(job: FoldContext, held_out: Sequence[Case], predictions: Predictions) -> float:
     trial = Trial(job.recipe, job.task, baseline=True)
-    with Bar(f"{job.title} held-out cases", len(held_out)) as bar:
+    with Bar(f"{job.title} held-out scores", len(held_out)) as bar:
         for case in held_out:
-            if not predictions.finished(case.id):
-                members = members or [_member(job, trained, kept) for _, kept in trained.members]
-                _predict(job, case, members, predictions)
             trial.add(case, predictions.prob(case.id))
             bar.advance()
     score, metric = trial.result().value, job.recipe.monitor
@@ -59,28 +67,55 @@ def predict_held_out(job: FoldContext, trained: FoldMembers) -> float:
     return score
 
 
-def _predict(
-    job: FoldContext, case: Case, members: Sequence[Member], predictions: Predictions
+def _predict_remaining(
+    job: FoldContext,
+    trained: FoldMembers,
+    cases: Sequence[Case],
+    opened: Sequence[Predictions],
 ) -> None:
+    """Predict cases in rounds of one for each rank; the main rank writes every answer.
+
+    Cases that are too large for the memory go straight to their store, on the main rank alone.
+    """
+    ranks = job.ranks
+    weights = ranks.on_main(lambda: [load_file(trained.path(kept)) for _, kept in trained.members])
+    members = [
+        _member(job, kept, own) for (_, kept), own in zip(trained.members, weights, strict=True)
+    ]
+    banded = ranks.on_main(lambda: [opened[0].case(case.id).banded for case in cases])
+    whole = [case for case, large in zip(cases, banded, strict=True) if not large]
     device, precision = job.accelerator.device, job.precision
-    if predictions.case(case.id).banded:
-        place = predictions.place(case.id)
-        stream_case(case, members, job.recipe, place=place, device=device, precision=precision)
-        predictions.finish(case.id)
-        return
-    answer = predict_case(case, members, job.recipe, device=device, precision=precision)
-    predictions.add(case.id, answer)
+    with Bar(f"{job.title} held-out cases", len(cases)) as bar:
+        for case, large in zip(cases, banded, strict=True):
+            if large and ranks.is_main:
+                place = opened[0].place(case.id)
+                stream_case(
+                    case, members, job.recipe, place=place, device=device, precision=precision
+                )
+                opened[0].finish(case.id)
+                bar.advance()
+        for first in range(0, len(whole), ranks.size):
+            turn = whole[first : first + ranks.size]
+            answer = None
+            if ranks.rank < len(turn):
+                answer = predict_case(
+                    turn[ranks.rank], members, job.recipe, device=device, precision=precision
+                )
+            for case, prob in zip(turn, ranks.gather_on_main(answer), strict=False):
+                if prob is not None:
+                    opened[0].add(case.id, prob)
+            bar.advance(len(turn))
 
 
 def _earlier(folder: Path) -> Info | None:
     return Predictions.open(folder).info if (folder / HEADER).is_file() else None
 
 
-def _member(job: FoldContext, trained: FoldMembers, kept: KeptCheckpoint) -> Member:
+def _member(job: FoldContext, kept: KeptCheckpoint, weights: Mapping[str, Tensor]) -> Member:
     recipe = job.recipe.at(kept.stage)
     option = recipe.network.untrained()
     network = option.build(recipe.frame.inputs, job.task.outputs)
-    network.load_state_dict(load_file(trained.path(kept)))
+    network.load_state_dict(dict(weights))
     lay_out(network.eval().to(job.accelerator.device))
     return Member(network, job.normalise, frame=recipe.frame, tile=recipe.tile)
 

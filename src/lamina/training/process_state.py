@@ -14,26 +14,11 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
 
-from lamina.errors import RecipeError
-
 _PRECISIONS = {torch.bfloat16: "bf16", torch.float16: "fp16", None: "no"}
 
 _LAUNCHER = (
     "LOCAL_RANK", "RANK", "WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"
 )  # fmt: skip
-
-
-def refuse_launcher() -> None:
-    """Refuse to be one of several processes that a launcher started.
-
-    Raises:
-        RecipeError: the process is one of several.
-    """
-    if int(os.environ.get("WORLD_SIZE", "1")) > 1:
-        raise RecipeError(
-            "lamina trains with one process; start it without a multi-process launcher, one run "
-            "per device with --folds"
-        )
 
 
 @contextmanager

@@ -44,7 +44,7 @@ def test_the_warm_up_holds_for_a_decay_per_epoch_too() -> None:
     average = Average(Ema(decay=0.3, per="epoch"), network)
     found = []
     for _ in range(400):
-        found.append(average.decay(50))
+        found.append(float(average.decay(50)))
         average.update(network, steps_per_epoch=50)
     d = 0.3 ** (1 / 50)
     assert found == pytest.approx([min(d, (1 + n) / (10 + n)) for n in range(1, 401)])

@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 import lamina
 from lamina.cli.main import app
 from lamina.files import append_line, read_json, write_json
+from lamina.training.devices.ranks import ALONE
 from lamina.training.saving.state import Position
 from lamina.training.stage.loop import set_rates
 from lamina.training.stage.time_limit import CLOCK, Clock, StageTime, seconds_used, stage_time
@@ -82,7 +83,7 @@ def test_the_learning_rate_follows_the_share_of_the_time_or_of_the_steps(
         rates=[2.0],
         time=StageTime(clock_at(tmp_path, seconds, 9), position),
     )
-    job: Any = SimpleNamespace(recipe=recipe)
+    job: Any = SimpleNamespace(recipe=recipe, ranks=ALONE)
     set_rates(job, now, 10)
     share = max(min((seconds - 100) / 100, 1), step / 1000)
     wanted = 2 * recipe.stages[0].schedule.factor(1000 * share, 1000)

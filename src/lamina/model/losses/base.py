@@ -52,6 +52,11 @@ class Loss(Spec):
         return False
 
     @property
+    def can_be_split(self) -> bool:
+        """Whether the loss of a batch follows from sums over its parts."""
+        return True
+
+    @property
     def adds_up(self) -> bool:
         """Whether the loss of several batches is the sum of theirs, in place of the mean."""
         return False

@@ -64,5 +64,5 @@ class CrossEntropy(Loss):
         weight = per_output(weights, pixels.logits)
         truth = (1 - self.smoothing) * pixels.target + self.smoothing / outputs
         loss = -(weight * truth * pixels.logits.log_softmax(1)) * pixels.valid
-        total = (weight * pixels.target).sum()
-        return loss.sum() / total.clamp(min=min(weights))
+        total = pixels.summed((weight * pixels.target).sum())
+        return pixels.summed(loss.sum()) / total.clamp(min=min(weights))

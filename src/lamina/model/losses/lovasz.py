@@ -33,6 +33,11 @@ class Lovasz(Loss):  # SIIM-14
     symmetric: bool = False  # SIIM-14
     """The mean of the loss and of that of everything inverted, the background's."""
 
+    @property
+    def can_be_split(self) -> bool:
+        """Not over the batch, whose pixels are sorted together."""
+        return self.over != "batch"
+
     def judge(self, pixels: Pixels, *, exclusive: bool) -> Tensor:
         """Return the loss of what counts, a scalar."""
         import torch
@@ -52,7 +57,7 @@ class Lovasz(Loss):  # SIIM-14
         if self.symmetric:
             back = self._units(~truth & counts).gather(1, turn)
             loss = (loss + (order * jaccard_steps(back)).sum(1)) / 2
-        return loss.mean()
+        return loss.mean() if self.over == "batch" else pixels.mean_of_units(loss)
 
     def _units(self, x: Tensor) -> Tensor:
         """Return (U, N): the pixels of each unit."""

@@ -84,16 +84,25 @@ class Overlap(Loss):
         """Return the loss of what counts, a scalar."""
         answer = pixels.probabilities(exclusive=exclusive)
         axes = (*_BEFORE[self.over], *range(2, answer.ndim))
-        truth = pixels.target.sum(axes)
-        ratio = self.ratio((answer * pixels.target).sum(axes), answer.sum(axes), truth)
+        parts = (answer * pixels.target, answer, pixels.target)
+        sums = [part.sum(axes) for part in parts]
+        if self.over in ("all", "batch"):
+            sums = [pixels.summed(each) for each in sums]
+        overlap, whole, truth = sums
+        ratio = self.ratio(overlap, whole, truth)
         loss = -ratio.clamp(min=1e-7).log() if self.log else 1 - ratio
         if self.class_weights is not None:
             loss = loss * self._factors(loss)
+        by_image = self.over not in ("all", "batch")
         if self.absent == "count":
-            return loss.mean()
+            return pixels.mean_of_units(loss) if by_image else loss.mean()
         present = (truth > 0).float()
-        units = loss.numel() if self.absent == "zero" else present.sum().clamp(min=1)
-        return (loss * present).sum() / units
+        if self.absent == "zero":
+            return pixels.mean_of_units(loss * present) if by_image else (loss * present).mean()
+        units, whole = present.sum(), (loss * present).sum()
+        if by_image:
+            units, whole = pixels.summed(units), pixels.summed(whole)
+        return whole / units.clamp(min=1)
 
     def _factors(self, loss: Tensor) -> Tensor:
         """Return (K,) factors with which the mean over classes becomes their weighted sum."""

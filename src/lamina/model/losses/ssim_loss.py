@@ -56,7 +56,8 @@ class Ssim(Loss):
             )
         loss = 1 - self._similarity(pixels.logits, pixels.target, weights)
         counts = (functional.max_pool2d(1 - pixels.valid, size, stride=1) == 0).float()
-        return (loss * counts).sum() / (counts.sum() * loss.shape[1]).clamp(min=1)
+        windows = pixels.summed(counts.sum()) * loss.shape[1]
+        return pixels.summed((loss * counts).sum()) / windows.clamp(min=1)
 
     def _similarity(self, answer: Tensor, target: Tensor, weights: Tensor) -> Tensor:
         """Return (B, K, H - n + 1, W - n + 1): the similarity of each window of n x n pixels."""

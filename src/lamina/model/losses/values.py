@@ -33,4 +33,6 @@ class ValueLoss(Loss):
         kind = str(getattr(self, "kind", "of values"))
         refuse_exclusive(kind, "cross_entropy or dice", exclusive=exclusive)
         error = self.error(pixels.logits - pixels.target)
-        return (error * pixels.valid).sum() if self.reduction == "sum" else pixels.mean(error)
+        if self.reduction == "sum":
+            return pixels.summed((error * pixels.valid).sum())
+        return pixels.mean(error)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from lamina.model.losses.base import Loss
@@ -22,6 +22,7 @@ def total(
     smoothing: float = 0.0,
     floor: float = 0.0,
     share: float = 1.0,
+    reduce: Callable[[Tensor], Tensor] | None = None,
 ) -> tuple[Tensor, dict[str, Tensor]]:
     """Return the weighted sum of ``losses``, and each part without its weight.
 
@@ -37,6 +38,7 @@ def total(
         floor: Least value of the sum; below it nothing is learnt (SIIM-13). 0: none.
         share: Of the samples of an optimiser step those of this batch. Parts that are means count
             by it, so that batches add up to the mean over the step; parts that add up do not.
+        reduce: Sums over the processes that have parts of this batch; None: it is whole here.
 
     Returns:
         A float32 scalar that can be differentiated; detached parts named by their kind, a second
@@ -50,7 +52,7 @@ def total(
     if smoothing:
         target = smoothing + (1 - 2 * smoothing) * target.float()
     seen = {
-        outside: counted(logits, target, None if outside == "count" else valid)
+        outside: counted(logits, target, None if outside == "count" else valid, reduce)
         for outside in {loss.outside for loss in losses}
     }
     values = [loss.judge(seen[loss.outside], exclusive=exclusive) for loss in losses]

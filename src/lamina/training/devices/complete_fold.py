@@ -37,5 +37,6 @@ def complete_fold(job: FoldContext, number: int, *, save_minutes: float) -> Fold
         normalise=job.normalise,
         limited=trained.limited,
     )
-    files.write_json(job.folder / RESULT, result.to_dict())
+    if job.ranks.is_main:
+        files.write_json(job.folder / RESULT, result.to_dict())
     return result

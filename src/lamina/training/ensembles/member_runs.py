@@ -17,8 +17,9 @@ from lamina.public import StrPath, as_path
 from lamina.recipe.load import recipe_of
 from lamina.recipe.recipe import Recipe
 from lamina.refusals import verb
+from lamina.training.devices.options import TrainOptions
+from lamina.training.devices.several import several, train_on_devices
 from lamina.training.ensembles.ensemble import MEANS, MEMBERS, ensemble
-from lamina.training.run import TrainOptions, several, train_on_devices
 from lamina.training.run import train as train_one
 from lamina.training.stage.time_limit import seconds_used
 from lamina.training.train_result import TrainResult
@@ -34,6 +35,7 @@ def train(
     folds: Sequence[int] | None = None,
     device: str = "auto",
     devices: str | Sequence[str] | None = None,
+    spread: str = "auto",
     workers: int | None = None,
     save_minutes: float = 10.0,
     max_minutes: float | None = None,
@@ -58,8 +60,10 @@ def train(
         folds: Only these folds; None: all of the split.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``.
         devices: Several in place of ``device``: ``"0,1"``, ``"all"``, ``"cpu:4"``, or a sequence
-            such as ``("cuda:0", "cuda:1")``. Each trains one fold after another; results are the
-            same as on one of them.
+            such as ``("cuda:0", "cuda:1")``.
+        spread: ``folds``: each device trains folds of its own, with the results of one device;
+            ``batches``: all train the same fold and share every step; ``auto``: batches where fewer
+            folds are left than devices, and sharing changes nothing but rounding.
         workers: Loader processes; None: as suits the machine.
         save_minutes: The state is saved every epoch and at least this often, in minutes.
         max_minutes: End the training after about so many minutes, those before an interruption
@@ -114,10 +118,16 @@ def train(
         )
     if not names:
         return train_one(
-            recipe, data=data, out=out, max_minutes=max_minutes, devices=devices, **options
+            recipe,
+            data=data,
+            out=out,
+            max_minutes=max_minutes,
+            devices=devices,
+            spread=spread,
+            **options,
         )
     if member is not None:
-        options["devices"] = devices
+        options |= {"devices": devices, "spread": spread}
         return _train_member(recipe, member, data, out, options, max_minutes)
     begun = time.monotonic()
     make_folder(out)
@@ -126,7 +136,7 @@ def train(
             del options["device"]
             wishes = TrainOptions.of(max_minutes=max_minutes, **options)
             recipes = {name: (recipe.member(name), _folder(out, name)) for name in names}
-            rows = train_on_devices(recipes, data, chosen, wishes, out=out)
+            rows = train_on_devices(recipes, data, chosen, wishes, out=out, spread=spread)
         else:
             options["device"] = chosen
             rows = {

@@ -36,14 +36,17 @@ def soup(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> KeptChe
         return carried[0]
     with _lent(now.network, mean_of([job.folder / stage.name / one.file for one in own])):
         _refresh(job, now)
-        score = validate(
+        judged = validate(
             job.recipe,
             job.task,
             job.held_out,
             Member(now.network, job.normalise),
             device=job.accelerator.device,
             precision=job.precision,
-        ).value
+        )
+        if judged is None:
+            raise ValueError("only the main rank makes a mean of weights")
+        score = judged.value
         made = checkpoints.write("soup", score, own[0].epoch, now.network.state_dict())
     words = f"mean of {len(own)} weights {score:.4f}, the best of them {own[0].score:.4f}"
     say(f"{job.title} {stage.name} {words}")

@@ -80,11 +80,20 @@ class Position:
     """Seconds before that kept free for the last validation."""
     limited: dict[str, int] = field(default_factory=dict)
     """Epochs of each stage that the time limit ended, by stage name."""
+    scaler: dict[str, float] = field(default_factory=dict)
+    """State of the scaler of gradients, with float16 alone; else empty."""
+
+    def take(self, other: Position) -> None:
+        """Become as another position is, such as that of the main process."""
+        if other is not self:
+            self.__dict__.update(vars(other))
 
 
 @dataclass
 class TrainState:
-    """Position and tensors: network/…, optimizer/…, average/…, random/torch."""
+    """Position and tensors: network/…, optimizer/…, average/…; once also random/torch, which is not
+    used any more, since every batch seeds torch's generator.
+    """
 
     position: Position
     tensors: dict[str, Tensor]

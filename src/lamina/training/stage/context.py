@@ -19,11 +19,13 @@ from lamina.model.losses import AnyLoss
 from lamina.recipe.recipe import Recipe
 from lamina.recipe.stage import Stage
 from lamina.task import Task
+from lamina.training.devices.ranks import ALONE, Ranks
 from lamina.training.saving.state import Position
 from lamina.training.sources.initial_weights import Origin
 from lamina.training.sources.pseudo_labels import PseudoLabelCases
 from lamina.training.stage.ema import Average
 from lamina.training.stage.signals import Stop
+from lamina.training.stage.steps.totals import StepTotals
 from lamina.training.stage.time_limit import Clock, StageTime
 
 
@@ -62,6 +64,8 @@ class FoldContext(FoldData):
     """Hands one row of numbers to the trackers."""
     clock: Clock | None = None
     """The time that the run has used and may use."""
+    ranks: Ranks = ALONE
+    """The processes that share its steps."""
 
     @classmethod
     def of(cls, data: FoldData, **process: Any) -> FoldContext:
@@ -100,7 +104,14 @@ class StageState:
     """Writes the state to disk."""
     save_seconds: float
     saved: float = field(default_factory=time.monotonic)
-    bad_run: int = 0
+    totals: StepTotals = field(default_factory=StepTotals)
+    """What the steps came to that the host has not looked at."""
+    learning: list[bool] | None = None
+    """Of each weight that may learn, whether it has a gradient on any rank; None: to be found."""
+    names: list[str] = field(default_factory=list)
+    """Losses of a step, as all ranks call them."""
+    agreed: float = 0.0
+    """Share of the stage's time that is used, as all ranks know it."""
     time: StageTime | None = None
     """The time that the stage may take; None: as long as its epochs do."""
     workers: int | None = None

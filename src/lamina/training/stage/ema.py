@@ -19,30 +19,49 @@ class Average:
 
     def __init__(self, option: Ema, network: nn.Module) -> None:
         self._option = option
-        self.steps = 0
         self.tensors = {
             name: value.detach().float().clone() for name, value in network.named_parameters()
         }
+        device = next(iter(self.tensors.values())).device
+        wide = torch.float32 if device.type == "mps" else torch.float64
+        self._steps = torch.zeros((), dtype=wide, device=device)
 
-    def decay(self, steps_per_epoch: int) -> float:
-        """Share of the old average at the coming step, one of so many of its epoch."""
-        option, n = self._option, self.steps + 1
+    @property
+    def steps(self) -> int:
+        """Steps taken; the device is waited for."""
+        return int(self._steps)
+
+    def decay(self, steps_per_epoch: int) -> Tensor:
+        """Share of the old average at the coming step, one of so many of its epoch; a scalar."""
+        option, n = self._option, self._steps + 1
         decay = option.decay if option.per == "step" else option.decay ** (1 / steps_per_epoch)
-        return min(decay, (1 + n) / (10 + n)) if option.warmup else decay
+        if not option.warmup:
+            return torch.full_like(n, decay)
+        return ((1 + n) / (10 + n)).clamp(max=decay)
 
     @torch.no_grad()
-    def update(self, network: nn.Module, *, steps_per_epoch: int) -> None:
-        """Take one step towards the network's present weights."""
-        share = 1 - self.decay(steps_per_epoch)
+    def update(
+        self, network: nn.Module, *, steps_per_epoch: int, taken: Tensor | None = None
+    ) -> None:
+        """Take one step towards the network's present weights.
+
+        Args:
+            network: Has the weights.
+            steps_per_epoch: Steps of its epoch.
+            taken: Whether the network took the step, a scalar of bool on its device; None: yes.
+        """
+        share = (1 - self.decay(steps_per_epoch)).float()
+        if taken is not None:
+            share = share * taken
         for name, value in network.named_parameters():
             self.tensors[name].lerp_(value.detach().float(), share)
-        self.steps += 1
+        self._steps += 1 if taken is None else taken
 
     def load(self, tensors: Mapping[str, Tensor], steps: int) -> None:
         """Go on from a saved average."""
         for name, value in tensors.items():
             self.tensors[name].copy_(value)
-        self.steps = steps
+        self._steps.fill_(steps)
 
     @contextmanager
     def applied(self, network: nn.Module) -> Iterator[None]:

@@ -6,6 +6,8 @@ import json
 import math
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -14,8 +16,6 @@ from torch import Tensor, nn
 from lamina.data.mixing import Samples
 from lamina.errors import LaminaError, StoppedError
 from lamina.files import append_line
-from lamina.model.deep_supervision import total_over_sizes
-from lamina.model.memory_layout import layout_of
 from lamina.prediction.engine import Member
 from lamina.progress import Bar, say
 from lamina.recipe.stage import Stage
@@ -25,10 +25,20 @@ from lamina.training.saving.checkpoints import Checkpoints
 from lamina.training.saving.state import KeptCheckpoint, Position
 from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.loader import Batch, Epoch, batches, epoch_of
+from lamina.training.stage.steps.sharing import (
+    is_split,
+    refuse_sharing,
+    refuse_split,
+    shares,
+    words,
+)
+from lamina.training.stage.steps.step import Step, seed_batch
+from lamina.training.stage.steps.totals import EVERY
 from lamina.training.stage.time_limit import validations_after
 from lamina.training.stage.validate import ValidationScores, validate
 
 _WORST_RUN = 20  # skipped steps in a row after which training is broken, not unlucky (N01)
+_WHOLE = 10**9  # of the time of a stage, as ranks tell each other
 
 
 def run_stage(job: FoldContext, now: StageState) -> None:
@@ -37,12 +47,16 @@ def run_stage(job: FoldContext, now: StageState) -> None:
     Raises:
         StoppedError: a signal asked to stop; the state is saved.
         LaminaError: the loss was not finite many times in a row, or in a whole epoch.
+        RecipeError: the stage cannot be shared by so many processes.
     """
-    stage, position = now.stage, now.position
+    stage, position, ranks = now.stage, now.position, job.ranks
+    refuse_sharing(stage, job.losses or job.recipe.loss, ranks.size)
+    if ranks.size > 1:
+        say(words(stage, ranks.size))
     checkpoints = Checkpoints(
         job.folder / stage.name, stage.keep, job.recipe.monitor, top_of=stage.top_of
     )
-    out_of_time = _ended_before(job, now)
+    out_of_time = ranks.on_main(lambda: _ended_before(job, now))
     while (
         position.epoch < stage.epochs and not out_of_patience(stage, position) and not out_of_time
     ):
@@ -50,21 +64,31 @@ def run_stage(job: FoldContext, now: StageState) -> None:
         share = _train_epoch(job, now)
         refuse_without_steps(job, now)
         row = _row(now, time.monotonic() - begun)
-        out_of_time = now.time is not None and now.time.over()
+        out_of_time = ranks.on_main(lambda: now.time is not None and now.time.over())
         if job.held_out and (out_of_time or _due(stage, position.epoch)):
             row |= _validated(job, now, checkpoints)
         if share < 1:
             row["share"] = round(share, 3)
         row["seconds"] = round(time.monotonic() - begun, 3)
-        _write_row(job, position, row)
+        if ranks.is_main:
+            _write_row(job, position, row)
         position.epoch, position.batch, position.sums = position.epoch + 1, 0, {}
         now.save()
-        checkpoints.drop_evicted(position)
-        _leave_if_asked(job, now, saved=True)
-    _note_limit(job, now)
-    position.members[stage.name] = _left(job, now, checkpoints)
-    position.stage_done = True
+        if ranks.is_main:
+            checkpoints.drop_evicted(position)
+        position.take(ranks.tell(position))
+        ranks.refuse_drift(now.network)
+        _leave_if_asked(job, now, max(ranks.gather(job.stop.signal)), saved=True)
+    position.take(ranks.on_main(lambda: _ended(job, now, checkpoints)))
     now.save()
+
+
+def _ended(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> Position:
+    """Write what leaves the stage; return the position at its end."""
+    _note_limit(job, now)
+    now.position.members[now.stage.name] = _left(job, now, checkpoints)
+    now.position.stage_done = True
+    return now.position
 
 
 def _due(stage: Stage, epoch: int) -> bool:
@@ -81,6 +105,8 @@ def _validated(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> d
     """Validate, keep the weights if they are among the best, and return what the log says."""
     begun = time.monotonic()
     weights, judged = _validate(job, now)
+    if judged is None:  # the main rank keeps weights and scores
+        return {}
     better = checkpoints.offer(now.position, judged.value, weights)
     if now.time is not None:
         times = validations_after(job.recipe, now.position.stage)
@@ -130,37 +156,69 @@ def out_of_patience(stage: Stage, position: Position) -> bool:
 
 def _train_epoch(job: FoldContext, now: StageState) -> float:
     """Train to the end of the epoch or of the stage's time; return how much of it, up to 1."""
-    position = now.position
+    position, ranks = now.position, job.ranks
     stage, cases = job.made.mixed(now.stage, job.cases)
     samples = epoch_of(job.recipe, job.task, cases, job.normalise, stage, position.epoch)
     groups = stage.sampler.groups(len(samples), stage.batch)
-    if position.batch == 0:
-        # Dropout draws from torch's own generator; it too follows from (seed, stage, epoch).
-        torch.manual_seed(
-            int(rng(job.recipe.seed, stage.name, position.epoch, "torch").integers(2**31))
-        )
+    refuse_split(stage, now.network, groups, ranks.size, job.accelerator.device.type)
     now.network.train()
     _freeze(now.network, frozen=position.epoch < stage.freeze_encoder)
+    now.learning = None
     title = f"{job.title} {stage.name} epoch {position.epoch + 1}/{stage.epochs}"
-    pending: list[Batch] = []
-    steps = math.ceil(len(groups) / stage.accumulate)
+    count = math.ceil(len(groups) / stage.accumulate)
+    steps = shares(
+        groups, stage.accumulate, begin=position.batch, rank=ranks.rank, ranks=ranks.size
+    )
+    own = [list(numbers) for step in steps for _, numbers in step.own]
     with Bar(title, len(groups), done=position.batch) as bar:
-        for batch in _batches(job, now, samples, groups[position.batch :]):
-            pending.append(mix_batch(job, stage, position, batch))
-            position.batch += 1
-            if len(pending) < stage.accumulate and position.batch < len(groups):
-                continue
-            set_rates(job, now, steps)
-            loss = _step(job, now, pending, steps)
-            bar.advance(len(pending), f"loss {loss:.4f}")
-            pending = []
-            _leave_if_asked(job, now)
-            if now.time is not None and now.time.over():
+        made = _batches(job, now, samples, own)
+        for share in steps:
+            set_rates(job, now, count)
+            step = Step(job, now, share.samples, split=is_split(stage, ranks.size))
+            for number, _ in share.own:
+                seed_batch(job.recipe.seed, stage.name, position.epoch, number)
+                step.add(mix_batch(job, stage, replace(position, batch=number), next(made)))
+            step.take(count)
+            position.batch = share.first + share.batches
+            note = ""
+            if now.totals.steps >= EVERY:
+                note = f"loss {look(job, now):.4f}"
+            bar.advance(share.batches, note)
+            if _over(job, now):
                 break
-            if time.monotonic() - now.saved > now.save_seconds:
-                now.save()
-                now.saved = time.monotonic()
+    ranks.settle()
+    look(job, now)
     return position.batch / len(groups)
+
+
+def _over(job: FoldContext, now: StageState) -> bool:
+    """Save or leave where that is due on any rank; return whether the time of the stage is over."""
+    time_share = 0 if now.time is None else round(now.time.share() * _WHOLE)
+    main = job.ranks.is_main
+    over = main and now.time is not None and now.time.over()
+    due = main and time.monotonic() - now.saved > now.save_seconds
+    stop, over_now, due_now, used = job.ranks.agree(
+        [job.stop.signal, int(over), int(due), time_share if main else 0]
+    )
+    now.agreed = used / _WHOLE
+    _leave_if_asked(job, now, stop)
+    if due_now and not over_now:
+        now.save()
+        now.saved = time.monotonic()
+    return bool(over_now)
+
+
+def look(job: FoldContext, now: StageState) -> float:
+    """Read what the steps came to; return the mean loss of those since the last look.
+
+    Raises:
+        LaminaError: too many in a row were left out.
+    """
+    read = now.totals.read(now.position)
+    now.why = read.why or now.why
+    if read.worst >= _WORST_RUN:
+        raise _broken(job, now, f"{read.worst} steps in a row were not finite")
+    return read.loss
 
 
 def _batches(
@@ -186,77 +244,11 @@ def set_rates(job: FoldContext, now: StageState, steps_per_epoch: int) -> None:
         else (position.epoch, stage.epochs)
     )
     if now.time is not None:  # whichever runs out first ends the stage
-        at = max(at, end * now.time.share())
+        at = max(at, end * (now.time.share() if job.ranks.size == 1 else now.agreed))
     factor = schedule.factor(at, end, position.history, job.recipe.monitor.higher_is_better)
     for group, rate in zip(now.optimizer.param_groups, now.rates, strict=True):
         group["lr"] = rate * factor
     position.rate = max(now.rates) * factor
-
-
-def _step(
-    job: FoldContext, now: StageState, pending: Sequence[Batch], steps_per_epoch: int
-) -> float:
-    """Take one optimiser step over the batches; return their loss. No sample is lost."""
-    recipe, position = job.recipe, now.position
-    count = sum(len(batch.image) for batch in pending)
-    sums: dict[str, float] = {}
-    for batch in pending:
-        device = job.accelerator.device
-        layout = layout_of(now.network, batch.image.ndim)
-        image = batch.image.to(device, memory_format=layout, non_blocking=True)
-        # One memory layout for answer and target: a mixed pair costs the loss twice its time.
-        target = batch.target.to(device, memory_format=layout, non_blocking=True)
-        valid = batch.valid.to(device, non_blocking=True)
-        with job.accelerator.autocast():
-            answer = now.network(image)
-        loss, parts = total_over_sizes(
-            job.losses or recipe.loss,
-            answer,
-            target,
-            valid,
-            exclusive=job.task.exclusive,
-            smoothing=recipe.label_smoothing,
-            floor=recipe.loss_floor,
-            share=len(batch.image) / count,
-        )
-        _backward(job, loss)
-        for name, value in {"loss": loss.detach(), **parts}.items():
-            sums[name] = sums.get(name, 0.0) + float(value)
-    scaled = job.accelerator.scaler is not None  # the scaler itself skips and adapts
-    if scaled:
-        job.accelerator.unscale_gradients()
-    limit = now.stage.clip_norm or math.inf
-    norm = float(nn.utils.clip_grad_norm_(now.network.parameters(), limit))
-    if math.isfinite(sums["loss"]) and (scaled or math.isfinite(norm)):
-        now.optimizer.step()
-        if now.average is not None:
-            now.average.update(now.network, steps_per_epoch=steps_per_epoch)
-        now.bad_run = 0
-        for name, mean in sums.items():
-            position.sums[name] = position.sums.get(name, 0.0) + mean * count
-        position.sums["samples"] = position.sums.get("samples", 0.0) + count
-    else:
-        _skip(job, now, sums["loss"], norm)
-    now.optimizer.zero_grad(set_to_none=True)
-    position.step += 1
-    return sums["loss"]
-
-
-def _backward(job: FoldContext, loss: Tensor) -> None:
-    # accelerate's own looks for uninstalled packages on the disk at every step, a tenth of a
-    # millisecond; with one process and no scaler there is nothing for it to do.
-    if job.accelerator.scaler is None:
-        torch.autograd.backward(loss)
-    else:
-        job.accelerator.backward(loss)
-
-
-def _skip(job: FoldContext, now: StageState, loss: float, norm: float) -> None:
-    now.position.skipped += 1
-    now.bad_run += 1
-    now.why = f"loss {loss}, gradient norm {norm}"
-    if now.bad_run >= _WORST_RUN:
-        raise _broken(job, now, f"{now.bad_run} steps in a row were not finite")
 
 
 def refuse_without_steps(job: FoldContext, now: StageState) -> None:
@@ -289,16 +281,17 @@ def _weights(now: StageState) -> dict[str, Tensor]:
     return weights | (now.average.tensors if now.average is not None else {})
 
 
-def _validate(job: FoldContext, now: StageState) -> tuple[dict[str, Tensor], ValidationScores]:
+def _validate(
+    job: FoldContext, now: StageState
+) -> tuple[dict[str, Tensor], ValidationScores | None]:
+    """Return the weights and, on the main rank, their scores."""
     member = Member(now.network, job.normalise)
     options: dict[str, Any] = {"device": job.accelerator.device, "precision": job.precision}
-    options["losses"] = job.losses or job.recipe.loss
-    if now.average is None:
+    options |= {"losses": job.losses or job.recipe.loss, "ranks": job.ranks}
+    with nullcontext() if now.average is None else now.average.applied(now.network):
         judged = validate(job.recipe, job.task, job.held_out, member, **options)
-    else:
-        with now.average.applied(now.network):
-            judged = validate(job.recipe, job.task, job.held_out, member, **options)
-    now.position.history.append(judged.value)
+    if judged is not None:
+        now.position.history.append(judged.value)
     return _weights(now), judged
 
 
@@ -335,15 +328,15 @@ def _write_row(job: FoldContext, position: Position, row: dict[str, Any]) -> Non
     job.track(numbers, position.rows)
 
 
-def _leave_if_asked(job: FoldContext, now: StageState, *, saved: bool = False) -> None:
-    if not job.stop.signal:
+def _leave_if_asked(job: FoldContext, now: StageState, signal: int, *, saved: bool = False) -> None:
+    if not signal:
         return
     if not saved:
         now.save()
     raise StoppedError(
         f"{job.folder}: stopped in stage {now.stage.name}, epoch {now.position.epoch + 1}, and "
         "saved; run the same command again to resume",
-        job.stop.signal,
+        signal,
     )
 
 

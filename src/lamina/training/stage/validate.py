@@ -21,6 +21,7 @@ from lamina.model.losses import AnyLoss, total
 from lamina.prediction.engine import Member, predict_case
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
+from lamina.training.devices.ranks import ALONE, Ranks
 
 _PART = 1 << 24  # values of an answer whose loss is taken at a time
 
@@ -44,6 +45,17 @@ class ValidationScores:
     loss: float | None = None
     """The loss over the cases, see ``held_out_loss``; None: it was not asked for, or is not finite.
     """
+
+
+@dataclass(frozen=True)
+class JudgedCase:
+    """What the answer for one case comes to."""
+
+    tallies: tuple[NDArray[np.float64], ...]
+    """Of each decision."""
+    loss: float | None
+    empty: NDArray[np.float64] | None
+    """That of the all-empty prediction, where it is asked for."""
 
 
 class Trial:
@@ -84,20 +96,35 @@ class Trial:
         Raises:
             DataError: the case has no target.
         """
+        self.count(self.judge(case, prob))
+
+    def judge(self, case: Case, prob: NDArray[Any]) -> JudgedCase:
+        """Return what one answer comes to, without counting it.
+
+        Raises:
+            DataError: the case has no target.
+        """
         target, valid = truth(case, self._task)
+        monitor = self._recipe.monitor
         decided = (decide(prob) for decide in self._recipe.judge)
         masks = decided if self._recipe.judge else (plain_masks(prob, self._task),)
-        for tallies, mask in zip(self._tallies, masks, strict=True):
-            answer = prob if self._recipe.monitor.soft else mask
-            tallies.append(self._recipe.monitor.tally(answer, target, valid))
+        loss = empty = None
         if self._losses:
-            found = held_out_loss(
+            loss = held_out_loss(
                 self._recipe, self._losses, self._task, prob, target, valid, device=self._device
             )
-            self._loss += [] if found is None else [found]
+        tallies = [monitor.tally(prob if monitor.soft else mask, target, valid) for mask in masks]
         if self._empty is not None:
-            empty = nothing(target, self._task)
-            self._empty.append(self._recipe.monitor.tally(empty, target, valid))
+            empty = monitor.tally(nothing(target, self._task), target, valid)
+        return JudgedCase(tuple(tallies), loss, empty)
+
+    def count(self, judged: JudgedCase) -> None:
+        """Count what ``judge`` returned, in the order of the cases."""
+        for tallies, one in zip(self._tallies, judged.tallies, strict=True):
+            tallies.append(one)
+        self._loss += [] if judged.loss is None else [judged.loss]
+        if self._empty is not None and judged.empty is not None:
+            self._empty.append(judged.empty)
 
     def result(self) -> ValidationScores:
         """Return the scores over all cases."""
@@ -203,8 +230,11 @@ def validate(
     device: torch.device,
     precision: torch.dtype | None,
     losses: Sequence[AnyLoss] = (),
-) -> ValidationScores:
+    ranks: Ranks = ALONE,
+) -> ValidationScores | None:
     """Return the monitored metric over ``cases``, predicted as they are, without other views.
+
+    Whole cases are dealt to the ranks; the main one has the scores, the others None.
 
     With ``losses`` their value is taken too, the mean over the cases.
 
@@ -217,7 +247,31 @@ def validate(
     )
     trial = Trial(recipe, task, losses=losses, device=device)
     slices = recipe.frame.slices
-    for case in recipe.frame.chosen(cases, slices.judge if slices else ()):
+    chosen = list(recipe.frame.chosen(cases, slices.judge if slices else ()))
+    judged: dict[int, JudgedCase] = {}
+    for number in dealt([math.prod(case.image.shape) for case in chosen], ranks):
+        case = chosen[number]
         answer = predict_case(case, [member], plain, device=device, precision=precision)
-        trial.add(case, answer)
+        judged[number] = trial.judge(case, answer)
+    if ranks.size > 1:
+        judged = {number: one for part in ranks.gather(judged) for number, one in part.items()}
+    if not ranks.is_main:
+        return None
+    for number in sorted(judged):
+        trial.count(judged[number])
     return trial.result()
+
+
+def dealt(sizes: Sequence[int], ranks: Ranks) -> list[int]:
+    """Return the numbers of the cases that this rank has, in order.
+
+    Largest first, each to the rank that has least by then; alone all of them.
+    """
+    loads = [0] * ranks.size
+    own = []
+    for number in sorted(range(len(sizes)), key=lambda number: (-sizes[number], number)):
+        rank = min(range(ranks.size), key=lambda rank: (loads[rank], rank))
+        loads[rank] += sizes[number]
+        if rank == ranks.rank:
+            own.append(number)
+    return sorted(own)

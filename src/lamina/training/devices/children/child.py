@@ -13,6 +13,8 @@ import os
 import queue
 import threading
 import traceback
+from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -23,8 +25,10 @@ from lamina.model.weights import downloads
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import choose, name_of
 from lamina.progress import showing
+from lamina.training.devices.children.messages import Begun, Row, Setup, Work
 from lamina.training.devices.complete_fold import complete_fold
-from lamina.training.devices.messages import Begun, Failed, Row, Setup, Work
+from lamina.training.devices.failures import Failed
+from lamina.training.devices.ranks import Ranks, joined
 from lamina.training.process_state import deterministic_algorithms, own_accelerator
 from lamina.training.stage.context import FoldContext
 from lamina.training.stage.loader import default_workers
@@ -78,16 +82,23 @@ def run(connection: Any, saying: Any, setup: Setup) -> None:
     parent = _Parent(connection)
     stop = Stop()
     keep_memory()
-    with showing(setup.level), downloads(allowed=setup.online), stop.listening():
+    with (
+        showing(setup.level),
+        downloads(allowed=setup.online),
+        stop.listening(),
+        joined(setup.rank, torch.device(setup.device)) as ranks,
+    ):
         while isinstance(work := parent.next(), Work):
             parent.busy = True
-            parent.say(_answer(parent, setup, work, stop))
+            parent.say(_answer(parent, setup, work, stop, ranks))
             parent.busy = False
 
 
-def _answer(parent: _Parent, setup: Setup, work: Work, stop: Stop) -> FoldResult | Failed:
+def _answer(
+    parent: _Parent, setup: Setup, work: Work, stop: Stop, ranks: Ranks
+) -> FoldResult | Failed:
     try:
-        return _train(parent, setup, work, stop)
+        return train_fold_of(setup, work, stop, ranks, parent.say)
     except LaminaError as error:
         return Failed.of(error)
     except Exception as error:  # noqa: BLE001 - the parent tells it
@@ -95,12 +106,23 @@ def _answer(parent: _Parent, setup: Setup, work: Work, stop: Stop) -> FoldResult
         return Failed("LaminaError", f"{what}\n{traceback.format_exc()}", 1)
 
 
-def _train(parent: _Parent, setup: Setup, work: Work, stop: Stop) -> FoldResult:
+def train_fold_of(
+    setup: Setup, work: Work, stop: Stop, ranks: Ranks, tell: Callable[[object], None]
+) -> FoldResult:
+    """Train the fold that a parent sent.
+
+    Args:
+        setup: What this process is.
+        work: The fold.
+        stop: Whether a signal asked to stop.
+        ranks: The processes that share its steps.
+        tell: Takes messages to the parent.
+    """
     device, recipe = torch.device(setup.device), work.data.recipe
     precision = choose(recipe.precision, device)
-    parent.say(Begun(name_of(precision)))
+    tell(Begun(name_of(precision)))
     with (
-        files.locked(work.data.folder),
+        files.locked(work.data.folder) if ranks.is_main else nullcontext(),
         deterministic_algorithms(recipe.deterministic),
         own_accelerator(device, precision) as accelerator,
     ):
@@ -111,7 +133,8 @@ def _train(parent: _Parent, setup: Setup, work: Work, stop: Stop) -> FoldResult:
             precision=precision,
             workers=workers if setup.workers is None else setup.workers,
             stop=stop,
-            track=lambda numbers, step: parent.say(Row(numbers, step)),
+            track=lambda numbers, step: tell(Row(numbers, step)),
             clock=Clock(None, minutes=work.minutes, used=work.used),
+            ranks=ranks,
         )
         return complete_fold(job, work.fold, save_minutes=setup.save_minutes)

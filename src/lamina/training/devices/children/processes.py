@@ -13,8 +13,9 @@ from typing import Any
 
 from lamina.errors import LaminaError, ResourceError
 from lamina.progress import say
-from lamina.training.devices.child import run
-from lamina.training.devices.messages import Begun, Failed, Row, Setup, Work
+from lamina.training.devices.children.child import run
+from lamina.training.devices.children.messages import Begun, Row, Setup, Work
+from lamina.training.devices.failures import Failed
 from lamina.training.train_result import FoldResult
 
 _ENDS = 10.0  # seconds that a process has to end when there is nothing more to do

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from lamina.errors import DataError, LaminaError, RecipeError, StoppedError
-from lamina.training.devices.messages import Failed
+from lamina.training.devices.failures import Failed
 from lamina.training.stage.loader import WorkerError
 
 

@@ -20,9 +20,10 @@ from functools import partial
 from lamina import files
 from lamina.errors import LaminaError, RecipeError, StoppedError
 from lamina.progress import Level, level, say
-from lamina.training.devices.messages import Setup, Work
+from lamina.training.devices.children.messages import Setup, Work
+from lamina.training.devices.children.processes import DeviceProcess
 from lamina.training.devices.names import DeviceName
-from lamina.training.devices.processes import DeviceProcess
+from lamina.training.devices.ranks import RankSetup
 from lamina.training.run_folder import environment
 from lamina.training.sources.prepared_run import PreparedRun
 from lamina.training.stage.signals import Stop
@@ -77,6 +78,9 @@ class FoldSpread:
             for process in list(self._processes.values()):
                 process.kill()
             raise
+        self._raise(total)
+
+    def _raise(self, total: int) -> None:
         for error in self._errors.values():
             if isinstance(error, StoppedError):
                 raise error
@@ -137,7 +141,8 @@ class FoldSpread:
         limit = None if self.clock.limit is None else self.clock.limit / 60
         return Work(fold, data, self.clock.used, limit)
 
-    def _start(self, device: DeviceName) -> DeviceProcess:
+    def _start(self, device: DeviceName, rank: RankSetup | None = None) -> DeviceProcess:
+        quiet = rank is not None and rank.rank > 0
         setup = Setup(
             device=device.inside,
             name=str(device),
@@ -145,7 +150,8 @@ class FoldSpread:
             workers=self.workers,
             save_minutes=self.save_minutes,
             online=self.online,
-            level=max(level(), Level.NORMAL),
+            level=Level.QUIET if quiet else max(level(), Level.NORMAL),
+            rank=rank,
         )
         process = DeviceProcess(setup, device.variables(len(self.devices)), track=self.track)
         self._processes[device] = process

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lamina import errors
-from lamina.errors import LaminaError, StoppedError
 from lamina.progress import Level
+from lamina.training.devices.ranks import RankSetup
 from lamina.training.stage.context import FoldData
 
 
@@ -30,6 +29,8 @@ class Setup:
     online: bool
     level: Level
     """How much is said."""
+    rank: RankSetup | None = None
+    """Its place among processes that share every step; None: it trains folds alone."""
 
 
 @dataclass(frozen=True)
@@ -57,26 +58,3 @@ class Row:
 
     numbers: dict[str, float]
     step: int
-
-
-@dataclass(frozen=True)
-class Failed:
-    """An error, in values that any process can read."""
-
-    kind: str
-    message: str
-    exit_code: int
-
-    @classmethod
-    def of(cls, error: LaminaError) -> Failed:
-        """Return what can be sent of an error."""
-        return cls(type(error).__name__, str(error), error.exit_code)
-
-    def error(self) -> LaminaError:
-        """Return the error again."""
-        if self.kind == StoppedError.__name__:
-            return StoppedError(self.message, self.exit_code - 128)
-        kind = getattr(errors, self.kind, LaminaError)
-        found: LaminaError = kind(self.message)
-        found.exit_code = self.exit_code
-        return found

@@ -1,0 +1,266 @@
+"""A training that several processes share comes to what one process comes to."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from lamina.errors import LaminaError, RecipeError, StoppedError
+from lamina.files import digest
+from lamina.training.devices.failures import RankLost
+from lamina.training.devices.ranks import ALONE, Ranks
+from lamina.training.stage.steps.step import Step
+from tests.factories.discs import discs, quick, stop_after
+from tests.factories.ranks import Team, fold_on, on_ranks, work_of
+from tests.factories.training import tiny
+
+pytestmark = pytest.mark.usefixtures("one_thread")
+
+PLAIN = (
+    "train.optimizer={kind: sgd, lr: 0.001, momentum: 0}",
+    "train.schedule={kind: constant}",
+    "train.validate_every=10",
+    "train.epochs=10",
+)
+"""Stochastic gradient descent: Adam would blow rounding up where a gradient is zero."""
+
+FEW = ("train.validate_every=3", "train.epochs=3")
+
+
+def member(out: Path) -> dict[str, torch.Tensor]:
+    """Weights and statistics of the member of fold 0."""
+    row = json.loads((out / "fold0" / "member.json").read_text())
+    return load_file(out / "fold0" / row["member"])
+
+
+def apart(one: Path, other: Path) -> float:
+    """The largest difference of any weight or statistic of two runs."""
+    weights = [member(out) for out in (one, other)]
+    assert weights[0].keys() == weights[1].keys()
+    return max(
+        float((weights[0][name].double() - weights[1][name].double()).abs().max())
+        for name in weights[0]
+    )
+
+
+def rows_of(out: Path) -> list[dict[str, Any]]:
+    lines = (out / "fold0" / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line) for line in lines]
+
+
+def answers(out: Path) -> dict[str, str]:
+    found = {path.name: digest(path) for path in out.glob("fold0/oof/probabilities/*.npy")}
+    assert found
+    return found
+
+
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("accumulate", "ranks", "more"),
+    [
+        (4, 2, FEW),  # of six batches: two steps of four and two
+        pytest.param(4, 2, (), marks=SLOW),
+        pytest.param(2, 2, (), marks=SLOW),
+        pytest.param(3, 3, (), marks=SLOW),
+        pytest.param(5, 3, (), marks=SLOW),  # the last step has one batch
+        pytest.param(2, 2, ("train.batch=3", "train.mix=[{kind: cutmix}]"), marks=SLOW),
+        pytest.param(2, 2, ("loss=[{kind: lovasz, over: batch}]",), marks=SLOW),
+        pytest.param(2, 2, ("train.freeze_encoder=3",), marks=SLOW),
+        pytest.param(2, 2, ("train.ema={decay: 0.9}",), marks=SLOW),
+    ],
+)
+def test_batches_shared_by_ranks_come_to_the_weights_of_one_process(
+    tmp_path: Path, accumulate: int, ranks: int, more: tuple[str, ...]
+) -> None:
+    """Weights and batch statistics, with dropout, after some twenty steps."""
+    changes = (*PLAIN, "train.batch=1", f"train.accumulate={accumulate}", "train.ema=null", *more)
+    recipe = tiny(tmp_path, *changes)
+    alone = fold_on(ALONE, work_of(recipe, tmp_path, tmp_path / "one"))
+    work = work_of(recipe, tmp_path, tmp_path / "many")
+    shared = on_ranks(ranks, tmp_path, fold_on, work)
+    assert apart(tmp_path / "one", tmp_path / "many") <= 1e-6
+    assert all(one.members == shared[0].members for one in shared)
+    assert shared[0].out_of_fold == pytest.approx(alone.out_of_fold, abs=1e-3)
+    for one, many in zip(rows_of(tmp_path / "one"), rows_of(tmp_path / "many"), strict=True):
+        assert (many["step"], many["skipped"]) == (one["step"], one["skipped"])
+        assert many["loss"] == pytest.approx(one["loss"], abs=1e-5)
+
+
+EACH_LOSS = (
+    "{kind: bce, positive_weight: 2}, {kind: dice}, {kind: dice, over: all, absent: skip}, "
+    "{kind: jaccard, over: image}, {kind: dice, over: image_class, absent: skip}, "
+    "{kind: dice, over: image, absent: zero}, {kind: focal}, {kind: lovasz}"
+)
+
+
+@pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=SLOW)])
+def test_batches_split_among_ranks_come_to_the_weights_of_one_process(
+    tmp_path: Path, ranks: int
+) -> None:
+    """Batches of seven in uneven parts; every loss that can be split, and the floor of the sum."""
+    changes = ("train.accumulate=1", "train.batch=7", "precision=float32", "loss_floor=0.1")
+    recipe = quick(tmp_path, *PLAIN, *FEW, *changes, f"loss=[{EACH_LOSS}]")
+    data = discs(tmp_path / "data", count=28)
+    fold_on(ALONE, work_of(recipe, data, tmp_path / "one"))
+    on_ranks(ranks, tmp_path, fold_on, work_of(recipe, data, tmp_path / "many"))
+    assert apart(tmp_path / "one", tmp_path / "many") <= 1e-6
+    losses = [[row["loss"] for row in rows_of(tmp_path / name)] for name in ("one", "many")]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+
+
+def test_held_out_cases_are_dealt_and_give_the_same_scores_and_files(tmp_path: Path) -> None:
+    """Out-of-fold predictions of the same weights by one and by two ranks, bit by bit."""
+    work = work_of(quick(tmp_path), discs(tmp_path / "data", count=6), tmp_path / "run")
+    alone = fold_on(ALONE, work)
+    before = answers(tmp_path / "run")
+    shutil.rmtree(tmp_path / "run" / "fold0" / "oof")
+    found = on_ranks(2, tmp_path, fold_on, work)
+    assert answers(tmp_path / "run") == before
+    assert [one.out_of_fold for one in found] == [alone.out_of_fold] * 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("first", "then"), [(1, 2), (2, 1), (2, 3), (3, 2)])
+def test_c10_stopped_under_some_ranks_it_goes_on_under_others(
+    tmp_path: Path, first: int, then: int
+) -> None:
+    """C10: after SIGTERM to one rank, to the weights of an uninterrupted run."""
+    recipe = tiny(tmp_path, *PLAIN, "train.batch=1", "train.accumulate=3", "train.ema=null")
+    fold_on(ALONE, work_of(recipe, tmp_path, tmp_path / "one"))
+    work = work_of(recipe, tmp_path, tmp_path / "many")
+    team = Team(first, tmp_path, stopped, work)
+    assert all(isinstance(one, StoppedError) for one in team.results().values())
+    on_ranks(then, tmp_path, fold_on, work)
+    assert apart(tmp_path / "one", tmp_path / "many") <= 1e-6
+    assert [row["epoch"] for row in rows_of(tmp_path / "many")] == list(range(10))
+
+
+def stopped(ranks: Ranks, work: Any) -> Any:
+    """Train as a rank; the last one gets SIGTERM after two epochs."""
+    if ranks.rank == ranks.size - 1:
+        stop_after(work.data.folder / "metrics.jsonl", rows=2)
+    return fold_on(ranks, work)
+
+
+def spoilt(ranks: Ranks, work: Any) -> Any:
+    """Train with an image of the last rank that is not finite, at its third batch."""
+    add, count = Step.add, [0]
+
+    def spoil(self: Step, batch: Any) -> None:
+        count[0] += 1
+        if ranks.rank == ranks.size - 1 and count[0] == 3:
+            batch.image.fill_(torch.nan)
+        add(self, batch)
+
+    Step.add = spoil  # type: ignore[method-assign]
+    try:
+        return fold_on(ranks, work)
+    finally:
+        Step.add = add  # type: ignore[method-assign]
+
+
+def test_what_is_not_finite_on_one_rank_leaves_the_step_out_on_all(tmp_path: Path) -> None:
+    """N01."""
+    recipe = quick(tmp_path, "train.accumulate=2", "train.batch=1", "train.epochs=2")
+    work = work_of(recipe, discs(tmp_path / "data"), tmp_path / "run")
+    on_ranks(2, tmp_path, spoilt, work)
+    assert [row["skipped"] for row in rows_of(tmp_path / "run")] == [0, 1]
+    assert all(torch.isfinite(value).all() for value in member(tmp_path / "run").values())
+
+
+def killed(ranks: Ranks, work: Any) -> Any:
+    """Train as a rank; the second one is killed at its third step."""
+    take, count = Step.take, [0]
+
+    def fatal(self: Step, steps: int) -> None:
+        count[0] += 1
+        if ranks.rank == 1 and count[0] == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+        take(self, steps)
+
+    Step.take = fatal  # type: ignore[method-assign]
+    return fold_on(ranks, work)
+
+
+def test_n10_a_rank_that_is_killed_ends_the_others_and_the_run_resumes(tmp_path: Path) -> None:
+    """N10: within a minute, with an error that says so."""
+    recipe = quick(tmp_path, *PLAIN, "train.accumulate=2", "train.batch=1", "train.epochs=2")
+    data = discs(tmp_path / "data")
+    work = work_of(recipe, data, tmp_path / "run")
+    begun = time.monotonic()
+    team = Team(2, tmp_path, killed, work)
+    found = team.results(1)
+    assert time.monotonic() - begun < 60
+    assert isinstance(found[0], RankLost)
+    assert "run the same command again to resume" in str(found[0])
+    assert all(process.exitcode for process in team.processes)
+    on_ranks(2, tmp_path, fold_on, work)
+    fold_on(ALONE, work_of(recipe, data, tmp_path / "one"))
+    assert apart(tmp_path / "one", tmp_path / "run") <= 1e-6
+
+
+def drifted(ranks: Ranks) -> str:
+    network = torch.nn.Linear(2, 2)
+    torch.nn.init.constant_(network.weight, 1.0)
+    torch.nn.init.constant_(network.bias, 1e-7 * (ranks.rank == 1))
+    try:
+        ranks.refuse_drift(network)
+    except LaminaError as error:
+        return str(error)
+    return ""
+
+
+def refused() -> None:
+    raise RecipeError("no such thing")
+
+
+def talk(ranks: Ranks) -> dict[str, Any]:
+    """Use every way in which ranks speak."""
+    found: dict[str, Any] = {"told": ranks.tell(f"rank {ranks.rank}")}
+    found["gathered"] = ranks.gather(ranks.rank)
+    found["on main"] = ranks.gather_on_main(ranks.rank)
+    found["agreed"] = [ranks.agree([ranks.rank * n, 5 - ranks.rank]) for n in (1, 2)]
+    found["settled"] = ranks.settle()
+    value = torch.tensor([1.0, 2.0], requires_grad=True)
+    (ranks.reduce(value * (ranks.rank + 1)) * 10).sum().backward()
+    found["gradient"] = None if value.grad is None else value.grad.tolist()
+    sums = [torch.full((2, 2), float(ranks.rank)), torch.tensor(1.0)]
+    ranks.sum_into(sums)
+    found["sums"] = [one.tolist() for one in sums]
+    found["drift"] = drifted(ranks)
+    try:
+        ranks.on_main(refused)
+    except RecipeError as error:
+        found["error"] = str(error)
+    return found
+
+
+def test_what_ranks_tell_one_another(tmp_path: Path) -> None:
+    for rank, found in enumerate(on_ranks(2, tmp_path, talk)):
+        assert found["told"] == "rank 0"
+        assert found["gathered"] == [0, 1]
+        assert found["on main"] == ([0, 1] if rank == 0 else [])
+        assert found["agreed"] == [[0, 0], [1, 5]]  # what was said at the call before
+        assert found["settled"] == [2, 5]
+        assert found["gradient"] == [10.0 * (rank + 1)] * 2
+        assert found["sums"] == [[[1.0, 1.0], [1.0, 1.0]], 2.0]
+        assert "the weights of rank 1 are no longer those of rank 0" in found["drift"]
+        assert found["error"] == "no such thing"
+
+
+def test_one_process_speaks_to_nobody() -> None:
+    found = talk(ALONE)
+    assert (found["told"], found["gathered"], found["on main"]) == ("rank 0", [0], [0])
+    assert found["agreed"] == [[0, 5], [0, 5]]
+    assert (found["drift"], found["error"]) == ("", "no such thing")
