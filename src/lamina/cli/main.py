@@ -41,6 +41,7 @@ from lamina.cli.options import (
     Device,
     Devices,
     Json,
+    MaxMinutes,
     Memory,
     MovedData,
     Online,
@@ -124,15 +125,7 @@ def train(
     save_minutes: Annotated[
         float, typer.Option("--save-minutes", min=0, help="Longest time between checkpoints.")
     ] = 10.0,
-    max_minutes: Annotated[
-        float | None,
-        typer.Option(
-            "--max-minutes",
-            min=0,
-            help="End after about so many minutes, with the best weights so far.",
-            show_default="every epoch",
-        ),
-    ] = None,
+    max_minutes: MaxMinutes = None,
     track: Annotated[
         list[str] | None,
         typer.Option("--track", help="Also log to tensorboard, wandb, mlflow ..."),

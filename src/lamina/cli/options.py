@@ -48,6 +48,15 @@ Devices = Annotated[
         "--devices", metavar="0,1", help="Several: GPUs by number, all, or processes such as cpu:4."
     ),
 ]
+MaxMinutes = Annotated[
+    float | None,
+    typer.Option(
+        "--max-minutes",
+        min=0,
+        help="End after about so many minutes, with the best weights so far.",
+        show_default="every epoch",
+    ),
+]
 Spread = Annotated[
     Literal["auto", "folds", "batches"],
     typer.Option(
