@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 import subprocess
 import venv
 from collections.abc import Callable
@@ -209,6 +210,16 @@ def test_what_is_not_exported_is_refused_with_the_reason(
         exported(options, **changes)
     assert said in str(caught.value).splitlines()[0]
     assert [path.name for path in tmp_path.iterdir()] == ["one-bundle"]
+
+
+def test_the_page_lists_every_refusal_and_no_other() -> None:
+    source = Path(export_module.__file__).with_name("pipeline.py").read_text(encoding="utf-8")
+    refused = set(re.findall(r"\"((?:predict|frame|data|decide)\.\w+) (?:is|maps)\b", source))
+    assert len(refused) == 7
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+    table = page[page.index("## What is not exported") :].split("\n\n")[2]
+    assert set(re.findall(r"`((?:predict|frame|data|decide)\.\w+)`", table)) == refused
+    assert "a decision `expected`" in table
 
 
 def test_a_remedy_that_a_refusal_names_works(exported: Exported) -> None:

@@ -208,6 +208,7 @@ def test_read_11_another_type_is_converted_exactly_or_refused(make: Any, tmp_pat
     learnt = kind_of([ArrayVolume(pixels[None])])
     Bundle.make(plain.recipe, parts, cases={}, images=learnt).save(tmp_path / "bundle")
     opened = lamina.load(tmp_path / "bundle", device="cpu")
+    assert opened.expects == "1 channel, axes yx, uint8 of 0 to 255"
     wanted = opened(pixels)
     assert wanted.converted is None
     wide = opened(pixels.astype(np.uint16) * 257)

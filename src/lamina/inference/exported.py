@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
-from lamina.data.image_types.image_kind import ImageKind, as_learnt
+from lamina.data.image_types.image_kind import ImageKind
 from lamina.data.readers import open_volume, stem_of
 from lamina.deployment.run import Pipeline, PipelineError
 from lamina.errors import BundleError, DataError, RecipeError
@@ -59,7 +59,7 @@ class ExportedNetworks(Networks):
         self.device, self.precision = "cpu", "float32"
         self.digest = (about["bundle"],)
         learnt = about["input"]["learnt"]
-        self._kind = None if learnt is None else ImageKind.model_validate(learnt)
+        self.learnt = None if learnt is None else ImageKind.model_validate(learnt)
         self._weights = self._pipeline.weights()
 
     @property
@@ -87,10 +87,6 @@ class ExportedNetworks(Networks):
     def of_array(self, image: ArrayVolume, id: str) -> Case:
         """Return an array as it is."""
         return Case(id, id, image)
-
-    def as_learnt(self, image: Volume) -> tuple[Volume, str | None]:
-        """Return an image in type and range of the training images."""
-        return (image, None) if self._kind is None else as_learnt(image, self._kind)
 
     def held(self, image: Volume) -> int:
         """Return the bytes of the image in float64 and of three arrays of its answer."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, Self
 import numpy as np
 
 from lamina.data.case import Case
+from lamina.data.image_types.image_kind import ImageKind
 from lamina.errors import DataError, LaminaError, RecipeError, ResourceError
 from lamina.inference.array_input import ArrayInput, Expected, array_input
 from lamina.inference.prediction import Prediction
@@ -84,8 +85,10 @@ class Model:
 
     @property
     def expects(self) -> str:
-        """What an image must be, in words."""
-        return self._about.expected.describe()
+        """What an image must be, in words; type and range are those of the training images."""
+        learnt = self._about.learnt
+        words = "" if learnt is None else f", {learnt.words}"
+        return self._about.expected.describe() + words
 
     @property
     def decision(self) -> AnyDecision:
@@ -256,6 +259,7 @@ class _About:
     device: str
     precision: str
     digest: tuple[str, ...]
+    learnt: ImageKind | None
 
     @classmethod
     def of(cls, networks: Networks) -> _About:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
+from lamina.data.image_types.image_kind import ImageKind, as_learnt
 from lamina.inference.array_input import Expected
 from lamina.task import Task
 from lamina.volume import ArrayVolume, Volume
@@ -30,6 +31,8 @@ class Networks(ABC):
     """Type of the forward pass."""
     digest: tuple[str, ...]
     """Digests of the bundles that they are of."""
+    learnt: ImageKind | None
+    """Type and range of the training images; None: not known, or of no account."""
 
     @abstractmethod
     def of_file(self, path: Path) -> Case:
@@ -47,13 +50,13 @@ class Networks(ABC):
             DataError: arrays are not enough for these networks.
         """
 
-    @abstractmethod
     def as_learnt(self, image: Volume) -> tuple[Volume, str | None]:
         """Return an image in type and range of the training images, and what was done, in words.
 
         Raises:
             DataError: no exact conversion is known.
         """
+        return (image, None) if self.learnt is None else as_learnt(image, self.learnt)
 
     @abstractmethod
     def held(self, image: Volume) -> int:

@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 
 from lamina.bundle import kind_learnt, load_bundles
 from lamina.data.case import Case
-from lamina.data.image_types.image_kind import as_learnt
 from lamina.errors import DataError
 from lamina.inference.array_input import Expected
 from lamina.inference.networks import Networks, in_stored_units
@@ -59,7 +58,7 @@ class TrainedNetworks(Networks):
         self.members = tuple(self.loaded.names)
         self.device, self.precision = str(where), name_of(self.loaded.precision)
         self.digest = tuple(bundle.digest() for bundle in self._bundles)
-        self._kind, self._threads = kind_learnt(self._bundles), threads
+        self.learnt, self._threads = kind_learnt(self._bundles), threads
         self.networks: list[Member] = []
 
     @property
@@ -100,10 +99,6 @@ class TrainedNetworks(Networks):
         if self.recipe.frame.depth is not None:
             raise DataError(f"{id}: fragments are aligned in depth from their files; pass a path")
         return Case(id, id, self.recipe.data.adapt(image))
-
-    def as_learnt(self, image: Volume) -> tuple[Volume, str | None]:
-        """Return an image in type and range of the training images."""
-        return (image, None) if self._kind is None else as_learnt(image, self._kind)
 
     def held(self, image: Volume) -> int:
         """Return the bytes that an image and its answer need, whatever the batch."""
