@@ -1,7 +1,7 @@
 """Values between the voxels of a block, at any places, and smooth fields from few values.
 
-Compiled: a fifth of the time of ``scipy.ndimage.map_coordinates``, and a third of that of torch's
-``grid_sample`` (``benchmarks/samples_3d.py``).
+Compiled: on one core a fifth of the time of ``scipy.ndimage.map_coordinates``, and a third of that
+of torch's ``grid_sample``. ``benchmarks/blocks.py`` compares whole samples.
 """
 
 from __future__ import annotations
