@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from lamina.errors import DataError, LayoutError
-from lamina.plan.fingerprint.label_values import LabelMeaning, meaning_of
-from lamina.plan.layouts import chosen
+from lamina.plan.fingerprint.label_values import LabelMeaning, _name, meaning_of
+from lamina.plan.layouts import Match, chosen
 from lamina.plan.tree import Tree
 from tests.factories.data_folders import picture, save
 
@@ -123,3 +123,19 @@ def test_masks_of_one_class_each(tmp_path: Path) -> None:
     save(tmp_path / "masks/a/0.png", picture(0)[1] * 3)
     with pytest.raises(DataError, match="masks of one class each hold 0, 3, 255"):
         meaning(Tree.of(tmp_path))
+
+
+@pytest.mark.parametrize(
+    ("data", "name"),
+    [
+        ({"target": "mitochondria.tif"}, "mitochondria"),
+        ({"target": "fault_*.npy"}, "fault"),
+        ({"masks": "masks/lungs"}, "lungs"),
+        ({"masks": "masks"}, ""),
+        ({"target": "labels/{id}.*"}, ""),
+        ({"masks": "{id}_seg.png"}, ""),
+        ({"target": "Tumor_segmentation.nii.gz"}, ""),
+    ],
+)
+def test_a_class_is_called_as_its_file_or_folder_is(data: dict[str, str], name: str) -> None:
+    assert _name(Match("folder", "", data, 1.0)) == name

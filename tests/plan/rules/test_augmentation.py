@@ -50,6 +50,6 @@ def test_slices_that_are_even_in_plane_are_turned() -> None:
 def test_images_laid_out_alike_are_moved_less() -> None:
     far, near = (
         next(one for one in settled(facts)["transforms"] if one["kind"] == "affine")
-        for facts in (IMAGES, replace(IMAGES, alike=0.8))
+        for facts in (IMAGES, replace(IMAGES, alike=0.8, mirrored=(0.2, 0.9)))
     )
     assert near["rotate"] < far["rotate"]

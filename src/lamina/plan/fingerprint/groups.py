@@ -31,6 +31,8 @@ class Grouping:
     said: str
     group_of: Mapping[str, str]
     twins: tuple[tuple[str, ...], ...] = ()
+    joined: tuple[tuple[str, ...], ...] = ()
+    """Those of the twins that stood in different groups."""
 
     @property
     def count(self) -> int:
@@ -62,7 +64,8 @@ def groups_of(
     options = {**found.options, "together": [list(one) for one in apart]}
     joined, _ = Folds(**{**options, "count": 1}).assign(cases, tree.root)
     said = f"{found.said}; {len(apart)} sets of near twins joined"
-    return Grouping(options, said, {case.id: case.group for case in joined}, twins)
+    group_of = {case.id: case.group for case in joined}
+    return Grouping(options, said, group_of, twins, tuple(apart))
 
 
 def _asked(tree: Tree, cases: Sequence[Case], wanted: str) -> Grouping:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
+from lamina.data.names import bare
 from lamina.data.readers import open_volume
 from lamina.data.targets.label_table import as_colour
 from lamina.data.targets.label_values import values_in
@@ -23,7 +25,7 @@ MOST = 1 << 28
 _VOID = 255
 _CLASSES = 64
 _COLOURS = 32
-_WORDS = ("ignore255", "foreground255")
+_GENERAL = re.compile(r"mask|label|seg|annot|truth|target|class|^gt$|^ann$|^id$", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,20 @@ def meaning_of(tree: Tree, match: Match, reading: str | None = None) -> LabelMea
         found = _of_colours(counts)
     else:
         found = _of_values(tree, match, counts, reading, void=ignored is not None)
-    return replace(found, said=found.said + said)
+    task = found.task
+    if task["kind"] == "binary" and (name := _name(match)):
+        task = {**task, "names": [name]}
+    return replace(found, task=task, said=found.said + said)
+
+
+def _name(match: Match) -> str:
+    """Return what the file or folder of the labels is called, if that is no general word."""
+    place = match.dataset or str(match.data.get("target", match.data.get("masks", "")))
+    for part in (bare(place).rpartition("/")[2], place.rpartition("/")[0].rpartition("/")[2]):
+        word = re.sub(r"[^A-Za-z]+$", "", part)
+        if word.isidentifier() and not _GENERAL.search(word):
+            return word.lower()
+    return ""
 
 
 def _counted(tree: Tree, match: Match) -> tuple[Counter[int], bool, float]:

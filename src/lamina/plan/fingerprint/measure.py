@@ -170,7 +170,7 @@ def _notes(looks: Sequence[CaseStatistics], grouping: Grouping) -> tuple[str, ..
         for one in check(seen)
         if looks and one.level in ("warning", "error")
     ]
-    for ids in grouping.twins:
+    for ids in grouping.joined:
         more = f" and {len(ids) - 3} more" if len(ids) > 3 else ""
-        said.append(f"{', '.join(ids[:3])}{more}: almost the same image")
+        said.append(f"{', '.join(ids[:3])}{more}: almost the same image, now of one group")
     return tuple(said)

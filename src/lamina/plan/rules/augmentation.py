@@ -62,13 +62,17 @@ def augmentation(now: Situation) -> list[Setting]:
     if now.restores:
         return found
     if not now.facts.deep and not now.layered:
-        found.append(_affine(now, axes))
+        found.append(_affine(now))
     return [*found, *_values(now)]
 
 
-def _affine(now: Situation, axes: str) -> Setting:
-    aligned = now.facts.alike >= _ALIKE
-    if aligned:
+def _laid_out(now: Situation) -> bool:
+    """Whether images have a layout that a mirror would change."""
+    return now.facts.alike >= _ALIKE and mirrors(now)[0] != "yx"
+
+
+def _affine(now: Situation) -> Setting:
+    if _laid_out(now):
         value = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.7}
         return Setting("transforms[]", value, "as far as images that are laid out alike differ")
     value = {
@@ -89,7 +93,7 @@ def _values(now: Situation) -> list[Setting]:
             Setting("transforms[]", {"kind": "gamma", "p": 0.3}, "amplitudes without a scale"),
             Setting("transforms[]", {"kind": "noise", "p": 0.3}, "few volumes"),
         ]
-    if facts.deep or now.layered or facts.alike >= _ALIKE:
+    if facts.deep or now.layered or _laid_out(now):
         value = {"kind": "brightness_contrast", "brightness": 0.2, "contrast": 0.2, "p": 0.5}
         found = [Setting("transforms[]", value, "one kind of recording")]
         if now.layered:
