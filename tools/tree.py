@@ -26,6 +26,7 @@ DEPTH = 2
 FOLDERS_WITHOUT_CODE = {
     "recipes": "The built-in recipes, one YAML file each.",
     "reporting/templates": "The page of the report as a Jinja template.",
+    "viewer/static": "The page of the viewer: its markup, its style and its scripts.",
 }
 
 
