@@ -69,6 +69,10 @@ class SliceFusion(Network):  # INK-16: six windows of 3 slices, one 1x1 convolut
     @model_validator(mode="after")
     def _answers_are_logits_of_classes(self) -> Self:
         for name, option in (("", self), ("network.", self.network)):
+            if getattr(option, "supervision", False):
+                raise ValueError(
+                    f"{name}supervision is true, but several windows have one answer; leave it out"
+                )
             if option.residual or option.activation != "identity":
                 key = "residual" if option.residual else "activation"
                 raise ValueError(

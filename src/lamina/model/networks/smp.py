@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, JsonValue, model_validator
 
 from lamina.model.networks.encoded import Encoded
+from lamina.spec import ADDED_LATER
 
 if TYPE_CHECKING:
     from torch import nn
+
+
+_IN_BLOCKS = ("unet", "manet", "linknet")
 
 
 class Smp(Encoded):
@@ -43,6 +47,26 @@ class Smp(Encoded):
 
     2 costs a quarter and sees twice as far; details finer than the squares are lost.
     """
+
+    supervision: Annotated[bool, ADDED_LATER] = False
+    """In training the decoder answers at 1/2, 1/4 and 1/8 of the size too (deep supervision): with
+    weights 1, 1/2, 1/4, 0, divided by their sum. For unet, manet and linknet."""
+
+    @model_validator(mode="after")
+    def _decoder_has_coarser_maps(self) -> Self:
+        if not self.supervision:
+            return self
+        if self.kind not in _IN_BLOCKS:
+            raise ValueError(
+                f"supervision is true, and the decoder of {self.kind} has no map at every half of "
+                f"the size; set it to false, or kind to {', '.join(_IN_BLOCKS)}"
+            )
+        if self.residual or self.activation != "identity":
+            raise ValueError(
+                "supervision is true, and residual or activation are of full size alone; leave one "
+                "out"
+            )
+        return self
 
     @model_validator(mode="after")
     def _noise_is_found_at_full_size(self) -> Self:
@@ -88,6 +112,11 @@ class Smp(Encoded):
             depth=self._depth,
             decoder=self.decoder,
         )
+        if self.supervision:
+            from lamina.model.modules.supervised_decoder import supervise
+
+            side = self.multiple // self.shrink
+            supervise(network, inputs, outputs, side, self.prior)
         self._start(network, inputs)
         if self.dropout:
             drop_channels(network, self.dropout)
