@@ -46,7 +46,7 @@ def supervise(
     network.supervision_heads = nn.ModuleList(nn.Conv2d(c, outputs, 1) for c in widths)
     if prior is not None:
         for head in network.supervision_heads:
-            nn.init.constant_(head.bias, math.log(prior / (1 - prior)))
+            nn.init.constant_(head.bias, math.log(prior / (1 - prior)))  # type: ignore[arg-type]
     for block in coarser:
         block.register_forward_hook(keep)
     network.register_forward_hook(answered)
