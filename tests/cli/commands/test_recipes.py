@@ -1,0 +1,33 @@
+"""`lamina plan` on the command line: what is refused, with which exit code."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from lamina.cli.main import app
+from tests.factories.data_folders import folder
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "words"),
+    [
+        ([], 3, "can be read in 2 ways; choose one:"),
+        (["--layout", "coco"], 3, "--layout is 'coco', and the folder can be read as"),
+        (["--metric", "good"], 2, "--metric is 'good'; it must be one of dice_image,"),
+        (["--spacing", "1,x"], 2, "write numbers with commas"),
+        (["--dims", "4d"], 2, "--dims is '4d'; it must be auto, 2d, 2.5d, 3d"),
+        (["--layout", "folder/masks", "--dims", "3d"], 2, "images have two axes"),
+        (["--layout", "folder/masks", "--groups", "none.csv"], 3, "no such table"),
+    ],
+)
+def test_what_cannot_be_planned(tmp_path: Path, options: list[str], code: int, words: str) -> None:
+    folder(tmp_path)
+    shutil.copytree(tmp_path / "masks", tmp_path / "labels")
+    done = CliRunner().invoke(app, ["plan", str(tmp_path), *options])
+    assert done.exit_code == code, done.stderr
+    assert words in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels", "masks"]

@@ -1,0 +1,43 @@
+"""What the trial says of memory and time, against a whole training of the same recipe."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from lamina.plan.run import plan
+from tests.factories.discs import discs
+
+_TRAIN = """
+import resource, sys
+from lamina.recipe.load import load_recipe
+from lamina.training.run import train
+train(load_recipe(sys.argv[1]), data=sys.argv[2], out=sys.argv[3], folds=[0])
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
+"""
+
+
+@pytest.mark.slow
+def test_memory_and_time_are_as_said(tmp_path: Path) -> None:
+    """Memory within 15 %; time within 20 % on a machine that is otherwise at rest."""
+    discs(tmp_path / "data", 24, size=256)
+    found = plan(tmp_path / "data", minutes=1.5, out=tmp_path / "r.yaml")
+    assert found.fit.schedule.folds == 1
+    words = [str(tmp_path / "r.yaml"), str(tmp_path / "data"), str(tmp_path / "run")]
+    begun = time.monotonic()
+    done = subprocess.run(
+        [sys.executable, "-c", _TRAIN, *words],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=dict(os.environ),
+    )
+    seconds = time.monotonic() - begun
+    said, took = found.fit.probed.memory, int(done.stdout.split()[-1])
+    assert said == pytest.approx(took, rel=0.15)
+    assert found.fit.schedule.seconds == pytest.approx(seconds, rel=0.2)
