@@ -85,7 +85,8 @@ def corners_of(rows: NDArray[Any], top: int) -> Corners:
     """
     wide = np.pad(rows, ((0, 0), (1, 1)))
     a, b, c, d = wide[:-1, :-1], wide[:-1, 1:], wide[1:, :-1], wide[1:, 1:]
-    y, x = np.nonzero(~((a == b) & (c == d)) & ~((a == c) & (b == d)))
+    across, along = wide[:, :-1] == wide[:, 1:], wide[:-1] == wide[1:]
+    y, x = np.nonzero(~(across[:-1] & across[1:] | along[:, :-1] & along[:, 1:]))
     a, b, c, d = (some[y, x] for some in (a, b, c, d))
     parts = [NO_CORNERS]
 

@@ -30,6 +30,7 @@ from lamina.prediction.cases.work import drop_work, place_in, written_bytes
 from lamina.prediction.check_answer import check_answer
 from lamina.prediction.folder.case_masks import mask_paths, read_case_masks, write_case_masks
 from lamina.prediction.folder.contents import clear, holds_others
+from lamina.prediction.folder.decided import LastDecided, decided_parts
 from lamina.prediction.folder.digests import decision_digest
 from lamina.prediction.folder.digests import one_digest as one_digest
 from lamina.prediction.folder.digests import source_digest as source_digest
@@ -72,6 +73,7 @@ class Predictions:
     folder: Path
     info: Info
     _ledger: Ledger = field(repr=False, compare=False)
+    _last: LastDecided = field(default_factory=LastDecided, repr=False, compare=False)
     calibration: tuple[Calibration, ...] = ()
     """What stored probabilities go through as they are read; none: they are as they should be.
     Out-of-fold predictions are stored before ``lamina tune`` calibrates their members."""
@@ -200,20 +202,13 @@ class Predictions:
         Volumes and large images come in slabs where each pixel is decided by itself, perhaps after
         a first pass over all of them, and else as a whole.
         """
-        if self.task.kind == "restore":
-            yield from ((region, prob, prob) for region, prob in self.slabs(id))
-            return
-        decide = self.decision.for_case(prob for _, prob in self.slabs(id))
-        if decide is None:
-            prob = self.prob(id)
-            yield Region.whole(self.case(id).shape), prob, self.decision(prob)
-            return
-        for region, prob in self.slabs(id):
-            yield region, prob, decide(prob)
+        return decided_parts(self, id, self._last)
 
     def mask(self, id: str) -> NDArray[np.bool_]:
         """Return (K, *S) masks: the current decision on the stored probabilities."""
-        return self.decision(self.prob(id))
+        if self.task.kind == "restore" or self.case(id).chunked:
+            return self.decision(self.prob(id))
+        return next(masks for _, _, masks in self.decided(id))
 
     def stored_mask(self, id: str) -> NDArray[Any]:
         """Return (K, *S) from the mask file: bool, or restored values as they are stored.

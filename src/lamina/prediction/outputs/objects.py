@@ -90,7 +90,7 @@ def _in_memory(predictions: Predictions, id: str) -> Iterable[Object]:
     case, first = predictions.case(id), int(predictions.task.exclusive)
     prob = predictions.prob(id)
     return find_objects(
-        [label_instances(np.asarray(mask)) for mask in predictions.decision(prob)[first:]],
+        [label_instances(np.asarray(mask)) for mask in predictions.mask(id)[first:]],
         prob[first:],
         (predictions.task.names or ())[first:],
         case=id,

@@ -151,7 +151,7 @@ class Answer:
         *,
         order: Literal["C", "F"] = "C",
     ) -> Iterator[NDArray[Any]]:
-        """Yield an array as the file stores its axes, mapped from a temporary file.
+        """Yield an array as the file stores its axes; what is large is in a temporary file.
 
         Args:
             beside: The file that is written of it; the temporary one lies beside it.
@@ -159,19 +159,27 @@ class Answer:
             part: What it holds of each region.
             order: How its elements lie one after another.
         """
-        with scratch(beside) as stream:
-            array: Any = np.memmap(stream, dtype, "w+", 0, self.shape, order)
-            for region, prob, masks in self.predictions.decided(self.id):
-                for start, stop in _spans(region.shape):
-                    some = Region(
-                        (region.start[0] + start, *region.start[1:]),
-                        (region.start[0] + stop, *region.stop[1:]),
-                    )
-                    answer = part(prob[:, start:stop], masks[:, start:stop])
-                    place, values = self.trail.stored(some, answer)
-                    array[place.slices] = values
-                let_go(array)
+        if not self.predictions.case(self.id).chunked:
+            array: Any = np.empty(self.shape, dtype, order)
+            self._fill(array, part)
             yield array
+            return
+        with scratch(beside) as stream:
+            array = np.memmap(stream, dtype, "w+", 0, self.shape, order)
+            self._fill(array, part)
+            yield array
+
+    def _fill(self, array: Any, part: Part) -> None:
+        for region, prob, masks in self.predictions.decided(self.id):
+            for start, stop in _spans(region.shape):
+                some = Region(
+                    (region.start[0] + start, *region.start[1:]),
+                    (region.start[0] + stop, *region.stop[1:]),
+                )
+                answer = part(prob[:, start:stop], masks[:, start:stop])
+                place, values = self.trail.stored(some, answer)
+                array[place.slices] = values
+            let_go(array)
 
     def labels(self, layer: Layer) -> tuple[np.dtype[Any], Part]:
         """Return the type and the values of masks as labels: class ids, or 1 of one class."""
