@@ -150,9 +150,15 @@ def check(
         ),
     ] = None,
     verify_data: VerifyData = False,
+    pictures: Annotated[
+        Path | None,
+        typer.Option("--pictures", metavar="FILE", help="Write samples and figures as a page."),
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check a recipe, and the data on request."""
+    if pictures is not None and data is None:
+        raise RecipeError("--pictures shows data; name their folder by --data")
     if data is not None:
         folders.check_data(data)
     from lamina.recipe import load
@@ -171,6 +177,11 @@ def check(
         figures, more = check_data(sound, data, index, verify=verify_data)
         found |= figures
         lines += more
+        if pictures is not None:
+            from lamina.training.preview.page import write_preview
+
+            found["pictures"] = str(write_preview(sound, data, pictures))
+            lines.append(f"wrote {pictures}")
     if why is not None:
         found["why"] = load.why(recipe, changes or (), why)
         lines = [str(found["why"])]

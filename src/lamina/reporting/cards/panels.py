@@ -83,9 +83,9 @@ def mask_panels(
         both = outlined(both, mask, name)
     shown = grey if box == _WHOLE else _with_place(grey, whole, box)
     return [
-        Panel("image", _uri(shown)),
-        Panel("truth filled, prediction outlined", _uri(both)),
-        Panel("error", _uri(_error(grey, target[first:], answer[first:]))),
+        Panel("image", jpeg_uri(shown)),
+        Panel("truth filled, prediction outlined", jpeg_uri(both)),
+        Panel("error", jpeg_uri(_error(grey, target[first:], answer[first:]))),
     ]
 
 
@@ -102,7 +102,7 @@ def value_panels(
         "restored": stretched(mine, low, high),
         "error": stretched(error, 0.0, float(error.max())),
     }
-    return [Panel(word, _uri(_sized(pixels, side))) for word, pixels in pictures.items()]
+    return [Panel(word, jpeg_uri(_sized(pixels, side))) for word, pixels in pictures.items()]
 
 
 def plane_panels(
@@ -192,7 +192,8 @@ def _resized(mask: NDArray[np.bool_], size: tuple[int, ...]) -> NDArray[np.bool_
     return enlarged(mask, times) if times > 1 else shrunk_mask(mask, size)
 
 
-def _uri(pixels: Pixels) -> str:
+def jpeg_uri(pixels: Pixels) -> str:
+    """Return a picture (H, W, 3) as a data URI."""
     options = (
         cv2.IMWRITE_JPEG_QUALITY,
         _QUALITY,

@@ -1,0 +1,1 @@
+"""What training would see, as pictures, before it is started."""
