@@ -100,3 +100,14 @@ def test_tensors_and_pictures_are_arrays() -> None:
     for image in (torch.from_numpy(array), Image.fromarray(array, "RGB")):
         given = array_input(image, None, COLOUR, "a")
         np.testing.assert_array_equal(given.volume.array, array.transpose(2, 0, 1))
+
+
+def test_volumes_are_turned_to_the_order_that_the_networks_saw() -> None:
+    array = np.arange(2 * 3 * 4, dtype=np.uint8).reshape(2, 3, 4)
+    expected = Expected(channels=1, volumes=True, order="xyz")
+    found = array_input(array, "zyx", expected, "array")
+    assert (found.volume.axes, found.volume.shape) == ("xyz", (4, 3, 2))
+    assert (found.volume.array[0] == array.transpose(2, 1, 0)).all()
+    assert (found.back(found.volume.array)[0] == array).all()
+    same = array_input(array, "xyz", expected, "array")
+    assert (same.volume.array[0] == array).all()

@@ -28,6 +28,8 @@ class Expected:
     """Whether it takes volumes (zyx)."""
     images: bool = True
     """Whether it takes images (yx)."""
+    order: str = "zyx"
+    """Axes of volumes in the order in which the networks saw them."""
 
     def describe(self) -> str:
         """Return it in words.
@@ -46,7 +48,8 @@ class ArrayInput:
     """An array as the networks take it, and how to bring an answer back to its own axes."""
 
     volume: ArrayVolume
-    """(channels, y, x) or (channels, z, y, x): a view of the array, which is never written to."""
+    """(channels, y, x), or three axes in the order that the networks saw: a view of the array,
+    which is never written to."""
     axes: str
     """Spatial axes of the array in its own order."""
 
@@ -80,6 +83,7 @@ def array_input(image: Any, axes: str | None, expected: Expected, name: str) -> 
     if "c" not in spelled:
         array, spelled = array[None], f"c{spelled}"
     spatial = "".join(axis for axis in "zyx" if axis in spelled)
+    spatial = expected.order if len(spatial) == 3 else spatial
     array = np.transpose(array, [spelled.index(axis) for axis in f"c{spatial}"])
     if len(array) != expected.channels:
         raise DataError(

@@ -50,15 +50,17 @@ class TrainedNetworks(Networks):
         self.recipe = self._bundles[0].recipe
         self.task = self.recipe.task
         frame = self.recipe.frame
+        self.learnt = kind_learnt(self._bundles)
         self.expected = Expected(
             frame.channels,
             volumes=frame.slices is not None or frame.axes == 3,
             images=frame.axes == 2,
+            order=(self.learnt and self.learnt.axes) or "zyx",
         )
         self.members = tuple(self.loaded.names)
         self.device, self.precision = str(where), name_of(self.loaded.precision)
         self.digest = tuple(bundle.digest() for bundle in self._bundles)
-        self.learnt, self._threads = kind_learnt(self._bundles), threads
+        self._threads = threads
         self.networks: list[Member] = []
 
     @property

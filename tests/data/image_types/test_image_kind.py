@@ -111,3 +111,18 @@ def test_whole_numbers_of_a_range_learnt_are_the_same_numbers_in_any_type() -> N
     assert found.dtype == np.int16
     np.testing.assert_array_equal(read_all(found), scan.array)
     assert said is not None
+
+
+def test_the_order_of_axes_is_remembered_and_another_one_is_told() -> None:
+    stored = rng(2, "axes").integers(0, 256, (1, 4, 5, 6)).astype(np.uint8)
+    learnt = kind_of([ArrayVolume(stored, "xyz")])
+    assert learnt is not None
+    assert learnt.axes == "xyz"
+    assert as_learnt(ArrayVolume(stored, "xyz"), learnt)[1] is None
+    told = as_learnt(ArrayVolume(stored, "zyx"), learnt)[1]
+    assert told is not None
+    assert "its axes are zyx, and the network learnt from xyz" in told
+    assert kind_of([image(BYTES)]) == KIND  # images have no such order
+    mixed = kind_of([ArrayVolume(stored, "xyz"), ArrayVolume(stored, "zyx")])
+    assert mixed is not None
+    assert mixed.axes is None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from math import prod
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,7 +17,7 @@ from lamina.data.image_types.retyped import Cast, Retyped, Scale, fits, scale_of
 from lamina.data.views.corrupted import Corrupted
 from lamina.errors import DataError
 from lamina.geometry.region import Region
-from lamina.spec import Spec
+from lamina.spec import ADDED_LATER, Spec
 from lamina.volume import Volume
 
 _IMAGES = 64  # that are looked at, of all
@@ -40,6 +41,9 @@ class ImageKind(Spec):
 
     scale: Scale | None = None
     """How levels of 8 bits are stored, where all of these hold nothing else."""
+
+    axes: Annotated[str | None, ADDED_LATER] = None
+    """Axes of volumes in the order in which the network saw them; null: of images, or not known."""
 
     @property
     def words(self) -> str:
@@ -71,11 +75,19 @@ def kind_of(images: Sequence[Volume]) -> ImageKind | None:
         low=min(lows),
         high=max(highs),
         scale=scales.pop() if len(scales) == 1 else None,
+        axes=_order(images),
     )
 
 
+def _order(images: Sequence[Volume]) -> str | None:
+    """Return the order of the axes of volumes, where all have the same."""
+    orders = {image.axes for image in images if len(image.axes) == 3}
+    order = orders.pop() if len(orders) == 1 else ""
+    return order if sorted(order) == list("xyz") else None
+
+
 def as_learnt(image: Volume, kind: ImageKind) -> tuple[Volume, str | None]:
-    """Return an image as a network expects it, and what was done to it in words, or None.
+    """Return an image as a network expects it, and what must be known of it in words, or None.
 
     Args:
         image: As the catalog opened it.
@@ -84,6 +96,22 @@ def as_learnt(image: Volume, kind: ImageKind) -> tuple[Volume, str | None]:
     Raises:
         DataError: it is of another type or range, and no exact conversion is known.
     """
+    found, said = _as_typed(image, kind)
+    turned = _turned(image, kind)
+    return found, "; ".join(filter(None, (said, turned))) or None
+
+
+def _turned(image: Volume, kind: ImageKind) -> str | None:
+    """Return that the planes of a volume are turned against those learnt from."""
+    if kind.axes in (None, image.axes) or sorted(image.axes) != list("xyz"):
+        return None
+    return (
+        f"its axes are {image.axes}, and the network learnt from {kind.axes}: planes are turned; "
+        "for the same planes store it in that order"
+    )
+
+
+def _as_typed(image: Volume, kind: ImageKind) -> tuple[Volume, str | None]:
     source = _clean(image)
     values = _sampled(source)
     if not values.size or not values.any():

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.reporting.figures.plot import FAINT, INK, PAINT, Plot, axes, finished
+from lamina.seeding import rng
 
 
 def by_class(
@@ -38,7 +39,7 @@ def by_class(
 def by_group(groups: Sequence[str], values: Sequence[float], overall: float) -> Plot:
     """Plot the scores of all groups as a strip, and a line at the score of all cases."""
     figure, drawn = axes((9.4, 1.3))
-    up = np.random.default_rng(0).uniform(-0.3, 0.3, len(values))  # moved apart, to be seen
+    up = rng(0, "strip").uniform(-0.3, 0.3, len(values))  # moved apart, to be seen
     drawn.plot(values, up, "o", color=PAINT[0], ms=5, alpha=0.6, mec="none")
     drawn.axvline(overall, color=PAINT[1], lw=1.6)
     drawn.set(ylim=(-0.6, 0.6), yticks=[])
