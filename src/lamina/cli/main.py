@@ -269,6 +269,10 @@ def predict(
     device: Device = "auto",
     batch: Batch = None,
     memory: Memory = None,
+    workers: Annotated[
+        int | None,
+        typer.Option("--workers", min=1, help="Processes of one thread each, with the same bytes."),
+    ] = None,
     slices: Annotated[
         str | None,
         typer.Option(
@@ -352,6 +356,7 @@ def predict(
         device=device,
         batch=batch,
         memory=limit,
+        workers=workers,
         slices=places,
         changes=changes or (),
         threshold=thresholds,

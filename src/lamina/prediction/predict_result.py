@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from lamina.public import VerbResult
@@ -50,5 +50,7 @@ class PredictResult(VerbResult):
     """Time that the call took."""
     unfinished: tuple[str, ...] = ()
     """What each fold had trained, where the training of a run has not finished."""
+    worker_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Time that each process worked, by its host and number."""
     left_out: tuple[str, ...] = ()
     """Files of ``save`` that could not be made, with reasons."""

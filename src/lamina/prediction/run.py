@@ -5,16 +5,13 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Sequence
-from math import prod
+from pathlib import Path
 from typing import Literal
 
 import torch
 
 import lamina
 from lamina.bundle import Bundle, load_bundles, unfinished_lines, versions
-from lamina.data.case import Case
-from lamina.data.flatten import align
-from lamina.data.flatten.summary import CURVES
 from lamina.data.index.index import DataIndex
 from lamina.errors import RecipeError
 from lamina.files import delete_partial_files, locked
@@ -22,12 +19,9 @@ from lamina.folders import DATA_INDEX
 from lamina.log import keep_log
 from lamina.prediction.cases.opened import OpenedCases, open_cases
 from lamina.prediction.changes import Thresholds, changed, threshold_words, with_threshold
-from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
 from lamina.prediction.folder.manifest import (
     Arithmetic,
     Info,
-    PredictedCase,
-    check_arithmetic,
 )
 from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.members.loaded import LoadedMembers
@@ -35,8 +29,6 @@ from lamina.prediction.notices import tell_if_not_tuned, tell_if_unfinished, tel
 from lamina.prediction.outputs.native.write_native import note_native
 from lamina.prediction.outputs.write import DEFAULT, NativeContent, Outputs, checked
 from lamina.prediction.predict_result import PredictResult
-from lamina.prediction.streaming.plan import check_room
-from lamina.prediction.streaming.row_bands import bands
 from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import (
     choose,
@@ -47,12 +39,13 @@ from lamina.prediction.tiling.precision import (
     uses_tf32,
 )
 from lamina.prediction.uncertainty.outlook import note_outlook
-from lamina.prediction.uncertainty.predict import How, predict_uncertain
-from lamina.prediction.uncertainty.stored import StoredUncertainty
-from lamina.progress import Bar, say
+from lamina.prediction.workers.pool_of import pool_of
+from lamina.prediction.workers.pools import work_off
+from lamina.prediction.workers.schedule import Schedule
+from lamina.prediction.workers.tasks import Setup
+from lamina.progress import say
 from lamina.public import StrPath, StrPaths, as_path, as_paths, at_least
 from lamina.refusals import verb
-from lamina.volume import Volume
 
 
 @verb
@@ -65,6 +58,7 @@ def predict(
     device: str = "auto",
     batch: int | None = None,
     memory: int | None = None,
+    workers: int | None = None,
     slices: Sequence[float] | None = None,
     changes: Sequence[str] = (),
     threshold: Thresholds | None = None,
@@ -89,7 +83,10 @@ def predict(
             not; ``all``: every member answers for every image.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         batch: Tiles per forward pass; None: the recipe's, or as the memory allows, up to 8.
-        memory: Bytes that the process may hold on a CPU; None: half of what is free.
+        memory: Bytes that each process may hold on a CPU; None: all of them half of what is free.
+        workers: Processes of one thread each that predict, with the same bytes as one would; None:
+            this process, with all its threads. Processes are spawned: a script calls this below
+            ``if __name__ == "__main__":``.
         slices: Only these slices of volumes, at shares of each axis' length, from 0 to below 1
             (NOISE-17), each as an image called VOLUME/AXISINDEX; None: as the recipe says.
         changes: Changes of the options ``predict`` and ``decide`` of the trained recipe, such as
@@ -135,7 +132,7 @@ def predict(
     )
     if members not in ("auto", "all"):
         raise RecipeError(f"--members is '{members}'; it must be one of auto, all")
-    at_least(1, batch=batch, memory=memory)
+    at_least(1, batch=batch, memory=memory, workers=workers)
     kinds = checked(save, native)
     keep_memory()
     bundles = load_bundles(sources, unfinished=True)
@@ -162,7 +159,10 @@ def predict(
     noted = before.arithmetic if before is not None else None
     volumes = [case.image for _, case, _ in opened.cases.values()]
     wanted = batch or (noted.batch if noted else bundles[0].recipe.predict.batch)
-    size = loaded.batch_size(volumes, memory, wanted)
+    size = loaded.batch_size(volumes, memory, wanted, processes=workers or 1)
+    slabs = None
+    if any(len(volume.axes) != 2 for volume in volumes):
+        slabs = loaded.slab_memory(memory, size, processes=workers or 1)
     now = Arithmetic(batch=size, device=device_kind(where), tf32=uses_tf32(where, precision))
     update = {"predict": options, "corrupted": corrupt, "uncertainty": uncertainty}
     arithmetic = now if before is None else noted
@@ -181,7 +181,30 @@ def predict(
                 if threshold is None:
                     tell_if_not_tuned(bundles[0], sources[0])
             outputs = Outputs(predictions, kinds)
-            counts = _predict_all(outputs, opened, loaded, now, progress=progress)
+            setup = Setup(
+                plan=predictions.info.bytes_plan(),
+                sources=tuple(str(source.absolute()) for source in sources),
+                out=str(out.absolute()),
+                folder=str(Path.cwd()),
+                changes=tuple(changes),
+                threshold=threshold,
+                device=str(where),
+                precision=name_of(precision),
+                batch=size,
+                memory=slabs,
+                kinds=kinds,
+            )
+            schedule = Schedule(
+                outputs,
+                opened,
+                loaded,
+                now,
+                memory=slabs,
+                workers=workers or 0,
+                lines=progress,
+            )
+            work_off(schedule, pool_of(schedule, setup, workers))
+            opened.quarantine.check_any(len(predictions.ids), "images can be predicted")
             left_out = outputs.finish()
             predictions = note_native(predictions.only_finished())
             if uncertainty:
@@ -189,7 +212,8 @@ def predict(
             result = PredictResult(
                 out=out,
                 cases=len(predictions.ids),
-                **counts,
+                **schedule.counts,
+                worker_seconds=schedule.worker_seconds,
                 known=dict(Counter(case.known for case in predictions.info.cases)),
                 failed=tuple(opened.quarantine.failed),
                 left_out=left_out,
@@ -227,106 +251,3 @@ def _info(
         unfinished=tuple(line for bundle in bundles for line in unfinished_lines(bundle)),
         cases=tuple(case for case, _, _ in opened.cases.values()),
     )
-
-
-def _predict_all(
-    outputs: Outputs, opened: OpenedCases, loaded: LoadedMembers, now: Arithmetic, *, progress: bool
-) -> dict[str, int]:
-    predictions, size = outputs.predictions, now.batch
-    counts = {"predicted": 0, "kept": 0, "redecided": 0}
-    steps = {
-        id: _steps(predicted, case.image, loaded)
-        for id, (predicted, case, _) in opened.cases.items()
-    }
-    with Bar("predicting", sum(steps.values())) as bar:
-        for id, (_, case, chosen) in opened.cases.items():
-            before = "kept" if predictions.finished(id) else "redecided"
-            if _has_maps(predictions, id) and (before == "kept" or predictions.redecide(id)):
-                predictions.drop_work(id)  # of a run that was killed at the last moment
-                outputs.update(id, case.image)
-                counts[before] += 1
-                bar.advance(steps[id])
-                continue
-            check_arithmetic(predictions.folder, predictions.info.arithmetic, now)
-            with opened.quarantine.item(case.image.name):
-                align([case], predictions.folder / CURVES)
-                _predict(
-                    predictions, case, loaded.members(chosen), loaded, size, bar, progress=progress
-                )
-                counts["predicted"] += 1
-                outputs.update(id, case.image)
-    opened.quarantine.check_any(len(predictions.ids), "images can be predicted")
-    return counts
-
-
-def _has_maps(predictions: Predictions, id: str) -> bool:
-    """Whether a case has the maps of uncertainty that were asked for."""
-    return not predictions.info.uncertainty or StoredUncertainty(predictions).sound(id)
-
-
-def _steps(case: PredictedCase, volume: Volume, loaded: LoadedMembers) -> int:
-    """Return what the bar counts of a case: slices, bands, or one."""
-    recipe = loaded.bundles[0].recipe
-    if case.banded or len(volume.axes) == recipe.frame.axes == 3:
-        return len(bands(case.shape, recipe.task.outputs))
-    slices = recipe.frame.slices
-    if slices is None or len(volume.axes) == 2:
-        return 1
-    return sum(volume.shape[volume.axes.index(a)] for a in slices.axes if a in volume.axes)
-
-
-def _predict(
-    predictions: Predictions,
-    case: Case,
-    members: Sequence[Member],
-    loaded: LoadedMembers,
-    size: int,
-    bar: Bar,
-    *,
-    progress: bool,
-) -> None:
-    """Predict one case into the folder: an image in memory, what is large part by part."""
-    recipe, device, precision = loaded.bundles[0].recipe, loaded.device, loaded.precision
-    predicted, volume = predictions.case(case.id), case.image
-    if predictions.info.uncertainty:
-        how = How(device, precision, size)
-        predict_uncertain(predictions, case, members, recipe, how)
-        bar.advance(_steps(predicted, volume, loaded))
-        return
-    if not predicted.chunked:
-        prob = predict_case(
-            case, members, recipe, device=device, precision=precision, batch=size, fixed=True
-        )
-        bar.advance()
-        predictions.add(case.id, prob)
-        return
-    if predicted.banded:
-        kept = (4 if recipe.task.kind == "restore" else 2) * recipe.task.outputs
-        check_room(
-            volume.name, predictions.folder, kept * prod(volume.shape), predictions.written(case.id)
-        )
-    else:
-        ahead = plan_case(
-            volume,
-            members,
-            recipe,
-            device=device,
-            precision=precision,
-            batch=size,
-            place=predictions.place(case.id),
-        )
-        ahead.check_disk(predictions.folder, predictions.written(case.id))
-        for line in ahead.lines() if progress else ():
-            say(line)
-    stream_case(
-        case,
-        members,
-        recipe,
-        place=predictions.place(case.id),
-        device=device,
-        precision=precision,
-        batch=size,
-        fixed=True,
-        progress=bar.advance,
-    )
-    predictions.finish(case.id)

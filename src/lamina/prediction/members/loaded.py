@@ -33,6 +33,7 @@ class LoadedMembers:
         self.bundles, self.device, self.precision = bundles, device, precision
         self._built: dict[tuple[int, int], Member] = {}
         self.apart = False
+        self._measured: dict[tuple[int, int], int] = {}
 
     @property
     def names(self) -> list[str]:
@@ -97,7 +98,12 @@ class LoadedMembers:
         return self._built[number, member]
 
     def batch_size(
-        self, volumes: Iterable[Volume], memory: int | None, wanted: int | None = None
+        self,
+        volumes: Iterable[Volume],
+        memory: int | None,
+        wanted: int | None = None,
+        *,
+        processes: int = 1,
     ) -> int:
         """Return the tiles per forward pass: as many as are wanted, or as the memory allows.
 
@@ -105,6 +111,7 @@ class LoadedMembers:
             volumes: All that will be predicted; the largest counts.
             memory: Bytes the process may hold on a CPU; None: half of what is free (on a GPU 80 %).
             wanted: Asked for by the user or the recipe; None: nobody asks.
+            processes: Those that share what is free.
 
         Raises:
             ResourceError: not even one tile fits, or not as many as are wanted.
@@ -112,18 +119,27 @@ class LoadedMembers:
         if wanted is not None and (memory is None or self.device.type == "cuda"):
             return wanted
         used = used_memory()
-        each = max(
-            self._activations(number, member)
-            for number, bundle in enumerate(self.bundles)
-            for training in bundle.trainings
-            for member in _one_of_each_tile(bundle, training)
-        )
+        each = max(self._activations(*pair) for pair in self._one_of_each())
         largest = max(self.held(volume) for volume in volumes)
         if self.device.type == "cuda":
             free = int(torch.cuda.mem_get_info(self.device)[0] * 0.8)
             return fit_batch(each, largest, free)
-        allowed = used + largest + available_memory() // 2 if memory is None else memory
+        free = available_memory() // (2 * processes)
+        allowed = used + largest + free if memory is None else memory
         return fit_batch(each, used + largest, allowed, wanted=wanted)
+
+    def slab_memory(self, memory: int | None, batch: int, *, processes: int = 1) -> int:
+        """Return the bytes for slabs of volumes: a quarter of what is free, or what is left.
+
+        Args:
+            memory: Bytes that a process may hold on a CPU; None: as much as is free.
+            batch: Tiles per forward pass.
+            processes: Those that share what is free.
+        """
+        if memory is None or self.device.type == "cuda":
+            return available_memory() // (4 * processes)
+        each = max(self._activations(*pair) for pair in self._one_of_each())
+        return max(memory - used_memory() - batch * each, 0)
 
     @property
     def voices(self) -> int:
@@ -183,10 +199,22 @@ class LoadedMembers:
         """Pixels of the largest size that a member sees a whole image at; 0: none does."""
         return max(prod(frame.resize) if frame.resize else 0 for frame in self._frames)
 
+    def _one_of_each(self) -> list[tuple[int, int]]:
+        """Return members whose networks or tiles differ."""
+        return [
+            (number, member)
+            for number, bundle in enumerate(self.bundles)
+            for training in bundle.trainings
+            for member in _one_of_each_tile(bundle, training)
+        ]
+
     def _activations(self, number: int, member: int) -> int:
-        recipe = self.bundles[number].recipe_of(member)
-        sample = torch.zeros((1, recipe.frame.inputs, *recipe.tile), device=self.device)
-        return activations(self._member(number, member).network, sample, self.precision)
+        if (number, member) not in self._measured:
+            recipe = self.bundles[number].recipe_of(member)
+            sample = torch.zeros((1, recipe.frame.inputs, *recipe.tile), device=self.device)
+            network = self._member(number, member).network
+            self._measured[number, member] = activations(network, sample, self.precision)
+        return self._measured[number, member]
 
 
 def _one_of_each_tile(bundle: Bundle, training: Training) -> list[int]:

@@ -1,0 +1,113 @@
+"""What passes between the main process and workers: tasks and outcomes; arrays never do.
+
+A worker opens bundles, sources and stores by path, once. It writes whole chunks, images and masks;
+the main process alone writes ``prediction.json``, ledgers and the metadata of stores, and removes.
+"""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class Setup:
+    """All that a worker needs to begin: where things lie, and with which options it predicts."""
+
+    plan: str
+    """Digest of what decides every byte; ``prediction.json`` must have it."""
+    sources: tuple[str, ...]
+    """Absolute paths of run folders and bundles."""
+    out: str
+    """Absolute path of the folder of predictions."""
+    folder: str
+    """Working folder, from which the sources of cases are named."""
+    changes: tuple[str, ...]
+    threshold: float | Mapping[str, float] | None
+    device: str
+    precision: str
+    batch: int
+    memory: int | None
+    """Bytes for slabs of volumes."""
+    kinds: tuple[str, ...]
+    """Kinds of files that are made of finished cases."""
+    threads: int = 1
+
+
+@dataclass(frozen=True)
+class Task:
+    """Cases, or units of one case, that a worker does one after another."""
+
+    plan: str
+    part: Literal["cases", "units", "finish"]
+    """Whole cases; units of one case; or the mask of one case whose units are done."""
+    case: int
+    """Number of the first case in ``prediction.json``."""
+    phase: int = 0
+    first: int = 0
+    """Number of the first unit in its phase."""
+    count: int = 1
+    """Cases or units in a row."""
+    thick: tuple[int, ...] = ()
+    """How thick the units of the case are along each axis."""
+
+    def single(self) -> list[Task]:
+        """Return a task for each of its cases or units."""
+        if self.part == "cases":
+            return [replace(self, case=self.case + n, count=1) for n in range(self.count)]
+        return [replace(self, first=self.first + n, count=1) for n in range(self.count)]
+
+    @property
+    def cases(self) -> range:
+        """Numbers of its cases."""
+        return range(self.case, self.case + (self.count if self.part == "cases" else 1))
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An error of a worker, with its traceback as a note; it is raised in the main process."""
+
+    error: Exception
+    cause: OSError | None = None
+    """The refusal of the system behind it."""
+
+    @classmethod
+    def of(cls, error: Exception) -> Failure:
+        """Take an error as it was caught."""
+        cause = error.__cause__ if isinstance(error.__cause__, OSError) else None
+        error.add_note("".join(traceback.format_exception(error)))
+        try:
+            pickle.loads(pickle.dumps(error))  # our own bytes
+        except Exception:  # noqa: BLE001  # errors of libraries refuse in any way
+            plain = RuntimeError(f"{type(error).__name__}: {error}")
+            plain.add_note(error.__notes__[-1])
+            error = plain
+        return cls(error, cause)
+
+    def raised(self) -> None:
+        """Raise the error.
+
+        Raises:
+            Exception: what the worker raised.
+        """
+        raise self.error from self.cause
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a worker did of a task, and what went wrong."""
+
+    rows: Mapping[int, list[dict[str, Any]]] = field(default_factory=dict)
+    """Rows for the ledger, by the number of the case."""
+    digests: tuple[str, ...] = ()
+    """Of the units that are done, in order."""
+    failures: Mapping[int, Failure] = field(default_factory=dict)
+    """By the number of the case."""
+    steps: int = 0
+    """Steps of the progress bar that it has not shown itself."""
+    seconds: float = 0.0
+    worker: str = ""
+    """Host and process."""

@@ -1,0 +1,255 @@
+"""What one process does of a prediction; it keeps networks and the case it works on."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import TypeVar
+
+import torch
+
+from lamina.bundle import load_bundles
+from lamina.data.case import Case
+from lamina.data.catalogs.inputs import Input
+from lamina.data.flatten import align
+from lamina.data.flatten.summary import CURVES
+from lamina.errors import BundleError, DataError, RecipeError
+from lamina.prediction.cases.opened import open_whole
+from lamina.prediction.changes import changed, with_threshold
+from lamina.prediction.engine import answering, job_of, predict_case, units_of
+from lamina.prediction.folder.ledger import CollectedLedger
+from lamina.prediction.folder.manifest import PredictedCase
+from lamina.prediction.folder.predictions import Predictions
+from lamina.prediction.members.loaded import LoadedMembers
+from lamina.prediction.outputs.write import Outputs
+from lamina.prediction.streaming.slabs import is_cut
+from lamina.prediction.streaming.units.unit import Unit, Units
+from lamina.prediction.tiling.memory import keep_memory
+from lamina.prediction.tiling.precision import PRECISIONS, choose_device, device_kind
+from lamina.prediction.tiling.tiled_inference import Member, TiledInference
+from lamina.prediction.uncertainty.predict import How, predict_uncertain
+from lamina.prediction.workers.tasks import Failure, Outcome, Setup, Task
+from lamina.refusals import system_said
+
+T = TypeVar("T")
+
+_PASSING = {errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EAGAIN, errno.ECONNRESET}
+"""What a shared disk says while it is busy or away."""
+
+PAUSES = (1.0, 5.0)
+"""Seconds before a task is tried again that such a disk has stopped."""
+
+
+class Worker:
+    """Does tasks of one prediction; what it writes, its outcomes tell."""
+
+    def __init__(
+        self,
+        outputs: Outputs,
+        loaded: LoadedMembers,
+        case_of: Callable[[int], Case],
+        *,
+        batch: int,
+        memory: int | None,
+        tick: Callable[[int], object] | None = None,
+    ) -> None:
+        """Begin.
+
+        Args:
+            outputs: The kinds of files to make; its predictions are those of the folder.
+            loaded: The members.
+            case_of: Opens the case with that number in ``prediction.json``.
+            batch: Tiles per forward pass.
+            memory: Bytes for slabs of volumes; None: 256 MiB.
+            tick: Told the steps of a progress bar as they go; None: outcomes tell them.
+        """
+        self._ledger = CollectedLedger(outputs.predictions.folder)
+        predictions = replace(outputs.predictions, _ledger=self._ledger)
+        self._outputs, self._predictions = replace(outputs, predictions=predictions), predictions
+        self._loaded, self._case_of, self._batch, self._memory = loaded, case_of, batch, memory
+        self._tick, self._steps = tick, 0
+        self._name = f"{socket.gethostname()}:{os.getpid()}"
+        self._current: tuple[tuple[int, tuple[int, ...]], Units, TiledInference] | None = None
+
+    def do(self, task: Task) -> Outcome:
+        """Do a task; what goes wrong with a case is in the outcome."""
+        begun, self._steps = time.monotonic(), 0
+        outcome = self._units(task) if task.part == "units" else self._cases(task)
+        seconds = time.monotonic() - begun
+        return replace(outcome, steps=self._steps, seconds=seconds, worker=self._name)
+
+    def _cases(self, task: Task) -> Outcome:
+        rows, failures = {}, {}
+        for number in task.cases:
+            try:
+                with system_said():
+                    self._patient_case(number, task)
+            except Exception as error:  # noqa: BLE001  # each case fails by itself
+                failures[number] = Failure.of(error)
+            rows[number] = self._ledger.taken()
+        return Outcome(rows, failures=failures)
+
+    def _patient_case(self, number: int, task: Task) -> None:
+        patient(lambda: self._case(number, task))
+
+    def _case(self, number: int, task: Task) -> None:
+        predictions, predicted = self._predictions, self._predictions.info.cases[number]
+        case = self._case_of(number)
+        if task.part == "finish":
+            predictions.note_stored(predicted.id)
+        elif predictions.info.uncertainty:
+            how = How(self._loaded.device, self._loaded.precision, self._batch, self._memory)
+            members, recipe = self._members(predicted), self._loaded.bundles[0].recipe
+            predict_uncertain(predictions, case, members, recipe, how)
+        else:
+            prob = predict_case(
+                case,
+                self._members(predicted),
+                self._loaded.bundles[0].recipe,
+                device=self._loaded.device,
+                precision=self._loaded.precision,
+                batch=self._batch,
+                fixed=True,
+            )
+            predictions.add(predicted.id, prob)
+            self._show(1)
+        self._outputs.update(predicted.id, case.image)
+
+    def _units(self, task: Task) -> Outcome:
+        digests: list[str] = []
+        try:
+            with system_said():
+                units, job = patient(lambda: self._in_work(task))
+                with answering(job):
+                    for unit in units.phases[task.phase][task.first : task.first + task.count]:
+                        digests += self._done(units, job, unit)
+        except Exception as error:  # noqa: BLE001  # each case fails by itself
+            self._current = None
+            return Outcome(digests=tuple(digests), failures={task.case: Failure.of(error)})
+        return Outcome(digests=tuple(digests))
+
+    def _done(self, units: Units, job: TiledInference, unit: Unit) -> list[str]:
+        return [patient(lambda: units.do(job, unit, self._show))]
+
+    def _in_work(self, task: Task) -> tuple[Units, TiledInference]:
+        """Return the units of a case, and who answers; those of the last case are kept."""
+        key = (task.case, task.thick)
+        if self._current is None or self._current[0] != key:
+            self._current = None  # before more memory is taken
+            predicted = self._predictions.info.cases[task.case]
+            case, recipe = self._case_of(task.case), self._loaded.bundles[0].recipe
+            units = units_of(case, recipe, self._predictions.place(predicted.id), task.thick)
+            job = job_of(
+                self._members(predicted),
+                recipe,
+                self._loaded.device,
+                self._loaded.precision,
+                self._batch,
+                volume=is_cut(case.image, recipe.frame),
+                fixed=True,
+            )
+            self._current = (key, units, job)
+        return self._current[1], self._current[2]
+
+    def _members(self, predicted: PredictedCase) -> list[Member]:
+        return self._loaded.members_named(predicted.members)
+
+    def _show(self, steps: int) -> None:
+        if self._tick is None:
+            self._steps += steps
+        else:
+            self._tick(steps)
+
+
+def patient(work: Callable[[], T]) -> T:
+    """Return what ``work`` returns; a disk that is busy is asked twice more, after a pause."""
+    for pause in PAUSES:
+        try:
+            return work()
+        except OSError as error:
+            if error.errno not in _PASSING:
+                raise
+        except Exception as error:
+            cause = error.__cause__
+            if not isinstance(cause, OSError) or cause.errno not in _PASSING:
+                raise
+        time.sleep(pause)
+    return work()
+
+
+def open_worker(setup: Setup) -> Worker:
+    """Return a worker for a process of its own.
+
+    Raises:
+        BundleError: the bundles are not those of the prediction.
+        RecipeError: its device computes other bytes than that of the main process.
+        DataError: the folder holds another prediction.
+    """
+    keep_memory()
+    torch.set_num_threads(setup.threads)
+    sources = [Path(source) for source in setup.sources]
+    bundles = with_threshold(
+        changed(load_bundles(sources, unfinished=True), setup.changes), setup.threshold
+    )
+    predictions = Predictions.open(setup.out)
+    info = predictions.info
+    if info.bytes_plan() != setup.plan:
+        raise DataError(f"{setup.out}: holds another prediction now; run the same command again")
+    if tuple(bundle.digest() for bundle in bundles) != info.bundles:
+        raise BundleError(
+            f"{', '.join(setup.sources)}: changed since the prediction began, or differs on this "
+            "machine; copy it again"
+        )
+    device = choose_device(setup.device)
+    kind = device_kind(device)
+    if info.arithmetic is not None and info.arithmetic.device != kind:
+        raise RecipeError(
+            f"{socket.gethostname()}: predicts on {kind}, and the prediction began on "
+            f"{info.arithmetic.device}, whose last digits differ; use workers of one kind"
+        )
+    loaded = LoadedMembers(bundles, device, PRECISIONS[setup.precision])
+    loaded.apart = info.uncertainty
+    opener = CaseOpener(predictions, loaded, Path(setup.folder))
+    outputs = Outputs(predictions, setup.kinds)
+    return Worker(outputs, loaded, opener.open, batch=setup.batch, memory=setup.memory)
+
+
+class CaseOpener:
+    """Opens the cases of a folder of predictions from their sources; the last one is kept."""
+
+    def __init__(self, predictions: Predictions, loaded: LoadedMembers, folder: Path) -> None:
+        """Sources are named from ``folder``."""
+        self._predictions, self._loaded, self._folder = predictions, loaded, folder
+        self._last: tuple[int, Case] | None = None
+
+    def open(self, number: int) -> Case:
+        """Return the case with that number in ``prediction.json``.
+
+        Raises:
+            DataError: it cannot be read, or is of another shape now.
+        """
+        if self._last is None or self._last[0] != number:
+            self._last = (number, self._opened(number))
+        return self._last[1]
+
+    def _opened(self, number: int) -> Case:
+        info = self._predictions.info
+        predicted, recipe = info.cases[number], self._loaded.bundles[0].recipe
+        path = self._folder / predicted.source
+        for id in {predicted.id: 0, predicted.id.rpartition("/")[0]: 0}:  # a slice has its volume's
+            whole, _ = open_whole(Input(id, path), self._loaded.bundles, corrupt=info.corrupted)
+            for case in recipe.frame.chosen([whole], info.predict.slices):
+                if case.id == predicted.id:
+                    if tuple(case.image.shape) != predicted.shape:
+                        raise DataError(
+                            f"{path}: is {case.image.shape} now and was {predicted.shape}; run the "
+                            "same command again"
+                        )
+                    align([case], self._predictions.folder / CURVES, note=False)
+                    return case
+        raise DataError(f"{path}: does not hold the case '{predicted.id}'")

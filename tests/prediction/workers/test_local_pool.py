@@ -1,0 +1,131 @@
+"""Processes of this machine: killed, they are replaced, and no byte changes."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from lamina.errors import PartialError
+from lamina.prediction.run import predict
+from lamina.prediction.workers import local_pool, pool_of
+from lamina.prediction.workers.local_pool import LocalPool
+from lamina.prediction.workers.schedule import Schedule
+from lamina.prediction.workers.tasks import Outcome, Setup, Task
+from tests.prediction.workers.conftest import Inputs, contents
+
+pytestmark = pytest.mark.usefixtures("thin")
+
+
+def kill_at(monkeypatch: pytest.MonkeyPatch, number: int) -> list[str]:
+    """Kill the worker whose outcome is that number; return a list of all workers' names."""
+    names, noted = list[str](), Schedule.done
+
+    def done(schedule: Schedule, task: Task, outcome: Outcome) -> None:
+        noted(schedule, task, outcome)
+        names.append(outcome.worker)
+        if len(names) == number:
+            os.kill(int(outcome.worker.partition(":")[2]), signal.SIGKILL)
+
+    monkeypatch.setattr(Schedule, "done", done)
+    return names
+
+
+def test_N09_a_worker_that_is_killed_changes_no_byte(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict(inputs.run, inputs.images, tmp_path / "alone", device="cpu", progress=False)
+    names = kill_at(monkeypatch, 3)
+    found = predict(
+        inputs.run, inputs.images, tmp_path / "pool", device="cpu", workers=2, progress=False
+    )
+    assert found.predicted == 5
+    assert contents(tmp_path / "pool") == contents(tmp_path / "alone")
+    assert set(found.worker_seconds) == set(names)
+    assert 2 <= len(set(names)) <= 3
+    assert not [child for child in psutil.Process().children() if "spawn_main" in _words(child)]
+
+
+def _words(process: psutil.Process) -> str:
+    try:
+        return " ".join(process.cmdline()) if process.status() != psutil.STATUS_ZOMBIE else ""
+    except psutil.Error:
+        return ""
+
+
+@pytest.mark.slow
+def test_a_task_that_kills_its_workers_is_named_and_the_others_are_done(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """M06."""
+
+    def deadly(schedule: Schedule, setup: Setup, workers: int | None) -> LocalPool:
+        # every worker dies as soon as it has written the first chunk of a volume
+        return LocalPool(setup, [{"LAMINA_FAULT": "store.after_chunk:1"}] * 2)
+
+    monkeypatch.setattr(pool_of, "pool_of", deadly)
+    monkeypatch.setattr("lamina.prediction.run.pool_of", deadly)
+    monkeypatch.setattr(local_pool, "LOSSES", 2)
+    with pytest.raises(PartialError, match=r"v\.npy: from \d+ along y: 3 workers ended") as caught:
+        predict(inputs.run, inputs.images, tmp_path, device="cpu", workers=2, progress=False)
+    assert caught.value.result is not None
+    assert caught.value.result.predicted == 4
+
+
+@pytest.mark.slow
+def test_B01_the_main_process_killed_and_run_again_gives_the_same_bytes(
+    inputs: Inputs, tmp_path: Path
+) -> None:
+    """N09: four workers, which end with their parent."""
+    predict(inputs.run, inputs.images, tmp_path / "alone", device="cpu", progress=False)
+    words = [sys.executable, "-m", "lamina", "predict", str(inputs.run), str(inputs.images)]
+    words += ["--out", str(tmp_path / "pool"), "--device", "cpu", "--workers", "4"]
+    child = subprocess.Popen(words)
+    try:
+        ledger = tmp_path / "pool/work/v/slabs.jsonl"
+        while not ledger.exists() or len(ledger.read_text().splitlines()) < 2:
+            assert child.poll() is None
+            time.sleep(0.05)
+        workers = psutil.Process(child.pid).children(recursive=True)
+        assert len([each for each in workers if "spawn_main" in _words(each)]) == 4
+    finally:
+        child.kill()
+        child.wait()
+    _, alive = psutil.wait_procs(workers, timeout=60)
+    assert not alive
+    subprocess.run(words, check=True)
+    assert contents(tmp_path / "pool") == contents(tmp_path / "alone")
+    assert not (tmp_path / "pool/work").exists()
+
+
+SCRIPT = """
+import lamina
+lamina.predict({run!r}, {images!r}, {out!r}, device="cpu", workers=1)
+"""
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_is_told_to_have_one(inputs: Inputs, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        SCRIPT.format(run=str(inputs.run), images=str(inputs.images), out=str(tmp_path / "pred"))
+    )
+    done = subprocess.run(
+        [sys.executable, str(script)], capture_output=True, text=True, timeout=250
+    )
+    assert done.returncode == 1
+    assert "below if __name__ == '__main__'" in done.stderr
+
+
+def test_the_environment_of_workers_is_theirs_alone() -> None:
+    before: dict[str, Any] = dict(os.environ)
+    with local_pool._environment({"LAMINA_A": "1", "OMP_NUM_THREADS": "9"}):
+        assert (os.environ["LAMINA_A"], os.environ["OMP_NUM_THREADS"]) == ("1", "9")
+    assert dict(os.environ) == before
