@@ -17,11 +17,11 @@ from PIL import Image
 from lamina.bundle import Bundle, MemberWeights
 from lamina.errors import BundleError, DataError, PartialError, RecipeError, ResourceError
 from lamina.outputs.submit import submit
-from lamina.prediction import run as run_module
 from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.quarantine import Quarantine
 from lamina.prediction.run import predict
 from lamina.prediction.streaming import row_bands
+from lamina.prediction.workers import worker as worker_module
 from lamina.pseudo_labels.confidence import Filters
 from lamina.pseudo_labels.make import pseudo
 
@@ -160,14 +160,14 @@ def test_trust_3_a_mistake_in_the_code_is_noted_with_its_traceback(
 ) -> None:
     """TRUST-3, B10: any exception of one item; where all fail alike, it is raised as it is."""
     folder = good(tmp_path / "in", 3)
-    real = run_module.predict_case
+    real = worker_module.predict_case
 
     def odd(case: Any, *args: Any, **kwargs: Any) -> Any:
         if "good1" in case.image.name:
             raise RuntimeError("CUDA error: device-side assert triggered\nmore")
         return real(case, *args, **kwargs)
 
-    monkeypatch.setattr(run_module, "predict_case", odd)
+    monkeypatch.setattr(worker_module, "predict_case", odd)
     with pytest.raises(PartialError, match=r"good1\.png: RuntimeError: CUDA error") as caught:
         predict(saved, folder, tmp_path / "pred", device="cpu")
     assert json.dumps(caught.value.result.to_dict())  # type: ignore[union-attr]
@@ -177,7 +177,7 @@ def test_trust_3_a_mistake_in_the_code_is_noted_with_its_traceback(
     def always(*args: Any, **kwargs: Any) -> Any:
         raise RuntimeError("a mistake")
 
-    monkeypatch.setattr(run_module, "predict_case", always)
+    monkeypatch.setattr(worker_module, "predict_case", always)
     with pytest.raises(RuntimeError, match="a mistake"):
         predict(saved, folder, tmp_path / "other", device="cpu")
 

@@ -12,7 +12,7 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, ParamSpec, TypeVar
+from typing import Annotated, Any, Literal, ParamSpec, TypeVar
 
 import typer
 
@@ -178,6 +178,21 @@ def whole_numbers(text: str | None, option: str) -> list[int] | None:
         raise RecipeError(
             f"{option} is '{text}'; write whole numbers with commas between, such as 0,2"
         ) from None
+
+
+def worker_count(text: str | None) -> int | Literal["auto"] | None:
+    """Return the number in a text such as ``4``, or ``auto``; None stays None.
+
+    Raises:
+        RecipeError: it is neither.
+    """
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    if not text.isdecimal() or int(text) < 1:
+        raise RecipeError(f"--workers is '{text}'; write auto, or a number from 1 on")
+    return int(text)
 
 
 def byte_count(text: str | None) -> int | None:

@@ -24,6 +24,7 @@ from lamina.cli.command import (
     showing_only,
     split_inputs,
     whole_numbers,
+    worker_count,
 )
 from lamina.cli.commands import ensembles, recipes, results
 from lamina.cli.commands.demo import demo
@@ -270,8 +271,20 @@ def predict(
     batch: Batch = None,
     memory: Memory = None,
     workers: Annotated[
-        int | None,
-        typer.Option("--workers", min=1, help="Processes of one thread each, with the same bytes."),
+        str | None,
+        typer.Option(
+            "--workers",
+            metavar="N|auto",
+            help="Processes of one thread each, with the same bytes; auto: as many as fit.",
+        ),
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            "--cluster",
+            metavar="tls://HOST:PORT|FILE.yaml",
+            help="Workers of a Dask scheduler, or jobs of Slurm as the file says.",
+        ),
     ] = None,
     slices: Annotated[
         str | None,
@@ -329,6 +342,10 @@ def predict(
             "--uncertainty", help="Write maps of uncertainty, and what to expect of each image."
         ),
     ] = False,
+    insecure_cluster: Annotated[
+        bool,
+        typer.Option("--insecure-cluster", help="Take a scheduler without encryption, tcp://."),
+    ] = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace predictions by other members.")
     ] = False,
@@ -356,7 +373,9 @@ def predict(
         device=device,
         batch=batch,
         memory=limit,
-        workers=workers,
+        workers=worker_count(workers),
+        cluster=cluster,
+        insecure_cluster=insecure_cluster,
         slices=places,
         changes=changes or (),
         threshold=thresholds,

@@ -6,7 +6,7 @@ import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import torch
 
@@ -30,22 +30,19 @@ from lamina.prediction.outputs.native.write_native import note_native
 from lamina.prediction.outputs.write import DEFAULT, NativeContent, Outputs, checked
 from lamina.prediction.predict_result import PredictResult
 from lamina.prediction.tiling.memory import keep_memory
-from lamina.prediction.tiling.precision import (
-    choose,
-    choose_device,
-    device_kind,
-    explain,
-    name_of,
-    uses_tf32,
-)
+from lamina.prediction.tiling.precision import PRECISIONS, explain
 from lamina.prediction.uncertainty.outlook import note_outlook
-from lamina.prediction.workers.pool_of import pool_of
+from lamina.prediction.workers.pool_of import Asked, Computing, processes_for
 from lamina.prediction.workers.pools import work_off
 from lamina.prediction.workers.schedule import Schedule
+from lamina.prediction.workers.sizes import sizes
 from lamina.prediction.workers.tasks import Setup
 from lamina.progress import say
 from lamina.public import StrPath, StrPaths, as_path, as_paths, at_least
 from lamina.refusals import verb
+
+if TYPE_CHECKING:
+    from distributed import Client
 
 
 @verb
@@ -58,7 +55,10 @@ def predict(
     device: str = "auto",
     batch: int | None = None,
     memory: int | None = None,
-    workers: int | None = None,
+    workers: int | Literal["auto"] | None = None,
+    devices: Sequence[str] = (),
+    cluster: str | Path | Client | None = None,
+    insecure_cluster: bool = False,
     slices: Sequence[float] | None = None,
     changes: Sequence[str] = (),
     threshold: Thresholds | None = None,
@@ -84,9 +84,14 @@ def predict(
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         batch: Tiles per forward pass; None: the recipe's, or as the memory allows, up to 8.
         memory: Bytes that each process may hold on a CPU; None: all of them half of what is free.
-        workers: Processes of one thread each that predict, with the same bytes as one would; None:
-            this process, with all its threads. Processes are spawned: a script calls this below
-            ``if __name__ == "__main__":``.
+        workers: Processes of one thread each that predict, with the same bytes as one would;
+            ``auto``: as many as cores and memory allow; None: this process, with all its threads.
+            Processes are spawned: a script calls this below ``if __name__ == "__main__":``.
+        devices: GPUs, such as ``("cuda:0", "cuda:1")``, with one worker each.
+        cluster: Dask workers in place of these: the address of a scheduler, a YAML file that says
+            how to ask Slurm for jobs, or a ``distributed.Client``. All of them see ``out`` and the
+            inputs under the same paths.
+        insecure_cluster: Take a scheduler without encryption, at ``tcp://``.
         slices: Only these slices of volumes, at shares of each axis' length, from 0 to below 1
             (NOISE-17), each as an image called VOLUME/AXISINDEX; None: as the recipe says.
         changes: Changes of the options ``predict`` and ``decide`` of the trained recipe, such as
@@ -132,7 +137,7 @@ def predict(
     )
     if members not in ("auto", "all"):
         raise RecipeError(f"--members is '{members}'; it must be one of auto, all")
-    at_least(1, batch=batch, memory=memory, workers=workers)
+    at_least(1, batch=batch, memory=memory)
     kinds = checked(save, native)
     keep_memory()
     bundles = load_bundles(sources, unfinished=True)
@@ -143,88 +148,89 @@ def predict(
         )
     bundles = with_threshold(changed(bundles, changes), threshold)
     said = (*changes, *threshold_words(threshold))
-    where = choose_device(device)
-    precision = choose(bundles[0].recipe.precision, where)
-    loaded = LoadedMembers(bundles, where, precision)
-    loaded.apart = uncertainty
-    options = bundles[0].recipe.predict
-    if slices is not None:
-        options = options.model_copy(update={"slices": tuple(slices)})
-    place = out / DATA_INDEX if index is None else as_path(index, "index")
-    begun_here = place.exists() or index is not None
-    known_files = DataIndex(place if begun_here else None, verify=verify_data)
-    opened = open_cases(loaded, inputs, members, options.slices, known_files, corrupt=corrupt)
-    info = _info(bundles, opened, members, where, precision)
-    before = None if overwrite else Predictions.begun(out)
-    noted = before.arithmetic if before is not None else None
-    volumes = [case.image for _, case, _ in opened.cases.values()]
-    wanted = batch or (noted.batch if noted else bundles[0].recipe.predict.batch)
-    size = loaded.batch_size(volumes, memory, wanted, processes=workers or 1)
-    slabs = None
-    if any(len(volume.axes) != 2 for volume in volumes):
-        slabs = loaded.slab_memory(memory, size, processes=workers or 1)
-    now = Arithmetic(batch=size, device=device_kind(where), tf32=uses_tf32(where, precision))
-    update = {"predict": options, "corrupted": corrupt, "uncertainty": uncertainty}
-    arithmetic = now if before is None else noted
-    info = info.model_copy(update={**update, "changes": said, "arithmetic": arithmetic})
-    with locked(out):
-        predictions = Predictions.create(out, info, overwrite=overwrite)
-        delete_partial_files(out)
-        if not begun_here:
-            known_files.keep_in(place)
-        with keep_log(out):
-            if progress:
-                say(f"{explain(precision, where)}, {size} tiles per forward pass")
-                tell_if_unfinished(bundles, sources)
-                if said:
-                    say(f"changed for this prediction: {', '.join(said)}")
-                if threshold is None:
-                    tell_if_not_tuned(bundles[0], sources[0])
-            outputs = Outputs(predictions, kinds)
-            setup = Setup(
-                plan=predictions.info.bytes_plan(),
-                sources=tuple(str(source.absolute()) for source in sources),
-                out=str(out.absolute()),
-                folder=str(Path.cwd()),
-                changes=tuple(changes),
-                threshold=threshold,
-                device=str(where),
-                precision=name_of(precision),
-                batch=size,
-                memory=slabs,
-                kinds=kinds,
-            )
-            schedule = Schedule(
-                outputs,
-                opened,
-                loaded,
-                now,
-                memory=slabs,
-                workers=workers or 0,
-                lines=progress,
-            )
-            work_off(schedule, pool_of(schedule, setup, workers))
-            opened.quarantine.check_any(len(predictions.ids), "images can be predicted")
-            left_out = outputs.finish()
-            predictions = note_native(predictions.only_finished())
-            if uncertainty:
-                predictions = note_outlook(predictions, bundles[0].index.outlook)
-            result = PredictResult(
-                out=out,
-                cases=len(predictions.ids),
-                **schedule.counts,
-                worker_seconds=schedule.worker_seconds,
-                known=dict(Counter(case.known for case in predictions.info.cases)),
-                failed=tuple(opened.quarantine.failed),
-                left_out=left_out,
-                unfinished=info.unfinished,
-                members=tuple(loaded.names),
-                device=where.type,
-                precision=name_of(precision),
-                batch=size,
-                seconds=round(time.monotonic() - begun, 1),
-            )
-            tell_result(result, progress=progress)
+    asked = Asked(workers, devices, cluster, insecure_cluster, device, memory)
+    with processes_for(asked, bundles[0].recipe.precision, out) as processes:
+        where, computing = processes.device, processes.computing
+        precision = PRECISIONS[computing.precision]
+        loaded = LoadedMembers(bundles, where, precision)
+        loaded.apart = uncertainty
+        options = bundles[0].recipe.predict
+        if slices is not None:
+            options = options.model_copy(update={"slices": tuple(slices)})
+        place = out / DATA_INDEX if index is None else as_path(index, "index")
+        begun_here = place.exists() or index is not None
+        known_files = DataIndex(place if begun_here else None, verify=verify_data)
+        opened = open_cases(loaded, inputs, members, options.slices, known_files, corrupt=corrupt)
+        info = _info(bundles, opened, members, computing)
+        before = None if overwrite else Predictions.begun(out)
+        noted = before.arithmetic if before is not None else None
+        volumes = [case.image for _, case, _ in opened.cases.values()]
+        wanted = batch or (noted.batch if noted else bundles[0].recipe.predict.batch)
+        size, slabs = sizes(loaded, volumes, processes, memory, wanted)
+        now = Arithmetic(batch=size, device=computing.kind, tf32=computing.tf32)
+        update = {"predict": options, "corrupted": corrupt, "uncertainty": uncertainty}
+        arithmetic = now if before is None else noted
+        info = info.model_copy(update={**update, "changes": said, "arithmetic": arithmetic})
+        with locked(out):
+            predictions = Predictions.create(out, info, overwrite=overwrite)
+            delete_partial_files(out)
+            if not begun_here:
+                known_files.keep_in(place)
+            with keep_log(out):
+                if progress:
+                    where_said = explain(precision, torch.device(computing.device))
+                    say(f"{where_said}, {size} tiles per forward pass{processes.said}")
+                    tell_if_unfinished(bundles, sources)
+                    if said:
+                        say(f"changed for this prediction: {', '.join(said)}")
+                    if threshold is None:
+                        tell_if_not_tuned(bundles[0], sources[0])
+                outputs = Outputs(predictions, kinds)
+                setup = Setup(
+                    plan=predictions.info.bytes_plan(),
+                    sources=tuple(str(source.absolute()) for source in sources),
+                    out=str(out.absolute()),
+                    folder=str(Path.cwd()),
+                    changes=tuple(changes),
+                    threshold=threshold,
+                    device=processes.device_asked,
+                    precision=computing.precision,
+                    batch=size,
+                    memory=slabs,
+                    kinds=kinds,
+                    threads=processes.threads,
+                )
+                schedule = Schedule(
+                    outputs,
+                    opened,
+                    loaded,
+                    now,
+                    memory=slabs,
+                    workers=processes.count,
+                    lines=progress,
+                )
+                work_off(schedule, processes.pool(schedule, setup))
+                opened.quarantine.check_any(len(predictions.ids), "images can be predicted")
+                left_out = outputs.finish()
+                predictions = note_native(predictions.only_finished())
+                if uncertainty:
+                    predictions = note_outlook(predictions, bundles[0].index.outlook)
+                result = PredictResult(
+                    out=out,
+                    cases=len(predictions.ids),
+                    **schedule.counts,
+                    worker_seconds=schedule.worker_seconds,
+                    known=dict(Counter(case.known for case in predictions.info.cases)),
+                    failed=tuple(opened.quarantine.failed),
+                    left_out=left_out,
+                    unfinished=info.unfinished,
+                    members=tuple(loaded.names),
+                    device=torch.device(computing.device).type,
+                    precision=computing.precision,
+                    batch=size,
+                    seconds=round(time.monotonic() - begun, 1),
+                )
+                tell_result(result, progress=progress)
     return result
 
 
@@ -232,8 +238,7 @@ def _info(
     bundles: Sequence[Bundle],
     opened: OpenedCases,
     members: Literal["auto", "all"],
-    device: torch.device,
-    precision: torch.dtype | None,
+    computing: Computing,
 ) -> Info:
     first = bundles[0]
     return Info(
@@ -244,8 +249,8 @@ def _info(
         members=members,
         predict=first.recipe.predict,
         tile=first.recipe.tile,
-        precision=name_of(precision),
-        device=device.type,
+        precision=computing.precision,
+        device=torch.device(computing.device).type,
         versions=versions(),
         decision=first.decision,
         unfinished=tuple(line for bundle in bundles for line in unfinished_lines(bundle)),

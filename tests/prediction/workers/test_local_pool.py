@@ -15,8 +15,9 @@ import pytest
 
 from lamina.errors import PartialError
 from lamina.prediction.run import predict
-from lamina.prediction.workers import local_pool, pool_of
+from lamina.prediction.workers import local_pool
 from lamina.prediction.workers.local_pool import LocalPool
+from lamina.prediction.workers.pool_of import Processes
 from lamina.prediction.workers.schedule import Schedule
 from lamina.prediction.workers.tasks import Outcome, Setup, Task
 from tests.prediction.workers.conftest import Inputs, contents
@@ -66,12 +67,11 @@ def test_a_task_that_kills_its_workers_is_named_and_the_others_are_done(
 ) -> None:
     """M06."""
 
-    def deadly(schedule: Schedule, setup: Setup, workers: int | None) -> LocalPool:
+    def deadly(processes: Processes, schedule: Schedule, setup: Setup) -> LocalPool:
         # every worker dies as soon as it has written the first chunk of a volume
-        return LocalPool(setup, [{"LAMINA_FAULT": "store.after_chunk:1"}] * 2)
+        return LocalPool(setup, [{"LAMINA_FAULT": "store.after_chunk:1"}] * processes.count)
 
-    monkeypatch.setattr(pool_of, "pool_of", deadly)
-    monkeypatch.setattr("lamina.prediction.run.pool_of", deadly)
+    monkeypatch.setattr(Processes, "pool", deadly)
     monkeypatch.setattr(local_pool, "LOSSES", 2)
     with pytest.raises(PartialError, match=r"v\.npy: from \d+ along y: 3 workers ended") as caught:
         predict(inputs.run, inputs.images, tmp_path, device="cpu", workers=2, progress=False)

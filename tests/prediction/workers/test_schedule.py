@@ -16,6 +16,7 @@ import pytest
 from lamina.errors import DataError, PartialError, ResourceError
 from lamina.prediction.run import predict
 from lamina.prediction.workers import worker as worker_module
+from lamina.prediction.workers.pool_of import Processes
 from lamina.prediction.workers.schedule import Schedule
 from lamina.prediction.workers.tasks import Failure, Outcome, Setup, Task
 from lamina.prediction.workers.worker import Worker, open_worker, patient
@@ -27,9 +28,9 @@ pytestmark = pytest.mark.usefixtures("thin")
 class AnyOrder:
     """Two workers in this process, which open all by path; some tasks are done by both."""
 
-    def __init__(self, schedule: Schedule, setup: Setup, workers: int | None) -> None:
+    def __init__(self, setup: Setup, workers: int) -> None:
         self.setup, self.tasks = setup, list[Task]()
-        self.chance, self.count = random.Random(workers), 2 * (workers or 1)
+        self.chance, self.count = random.Random(workers), 2 * workers
         self.workers: list[Worker] = []
         self.largest = 0
 
@@ -69,7 +70,9 @@ class AnyOrder:
 
 @pytest.fixture
 def any_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("lamina.prediction.run.pool_of", AnyOrder)
+    monkeypatch.setattr(
+        Processes, "pool", lambda self, _, setup: AnyOrder(setup, self.count), raising=True
+    )
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +149,7 @@ def test_errors_of_workers_keep_their_kind_their_cause_and_their_place() -> None
         try:
             raise error
         except Exception as caught:  # noqa: BLE001
-            failure = Failure.of(caught)
+            failure = Failure.of(caught).portable()
         again = pickle.loads(pickle.dumps(failure))
         with pytest.raises(Exception) as found:  # noqa: PT011
             again.raised()

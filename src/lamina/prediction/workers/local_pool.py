@@ -222,4 +222,4 @@ def _do(setup: Setup, task: Task) -> Outcome:
         from lamina.prediction.workers.worker import open_worker
 
         _worker.append(open_worker(setup))
-    return _worker[0].do(task)
+    return _worker[0].do(task).portable()

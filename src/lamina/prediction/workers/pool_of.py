@@ -1,23 +1,101 @@
-"""Which pool does the tasks of a prediction."""
+"""Who predicts: this process, processes of this machine, or a cluster."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import torch
+
+from lamina.errors import RecipeError
+from lamina.machine.cores import allowed_cores
+from lamina.prediction.tiling.memory import available_memory
+from lamina.prediction.tiling.precision import (
+    choose,
+    choose_device,
+    device_kind,
+    name_of,
+    uses_tf32,
+)
 from lamina.prediction.workers.local_pool import LocalPool
 from lamina.prediction.workers.pools import Pool, ThisProcess
 from lamina.prediction.workers.schedule import Schedule
 from lamina.prediction.workers.tasks import Setup
 from lamina.prediction.workers.worker import Worker
 
+if TYPE_CHECKING:
+    from distributed import Client
 
-def pool_of(schedule: Schedule, setup: Setup, workers: int | None) -> Pool:
-    """Return who does the tasks of a schedule.
+EACH = 3 * 2**29
+"""Bytes that a worker is taken to need where ``--memory`` does not say it."""
 
-    Args:
-        schedule: Of the prediction; with its networks where this process does them.
-        setup: What workers begin with.
-        workers: Processes; None: this one.
-    """
-    if workers is None:
+
+@dataclass(frozen=True)
+class Computing:
+    """How a process computes: where, with what digits."""
+
+    device: str
+    kind: str
+    precision: str
+    tf32: bool
+
+    @classmethod
+    def here(cls, device: str, precision: str) -> Computing:
+        """Return what a recipe's precision, and a device asked for, come to in this process.
+
+        Raises:
+            RecipeError: there is no such device.
+        """
+        where = choose_device(device)
+        dtype = choose(precision, where)
+        return cls(str(where), device_kind(where), name_of(dtype), uses_tf32(where, dtype))
+
+
+@dataclass(frozen=True)
+class Processes:
+    """Those that predict, and how they compute."""
+
+    computing: Computing
+
+    environments: Sequence[Mapping[str, str]] = ()
+    """Of each process of this machine; none: this process, or a cluster."""
+
+    threads: int = 1
+    client: Client | None = None
+
+    @property
+    def count(self) -> int:
+        """Number of workers; 0: this process."""
+        return len(self.environments) if self.client is None else len(self.client.nthreads()) or 1
+
+    @property
+    def said(self) -> str:
+        """Those that predict, in words that follow others."""
+        if self.client is not None:
+            return f", {self.count} workers of a cluster so far"
+        return f", {self.count} processes" if self.count else ""
+
+    @property
+    def device_asked(self) -> str:
+        """What workers ask for: each sees one GPU, if any."""
+        return torch.device(self.computing.device).type
+
+    @property
+    def device(self) -> torch.device:
+        """Where networks run in this process."""
+        return torch.device("cpu" if self.client is not None else self.computing.device)
+
+    def pool(self, schedule: Schedule, setup: Setup) -> Pool:
+        """Return who does the tasks of a schedule; ``setup`` is what workers begin with."""
+        if self.client is not None:
+            from lamina.prediction.workers.cluster.dask_pool import DaskPool
+
+            return DaskPool(setup, self.client)
+        if self.environments:
+            return LocalPool(setup, self.environments)
         worker = Worker(
             schedule.outputs,
             schedule.loaded,
@@ -27,4 +105,98 @@ def pool_of(schedule: Schedule, setup: Setup, workers: int | None) -> Pool:
             tick=schedule.bar.advance,
         )
         return ThisProcess(worker)
-    return LocalPool(setup, [{}] * workers)
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the user asks for."""
+
+    workers: int | Literal["auto"] | None = None
+    devices: Sequence[str] = ()
+    cluster: str | Path | Client | None = None
+    insecure: bool = False
+    device: str = "auto"
+    memory: int | None = None
+
+    def check(self) -> None:
+        """Refuse what does not go together.
+
+        Raises:
+            RecipeError: two ways to predict, or no whole number of workers.
+        """
+        ways = {
+            "--workers": self.workers is not None,
+            "--devices": bool(self.devices),
+            "--cluster": self.cluster is not None,
+        }
+        given = [name for name, is_given in ways.items() if is_given]
+        if len(given) > 1:
+            raise RecipeError(f"{' and '.join(given)} say who predicts; pass one of them")
+        if self.devices and self.device != "auto":
+            raise RecipeError("--device and --devices say where networks run; pass one of them")
+        if self.insecure and self.cluster is None:
+            raise RecipeError("--insecure-cluster is of --cluster; name a scheduler as well")
+        count = self.workers
+        if count not in (None, "auto") and (not isinstance(count, int) or count < 1):
+            raise RecipeError(f"--workers is {count!r}; it must be auto, or 1 or more")
+
+
+@contextmanager
+def processes_for(asked: Asked, precision: str, out: Path) -> Iterator[Processes]:
+    """Yield those that predict; a cluster that is begun for it ends with the block.
+
+    Args:
+        asked: By the user.
+        precision: As the recipe says it.
+        out: The folder of predictions.
+
+    Raises:
+        LaminaError: a device or a cluster is not there.
+    """
+    asked.check()
+    if asked.cluster is not None:
+        from lamina.prediction.workers.cluster.connect import connected
+
+        with connected(asked.cluster, out, insecure=asked.insecure) as client:
+            told = client.submit(Computing.here, asked.device, precision, pure=False)
+            computing = told.result()
+            told.release()
+            yield Processes(computing, client=client)
+        return
+    if asked.devices:
+        first = asked.devices[0]
+        numbers = [device.rpartition(":")[2] for device in asked.devices]
+        yield Processes(
+            Computing.here(first, precision),
+            [{"CUDA_VISIBLE_DEVICES": number} for number in numbers],
+        )
+        return
+    computing = Computing.here(asked.device, precision)
+    if asked.workers is None:
+        yield Processes(computing)
+        return
+    count, threads = int(asked.workers) if asked.workers != "auto" else 0, 1
+    if not count:
+        count, threads = workers_and_threads(
+            allowed_cores(), available_memory(), asked.memory or EACH
+        )
+    yield Processes(computing, [{}] * count, threads)
+
+
+def workers_and_threads(cores: int, free: int, each: int) -> tuple[int, int]:
+    """Return how many processes predict on a CPU, and the threads of each.
+
+    Processes of one thread, since threads that wait for each other fall behind on a busy machine;
+    more threads only where the memory holds fewer processes than a quarter of the cores.
+
+    Args:
+        cores: That this process may use.
+        free: Bytes of memory.
+        each: Bytes of a process.
+
+    Example:
+        >>> workers_and_threads(8, 2**40, 2**30), workers_and_threads(16, 2**31, 2**30)
+        ((8, 1), (2, 8))
+    """
+    count = max(min(cores, free // max(each, 1)), 1)
+    return count, cores // count if count < cores / 4 else 1

@@ -6,11 +6,12 @@ the main process alone writes ``prediction.json``, ledgers and the metadata of s
 
 from __future__ import annotations
 
-import pickle
 import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
+
+from lamina.errors import LaminaError
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Failure:
-    """An error of a worker, with its traceback as a note; it is raised in the main process."""
+    """An error of a worker; it is raised in the main process."""
 
     error: Exception
     cause: OSError | None = None
@@ -78,14 +79,18 @@ class Failure:
     def of(cls, error: Exception) -> Failure:
         """Take an error as it was caught."""
         cause = error.__cause__ if isinstance(error.__cause__, OSError) else None
-        error.add_note("".join(traceback.format_exception(error)))
-        try:
-            pickle.loads(pickle.dumps(error))  # our own bytes
-        except Exception:  # noqa: BLE001  # errors of libraries refuse in any way
-            plain = RuntimeError(f"{type(error).__name__}: {error}")
-            plain.add_note(error.__notes__[-1])
-            error = plain
         return cls(error, cause)
+
+    def portable(self) -> Failure:
+        """Return what can pass to another process, with the traceback as a note.
+
+        An error of a library, which may not pass, becomes a RuntimeError that names it.
+        """
+        error = self.error
+        if not isinstance(error, LaminaError) and type(error).__module__ != "builtins":
+            error = RuntimeError(f"{type(error).__name__}: {error}")
+        error.add_note("".join(traceback.format_exception(self.error)))
+        return Failure(error, self.cause)
 
     def raised(self) -> None:
         """Raise the error.
@@ -111,3 +116,8 @@ class Outcome:
     seconds: float = 0.0
     worker: str = ""
     """Host and process."""
+
+    def portable(self) -> Outcome:
+        """Return what can pass to another process."""
+        failures = {number: failure.portable() for number, failure in self.failures.items()}
+        return replace(self, failures=failures)

@@ -13,7 +13,8 @@ from typing import TypeVar
 
 import torch
 
-from lamina.bundle import load_bundles
+import lamina
+from lamina.bundle import load_bundles, versions
 from lamina.data.case import Case
 from lamina.data.catalogs.inputs import Input
 from lamina.data.flatten import align
@@ -204,6 +205,11 @@ def open_worker(setup: Setup) -> Worker:
         raise BundleError(
             f"{', '.join(setup.sources)}: changed since the prediction began, or differs on this "
             "machine; copy it again"
+        )
+    if (info.lamina, info.versions) != (lamina.__version__, versions()):
+        raise RecipeError(
+            f"{socket.gethostname()}: has other versions of lamina or its libraries than the "
+            "prediction began with; install the same everywhere"
         )
     device = choose_device(setup.device)
     kind = device_kind(device)

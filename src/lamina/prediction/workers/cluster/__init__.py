@@ -1,0 +1,1 @@
+"""Workers of a Dask cluster, or of one that Slurm is asked for."""

@@ -1,0 +1,78 @@
+"""Workers of a real Dask cluster of processes: killed, they change no byte."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from distributed import Client, LocalCluster
+from distributed.diagnostics.plugin import WorkerPlugin
+
+from lamina.errors import PartialError
+from lamina.prediction.run import predict
+from lamina.prediction.workers.schedule import Schedule
+from lamina.prediction.workers.tasks import Outcome, Task
+from tests.prediction.workers.conftest import Inputs, contents
+
+pytestmark = [
+    pytest.mark.usefixtures("thin"),
+    pytest.mark.slow,
+    # Dask's own: connections of workers that were killed
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:.*:ResourceWarning"),
+    pytest.mark.filterwarnings("ignore:.*:RuntimeWarning"),
+]
+
+
+@pytest.fixture
+def client() -> Iterator[Client]:
+    options = {"processes": True, "threads_per_worker": 1, "dashboard_address": None}
+    with (
+        LocalCluster(n_workers=4, silence_logs=50, **options) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
+
+
+def test_N09_four_workers_of_dask_with_one_killed_give_the_same_bytes(
+    inputs: Inputs, tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict(inputs.run, inputs.images, tmp_path / "alone", device="cpu", progress=False)
+    names, noted = list[str](), Schedule.done
+
+    def done(schedule: Schedule, task: Task, outcome: Outcome) -> None:
+        noted(schedule, task, outcome)
+        names.append(outcome.worker)
+        if len(names) == 3:
+            os.kill(int(outcome.worker.partition(":")[2]), signal.SIGKILL)
+
+    monkeypatch.setattr(Schedule, "done", done)
+    found = predict(
+        inputs.run, inputs.images, tmp_path / "dask", device="cpu", cluster=client, progress=False
+    )
+    assert found.predicted == 5
+    assert contents(tmp_path / "dask") == contents(tmp_path / "alone")
+    assert len(set(names)) >= 2
+    assert client.status == "running"
+
+
+class Deadly(WorkerPlugin):
+    """Lets a worker die as soon as it has written the first chunk of a volume."""
+
+    def setup(self, worker: Any) -> None:
+        os.environ["LAMINA_FAULT"] = "store.after_chunk:1"
+
+
+def test_M06_a_task_that_kills_its_workers_is_named_and_the_others_are_done(
+    inputs: Inputs, tmp_path: Path, client: Client
+) -> None:
+    client.register_plugin(Deadly())
+    named = r"v\.npy: from \d+ along y: workers of the cluster ended"
+    with pytest.raises(PartialError, match=named) as caught:
+        predict(inputs.run, inputs.images, tmp_path, device="cpu", cluster=client, progress=False)
+    assert caught.value.result is not None
+    assert caught.value.result.predicted == 4
