@@ -102,7 +102,8 @@ def test_what_was_begun_keeps_its_batch_and_its_device(
     assert not (out / "probabilities/i3.npy").exists()
     again = predict([saved], [images], out, device="cpu", progress=False)
     assert (again.batch, again.predicted, again.kept) == (2, 1, 3)
-    monkeypatch.setattr("lamina.prediction.workers.pool_of.device_kind", lambda _: "cpu of tomorrow")
+    kind = "lamina.prediction.workers.pool_of.device_kind"
+    monkeypatch.setattr(kind, lambda _: "cpu of tomorrow")
     again = predict([saved], [images], out, device="cpu", threshold=0.4, progress=False)
     assert (again.redecided, again.kept + again.predicted) == (4, 0)
     (out / "probabilities/i3.npy").unlink()

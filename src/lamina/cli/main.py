@@ -37,17 +37,21 @@ from lamina.cli.device import check_device, check_devices
 from lamina.cli.options import (
     Batch,
     Changes,
+    Cluster,
     Data,
     DataIndex,
     Device,
     Devices,
+    InsecureCluster,
     Json,
     MaxMinutes,
     Memory,
     MovedData,
     Online,
+    Processes,
     RecipeName,
     Run,
+    SlicesAt,
     Spread,
     VerifyData,
 )
@@ -270,31 +274,9 @@ def predict(
     device: Device = "auto",
     batch: Batch = None,
     memory: Memory = None,
-    workers: Annotated[
-        str | None,
-        typer.Option(
-            "--workers",
-            metavar="N|auto",
-            help="Processes of one thread each, with the same bytes; auto: as many as fit.",
-        ),
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option(
-            "--cluster",
-            metavar="tls://HOST:PORT|FILE.yaml",
-            help="Workers of a Dask scheduler, or jobs of Slurm as the file says.",
-        ),
-    ] = None,
-    slices: Annotated[
-        str | None,
-        typer.Option(
-            "--slices",
-            metavar="25%,50%,75%",
-            help="Only these slices of volumes, along each axis.",
-            show_default="the recipe's",
-        ),
-    ] = None,
+    workers: Processes = None,
+    cluster: Cluster = None,
+    slices: SlicesAt = None,
     changes: Annotated[
         list[str] | None,
         typer.Option(
@@ -342,10 +324,7 @@ def predict(
             "--uncertainty", help="Write maps of uncertainty, and what to expect of each image."
         ),
     ] = False,
-    insecure_cluster: Annotated[
-        bool,
-        typer.Option("--insecure-cluster", help="Take a scheduler without encryption, tcp://."),
-    ] = False,
+    insecure_cluster: InsecureCluster = False,
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Replace predictions by other members.")
     ] = False,
@@ -359,7 +338,6 @@ def predict(
     """
     bundles, inputs = split_inputs(sources)
     places, limit = shares("--slices", slices), byte_count(memory)
-    thresholds = one_or_named("--threshold", threshold)
     check_device(device)
     folders.check_output(out)
     from lamina.prediction.outputs.write import DEFAULT
@@ -378,7 +356,7 @@ def predict(
         insecure_cluster=insecure_cluster,
         slices=places,
         changes=changes or (),
-        threshold=thresholds,
+        threshold=one_or_named("--threshold", threshold),
         corrupt=corrupt,
         uncertainty=uncertainty,
         save=DEFAULT

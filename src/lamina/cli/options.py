@@ -88,3 +88,32 @@ VerifyData = Annotated[
         "--verify-data", help="Read all files of the data again, whatever size and time say."
     ),
 ]
+Processes = Annotated[
+    str | None,
+    typer.Option(
+        "--workers",
+        metavar="N|auto",
+        help="Processes of one thread each, with the same bytes; auto: as many as fit.",
+    ),
+]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="tls://HOST:PORT|FILE.yaml",
+        help="Workers of a Dask scheduler, or jobs of Slurm as the file says.",
+    ),
+]
+InsecureCluster = Annotated[
+    bool,
+    typer.Option("--insecure-cluster", help="Take a scheduler without encryption, tcp://."),
+]
+SlicesAt = Annotated[
+    str | None,
+    typer.Option(
+        "--slices",
+        metavar="25%,50%,75%",
+        help="Only these slices of volumes, along each axis.",
+        show_default="the recipe's",
+    ),
+]
