@@ -90,7 +90,7 @@ def _quick(block: Block) -> dict[str, list[str]]:
         return {}
     lists = [shlex.split(part) for part in block.notes["quick"].split(", ")]
     found = {verb: list(options) for verb, *options in lists}
-    return found | {"train": [*found.get("train", []), *QUICK]}
+    return found | {"train": [*QUICK, *found.get("train", [])]}
 
 
 def _run(command: Command, added: Mapping[str, Sequence[str]], folder: Path) -> str:
