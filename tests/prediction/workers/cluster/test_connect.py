@@ -1,0 +1,42 @@
+"""What --cluster names: refused where it is not safe, and the jobs that Slurm is asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lamina.errors import RecipeError
+from lamina.prediction.workers.cluster.connect import connected, read_slurm
+
+SLURM = """\
+kind: slurm
+workers: 2
+walltime: "02:00:00"
+memory: 64G
+directives: ["--gres=gpu:1"]
+"""
+
+
+def test_a_scheduler_without_encryption_is_refused(tmp_path: Path) -> None:
+    with (
+        pytest.raises(RecipeError, match=r"can run code as you.*--insecure-cluster"),
+        connected("tcp://127.0.0.1:1", tmp_path, insecure=False),
+    ):
+        pass
+    with (
+        pytest.raises(RecipeError, match="address of a Dask scheduler"),
+        connected("somewhere", tmp_path, insecure=True),
+    ):
+        pass
+
+
+def test_a_file_for_slurm_is_checked_line_by_line(tmp_path: Path) -> None:
+    path = tmp_path / "slurm.yaml"
+    path.write_text(SLURM)
+    slurm = read_slurm(path)
+    assert (slurm.workers, slurm.cores, slurm.lifetime) == (2, 1, 2 * 3600 - 15 * 60)
+    path.write_text(SLURM.replace("64G", "lots").replace("workers", "worker"))
+    with pytest.raises(RecipeError, match=r"slurm\.yaml:2.*worker") as caught:
+        read_slurm(path)
+    assert "write a number with M, G or T" in str(caught.value)
