@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from lamina.errors import RecipeError
-from lamina.prediction.workers.cluster.connect import connected, read_slurm
+from lamina.prediction.folder.contents import holds_others
+from lamina.prediction.workers.cluster.connect import connected, read_slurm, slurm_cluster
 
 SLURM = """\
 kind: slurm
@@ -40,3 +41,22 @@ def test_a_file_for_slurm_is_checked_line_by_line(tmp_path: Path) -> None:
     with pytest.raises(RecipeError, match=r"slurm\.yaml:2.*worker") as caught:
         read_slurm(path)
     assert "write a number with M, G or T" in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_a_job_of_slurm_has_one_worker_of_one_thread_and_a_key(tmp_path: Path) -> None:
+    path = tmp_path / "slurm.yaml"
+    path.write_text(SLURM)
+    out = tmp_path / "pred"
+    out.mkdir()
+    jobs = slurm_cluster(read_slurm(path), "lamina-pred", out)
+    try:
+        script = jobs.job_script()
+    finally:
+        jobs.close()
+    for line in ("-J lamina-pred", "--mem=64G", "-t 02:00:00", "--gres=gpu:1"):
+        assert f"#SBATCH {line}\n" in script
+    for words in ("tls://", "--nthreads 1 ", "--lifetime 6300s", "--tls-key", "PAUSE=False"):
+        assert words in script
+    assert not holds_others(out)

@@ -137,7 +137,7 @@ def slurm_cluster(slurm: Slurm, name: str, folder: Path) -> SLURMCluster:
             *("--lifetime", f"{slurm.lifetime}s"),
             *("--lifetime-stagger", f"{min(_STAGGER, slurm.lifetime // 4)}s"),
         ],
-        log_directory=str(folder / "slurm"),
+        log_directory=str(folder / ".slurm"),  # with a dot: no content of the folder
         shared_temp_directory=str(folder),
         local_directory="/tmp",  # of the worker's machine
         security=Security.temporary(),
