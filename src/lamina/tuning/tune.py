@@ -123,7 +123,7 @@ def tune(
         raise DataError(f"{run}: no fold has out-of-fold predictions; finish `lamina train` first")
     method = _method(recipe, bundle, calibrate)
     with keep_log(run):
-        tables, triplets, most_probable = _counted(cases, recipe, decide, aim, ())
+        tables, triplets, most_probable = _counted(cases, recipe, decide, aim, (), run)
     groups = _groups(cases)
     curves = _curves(tables, groups, method)
     reliable = _reliable(recipe, tables, groups, method)
@@ -135,7 +135,7 @@ def tune(
     final = judged
     if curves:
         with keep_log(run):
-            tables, triplets, most_probable = _counted(cases, recipe, decide, aim, curves)
+            tables, triplets, most_probable = _counted(cases, recipe, decide, aim, curves, run)
         final = compare(tables, triplets, most_probable, ("none", "none"))
         judged = final if once else judged
     _can(judged.names, decision)
@@ -236,11 +236,12 @@ def _counted(
     decide: Threshold | Triplet,
     aim: Aim,
     curves: tuple[Calibration, ...],
+    folder: Path,
 ) -> tuple[Tables, TripletTables | None, NDArray[np.int64] | None]:
-    """Return the tables of all maps, read through ``curves``; counts of the most probable class
-    where the recipe decides by it.
+    """Return the tables of all maps, read through ``curves``, and where the recipe decides by the
+    most probable class its counts; what exceeds a little memory is kept in ``folder``.
     """
-    tables, triplets = _tables(recipe, decide, aim)
+    tables, triplets = _tables(recipe, decide, aim, folder)
     most_probable = MaskCounts() if isinstance(recipe.decide, Argmax) else None
     said = "calibrated out-of-fold cases" if curves else "out-of-fold cases"
     for prob, target, valid, fold in _read(cases, recipe.task, said, curves):
@@ -311,11 +312,11 @@ def _decided(
 
 
 def _tables(
-    recipe: Recipe, decide: Threshold | Triplet, aim: Aim
+    recipe: Recipe, decide: Threshold | Triplet, aim: Aim, folder: Path
 ) -> tuple[Tables, TripletTables | None]:
     task = recipe.task
     parts = isinstance(decide, Threshold) and bool(np.any(np.asarray(decide.min_component)))
-    tables = Tables(task.outputs, exclusive=task.exclusive, parts=parts)
+    tables = Tables(task.outputs, exclusive=task.exclusive, parts=parts, folder=folder)
     if isinstance(decide, Threshold):
         return tables, None
     if task.exclusive:

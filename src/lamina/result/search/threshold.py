@@ -10,6 +10,7 @@ with every minimum area at each; the better of both searches is taken.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from lamina.result.search.components.threshold import PartColumn
 from lamina.result.search.components.tree import Parts, find_parts
 from lamina.result.search.histogram import CODES, VALUES, Counts, auc, code_of, count, thin
 from lamina.result.search.image_gate import Gates
+from lamina.result.search.kept_counts import KeptCounts
 from lamina.result.search.min_area import part, scan
 from lamina.result.search.result import Choice, ClassFound, Curve, FoldNumbers, Found
 from lamina.task import Aim
@@ -34,14 +36,22 @@ Curves = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.int64]]
 class Tables:
     """What is kept of the maps: one sparse histogram for each case and class."""
 
-    def __init__(self, classes: int, *, exclusive: bool = False, parts: bool = False) -> None:
+    def __init__(
+        self,
+        classes: int,
+        *,
+        exclusive: bool = False,
+        parts: bool = False,
+        folder: Path | None = None,
+    ) -> None:
         """Where classes are ``exclusive``, class 0 is background and no part of the foreground.
 
         With ``parts`` the least connected part is searched too, where a class stands for itself.
+        Histograms that exceed a little memory are kept in files without names in ``folder``.
         """
         self._classes, self._background = classes, int(exclusive)
         self._parts: list[list[Parts]] | None = [[] for _ in range(classes)] if parts else None
-        self._columns: list[list[Counts]] = [[] for _ in range(classes + 1)]
+        self._columns = [KeptCounts(folder) for _ in range(classes + 1)]
         self._folds: list[int] = []
 
     def __len__(self) -> int:
@@ -89,9 +99,9 @@ class Tables:
         """The histograms of each class and, last, of any; cases in the order they were added."""
         return self._columns
 
-    def thinned(self) -> list[list[Counts]]:
+    def thinned(self) -> list[KeptCounts]:
         """Return the histograms of each class and, last, of any, in few bins; cases in order."""
-        return [[thin(one) for one in column] for column in self._columns]
+        return [column.changed(thin) for column in self._columns]
 
     def columns(
         self, counts: Sequence[Sequence[Counts]], aim: Aim, numbers: Sequence[int]
@@ -161,10 +171,10 @@ class SearchColumn:
         self, counts: Sequence[Counts], aim: Aim, parts: Sequence[Parts] | None = None
     ) -> None:
         self._starts = np.cumsum([0, *(one.codes.size for one in counts)]).astype(np.int64)
-        self._codes = np.concatenate([one.codes for one in counts])
+        kept = counts if isinstance(counts, KeptCounts) else _kept(counts)
+        self._codes = kept.joined("codes", np.uint16)
         self._area, self._predicted, self._positives = (
-            np.concatenate([getattr(one, name) for one in counts]).astype(np.uint32)
-            for name in ("area", "predicted", "positives")
+            kept.joined(name, np.uint32) for name in ("area", "predicted", "positives")
         )
         self._truth = np.asarray([one.truth for one in counts], np.int64)
         self._rule = np.asarray([aim.false_positive, aim.false_negative, *_EMPTY[aim.empty]])
@@ -260,6 +270,13 @@ class SearchColumn:
             above = np.cumsum(counts[::-1])[::-1]
             found.append(np.append(above[1:], 0.0))
         return found[0], found[1], float(self._truth[use].sum())
+
+
+def _kept(counts: Sequence[Counts]) -> KeptCounts:
+    kept = KeptCounts()
+    for one in counts:
+        kept.append(one)
+    return kept
 
 
 def _best(
