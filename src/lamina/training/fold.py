@@ -11,8 +11,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from lamina import files
+from lamina.data.readers.cache import RECENT
 from lamina.errors import BundleError, RecipeError
 from lamina.model.memory_layout import lay_out
+from lamina.prediction.tiling.memory import available_memory
 from lamina.recipe.stage import Stage
 from lamina.seeding import rng
 from lamina.training.saving.checkpoints import best_of
@@ -48,6 +50,10 @@ class FoldMembers:
         return self.folder / kept.stage / kept.file
 
 
+_SHARE = 8
+"""The part of the free memory that decoded images of the training cases may take: one of these."""
+
+
 def train_fold(job: FoldContext, *, save_seconds: float) -> FoldMembers:
     """Run every stage of the fold from where an earlier run stopped; return its members.
 
@@ -79,7 +85,8 @@ def train_fold(job: FoldContext, *, save_seconds: float) -> FoldMembers:
         stage = stages[position.stage]
         staged = job.at(stage)
         now = _training(staged, stage, position, tensors, number, save_seconds)
-        run_stage(staged, now)
+        with RECENT.allowing(available_memory() // _SHARE):
+            run_stage(staged, now)
         number = ranks.on_main(lambda: _newest(saves))
     return ranks.on_main(lambda: _checked(job, position))
 

@@ -36,6 +36,22 @@ def test_the_least_recently_used_array_goes_first() -> None:
         store.get("b", never)
 
 
+def test_more_may_be_allowed_for_a_while() -> None:
+    store = RecentArrays(2048)
+    with store.allowing(4096):
+        for name in "abcd":
+            store.get(name, kilobyte)
+        for name in "abcd":
+            store.get(name, never)
+    store.get("c", never)
+    store.get("d", never)
+    with pytest.raises(AssertionError, match="made again"):
+        store.get("a", never)
+    with store.allowing(1024):  # never less than otherwise
+        store.get("c", never)
+        store.get("d", never)
+
+
 def test_an_array_above_the_limit_is_kept_until_the_next() -> None:
     store = RecentArrays(100)
     store.get("big", kilobyte)

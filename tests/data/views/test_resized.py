@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from lamina.data.case import Case
+from lamina.data.readers import open_volume
 from lamina.data.views.resized import Resized, resample, resized
 from lamina.geometry.region import Region
 from lamina.seeding import rng
@@ -73,3 +76,23 @@ def test_a_case_is_resized_as_a_whole_and_stays_itself_at_its_own_size() -> None
     values = resized(Case("v", "v", image, image), (4, 4), restore=True)
     assert values.target is not None
     assert np.array_equal(read_all(values.target), read_all(values.image))
+
+
+def test_a_resized_file_is_kept_and_what_is_read_of_it_is_a_copy(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored = rng(5, "kept").integers(0, 256, (40, 50), np.uint8)
+    Image.fromarray(stored).save(tmp_path / "a.png")
+    view = Resized(open_volume(tmp_path / "a.png"), (20, 25), smooth=True)
+    wanted = resample(stored[None], (20, 25))
+    first = read_all(view)
+    np.testing.assert_array_equal(first, wanted)
+    first[...] = 0  # a transform may write into what it was given
+    monkeypatch.setattr(Resized, "_whole", lambda self: pytest.fail("was resized again"))
+    np.testing.assert_array_equal(read_all(view), wanted)
+    part = Region((3, 4), (9, 25))
+    np.testing.assert_array_equal(view.read(part), wanted[(slice(None), *part.slices)])
+    Image.fromarray(stored[::-1]).save(tmp_path / "a.png")
+    monkeypatch.undo()
+    changed = Resized(open_volume(tmp_path / "a.png"), (20, 25), smooth=True)
+    np.testing.assert_array_equal(read_all(changed), resample(stored[None, ::-1], (20, 25)))

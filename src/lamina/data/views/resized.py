@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
+from lamina.data.readers.cache import RECENT
 from lamina.geometry.region import Region
 from lamina.volume import VolumeView, check_within, read_all
 
@@ -19,7 +20,7 @@ _RESAMPLED = (np.uint8, np.uint16, np.int16, np.float32)  # types that OpenCV kn
 
 @dataclass(frozen=True)
 class Resized(VolumeView):
-    """A two-axis volume seen at another size; every read resizes the whole of it.
+    """A two-axis volume seen at another size; it is resized as a whole, and kept for a while.
 
     ``smooth`` averages the area of a pixel where both sides shrink and is bilinear otherwise;
     without it every pixel is the nearest stored one, so that classes stay classes (SIIM-7).
@@ -48,15 +49,20 @@ class Resized(VolumeView):
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(channels, *region.shape)`` of the resized whole."""
         check_within(self, region)
+        key = getattr(self.source, "content_key", None)
+        if key is None:
+            return self._whole()[(slice(None), *region.slices)]
+        whole = RECENT.get((key, self.size, self.smooth), self._whole)
+        return np.array(whole[(slice(None), *region.slices)], order="C")
+
+    def _whole(self) -> NDArray[Any]:
         stored = read_all(self.source)
         if self.smooth:
-            whole = resample(stored.astype(self.dtype, copy=False), self.size)
-        else:
-            rows, columns = (
-                _nearest(old, new) for old, new in zip(stored.shape[1:], self.size, strict=True)
-            )
-            whole = stored[:, rows[:, None], columns]
-        return whole[(slice(None), *region.slices)]
+            return resample(stored.astype(self.dtype, copy=False), self.size)
+        rows, columns = (
+            _nearest(old, new) for old, new in zip(stored.shape[1:], self.size, strict=True)
+        )
+        return stored[:, rows[:, None], columns]
 
 
 def resized(case: Case, shape: tuple[int, int] | None, *, restore: bool = False) -> Case:

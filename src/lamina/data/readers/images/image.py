@@ -132,6 +132,11 @@ class ImageFile:
         return np.dtype(np.uint16 if self._header.depth == 16 else np.uint8)
 
     @property
+    def content_key(self) -> tuple[str, int, int, bool]:
+        """What tells its pixels from those of other files, and of itself after a change."""
+        return self._key
+
+    @property
     def header(self) -> ImageHeader:
         """What the header says."""
         return self._header
