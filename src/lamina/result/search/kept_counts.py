@@ -21,6 +21,7 @@ LIMIT = 32 << 20
 """Bytes of histograms of one class that are kept in memory."""
 
 _ALIGNED = 8
+_PART = 32  # files become larger as they become many: the system allows a process about 1,000
 
 
 class KeptCounts(Sequence[Counts]):
@@ -37,6 +38,7 @@ class KeptCounts(Sequence[Counts]):
         self._cases: list[Counts] = []
         self._waiting = 0  # bytes that are in memory
         self._written = 0  # cases that are in files
+        self._stored = 0  # bytes of these
 
     def append(self, counts: Counts) -> None:
         """Add the histogram of the next case.
@@ -46,8 +48,9 @@ class KeptCounts(Sequence[Counts]):
         """
         self._cases.append(counts)
         self._waiting += sum(array.nbytes for array in _arrays(counts))
-        if self._folder is not None and self._waiting > LIMIT:
+        if self._folder is not None and self._waiting > max(LIMIT, self._stored // _PART):
             self._cases[self._written :] = _mapped(self._cases[self._written :], self._folder)
+            self._stored += self._waiting
             self._written, self._waiting = len(self._cases), 0
 
     def changed(self, change: Callable[[Counts], Counts]) -> KeptCounts:
