@@ -350,10 +350,12 @@ LAPTOP = {
     "denoise-gray-laptop": None,
     "denoise-laptop": "frame.slices is set",
     "faults-laptop": "frame.slices is set",
+    "faults3d-laptop": "block by block",
     "folder-laptop": None,
     "ink-laptop": "predict.only_valid is set",
     "steel-laptop": None,
     "volume-laptop": "frame.slices is set",
+    "volume3d-laptop": "block by block",
     "xray-laptop": "frame.resize is",
 }
 

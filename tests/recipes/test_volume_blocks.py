@@ -85,3 +85,19 @@ def test_blocks_are_trained_tuned_predicted_and_scored(tmp_path: Path) -> None:
     np.testing.assert_allclose(answer.probabilities.transpose(0, 3, 2, 1), stored, atol=2e-3)
     with pytest.raises(RecipeError, match=r"block by block.*lamina\.load"):
         lamina.export(run, tmp_path / "exported")
+
+
+def test_volume3d_trains_as_nnunet_does() -> None:
+    """Isensee et al. 2021: rate, momentum, decay, samples of an epoch, foreground, mirroring."""
+    recipe = lamina.load_recipe("volume3d")
+    (stage,) = recipe.stages
+    optimizer = stage.optimizer.model_dump()
+    assert (optimizer["kind"], optimizer["lr"], optimizer["momentum"]) == ("sgd", 0.01, 0.99)
+    assert optimizer["nesterov"]
+    assert optimizer["weight_decay"] == 3e-5
+    assert stage.schedule.model_dump()["power"] == 0.9
+    sampler = stage.sampler.model_dump()
+    assert sampler["count"] == 250 * stage.batch
+    assert sampler["focus"] == 0.33
+    assert recipe.network.model_dump()["supervision"]
+    assert (recipe.predict.views, recipe.split.model_dump()["count"]) == ("flips", 5)

@@ -24,7 +24,9 @@ from lamina.task import Task
 from lamina.volume import ArrayVolume
 
 STORED = Path(__file__).parents[1] / "earlier_samples.npz"
-NAMES = sorted(path.stem for path in (Path(__file__).parents[1] / "earlier_recipes").glob("*.yaml"))
+RECIPES = (Path(__file__).parents[1] / "earlier_recipes").glob("*.yaml")
+NAMES = sorted(path.stem for path in RECIPES if "3d" not in path.stem)
+"""Recipes of images; those of blocks came later."""
 SIDE, SAMPLES = 32, 3
 
 
