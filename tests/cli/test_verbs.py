@@ -33,7 +33,7 @@ LONGEST = 45  # what `lamina --help` shows without cutting
         ("eval", "score"),
         ("val", "score"),
         ("init", "new"),
-        ("view", "report"),
+        ("viewer", "view"),
         ("fingerprint", "plan"),
         ("infer", "predict"),
         ("trian", "train"),

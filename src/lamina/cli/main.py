@@ -32,7 +32,6 @@ from lamina.cli.commands.doctor import doctor
 from lamina.cli.commands.export import export
 from lamina.cli.commands.flatten import flatten
 from lamina.cli.commands.probe import probe
-from lamina.cli.commands.view import view
 from lamina.cli.device import check_device, check_devices
 from lamina.cli.options import (
     Batch,
@@ -384,7 +383,7 @@ app.command(epilog="Example: lamina submit pred --format severstal --out submiss
     results.submit
 )
 app.command(epilog="Example: lamina report runs/tiles")(results.report)
-app.command(epilog="Example: lamina view runs/tiles")(view)
+app.command(epilog="Example: lamina view runs/tiles")(results.view)
 
 
 app.command(epilog="Example: lamina demo --quick")(demo)

@@ -7,6 +7,7 @@ import shutil
 import socket
 import tempfile
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -32,6 +33,7 @@ def view(run: StrPath, *, data: StrPath | None = None, port: int = 0, browser: b
         data: Where the training data lie now; None: where they lay in training.
         port: Port of the loopback; 0: any free one.
         browser: Whether the page is opened.
+        told: Gets the address that lets a browser in; None: it is said as progress.
 
     Raises:
         DataError: it is no run folder, or its data are damaged.
@@ -41,7 +43,10 @@ def view(run: StrPath, *, data: StrPath | None = None, port: int = 0, browser: b
     board = opened_board(opened, None if data is None else as_path(data, "data"))
     listening = listener(port)
     address, server = prepared(board, listening)
-    say(f"showing {opened.recipe.name} at {address} (Ctrl-C ends it)")
+    if told is None:
+        say(f"showing {opened.recipe.name} at {address} (Ctrl-C ends it)")
+    else:
+        told(address)
     if browser:
         webbrowser.open(address)
     server.run([listening])

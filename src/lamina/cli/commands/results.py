@@ -166,10 +166,10 @@ def report(
     ] = False,
     json: Json = False,
 ) -> None:
-    """Write an offline HTML report of a run, or a comparison of two.
+    """Write an offline HTML report of runs.
 
     A verdict, scores per class, fold and group, the decision, the worst and random cases, and
-    learning curves. Of two runs: the cases that both held out, and what differs.
+    learning curves. Of two runs it compares the cases that both held out.
     """
     folders.check_run(run)
     if other is not None:
@@ -184,3 +184,31 @@ def report(
 
     found = write_report(run, out, data=data, figures=figures, index=index, verify_data=verify_data)
     show(found, json=json, text=f"wrote {found.report}")
+
+
+@command
+def view(
+    run: Run,
+    data: MovedData = None,
+    port: Annotated[
+        int, typer.Option("--port", help="Port of this machine.", show_default="any free one")
+    ] = 0,
+    *,
+    browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
+    json: Json = False,
+) -> None:
+    """Look at a run on a local page.
+
+    Cases, thresholds with the score moving, planes of volumes, curves of training. Only this
+    machine can open it, and nothing is written. Ctrl-C ends it.
+    """
+    folders.check_run(run)
+    from lamina.viewer.run import view as show_run
+
+    show_run(
+        run,
+        data=data,
+        port=port,
+        browser=browser,
+        told=(lambda address: show({"address": address}, json=True, text="")) if json else None,
+    )
