@@ -131,14 +131,14 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("address", HOSTILE)
-def test_hostile_addresses_are_refused_in_words(board: Board, address: str) -> None:
+def test_n12_hostile_addresses_are_refused_in_words(board: Board, address: str) -> None:
     answer = client(board).get(address)
     assert 400 <= answer.status_code < 500
     assert "Traceback" not in answer.text
     assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-def test_who_has_no_token_or_asks_from_elsewhere_gets_nothing(board: Board) -> None:
+def test_n12_who_has_no_token_or_asks_from_elsewhere_gets_nothing(board: Board) -> None:
     stranger = TestClient(app(board, TOKEN, PORT), base_url=BASE)
     for address in (
         "/",
@@ -159,7 +159,7 @@ def test_who_has_no_token_or_asks_from_elsewhere_gets_nothing(board: Board) -> N
         assert browser.request(method, "/api/state").status_code == 405
 
 
-def test_answers_forbid_scripts_of_others_and_storing(board: Board) -> None:
+def test_n12_answers_forbid_scripts_of_others_and_storing(board: Board) -> None:
     headers = client(board).get("/").headers
     assert "default-src 'none'" in headers["content-security-policy"]
     assert "unsafe" not in headers["content-security-policy"]

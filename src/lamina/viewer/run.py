@@ -23,7 +23,14 @@ from lamina.viewer.server import app
 
 
 @verb
-def view(run: StrPath, *, data: StrPath | None = None, port: int = 0, browser: bool = True) -> None:
+def view(
+    run: StrPath,
+    *,
+    data: StrPath | None = None,
+    port: int = 0,
+    browser: bool = True,
+    told: Callable[[str], None] | None = None,
+) -> None:
     """Show a run on a local page until it is interrupted; nothing is written.
 
     Only this machine can ask, and only who has the address that is printed.

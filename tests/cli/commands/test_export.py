@@ -37,7 +37,7 @@ def test_a_bundle_becomes_a_folder_that_runs_by_itself(
         capture_output=True,
         text=True,
     )
-    assert done.stdout == "wrote masks.npy\n", done.stderr
+    assert done.stdout == "wrote masks.npy, predicted by fold1\n", done.stderr
     assert "edge: is there already" in said(*words, code=2)
 
 

@@ -89,7 +89,11 @@ def test_from_a_prediction_to_coordinates_and_objects(fault: NDArray[np.bool_]) 
             2,
             "'ply' is not one of 'points', 'npy'",
         ),
-        ("objects pred --out out --spacing 1,2", 2, "--spacing is '1,2'; write a number for each"),
+        (
+            "objects pred --out out --spacing 1,b",
+            2,
+            "--spacing is '1,b'; write numbers with commas",
+        ),
         ("objects pred --out out --origin a,b,c", 2, "--origin is 'a,b,c'; write numbers"),
         ("objects pred --out out --down t", 2, "--down is 't'"),
         ("objects gone --out out", 3, "name a folder that `lamina predict` wrote"),

@@ -192,7 +192,7 @@ def test_the_plan_says_what_it_will_take() -> None:
     member = Member(conv(0), Fixed(scale=255))
     where = place(Path("nowhere"))
     plan = plan_case(case.image, [member], wanted, device=CPU, place=where)
-    assert plan.tiles == 6 * 4 * 4 * 4  # starts 0 to 9, 0 to 10, 0 to 12; four views
+    assert plan.tiles == 6 * 4 * 4 * 8  # starts 0 to 9, 0 to 10, 0 to 12; eight views
     assert plan.slabs == {"z": 13}
     assert plan.memory == held_bytes(case.image, 1, [4])
     assert plan.kept == 2 * 13 * 18 * 20

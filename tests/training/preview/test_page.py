@@ -17,7 +17,6 @@ from lamina.synthetic.steel import write_severstal
 from lamina.training.dataset import open_data
 from lamina.training.preview.page import SAMPLES, write_preview
 
-
 CHANGES = (
     "frame.size=[32, 64]",
     "split.count=2",

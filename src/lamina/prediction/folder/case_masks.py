@@ -1,15 +1,17 @@
-"""The mask files of a case: one, or one for each class where classes overlap."""
+"""The masks of a case: as decided, and as files, one or one for each class where these overlap."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.prediction.folder.digests import one_digest
+from lamina.geometry.region import Region
+from lamina.prediction.folder.digests import decision_digest, one_digest
 from lamina.prediction.folder.file_names import class_folders
 from lamina.prediction.folder.manifest import PredictedCase
 from lamina.prediction.folder.mask_files import (
@@ -20,6 +22,9 @@ from lamina.prediction.folder.mask_files import (
     write_slabs,
 )
 from lamina.task import Task
+
+if TYPE_CHECKING:
+    from lamina.prediction.folder.predictions import Predictions
 
 Parts = Callable[[], Iterable[NDArray[Any]]]
 """Returns masks (K, t, ...) of a case as files hold them, in order along its first axis."""
@@ -87,3 +92,42 @@ def _of_one_file(task: Task, case: PredictedCase) -> Task:
     if task.kind != "multilabel" or case.name is None:
         return task
     return task.model_copy(update={"kind": "binary", "names": (task.names or ("",))[:1]})
+
+
+Decided = tuple[Region, NDArray[Any], NDArray[Any]]
+"""A region, its probabilities and its masks (K, *region)."""
+
+
+@dataclass
+class LastDecided:
+    """The image that was decided last: several files are made of it, one after another."""
+
+    entry: tuple[Hashable, Decided] | None = None
+    """What it was made of, and its one part; set at once, so that threads may share it."""
+
+
+def decided_parts(predictions: Predictions, id: str, last: LastDecided) -> Iterator[Decided]:
+    """Yield what ``Predictions.decided`` does; the masks of an image in memory are read-only."""
+    case = predictions.case(id)
+    if predictions.task.kind == "restore":
+        yield from ((region, prob, prob) for region, prob in predictions.slabs(id))
+        return
+    decision = predictions.decision
+    if not case.chunked:
+        row = predictions.ledger.row(case) or {}
+        key = (id, row.get("probability"), decision_digest(decision), predictions.calibration)
+        prob = predictions.prob(id)  # checked every time
+        entry = last.entry
+        if entry is None or entry[0] != key:
+            masks = decision(prob)
+            masks.setflags(write=False)
+            entry = last.entry = (key, (Region.whole(case.shape), prob, masks))
+        yield entry[1]
+        return
+    decide = decision.for_case(prob for _, prob in predictions.slabs(id))
+    if decide is None:
+        prob = predictions.prob(id)
+        yield Region.whole(case.shape), prob, decision(prob)
+        return
+    for region, prob in predictions.slabs(id):
+        yield region, prob, decide(prob)

@@ -28,9 +28,14 @@ from lamina.files import digest, write_with
 from lamina.geometry.region import Region
 from lamina.prediction.cases.work import drop_work, place_in, written_bytes
 from lamina.prediction.check_answer import check_answer
-from lamina.prediction.folder.case_masks import mask_paths, read_case_masks, write_case_masks
+from lamina.prediction.folder.case_masks import (
+    LastDecided,
+    decided_parts,
+    mask_paths,
+    read_case_masks,
+    write_case_masks,
+)
 from lamina.prediction.folder.contents import clear, holds_others
-from lamina.prediction.folder.decided import LastDecided, decided_parts
 from lamina.prediction.folder.digests import decision_digest
 from lamina.prediction.folder.digests import one_digest as one_digest
 from lamina.prediction.folder.digests import source_digest as source_digest
