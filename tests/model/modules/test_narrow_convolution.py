@@ -56,3 +56,23 @@ def test_whether_it_is_wrong_here_follows_from_the_plain_layer() -> None:
             found = layer(image).float()
     assert is_wrong_here() == (not torch.allclose(found, expected, atol=0.1))
     assert torch.equal(torch.get_rng_state(), state)
+
+
+@pytest.mark.parametrize("inputs", [1, 12])
+def test_large_maps_of_few_channels_are_trained(inputs: int) -> None:
+    """With AMX the plain layer writes beyond memory in its gradient, and the process ends."""
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv3d(inputs, 12, (1, 3, 3), padding=(0, 1, 1), bias=False))
+    exact_where_narrow(network)
+    image = torch.randn(2, inputs, 8, 96, 96, requires_grad=True)
+    wanted = network(image)
+    way = torch.randn_like(wanted)
+    leaves = [image, *network.parameters()]
+    expected = torch.autograd.grad(wanted, leaves, way)
+    with torch.autocast("cpu", dtype=torch.bfloat16):
+        found = network(image)
+    assert found.dtype == torch.bfloat16
+    gradients = torch.autograd.grad(found.float(), leaves, way)
+    for mine, other in zip((found, *gradients), (wanted, *expected), strict=True):
+        scale = other.abs().max()
+        torch.testing.assert_close(mine.float() / scale, other / scale, atol=0.03, rtol=0)

@@ -2,7 +2,8 @@
 
 With AMX instructions oneDNN reads memory beyond the input where a convolution strides along the
 last axis and one place is left there (pytorch#169688): forward and gradient are arbitrary numbers.
-Such a map is small, and is computed in float32.
+In training it writes beyond memory where a large map has at most 16 channels before and behind the
+convolution, and the process ends. Both are computed in float32.
 """
 
 from __future__ import annotations
@@ -13,11 +14,20 @@ import torch
 from torch import Tensor, nn
 
 
+_BLOCK = 16
+"""Channels that oneDNN computes together."""
+
+
 def exact_where_narrow(network: nn.Module) -> None:
-    """Compute in float32 what strides along the last axis down to one place, on a processor."""
+    """Compute in float32, on a processor, what strides along the last axis down to one place, and
+    in training what has few channels."""
     for module in network.modules():
-        if isinstance(module, nn.Conv3d) and module.stride[-1] > 1:
+        if isinstance(module, nn.Conv3d) and (module.stride[-1] > 1 or _has_few_channels(module)):
             module.register_forward_hook(_in_float32)
+
+
+def _has_few_channels(module: nn.Conv3d) -> bool:
+    return max(module.in_channels, module.out_channels) <= _BLOCK
 
 
 def is_wrong_here() -> bool:
@@ -37,7 +47,9 @@ def is_wrong_here() -> bool:
 
 def _in_float32(module: nn.Conv3d, args: tuple[Any, ...], answer: Tensor) -> Tensor:
     wrong = answer.dtype == torch.bfloat16 and answer.device.type == "cpu"
-    if not wrong or answer.shape[-1] != 1:
+    one_place = module.stride[-1] > 1 and answer.shape[-1] == 1
+    trained = answer.requires_grad and _has_few_channels(module)
+    if not wrong or not (one_place or trained):
         return answer
     with torch.autocast("cpu", enabled=False):
         weight = module.weight.float()
