@@ -8,8 +8,10 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 from skimage.measure import label, regionprops
 
+from lamina.geometry.polygons import polygons
 from lamina.result.objects import find_objects
 
 
@@ -59,3 +61,21 @@ def test_the_table_and_the_outlines_as_files(tmp_path: Path) -> None:
     assert all(ring[0] == ring[-1] for ring in rings)
     assert max(x for x, _ in rings[0]) == 7  # x comes first
     assert features[0]["properties"]["classification"] == {"name": "crack"}
+
+
+@pytest.mark.parametrize("share", [0.02, 0.3, 0.7], ids=["few pixels", "many", "most"])
+def test_outlines_are_those_of_each_object_alone(share: float) -> None:
+    """Boxes of objects are laid side by side where they are small; touching labels stay apart."""
+    rng = np.random.default_rng(11)
+    parts = label(rng.random((50, 70)) < share, connectivity=2)
+    labels = np.where(parts > 0, 2 * parts - (np.arange(70) % 9 < 4), 0).astype(np.int32)
+    found = find_objects([labels], np.ones((1, 50, 70)), ["a"], case="x", axes="yx")
+    assert {item.number for item in found} == set(np.unique(labels).tolist()) - {0}
+    for item in found:
+        wanted = polygons(labels == item.number)
+        assert len(item.polygon) == len(wanted)
+        for mine, other in zip(item.polygon, wanted, strict=True):
+            np.testing.assert_array_equal(mine.outer, other.outer)
+            assert len(mine.holes) == len(other.holes)
+            for hole, theirs in zip(mine.holes, other.holes, strict=True):
+                np.testing.assert_array_equal(hole, theirs)

@@ -117,9 +117,12 @@ def make_folder(path: Path) -> None:
         path.mkdir(parents=True, exist_ok=True)
 
 
-def write_bytes(path: Path, data: bytes) -> str:
-    """Write ``data`` to ``path`` whole or not at all; return its SHA-256 as hexadecimal."""
-    with replacing(path) as stream:
+def write_bytes(path: Path, data: bytes, *, flush: bool = True) -> str:
+    """Write ``data`` to ``path`` whole or not at all; return its SHA-256 as hexadecimal.
+
+    ``flush`` is that of ``replacing``.
+    """
+    with replacing(path, flush=flush) as stream:
         stream.write(data)
     return hashlib.sha256(data).hexdigest()
 

@@ -42,6 +42,10 @@ class Polygon:
         """Area in pixels."""
         return _area(self.outer) - sum(_area(hole) for hole in self.holes)
 
+    def moved(self, offset: NDArray[np.int64]) -> Polygon:
+        """Return the polygon with ``offset`` (y, x) added to all corners."""
+        return Polygon(self.outer + offset, tuple(hole + offset for hole in self.holes))
+
 
 def polygons(mask: NDArray[np.bool_], offset: tuple[int, int] = (0, 0)) -> list[Polygon]:
     """Return the areas of a mask (H, W), each of pixels that share an edge.
@@ -55,11 +59,7 @@ def polygons(mask: NDArray[np.bool_], offset: tuple[int, int] = (0, 0)) -> list[
         as seen, holes the other way round.
     """
     found = polygons_of(area_corners(areas_of(mask)))
-    moved = np.array(offset)
-    return [
-        Polygon(one.outer + moved, tuple(hole + moved for hole in one.holes))
-        for one in found.values()
-    ]
+    return [one.moved(np.array(offset)) for one in found.values()]
 
 
 def areas_of(labels: NDArray[Any]) -> NDArray[np.int32]:

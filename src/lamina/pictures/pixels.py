@@ -36,9 +36,7 @@ def stretched(values: NDArray[Any], low: float, high: float) -> Pixels:
     else:
         scale = 255 / (high - low) if high > low else 0.0
         pixels = ((values.astype(np.float32) - low) * scale).clip(0, 255).astype(np.uint8)
-    if len(pixels) != 3:
-        pixels = np.repeat(pixels[:1], 3, axis=0)
-    return np.ascontiguousarray(pixels.transpose(1, 2, 0))
+    return np.asarray(cv2.merge(list(pixels if len(pixels) == 3 else pixels[[0, 0, 0]])), np.uint8)
 
 
 def shrunk(pixels: Pixels, side: int) -> Pixels:
@@ -77,13 +75,15 @@ def painted(
         outline: Whether masks are outlined too.
     """
     result = picture.copy()
+    pixels = result.reshape(-1, 3)
     for mask, name in zip(masks, colours, strict=True):
-        if not mask.any():
+        where = np.flatnonzero(mask)  # few pixels, as a rule
+        if not where.size:
             continue
         paint = np.array(rgb(name), np.float32)
-        result[mask] = (result[mask] * (1 - fill) + paint * fill).astype(np.uint8)
+        pixels[where] = (pixels[where] * (1 - fill) + paint * fill).astype(np.uint8)
         if outline:
-            result = outlined(result, mask, name, width=1)
+            pixels[_inner_edge(mask, 1)] = rgb(name)
     return result
 
 
@@ -97,10 +97,15 @@ def outlined(picture: Pixels, mask: NDArray[np.bool_], name: str, *, width: int 
         width: Of the line, in pixels.
     """
     result = picture.copy()
-    solid = mask.astype(np.uint8)
-    kernel = np.ones((2 * width + 1, 2 * width + 1), np.uint8)
-    result[mask & ~cv2.erode(solid, kernel).astype(bool)] = rgb(name)
+    result.reshape(-1, 3)[_inner_edge(mask, width)] = rgb(name)
     return result
+
+
+def _inner_edge(mask: NDArray[np.bool_], width: int) -> NDArray[np.intp]:
+    """Return the places, in the flat mask, of its pixels that are so near to its outside."""
+    solid = np.ascontiguousarray(mask).view(np.uint8)
+    inner = cv2.erode(solid, np.ones((2 * width + 1, 2 * width + 1), np.uint8))
+    return np.flatnonzero(solid > inner)
 
 
 def hatched(picture: Pixels, mask: NDArray[np.bool_], name: str, *, step: int = 4) -> Pixels:

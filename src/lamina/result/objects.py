@@ -219,7 +219,7 @@ def _centre(axes: str) -> list[str]:
 def _objects_of(
     labels: NDArray[np.int32], prob: NDArray[np.floating[Any]], name: str
 ) -> Iterator[Object]:
-    where = np.flatnonzero(labels)
+    where = np.flatnonzero(labels != 0)
     if not where.size:
         return
     own = labels.ravel()[where]
@@ -235,7 +235,7 @@ def _objects_of(
     means = np.add.reduceat(scores, heads) / counts
     most = np.maximum.reduceat(scores, heads)
     border = ((low == 0) | (high == np.array(labels.shape)[:, None])).any(axis=0)
-    outlines = _outlines(labels) if labels.ndim == 2 else {}
+    outlines = _outlines(labels, own, places, low, high) if labels.ndim == 2 else {}
     for at, number in enumerate(own[heads].tolist()):
         yield Object(
             class_name=name,
@@ -250,15 +250,44 @@ def _objects_of(
         )
 
 
-def _outlines(labels: NDArray[np.int32]) -> dict[int, list[Polygon]]:
-    """Return the polygons of each object, in raster order."""
+def _outlines(
+    labels: NDArray[np.int32],
+    own: NDArray[np.int32],
+    places: NDArray[np.int64],
+    low: NDArray[np.int64],
+    high: NDArray[np.int64],
+) -> dict[int, list[Polygon]]:
+    """Return the polygons of each object, in raster order.
+
+    Objects cover few pixels as a rule: their boxes are laid side by side, and outlines are sought
+    there, where that is smaller than the image.
+
+    Args:
+        labels: (H, W).
+        own: (n,) labels of the pixels of objects, in order.
+        places: (2, n) rows and columns of these.
+        low: (2, objects) first row and column of each object.
+        high: The same shape, those behind the last.
+    """
+    numbers, counts = np.unique(own, return_counts=True)
+    height, widths = int((high - low)[0].max()), (high - low)[1]
+    moved = low - np.stack([np.zeros_like(widths), np.cumsum(widths) - widths])
+    if height * int(widths.sum()) < labels.size:
+        side_by_side = np.zeros((height, int(widths.sum())), np.int32)
+        y, x = places - np.repeat(moved, counts, axis=1)
+        side_by_side[y, x] = own
+        labels = side_by_side
+    else:
+        moved = np.zeros_like(low)
     areas = areas_of(labels)
     object_of = np.zeros(int(areas.max()) + 1, np.int32)
-    inside = areas > 0
-    object_of[areas[inside]] = labels[inside]
+    inside = np.flatnonzero(areas > 0)
+    object_of[areas.ravel()[inside]] = labels.ravel()[inside]
+    offsets = dict(zip(numbers.tolist(), moved.T, strict=True))
     found: dict[int, list[Polygon]] = {}
     for area, polygon in polygons_of(area_corners(areas)).items():
-        found.setdefault(int(object_of[area]), []).append(polygon)
+        number = int(object_of[area])
+        found.setdefault(number, []).append(polygon.moved(offsets[number]))
     return found
 
 

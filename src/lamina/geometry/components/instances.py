@@ -52,7 +52,8 @@ def label_instances(
 
 def _in_order(labels: NDArray[np.int32], minimum: int) -> NDArray[np.int32]:
     """Return labels numbered by their first pixel, without the small ones."""
-    inside = labels[labels > 0]  # in raster order, and far fewer than all pixels
+    where = np.flatnonzero(labels > 0)  # in raster order, and far fewer than all pixels
+    inside = labels.ravel()[where]
     if not inside.size:
         return labels
     values, first, counts = np.unique(inside, return_index=True, return_counts=True)
@@ -60,7 +61,9 @@ def _in_order(labels: NDArray[np.int32], minimum: int) -> NDArray[np.int32]:
     order = values[kept][np.argsort(first[kept], kind="stable")]
     numbers = np.zeros(int(values.max()) + 1, np.int32)
     numbers[order] = np.arange(1, len(order) + 1)
-    return np.asarray(numbers[labels], np.int32)
+    result = np.zeros(labels.shape, np.int32)
+    result.ravel()[where] = numbers[inside]
+    return result
 
 
 def _parted(mask: NDArray[np.bool_]) -> NDArray[np.int32]:

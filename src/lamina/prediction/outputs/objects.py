@@ -53,10 +53,11 @@ def write_objects(predictions: Predictions, id: str) -> str:
         return write_text(path, table(columns(case.axes), rows))
     if case.chunked:
         with scratch(path) as spool:
-            _write_lines(path, _spooled(spool, predictions, id, place))
+            _write_lines(path, _spooled(spool, predictions, id, place), flush=False)
     else:
         found = _in_memory(predictions, id)
-        _write_lines(path, (feature_line(item, place.row(item)) for item in found))
+        lines = (feature_line(item, place.row(item)) for item in found)
+        _write_lines(path, lines, flush=False)
     return digest(path)
 
 
@@ -123,8 +124,8 @@ def _spooled(
         yield spool.read(length).decode()
 
 
-def _write_lines(path: Path, features: Iterable[str]) -> None:
-    with replacing(path) as stream:
+def _write_lines(path: Path, features: Iterable[str], *, flush: bool = True) -> None:
+    with replacing(path, flush=flush) as stream:
         for part in collection_lines(features):
             stream.write(part.encode())
 

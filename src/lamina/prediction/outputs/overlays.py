@@ -39,7 +39,8 @@ def write_overlay(path: Path, predictions: Predictions, id: str, image: Volume) 
     shown = list(masks[first:])
     found = painted(picture, shown, [colour(k) for k in range(len(shown))])
     options = [cv2.IMWRITE_JPEG_QUALITY, _QUALITY]
-    return write_bytes(path, cv2.imencode(".jpg", found[:, :, ::-1], options)[1].tobytes())
+    bgr = cv2.cvtColor(found, cv2.COLOR_RGB2BGR)
+    return write_bytes(path, cv2.imencode(".jpg", bgr, options)[1].tobytes(), flush=False)
 
 
 def _shrunk_by_bands(

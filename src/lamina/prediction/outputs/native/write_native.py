@@ -62,12 +62,13 @@ def write_native(
 
 
 def native_places(predictions: Predictions, id: str) -> Iterator[Path]:
-    """Yield every place where a file of a case in some format may lie."""
+    """Yield every place, in folders that are there, where a file of a case may lie."""
     case, classes = predictions.case(id), class_folders(predictions.task.names or ())
     folders = (None, PROBABILITIES, *classes, *(f"{PROBABILITIES}/{name}" for name in classes))
-    for form in FORMATS:
-        for folder in folders:
-            yield _path(predictions, case, folder, form.suffix)
+    for folder in folders:
+        if _folder(predictions, folder).is_dir():
+            for suffix in {form.suffix: 0 for form in FORMATS}:
+                yield _path(predictions, case, folder, suffix)
 
 
 def note_native(predictions: Predictions) -> Predictions:
@@ -105,5 +106,9 @@ def _answer(predictions: Predictions, id: str, image: Volume, form: Native) -> A
 
 
 def _path(predictions: Predictions, case: PredictedCase, folder: str | None, suffix: str) -> Path:
+    return _folder(predictions, folder) / f"{case.file_name}{suffix}"
+
+
+def _folder(predictions: Predictions, folder: str | None) -> Path:
     root = predictions.folder / FOLDER
-    return (root / folder if folder else root) / f"{case.file_name}{suffix}"
+    return root / folder if folder else root
