@@ -13,14 +13,14 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-
 _BLOCK = 16
 """Channels that oneDNN computes together."""
 
 
 def exact_where_narrow(network: nn.Module) -> None:
     """Compute in float32, on a processor, what strides along the last axis down to one place, and
-    in training what has few channels."""
+    in training what has few channels.
+    """
     for module in network.modules():
         if isinstance(module, nn.Conv3d) and (module.stride[-1] > 1 or _has_few_channels(module)):
             module.register_forward_hook(_in_float32)
