@@ -8,9 +8,11 @@ from typing import Any
 
 import h5py
 import highdicom
+import nibabel
 import numpy as np
 import pydicom
 import pytest
+import rasterio
 import segyio
 import tifffile
 import zarr
@@ -24,6 +26,7 @@ from tests.factories.dicom import write_slice
 SHAPE = (4, 32, 40)
 CUBE = np.random.default_rng(0).integers(0, 255, SHAPE).astype(np.uint8)
 CLASSES = ("dot", "line")
+AFFINE = np.array([[0.0, 0.5, 0.0, -9], [0.0, 0.0, 0.5, 4], [2.0, 0.0, 0.0, 7], [0, 0, 0, 1.0]])
 FOR = {"StudyInstanceUID": "1.2.3.9", "FrameOfReferenceUID": "1.2.3.8", "PatientID": "P-7"}
 
 
@@ -56,6 +59,30 @@ def put_hdf5(folder: Path) -> Path:
     return folder / "scan.h5"
 
 
+def put_ome_tiff(folder: Path) -> Path:
+    about = {"axes": "ZYX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5, "PhysicalSizeZ": 2.0}
+    tifffile.imwrite(folder / "scan.ome.tif", CUBE, metadata=about)
+    return folder / "scan.ome.tif"
+
+
+def put_ome_zarr(folder: Path) -> Path:
+    root = zarr.create_group(folder / "scan.ome.zarr")
+    root.create_array("0", data=CUBE, chunks=(2, 16, 16))
+    axes = [{"name": n, "type": "space", "unit": "micrometer"} for n in "zyx"]
+    scale = [{"type": "scale", "scale": [2.0, 0.5, 0.5]}]
+    levels = [{"path": "0", "coordinateTransformations": scale}]
+    root.attrs["ome"] = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": levels}]}
+    return folder / "scan.ome.zarr"
+
+
+def put_nifti(folder: Path) -> Path:
+    image = nibabel.Nifti1Image(CUBE, AFFINE)
+    image.set_sform(AFFINE, 2)
+    image.header.set_xyzt_units("mm", "sec")
+    nibabel.save(image, folder / "scan.nii.gz")
+    return folder / "scan.nii.gz"
+
+
 def read_dicom(native: Path, k: int) -> NDArray[Any]:
     found = highdicom.seg.segread(native / "scan.dcm")
     assert found.FrameOfReferenceUID == FOR["FrameOfReferenceUID"]
@@ -75,6 +102,28 @@ def read_tiff(native: Path, k: int) -> NDArray[Any]:
         return file.asarray()
 
 
+def read_ome_tiff(native: Path, k: int) -> NDArray[Any]:
+    with tifffile.TiffFile(next((native / CLASSES[k]).glob("scan*.tif"))) as file:
+        assert file.series[0].axes == "ZYX"
+        pixels = tifffile.xml2dict(file.ome_metadata)["OME"]["Image"]["Pixels"]
+        assert [pixels[f"PhysicalSize{axis}"] for axis in "XYZ"] == [0.5, 0.5, 2.0]
+        return file.asarray()
+
+
+def read_ome_zarr(native: Path, k: int) -> NDArray[Any]:
+    said = zarr.open_group(native / "scan.ome.zarr", mode="r").attrs["ome"]
+    (scale, *_) = said["multiscales"][0]["datasets"][0]["coordinateTransformations"]
+    assert scale["scale"][-3:] == [2.0, 0.5, 0.5]
+    return read_zarr(native, k)
+
+
+def read_nifti(native: Path, k: int) -> NDArray[Any]:
+    found = nibabel.load(native / CLASSES[k] / "scan.nii.gz")
+    np.testing.assert_array_equal(found.affine, AFFINE)
+    assert found.header["sform_code"] == 2
+    return np.asarray(found.dataobj)
+
+
 def read_zarr(native: Path, k: int) -> NDArray[Any]:
     root = zarr.open_group(native / "scan.ome.zarr", mode="r")
     return np.asarray(root["labels"][CLASSES[k]]["0"][:])
@@ -88,6 +137,9 @@ def read_zarr(native: Path, k: int) -> NDArray[Any]:
         (put_tiff, read_tiff, {"labels"}),
         (put_npy, read_zarr, {"probability_and_labels"}),
         (put_hdf5, read_zarr, {"probability_and_labels"}),
+        (put_ome_tiff, read_ome_tiff, {"labels"}),
+        (put_ome_zarr, read_ome_zarr, {"probability_and_labels"}),
+        (put_nifti, read_nifti, {"labels"}),
     ],
 )
 def test_what_is_predicted_comes_back_at_the_voxels_of_the_file(
@@ -112,3 +164,24 @@ def test_what_is_predicted_comes_back_at_the_voxels_of_the_file(
         back = read(tmp_path / "pred" / "native", k)
         assert back.shape == SHAPE
         np.testing.assert_array_equal(back, mask)
+
+
+def test_a_geotiff_comes_back_at_its_coordinates(make: Any, tmp_path: Path) -> None:
+    """Of a pixel that is predicted, the map coordinates are those of the pixel that was given."""
+    source = tmp_path / "images" / "scene.tif"
+    source.parent.mkdir()
+    place = rasterio.transform.from_origin(500_000.0, 5_400_000.0, 10.0, 10.0)
+    about = {"driver": "GTiff", "count": 1, "dtype": "uint8", "crs": "EPSG:32633"}
+    with rasterio.open(source, "w", height=32, width=40, transform=place, **about) as file:
+        file.write(CUBE[0], 1)
+    make.bundle(frame={"size": [32, 32], "channels": 1}).save(tmp_path / "bundle")
+    predict([tmp_path / "bundle"], [source.parent], tmp_path / "pred", device="cpu")
+    found = Predictions.open(tmp_path / "pred")
+    (id,) = found.ids
+    for k, mask in enumerate(np.asarray(found.mask(id))):
+        assert 0 < mask.mean() < 1
+        with rasterio.open(tmp_path / "pred" / "native" / CLASSES[k] / "scene.tif") as file:
+            assert file.crs.to_epsg() == 32633
+            row, column = np.argwhere(mask)[0]
+            assert file.xy(row, column) == (500_005.0 + 10 * column, 5_399_995.0 - 10 * row)
+            np.testing.assert_array_equal(file.read(1) > 0, mask)
