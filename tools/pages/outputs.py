@@ -20,6 +20,7 @@ MASKS = (
     (r"\b(above|at) #", "at #"),
     (r"(?<=  )(-|nan)(?= |$)", "#"),  # a number that there is not
     (r"\b(better than|no better than|worse than)\b", "<verdict>"),
+    (r"<verdict> (predicting nothing|a threshold of #)", "<verdict> <default>"),
     (r"[─-╿▀-▟]+", "<line>"),
     (r"; the decision above also has .*", ""),
     (r"\s+", " "),

@@ -39,6 +39,7 @@ def kill_at(monkeypatch: pytest.MonkeyPatch, number: int) -> list[str]:
     return names
 
 
+@pytest.mark.slow
 def test_N09_a_worker_that_is_killed_changes_no_byte(
     inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -229,7 +229,8 @@ def test_the_log_has_the_validation_loss_and_the_page_draws_it(
         )
     assert row["validation_loss"] == pytest.approx(np.mean(losses), rel=2e-3)
     page = report(out).report.read_text(encoding="utf-8")
-    assert "dashed: of held-out cases, whole and without transforms" in page
+    told = f"validation loss, of one epoch only: fold0 {row['validation_loss']:.4f} (epoch 1)"
+    assert told in page
 
 
 @pytest.mark.parametrize("shape", [(3, 7, 5), (2, 4, 7, 5), (1, 1, 1), (4, 3, 0, 5)])

@@ -39,7 +39,7 @@ def training(rows: Rows, monitor: str) -> list[Plot]:
 def single_values(rows: Rows, monitor: str) -> list[tuple[str, list[tuple[str, int, float]]]]:
     """Return numbers that no fold has of two epochs: each with fold, epoch (from 1) and value."""
     found = []
-    for key in _keys(rows):
+    for key in (*_keys(rows), _VALIDATION):
         if _most(rows, key) == 1:
             points = [
                 (name, at + 1, float(row[key]))
@@ -61,7 +61,7 @@ def _keys(rows: Rows) -> list[str]:
 
 
 def _most(rows: Rows, key: str) -> int:
-    return max(sum(_is_number(row.get(key)) for row in fold) for fold in rows.values())
+    return max((sum(_is_number(row.get(key)) for row in fold) for fold in rows.values()), default=0)
 
 
 def title(key: str, monitor: str) -> str:

@@ -66,6 +66,7 @@ def when(ready: Callable[[], bool], act: Callable[[], object]) -> threading.Thre
     return thread
 
 
+@pytest.mark.slow
 def test_folds_on_two_processes_equal_folds_one_after_another(tmp_path: Path) -> None:
     """Bundle and out-of-fold files bit by bit; the environment says on what it was trained."""
     data, recipe = discs(tmp_path / "data"), quick(tmp_path)
