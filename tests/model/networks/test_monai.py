@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 from pydantic import TypeAdapter, ValidationError
+from safetensors.torch import load_file, save_file
 
 from lamina.errors import RecipeError
 from lamina.model.networks import AnyNetwork, Monai
@@ -53,6 +55,25 @@ def test_dynunet_is_the_library_s_with_our_strides() -> None:
     ).eval()
     x = torch.randn(1, 1, 8, 32, 32)
     torch.testing.assert_close(mine(x), own(x))
+
+
+@pytest.mark.parametrize(
+    ("kind", "supervision"), [(kind, False) for kind in SMALL] + [("dynunet", True)]
+)
+def test_every_weight_has_one_name_and_can_be_stored(
+    kind: str, supervision: bool, tmp_path: Path
+) -> None:
+    given = {"kind": kind, "options": SMALL[kind], "supervision": supervision}
+    option = Monai.model_validate(given).suited((64, 64))
+    network = option.build(1, 2)
+    state = network.state_dict()
+    assert len({value.data_ptr() for value in state.values()}) == len(state)
+    assert {name for name, _ in network.named_parameters()} <= set(state)
+    save_file(state, tmp_path / "weights.safetensors")
+    other = option.build(1, 2)
+    other.load_state_dict(load_file(tmp_path / "weights.safetensors"))
+    x = torch.randn(1, 1, 64, 64)
+    torch.testing.assert_close(other.eval()(x), network.eval()(x))
 
 
 def test_levels_answer_at_their_own_sizes_in_training_alone() -> None:

@@ -59,9 +59,28 @@ def monai_network(
         network: nn.Module = make(**made)
     except (TypeError, ValueError, AssertionError, KeyError, IndexError) as error:
         raise RecipeError(f"network.options of {kind}: {error}") from error
+    if kind == "dynunet":
+        _keep_once(network)
     if supervision:
         network.__dict__["forward"] = _Levels(network)
     return network
+
+
+def _keep_once(network: nn.Module) -> None:
+    """Take the layers of DynUNet that it also holds in ``skip_layers`` out of its own names.
+
+    They are run from there; under two names each weight would be stored twice, which files of
+    weights refuse.
+    """
+    inside = {id(module) for module in network.skip_layers.modules()}  # type: ignore[union-attr]
+    for name, child in list(network.named_children()):
+        if name != "skip_layers" and {id(module) for module in _layers(child)} <= inside:
+            delattr(network, name)
+
+
+def _layers(module: nn.Module) -> list[nn.Module]:
+    """Return a module, or the members of a list of modules, of which none is run by itself."""
+    return list(module) if isinstance(module, nn.ModuleList) else [module]
 
 
 def _check_names(kind: str, make: type[nn.Module], options: Mapping[str, Any]) -> None:
