@@ -312,6 +312,7 @@ assert not [name for name in sys.modules if name.partition(".")[0] in ("lamina",
 """
 
 
+@pytest.mark.slow
 def test_programs_of_torch_run_without_lamina_and_onnx_runtime(exported: Exported) -> None:
     bundle, edge = exported({"format": "torch"}, predict=FLIPS)
     tiles = np.random.default_rng(0).standard_normal((3, 1, 32, 32)).astype(np.float32)

@@ -79,6 +79,7 @@ def test_w13_every_command_works_without_a_network(tmp_path: Path) -> None:
     assert found["codes"] == [0] * len(lines)
 
 
+@pytest.mark.slow
 def test_trust_1_published_weights_are_not_looked_up_without_leave(tmp_path: Path) -> None:
     """TRUST-1, R6: exit 4 without leave; with ``--online`` the name of the hub is asked."""
     data = discs(tmp_path / "data", count=4)

@@ -346,7 +346,7 @@ def test_a_calibration_that_is_not_known_is_refused(run: Path) -> None:
         tune(run, calibrate="temperature")
 
 
-@pytest.mark.parametrize("over", ["pooled", "image_class"])
+@pytest.mark.parametrize("over", [pytest.param("pooled", marks=pytest.mark.slow), "image_class"])
 def test_every_candidate_can_be_kept_whatever_the_scope(run: Path, over: str) -> None:
     """Minimum components are searched too, and pooled scores have one threshold by expectation."""
     metric = {"kind": "dice", "over": over}

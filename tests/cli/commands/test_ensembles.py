@@ -43,6 +43,7 @@ def answer(line: str) -> dict[str, Any]:
     return json.loads(lamina(f"{line} --json").stdout)  # type: ignore[no-any-return]
 
 
+@pytest.mark.slow
 def test_from_two_runs_to_a_third_that_learnt_from_their_labels() -> None:
     write_severstal(Path("tiles"), count=4, seed=13, shape=(64, 96))
     write_severstal(Path("new"), count=2, seed=13, shape=(64, 96), first=50)

@@ -47,7 +47,7 @@ def _gates(maps: Maps) -> Gates:
     return Gates(counts, false_positive=0.5, false_negative=0.5)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.integers(0, 999), st.integers(1, 7))
 def test_no_pair_of_level_and_area_scores_higher(seed: int, cases: int) -> None:
     maps = _maps(seed, cases)

@@ -147,6 +147,7 @@ def test_trust_9_killed_again_it_is_an_error_of_resources(tmp_path: Path) -> Non
     assert caught.value.exit_code == 6
 
 
+@pytest.mark.slow
 def test_m07_a_loader_process_that_hangs_is_named(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
