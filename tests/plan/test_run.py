@@ -71,6 +71,7 @@ def test_the_order_of_files_changes_nothing(tmp_path: Path) -> None:
     assert facts[0] == facts[1]
 
 
+@pytest.mark.slow
 def test_a_planned_recipe_is_written_once_and_trained(tmp_path: Path) -> None:
     folder(tmp_path / "data")
     out = tmp_path / "mine.yaml"

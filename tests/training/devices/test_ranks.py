@@ -119,6 +119,7 @@ def test_batches_split_among_ranks_come_to_the_weights_of_one_process(
     assert losses[1] == pytest.approx(losses[0], abs=1e-5)
 
 
+@pytest.mark.slow
 def test_held_out_cases_are_dealt_and_give_the_same_scores_and_files(tmp_path: Path) -> None:
     """Out-of-fold predictions of the same weights by one and by two ranks, bit by bit."""
     work = work_of(quick(tmp_path), discs(tmp_path / "data", count=6), tmp_path / "run")
@@ -193,6 +194,7 @@ def killed(ranks: Ranks, work: Any) -> Any:
     return fold_on(ranks, work)
 
 
+@pytest.mark.slow
 def test_n10_a_rank_that_is_killed_ends_the_others_and_the_run_resumes(tmp_path: Path) -> None:
     """N10: within a minute, with an error that says so."""
     recipe = quick(tmp_path, *PLAIN, "train.accumulate=2", "train.batch=1", "train.epochs=2")
