@@ -55,6 +55,8 @@ def test_every_address_answers_and_nothing_is_written(board: Board) -> None:
     cases = browser.get("/api/cases?sort=worst").json()
     assert cases["count"] == 6
     assert browser.get("/api/cases?sort=id&class=0&fold=1&offset=0").status_code == 200
+    row = next(one for one in cases["cases"] if one["number"] == 3)
+    assert browser.get("/api/3/about").json() == row
     text = "0.5:0;0.4:20"
     assert browser.get("/api/score", params={"d": text}).json()["value"] == board.score(text)
     answer = browser.get("/api/2/score", params={"d": text}).json()

@@ -45,7 +45,7 @@ def sections(run: Run, judgement: ScoredCases, cases: Mapping[str, Case]) -> dic
         "decision": run.decision.summary,
         "verdict": verdict,
         "summary": judgement.summary,
-        "score_plots": score_plots(run, judgement, verdict),
+        "score_plots": _score_plots(run, judgement, verdict),
         "tune": run.tune,
         "choices": _choices(run),
         "curves": _precision_recall(run, judgement),
@@ -79,7 +79,7 @@ def plots_of(found: Mapping[str, Any]) -> list[Plot]:
     return listed
 
 
-def score_plots(run: Run, judgement: ScoredCases, verdict: RunVerdict | None) -> list[Plot]:
+def _score_plots(run: Run, judgement: ScoredCases, verdict: RunVerdict | None) -> list[Plot]:
     """Return figures of scores by class and by group, and of classes taken for each other."""
     summary = judgement.summary
     if summary is None or verdict is None:

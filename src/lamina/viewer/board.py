@@ -21,7 +21,7 @@ from lamina.pictures.palette import FALSE, MISSED, RIGHT, colour
 from lamina.reporting.judged_cases import ScoredCase, ScoredCases, judge
 from lamina.reporting.run_contents import Run
 from lamina.result.decisions import Threshold
-from lamina.result.search.histogram import Counts, code_of, count
+from lamina.result.search.histogram import Counts, code_of
 
 SORTS = ("worst", "uncertain", "alarms", "misses", "id")
 """Orders of cases."""
@@ -47,11 +47,12 @@ class Board:
         """Judge the held-out cases of a run and keep their histograms."""
         self.run = run
         self.task = run.recipe.task
-        self.judgement: ScoredCases = judge(run, cases)
+        kept: list[list[Counts]] = []
+        self.judgement: ScoredCases = judge(run, cases, counted=kept.append)
+        self._histograms = kept if self._histograms_tell_the_metric else None
         self._lock = threading.Lock()
         self._opened: OrderedDict[int, Opened] = OrderedDict()
         self._masks: OrderedDict[tuple[int, str], NDArray[np.bool_]] = OrderedDict()
-        self._histograms = self._counted()
 
     @property
     def cases(self) -> Sequence[ScoredCase]:
@@ -117,6 +118,10 @@ class Board:
             for number, one in numbered
             if (fold is None or one.fold == fold) and (k is None or self._shows(number, k))
         ]
+
+    def about(self, number: int) -> dict[str, Any]:
+        """Return what the grid says of one case."""
+        return self._row(number, self.cases[number])
 
     def _shows(self, number: int, k: int) -> bool:
         if self._histograms is None:
@@ -210,23 +215,11 @@ class Board:
         soft = opened.prob if metric.soft else masks
         return float(metric.score([metric.tally(soft, opened.target, opened.valid)]).value)
 
-    def _counted(self) -> list[list[Counts]] | None:
-        """Return histograms of each class of each case; None: they do not tell the metric."""
+    @property
+    def _histograms_tell_the_metric(self) -> bool:
         metric = self.run.recipe.metric
-        told = isinstance(metric, CountMetric) and not metric.soft and self.slides
         joint = getattr(metric, "over", "") == "foreground" and self.task.outputs > 1
-        if not told or joint:
-            return None
-        found = []
-        for number in range(len(self.cases)):
-            opened = self.opened(number)
-            found.append(
-                [
-                    count(prob, np.asarray(true), opened.valid)
-                    for prob, true in zip(opened.prob, opened.target, strict=True)
-                ]
-            )
-        return found
+        return self.slides and isinstance(metric, CountMetric) and not metric.soft and not joint
 
     def curves(self, since: Mapping[str, int]) -> dict[str, Any]:
         """Return whole rows of metrics.jsonl of each fold after a byte, and where they end."""

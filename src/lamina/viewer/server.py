@@ -42,6 +42,7 @@ def app(board: Board, token: str, port: int) -> Gate:
         Route("/api/cases", _answered(board, _cases)),
         Route("/api/score", _answered(board, lambda b, r: {"value": b.score(_decision(r))})),
         Route("/api/curves", _answered(board, _curves)),
+        Route("/api/{case:int}/about", _answered(board, lambda b, r: b.about(_number(b, r)))),
         Route("/api/{case:int}/score", _answered(board, _case_score)),
         Route("/api/{case:int}/thumbnail", _picture(board, _thumbnail)),
         Route("/api/{case:int}/{layer:str}", _picture(board, _layer)),

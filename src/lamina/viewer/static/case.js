@@ -6,12 +6,7 @@ const LAYERS = [["image", "1"], ["truth", "2"], ["prediction", "3"], ["error", "
 const remembered = { shown: new Set(["image", "truth", "prediction"]), decisions: null, class: null };
 
 export async function showCase(page, state, at) {
-  const rows = (await ask("/api/cases?sort=id")).cases;
-  let info = rows.find((row) => row.number === at);
-  for (let offset = rows.length; !info && offset < state.count; offset += rows.length || state.count) {
-    info = (await ask(`/api/cases?sort=id&offset=${offset}`)).cases.find((row) => row.number === at);
-  }
-  if (!info) throw new Error("no such case");
+  const info = await ask(`/api/${at}/about`);
   const volume = info.shape.length === 3;
   const values = state.kind === "restore";
   if (!remembered.decisions) remembered.decisions = state.start.map((one) => ({ ...one }));
