@@ -44,8 +44,8 @@ def app(board: Board, token: str, port: int) -> Gate:
         Route("/api/curves", _answered(board, _curves)),
         Route("/api/{case:int}/about", _answered(board, lambda b, r: b.about(_number(b, r)))),
         Route("/api/{case:int}/score", _answered(board, _case_score)),
-        Route("/api/{case:int}/thumbnail", _picture(board, _thumbnail)),
-        Route("/api/{case:int}/{layer:str}", _picture(board, _layer)),
+        Route("/api/{case:int}/thumbnail", _answered(board, _thumbnail, _png)),
+        Route("/api/{case:int}/{layer:str}", _answered(board, _layer, _png)),
     ]
     return Gate(Starlette(routes=routes, exception_handlers={HTTPException: _told}), token, port)
 
@@ -63,24 +63,27 @@ def _static(name: str, kind: str) -> Callable[[Request], Any]:
     return answer
 
 
-def _answered(board: Board, work: Callable[[Board, Request], Any]) -> Callable[[Request], Any]:
+def _json(found: Any) -> Response:
+    return JSONResponse(_finite(found))
+
+
+def _png(found: bytes) -> Response:
+    return Response(found, media_type="image/png")
+
+
+def _answered(
+    board: Board,
+    work: Callable[[Board, Request], Any],
+    reply: Callable[[Any], Response] = _json,
+) -> Callable[[Request], Any]:
+    """Return what does some work in a thread; what it finds no value for is a bad request."""
+
     async def answer(request: Request) -> Response:
         try:
             found = await anyio.to_thread.run_sync(partial(work, board, request))
         except (ValueError, OverflowError) as error:
             raise HTTPException(400, str(error)) from None
-        return JSONResponse(_finite(found))
-
-    return answer
-
-
-def _picture(board: Board, work: Callable[[Board, Request], bytes]) -> Callable[[Request], Any]:
-    async def answer(request: Request) -> Response:
-        try:
-            found = await anyio.to_thread.run_sync(partial(work, board, request))
-        except (ValueError, OverflowError) as error:
-            raise HTTPException(400, str(error)) from None
-        return Response(found, media_type="image/png")
+        return reply(found)
 
     return answer
 
