@@ -56,7 +56,9 @@ class Networks(ABC):
         Raises:
             DataError: no exact conversion is known.
         """
-        return (image, None) if self.learnt is None else as_learnt(image, self.learnt)
+        if self.learnt is None:
+            return image, None
+        return as_learnt(image, self.learnt, planes=self.expected.images)
 
     @abstractmethod
     def held(self, image: Volume) -> int:

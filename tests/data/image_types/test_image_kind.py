@@ -122,6 +122,7 @@ def test_the_order_of_axes_is_remembered_and_another_one_is_told() -> None:
     told = as_learnt(ArrayVolume(stored, "zyx"), learnt)[1]
     assert told is not None
     assert "its axes are zyx, and the network learnt from xyz" in told
+    assert as_learnt(ArrayVolume(stored, "zyx"), learnt, planes=False)[1] is None  # of blocks
     assert kind_of([image(BYTES)]) == KIND  # images have no such order
     mixed = kind_of([ArrayVolume(stored, "xyz"), ArrayVolume(stored, "zyx")])
     assert mixed is not None

@@ -128,6 +128,13 @@ def test_half_of_the_crops_are_anywhere_where_half_are_focused() -> None:
     assert sum(one.origin == "random" for one in drawn) == pytest.approx(200, abs=40)
 
 
+def test_the_one_class_of_a_binary_task_is_shown() -> None:
+    """Its output has the number 0 and its pixels the value 1."""
+    binary = [replace(one, facts={"classes": "0"}) for one in cases((20, 20), (20, 20))[1:]]
+    drawn = draw(RandomCrop(focus=1, classes="even", per_image=10), binary)
+    assert {one.origin for one in drawn} == {"target"}
+
+
 def test_without_any_class_crops_are_anywhere() -> None:
     even = RandomCrop(focus=1, classes="even")
     assert {one.origin for one in draw(even, cases((9, 9), (9, 9))[:1])} == {"random"}

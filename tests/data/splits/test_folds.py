@@ -201,6 +201,8 @@ def test_work_12_images_of_one_group_are_told_of_sections_that_fit_the_shortest(
 
 def test_a_part_of_the_id_is_the_group() -> None:
     cases = [case(name) for name in ("p1_s0", "p1_s1", "p2_s0", "p2_s1", "odd")]
+    optional, _ = Folds(count=2, group_by="(p[0-9]+)?").assign(cases, HERE)
+    assert [one.group for one in optional] == ["p1", "p1", "p2", "p2", "odd"]
     grouped, folds = Folds(count=2, group_by="(p[0-9]+)_s").assign(cases, HERE)
     assert [one.group for one in grouped] == ["p1", "p1", "p2", "p2", "odd"]
     assert folds[0] == folds[1]
@@ -214,7 +216,7 @@ def test_a_part_of_the_id_is_the_group() -> None:
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.lists(st.integers(0, 9), min_size=2, max_size=4), max_size=4))
+@given(st.lists(st.lists(st.integers(0, 9), max_size=4), max_size=4))
 def test_cases_that_belong_together_are_one_group(pairs: list[list[int]]) -> None:
     """Against the transitive closure by brute force."""
     cases = [case(str(k)) for k in range(10)]

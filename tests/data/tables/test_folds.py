@@ -84,6 +84,7 @@ def test_splits_of_nnunet_are_folds(tmp_path: Path) -> None:
     path.write_text(json.dumps([*parts, {"train": [], "val": ["a"]}]))
     with pytest.raises(DataError, match=r"case 'a' is held out in the splits 0 and 2"):
         read_folds(path)
-    path.write_text('{"train": []}')
-    with pytest.raises(DataError, match="no list of splits"):
-        read_folds(path)
+    for damaged in ('{"train": []}', '[3, {"val": ["a"]}]', '[{"train": null, "val": ["a"]}]'):
+        path.write_text(damaged)
+        with pytest.raises(DataError, match="no list of splits"):
+            read_folds(path)

@@ -86,18 +86,20 @@ def _order(images: Sequence[Volume]) -> str | None:
     return order if sorted(order) == list("xyz") else None
 
 
-def as_learnt(image: Volume, kind: ImageKind) -> tuple[Volume, str | None]:
+def as_learnt(image: Volume, kind: ImageKind, *, planes: bool = True) -> tuple[Volume, str | None]:
     """Return an image as a network expects it, and what must be known of it in words, or None.
 
     Args:
         image: As the catalog opened it.
         kind: Of the images that the network learnt from.
+        planes: Whether the network sees images or slices, which another order of axes turns; blocks
+            have their axes put in one order.
 
     Raises:
         DataError: it is of another type or range, and no exact conversion is known.
     """
     found, said = _as_typed(image, kind)
-    turned = _turned(image, kind)
+    turned = _turned(image, kind) if planes else None
     return found, "; ".join(filter(None, (said, turned))) or None
 
 

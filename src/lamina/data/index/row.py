@@ -9,8 +9,8 @@ import json
 import os
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Literal, Self
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from lamina.data.readers.images.header import ImageHeader, KnownImage, Moments
 
@@ -37,11 +37,6 @@ class Row:
     def is_of(self, stat: os.stat_result) -> bool:
         """Whether the file has still the size and time that it had."""
         return (self.size, self.mtime_ns) == (stat.st_size, stat.st_mtime_ns)
-
-    def without_moments(self) -> Self:
-        """Return the row as if the image had not been measured."""
-        known = None if self.known is None else replace(self.known, moments=None)
-        return replace(self, known=known)
 
     def line(self) -> bytes:
         """Return the row as a line of JSON, without a line break."""

@@ -102,8 +102,9 @@ class Frame(Spec):
     """How stored values are shifted and scaled."""
 
     spacing: Annotated[Spacing | None, ADDED_LATER] = None
-    """Distances between voxels along z, y and x that blocks are resampled to, in the units of the
-    files; null: as they are stored. Only where size has three numbers."""
+    """Distances between voxels along z, y and x that volumes must have, to a tenth, in the units of
+    the files: others are refused, none are resampled; null: any. Only where size has three
+    numbers."""
 
     @field_validator("size")
     @classmethod

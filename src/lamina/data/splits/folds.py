@@ -6,6 +6,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from itertools import chain, pairwise
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -102,8 +103,7 @@ class Folds(Split):
             group_of = read_groups(safe_join(root, self.groups), cases)
             grouped = [replace(case, group=group_of[case.id]) for case in cases]
         if self.group_by is not None:
-            found = [(case, re.search(self.group_by, case.id)) for case in cases]
-            grouped = [replace(case, group=hit[1] if hit else case.id) for case, hit in found]
+            grouped = [replace(case, group=_group(self.group_by, case.id)) for case in cases]
         grouped = _joined(grouped, self.together)
         if self.path is not None:
             folds = self._given(grouped, safe_join(root, self.path))
@@ -159,6 +159,11 @@ class Folds(Split):
         return str(1 + classes.count(","))
 
 
+def _group(pattern: str, id: str) -> str:
+    hit = re.search(pattern, id)
+    return id if hit is None or hit[1] is None else hit[1]
+
+
 def _joined(cases: list[Case], together: Sequence[Sequence[str]]) -> list[Case]:
     """Return cases whose groups are one where some of their cases are to stay together.
 
@@ -178,11 +183,10 @@ def _joined(cases: list[Case], together: Sequence[Sequence[str]]) -> list[Case]:
             group = first[group]
         return group
 
-    for ids in together:
-        target = root(group_of[ids[0]])
-        for id in ids[1:]:
-            if (other := root(group_of[id])) != target:
-                first[other] = target
+    for one, other in chain.from_iterable(map(pairwise, together)):
+        target = root(group_of[one])
+        if (joined := root(group_of[other])) != target:
+            first[joined] = target
     return [replace(case, group=root(case.group)) for case in cases]
 
 

@@ -7,6 +7,7 @@ import io
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from lamina import files
 from lamina.data.case import Case
@@ -66,8 +67,8 @@ def read_folds(path: Path) -> dict[str, int]:
 
 def _nnunet_folds(path: Path) -> dict[str, int]:
     splits = read_any_json(path)
-    parts = [one for one in splits if isinstance(one, dict)] if isinstance(splits, list) else []
-    if not parts or any(not isinstance(one.get("val"), list) for one in parts):
+    parts = splits if isinstance(splits, list) else []
+    if not parts or not all(map(_is_split, parts)):
         raise DataError(f"{path}: is no list of splits, each with train and val; see nnU-Net")
     found: dict[str, int] = {}
     for number, one in enumerate(parts):
@@ -81,6 +82,12 @@ def _nnunet_folds(path: Path) -> dict[str, int]:
     for case in (nfc(str(name)) for one in parts for name in one.get("train", ())):
         found.setdefault(case, -1)
     return found
+
+
+def _is_split(part: Any) -> bool:
+    if not isinstance(part, dict):
+        return False
+    return isinstance(part.get("val"), list) and isinstance(part.get("train", []), list)
 
 
 def check_groups(cases: Sequence[Case], folds: Sequence[int]) -> None:

@@ -97,8 +97,9 @@ def open_whole(input_file: Input, bundles: Sequence[Bundle], *, corrupt: bool) -
         check_axes(volume, recipe.frame.slices)
     if recipe.frame.axes == 3:
         check_spacing(volume, recipe.frame)
-    kind = kind_learnt(bundles)
-    volume, converted = (volume, None) if kind is None else as_learnt(volume, kind)
+    kind, converted = kind_learnt(bundles), None
+    if kind is not None:
+        volume, converted = as_learnt(volume, kind, planes=recipe.frame.axes == 2)
     valid = recipe.data.open_valid(input_file.path)
     return Case(input_file.id, input_file.id, volume, valid=valid), converted or ""
 

@@ -14,6 +14,7 @@ import zarr
 
 from lamina.data.index.volume_identity import volume_identity
 from lamina.data.readers import ZarrVolume, open_volume
+from lamina.data.readers.zarr import remote
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import placement_of, read_all
@@ -91,7 +92,7 @@ def test_a_missing_chunk_is_refused_unless_the_recipe_allows_it(
 ) -> None:
     url = storage.upload(local(tmp_path / "cube.zarr"), "cube.zarr")
     storage.delete("cube.zarr/c/1/0/2")
-    with pytest.raises(DataError, match=r"chunk \(1, 0, 2\) is not stored \(c/1/0/2\)"):
+    with pytest.raises(DataError, match=rf"{url}: chunk \(1, 0, 2\) is not stored \(c/1/0/2\)"):
         read_all(open_volume(Path(url)))
     kept = open_volume(Path(url)).read(Region((0, 0, 0), (4, 12, 14)))
     np.testing.assert_array_equal(kept[0], CUBE[:4])
@@ -133,6 +134,18 @@ def test_a_busy_storage_is_asked_again(storage: Storage, tmp_path: Path) -> None
     storage.fail("list-type", 1)
     storage.fail("cube.zarr/zarr.json", 1)
     np.testing.assert_array_equal(read_all(open_volume(Path(url)))[0], CUBE)
+
+
+def test_a_storage_that_fails_zarrs_own_reader_is_explained(
+    storage: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(remote, "_RETRIES", 0)
+    url = storage.upload(local(tmp_path / "cube.zarr", shards=(8, 10, 12)), "cube.zarr")
+    volume = open_volume(Path(url))
+    storage.fail("cube.zarr/c/0/0/0", 1)
+    with pytest.raises(DataError, match=r"s3://bucket/cube\.zarr: cannot be read .* try again"):
+        read_all(volume)
+    np.testing.assert_array_equal(read_all(volume)[0], CUBE)
 
 
 def test_what_is_not_there_or_not_allowed_is_said_without_the_secret(

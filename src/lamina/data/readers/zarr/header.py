@@ -57,13 +57,14 @@ def find_array(path: Path, dataset: str | None) -> tuple[Node, str | None, Scale
         DataError: there is no such array, or several and none is named; the metadata are
             damaged, or of a version that is not known.
     """
-    node = _node(place_of(path))
+    store = place_of(path)
+    node = _node(store)
     for part in (dataset or "").strip("/").split("/"):
         if part:
-            parent, node = node, _inside(path, node, part)
+            parent, node = node, _inside(store, node, part)
             if node.array:
                 image = _image_of(parent, part)
-                names = None if image is None else _axes(path, image)
+                names = None if image is None else _axes(store, image)
                 scales = None if image is None else scales_of(image, part)
                 return node, names or _letters(node.dimensions), scales
     if node.array:
@@ -71,26 +72,26 @@ def find_array(path: Path, dataset: str | None) -> tuple[Node, str | None, Scale
     images = _images(node)
     if len(images) > 1:
         raise DataError(
-            f"{path}: its metadata list {len(images)} images; name the array to read with "
+            f"{store}: its metadata list {len(images)} images; name the array to read with "
             f"data.dataset: {', '.join(repr(name) for name in _listed(node))}"
         )
     if images:
         first = images[0]["datasets"][0]["path"]
         scales = scales_of(images[0], first.strip("/"))
-        return _inside(path, node, first), _axes(path, images[0]), scales
-    return (*_only(path, node), None)
+        return _inside(store, node, first), _axes(store, images[0]), scales
+    return (*_only(store, node), None)
 
 
-def _only(path: Path, group: Node) -> tuple[Node, str | None]:
+def _only(store: Path | RemoteFolder, group: Node) -> tuple[Node, str | None]:
     """Return the only array in a group that is no OME image."""
     names = list(_listed(group))
     if len(names) == 1:
-        node = _inside(path, group, names[0])
+        node = _inside(store, group, names[0])
         return node, _letters(node.dimensions)
     if not names:
-        raise DataError(f"{path}: is a Zarr group without an array of its own; leave it out")
+        raise DataError(f"{store}: is a Zarr group without an array of its own; leave it out")
     raise DataError(
-        f"{path}: holds {len(names)} arrays; name the one to read with data.dataset: "
+        f"{store}: holds {len(names)} arrays; name the one to read with data.dataset: "
         f"{', '.join(names[:20])}"
     )
 
@@ -114,7 +115,7 @@ def _node(path: Path | RemoteFolder) -> Node:
         )
 
 
-def _inside(store: Path, group: Node, name: str) -> Node:
+def _inside(store: Path | RemoteFolder, group: Node, name: str) -> Node:
     if group.array:
         raise DataError(f"{group.path}: is an array; there is no '{name}' in it")
     place = _joined(group.path, name)
@@ -207,7 +208,7 @@ def _image_of(group: Node, name: str) -> Mapping[str, Any] | None:
     return None
 
 
-def _axes(path: Path, image: Mapping[str, Any]) -> str:
+def _axes(store: Path | RemoteFolder, image: Mapping[str, Any]) -> str:
     axes = image.get("axes") or []
     names = [
         _LETTERS.get(str(axis.get("type")), str(axis.get("name"))) if isinstance(axis, dict) else ""
@@ -215,7 +216,9 @@ def _axes(path: Path, image: Mapping[str, Any]) -> str:
     ]
     found = _letters(names)
     if found is None:
-        raise DataError(f"{path}: its axes are {axes}, not one letter each; name them in data.axes")
+        raise DataError(
+            f"{store}: its axes are {axes}, not one letter each; name them in data.axes"
+        )
     return found
 
 

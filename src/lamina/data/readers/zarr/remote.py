@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -92,6 +93,20 @@ class RemoteFolder:
         from zarr.storage import ObjectStore as ZarrStore
 
         return ZarrStore(store, read_only=True)
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Explain what the storage refuses to Zarr's own readers.
+
+        Raises:
+            DataError: as ``read``.
+        """
+        from obstore.exceptions import BaseError
+
+        try:
+            yield
+        except BaseError as error:
+            raise self._refused("", error) from error
 
     def read(self, name: str) -> tuple[bytes, str | None] | None:
         """Return the content and the ETag of an object; None: there is none.

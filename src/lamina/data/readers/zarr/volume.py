@@ -32,15 +32,7 @@ if TYPE_CHECKING:
 LARGEST = 1 << 30
 """Most bytes of one decoded chunk; one must fit into memory whatever is asked for."""
 
-_BROKEN = (
-    OSError,
-    ValueError,
-    RuntimeError,
-    KeyError,
-    TypeError,
-    ArithmeticError,
-    MemoryError,
-)
+_BROKEN = (OSError, ValueError, RuntimeError, KeyError, TypeError, ArithmeticError, MemoryError)
 
 # Codecs that turn bytes into numbers and can do nothing else. Others, such as numcodecs' pickle,
 # would run what the file says.
@@ -171,7 +163,7 @@ class ZarrVolume:
             values = self._by_zarr(array, box) if plain is None else plain.read(box)
         except _BROKEN as error:
             raise DataError(
-                f"{self.path}: a chunk of {region} is damaged ({error}); copy it again"
+                f"{self.name}: a chunk of {region} is damaged ({error}); copy it again"
             ) from error
         return self._layout.seen(values)
 
@@ -181,7 +173,8 @@ class ZarrVolume:
         if isinstance(where, Path):
             return np.asarray(array[box])
         before = where.listing()
-        values = np.asarray(array[box])
+        with where.reading():
+            values = np.asarray(array[box])
         if before != where.listing(again=True):
             raise DataError(f"{self.name}: changed while in use; run again")
         return values
@@ -193,18 +186,19 @@ class ZarrVolume:
         import zarr
 
         try:
-            where: Any = self._where
-            store = where if isinstance(where, Path) else where.zarr_store()
-            array = zarr.open_array(store, mode="r", zarr_format=self._version)
+            where = self._where
+            if isinstance(where, Path):
+                return zarr.open_array(where, mode="r", zarr_format=self._version)
+            with where.reading():
+                return zarr.open_array(where.zarr_store(), mode="r", zarr_format=self._version)
         except _BROKEN as error:
             raise DataError(
                 f"{self._where}: not readable as a Zarr array ({error}); copy it again"
             ) from error
-        return array
 
     def _again(self) -> zarr.Array[Any]:
         if self._mark() != self._seen:
-            raise DataError(f"{self.path}: is gone or changed while in use; run again")
+            raise DataError(f"{self.name}: is gone or changed while in use; run again")
         return self._opened()
 
     def _mark(self) -> object:
@@ -219,23 +213,23 @@ class ZarrVolume:
         """Refuse what is no array of numbers, needs more memory than any, or may run code."""
         if self._stored.kind not in "biuf":
             raise DataError(
-                f"{self.path}: holds {self._stored}, not numbers; save booleans, integers or floats"
+                f"{self.name}: holds {self._stored}, not numbers; save booleans, integers or floats"
             )
         if min((*self._chunks, *self._pieces), default=1) < 1:
             raise DataError(
-                f"{self.path}: says chunks of {self._pieces}, none of whose sides can be below 1; "
+                f"{self.name}: says chunks of {self._pieces}, none of whose sides can be below 1; "
                 "it is damaged, copy it again"
             )
         size = math.prod(self._chunks) * self._stored.itemsize
         if size > LARGEST:
             raise DataError(
-                f"{self.path}: has chunks of {self._chunks}, {size / 2**30:.1f} GiB each, where "
+                f"{self.name}: has chunks of {self._chunks}, {size / 2**30:.1f} GiB each, where "
                 f"{LARGEST >> 30} GiB are the most; write it again in smaller chunks"
             )
         strange = sorted({name for name in _codecs(array) if name not in _CODECS})
         if strange:
             raise DataError(
-                f"{self.path}: is packed with {', '.join(strange)}, which is not read; write it "
+                f"{self.name}: is packed with {', '.join(strange)}, which is not read; write it "
                 "again with zstd or blosc"
             )
 
@@ -253,7 +247,7 @@ class ZarrVolume:
             key = encode(index)
             if not (_is_there(where / key) if isinstance(where, Path) else key in there):
                 raise DataError(
-                    f"{self.path}: chunk {index} is not stored ({encode(index)}); set data.fill "
+                    f"{self.name}: chunk {index} is not stored ({encode(index)}); set data.fill "
                     "to allow, since Zarr leaves out chunks of the fill value; where the copy of "
                     "the store is not whole, copy it again instead"
                 )
