@@ -295,7 +295,7 @@ def _repeated(case: Case) -> Case:
 
 def _with(recipe: Recipe, option: AnyNetwork) -> Recipe:
     try:
-        option = option.suited(recipe.frame.size)
+        option = option.suited(recipe.frame.size, recipe.frame.spacing)
     except ValueError as error:
         raise RecipeError(f"--compare {option.kind}: {error}") from None
     for size in (recipe.frame.size, recipe.tile):

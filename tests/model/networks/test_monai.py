@@ -57,6 +57,16 @@ def test_dynunet_is_the_library_s_with_our_strides() -> None:
     torch.testing.assert_close(mine(x), own(x))
 
 
+def test_kernels_follow_from_strides_that_are_given() -> None:
+    given = {"filters": [4, 8, 8], "strides": [1, 2, [1, 2, 2]]}
+    option = Monai(options=given).suited((8, 32, 32), (3.0, 1.0, 1.0))
+    assert option.options == {**given, "kernel_size": [[1, 3, 3], [1, 3, 3], [3, 3, 3]]}
+    assert option.suited((8, 32, 32)) == option
+    option.check(1, 2)
+    with pytest.raises(ValueError, match="strides is 2; list the stride of each level"):
+        Monai(options={"strides": 2}).suited((8, 32, 32))
+
+
 @pytest.mark.parametrize(
     ("kind", "supervision"), [(kind, False) for kind in SMALL] + [("dynunet", True)]
 )

@@ -97,6 +97,16 @@ def test_batches_shared_by_ranks_come_to_the_weights_of_one_process(
         assert many["loss"] == pytest.approx(one["loss"], abs=1e-5)
 
 
+@pytest.mark.slow
+def test_a_first_step_of_fewer_batches_than_ranks_is_shared_too(tmp_path: Path) -> None:
+    """The main rank has no part in it."""
+    changes = ("train.accumulate=2", "train.batch=8", "precision=float32")
+    recipe, data = quick(tmp_path, *PLAIN, *FEW, *changes), discs(tmp_path / "data")
+    fold_on(ALONE, work_of(recipe, data, tmp_path / "one"))
+    on_ranks(2, tmp_path, fold_on, work_of(recipe, data, tmp_path / "many"))
+    assert apart(tmp_path / "one", tmp_path / "many") <= 1e-6
+
+
 EACH_LOSS = (
     "{kind: bce, positive_weight: 2}, {kind: dice}, {kind: dice, over: all, absent: skip}, "
     "{kind: jaccard, over: image}, {kind: dice, over: image_class, absent: skip}, "

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import nn
 
 from lamina.files import read_json
 from lamina.training.dataset import open_data
-from lamina.training.ensembles.soup import mean_of
+from lamina.training.devices.ranks import Ranks
+from lamina.training.ensembles.soup import _by_itself, mean_of
 from lamina.training.run import train
 from lamina.training.stage.loader import batches, epoch_of
+from tests.factories.ranks import on_ranks
 from tests.factories.training import tiny
 
 
@@ -55,3 +59,25 @@ def test_a_stage_leaves_the_mean_of_its_best_with_statistics_of_its_own(tmp_path
     torch.testing.assert_close(
         soup["encoder.bn1.running_var"], torch.stack(spreads).mean(0), rtol=1e-4, atol=1e-5
     )
+
+
+def _statistics(ranks: Ranks) -> bool:
+    """Whether the main rank takes batch statistics without the other one."""
+    if not ranks.is_main:
+        return True
+    one, other = nn.SyncBatchNorm(3), nn.BatchNorm2d(3)
+    x = torch.randn(2, 3, 4, 4)
+    with pytest.raises(ValueError, match="SyncBatchNorm"):
+        one(x)  # that of all ranks: of GPUs alone
+    one.reset_running_stats()
+    with _by_itself([one, other]):
+        torch.testing.assert_close(one(x), other(x))
+    states = [norm.state_dict() for norm in (one, other)]
+    return "forward" not in vars(one) and all(
+        torch.equal(v, states[1][k]) for k, v in states[0].items()
+    )
+
+
+@pytest.mark.slow
+def test_norms_that_ranks_share_take_the_statistics_of_the_main_rank_alone(tmp_path: Path) -> None:
+    assert on_ranks(2, tmp_path, _statistics) == [True, True]

@@ -85,3 +85,19 @@ def test_what_is_damaged_or_of_other_data_is_looked_for_again(
     again = with_places(even, cases(), tmp_path)
     assert again[2].places is not None
     assert again[2].places.flat[2].tolist() == [2 * 7 + 2]
+
+
+def test_whatever_byte_is_wrong_nothing_wrong_is_read(even: Recipe, tmp_path: Path) -> None:
+    with_places(even, cases(), tmp_path)
+    path = tmp_path / CLASS_PLACES
+    stored = path.read_bytes()
+    whole = _read(tmp_path)
+    assert len(whole) == 3
+    for at in range(0, len(stored), 5):
+        path.write_bytes(stored[:at] + bytes([stored[at] ^ 0xFF]) + stored[at + 1 :])
+        assert _read(tmp_path) in ({}, whole), at
+
+
+def _read(out: Path) -> dict[str, dict[int, list[int]]]:
+    found = class_places._kept(out)
+    return {name: {k: at.tolist() for k, at in one.flat.items()} for name, one in found.items()}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -11,12 +12,15 @@ import torch
 
 from lamina.errors import LaminaError, RecipeError
 from lamina.training.dataset import open_data
+from lamina.training.devices.ranks import Ranks
 from lamina.training.run import train
 from lamina.training.saving.state import Position
 from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.loader import Batch, batches, epoch_of
-from lamina.training.stage.loop import mix_batch, refuse_without_steps
+from lamina.training.stage.loop import _over, mix_batch, refuse_without_steps
+from lamina.training.stage.signals import Stop
 from tests.factories.discs import discs, quick
+from tests.factories.ranks import on_ranks
 from tests.factories.training import tiny
 
 WITHOUT_STEPS = (
@@ -110,3 +114,25 @@ def test_a_single_finite_step_is_enough_for_an_epoch(tmp_path: Path) -> None:
     none: Any = SimpleNamespace(stage=stage, position=Position(skipped=10), why="loss nan")
     with pytest.raises(LaminaError, match=r"epoch 1: not one step of the epoch was finite \(loss"):
         refuse_without_steps(job, none)
+
+
+def _agreed(ranks: Ranks) -> list[float]:
+    """The share of the time as this rank knows it after each of three steps of two epochs."""
+    time_used: Any = SimpleNamespace(share=lambda: 0.5, over=lambda: False)
+    now: Any = SimpleNamespace(
+        time=time_used, agreed=0.0, saved=time.monotonic(), save_seconds=600.0
+    )
+    job: Any = SimpleNamespace(ranks=ranks, stop=Stop())
+    found = []
+    for _ in range(2):
+        for _ in range(3):
+            assert not _over(job, now)
+            found.append(now.agreed)
+        ranks.settle()
+    return found
+
+
+@pytest.mark.slow
+def test_ranks_keep_the_share_of_the_time_from_one_epoch_to_the_next(tmp_path: Path) -> None:
+    """Else the learning rate would jump back for a step of each epoch."""
+    assert on_ranks(2, tmp_path, _agreed) == [[0.0, *[0.5] * 5]] * 2

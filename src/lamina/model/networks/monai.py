@@ -68,12 +68,9 @@ class Monai(Plain):
                 f"{len(size)} numbers; leave spatial_dims out"
             )
         update: dict[str, object] = {"spatial_dims": len(size)}
-        if self.kind == "dynunet" and "strides" not in self.options:
+        if self.kind == "dynunet" and not {"strides", "kernel_size"} <= self.options.keys():
             steps = spacing or (1.0,) * len(size)
-            filters = self.options.get("filters")
-            strides = strides_of(
-                size, steps, len(filters) if isinstance(filters, list) else _LEVELS
-            )
+            strides = self._given_or_by_rule(size, steps)
             sides = {"strides": strides, "kernel_size": kernels_of(size, steps, strides)}
             given = {name: [list(side) for side in each] for name, each in sides.items()}
             update["options"] = {**given, **self.options}
@@ -114,11 +111,21 @@ class Monai(Plain):
             return f"leaves one voxel at its last level; needs at least {[2 * n for n in size]}"
         return problem
 
+    def _given_or_by_rule(self, size: tuple[int, ...], steps: tuple[float, ...]) -> Sides:
+        if "strides" in self.options:
+            return self._strides(len(size))
+        filters = self.options.get("filters")
+        return strides_of(size, steps, len(filters) if isinstance(filters, list) else _LEVELS)
+
     def _strides(self, axes: int) -> Sides:
         """Return the strides of dynunet, one number for each axis."""
         strides = self.options.get("strides")
-        if not isinstance(strides, list) or not strides:
+        if strides is None:
             raise ValueError("strides follow from the size of the input; call suited first")
+        if not isinstance(strides, list) or not strides:
+            raise ValueError(
+                f"network.options.strides is {strides}; list the stride of each level, the first 1"
+            )
         sides = []
         for stride in strides:
             each = stride if isinstance(stride, list) else [stride] * axes

@@ -73,7 +73,7 @@ def _train_here(
 ) -> TrainResult:
     precision = choose(recipe.precision, where)
     if not ranks.is_main:
-        return _follow(recipe, where, options, ranks)
+        return _follow(recipe, where, precision, options, ranks)
     workers = options.workers
     with (
         locked(out),
@@ -129,10 +129,13 @@ def _workers(options: TrainOptions, where: torch.device, ranks: Ranks) -> int:
 
 
 def _follow(
-    recipe: Recipe, where: torch.device, options: TrainOptions, ranks: Ranks
+    recipe: Recipe,
+    where: torch.device,
+    precision: torch.dtype | None,
+    options: TrainOptions,
+    ranks: Ranks,
 ) -> TrainResult:
     """Train what the main rank sends, and return what it comes to."""
-    precision = choose(recipe.precision, where)
     stop = Stop()
     keep_memory()
     with (

@@ -20,9 +20,7 @@ from lamina.training.devices.children.spread import FoldSpread
 from lamina.training.devices.names import DeviceName, devices_of, refuse_missing
 from lamina.training.devices.options import TrainOptions
 from lamina.training.devices.ranks import launched
-from lamina.training.process_state import (
-    own_accelerator,
-)
+from lamina.training.process_state import own_accelerator
 from lamina.training.run_folder import locked
 from lamina.training.sources.prepared_run import PreparedRun
 from lamina.training.stage.loader import too_many_workers

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MethodType
 
 import torch
 from safetensors.torch import load_file
@@ -76,6 +77,19 @@ def _lent(network: nn.Module, weights: Mapping[str, Tensor]) -> Iterator[None]:
         network.load_state_dict(own)
 
 
+@contextmanager
+def _by_itself(norms: Sequence[nn.Module]) -> Iterator[None]:
+    """Let norms that wait for the batches of other ranks see those of this one alone."""
+    shared = [norm for norm in norms if isinstance(norm, nn.SyncBatchNorm)]
+    for norm in shared:
+        norm.__dict__["forward"] = MethodType(_BatchNorm.forward, norm)
+    try:
+        yield
+    finally:
+        for norm in shared:
+            del norm.__dict__["forward"]
+
+
 @torch.no_grad()
 def _refresh(job: FoldContext, now: StageState) -> None:
     """Take the batch statistics anew: plain means over one pass, without dropout."""
@@ -96,7 +110,8 @@ def _refresh(job: FoldContext, now: StageState) -> None:
         module.reset_running_stats()
         module.momentum = None  # torch's word for the plain mean over all batches
         module.train()
-    with Bar(f"{job.title} {stage.name} batch statistics", len(groups)) as bar:
+    title = f"{job.title} {stage.name} batch statistics"
+    with _by_itself(norms), Bar(title, len(groups)) as bar:
         for batch in batches(samples, groups, workers=job.workers):
             image = laid_out(now.network, batch.image.to(job.accelerator.device))
             with job.accelerator.autocast():

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from lamina import files
 from lamina.data.case import Case
@@ -20,6 +22,15 @@ from lamina.training.saving.class_pixels import data_digest
 
 CLASS_PLACES = "class_places.npz"
 """What a run folder keeps of the places of each class in each case."""
+
+_DAMAGED = (
+    OSError,
+    ValueError,
+    LookupError,
+    NotImplementedError,  # a version or compression that no archive of ours has
+    zipfile.BadZipFile,
+    zlib.error,
+)
 
 
 def with_places(recipe: Recipe, cases: Sequence[Case], out: Path) -> list[Case]:
@@ -81,13 +92,13 @@ def _kept(out: Path) -> dict[str, ClassPlaces]:
             ids, shapes = stored["ids"].tolist(), stored["shapes"].tolist()
             ends = np.cumsum(stored["lengths"])[:-1]
             parts = np.split(stored["places"], ends) if len(stored["lengths"]) else []
-            rows = list(
-                zip(stored["case"].tolist(), stored["classes"].tolist(), parts, strict=True)
-            )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            flat: list[dict[int, NDArray[np.int64]]] = [{} for _ in ids]
+            owners, classes = stored["case"].tolist(), stored["classes"].tolist()
+            for number, k, places in zip(owners, classes, parts, strict=True):
+                flat[number][k] = places
+    except _DAMAGED:
         return {}
-    found = {id: ClassPlaces(tuple(shape), {}) for id, shape in zip(ids, shapes, strict=True)}
-    for number, id in enumerate(found):
-        flat = {k: places for case, k, places in rows if case == number}
-        found[id] = replace(found[id], flat=flat)
-    return found
+    return {
+        name: ClassPlaces(tuple(shape), own)
+        for name, shape, own in zip(ids, shapes, flat, strict=True)
+    }

@@ -200,7 +200,7 @@ def _over(job: FoldContext, now: StageState) -> bool:
     stop, over_now, due_now, used = job.ranks.agree(
         [job.stop.signal, int(over), int(due), time_share if main else 0]
     )
-    now.agreed = used / _WHOLE
+    now.agreed = max(now.agreed, used / _WHOLE)  # the first answer of an epoch is 0
     _leave_if_asked(job, now, stop)
     if due_now and not over_now:
         now.save()

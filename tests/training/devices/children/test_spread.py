@@ -10,14 +10,23 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from lamina.bundle import Bundle
 from lamina.errors import ResourceError, StoppedError
 from lamina.files import digest, read_json
+from lamina.progress import Level
 from lamina.recipe.load import resolved_text
+from lamina.training.devices.children.messages import Setup, Work
+from lamina.training.devices.children.processes import DeviceProcess
+from lamina.training.devices.children.spread import FoldSpread
+from lamina.training.devices.names import devices_of
 from lamina.training.ensembles.member_runs import train
+from lamina.training.stage.signals import Stop
+from lamina.training.stage.time_limit import Clock
 from tests.factories.discs import discs, quick
 
 
@@ -64,6 +73,35 @@ def when(ready: Callable[[], bool], act: Callable[[], object]) -> threading.Thre
     thread = threading.Thread(target=watch, daemon=True)
     thread.start()
     return thread
+
+
+def test_a_signal_between_two_folds_stops_before_the_next() -> None:
+    stop = Stop()
+    stop.signal = signal.SIGINT
+    runs: Any = {"": SimpleNamespace(wanted=[0, 1])}
+    spread = FoldSpread(
+        runs=runs,
+        devices=devices_of("cpu:2"),
+        workers=0,
+        save_minutes=10,
+        online=False,
+        track=lambda numbers, step: None,
+        stop=stop,
+        clock=Clock(None, minutes=None),
+    )
+    with pytest.raises(StoppedError, match="0 of 2 folds were trained; run the same") as caught:
+        spread.run()
+    assert caught.value.exit_code == 130
+
+
+def test_a_process_that_is_stopped_while_it_starts_has_stopped_and_not_failed() -> None:
+    setup = Setup("cpu", "cpu:0", 1, 0, 10, online=False, level=Level.QUIET)
+    process = DeviceProcess(setup, {}, track=lambda numbers, step: None)
+    process.stop()
+    work = Work(0, SimpleNamespace(title="fold 0"), 0.0, None)  # type: ignore[arg-type]
+    with pytest.raises(StoppedError, match="fold 0: stopped while its process on cpu:0 was"):
+        process.work(work, lambda precision: None)
+    process.close()
 
 
 @pytest.mark.slow

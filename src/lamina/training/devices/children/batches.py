@@ -97,7 +97,7 @@ class BatchSpread(FoldSpread):
         processes: list[DeviceProcess],
         found: dict[int, FoldResult | LaminaError],
     ) -> None:
-        """Wait for all; pass a signal on to one, and end those that outlive another's failure."""
+        """Wait for all; pass a signal on to them, and end those that outlive another's failure."""
         told, since = False, 0.0
         while any(thread.is_alive() for thread in threads):
             for thread in threads:

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing import get_context
 from typing import Any
 
-from lamina.errors import LaminaError, ResourceError
+from lamina.errors import LaminaError, ResourceError, StoppedError
 from lamina.progress import say
 from lamina.training.devices.children.child import run
 from lamina.training.devices.children.messages import Begun, Row, Setup, Work
@@ -40,6 +40,7 @@ class DeviceProcess:
             track: Gets the rows of numbers for the trackers.
         """
         self.name, self.busy, self._track = setup.name, False, track
+        self._asked = False  # to stop
         context = get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._said, saying = context.Pipe(duplex=False)
@@ -83,8 +84,9 @@ class DeviceProcess:
         return self._process.is_alive()
 
     def stop(self) -> None:
-        """Ask it to save and stop."""
-        if self._process.pid is not None and self.alive:
+        """Ask it to save and stop, once: a second signal would end it before it has saved."""
+        asked, self._asked = self._asked, True
+        if not asked and self._process.pid is not None and self.alive:
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, signal.SIGTERM)
 
@@ -111,6 +113,12 @@ class DeviceProcess:
     def _ended(self, work: Work) -> LaminaError:
         self._process.join(_ENDS)
         code = self._process.exitcode or 0
+        if self._asked and code == -signal.SIGTERM:
+            return StoppedError(
+                f"{work.data.title}: stopped while its process on {self.name} was starting; run "
+                "the same command again to resume",
+                signal.SIGTERM,
+            )
         how = f"ended with exit code {code}"
         if code < 0:
             how = f"was killed by signal {-code}"

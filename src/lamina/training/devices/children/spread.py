@@ -87,6 +87,12 @@ class FoldSpread:
         if self._errors:
             self._tell(total)
             raise next(iter(self._errors.values()))
+        if self.stop.signal and len(self.results) < total:  # between two folds
+            raise StoppedError(
+                f"stopped when {len(self.results)} of {total} folds were trained; run the same "
+                "command again to resume",
+                self.stop.signal,
+            )
 
     def _wait(self, threads: Sequence[threading.Thread]) -> None:
         told = False
@@ -102,7 +108,7 @@ class FoldSpread:
         done = len(self.results)
         say(f"{done} of {total} folds are trained; those that failed:")
         for (name, fold), error in self._errors.items():
-            say(f"  {name} fold {fold}: {error}".replace("   fold", "  fold"))
+            say("  " + f"{name} fold {fold}: {error}".lstrip())
 
     def _serve(self, device: DeviceName) -> None:
         """Train one fold after another on a device; runs in a thread of its own."""

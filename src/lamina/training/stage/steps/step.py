@@ -126,7 +126,8 @@ def _exchanged(
     for one in used:
         if one.grad is None:
             one.grad = torch.zeros_like(one)
-    names = now.names or ranks.tell(list(sums))
+    # A rank has no batch of a step of few, not even the first rank of the first step.
+    names = now.names or max(ranks.gather(list(sums)), key=len)
     now.names = names
     zero = torch.zeros((), device=parameters[0].device)
     counts = not split or ranks.is_main  # a split loss is already that of all ranks
