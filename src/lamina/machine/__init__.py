@@ -1,1 +1,1 @@
-"""What the machine allows this process."""
+"""What the machine allows this process, and those it starts."""

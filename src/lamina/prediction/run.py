@@ -19,10 +19,7 @@ from lamina.folders import DATA_INDEX
 from lamina.log import keep_log
 from lamina.prediction.cases.opened import OpenedCases, open_cases
 from lamina.prediction.changes import Thresholds, changed, threshold_words, with_threshold
-from lamina.prediction.folder.manifest import (
-    Arithmetic,
-    Info,
-)
+from lamina.prediction.folder.manifest import Arithmetic, Info
 from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.notices import tell_if_not_tuned, tell_if_unfinished, tell_result

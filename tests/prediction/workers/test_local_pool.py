@@ -7,8 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import Any
 
 import psutil
 import pytest
@@ -125,8 +125,14 @@ def test_a_script_without_a_guard_is_told_to_have_one(inputs: Inputs, tmp_path: 
     assert "below if __name__ == '__main__'" in done.stderr
 
 
-def test_the_environment_of_workers_is_theirs_alone() -> None:
-    before: dict[str, Any] = dict(os.environ)
-    with local_pool._environment({"LAMINA_A": "1", "OMP_NUM_THREADS": "9"}):
-        assert (os.environ["LAMINA_A"], os.environ["OMP_NUM_THREADS"]) == ("1", "9")
-    assert dict(os.environ) == before
+def test_a_task_that_is_given_to_a_worker_after_its_death_is_lost_and_no_error() -> None:
+    setup = Setup("plan", (), "", "", (), None, "cpu", "float32", 1, None, ())
+    process, task = local_pool._Process({}, 1), Task("plan", "cases", case=3)
+    process._start()
+    assert process._pid is not None
+    assert process._executor is not None
+    os.kill(process._pid.result(60), signal.SIGKILL)
+    with pytest.raises(BrokenProcessPool):
+        process._executor.submit(time.sleep, 60).result(120)
+    process.give(setup, task)
+    assert process.lose() == [task]

@@ -14,24 +14,22 @@ import os
 import signal
 import threading
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
 from lamina.errors import ResourceError
-from lamina.prediction.workers.tasks import Failure, Outcome, Setup, Task
+from lamina.machine.environment import started_with
+from lamina.prediction.workers.tasks import AT_ONCE, Outcome, Setup, Task
 
 if TYPE_CHECKING:
     from lamina.prediction.workers.worker import Worker
 
 LOSSES = 3
 """Workers that may be lost at a task before it waits for the others to be done."""
-
-AT_ONCE = 2
-"""Tasks of a worker: the one it does, and the next."""
 
 
 class LocalPool:
@@ -102,7 +100,7 @@ class LocalPool:
             worker.give(self._setup, other)
         name, lost = self._names.pop(task), self._lost.pop(task, 0) + 1
         if lost > LOSSES:
-            return task, Outcome(failures=_lost_failures(task, name, lost))
+            return task, Outcome.failed(task, _lost(name, lost))
         for part in task.single():
             self._names[part], self._lost[part] = name, lost
             if lost == LOSSES:
@@ -140,11 +138,16 @@ class _Process:
         if self._executor is None:
             self._start()
         assert self._executor is not None
-        self.tasks[self._executor.submit(_do, setup, task)] = task
+        try:
+            future = self._executor.submit(_do, setup, task)
+        except BrokenProcessPool as error:  # it died since; the task is given again as it is lost
+            future = Future()
+            future.set_exception(error)
+        self.tasks[future] = task
 
     def _start(self) -> None:
         context = multiprocessing.get_context("spawn")
-        with _environment(self._environment):  # read when libraries are loaded
+        with started_with(self._environment):  # read when libraries are loaded
             self._executor = ProcessPoolExecutor(1, context, _end_with_parent)
             self._pid = self._executor.submit(os.getpid)
 
@@ -175,27 +178,11 @@ class _Process:
                 os.kill(self._pid.result(), signal.SIGTERM)
 
 
-@contextmanager
-def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Have these values in the environment while a process is started."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def _lost_failures(task: Task, name: str, lost: int) -> dict[int, Failure]:
-    error = ResourceError(
-        f"{name}: {lost} workers ended there without a word, most likely since the memory was "
+def _lost(name: str, times: int) -> ResourceError:
+    return ResourceError(
+        f"{name}: {times} workers ended there without a word, most likely since the memory was "
         "short; run the same command again with fewer --workers or a smaller --memory"
     )
-    return {number: Failure(error) for number in task.cases}
 
 
 _worker: list[Worker] = []

@@ -12,6 +12,7 @@ import torch
 
 from lamina.errors import RecipeError
 from lamina.machine.cores import allowed_cores
+from lamina.machine.environment import only_gpu
 from lamina.prediction.tiling.memory import available_memory
 from lamina.prediction.tiling.precision import (
     choose,
@@ -155,21 +156,18 @@ def processes_for(asked: Asked, precision: str, out: Path) -> Iterator[Processes
     """
     asked.check()
     if asked.cluster is not None:
-        from lamina.prediction.workers.cluster.connect import connected
+        from lamina.prediction.workers.cluster.connect import check_installed, connected
 
         with connected(asked.cluster, out, insecure=asked.insecure) as client:
+            check_installed(client)
             told = client.submit(Computing.here, asked.device, precision, pure=False)
             computing = told.result()
             told.release()
             yield Processes(computing, client=client)
         return
     if asked.devices:
-        first = asked.devices[0]
-        numbers = [device.rpartition(":")[2] for device in asked.devices]
-        yield Processes(
-            Computing.here(first, precision),
-            [{"CUDA_VISIBLE_DEVICES": number} for number in numbers],
-        )
+        gpus = [only_gpu(_number(device)) for device in asked.devices]
+        yield Processes(Computing.here(asked.devices[0], precision), gpus)
         return
     computing = Computing.here(asked.device, precision)
     if asked.workers is None:
@@ -181,6 +179,17 @@ def processes_for(asked: Asked, precision: str, out: Path) -> Iterator[Processes
             allowed_cores(), available_memory(), asked.memory or EACH
         )
     yield Processes(computing, [{}] * count, threads)
+
+
+def _number(device: str) -> int:
+    """Return which GPU a name means, as torch counts them here."""
+    gpu = choose_device(device)
+    if gpu.type != "cuda":
+        raise RecipeError(
+            f"--devices names '{device}', which is no GPU; name GPUs, such as cuda:0, or pass "
+            "--workers for processes on the CPU"
+        )
+    return gpu.index or 0
 
 
 def workers_and_threads(cores: int, free: int, each: int) -> tuple[int, int]:

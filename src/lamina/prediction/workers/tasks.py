@@ -13,6 +13,9 @@ from typing import Any, Literal
 
 from lamina.errors import LaminaError
 
+AT_ONCE = 2
+"""Tasks of a worker of a pool: the one it does, and the next."""
+
 
 @dataclass(frozen=True)
 class Setup:
@@ -116,6 +119,11 @@ class Outcome:
     seconds: float = 0.0
     worker: str = ""
     """Host and process."""
+
+    @classmethod
+    def failed(cls, task: Task, error: Exception) -> Outcome:
+        """Return the outcome of a task that fails as a whole."""
+        return cls(failures={number: Failure(error) for number in task.cases})
 
     def portable(self) -> Outcome:
         """Return what can pass to another process."""

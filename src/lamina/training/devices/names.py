@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lamina.errors import RecipeError
 from lamina.machine.cores import allowed_cores
+from lamina.machine.environment import only_gpu
 
 WRONG = (
     "write GPUs by number, such as 0,1, all for every GPU, or processes on the CPU, such as cpu:4"
@@ -49,9 +50,7 @@ class DeviceName:
         chosen = {} if "OMP_NUM_THREADS" in os.environ else {"OMP_NUM_THREADS": threads}
         if self.kind != "cuda":
             return chosen
-        visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-        here = str(self.number) if visible is None else visible.split(",")[self.number].strip()
-        return {**chosen, "CUDA_VISIBLE_DEVICES": here}
+        return {**chosen, **only_gpu(self.number)}
 
 
 def devices_of(wish: str | Iterable[str]) -> list[DeviceName]:

@@ -12,7 +12,7 @@ import pytest
 from distributed import Client, LocalCluster
 from distributed.diagnostics.plugin import WorkerPlugin
 
-from lamina.errors import PartialError
+from lamina.errors import PartialError, RecipeError
 from lamina.prediction.run import predict
 from lamina.prediction.workers.schedule import Schedule
 from lamina.prediction.workers.tasks import Outcome, Task
@@ -76,3 +76,10 @@ def test_M06_a_task_that_kills_its_workers_is_named_and_the_others_are_done(
         predict(inputs.run, inputs.images, tmp_path, device="cpu", cluster=client, progress=False)
     assert caught.value.result is not None
     assert caught.value.result.predicted == 4
+
+
+def test_workers_without_lamina_are_refused(inputs: Inputs, tmp_path: Path, client: Client) -> None:
+    first = min(client.nthreads())
+    client.run(exec, "import sys; sys.modules['lamina'] = None", workers=[first])
+    with pytest.raises(RecipeError, match=f"the worker {first} lacks lamina; install it there"):
+        predict(inputs.run, inputs.images, tmp_path, device="cpu", cluster=client, progress=False)

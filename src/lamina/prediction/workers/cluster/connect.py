@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -187,6 +188,17 @@ def connected(cluster: Cluster, out: Path, *, insecure: bool) -> Iterator[Client
             yield client
     finally:
         jobs.close()
+
+
+def check_installed(client: Client) -> None:
+    """Refuse workers without lamina, which cannot read a task, so that it would never end.
+
+    Raises:
+        RecipeError: a worker that is there already lacks it.
+    """
+    lacking = [name for name, spec in client.run(find_spec, "lamina").items() if spec is None]
+    if lacking:
+        raise RecipeError(f"--cluster: the worker {lacking[0]} lacks lamina; install it there")
 
 
 @contextmanager

@@ -15,13 +15,10 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from lamina.errors import RecipeError, ResourceError
-from lamina.prediction.workers.tasks import Failure, Outcome, Setup, Task
+from lamina.prediction.workers.tasks import AT_ONCE, Outcome, Setup, Task
 
 if TYPE_CHECKING:
     from distributed import Client, Future
-
-AT_ONCE = 2
-"""Tasks of a worker: the one it does, and the next."""
 
 _EVERY = 2.0  # seconds between questions for the number of workers
 
@@ -103,7 +100,7 @@ class DaskPool:
                 "alone, most likely since the memory was short; give workers more memory, or pass "
                 "a smaller --memory, and run the same command again"
             )
-            return task, Outcome(failures={number: Failure(lost) for number in task.cases})
+            return task, Outcome.failed(task, lost)
         for part in task.single():
             self._names[part] = name
             self._lost.add(part)

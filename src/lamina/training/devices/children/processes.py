@@ -6,12 +6,13 @@ import contextvars
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from multiprocessing import get_context
 from typing import Any
 
 from lamina.errors import LaminaError, ResourceError, StoppedError
+from lamina.machine.environment import started_with
 from lamina.progress import say
 from lamina.training.devices.children.child import run
 from lamina.training.devices.children.messages import Begun, Row, Setup, Work
@@ -19,7 +20,6 @@ from lamina.training.devices.failures import Failed
 from lamina.training.train_result import FoldResult
 
 _ENDS = 10.0  # seconds that a process has to end when there is nothing more to do
-_starting = threading.Lock()
 
 
 class DeviceProcess:
@@ -45,7 +45,7 @@ class DeviceProcess:
         self._connection, theirs = context.Pipe()
         self._said, saying = context.Pipe(duplex=False)
         self._process = context.Process(target=run, args=(theirs, saying, setup))
-        with _environment(variables):
+        with started_with(variables):
             self._process.start()
         theirs.close()
         saying.close()
@@ -134,19 +134,3 @@ class DeviceProcess:
         with os.fdopen(os.dup(self._said.fileno()), "rb") as lines:
             for line in lines:
                 say(line.decode(errors="replace").rstrip("\n"))
-
-
-@contextmanager
-def _environment(variables: Mapping[str, str]) -> Iterator[None]:
-    """Have these variables while a process is started, one at a time."""
-    with _starting:
-        before = {name: os.environ.get(name) for name in variables}
-        os.environ.update(variables)
-        try:
-            yield
-        finally:
-            for name, value in before.items():
-                if value is None:
-                    del os.environ[name]
-                else:
-                    os.environ[name] = value
