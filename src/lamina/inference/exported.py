@@ -1,4 +1,4 @@
-"""Networks of an exported folder, run by ONNX Runtime; torch is not imported."""
+"""Networks of an exported folder; of ONNX files torch is not imported."""
 
 from __future__ import annotations
 

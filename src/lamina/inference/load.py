@@ -36,7 +36,7 @@ def load(
 
     Args:
         source: A run or a bundle (folder or zip), or several that answer together; or a folder that
-            ``lamina.export`` wrote, which answers alone, by ONNX Runtime and without torch.
+            ``lamina.export`` wrote, which answers alone, of ONNX files without torch.
         device: ``auto``, ``cpu``, ``cuda``, ``cuda:1`` or ``mps``; an exported folder runs on the
             CPU.
         precision: Type of the forward pass; ``auto``: the recipe's, of an exported folder float32.

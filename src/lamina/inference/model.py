@@ -80,7 +80,7 @@ class Model:
 
     @property
     def axes(self) -> str:
-        """``zyx`` where volumes are taken, cut into slices; else ``yx``."""
+        """``zyx`` where volumes are taken, slice by slice or in blocks; else ``yx``."""
         return "zyx" if self._about.expected.volumes else "yx"
 
     @property

@@ -36,7 +36,7 @@ class TrainedNetworks(Networks):
         precision: str,
         threads: int | None,
     ) -> None:
-        """Open the bundles; ``choose`` builds the networks.
+        """Open the bundles; ``build`` builds the networks.
 
         Raises:
             BundleError: one is missing or damaged, or its training has not begun.

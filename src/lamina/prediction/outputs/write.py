@@ -101,14 +101,17 @@ class Outputs:
             _remove(path)
         made: list[OutputFile] = []
         left_out: dict[str, str] = {}
+        saved = list(kinds)
         for kind in kinds:
             try:
                 made += self._made(kind, id, image, probabilities=_NATIVE_PROBABILITIES in kinds)
             except (DataError, RecipeError) as error:
                 left_out[kind] = str(error).splitlines()[0]
+                if isinstance(error, RecipeError):  # a library is missing: once it is there, again
+                    saved.remove(kind)
         self.predictions.ledger.note_files(
             self.predictions.case(id),
-            kinds,
+            saved,
             {file.path: file.sha256 for file in made},
             left_out,
             {file.path: file.holds for file in made if file.holds is not None},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -185,3 +186,23 @@ def test_a_geotiff_comes_back_at_its_coordinates(make: Any, tmp_path: Path) -> N
             row, column = np.argwhere(mask)[0]
             assert file.xy(row, column) == (500_005.0 + 10 * column, 5_399_995.0 - 10 * row)
             np.testing.assert_array_equal(file.read(1) > 0, mask)
+
+
+def test_once_the_library_is_installed_the_same_command_writes_what_was_left_out(
+    make: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = put_dicom(tmp_path)
+    frame = {"size": [32, 32], "channels": 1, "slices": {"axes": open_volume(source).axes[0]}}
+    make.bundle(data={"kind": "volume_pairs", "image": "scan"}, frame=frame).save(tmp_path / "b")
+    with monkeypatch.context() as patch:
+        patch.setitem(sys.modules, "highdicom", None)
+        for _ in range(2):
+            result = predict([tmp_path / "b"], [source], tmp_path / "pred", device="cpu")
+            (why,) = result.left_out
+            assert "highdicom is not installed" in why
+    result = predict([tmp_path / "b"], [source], tmp_path / "pred", device="cpu")
+    assert (result.left_out, result.kept) == ((), 1)
+    read_dicom(tmp_path / "pred" / "native", 0)
+    written = (tmp_path / "pred" / "native" / "scan.dcm").stat().st_mtime_ns
+    predict([tmp_path / "b"], [source], tmp_path / "pred", device="cpu")
+    assert (tmp_path / "pred" / "native" / "scan.dcm").stat().st_mtime_ns == written

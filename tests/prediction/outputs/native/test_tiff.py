@@ -132,6 +132,7 @@ def test_native_probabilities_are_float32_at_the_place_of_labels(tmp_path: Path,
         ("uint8", 0, None, None),  # the background, and a probability
         ("int16", -9999, None, -9999),
         ("float32", -3.4028234663852886e38, None, -3.4028234663852886e38),
+        ("float64", -1.7976931348623157e308, None, None),  # beyond float32
         ("uint16", None, None, None),
     ],
 )

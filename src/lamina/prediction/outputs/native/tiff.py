@@ -52,7 +52,8 @@ def _fits(value: float, dtype: np.dtype[Any], answer: Answer, layer: Layer) -> b
     if layer.holds == "labels":
         largest = 1 if layer.number is not None else answer.task.outputs - 1
         return largest < value <= np.iinfo(dtype).max and value == int(value)
-    exact = math.isnan(value) or float(dtype.type(value)) == value
+    with np.errstate(over="ignore"):  # of float64, beyond what float32 holds
+        exact = math.isnan(value) or float(dtype.type(value)) == value
     return exact and not (layer.holds == "probability" and 0 <= value <= 1)
 
 
