@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import shutil
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,14 @@ from lamina.plan.fit import fitted
 from lamina.plan.layouts import chosen
 from lamina.plan.probe import _measured
 from lamina.plan.rules import Wanted
-from lamina.plan.run import complete, plan
+from lamina.plan.run import _choice, complete, plan
 from lamina.plan.summary import header
 from lamina.plan.tree import Tree
 from lamina.plan.write import recipe_text
 from lamina.recipe.load import check_networks, load_recipe
 from lamina.recipe.recipe import Recipe
 from lamina.training.run import train
-from tests.factories.data_folders import TREES, folder
+from tests.factories.data_folders import TREES, folder, tiff_volume
 from tests.factories.facts import CPU
 
 QUICK = ("folder", "severstal", "nnunet", "images_only")
@@ -88,6 +89,21 @@ def test_a_planned_recipe_is_written_once_and_trained(tmp_path: Path) -> None:
         plan(tmp_path / "data", out=out)
     recipe = load_recipe(out, ["train.epochs=1", "train.sampler.count=8"])
     assert train(recipe, data=tmp_path / "data", out=tmp_path / "run", folds=[0]).folds
+
+
+def test_every_way_that_is_named_can_be_chosen(tmp_path: Path) -> None:
+    """With two images beside a label volume the name of a way holds a plus."""
+    tiff_volume(tmp_path)
+    shutil.copy(tmp_path / "raw.tif", tmp_path / "other.tif")
+    with pytest.raises(LayoutError, match="2 ways") as caught:
+        plan(tmp_path)
+    commands = [line for line in str(caught.value).splitlines() if "--layout" in line]
+    choices = [_choice(shlex.split(line)[-1]) for line in commands]
+    assert choices == [("volumes/other.tif+rods.tif", None), ("volumes/raw.tif+rods.tif", None)]
+    for name, _ in choices:
+        assert chosen(Tree.of(tmp_path), name).choice == name
+    both = "volumes/raw.tif+rods.tif+ignore255"
+    assert _choice(both) == ("volumes/raw.tif+rods.tif", "ignore255")
 
 
 def test_what_cannot_be_planned_is_refused(tmp_path: Path) -> None:

@@ -66,7 +66,7 @@ def fitted(
             tried.append(f"{said}: {error}")
         say(tried[-1])
         found = _smaller(found, tried)
-    folds = _folds(values, facts)
+    folds = _folds(values)
     now = Situation(facts, machine, wanted, {one.key: one.value for one in found})
     schedule = schedule_of(now, probed, folds)
     took = f"batch {batch} took {_giga(probed.memory)} of {_giga(machine.memory)} GB"
@@ -120,7 +120,7 @@ def _laid_over(found: list[Setting], new: Sequence[Setting], took: str) -> list[
     return [*kept, *over.values()]
 
 
-def _folds(values: Mapping[str, Any], facts: Facts) -> int:
+def _folds(values: Mapping[str, Any]) -> int:
     split = values["split"]
     if split["kind"] != "folds":
         return 1

@@ -185,8 +185,8 @@ def _few(
     positive = [case for case in training if case.facts.get("classes") != ""]
     few = {case.id: case for case in (*positive[: _CASES // 2], *training[:_CASES])}
     chosen = [*few.values()][:_CASES]
-    largest = sorted(held, key=_pixels)[len(held) // 2 : len(held) // 2 + 1]
-    part = replace(opened, cases=[*chosen, *largest], folds=[-1] * (len(chosen) + len(largest)))
+    median = sorted(held, key=_pixels)[len(held) // 2 : len(held) // 2 + 1]
+    part = replace(opened, cases=[*chosen, *median], folds=[-1] * (len(chosen) + len(median)))
     ready = list(part.prepared(folder).cases)
     return ready[: len(chosen)], ready[len(chosen) :]
 

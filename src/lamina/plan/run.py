@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shlex
 import time
 from collections.abc import Mapping, Sequence
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 from lamina import files
 from lamina.errors import DataError, RecipeError
 from lamina.plan.fingerprint.facts import Facts, Machine
+from lamina.plan.fingerprint.label_values import READINGS
 from lamina.plan.fingerprint.machine import machine_of
 from lamina.plan.fingerprint.measure import Wishes, fingerprint
 from lamina.plan.fit import Fitted, fitted
@@ -115,14 +117,14 @@ def plan(
     root = as_path(data, "data")
     target = None if out is None else as_path(out, "out")
     _check(root, target, minutes, dims)
+    steps = _steps(spacing)
     wanted = Wanted(_QUICK if quick else minutes, cast(Dims, dims), metric)
     machine = machine_of(device, memory)
     tree = Tree.of(root)
-    name, _, reading = (layout or "").partition("+")
-    match = chosen(tree, name or None)
+    name, reading = _choice(layout)
+    match = chosen(tree, name)
     say(f"{root}: layout {match.choice}: {match.evidence}")
-    steps = None if spacing is None else tuple(spacing)
-    facts = fingerprint(tree, match, Wishes(groups, steps, reading or None))
+    facts = fingerprint(tree, match, Wishes(groups, steps, reading))
     say(f"{facts.cases} cases in {facts.groups} groups; trying the recipe on {machine.device}")
     settings, fit = fitted(facts, machine, wanted, root)
     text = recipe_text(settings, header(facts, machine, wanted))
@@ -150,6 +152,21 @@ def complete(settings: Sequence[Setting]) -> dict[str, Any]:
     values = values_of(settings)
     values["stages"] = [values.pop("train")]
     return values
+
+
+def _steps(spacing: Sequence[float] | None) -> tuple[float, ...] | None:
+    if spacing is None:
+        return None
+    if not all(0 < one < math.inf for one in spacing):
+        said = ",".join(f"{one:g}" for one in spacing)
+        raise RecipeError(f"--spacing is '{said}'; each number must be above 0")
+    return tuple(spacing)
+
+
+def _choice(layout: str | None) -> tuple[str | None, str | None]:
+    """Return the layout, and the reading of masks that may stand behind its last ``+``."""
+    name, _, reading = (layout or "").rpartition("+")
+    return (name, reading) if name and reading in READINGS else (layout, None)
 
 
 def _check(root: Path, target: Path | None, minutes: float, dims: str) -> None:

@@ -19,6 +19,7 @@ from tests.factories.data_folders import folder
         (["--layout", "coco"], 3, "--layout is 'coco', and the folder can be read as"),
         (["--metric", "good"], 2, "--metric is 'good'; it must be one of dice_image,"),
         (["--spacing", "1,x"], 2, "write numbers with commas"),
+        (["--spacing", "0,1"], 2, "--spacing is '0,1'; each number must be above 0"),
         (["--dims", "4d"], 2, "--dims is '4d'; it must be auto, 2d, 2.5d, 3d"),
         (["--layout", "folder/masks", "--dims", "3d"], 2, "images have two axes"),
         (["--layout", "folder/masks", "--groups", "none.csv"], 3, "no such table"),
@@ -31,3 +32,10 @@ def test_what_cannot_be_planned(tmp_path: Path, options: list[str], code: int, w
     assert done.exit_code == code, done.stderr
     assert words in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == ["images", "labels", "masks"]
+
+
+def test_options_about_data_need_their_folder() -> None:
+    for option in (["--index", "index.jsonl"], ["--verify-data"], ["--pictures", "page.html"]):
+        done = CliRunner().invoke(app, ["check", "folder-laptop", *option])
+        assert done.exit_code == 2
+        assert "name their folder by --data" in done.stderr

@@ -102,3 +102,12 @@ def test_from_a_prediction_to_coordinates_and_objects(fault: NDArray[np.bool_]) 
 def test_a_mistake_costs_one_message_and_leaves_nothing(words: str, code: int, said: str) -> None:
     assert said in lamina(*words.split(), code=code).stderr
     assert not Path("out").exists()
+
+
+@pytest.mark.parametrize("option", [["--figures"], ["--verify-data"], ["--index", "i.jsonl"]])
+def test_a_comparison_takes_no_option_of_the_report_of_one_run(option: list[str]) -> None:
+    for name in ("one", "two"):
+        Path(name).mkdir()
+        Path(name, "recipe.json").write_text("{}")
+    assert "leave them out" in lamina("report", "one", "two", *option, code=2).stderr
+    assert not list(Path().rglob("*.html"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -95,9 +96,12 @@ def test_empty_masks_are_refused(tmp_path: Path) -> None:
 
 
 def test_255_beside_1_is_a_question(tmp_path: Path) -> None:
-    tree = write(tmp_path, 0, 1, 255)
-    with pytest.raises(LayoutError, match=r"masks hold 0, 1 and 255(.|\n)*folder/masks\+ignore255"):
+    tree = write(tmp_path / "my data", 0, 1, 255)
+    words = r"masks hold 0, 1 and 255(.|\n)*folder/masks\+ignore255"
+    with pytest.raises(LayoutError, match=words) as caught:
         meaning(tree)
+    for line in str(caught.value).splitlines()[1:]:
+        assert shlex.split(line)[2] == str(tree.root)
     assert meaning(tree, "ignore255").data == {"ignore": 255}
     assert meaning(tree, "foreground255").data == {"labels": {0: 0, 1: 1, 255: 1}}
 

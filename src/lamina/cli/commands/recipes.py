@@ -159,6 +159,8 @@ def check(
     """Check a recipe, and the data on request."""
     if pictures is not None and data is None:
         raise RecipeError("--pictures shows data; name their folder by --data")
+    if data is None and (index is not None or verify_data):
+        raise RecipeError("--index and --verify-data are about data; name their folder by --data")
     if data is not None:
         folders.check_data(data)
     from lamina.recipe import load

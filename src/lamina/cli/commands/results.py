@@ -10,6 +10,7 @@ import typer
 from lamina import folders
 from lamina.cli.command import command, numbers, show
 from lamina.cli.options import DataIndex, Json, MovedData, Pred, Run, VerifyData
+from lamina.errors import RecipeError
 
 
 @command
@@ -174,9 +175,13 @@ def report(
     folders.check_run(run)
     if other is not None:
         folders.check_run(other)
+        if index is not None or verify_data or figures:
+            raise RecipeError(
+                "--index, --verify-data and --figures are of the report of one run; leave them out"
+            )
         from lamina.reporting.comparison import compare
 
-        page = other / f"compared-with-{run.name}.html" if out is None else out
+        page = other / f"compared-with-{run.resolve().name}.html" if out is None else out
         compared = compare(run, other, page, data=data)
         show(compared, json=json, text=f"wrote {compared.report}")
         return

@@ -10,6 +10,7 @@ from torch import nn
 
 from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Area, Finding
+from lamina.recipe.checks.sizes import sizes_of
 from lamina.recipe.recipe import Recipe
 
 
@@ -46,17 +47,6 @@ def _tried(recipe: Recipe, name: str) -> Iterator[Finding]:
             yield Finding("error", place, problem, remedy)
         else:
             yield Finding("fine", place, "fits the network")
-
-
-def sizes_of(recipe: Recipe) -> dict[str, tuple[int, ...]]:
-    """Return the sizes that the network meets, by the option that sets them."""
-    found = {"frame.size": recipe.frame.size}
-    found |= {
-        f"stages.{stage.name}.size": stage.size for stage in recipe.stages if stage.size is not None
-    }
-    if recipe.predict.tile is not None:
-        found["predict.tile"] = recipe.predict.tile
-    return found
 
 
 def _problem(network: nn.Module, shape: tuple[int, ...], outputs: int) -> str | None:

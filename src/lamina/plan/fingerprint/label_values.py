@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -21,6 +22,9 @@ from lamina.volume import Crop, Volume
 
 MOST = 1 << 28
 """Label values that are read."""
+
+READINGS = ("ignore255", "foreground255")
+"""What ``--layout`` may say of masks that hold 0, 1 and 255, behind a ``+``."""
 
 _VOID = 255
 _CLASSES = 64
@@ -207,8 +211,9 @@ def _void_or_class(tree: Tree, match: Match, reading: str | None) -> LabelMeanin
     if reading == "foreground255":
         labels = {"labels": {0: 0, 1: 1, 255: 1}}
         return LabelMeaning({"kind": "binary"}, labels, "1 and 255 are the class")
-    command = f"lamina plan {tree.root} --layout {match.choice}"
+    command = f"lamina plan {shlex.quote(str(tree.root))} --layout"
+    rows = "\n  ".join(f"{command} {shlex.quote(f'{match.choice}+{one}')}" for one in READINGS)
     raise LayoutError(
         f"{tree.root}: masks hold 0, 1 and 255, and 255 may be a border that does not count or the "
-        f"class; choose one:\n  {command}+ignore255\n  {command}+foreground255"
+        f"class; choose one:\n  {rows}"
     )

@@ -26,7 +26,7 @@ def mirrors(now: Situation) -> tuple[str, str]:
     up, across = facts.mirrored
     axes = ("y" if up >= _SAME else "") + ("x" if across >= _SAME else "")
     said = f"images are laid out alike ({facts.alike:.2f}); upside down {up:.2f}, left to right "
-    return axes or "", f"{said}{across:.2f}"
+    return axes, f"{said}{across:.2f}"
 
 
 def turns(now: Situation) -> bool:

@@ -16,15 +16,14 @@ def data(now: Situation) -> list[Setting]:
     names = list(facts.names)
     size = " x ".join(map(str, facts.shape))
     kind = "volumes" if facts.deep else "images"
+    what = f"{facts.cases} {kind}, median {size} ({facts.axes}), {facts.dtype}"
     found = [
-        Setting("name", name, "the folder's name"),
+        Setting("name", name, what),
         Setting("task", {"kind": facts.task["kind"], "names": names}, facts.meaning),
     ]
     for key, value in facts.data.items():
         why = facts.evidence if key == "kind" else _why(key, facts)
         found.append(Setting(f"data.{key}", value, why))
-    what = f"{facts.cases} {kind}, median {size} ({facts.axes}), {facts.dtype}"
-    found[0] = Setting("name", name, what)
     if facts.data["kind"] == "corrupt":
         noise = [{"kind": "gaussian", "sigma": 25}]
         why = "no labels, so noise is added: set it to the noise of the images to be cleaned"

@@ -8,7 +8,6 @@ from lamina.plan.rules.base import Setting, Situation
 
 _LEAST, _MOST = 0.01, 0.3  # of the prior
 _COARSE = 6.0  # width of objects in pixels from which on half the resolution shows them
-_RARE = 0.5  # share of empty cases
 
 
 def network(now: Situation) -> list[Setting]:

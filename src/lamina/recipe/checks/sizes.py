@@ -25,23 +25,23 @@ def check_axes(recipe: Recipe) -> None:
 def check_sizes(recipe: Recipe) -> None:
     """Raise ValueError where a size does not suit the network; the message begins with it."""
     network, turned = recipe.network, recipe.frame.turn % 2
-    for key, size in _sizes(recipe).items():
+    for key, size in sizes_of(recipe).items():
         problem = network.unfit(size[::-1] if turned else size)
         if problem is not None:
             raise ValueError(f"{key} is {list(size)}; {network.kind} {problem}")
 
 
-def _sizes(recipe: Recipe) -> dict[str, tuple[int, ...]]:
+def sizes_of(recipe: Recipe) -> dict[str, tuple[int, ...]]:
     """Return the sizes that the network meets, by the option that sets them."""
-    sizes = {"frame.size": recipe.frame.size, "predict.tile": recipe.predict.tile}
-    sizes |= {f"stages.{stage.name}.size": stage.size for stage in recipe.stages}
+    stages = {f"stages.{stage.name}.size": stage.size for stage in recipe.stages}
+    sizes = {"frame.size": recipe.frame.size, **stages, "predict.tile": recipe.predict.tile}
     return {key: size for key, size in sizes.items() if size is not None}
 
 
 def _other_axes(recipe: Recipe) -> Iterator[str]:
     count = recipe.frame.axes
     named = ("rows and columns", "z, y and x")[count - 2]
-    listed: dict[str, Sequence[float]] = dict(_sizes(recipe))
+    listed: dict[str, Sequence[float]] = dict(sizes_of(recipe))
     if isinstance(recipe.predict.overlap, tuple):
         listed["predict.overlap"] = recipe.predict.overlap
     for key, numbers in listed.items():
