@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint bench fuzz schema tree docs docs-update site lowest release clean
+.PHONY: demo test lint bench fuzz schema tree docs docs-run docs-update lowest release clean
 
 demo: $(READY)
 	$(BIN)/lamina demo
@@ -35,13 +35,13 @@ fuzz: $(READY)
 tree: $(READY)
 	@$(BIN)/python -m tools.tree
 
-# Runs every block of the documents, those that take minutes too.
+# The documents as a site in docs/site, without a network; a warning is an error.
 docs: $(READY)
-	$(BIN)/python -m pytest tests/docs tests/tools -m "slow or not slow"
-
-# The pages as a site in docs/site, without a network; a warning is an error.
-site: $(READY)
 	$(BIN)/python -m sphinx -q -W --keep-going -j 1 -b html docs docs/site
+
+# Runs every block of the documents, those that take minutes too.
+docs-run: $(READY)
+	$(BIN)/python -m pytest tests/docs tests/tools -m "slow or not slow"
 
 # Rewrites outputs, tables, tree and layers in the documents from real runs, and the page of reliability. PAGES="docs/ink.md ..."
 # chooses pages; PAGES=--slow also runs what takes minutes.

@@ -1,4 +1,4 @@
-"""How Sphinx builds the pages: `make site` writes them, without a network.
+"""How Sphinx builds the pages: `make docs` writes them, without a network.
 
 The reference of commands and of recipes is written from the program itself into docs/reference.
 """
