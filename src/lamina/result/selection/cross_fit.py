@@ -121,7 +121,7 @@ def select(candidates: Sequence[Candidate], groups: Ints, *, seed: int = 0) -> S
     everything = np.arange(groups.size)
     apparent = [one.judge(one.fit(everything), everything) for one in candidates]
     many = int(places(groups).max(initial=-1)) + 1
-    crossed = apparent if many < 2 else _cross_fit(candidates, groups, seed)
+    crossed = apparent if many < 2 else cross_fitted(candidates, groups, seed)
     chosen = 0
     judged = []
     factor = student_95(many - 1)
@@ -153,7 +153,7 @@ def _paired_error(one: Parts, other: Parts, groups: Ints) -> float:
     return standard_error(one.influence(groups) - other.influence(groups))
 
 
-def _cross_fit(candidates: Sequence[Candidate], groups: Ints, seed: int) -> list[Parts]:
+def cross_fitted(candidates: Sequence[Candidate], groups: Ints, seed: int) -> list[Parts]:
     """Return what each case adds when decided without its group, the mean over rounds."""
     place = places(groups)
     many = int(place.max()) + 1
