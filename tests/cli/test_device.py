@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from lamina.cli.device import check_device
+from lamina.cli.device import check_device, check_devices
 from lamina.errors import RecipeError
 
 
@@ -48,6 +48,21 @@ def test_where_there_can_be_no_gpu(
         with pytest.raises(RecipeError, match=f"--device is '{name}', and {said}"):
             check_device(name)
     check_device("cpu")
+
+
+def test_several_devices_are_checked_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    _installed(monkeypatch, "2.10.0+cpu", driver=True)
+    check_devices("cpu:2", "auto")
+    check_devices(None, "cpu")
+    for names in ("all", "0,1", "cuda:1"):
+        with pytest.raises(RecipeError, match="built for CPUs only; write processes such as cpu:2"):
+            check_devices(names, "auto")
+    with pytest.raises(RecipeError, match="--devices is 'gpu'; write GPUs by number"):
+        check_devices("gpu", "auto")
+    with pytest.raises(RecipeError, match="--device and --devices are both given"):
+        check_devices("cpu:2", "cpu")
+    with pytest.raises(RecipeError, match="--device is 'gpu'"):
+        check_devices(None, "gpu")
 
 
 @pytest.mark.parametrize(("build", "driver"), [("2.10.0", True), ("2.10.0+rocm6.4", False)])

@@ -15,6 +15,7 @@ from lamina.doctor.checks.processor import Processor
 from lamina.doctor.checks.versions import Versions, pinned
 from lamina.doctor.examined import Examined
 from lamina.doctor.finding import Check, Finding
+from lamina.machine.cores import WORKER_BYTES, Cores
 
 
 def said(check: Check) -> list[Finding]:
@@ -63,14 +64,31 @@ def test_the_version_a_package_is_pinned_to(lines: list[str], wanted: str | None
 
 
 def test_more_threads_than_cores_is_a_warning(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(processor, "allowed_cores", lambda: 2)
+    cores = Cores(machine=16, affinity=2, quota=None, load=0.5)
+    monkeypatch.setattr(Cores, "here", lambda: cores)
     monkeypatch.setattr(torch, "get_num_threads", lambda: 8)
-    first = said(Processor())[0]
-    assert (first.level, first.what) == (
+    found = {one.where: one for one in said(Processor())}
+    assert (found["threads"].level, found["threads"].what) == (
         "warning",
         "8 threads of torch, 2 cores for this process",
     )
-    assert "OMP_NUM_THREADS=2" in first.remedy
+    assert "OMP_NUM_THREADS=2" in found["threads"].remedy
+
+
+@pytest.mark.parametrize(("load", "level"), [(3.9, "fine"), (9.0, "note"), (None, "fine")])
+def test_quota_affinity_load_and_the_choice_of_processes_are_told(
+    load: float | None, level: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cores = Cores(machine=8, affinity=6, quota=3.0, load=load)
+    monkeypatch.setattr(Cores, "here", lambda: cores)
+    monkeypatch.setattr(processor, "available_memory", lambda: 2 * WORKER_BYTES)
+    found = {one.where: one for one in said(Processor())}
+    assert (found["cores"].level, found["cores"].what) == (level, str(cores))
+    assert found["predict --workers auto"].what == ("2 processes of 1 thread, by cores and memory")
+    monkeypatch.setattr(processor, "available_memory", lambda: WORKER_BYTES)
+    monkeypatch.setattr(Cores, "here", lambda: Cores(16, 16, None, load))
+    found = {one.where: one for one in said(Processor())}
+    assert found["predict --workers auto"].what == "1 process of 16 threads, by cores and memory"
 
 
 def test_little_memory_and_little_shared_memory_are_warnings(

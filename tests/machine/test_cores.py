@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lamina.machine import cores
-from lamina.machine.cores import allowed_cores
+from lamina.machine.cores import Cores, allowed_cores
 
 
 @pytest.mark.parametrize(
@@ -20,3 +20,17 @@ def test_cores_are_those_that_the_control_group_allows(
     (tmp_path / "cpu.max").write_text(text)
     assert allowed_cores(tmp_path / "cpu.max") == (most or 8)
     assert allowed_cores(tmp_path / "none") == 8
+
+
+def test_what_limits_the_cores_is_told() -> None:
+    cores = Cores(machine=64, affinity=16, quota=2.5, load=3.21)
+    assert cores.allowed == 2
+    assert str(cores) == "2 of 64 for this process (16 by affinity, 2.5 by quota); load 3.2"
+    assert str(Cores(4, 4, None, None)) == "4 of 4 for this process (4 by affinity, no quota)"
+
+
+def test_the_load_is_that_of_this_machine() -> None:
+    found = Cores.here()
+    assert found.load is not None
+    assert found.load >= 0
+    assert 1 <= found.allowed <= found.affinity <= found.machine

@@ -1,4 +1,4 @@
-"""The word after ``--device``, checked without importing torch."""
+"""The words after ``--device`` and ``--devices``, checked without importing torch."""
 
 from __future__ import annotations
 
@@ -25,14 +25,15 @@ def check_device(name: str) -> None:
 
 
 def check_devices(names: str | None, device: str) -> None:
-    """Refuse words of ``--devices`` that mean no device, and GPUs where there is surely none.
+    """Do as ``check_device``, and the same for the words of ``--devices``.
 
     Raises:
-        RecipeError: such a word, or ``--device`` is given too.
+        RecipeError: such a word, or both are given.
     """
+    check_device(device)
     if names is None:
         return
-    from lamina.training.devices.names import devices_of
+    from lamina.machine.device_names import devices_of
 
     if device != "auto":
         raise RecipeError("--device and --devices are both given; leave one of them out")

@@ -32,7 +32,7 @@ from lamina.cli.commands.doctor import doctor
 from lamina.cli.commands.export import export
 from lamina.cli.commands.flatten import flatten
 from lamina.cli.commands.probe import probe
-from lamina.cli.device import check_device, check_devices
+from lamina.cli.device import check_devices
 from lamina.cli.options import (
     Batch,
     Changes,
@@ -159,7 +159,6 @@ def train(
     Run the same command again to resume an interrupted run.
     """
     fold_numbers = whole_numbers(folds, "--folds")
-    check_device(device)
     check_devices(devices, device)
     folders.check_data(data)
     folders.check_output(out)
@@ -271,6 +270,7 @@ def predict(
         ),
     ] = "auto",
     device: Device = "auto",
+    devices: Devices = None,
     batch: Batch = None,
     memory: Memory = None,
     workers: Processes = None,
@@ -337,7 +337,7 @@ def predict(
     """
     bundles, inputs = split_inputs(sources)
     places, limit = shares("--slices", slices), byte_count(memory)
-    check_device(device)
+    check_devices(devices, device)
     folders.check_output(out)
     from lamina.prediction.outputs.write import DEFAULT
     from lamina.prediction.run import predict as run_prediction
@@ -348,6 +348,7 @@ def predict(
         out,
         members=members,
         device=device,
+        devices=devices,
         batch=batch,
         memory=limit,
         workers=worker_count(workers),

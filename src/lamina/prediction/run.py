@@ -53,7 +53,7 @@ def predict(
     batch: int | None = None,
     memory: int | None = None,
     workers: int | Literal["auto"] | None = None,
-    devices: Sequence[str] = (),
+    devices: str | Sequence[str] | None = None,
     cluster: str | Path | Client | None = None,
     insecure_cluster: bool = False,
     slices: Sequence[float] | None = None,
@@ -84,7 +84,8 @@ def predict(
         workers: Processes of one thread each that predict, with the same bytes as one would;
             ``auto``: as many as cores and memory allow; None: this process, with all its threads.
             Processes are spawned: a script calls this below ``if __name__ == "__main__":``.
-        devices: GPUs, such as ``("cuda:0", "cuda:1")``, with one worker each.
+        devices: Several, with a process each: ``"0,1"`` or ``("cuda:0", "cuda:1")``, ``"all"`` for
+            every GPU, or ``"cpu:4"``, which is ``workers=4``.
         cluster: Dask workers in place of these: the address of a scheduler, a YAML file that says
             how to ask Slurm for jobs, or a ``distributed.Client``. All of them see ``out`` and the
             inputs under the same paths.

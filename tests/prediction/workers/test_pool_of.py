@@ -1,4 +1,4 @@
-"""Who predicts: what is refused, and which GPU each worker sees."""
+"""Who predicts: what is refused, how many there are, and which GPU each worker sees."""
 
 from __future__ import annotations
 
@@ -25,13 +25,51 @@ def test_workers_see_the_gpus_that_this_process_counts(monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize(
-    ("devices", "message"),
+    ("devices", "count"), [("all", 2), ("0,1", 2), ("1", 0), ("cpu:3", 3), ("cpu", 0), (["cpu"], 0)]
+)
+def test_words_mean_what_they_mean_for_training(
+    devices: str | list[str], count: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A single device predicts in this process."""
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    here = Computing.here
+    asked = list[str]()
+
+    def computing(device: str, precision: str) -> Computing:
+        asked.append(device)
+        return here("cpu", precision)
+
+    monkeypatch.setattr(Computing, "here", computing)
+    with processes_for(Asked(devices=devices), "float32", Path("out")) as processes:
+        assert (processes.count, processes.threads) == (count, 1)
+    assert asked == [{"1": "cuda:1"}.get(str(devices), "cpu" if "cpu" in devices else "cuda:0")]
+
+
+@pytest.mark.parametrize(
+    ("asked", "message"),
     [
-        (("cuda:0", "cpu"), "names 'cpu', which is no GPU"),
-        (("cuda:0", "cuda:97"), "'cuda:97', and torch sees 1 CUDA devices"),
+        (Asked(devices="cpu:2", workers=2), "--workers and --devices say who predicts"),
+        (Asked(devices="cpu:2", cluster="tls://h:1"), "--devices and --cluster say who predicts"),
+        (Asked(devices="0", device="cpu"), "--device and --devices are both given"),
     ],
 )
-def test_what_is_no_gpu_here_is_refused(
+def test_two_ways_to_say_who_predicts_are_refused(asked: Asked, message: str) -> None:
+    with (
+        pytest.raises(RecipeError, match=message),
+        processes_for(asked, "float32", Path("out")),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("devices", "message"),
+    [
+        (("cuda:0", "cpu"), "--devices is 'cuda:0,cpu'; write GPUs by number"),
+        (("cuda:0", "cuda:97"), "names cuda:0, cuda:97, and torch sees 1 CUDA devices"),
+        ((), "--devices is ''; write GPUs by number"),
+    ],
+)
+def test_what_is_no_device_here_is_refused(
     devices: tuple[str, ...], message: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)

@@ -1,4 +1,4 @@
-"""Threads and number types of the processor."""
+"""Cores, threads and number types of the processor."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import torch
 
 from lamina.doctor.examined import Examined
-from lamina.doctor.finding import Area, Finding
-from lamina.machine.cores import allowed_cores
+from lamina.doctor.finding import Area, Finding, counted
+from lamina.machine.cores import Cores, workers_and_threads
 from lamina.model.modules.narrow_convolution import is_wrong_here
+from lamina.prediction.tiling.memory import available_memory
 from lamina.prediction.tiling.precision import fast_on_cpu
 
 
@@ -23,8 +24,9 @@ class Processor:
     area: Area = "machine"
 
     def __call__(self, examined: Examined) -> Iterator[Finding]:
-        """Compare torch's threads with the cores; say whether bfloat16 is fast."""
-        cores, threads = allowed_cores(), torch.get_num_threads()
+        """Name the cores and the processes that suit them; say whether bfloat16 is fast."""
+        yield from self._cores(found := Cores.here())
+        cores, threads = found.allowed, torch.get_num_threads()
         said = f"{threads} threads of torch, {cores} cores for this process"
         if threads > cores:
             remedy = f"set OMP_NUM_THREADS={cores}; threads sharing a core slow each other down"
@@ -43,3 +45,15 @@ class Processor:
                 "(pytorch#169688); these are computed in float32"
             )
             yield Finding("note", "bfloat16 convolutions of volumes", said)
+
+    @staticmethod
+    def _cores(cores: Cores) -> Iterator[Finding]:
+        if cores.load is not None and cores.load > cores.machine:
+            remedy = "wait for other programs, or let processes of one thread predict: --workers"
+            yield Finding("note", "cores", str(cores), remedy)
+        else:
+            yield Finding("fine", "cores", str(cores))
+        count, threads = workers_and_threads(cores.allowed, available_memory())
+        said = f"{count} processes" if count > 1 else "1 process"
+        each = counted(threads, "thread")
+        yield Finding("fine", "predict --workers auto", f"{said} of {each}, by cores and memory")

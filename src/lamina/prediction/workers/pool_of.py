@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Literal
 import torch
 
 from lamina.errors import RecipeError
-from lamina.machine.cores import allowed_cores
+from lamina.machine.cores import WORKER_BYTES, allowed_cores, workers_and_threads
+from lamina.machine.device_names import devices_of, refuse_missing
 from lamina.machine.environment import only_gpu
 from lamina.prediction.tiling.memory import available_memory
 from lamina.prediction.tiling.precision import (
@@ -29,9 +30,6 @@ from lamina.prediction.workers.worker import Worker
 
 if TYPE_CHECKING:
     from distributed import Client
-
-EACH = 3 * 2**29
-"""Bytes that a worker is taken to need where ``--memory`` does not say it."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +111,7 @@ class Asked:
     """What the user asks for."""
 
     workers: int | Literal["auto"] | None = None
-    devices: Sequence[str] = ()
+    devices: str | Sequence[str] | None = None
     cluster: str | Path | Client | None = None
     insecure: bool = False
     device: str = "auto"
@@ -127,14 +125,14 @@ class Asked:
         """
         ways = {
             "--workers": self.workers is not None,
-            "--devices": bool(self.devices),
+            "--devices": self.devices is not None,
             "--cluster": self.cluster is not None,
         }
         given = [name for name, is_given in ways.items() if is_given]
         if len(given) > 1:
             raise RecipeError(f"{' and '.join(given)} say who predicts; pass one of them")
-        if self.devices and self.device != "auto":
-            raise RecipeError("--device and --devices say where networks run; pass one of them")
+        if self.devices is not None and self.device != "auto":
+            raise RecipeError("--device and --devices are both given; leave one of them out")
         if self.insecure and self.cluster is None:
             raise RecipeError("--insecure-cluster is of --cluster; name a scheduler as well")
         count = self.workers
@@ -165,9 +163,8 @@ def processes_for(asked: Asked, precision: str, out: Path) -> Iterator[Processes
             told.release()
             yield Processes(computing, client=client)
         return
-    if asked.devices:
-        gpus = [only_gpu(_number(device)) for device in asked.devices]
-        yield Processes(Computing.here(asked.devices[0], precision), gpus)
+    if asked.devices is not None:
+        yield _on_devices(asked.devices, precision)
         return
     computing = Computing.here(asked.device, precision)
     if asked.workers is None:
@@ -176,36 +173,17 @@ def processes_for(asked: Asked, precision: str, out: Path) -> Iterator[Processes
     count, threads = int(asked.workers) if asked.workers != "auto" else 0, 1
     if not count:
         count, threads = workers_and_threads(
-            allowed_cores(), available_memory(), asked.memory or EACH
+            allowed_cores(), available_memory(), asked.memory or WORKER_BYTES
         )
     yield Processes(computing, [{}] * count, threads)
 
 
-def _number(device: str) -> int:
-    """Return which GPU a name means, as torch counts them here."""
-    gpu = choose_device(device)
-    if gpu.type != "cuda":
-        raise RecipeError(
-            f"--devices names '{device}', which is no GPU; name GPUs, such as cuda:0, or pass "
-            "--workers for processes on the CPU"
-        )
-    return gpu.index or 0
-
-
-def workers_and_threads(cores: int, free: int, each: int) -> tuple[int, int]:
-    """Return how many processes predict on a CPU, and the threads of each.
-
-    Processes of one thread, since threads that wait for each other fall behind on a busy machine;
-    more threads only where the memory holds fewer processes than a quarter of the cores.
-
-    Args:
-        cores: That this process may use.
-        free: Bytes of memory.
-        each: Bytes of a process.
-
-    Example:
-        >>> workers_and_threads(8, 2**40, 2**30), workers_and_threads(16, 2**31, 2**30)
-        ((8, 1), (2, 8))
-    """
-    count = max(min(cores, free // max(each, 1)), 1)
-    return count, cores // count if count < cores / 4 else 1
+def _on_devices(wish: str | Sequence[str], precision: str) -> Processes:
+    """Return a process for each device, or this one where there is one device."""
+    devices = devices_of(wish)
+    refuse_missing(devices)
+    computing = Computing.here(devices[0].here, precision)
+    if len(devices) == 1:
+        return Processes(computing)
+    gpus = devices[0].kind == "cuda"
+    return Processes(computing, [only_gpu(each.number) if gpus else {} for each in devices])

@@ -12,12 +12,12 @@ import torch
 
 from lamina.errors import RecipeError
 from lamina.log import keep_log
+from lamina.machine.device_names import DeviceName, devices_of, refuse_missing
 from lamina.model.weights import downloads
 from lamina.progress import say
 from lamina.recipe.recipe import Recipe
 from lamina.training.devices.children.batches import BatchSpread
 from lamina.training.devices.children.spread import FoldSpread
-from lamina.training.devices.names import DeviceName, devices_of, refuse_missing
 from lamina.training.devices.options import TrainOptions
 from lamina.training.devices.ranks import launched
 from lamina.training.process_state import own_accelerator

@@ -18,12 +18,12 @@ import pytest
 from lamina.bundle import Bundle
 from lamina.errors import ResourceError, StoppedError
 from lamina.files import digest, read_json
+from lamina.machine.device_names import devices_of
 from lamina.progress import Level
 from lamina.recipe.load import resolved_text
 from lamina.training.devices.children.messages import Setup, Work
 from lamina.training.devices.children.processes import DeviceProcess
 from lamina.training.devices.children.spread import FoldSpread
-from lamina.training.devices.names import devices_of
 from lamina.training.ensembles.member_runs import train
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.time_limit import Clock

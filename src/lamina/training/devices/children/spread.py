@@ -19,10 +19,10 @@ from functools import partial
 
 from lamina import files
 from lamina.errors import LaminaError, RecipeError, StoppedError
+from lamina.machine.device_names import DeviceName
 from lamina.progress import Level, level, say
 from lamina.training.devices.children.messages import Setup, Work
 from lamina.training.devices.children.processes import DeviceProcess
-from lamina.training.devices.names import DeviceName
 from lamina.training.devices.ranks import RankSetup
 from lamina.training.run_folder import environment
 from lamina.training.sources.prepared_run import PreparedRun

@@ -9,7 +9,7 @@ import torch
 
 from lamina.errors import RecipeError
 from lamina.machine.cores import allowed_cores
-from lamina.training.devices.names import DeviceName, devices_of, refuse_missing
+from lamina.machine.device_names import DeviceName, devices_of, refuse_missing
 
 
 @pytest.mark.parametrize(
