@@ -80,14 +80,27 @@ def test_a_task_that_kills_its_workers_is_named_and_the_others_are_done(
     assert caught.value.result.predicted == 4
 
 
+COMMAND = """
+from lamina.cli.main import run
+from lamina.prediction.streaming import slabs
+slabs.THICKEST = slabs.MOST = 16
+run()
+"""
+
+
+def command(inputs: Inputs, out: Path, *more: str) -> list[str]:
+    """Return the words that predict volumes in thin slabs from a command line."""
+    words = [sys.executable, "-c", COMMAND, "predict", str(inputs.run), str(inputs.images)]
+    return [*words, "--out", str(out), "--device", "cpu", *more]
+
+
 @pytest.mark.slow
 def test_B01_the_main_process_killed_and_run_again_gives_the_same_bytes(
     inputs: Inputs, tmp_path: Path
 ) -> None:
-    """N09: four workers, which end with their parent."""
+    """N09, N11: four workers, which end with their parent; a second command is refused."""
     predict(inputs.run, inputs.images, tmp_path / "alone", device="cpu", progress=False)
-    words = [sys.executable, "-m", "lamina", "predict", str(inputs.run), str(inputs.images)]
-    words += ["--out", str(tmp_path / "pool"), "--device", "cpu", "--workers", "4"]
+    words = command(inputs, tmp_path / "pool", "--workers", "4")
     child = subprocess.Popen(words)
     try:
         ledger = tmp_path / "pool/work/v/slabs.jsonl"
@@ -96,6 +109,11 @@ def test_B01_the_main_process_killed_and_run_again_gives_the_same_bytes(
             time.sleep(0.05)
         workers = psutil.Process(child.pid).children(recursive=True)
         assert len([each for each in workers if "spawn_main" in _words(each)]) == 4
+        os.kill(child.pid, signal.SIGSTOP)  # it works no faster than the second one starts
+        second = subprocess.run(words, capture_output=True, text=True, check=False)
+        assert second.returncode == 2
+        assert f"process {child.pid} on " in second.stderr
+        os.kill(child.pid, signal.SIGCONT)
     finally:
         child.kill()
         child.wait()
@@ -104,6 +122,22 @@ def test_B01_the_main_process_killed_and_run_again_gives_the_same_bytes(
     subprocess.run(words, check=True)
     assert contents(tmp_path / "pool") == contents(tmp_path / "alone")
     assert not (tmp_path / "pool/work").exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("point", ["slab.before_ledger:3", "slab.after_ledger:3"])
+def test_N09_killed_just_before_and_after_a_line_of_the_ledger(
+    inputs: Inputs, tmp_path: Path, point: str
+) -> None:
+    """B01."""
+    predict(inputs.run, inputs.images, tmp_path / "alone", device="cpu", progress=False)
+    words = command(inputs, tmp_path / "pool", "--workers", "2")
+    environment = os.environ | {"LAMINA_FAULT": point}
+    assert subprocess.run(words, env=environment, check=False).returncode == -signal.SIGKILL
+    lines = (tmp_path / "pool/work/v/slabs.jsonl").read_text().splitlines()
+    assert len(lines) == 1 + (2 if "before" in point else 3)
+    subprocess.run(words, check=True)
+    assert contents(tmp_path / "pool") == contents(tmp_path / "alone")
 
 
 SCRIPT = """

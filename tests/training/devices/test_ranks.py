@@ -19,6 +19,7 @@ from lamina.files import digest
 from lamina.training.devices.failures import RankLost
 from lamina.training.devices.ranks import ALONE, Ranks
 from lamina.training.stage.steps.step import Step
+from lamina.training.stage.validate import Trial
 from tests.factories.discs import discs, quick, stop_after
 from tests.factories.ranks import Team, fold_on, on_ranks, work_of
 from tests.factories.training import tiny
@@ -130,19 +131,22 @@ def test_batches_split_among_ranks_come_to_the_weights_of_one_process(
 
 
 @pytest.mark.slow
-def test_held_out_cases_are_dealt_and_give_the_same_scores_and_files(tmp_path: Path) -> None:
-    """Out-of-fold predictions of the same weights by one and by two ranks, bit by bit."""
+@pytest.mark.parametrize("ranks", [2, 3])
+def test_held_out_cases_are_dealt_and_give_the_same_scores_and_files(
+    tmp_path: Path, ranks: int
+) -> None:
+    """Out-of-fold predictions of the same weights by one and by several ranks, bit by bit."""
     work = work_of(quick(tmp_path), discs(tmp_path / "data", count=6), tmp_path / "run")
     alone = fold_on(ALONE, work)
     before = answers(tmp_path / "run")
     shutil.rmtree(tmp_path / "run" / "fold0" / "oof")
-    found = on_ranks(2, tmp_path, fold_on, work)
+    found = on_ranks(ranks, tmp_path, fold_on, work)
     assert answers(tmp_path / "run") == before
-    assert [one.out_of_fold for one in found] == [alone.out_of_fold] * 2
+    assert [one.out_of_fold for one in found] == [alone.out_of_fold] * ranks
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("first", "then"), [(1, 2), (2, 1), (2, 3), (3, 2)])
+@pytest.mark.parametrize(("first", "then"), [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)])
 def test_c10_stopped_under_some_ranks_it_goes_on_under_others(
     tmp_path: Path, first: int, then: int
 ) -> None:
@@ -190,32 +194,42 @@ def test_what_is_not_finite_on_one_rank_leaves_the_step_out_on_all(tmp_path: Pat
     assert all(torch.isfinite(value).all() for value in member(tmp_path / "run").values())
 
 
-def killed(ranks: Ranks, work: Any) -> Any:
-    """Train as a rank; the second one is killed at its third step."""
-    take, count = Step.take, [0]
+def killed(ranks: Ranks, work: Any, where: str) -> Any:
+    """Train as a rank; one is killed at its third step, in validation, or while it saves."""
+    if where == "save":
+        if ranks.is_main:  # it alone saves
+            os.environ["LAMINA_FAULT"] = "state.before_index:2"
+        return fold_on(ranks, work, 0.0)
+    kind, name, wanted = (Step, "take", 3) if where == "step" else (Trial, "judge", 2)
+    act, count = getattr(kind, name), [0]
 
-    def fatal(self: Step, steps: int) -> None:
+    def fatal(self: Any, *values: Any) -> Any:
         count[0] += 1
-        if ranks.rank == 1 and count[0] == 3:
+        if ranks.rank == 1 and count[0] == wanted:
             os.kill(os.getpid(), signal.SIGKILL)
-        take(self, steps)
+        return act(self, *values)
 
-    Step.take = fatal  # type: ignore[method-assign]
+    setattr(kind, name, fatal)
     return fold_on(ranks, work)
 
 
-@pytest.mark.slow
-def test_n10_a_rank_that_is_killed_ends_the_others_and_the_run_resumes(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("where", "lost"),
+    [("step", 1), pytest.param("validation", 1, marks=SLOW), pytest.param("save", 0, marks=SLOW)],
+)
+def test_n10_a_rank_that_is_killed_ends_the_others_and_the_run_resumes(
+    tmp_path: Path, where: str, lost: int
+) -> None:
     """N10: within a minute, with an error that says so."""
     recipe = quick(tmp_path, *PLAIN, "train.accumulate=2", "train.batch=1", "train.epochs=2")
     data = discs(tmp_path / "data")
     work = work_of(recipe, data, tmp_path / "run")
     begun = time.monotonic()
-    team = Team(2, tmp_path, killed, work)
+    team = Team(2, tmp_path, killed, work, where)
     found = team.results(1)
     assert time.monotonic() - begun < 60
-    assert isinstance(found[0], RankLost)
-    assert "run the same command again to resume" in str(found[0])
+    assert isinstance(found[1 - lost], RankLost)
+    assert "run the same command again to resume" in str(found[1 - lost])
     assert all(process.exitcode for process in team.processes)
     on_ranks(2, tmp_path, fold_on, work)
     fold_on(ALONE, work_of(recipe, data, tmp_path / "one"))

@@ -7,7 +7,6 @@ of the index cannot be written, what was found is kept in memory.
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat as stats
 import sys
@@ -18,6 +17,7 @@ from contextvars import ContextVar
 from multiprocessing import get_context
 from pathlib import Path
 
+from lamina.data.index.file_mark import mark_of
 from lamina.data.index.measure import Job, measured
 from lamina.data.index.row import Key, Role, Row, key_of, row_of
 from lamina.data.index.volume_identity import is_volume_store, volume_identity
@@ -118,7 +118,7 @@ class DataIndex:
         if remote_url(path) is not None:
             return self.identity(path)
         with reading(path):
-            mark = _mark(path)
+            mark = mark_of(path)
             row = self._of_folder(path, mark)
             sha256 = digest_of(path) if row is None else row.sha256
         self._keep([Row(self._name(str(path)), "image", *mark, sha256)])
@@ -215,22 +215,6 @@ def fill(**files: Iterable[Path]) -> None:
     index = _current.get()
     if index is not None:
         index.fill({role: files[role] for role in _ROLES if role in files})
-
-
-def _mark(path: Path) -> tuple[int, int]:
-    """Return size and time of a file; of a folder all sizes, and a number that stands for names,
-    sizes and times of all its files.
-    """
-    if not path.is_dir():
-        stat = path.stat()
-        return stat.st_size, stat.st_mtime_ns
-    whole, size = hashlib.sha256(), 0
-    for file in sorted(one for one in path.rglob("*") if one.is_file()):
-        stat = file.stat()
-        size += stat.st_size
-        name = file.relative_to(path).as_posix()
-        whole.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
-    return size, int.from_bytes(whole.digest()[:7], "big")
 
 
 def _stat(name: str) -> os.stat_result | None:

@@ -11,6 +11,7 @@ from lamina.bundle import Bundle, kind_learnt
 from lamina.data.case import Case
 from lamina.data.catalogs.inputs import Input
 from lamina.data.image_types.image_kind import as_learnt
+from lamina.data.index.file_mark import Marked
 from lamina.data.index.index import DataIndex
 from lamina.data.prepare.spacing import check_spacing
 from lamina.data.readers.file_types import not_read
@@ -32,6 +33,9 @@ class OpenedCases:
 
     cases: dict[str, tuple[PredictedCase, Case, ChosenMembers]] = field(default_factory=dict)
     quarantine: Quarantine = field(default_factory=lambda: Quarantine(1))
+    sources: dict[str, Marked] = field(default_factory=dict)
+    """The files of cases as they were when their digests were taken, by id; none of a slice that
+    is predicted alone out of a store."""
 
 
 def open_cases(
@@ -65,11 +69,14 @@ def open_cases(
     index.fill({"image": [input_file.path for input_file in named]})
     for input_file in named:
         with opened.quarantine.item(str(input_file.path)), index.used():
+            source = Marked.now(recipe.data.files_of(input_file.path))
             cases = _cases(input_file, loaded, policy, slices, index, corrupt=corrupt)
             for predicted, _, _ in cases:
                 if predicted.id in opened.cases:
                     raise DataError(_double(input_file, opened.cases[predicted.id][0].source))
             opened.cases |= {each[0].id: each for each in cases}
+            is_file = not any(map(index.is_store, source.files))
+            opened.sources |= {each.id: source for each, *_ in cases if is_file or each.chunked}
     opened.quarantine.check_any(len(opened.cases), "images can be read")
     changed = [
         f"{id}: {each.converted}" for id, (each, *_) in opened.cases.items() if each.converted

@@ -30,6 +30,7 @@ import torch
 from numpy.typing import NDArray
 
 from lamina.data.network_input.frame import Slices
+from lamina.errors import DataError
 from lamina.files import digest, replacing
 from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
@@ -134,7 +135,13 @@ class VolumeSlabs:
         return total
 
     def _keep(self, number: int, slab: Slab, total: NDArray[np.float32]) -> str:
-        """Write a sum for the slabs of the next axis; return the file's digest."""
+        """Write a sum for the slabs of the next axis; return the file's digest.
+
+        Raises:
+            DataError: the work is gone, as where others finished it while this process slept.
+        """
+        if not self._place.work.is_dir():
+            raise DataError(f"{self._place.work}: was finished or removed meanwhile; run it again")
         sha256, region = hashlib.sha256(), slab.within(self._whole)
         with replacing(self._path(number, slab), flush=False) as stream:
             for after in self._cuts[number + 1]:

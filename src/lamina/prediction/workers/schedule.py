@@ -14,6 +14,7 @@ from math import prod
 from lamina.data.case import Case
 from lamina.data.flatten import align
 from lamina.data.flatten.summary import CURVES
+from lamina.errors import LaminaError
 from lamina.prediction.cases.opened import OpenedCases
 from lamina.prediction.engine import plan_case, units_of
 from lamina.prediction.folder.manifest import Arithmetic, PredictedCase, check_arithmetic
@@ -25,7 +26,7 @@ from lamina.prediction.streaming.units.ledger import Ledger
 from lamina.prediction.streaming.units.of_case import in_a_row, thickness_of
 from lamina.prediction.streaming.units.unit import Remaining, Units
 from lamina.prediction.uncertainty.stored import StoredUncertainty
-from lamina.prediction.workers.tasks import Outcome, Task
+from lamina.prediction.workers.tasks import Failure, Outcome, Task
 from lamina.progress import Bar, say
 from lamina.volume import Volume
 
@@ -118,14 +119,28 @@ class Schedule:
             work.done(task, outcome)
         elif task.part == "cases":
             self._each = (self._each + outcome.seconds / task.count) / 2
+        changed = self._changed(outcome)
         for number, rows in outcome.rows.items():
-            self.outputs.predictions.ledger.take(rows)
-            if number not in outcome.failures:
-                self._finished(task, number)
-        for number, failure in outcome.failures.items():
+            if number not in changed:
+                self.outputs.predictions.ledger.take(rows)
+                if number not in outcome.failures:
+                    self._finished(task, number)
+        for number, failure in {**outcome.failures, **changed}.items():
             self._in_work.pop(number, None)
             with self._opened.quarantine.item(self.case(number).image.name):
                 failure.raised()
+
+    def _changed(self, outcome: Outcome) -> dict[int, Failure]:
+        """Return the cases that were done and whose files changed on the way."""
+        failures = {}
+        for number in outcome.rows.keys() - outcome.failures.keys():
+            source = self._opened.sources.get(self._ids[number])
+            try:
+                if source is not None:
+                    source.check()
+            except LaminaError as error:
+                failures[number] = Failure.of(error)
+        return failures
 
     def name_of(self, task: Task) -> str:
         """Return what a task is about, for messages."""
@@ -213,7 +228,8 @@ class Schedule:
             self._check_room(number)
             units = units_of(case, recipe, place, thick)
             units.begin()
-            remaining = Remaining(units, Ledger(place.work, place.plan, thick))
+            source = self._opened.sources[case.id].digest
+            remaining = Remaining(units, Ledger(place.work, place.plan, thick, source))
             self._bar.advance(remaining.steps_done)
             row = in_a_row(case.image, recipe, self._workers) if self._workers else 1
             task = Task(self._plan, "units", number, thick=tuple(thick))

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import dask
 import pytest
 from distributed import Client, LocalCluster
 from distributed.diagnostics.plugin import WorkerPlugin
@@ -21,6 +23,7 @@ from tests.prediction.workers.conftest import Inputs, contents
 pytestmark = [
     pytest.mark.usefixtures("thin"),
     pytest.mark.slow,
+    pytest.mark.timeout(900),
     # Dask's own: connections of workers that were killed
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
     pytest.mark.filterwarnings("ignore:.*:ResourceWarning"),
@@ -30,9 +33,15 @@ pytestmark = [
 
 @pytest.fixture
 def client() -> Iterator[Client]:
+    with cluster_of(4) as client:
+        yield client
+
+
+@contextmanager
+def cluster_of(workers: int) -> Iterator[Client]:
     options = {"processes": True, "threads_per_worker": 1, "dashboard_address": None}
     with (
-        LocalCluster(n_workers=4, silence_logs=50, **options) as cluster,
+        LocalCluster(n_workers=workers, silence_logs=50, **options) as cluster,
         Client(cluster, set_as_default=False) as client,
     ):
         yield client
@@ -68,12 +77,15 @@ class Deadly(WorkerPlugin):
 
 
 def test_M06_a_task_that_kills_its_workers_is_named_and_the_others_are_done(
-    inputs: Inputs, tmp_path: Path, client: Client
+    inputs: Inputs, tmp_path: Path
 ) -> None:
-    client.register_plugin(Deadly())
     named = r"v\.npy: from \d+ along y: workers of the cluster ended"
-    with pytest.raises(PartialError, match=named) as caught:
-        predict(inputs.run, inputs.images, tmp_path, device="cpu", cluster=client, progress=False)
+    words = (inputs.run, inputs.images, tmp_path)
+    few = dask.config.set({"distributed.scheduler.allowed-failures": 1})
+    with few, cluster_of(2) as client:
+        client.register_plugin(Deadly())
+        with pytest.raises(PartialError, match=named) as caught:
+            predict(*words, device="cpu", cluster=client, progress=False)
     assert caught.value.result is not None
     assert caught.value.result.predicted == 4
 

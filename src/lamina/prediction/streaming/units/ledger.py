@@ -16,19 +16,23 @@ LEDGER = "slabs.jsonl"
 class Ledger:
     """A log with the plan, then one line for each finished part."""
 
-    def __init__(self, folder: Path, plan: str, thick: Sequence[int]) -> None:
+    def __init__(
+        self, folder: Path, plan: str, thick: Sequence[int], source: str | None = None
+    ) -> None:
         """Go on with the log below ``folder``; work of another plan is removed.
 
         Args:
             folder: Of a case's work.
             plan: Digest of what decides the answer.
             thick: Slices or rows of a part along each axis.
+            source: What tells that the image changed since; None: nothing does.
         """
         self._path = folder / LEDGER
         rows = read_lines(self._path)
-        if _thick(rows, plan) != list(thick):
+        if _thick(rows, plan) != list(thick) or rows[0].get("source") != source:
             shutil.rmtree(folder, ignore_errors=True)
-            append_line(self._path, json.dumps({"plan": plan, "thick": list(thick)}))
+            head = {"plan": plan, "thick": list(thick)} | ({"source": source} if source else {})
+            append_line(self._path, json.dumps(head))
             rows = []
         self._done: dict[tuple[int, int], str] = {
             (row["axis"], row["start"]): row["sha256"] for row in rows if "axis" in row

@@ -10,7 +10,9 @@ from __future__ import annotations
 import time
 import uuid
 from collections import deque
-from contextlib import suppress
+from collections.abc import Iterator
+from concurrent.futures import CancelledError
+from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from distributed import Client, Future
 
 _EVERY = 2.0  # seconds between questions for the number of workers
+
+_GONE = "--cluster: the scheduler lost the tasks, or is gone; run the same command again to resume"
 
 
 class DaskPool:
@@ -43,7 +47,8 @@ class DaskPool:
         """Whether there are fewer than two tasks for each live worker."""
         now = time.monotonic()
         if now - self._asked > _EVERY:
-            self._asked, self._workers = now, max(len(self._client.nthreads()), 1)
+            with _scheduler_there():
+                self._asked, self._workers = now, max(len(self._client.nthreads()), 1)
         return len(self._tasks) + len(self._again) < AT_ONCE * self._workers
 
     @property
@@ -74,7 +79,8 @@ class DaskPool:
             _, task = self._tasks.pop(future.key)
             if future.status == "finished":
                 self._names.pop(task, None)
-                return task, future.result()
+                with _scheduler_there():
+                    return task, future.result()
             failed = self._failed(task, future)
             if failed is not None:
                 return failed
@@ -84,10 +90,7 @@ class DaskPool:
         from distributed.scheduler import KilledWorker
 
         if future.status != "error":
-            raise ResourceError(
-                "--cluster: the scheduler lost the tasks, or is gone; run the same command again "
-                "to resume"
-            )
+            raise ResourceError(_GONE)
         error = future.exception()
         name = self._names.pop(task)
         if isinstance(error, ModuleNotFoundError):
@@ -120,6 +123,15 @@ class DaskPool:
         """Take back what is not done."""
         with suppress(Exception):  # the scheduler may be gone
             self._client.cancel([future for future, _ in self._tasks.values()])
+
+
+@contextmanager
+def _scheduler_there() -> Iterator[None]:
+    """Refuse to go on where the scheduler no longer answers."""
+    try:
+        yield
+    except (OSError, TimeoutError, CancelledError) as error:
+        raise ResourceError(_GONE) from error
 
 
 def do_task(setup: Setup, task: Task) -> Outcome:

@@ -1,0 +1,148 @@
+"""What goes wrong while workers predict: the source, the store, the disk, a process."""
+
+from __future__ import annotations
+
+import errno
+import multiprocessing
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from lamina.errors import LaminaError, PartialError, ResourceError
+from lamina.prediction.run import predict
+from lamina.prediction.streaming.zarr_store import Store
+from lamina.prediction.workers import local_pool
+from lamina.prediction.workers.schedule import Schedule
+from lamina.prediction.workers.tasks import Outcome, Task
+from tests.factories.ranks import PROCESSES
+from tests.prediction.workers.conftest import Inputs, contents
+from tests.prediction.workers.test_local_pool import kill_at
+
+pytestmark = pytest.mark.usefixtures("thin", "one_thread")
+
+
+def after_units(monkeypatch: pytest.MonkeyPatch, count: int, act: Callable[[], object]) -> None:
+    """Act once, when so many units of volumes are noted."""
+    noted, left = Schedule.done, [count]
+
+    def done(schedule: Schedule, task: Task, outcome: Outcome) -> None:
+        noted(schedule, task, outcome)
+        left[0] -= task.part == "units"
+        if left[0] == 0:
+            left[0] = -1
+            act()
+
+    monkeypatch.setattr(Schedule, "done", done)
+
+
+@pytest.fixture
+def images(inputs: Inputs, tmp_path: Path) -> Path:
+    """A volume and an image that a test may change."""
+    folder = tmp_path / "images"
+    folder.mkdir()
+    for name in ("v.npy", "i0.png"):
+        shutil.copy(inputs.images / name, folder)
+    return folder
+
+
+def predicted(inputs: Inputs, images: Path, out: Path) -> dict[str, Any]:
+    predict(inputs.run, images, out, device="cpu", progress=False)
+    return contents(out)
+
+
+@pytest.mark.parametrize("units", [2, 5, 7])
+def test_a_source_that_changes_between_blocks_is_refused_and_predicted_anew(
+    inputs: Inputs, images: Path, tmp_path: Path, units: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of five slabs along z and two along y; values alone change, by a program that renames."""
+    other = np.random.default_rng(1).integers(0, 256, (70, 20, 20), np.uint8)
+    np.save(tmp_path / "other.npy", other)
+    with monkeypatch.context() as patch:
+        after_units(patch, units, lambda: (tmp_path / "other.npy").replace(images / "v.npy"))
+        with pytest.raises(PartialError, match=r"v\.npy: changed while in use") as caught:
+            predicted(inputs, images, tmp_path / "pred")
+    assert caught.value.result is not None
+    assert caught.value.result.predicted == 1
+    found = predicted(inputs, images, tmp_path / "pred")
+    assert found["probabilities"] == predicted(inputs, images, tmp_path / "new")["probabilities"]
+
+
+def test_an_image_that_changes_before_it_is_noted_is_refused(
+    inputs: Inputs, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noted = Schedule.done
+
+    def done(schedule: Schedule, task: Task, outcome: Outcome) -> None:
+        if task.part == "cases":
+            shutil.copy(inputs.images / "i1.png", images / "i0.png")
+        noted(schedule, task, outcome)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Schedule, "done", done)
+        with pytest.raises(PartialError, match=r"i0\.png: changed while in use"):
+            predicted(inputs, images, tmp_path / "pred")
+    assert predicted(inputs, images, tmp_path / "pred") == predicted(
+        inputs, images, tmp_path / "new"
+    )
+
+
+@pytest.mark.parametrize("units", [3, 6])
+def test_a_store_that_is_deleted_meanwhile_is_told_and_made_anew(
+    inputs: Inputs, images: Path, tmp_path: Path, units: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "pred"
+    with monkeypatch.context() as patch:
+        after_units(patch, units, lambda: shutil.rmtree(out / "probabilities" / "v.zarr"))
+        with pytest.raises(PartialError, match=r"v\.zarr: not readable as a Zarr array; run the"):
+            predicted(inputs, images, out)
+    assert predicted(inputs, images, out) == predicted(inputs, images, tmp_path / "new")
+
+
+def test_a_disk_that_is_full_ends_the_prediction_which_goes_on(
+    inputs: Inputs, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """M01."""
+    write, left = Store.write, [2]
+
+    def full(store: Store, box: Any, values: Any) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise ResourceError("the disk is full") from OSError(errno.ENOSPC, "no space")
+        write(store, box, values)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Store, "write", full)
+        with pytest.raises(LaminaError, match="the disk is full"):
+            predicted(inputs, images, tmp_path / "pred")
+    assert predicted(inputs, images, tmp_path / "pred") == predicted(
+        inputs, images, tmp_path / "new"
+    )
+
+
+def test_N09_a_killed_worker_costs_what_it_was_at_and_no_byte(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Real processes, forked from a server that has imported everything."""
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: PROCESSES)
+    lost: list[list[Task]] = []
+    lose = local_pool._Process.lose
+
+    def noted(process: local_pool._Process) -> list[Task]:
+        lost.append(lose(process))
+        return lost[-1]
+
+    monkeypatch.setattr(local_pool._Process, "lose", noted)
+    alone = predicted(inputs, inputs.images, tmp_path / "alone")
+    names = kill_at(monkeypatch, 3)
+    found = predict(
+        inputs.run, inputs.images, tmp_path / "pool", device="cpu", workers=2, progress=False
+    )
+    assert found.predicted == 5
+    assert contents(tmp_path / "pool") == alone
+    assert len(set(names)) == 3  # two, and one in place of the killed one
+    assert len(lost) == 1
+    assert 1 <= len(lost[0]) <= 2  # what it was at, and what waited for it

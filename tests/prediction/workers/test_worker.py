@@ -1,0 +1,81 @@
+"""A worker in a process of its own: which predictions it takes part in."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lamina.errors import BundleError, DataError, LaminaError, RecipeError
+from lamina.prediction.run import predict
+from lamina.prediction.workers import worker
+from lamina.prediction.workers.pool_of import Processes
+from lamina.prediction.workers.schedule import Schedule
+from lamina.prediction.workers.tasks import Setup, Task
+from lamina.prediction.workers.worker import open_worker
+from tests.prediction.workers.conftest import Inputs
+
+
+class Begun(Exception):
+    """Holds what workers begin with."""
+
+
+@pytest.fixture
+def setup(inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Setup:
+    """What workers of a prediction begin with that stopped before its first task."""
+
+    def pool(processes: Processes, schedule: Schedule, setup: Setup) -> None:
+        raise Begun(setup)
+
+    monkeypatch.setattr(Processes, "pool", pool)
+    with pytest.raises(Begun) as caught:
+        predict(inputs.run, inputs.images, tmp_path, device="cpu", workers=2, progress=False)
+    found: Setup = caught.value.args[0]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("change", "kind", "said"),
+    [
+        ({"plan": "another"}, DataError, "holds another prediction now"),
+        ({"changes": ("predict.views=flips",)}, BundleError, "differs on this machine"),
+        ({"sources": ("gone",)}, LaminaError, "gone"),
+    ],
+)
+def test_another_prediction_or_bundle_is_refused(
+    setup: Setup, change: dict[str, object], kind: type[LaminaError], said: str
+) -> None:
+    with pytest.raises(kind, match=said):
+        open_worker(replace(setup, **change))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("name", "found", "said"),
+    [
+        ("versions", {"torch": "1.0"}, "has other versions of lamina or its libraries"),
+        ("device_kind", "GPU of tomorrow", "predicts on GPU of tomorrow, and the prediction began"),
+    ],
+)
+def test_a_worker_with_other_libraries_or_another_device_is_refused(
+    setup: Setup, name: str, found: object, said: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(worker, name, lambda *_: found)
+    with pytest.raises(RecipeError, match=said):
+        open_worker(setup)
+
+
+def test_a_task_without_its_work_writes_nothing(setup: Setup) -> None:
+    """As by a worker that was paused until the case was finished by others."""
+    from lamina.prediction.folder.predictions import Predictions
+
+    predictions = Predictions.open(setup.out)
+    number = [case.id for case in predictions.info.cases].index("v")
+    before = {path for path in Path(setup.out).rglob("*") if path.is_file()}
+    task = Task(setup.plan, "units", number, thick=(64, 20))
+    outcome = open_worker(setup).do(task)
+    assert outcome.digests == ()
+    with pytest.raises(DataError, match="was finished or removed meanwhile"):
+        outcome.failures[number].raised()
+    assert {path for path in Path(setup.out).rglob("*") if path.is_file()} == before
+    assert not (Path(setup.out) / "work").exists()
