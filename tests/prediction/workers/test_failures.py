@@ -105,7 +105,6 @@ def test_a_store_that_is_deleted_meanwhile_is_told_and_made_anew(
 def test_a_disk_that_is_full_ends_the_prediction_which_goes_on(
     inputs: Inputs, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """M01."""
     write, left = Store.write, [2]
 
     def full(store: Store, box: Any, values: Any) -> None:

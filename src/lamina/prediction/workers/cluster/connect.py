@@ -53,7 +53,7 @@ class Slurm(Spec):
     """Partition of the jobs; null: the cluster's own choice."""
 
     walltime: str = "01:00:00"
-    """Time of a job; its worker leaves 15 to 20 minutes before, between two blocks."""
+    """Time of a job; its worker leaves 15 to 20 minutes before, and another does its block anew."""
 
     cores: int = Field(default=1, ge=1)
     """Cores of a job; the worker itself has one thread."""
