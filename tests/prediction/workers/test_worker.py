@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,15 +40,20 @@ def setup(inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Se
     ("change", "kind", "said"),
     [
         ({"plan": "another"}, DataError, "holds another prediction now"),
-        ({"changes": ("predict.views=flips",)}, BundleError, "differs on this machine"),
-        ({"sources": ("gone",)}, LaminaError, "gone"),
+        ({"sources": ("gone",)}, BundleError, "gone"),
     ],
 )
-def test_another_prediction_or_bundle_is_refused(
+def test_another_prediction_and_no_bundle_are_refused(
     setup: Setup, change: dict[str, object], kind: type[LaminaError], said: str
 ) -> None:
     with pytest.raises(kind, match=said):
         open_worker(replace(setup, **change))  # type: ignore[arg-type]
+
+
+def test_another_bundle_by_now_is_refused(setup: Setup, make: Any, tmp_path: Path) -> None:
+    make.bundle(seed=7).save(tmp_path / "other")
+    with pytest.raises(BundleError, match="changed since the prediction began, or differs on this"):
+        open_worker(replace(setup, sources=(str(tmp_path / "other"),)))
 
 
 @pytest.mark.parametrize(

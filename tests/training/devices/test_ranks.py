@@ -43,14 +43,18 @@ def member(out: Path) -> dict[str, torch.Tensor]:
     return load_file(out / "fold0" / row["member"])
 
 
-def apart(one: Path, other: Path) -> float:
-    """The largest difference of any weight or statistic of two runs."""
+def check_alike(one: Path, other: Path) -> None:
+    """Check that members of two runs differ by rounding alone.
+
+    Weights within 1e-6. Running statistics within 1e-5 of the largest of them: rounding of weights
+    in the seventh digit changes activations of all layers, and so their variances, in the sixth.
+    """
     weights = [member(out) for out in (one, other)]
     assert weights[0].keys() == weights[1].keys()
-    return max(
-        float((weights[0][name].double() - weights[1][name].double()).abs().max())
-        for name in weights[0]
-    )
+    for name, mine in weights[0].items():
+        size = float(mine.abs().max()) if "running" in name else 0.1
+        found = float((mine.double() - weights[1][name].double()).abs().max())
+        assert found <= 1e-5 * size, name
 
 
 def rows_of(out: Path) -> list[dict[str, Any]]:
@@ -90,7 +94,7 @@ def test_batches_shared_by_ranks_come_to_the_weights_of_one_process(
     alone = fold_on(ALONE, work_of(recipe, tmp_path, tmp_path / "one"))
     work = work_of(recipe, tmp_path, tmp_path / "many")
     shared = on_ranks(ranks, tmp_path, fold_on, work)
-    assert apart(tmp_path / "one", tmp_path / "many") <= 1e-6
+    check_alike(tmp_path / "one", tmp_path / "many")
     assert all(one.members == shared[0].members for one in shared)
     assert shared[0].out_of_fold == pytest.approx(alone.out_of_fold, abs=1e-3)
     for one, many in zip(rows_of(tmp_path / "one"), rows_of(tmp_path / "many"), strict=True):
@@ -105,7 +109,7 @@ def test_a_first_step_of_fewer_batches_than_ranks_is_shared_too(tmp_path: Path) 
     recipe, data = quick(tmp_path, *PLAIN, *FEW, *changes), discs(tmp_path / "data")
     fold_on(ALONE, work_of(recipe, data, tmp_path / "one"))
     on_ranks(2, tmp_path, fold_on, work_of(recipe, data, tmp_path / "many"))
-    assert apart(tmp_path / "one", tmp_path / "many") <= 1e-6
+    check_alike(tmp_path / "one", tmp_path / "many")
 
 
 EACH_LOSS = (
@@ -125,7 +129,7 @@ def test_batches_split_among_ranks_come_to_the_weights_of_one_process(
     data = discs(tmp_path / "data", count=28)
     fold_on(ALONE, work_of(recipe, data, tmp_path / "one"))
     on_ranks(ranks, tmp_path, fold_on, work_of(recipe, data, tmp_path / "many"))
-    assert apart(tmp_path / "one", tmp_path / "many") <= 1e-6
+    check_alike(tmp_path / "one", tmp_path / "many")
     losses = [[row["loss"] for row in rows_of(tmp_path / name)] for name in ("one", "many")]
     assert losses[1] == pytest.approx(losses[0], abs=1e-5)
 
@@ -157,7 +161,7 @@ def test_c10_stopped_under_some_ranks_it_goes_on_under_others(
     team = Team(first, tmp_path, stopped, work)
     assert all(isinstance(one, StoppedError) for one in team.results().values())
     on_ranks(then, tmp_path, fold_on, work)
-    assert apart(tmp_path / "one", tmp_path / "many") <= 1e-6
+    check_alike(tmp_path / "one", tmp_path / "many")
     assert [row["epoch"] for row in rows_of(tmp_path / "many")] == list(range(10))
 
 
@@ -233,7 +237,7 @@ def test_n10_a_rank_that_is_killed_ends_the_others_and_the_run_resumes(
     assert all(process.exitcode for process in team.processes)
     on_ranks(2, tmp_path, fold_on, work)
     fold_on(ALONE, work_of(recipe, data, tmp_path / "one"))
-    assert apart(tmp_path / "one", tmp_path / "run") <= 1e-6
+    check_alike(tmp_path / "one", tmp_path / "run")
 
 
 def drifted(ranks: Ranks) -> str:
