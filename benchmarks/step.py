@@ -40,7 +40,8 @@ from lamina.recipe.load import load_recipe
 from lamina.synthetic.steel import CLASSES, strip
 from lamina.training.saving.state import Position
 from lamina.training.stage.context import FoldContext, StageState
-from lamina.training.stage.loader import batches, epoch_of
+from lamina.training.stage.loading.loader import batches
+from lamina.training.stage.loading.samples import epoch_of
 from lamina.training.stage.loop import _train_epoch
 from lamina.training.stage.signals import Stop
 from lamina.volume import ArrayVolume
@@ -119,7 +120,7 @@ class Race:
             samples, self.stage.sampler.groups(len(samples), self.stage.batch), workers=0
         ):
             logits = self.plain_network(batch.image)
-            target, _ = at_size(logits, batch.target, batch.valid)
+            target, _ = at_size(logits, batch.target.float(), batch.valid.float())
             loss = functional.binary_cross_entropy_with_logits(logits, target)
             loss.backward()
             self.plain_optimizer.step()

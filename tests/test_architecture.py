@@ -256,6 +256,7 @@ def test_r4_each_way_to_run_code_is_seen(text: str) -> None:
     "text",
     [
         "network.eval()",
+        "class Stage:\n    compile: bool = False",
         "import torch\ntorch.load(path, weights_only=True)",
         "import numpy as np\nnp.load(path, allow_pickle=False)",
         "import numpy as np\nnp.load(path)",

@@ -84,8 +84,8 @@ def _of_import(node: ast.AST) -> Iterator[str]:
 
 
 def _of_name(node: ast.AST, known: dict[str, str]) -> Iterator[str]:
-    if not isinstance(node, ast.Name | ast.Attribute):
-        return
+    if not isinstance(node, ast.Name | ast.Attribute) or isinstance(node.ctx, ast.Store):
+        return  # a name that is given to something, such as a field, uses nothing
     name = _full(node, known)
     if name in NAMES or name.startswith((*PREFIXES, *CHANCE)):
         yield name

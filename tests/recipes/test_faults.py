@@ -39,7 +39,7 @@ from lamina.training.ensembles import member_runs as members
 from lamina.training.saving.state import Position
 from lamina.training.stage import loop
 from lamina.training.stage.context import FoldContext
-from lamina.training.stage.loader import Batch
+from lamina.training.stage.loading.samples import Batch
 from lamina.training.stage.loop import mix_batch
 from lamina.volume import ArrayVolume, read_all
 

@@ -25,7 +25,7 @@ from lamina.training.run import train
 from lamina.training.saving.state import Position
 from lamina.training.stage import loop
 from lamina.training.stage.context import StageState
-from lamina.training.stage.loader import Batch
+from lamina.training.stage.loading.samples import Batch
 from lamina.training.stage.steps.step import Step
 from lamina.training.stage.validate import Trial
 from lamina.volume import ArrayVolume

@@ -13,6 +13,7 @@ from accelerate.state import AcceleratorState, PartialState
 from lamina.errors import RecipeError
 from lamina.training.process_state import (
     accelerator_on,
+    arithmetic,
     deterministic_algorithms,
     own_accelerator,
     own_random_state,
@@ -57,6 +58,31 @@ def test_deterministic_algorithms_are_chosen_for_the_block_only(
         assert now() == before
     finally:
         torch.use_deterministic_algorithms(False)
+
+
+def test_products_on_a_gpu_can_be_deterministic(monkeypatch: pytest.MonkeyPatch) -> None:
+    """CUDA's library reads this variable when it begins; torch refuses products without it."""
+    name = "CUBLAS_WORKSPACE_CONFIG"
+    monkeypatch.delenv(name, raising=False)
+    with deterministic_algorithms(enabled=False):
+        assert name not in os.environ
+    with deterministic_algorithms(enabled=True):
+        assert os.environ[name] == ":4096:8"
+    assert name not in os.environ
+    monkeypatch.setenv(name, ":16:8")
+    with deterministic_algorithms(enabled=True):
+        assert os.environ[name] == ":16:8"
+    assert os.environ[name] == ":16:8"
+
+
+def test_a_gpu_tries_algorithms_in_training_unless_it_is_deterministic() -> None:
+    gpu, cudnn = torch.device("cuda:0"), torch.backends.cudnn
+    before = cudnn.benchmark
+    for deterministic in (False, True):
+        with arithmetic(gpu, "float32", deterministic=deterministic):
+            assert cudnn.benchmark is not deterministic
+            assert torch.backends.cudnn.conv.fp32_precision == "ieee"
+        assert cudnn.benchmark is before
 
 
 def test_an_accelerator_of_the_caller_keeps_its_state() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, get_args
 
 from lamina.errors import RecipeError
 from lamina.folders import PIPELINE
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from lamina.inference.exported import ExportedNetworks
     from lamina.inference.trained import TrainedNetworks
 
-Precision = Literal["auto", "float32", "bfloat16", "float16"]
+Precision = Literal["auto", "float32", "tf32", "bfloat16", "float16"]
 
 
 @verb
@@ -56,9 +56,9 @@ def load(
     """
     sources = as_paths(source, "source")
     at_least(1, concurrency=concurrency, threads=threads)
-    if precision not in ("auto", "float32", "bfloat16", "float16"):
+    if precision not in get_args(Precision):
         raise RecipeError(
-            f"precision is '{precision}'; it must be auto, float32, bfloat16 or float16"
+            f"precision is '{precision}'; it must be auto, float32, tf32, bfloat16 or float16"
         )
     networks = _networks(sources, device, precision, threads)
     chosen = _chosen(members, networks.members)

@@ -47,7 +47,7 @@ class TrainedNetworks(Networks):
         where = choose_device(device)
         wanted = self._bundles[0].recipe.precision if precision == "auto" else precision
         self.loaded = LoadedMembers(self._bundles, where, choose(wanted, where))
-        self.recipe = self._bundles[0].recipe
+        self.recipe = self._bundles[0].recipe.model_copy(update={"precision": wanted})
         self.task = self.recipe.task
         frame = self.recipe.frame
         self.learnt = kind_learnt(self._bundles)

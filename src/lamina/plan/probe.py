@@ -225,7 +225,8 @@ def _steps(
 
     from lamina.model.deep_supervision import total_over_sizes
     from lamina.model.memory_layout import layout_of
-    from lamina.training.stage.loader import batches, default_workers, epoch_of
+    from lamina.training.stage.loading.loader import batches, default_workers
+    from lamina.training.stage.loading.samples import epoch_of
 
     stage = recipe.stages[-1]
     recipe = recipe.at(stage.name)
@@ -243,14 +244,13 @@ def _steps(
         for batch in batches(samples, groups, workers=0):
             drawn.append(time.perf_counter() - at)
             begun = time.perf_counter()
-            layout = layout_of(network, batch.image.ndim)
-            image = batch.image.to(where, memory_format=layout)
-            target = batch.target.to(where, memory_format=layout)
-            valid = batch.valid.to(where)
+            there = batch.on(where, layout_of(network, batch.image.ndim))
             with torch.autocast(where.type, dtype=precision, enabled=precision is not None):
-                logits = network(image)
+                logits = network(there.image)
             exclusive = recipe.task.exclusive
-            loss, _ = total_over_sizes(recipe.loss, logits, target, valid, exclusive=exclusive)
+            loss, _ = total_over_sizes(
+                recipe.loss, logits, there.target, there.valid, exclusive=exclusive
+            )
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(network.parameters(), stage.clip_norm or 1e9)
             optimizer.step()

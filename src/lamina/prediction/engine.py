@@ -35,6 +35,7 @@ from lamina.prediction.streaming.volume import activate_in_place
 from lamina.prediction.tiling.averaging import activate
 from lamina.prediction.tiling.in_memory import answer_image
 from lamina.prediction.tiling.memory import LARGEST_BATCH
+from lamina.prediction.tiling.precision import same_arithmetic
 from lamina.prediction.tiling.tiled_inference import Member, TiledInference
 from lamina.recipe.recipe import Predict, Recipe
 from lamina.task import Task
@@ -266,6 +267,7 @@ def job_of(
     kind, tile, options = recipe.task.kind, recipe.tile, recipe.predict
     job = TiledInference(tuple(members), recipe.frame, kind, options, tile, device, precision, size)
     job.logits, job.fixed = volume and options.mean_of.axes == "logit", fixed
+    job.products = recipe.precision
     return job
 
 
@@ -300,7 +302,7 @@ def answering(job: TiledInference) -> Iterator[None]:
         before += [(module, module.training) for module in member.network.modules()]
         member.network.to(job.device).eval()
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), same_arithmetic(job.device, job.products):
             yield
     finally:
         for module, training in before:

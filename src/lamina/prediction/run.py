@@ -176,7 +176,9 @@ def predict(
                 known_files.keep_in(place)
             with keep_log(out):
                 if progress:
-                    where_said = explain(precision, torch.device(computing.device))
+                    where_said = explain(
+                        precision, torch.device(computing.device), tf32=computing.tf32
+                    )
                     say(f"{where_said}, {size} tiles per forward pass{processes.said}")
                     tell_if_unfinished(bundles, sources)
                     if said:

@@ -126,8 +126,9 @@ class Recipe(Spec):
     deterministic: bool = False
     """Same inputs, same bytes on the same machine, at some cost of speed."""
 
-    precision: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
-    """Number type of the forward pass; auto: bfloat16 where the processor or GPU is fast at it."""
+    precision: Literal["auto", "float32", "tf32", "bfloat16", "float16"] = "auto"
+    """Number type of the forward pass; auto: bfloat16 where the processor or GPU is fast at it.
+    float32 is so on GPUs, too; tf32 lets them round the factors of products to 10 bits."""
 
     task: Task = Task()
     """What is predicted for each pixel."""

@@ -98,6 +98,11 @@ class Stage(Spec):
     ema: Ema | None = None
     """Average the weights over steps; null: do not."""
 
+    compile: Annotated[bool, ADDED_LATER] = False
+    """Compile the network by torch for batches of the full size, which takes up to minutes and
+    then may be faster; weights, names and predictions are those of the network itself. Where it
+    cannot be compiled, training goes on without, and a line says so."""
+
     freeze_encoder: int = Field(default=0, ge=0)
     """Keep the encoder as it is for this many first epochs."""
 

@@ -15,6 +15,7 @@ from lamina.data.readers.cache import RECENT
 from lamina.errors import BundleError, RecipeError
 from lamina.model.memory_layout import lay_out
 from lamina.prediction.tiling.memory import available_memory
+from lamina.progress import say
 from lamina.recipe.stage import Stage
 from lamina.seeding import rng
 from lamina.training.saving.checkpoints import best_of
@@ -30,6 +31,7 @@ from lamina.training.saving.state import (
 from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.ema import Average
 from lamina.training.stage.loop import look, run_stage
+from lamina.training.stage.steps.compiled import CompiledNetwork
 from lamina.training.stage.steps.sharing import is_split
 from lamina.training.stage.time_limit import stage_time
 
@@ -160,7 +162,21 @@ def _training(
     now = StageState(
         stage, network, optimizer, rates, average, position, save, save_seconds, time=limit
     )
+    now.compiled = _compiled(job, stage, network)
     return now
+
+
+def _compiled(job: FoldContext, stage: Stage, network: nn.Module) -> CompiledNetwork | None:
+    """Return the network as it is compiled for batches, where that is asked for and can be."""
+    if not stage.compile:
+        return None
+    title = f"{job.title} {stage.name}"
+    if is_split(
+        stage, job.ranks.size
+    ):  # trying it would pass a network whose norms wait for others
+        say(f"{title}: is trained as it is, since split batches are not compiled")
+        return None
+    return CompiledNetwork(network, title)
 
 
 def _network(

@@ -27,7 +27,7 @@ from lamina.data.views.corrupted import Corrupted
 from lamina.errors import RecipeError
 from lamina.evaluation.columns import aligned
 from lamina.model.deep_supervision import total_over_sizes
-from lamina.model.memory_layout import laid_out, lay_out
+from lamina.model.memory_layout import lay_out, layout_of
 from lamina.model.metrics import Psnr, Ssim
 from lamina.model.networks import AnyNetwork
 from lamina.model.weights import downloads
@@ -42,7 +42,8 @@ from lamina.refusals import verb
 from lamina.seeding import rng
 from lamina.training.dataset import open_data
 from lamina.training.process_state import own_random_state
-from lamina.training.stage.loader import Batch, batches, epoch_of
+from lamina.training.stage.loading.loader import batches
+from lamina.training.stage.loading.samples import Batch, epoch_of
 from lamina.volume import without_view
 
 _AT = (0.25, 0.5, 0.75)  # slices of volumes to judge by
@@ -203,14 +204,12 @@ class _Bench:
         return statistics.median(times[_WARM:] or times), kept, last
 
     def _loss(self, recipe: Recipe, network: nn.Module, batch: Batch) -> Tensor:
-        image, target, valid = (
-            one.to(self.device) for one in (batch.image, batch.target, batch.valid)
-        )
+        there = batch.on(self.device, layout_of(network, batch.image.ndim))
         with torch.autocast(
             self.device.type, dtype=self.precision, enabled=self.precision is not None
         ):
-            answer = network(laid_out(network, image))
-        return total_over_sizes(recipe.loss, answer, target, valid, exclusive=False)[0]
+            answer = network(there.image)
+        return total_over_sizes(recipe.loss, answer, there.target, there.valid, exclusive=False)[0]
 
     def _batches(self, recipe: Recipe, steps: int) -> Iterator[Batch]:
         stage, done, epoch = recipe.stages[0], 0, 0

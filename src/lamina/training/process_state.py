@@ -14,7 +14,11 @@ import torch
 from accelerate import Accelerator
 from accelerate.state import AcceleratorState, GradientState, PartialState
 
+from lamina.prediction.tiling.precision import float32_products
+
 _PRECISIONS = {torch.bfloat16: "bf16", torch.float16: "fp16", None: "no"}
+
+_WORKSPACE = "CUBLAS_WORKSPACE_CONFIG"
 
 _LAUNCHER = (
     "LOCAL_RANK", "RANK", "WORLD_SIZE", "PMI_SIZE", "OMPI_COMM_WORLD_SIZE", "MV2_COMM_WORLD_SIZE"
@@ -29,15 +33,38 @@ def own_random_state(device: torch.device) -> Iterator[None]:
 
 
 @contextmanager
+def arithmetic(device: torch.device, precision: str, *, deterministic: bool) -> Iterator[None]:
+    """Compute as a recipe asks for the block, which begins before CUDA's libraries are used.
+
+    Args:
+        device: Where networks run.
+        precision: As the recipe says it.
+        deterministic: Equal bytes every time; else a GPU may try which algorithm is fastest.
+    """
+    before = torch.backends.cudnn.benchmark
+    with deterministic_algorithms(deterministic), float32_products(device, precision):
+        torch.backends.cudnn.benchmark = device.type == "cuda" and not deterministic
+        try:
+            yield
+        finally:
+            torch.backends.cudnn.benchmark = before
+
+
+@contextmanager
 def deterministic_algorithms(enabled: bool) -> Iterator[None]:
     """Choose torch's deterministic algorithms, or not, for the block."""
     before = torch.are_deterministic_algorithms_enabled()
     warn_only = torch.is_deterministic_algorithms_warn_only_enabled()
     torch.use_deterministic_algorithms(enabled)
+    workspace = os.environ.get(_WORKSPACE)
+    if enabled and workspace is None:  # torch refuses matrix products on GPUs without it
+        os.environ[_WORKSPACE] = ":4096:8"
     try:
         yield
     finally:
         torch.use_deterministic_algorithms(before, warn_only=warn_only)
+        if workspace is None:
+            os.environ.pop(_WORKSPACE, None)
 
 
 @contextmanager

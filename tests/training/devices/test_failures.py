@@ -6,7 +6,7 @@ import pytest
 
 from lamina.errors import DataError, LaminaError, RecipeError, StoppedError
 from lamina.training.devices.failures import Failed
-from lamina.training.stage.loader import WorkerError
+from lamina.training.stage.loading.processes import WorkerError
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,8 @@ from lamina.training.dataset import open_data
 from lamina.training.devices.ranks import Ranks
 from lamina.training.ensembles.soup import _by_itself, mean_of
 from lamina.training.run import train
-from lamina.training.stage.loader import batches, epoch_of
+from lamina.training.stage.loading.loader import batches
+from lamina.training.stage.loading.samples import epoch_of
 from tests.factories.ranks import on_ranks
 from tests.factories.training import tiny
 

@@ -28,7 +28,7 @@ from lamina.training.sources.pseudo_labels import (
     open_labels,
     refuse_leaks,
 )
-from lamina.training.stage.loader import epoch_of
+from lamina.training.stage.loading.samples import epoch_of
 from lamina.volume import read_all
 from tests.factories.training import SHAPE, SMALL, known, steel_recipe, unlabelled
 

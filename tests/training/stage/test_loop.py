@@ -16,7 +16,8 @@ from lamina.training.devices.ranks import Ranks
 from lamina.training.run import train
 from lamina.training.saving.state import Position
 from lamina.training.stage.context import FoldContext, StageState
-from lamina.training.stage.loader import Batch, batches, epoch_of
+from lamina.training.stage.loading.loader import batches
+from lamina.training.stage.loading.samples import Batch, epoch_of
 from lamina.training.stage.loop import _over, mix_batch, refuse_without_steps
 from lamina.training.stage.signals import Stop
 from tests.factories.discs import discs, quick

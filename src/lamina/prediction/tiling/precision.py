@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import torch
+from torch import nn
 
 from lamina.errors import RecipeError
 
 _FAST = ("amx_bf16", "avx512_bf16")
-PRECISIONS = {"float32": None, "bfloat16": torch.bfloat16, "float16": torch.float16}
-"""Types for autocast by name; None: plain float32."""
+PRECISIONS = {
+    "float32": None,
+    "tf32": None,
+    "bfloat16": torch.bfloat16,
+    "float16": torch.float16,
+}
+"""Types for autocast by name; None: float32, see ``float32_products`` for tf32."""
+
+_CAST = (nn.Conv2d, nn.ConvTranspose2d, nn.Linear)
+"""Layers whose weights autocast casts; of three axes some are computed in float32 by hooks."""
+
+_TF32 = (8, 0)
+"""The compute capability from which GPUs know TF32."""
 
 
 def choose_device(name: str = "auto") -> torch.device:
@@ -42,8 +57,8 @@ def choose(precision: str, device: torch.device) -> torch.dtype | None:
     """Return the type for autocast, or None for plain float32.
 
     Args:
-        precision: ``auto``, ``float32``, ``bfloat16`` or ``float16``. ``auto`` is bfloat16 on a
-            processor with AMX or AVX512-BF16 and on a GPU that has it, else float32.
+        precision: ``auto``, ``float32``, ``tf32``, ``bfloat16`` or ``float16``. ``auto`` is
+            bfloat16 on a processor with AMX or AVX512-BF16 and on a GPU that has it, else float32.
         device: Where the network runs.
     """
     if precision != "auto":
@@ -87,11 +102,63 @@ def device_kind(device: torch.device) -> str:
     )
 
 
-def uses_tf32(device: torch.device, precision: torch.dtype | None) -> bool:
-    """Whether float32 may be rounded to TF32 there."""
-    if device.type != "cuda" or precision is not None:
+def cast_weights(network: nn.Module, precision: torch.dtype | None) -> nn.Module:
+    """Cast weights of convolutions and linear layers to the type of autocast; return the network.
+
+    Autocast itself would cast them in every forward pass, to the same bits. Layers that are of a
+    class of their own, and may do otherwise with their weights, are left as they are.
+    """
+    if precision is not None:
+        for module in network.modules():
+            if type(module) in _CAST:
+                module.to(precision)
+    return network
+
+
+def uses_tf32(device: torch.device, precision: str) -> bool:
+    """Whether a recipe's precision rounds float32 to TF32 there."""
+    if device.type != "cuda" or precision != "tf32":
         return False
-    return bool(torch.backends.cudnn.allow_tf32 or torch.backends.cuda.matmul.allow_tf32)
+    return torch.cuda.get_device_capability(device) >= _TF32
+
+
+@contextmanager
+def float32_products(device: torch.device, precision: str) -> Iterator[None]:
+    """Compute float32 convolutions and matrix products as a recipe's precision says, for the block.
+
+    With ``tf32`` a GPU rounds their factors to 10 bits of mantissa, with any other precision it
+    does not; by itself torch does so in convolutions. Other devices are left as they are.
+    """
+    if device.type != "cuda":
+        yield
+        return
+    backends: Any = torch.backends
+    places = (backends.cudnn.conv, backends.cudnn.rnn, backends.cuda.matmul)
+    before = [place.fp32_precision for place in places]
+    try:
+        for place in places:
+            place.fp32_precision = "tf32" if precision == "tf32" else "ieee"
+        yield
+    finally:
+        for place, value in zip(places, before, strict=True):
+            place.fp32_precision = value
+
+
+@contextmanager
+def same_arithmetic(device: torch.device, precision: str) -> Iterator[None]:
+    """Compute with equal bytes every time, for the block: see ``float32_products``.
+
+    A GPU that tries which algorithm is fastest may choose another one the next time.
+    """
+    cudnn = torch.backends.cudnn
+    before = cudnn.benchmark, cudnn.deterministic
+    with float32_products(device, precision):
+        if device.type == "cuda":
+            cudnn.benchmark, cudnn.deterministic = False, True
+        try:
+            yield
+        finally:
+            cudnn.benchmark, cudnn.deterministic = before
 
 
 def name_of(precision: torch.dtype | None) -> str:
@@ -99,14 +166,19 @@ def name_of(precision: torch.dtype | None) -> str:
     return str(precision or torch.float32).removeprefix("torch.")
 
 
-def explain(precision: torch.dtype | None, device: torch.device) -> str:
+def explain(precision: torch.dtype | None, device: torch.device, *, tf32: bool = False) -> str:
     """Return the sentence for logs that says what was chosen.
+
+    Args:
+        precision: Type for autocast, or None.
+        device: Where networks run.
+        tf32: Whether float32 is rounded to TF32.
 
     Example:
         >>> explain(None, torch.device("cpu"))
         'device cpu, float32'
     """
-    line = f"device {device}, {name_of(precision)}"
+    line = f"device {device}, {name_of(precision)}{' by TF32' if tf32 else ''}"
     if precision is torch.bfloat16 and device.type == "cpu":
         return f"{line} ({fast_on_cpu() or 'no fast instructions for it on this processor'})"
     return line

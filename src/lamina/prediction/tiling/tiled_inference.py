@@ -86,6 +86,10 @@ class TiledInference:
     logits: bool = False
     """Whether the mean over members, one of logits, is returned as it is; else activated."""
 
+    products: str = "float32"
+    """Precision of the recipe; ``tf32`` rounds products of float32 on GPUs, see
+    ``same_arithmetic``."""
+
     fixed: bool = False
     """Whether ``batch`` belongs to a plan that others follow too, so that it never shrinks."""
 

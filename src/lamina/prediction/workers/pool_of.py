@@ -50,7 +50,7 @@ class Computing:
         """
         where = choose_device(device)
         dtype = choose(precision, where)
-        return cls(str(where), device_kind(where), name_of(dtype), uses_tf32(where, dtype))
+        return cls(str(where), device_kind(where), name_of(dtype), uses_tf32(where, precision))
 
 
 @dataclass(frozen=True)

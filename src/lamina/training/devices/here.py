@@ -29,14 +29,14 @@ from lamina.training.devices.ranks import (
     launched,
 )
 from lamina.training.process_state import (
-    deterministic_algorithms,
+    arithmetic,
     own_accelerator,
     own_random_state,
 )
 from lamina.training.run_folder import environment, locked
 from lamina.training.sources.prepared_run import PreparedRun
 from lamina.training.stage.context import FoldContext
-from lamina.training.stage.loader import default_workers, too_many_workers
+from lamina.training.stage.loading.loader import default_workers, too_many_workers
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.time_limit import Clock
 from lamina.training.stage.trackers import tracker
@@ -78,8 +78,8 @@ def _train_here(
     with (
         locked(out),
         keep_log(out),
+        arithmetic(where, recipe.precision, deterministic=recipe.deterministic),
         own_random_state(where),
-        deterministic_algorithms(recipe.deterministic),
         own_accelerator(where, precision) as accelerator,
         downloads(allowed=options.online),
     ):
@@ -139,8 +139,8 @@ def _follow(
     stop = Stop()
     keep_memory()
     with (
+        arithmetic(where, recipe.precision, deterministic=recipe.deterministic),
         own_random_state(where),
-        deterministic_algorithms(recipe.deterministic),
         own_accelerator(where, precision) as accelerator,
         downloads(allowed=options.online),
         stop.listening(),

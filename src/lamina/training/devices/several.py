@@ -23,7 +23,7 @@ from lamina.training.devices.ranks import launched
 from lamina.training.process_state import own_accelerator
 from lamina.training.run_folder import locked
 from lamina.training.sources.prepared_run import PreparedRun
-from lamina.training.stage.loader import too_many_workers
+from lamina.training.stage.loading.loader import too_many_workers
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.steps.sharing import is_split, refuse_sharing
 from lamina.training.stage.time_limit import Clock

@@ -18,7 +18,8 @@ from lamina.progress import Bar, say
 from lamina.training.saving.checkpoints import Checkpoints
 from lamina.training.saving.state import KeptCheckpoint
 from lamina.training.stage.context import FoldContext, StageState
-from lamina.training.stage.loader import batches, epoch_of
+from lamina.training.stage.loading.loader import batches
+from lamina.training.stage.loading.samples import epoch_of
 from lamina.training.stage.validate import validate
 
 

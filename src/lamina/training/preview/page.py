@@ -25,7 +25,7 @@ from lamina.reporting.figures.intensities import Spread, intensities
 from lamina.reporting.page import template
 from lamina.task import Task
 from lamina.training.dataset import OpenedData, open_data
-from lamina.training.stage.loader import epoch_of
+from lamina.training.stage.loading.samples import epoch_of
 from lamina.volume import read_all
 
 SAMPLES = 24

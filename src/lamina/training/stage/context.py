@@ -24,7 +24,10 @@ from lamina.training.saving.state import Position
 from lamina.training.sources.initial_weights import Origin
 from lamina.training.sources.pseudo_labels import PseudoLabelCases
 from lamina.training.stage.ema import Average
+from lamina.training.stage.loading.loader import BatchLoader
+from lamina.training.stage.loading.samples import StageData
 from lamina.training.stage.signals import Stop
+from lamina.training.stage.steps.compiled import CompiledNetwork
 from lamina.training.stage.steps.totals import StepTotals
 from lamina.training.stage.time_limit import Clock, StageTime
 
@@ -114,7 +117,11 @@ class StageState:
     """Share of the stage's time that is used, as all ranks know it."""
     time: StageTime | None = None
     """The time that the stage may take; None: as long as its epochs do."""
-    workers: int | None = None
-    """Loader processes after one was killed; None: as many as the job says."""
+    loader: BatchLoader | None = None
+    """Makes its batches; None: none was asked for yet."""
+    compiled: CompiledNetwork | None = None
+    """The network compiled for full batches; None: not asked for."""
+    data: StageData | None = None
+    """What its samples are drawn from; None: not looked at yet."""
     why: str = ""
     """What was not finite at the last step that was left out."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from typing import Any
@@ -24,7 +23,8 @@ from lamina.training.ensembles.soup import soup
 from lamina.training.saving.checkpoints import Checkpoints
 from lamina.training.saving.state import KeptCheckpoint, Position
 from lamina.training.stage.context import FoldContext, StageState
-from lamina.training.stage.loader import Batch, Epoch, batches, epoch_of
+from lamina.training.stage.loading.loader import BatchLoader
+from lamina.training.stage.loading.samples import Batch, StageData
 from lamina.training.stage.steps.sharing import (
     is_split,
     refuse_sharing,
@@ -79,6 +79,7 @@ def run_stage(job: FoldContext, now: StageState) -> None:
         position.take(ranks.tell(position))
         ranks.refuse_drift(now.network)
         _leave_if_asked(job, now, max(ranks.gather(job.stop.signal)), saved=True)
+    now.loader = None  # its processes end; a soup has some of its own
     position.take(ranks.on_main(lambda: _ended(job, now, checkpoints)))
     now.save()
 
@@ -157,8 +158,8 @@ def out_of_patience(stage: Stage, position: Position) -> bool:
 def _train_epoch(job: FoldContext, now: StageState) -> float:
     """Train to the end of the epoch or of the stage's time; return how much of it, up to 1."""
     position, ranks = now.position, job.ranks
-    stage, cases = job.made.mixed(now.stage, job.cases)
-    samples = epoch_of(job.recipe, job.task, cases, job.normalise, stage, position.epoch)
+    data, loader = _data(job, now), _loader(job, now)
+    stage, samples = data.stage, data.epoch(position.epoch)
     groups = stage.sampler.groups(len(samples), stage.batch)
     refuse_split(stage, now.network, groups, ranks.size, job.accelerator.device.type)
     now.network.train()
@@ -171,7 +172,7 @@ def _train_epoch(job: FoldContext, now: StageState) -> float:
     )
     own = [list(numbers) for step in steps for _, numbers in step.own]
     with Bar(title, len(groups), done=position.batch) as bar:
-        made = _batches(job, now, samples, own)
+        made = loader.batches(samples, own)
         for share in steps:
             set_rates(job, now, count)
             step = Step(job, now, share.samples, split=is_split(stage, ranks.size))
@@ -221,17 +222,19 @@ def look(job: FoldContext, now: StageState) -> float:
     return read.loss
 
 
-def _batches(
-    job: FoldContext, now: StageState, samples: Epoch, groups: Sequence[list[int]]
-) -> Iterator[Batch]:
-    """Yield batches; the first time that a loader process is killed, half as many go on (M06)."""
+def _data(job: FoldContext, now: StageState) -> StageData:
+    """Return what the stage draws from, made-up labels included; prepared once."""
+    if now.data is None:
+        stage, cases = job.made.mixed(now.stage, job.cases)
+        now.data = StageData(job.recipe, job.task, cases, job.normalise, stage)
+    return now.data
 
-    def fewer(workers: int) -> None:
-        now.workers = workers
 
-    if now.workers is not None:
-        return batches(samples, groups, workers=now.workers)
-    return batches(samples, groups, workers=job.workers, fewer=fewer)
+def _loader(job: FoldContext, now: StageState) -> BatchLoader:
+    """Return what makes the batches of the stage; its processes end with the stage."""
+    if now.loader is None:
+        now.loader = BatchLoader(job.workers, pin=job.accelerator.device.type == "cuda")
+    return now.loader
 
 
 def set_rates(job: FoldContext, now: StageState, steps_per_epoch: int) -> None:
@@ -349,7 +352,8 @@ def mix_batch(job: FoldContext, stage: Stage, position: Position, batch: Batch) 
     if not stage.mix:
         return batch
     chance = rng(job.recipe.seed, stage.name, position.epoch, "mix", position.batch)
-    stack = Samples(batch.image.numpy(), batch.target.numpy(), batch.valid.numpy())
+    target, valid = (part.float().numpy() for part in (batch.target, batch.valid))
+    stack = Samples(batch.image.numpy(), target, valid)
     for one in stage.mix:
         stack = one.mix(stack, exclusive=job.task.exclusive, rng=chance)
     return Batch(*(torch.from_numpy(part) for part in stack))

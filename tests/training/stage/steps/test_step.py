@@ -18,7 +18,7 @@ from lamina.training.saving.state import Position
 from lamina.training.stage import loop
 from lamina.training.stage.context import StageState
 from lamina.training.stage.ema import Average
-from lamina.training.stage.loader import Batch
+from lamina.training.stage.loading.samples import Batch
 from lamina.training.stage.steps.step import Step, seed_batch
 from tests.factories.discs import quick
 

@@ -29,9 +29,9 @@ from lamina.training.devices.children.messages import Begun, Row, Setup, Work
 from lamina.training.devices.complete_fold import complete_fold
 from lamina.training.devices.failures import Failed
 from lamina.training.devices.ranks import Ranks, joined
-from lamina.training.process_state import deterministic_algorithms, own_accelerator
+from lamina.training.process_state import arithmetic, own_accelerator
 from lamina.training.stage.context import FoldContext
-from lamina.training.stage.loader import default_workers
+from lamina.training.stage.loading.loader import default_workers
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.time_limit import Clock
 from lamina.training.train_result import FoldResult
@@ -123,7 +123,7 @@ def train_fold_of(
     tell(Begun(name_of(precision)))
     with (
         files.locked(work.data.folder) if ranks.is_main else nullcontext(),
-        deterministic_algorithms(recipe.deterministic),
+        arithmetic(device, recipe.precision, deterministic=recipe.deterministic),
         own_accelerator(device, precision) as accelerator,
     ):
         workers = default_workers(device, processes=setup.processes)

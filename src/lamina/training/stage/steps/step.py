@@ -18,7 +18,7 @@ from lamina.model.memory_layout import layout_of
 from lamina.seeding import rng
 from lamina.training.devices.ranks import Ranks
 from lamina.training.stage.context import FoldContext, StageState
-from lamina.training.stage.loader import Batch
+from lamina.training.stage.loading.samples import Batch
 from lamina.training.stage.steps.running_statistics import RunningStatistics
 
 
@@ -43,20 +43,16 @@ class Step:
         """Add the gradient of a batch, or of this rank's part of one."""
         job, network = self._job, self._now.network
         device, recipe = job.accelerator.device, job.recipe
-        layout = layout_of(network, batch.image.ndim)
-        image = batch.image.to(device, memory_format=layout, non_blocking=True)
-        # One memory layout for answer and target: a mixed pair costs the loss twice its time.
-        target = batch.target.to(device, memory_format=layout, non_blocking=True)
         # Whether all of it counts is asked here, of the copy that the host has.
         whole = bool(batch.valid.numpy().all())
-        valid = None if whole else batch.valid.to(device, non_blocking=True)
+        there = batch.on(device, layout_of(network, batch.image.ndim))
         with job.accelerator.autocast():
-            answer = network(image)
+            answer = (self._now.compiled or network)(there.image)
         loss, parts = total_over_sizes(
             job.losses or recipe.loss,
             answer,
-            target,
-            valid,
+            there.target,
+            None if whole else there.valid,
             exclusive=job.task.exclusive,
             smoothing=recipe.label_smoothing,
             floor=recipe.loss_floor,
