@@ -16,6 +16,7 @@ from lamina.data.network_input.frame import Frame
 from lamina.data.network_input.make_sample import make_sample
 from lamina.data.network_input.normalise import AnyNormalise, Fixed, PerCase
 from lamina.data.network_input.sample import Draw
+from lamina.prediction.tiling.forward import Stacks, _without_nan
 from lamina.prediction.tiling.in_memory import answer_image
 from lamina.prediction.tiling.tiled_inference import Member, TiledInference
 from lamina.recipe.recipe import Predict
@@ -91,3 +92,22 @@ def check_same(image: ArrayVolume, frame: Frame, normalise: AnyNormalise) -> Non
         draw = Draw(0, grid.region(number))
         sample = make_sample(case, draw, frame, normalise, (), TASK, rng(0, "sample"))
         assert network.seen[number].numpy().tobytes() == sample.image.tobytes()
+
+
+def test_on_a_cpu_batches_are_filled_and_used_in_one_place() -> None:
+    stacks = Stacks((2, 1, 4, 4), torch.contiguous_format, torch.device("cpu"))
+    first = stacks.free
+    first[1] = 3
+    there = stacks.sent()
+    assert there is first
+    assert stacks.free is first
+    assert there.tolist() == [[[[0.0] * 4] * 4], [[[3.0] * 4] * 4]]
+
+
+def test_a_view_without_nan_is_averaged_alike_whether_it_was_asked_or_not() -> None:
+    """A GPU is not asked whether an answer has a NaN: leaving none out changes no bit."""
+    answer = torch.randn(2, 3, 8, 8, generator=torch.Generator().manual_seed(0))
+    found, missing = _without_nan(answer, 0.5, None)
+    found, missing = _without_nan(found, 0.5, missing)
+    assert torch.equal(found, answer)
+    assert torch.equal(answer / torch.where(missing > 1 - 1e-6, torch.nan, 1 - missing), answer)

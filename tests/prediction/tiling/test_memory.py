@@ -8,7 +8,7 @@ import sys
 
 import pytest
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lamina.errors import ResourceError
 from lamina.prediction.tiling.memory import (
@@ -18,6 +18,7 @@ from lamina.prediction.tiling.memory import (
     fit_batch,
     is_out_of_memory,
     keep_memory,
+    measured_peak,
     used_memory,
 )
 
@@ -63,6 +64,28 @@ def test_activations_are_the_sum_of_all_outputs() -> None:
     assert activations(network, sample, None) == 4 * 100 * (1 + 4 + 4 + 2)
     half = activations(network, sample, torch.bfloat16)
     assert half == 4 * 100 + 2 * 100 * (4 + 4 + 2)
+
+
+def test_the_peak_of_a_gpu_is_measured_once_the_network_has_run(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """With the counters of torch played by numbers: there may be no GPU here."""
+    sample, said = torch.zeros(1, 1, 10, 10), list[str]()
+
+    class Noting(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            said.append("pass")
+            return x
+
+    def counter(name: str, value: int) -> None:
+        monkeypatch.setattr(torch.cuda, name, lambda _: said.append(name) or value)
+
+    counter("reset_peak_memory_stats", 0)
+    counter("memory_allocated", 1000)
+    counter("max_memory_allocated", 6000)
+    assert measured_peak(Noting(), sample, None) == 5000 + 4 * 400
+    wanted = ["pass", "reset_peak_memory_stats", "memory_allocated", "pass", "max_memory_allocated"]
+    assert said == wanted
 
 
 def test_batches_fit_the_limit() -> None:

@@ -16,7 +16,15 @@ from lamina.prediction.engine import Member, can_stream
 from lamina.prediction.members.out_of_fold import ChosenMembers
 from lamina.prediction.streaming.row_bands import held_bytes as band_bytes
 from lamina.prediction.streaming.slabs import least_held
-from lamina.prediction.tiling.memory import activations, available_memory, fit_batch, used_memory
+from lamina.prediction.tiling.memory import (
+    LARGEST_BATCH_ON_GPU,
+    activations,
+    available_memory,
+    fit_batch,
+    measured_peak,
+    used_memory,
+)
+from lamina.prediction.tiling.precision import cast_weights
 from lamina.volume import Volume
 
 _SLAB = 160 * 2**20
@@ -89,7 +97,7 @@ class LoadedMembers:
             bundle = self.bundles[number]
             recipe = bundle.recipe_of(member)
             self._built[number, member] = Member(
-                bundle.network(member).to(self.device),
+                cast_weights(bundle.network(member), self.precision).to(self.device),
                 bundle.members[member].normalise,
                 frame=recipe.frame,
                 tile=recipe.tile,
@@ -123,7 +131,7 @@ class LoadedMembers:
         largest = max(self.held(volume) for volume in volumes)
         if self.device.type == "cuda":
             free = int(torch.cuda.mem_get_info(self.device)[0] * 0.8)
-            return fit_batch(each, largest, free)
+            return fit_batch(each, largest, free, most=LARGEST_BATCH_ON_GPU)
         free = available_memory() // (2 * processes)
         allowed = used + largest + free if memory is None else memory
         return fit_batch(each, used + largest, allowed, wanted=wanted)
@@ -213,7 +221,8 @@ class LoadedMembers:
             recipe = self.bundles[number].recipe_of(member)
             sample = torch.zeros((1, recipe.frame.inputs, *recipe.tile), device=self.device)
             network = self._member(number, member).network
-            self._measured[number, member] = activations(network, sample, self.precision)
+            measure = measured_peak if self.device.type == "cuda" else activations
+            self._measured[number, member] = measure(network, sample, self.precision)
         return self._measured[number, member]
 
 

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 
 import numpy as np
@@ -86,7 +86,7 @@ def held_bytes(volume: Volume, outputs: int, tiles: Sequence[int]) -> int:
     held = min(line * max(tiles), BUDGET) + min(line * PIECE, BUDGET)
     thick = thickness(volume.shape, outputs)
     sums = sum(4 * outputs * width * (2 * thick + rows) for rows in tiles)
-    return held + sums + 14 * outputs * width * thick
+    return held + sums + 18 * outputs * width * thick  # with the answer that is being written
 
 
 class Bands:
@@ -122,14 +122,19 @@ class Bands:
         """Return the digest of the chunks that hold a band."""
         return self._store.digest(self._region(self._band(unit)))
 
-    def do(self, job: TiledInference, unit: Unit, tick: Callable[[int], object]) -> str:
+    def answered(
+        self,
+        job: TiledInference,
+        unit: Unit,
+        tick: Callable[[int], object],
+        after: Unit | None = None,
+    ) -> Callable[[], str]:
         """Answer a band; one that follows the band before takes no tile twice."""
+        del after  # rows are read as tiles need them
         band = self._band(unit)
         answer = self._answer(job, band)
-        check_answer(answer, self._volume.name)
-        sha256 = self._store.put(self._region(band), answer)
         tick(1)
-        return sha256
+        return partial(self._write, band, answer)
 
     def drop(self, phase: int) -> None:
         """There is one phase."""
@@ -137,6 +142,10 @@ class Bands:
     @cached_property
     def _store(self) -> Store:
         return Store.join(self._place.store)
+
+    def _write(self, band: range, answer: NDArray[np.float32]) -> str:
+        check_answer(answer, self._volume.name)
+        return self._store.put(self._region(band), answer)
 
     def _band(self, unit: Unit) -> range:
         return self._bands[unit.start // len(self._bands[0])]

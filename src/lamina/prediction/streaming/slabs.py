@@ -10,6 +10,7 @@ Letters: K outputs, t slices of a slab, h and w rows and columns of a slice, S t
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from math import lcm, prod
 from typing import Any
@@ -29,6 +30,9 @@ BUDGET = 128 * 2**20
 
 THICKEST = 64
 """Most slices of a stored chunk. Thinner ones have a power of two."""
+
+_HELD = 3
+"""Slabs in memory, as they are stored and as they are answered."""
 
 MOST = 256
 """Most slices of a slab, unless a chunk of the stored answer is thicker."""
@@ -117,15 +121,18 @@ def thickness(volume: Volume, axis: str, outputs: int, memory: int | None = None
         memory: Bytes for slabs; None: 256 MiB.
     """
     thick, each = depth(volume, axis, outputs), slice_bytes(volume, axis, outputs)
-    held = (2 * BUDGET if memory is None else memory) // max(2 * each, 1)
+    held = (2 * BUDGET if memory is None else memory) // max(_HELD * each, 1)
     chunk = chunk_shape_of(volume)[volume.axes.index(axis)]
     wanted = min(lcm(thick, chunk), max(MOST, thick))
     return max(min(wanted, held // thick * thick), thick)
 
 
 def held_bytes(volume: Volume, axis: str, outputs: int, thick: int) -> int:
-    """Return an upper bound of the memory that slabs take: they, and sums of earlier axes."""
-    return 2 * thick * slice_bytes(volume, axis, outputs)
+    """Return an upper bound of the memory that slabs take: they, and sums of earlier axes.
+
+    The slab that is answered, the next one as it is stored, and the answer that is being written.
+    """
+    return _HELD * thick * slice_bytes(volume, axis, outputs)
 
 
 def least_held(volume: Volume, axis: str, outputs: int) -> int:
@@ -164,30 +171,59 @@ class LoadedBox(VolumeView):
 
 
 class Answers:
-    """Answers of slabs in memory that is taken once.
+    """Answers of slabs in memory that is taken once, or twice where they are kept for a while.
 
-    ``values`` of a slab are overwritten by the next.
+    The answers of a slab are overwritten by the next, after ``keep`` by the next but one.
     """
 
     def __init__(self, volume: Volume, context: int) -> None:
         """Take no memory yet; ``context`` neighbours on either side become channels."""
         self._volume, self._context = volume, context
-        self._memory = np.empty(0, np.float32)
+        self._memory = [np.empty(0, np.float32)] * 2
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="lamina-read")
+        self._ahead: tuple[Slab, Future[LoadedBox]] | None = None
 
     def of(
-        self, job: TiledInference, slab: Slab, tick: Callable[[], object]
+        self,
+        job: TiledInference,
+        slab: Slab,
+        tick: Callable[[], object],
+        after: Slab | None = None,
     ) -> NDArray[np.float32]:
-        """Return the answers of all slices, (t, K, h, w) float32; ``tick`` follows each slice."""
-        held = LoadedBox.of(self._volume, slab, self._context)
+        """Return the answers of all slices, (t, K, h, w) float32.
+
+        Args:
+            job: Who answers.
+            slab: Which slices.
+            tick: Follows each slice.
+            after: The slab that comes next, where it is known; it is read meanwhile.
+        """
+        held = self._read(slab)
+        if after is not None:
+            read = self._reader.submit(LoadedBox.of, self._volume, after, self._context)
+            self._ahead = after, read
         planes = [
             Plane(held, slab.axis, index, self._context) for index in range(slab.start, slab.stop)
         ]
         return answer_images(job, planes, self._room, of=self._volume.shape[slab.at], tick=tick)
 
+    def keep(self) -> None:
+        """Let the answers of the last slab be until those of the next but one."""
+        self._memory.reverse()
+
+    def _read(self, slab: Slab) -> LoadedBox:
+        """Return a slab, read ahead or now; never by two threads at once."""
+        ahead, self._ahead = self._ahead, None
+        if ahead is not None and ahead[0] == slab:
+            return ahead[1].result()
+        if ahead is not None:
+            wait([ahead[1]])
+        return LoadedBox.of(self._volume, slab, self._context)
+
     def _room(self, shape: tuple[int, ...]) -> NDArray[np.float32]:
-        if prod(shape) > self._memory.size:
-            self._memory = np.empty(prod(shape), np.float32)
-        return self._memory[: prod(shape)].reshape(shape)
+        if prod(shape) > self._memory[0].size:
+            self._memory[0] = np.empty(prod(shape), np.float32)
+        return self._memory[0][: prod(shape)].reshape(shape)
 
 
 def as_stored(answers: NDArray[np.float32], slab: Slab) -> NDArray[np.float32]:

@@ -21,7 +21,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from math import prod
 from pathlib import Path
 
@@ -94,18 +94,29 @@ class VolumeSlabs:
         path = self._path(unit.phase, slab)
         return digest(path) if path.is_file() else None
 
-    def do(self, job: TiledInference, unit: Unit, tick: Callable[[int], object]) -> str:
+    def answered(
+        self,
+        job: TiledInference,
+        unit: Unit,
+        tick: Callable[[int], object],
+        after: Unit | None = None,
+    ) -> Callable[[], str]:
         """Answer a slab, and add what the phases before have written of it."""
         slab, number = self._slab(unit), unit.phase
-        total = self._sum(job, number, slab, tick)
-        check_answer(total, self._volume.name)
-        if number == len(self._cuts) - 1:
-            return self._store.put(slab.within(self._whole), total)
-        return self._keep(number, slab, total)
+        following = None if after is None else self._slab(after)
+        total = self._sum(job, number, slab, tick, following)
+        self._answers.keep()
+        return partial(self._write, number, slab, total)
 
     def drop(self, phase: int) -> None:
         """Remove the sums of an axis."""
         shutil.rmtree(self._place.work / str(phase), ignore_errors=True)
+
+    def _write(self, number: int, slab: Slab, total: NDArray[np.float32]) -> str:
+        check_answer(total, self._volume.name)
+        if number == len(self._cuts) - 1:
+            return self._store.put(slab.within(self._whole), total)
+        return self._keep(number, slab, total)
 
     @cached_property
     def _store(self) -> Store:
@@ -115,10 +126,15 @@ class VolumeSlabs:
         return self._cuts[unit.phase][self.phases[unit.phase].index(unit)]
 
     def _sum(
-        self, job: TiledInference, number: int, slab: Slab, tick: Callable[[int], object]
+        self,
+        job: TiledInference,
+        number: int,
+        slab: Slab,
+        tick: Callable[[int], object],
+        after: Slab | None,
     ) -> NDArray[np.float32]:
         """Return the sum over the axes so far, times 1 / axes: a view (K, *slab)."""
-        answers = self._answers.of(job, slab, lambda: tick(1))
+        answers = self._answers.of(job, slab, lambda: tick(1), after)
         answers *= self._share
         total = as_stored(answers, slab)
         for before in self._cuts[number - 1] if number else ():

@@ -49,22 +49,61 @@ def stream_answers(
             lattices; they are taken as batches are filled.
         size: Tiles of every batch, the last of which is filled up with zeros.
     """
-    stack, filled = torch.empty(0), 0
+    stacks: Stacks | None = None
     last: MemberTiles | None = None
+    filled = 0
     for tiles, number in pairs:
-        if last is None:
+        if stacks is None:
             shape = (size, tiles.frame.inputs, *tiles.grid.tile)
-            layout = layout_of(tiles.member.network, len(shape))
-            stack = torch.zeros(shape).to(memory_format=layout)
-        last, place = tiles, stack[filled].numpy()
+            stacks = Stacks(shape, layout_of(tiles.member.network, len(shape)), job.device)
+        last, place = tiles, stacks.free[filled].numpy()
         tiles.frame.look(tiles.image, tiles.grid.region(number), tiles.factors, out=place)
         filled += 1
         if filled == size:
-            yield from _in_order(job, tiles, stack.to(job.device))
+            yield from _in_order(job, tiles, stacks.sent())
             filled = 0
-    if last is not None and filled:
-        stack[filled:].zero_()
-        yield from _in_order(job, last, stack.to(job.device))[:filled]
+    if stacks is not None and last is not None and filled:
+        stacks.free[filled:].zero_()
+        yield from _in_order(job, last, stacks.sent())[:filled]
+
+
+class Stacks:
+    """Batches of tiles in the host's memory; for a GPU two, used in turn.
+
+    One is filled while the GPU fetches the other by itself.
+    """
+
+    def __init__(
+        self, shape: tuple[int, ...], layout: torch.memory_format, device: torch.device
+    ) -> None:
+        """Take the memory, zeroed: (B, C, *S) float32."""
+        count = 2 if device.type == "cuda" else 1
+        self._stacks = [torch.zeros(shape).to(memory_format=layout) for _ in range(count)]
+        if count > 1:
+            self._stacks = [stack.pin_memory() for stack in self._stacks]
+        self._fetched: list[torch.cuda.Event | None] = [None] * len(self._stacks)
+        self._device, self._at = device, 0
+
+    @property
+    def free(self) -> Tensor:
+        """The stack that may be filled."""
+        return self._stacks[self._at]
+
+    def sent(self) -> Tensor:
+        """Return the filled stack on the device, and wait until the other one may be filled.
+
+        On a CPU it is the stack itself, which is filled again once it is no longer needed.
+        """
+        there = self.free.to(self._device, non_blocking=True)
+        if self._device.type == "cuda":
+            event = torch.cuda.Event()  # type: ignore[no-untyped-call]
+            event.record(torch.cuda.current_stream(self._device))
+            self._fetched[self._at] = event
+            self._at = 1 - self._at
+            before = self._fetched[self._at]
+            if before is not None:
+                before.synchronize()
+        return there
 
 
 def _in_order(job: TiledInference, tiles: MemberTiles, batch: Tensor) -> Tensor:
@@ -102,7 +141,8 @@ def _forward(job: TiledInference, tiles: MemberTiles, batch: Tensor) -> Tensor:
         if share == 1:
             total = answer
             break
-        if answer.sum().isnan():  # cheaper than to ask every pixel
+        # On a CPU the sum is cheaper than every pixel; a GPU is not waited for.
+        if job.device.type == "cuda" or answer.sum().isnan():
             answer, missing = _without_nan(answer, share, missing)
         total = answer * share if total is None else total.add_(answer, alpha=share)
     if total is None:

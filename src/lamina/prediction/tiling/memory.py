@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
 LARGEST_BATCH = 8
-"""Beyond this many tiles a forward pass gains nothing on a CPU and little elsewhere."""
+"""Beyond this many tiles a forward pass gains nothing on a CPU."""
+
+LARGEST_BATCH_ON_GPU = 64
 
 _TRIM, _MMAP = -1, -3  # M_TRIM_THRESHOLD and M_MMAP_THRESHOLD of malloc.h
 _THRESHOLDS = ((2**30, 2**31 - 1), (2**25, 2**31 - 1))  # older glibc takes 32 MiB at most
@@ -101,6 +103,33 @@ def activations(network: nn.Module, sample: Tensor, precision: torch.dtype | Non
         for hook in hooks:
             hook.remove()
     return total
+
+
+def measured_peak(network: nn.Module, sample: Tensor, precision: torch.dtype | None) -> int:
+    """Return the bytes of a GPU that a forward pass of one sample takes at most, and its answers.
+
+    What does not grow with a batch, such as the room that convolutions work in, is counted too.
+
+    Args:
+        network: In evaluation mode, on the GPU.
+        sample: (1, C, *S) on the GPU.
+        precision: Type for autocast, or None.
+    """
+    import torch
+
+    def passed() -> None:
+        with (
+            torch.inference_mode(),
+            torch.autocast(sample.device.type, dtype=precision, enabled=precision is not None),
+        ):
+            network(sample)
+
+    passed()  # what is taken once, and stays
+    torch.cuda.reset_peak_memory_stats(sample.device)
+    before = torch.cuda.memory_allocated(sample.device)
+    passed()
+    peak = torch.cuda.max_memory_allocated(sample.device) - before
+    return peak + 4 * sample.nbytes  # batches as cut, turned and laid out
 
 
 def fit_batch(

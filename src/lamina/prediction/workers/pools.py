@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Callable
 from types import TracebackType
 from typing import Protocol, Self
 
@@ -46,34 +48,44 @@ class Pool(Protocol):
 
 
 class ThisProcess:
-    """A pool of one: tasks are done here, when their outcome is asked for."""
+    """A pool of one: tasks are done here, when their outcome is asked for.
+
+    What a unit of a volume or a large image was answered is written while the next is answered.
+    """
 
     def __init__(self, worker: Worker) -> None:
         """``worker`` does the tasks."""
         self._worker = worker
-        self._task: Task | None = None
+        self._waiting: deque[Task] = deque()
+        self._ending: deque[tuple[Task, Callable[[], Outcome]]] = deque()
 
     @property
     def free(self) -> bool:
-        """Whether no task waits."""
-        return self._task is None
+        """Whether fewer than three tasks are in flight: one is written, one done, one read."""
+        return len(self._waiting) + len(self._ending) < 3
 
     @property
     def busy(self) -> bool:
-        """Whether a task waits."""
-        return self._task is not None
+        """Whether an outcome is still to come."""
+        return bool(self._waiting or self._ending)
 
     def submit(self, task: Task, name: str) -> None:
         """Keep a task until ``next``."""
         del name
-        self._task = task
+        self._waiting.append(task)
 
     def next(self) -> tuple[Task, Outcome]:
-        """Do the task."""
-        task, self._task = self._task, None
-        if task is None:
-            raise ValueError("no task was submitted")
-        return task, self._worker.do(task)
+        """Do the oldest task; of units also the answer of the one that follows."""
+        while self._waiting and len(self._ending) < 2:
+            if self._ending and self._waiting[0].part != "units":
+                break
+            task = self._waiting.popleft()
+            after = self._waiting[0] if self._waiting else None
+            self._ending.append((task, self._worker.begun(task, after)))
+            if task.part != "units":
+                break
+        task, ended = self._ending.popleft()
+        return task, ended()
 
     def __enter__(self) -> Self:
         """There is nothing to begin."""

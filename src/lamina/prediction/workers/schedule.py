@@ -95,6 +95,8 @@ class Schedule:
                 task = work.next()
                 if task is not None:
                     return task
+            if self._in_work and not self._workers:
+                return None  # this process does one case after another
             number = self._taken()
             if number is None:
                 return None

@@ -6,7 +6,8 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
 from typing import TypeVar
@@ -74,17 +75,28 @@ class Worker:
         self._outputs, self._predictions = replace(outputs, predictions=predictions), predictions
         self._loaded, self._case_of, self._batch, self._memory = loaded, case_of, batch, memory
         self._tick, self._steps = tick, 0
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="lamina-write")
+        self._last: Sequence[Future[str]] = ()
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._current: tuple[tuple[int, tuple[int, ...]], Units, TiledInference] | None = None
 
     def do(self, task: Task) -> Outcome:
         """Do a task; what goes wrong with a case is in the outcome."""
-        begun, self._steps = time.monotonic(), 0
-        outcome = self._units(task) if task.part == "units" else self._cases(task)
-        seconds = time.monotonic() - begun
-        return replace(outcome, steps=self._steps, seconds=seconds, worker=self._name)
+        return self.begun(task)()
 
-    def _cases(self, task: Task) -> Outcome:
+    def begun(self, task: Task, after: Task | None = None) -> Callable[[], Outcome]:
+        """Do a task but for the end of its writing; return what waits for that.
+
+        Args:
+            task: What to do.
+            after: The task that will be begun next, where it is known; its slab is read meanwhile.
+        """
+        begun, self._steps = time.monotonic(), 0
+        ended = self._units(task, after) if task.part == "units" else self._cases(task)
+        steps, seconds = self._steps, time.monotonic() - begun
+        return lambda: replace(ended(), steps=steps, seconds=seconds, worker=self._name)
+
+    def _cases(self, task: Task) -> Callable[[], Outcome]:
         rows, failures = {}, {}
         for number in task.cases:
             try:
@@ -93,7 +105,7 @@ class Worker:
             except Exception as error:  # noqa: BLE001  # each case fails by itself
                 failures[number] = Failure.of(error)
             rows[number] = self._ledger.taken()
-        return Outcome(rows, failures=failures)
+        return lambda: Outcome(rows, failures=failures)
 
     def _patient_case(self, number: int, task: Task) -> None:
         patient(lambda: self._case(number, task))
@@ -121,21 +133,40 @@ class Worker:
             self._show(1)
         self._outputs.update(predicted.id, case.image)
 
-    def _units(self, task: Task) -> Outcome:
-        digests: list[str] = []
+    def _units(self, task: Task, after: Task | None) -> Callable[[], Outcome]:
+        """Answer units; what was answered is written while the next one is."""
+        writes: list[Future[str]] = []
+        failure: Failure | None = None
         try:
             with system_said():
                 units, job = patient(lambda: self._in_work(task))
                 with answering(job):
-                    for unit in units.phases[task.phase][task.first : task.first + task.count]:
-                        digests += self._done(units, job, unit)
+                    for unit, following in _units_of(units, task, after):
+                        write = self._answered(units, job, unit, following)
+                        wait(writes[-1:] or self._last)  # one is written at a time
+                        writes.append(self._writer.submit(_written, write))
         except Exception as error:  # noqa: BLE001  # each case fails by itself
-            self._current = None
-            return Outcome(digests=tuple(digests), failures={task.case: Failure.of(error)})
-        return Outcome(digests=tuple(digests))
+            self._current, failure = None, Failure.of(error)
+        self._last = writes[-1:]
+        return lambda: self._outcome(task, writes, failure)
 
-    def _done(self, units: Units, job: TiledInference, unit: Unit) -> list[str]:
-        return [patient(lambda: units.do(job, unit, self._show))]
+    def _answered(
+        self, units: Units, job: TiledInference, unit: Unit, after: Unit | None
+    ) -> Callable[[], str]:
+        return patient(lambda: units.answered(job, unit, self._show, after))
+
+    def _outcome(
+        self, task: Task, writes: Sequence[Future[str]], failure: Failure | None
+    ) -> Outcome:
+        """Wait for what is being written of a task."""
+        digests = []
+        try:
+            for write in writes:
+                digests.append(write.result())  # noqa: PERF401  # those before a failure count
+        except Exception as error:  # noqa: BLE001  # each case fails by itself
+            self._current, failure = None, Failure.of(error)
+        failures = {} if failure is None else {task.case: failure}
+        return Outcome(digests=tuple(digests), failures=failures)
 
     def _in_work(self, task: Task) -> tuple[Units, TiledInference]:
         """Return the units of a case, and who answers; those of the last case are kept."""
@@ -165,6 +196,21 @@ class Worker:
             self._steps += steps
         else:
             self._tick(steps)
+
+
+def _units_of(units: Units, task: Task, after: Task | None) -> Iterator[tuple[Unit, Unit | None]]:
+    """Yield the units of a task, each with the one that comes next in its phase, if it is known."""
+    phase = units.phases[task.phase]
+    mine = phase[task.first : task.first + task.count]
+    following = None
+    if after is not None and replace(after, first=task.first, count=task.count) == task:
+        following = phase[after.first]
+    yield from zip(mine, [*mine[1:], following], strict=True)
+
+
+def _written(write: Callable[[], str]) -> str:
+    with system_said():
+        return patient(write)
 
 
 def patient(work: Callable[[], T]) -> T:

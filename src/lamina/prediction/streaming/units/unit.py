@@ -13,10 +13,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import pairwise
 from typing import Protocol
 
 from lamina.files import fault
 from lamina.prediction.streaming.units.ledger import Ledger
+from lamina.prediction.streaming.units.write_behind import WriteBehind
 from lamina.prediction.tiling.tiled_inference import TiledInference
 
 
@@ -34,7 +37,8 @@ class Unit:
 class Units(Protocol):
     """The units of one case, and how each of them is done.
 
-    Only ``begin`` creates the store; ``do`` may run in another process, for an equal object.
+    Only ``begin`` creates the store; ``answered`` may be called in another process, of an equal
+    object.
     """
 
     @property
@@ -50,8 +54,24 @@ class Units(Protocol):
         """Return the digest of what a unit wrote, read anew; None: it is not there as a whole."""
         ...
 
-    def do(self, job: TiledInference, unit: Unit, tick: Callable[[int], object]) -> str:
-        """Do a unit; return the digest of what it wrote. ``tick`` is told the steps as they go."""
+    def answered(
+        self,
+        job: TiledInference,
+        unit: Unit,
+        tick: Callable[[int], object],
+        after: Unit | None = None,
+    ) -> Callable[[], str]:
+        """Answer a unit; return what writes the answer and returns the digest of what it wrote.
+
+        Another thread may write while the next unit is answered, but not the one after that: the
+        memory of its answer is then taken anew.
+
+        Args:
+            job: Who answers.
+            unit: Of ``phases``.
+            tick: Told the steps as they go.
+            after: The unit that will be answered next, where it is known: it is read meanwhile.
+        """
         ...
 
     def drop(self, phase: int) -> None:
@@ -101,5 +121,8 @@ def finish(
     remaining = Remaining(units, ledger)
     tick(remaining.steps_done)
     for phase in remaining.missing:
-        for unit in list(phase):
-            remaining.note(unit, units.do(job, unit, tick))
+        with WriteBehind() as behind:
+            following = dict(pairwise(phase))
+            for unit in list(phase):
+                write = units.answered(job, unit, tick, following.get(unit))
+                behind.put(write, partial(remaining.note, unit))
