@@ -97,7 +97,8 @@ class ThisProcess:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """There is nothing to end."""
+        """Wait for what is being written, so that nothing writes once the folder is free."""
+        self._worker.close()
 
 
 def work_off(schedule: Schedule, pool: Pool) -> None:

@@ -84,6 +84,10 @@ class Worker:
         """Do a task; what goes wrong with a case is in the outcome."""
         return self.begun(task)()
 
+    def close(self) -> None:
+        """Wait for what is being written; no task can be done afterwards."""
+        self._writer.shutdown()
+
     def begun(self, task: Task, after: Task | None = None) -> Callable[[], Outcome]:
         """Do a task but for the end of its writing; return what waits for that.
 
