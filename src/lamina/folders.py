@@ -62,13 +62,43 @@ def fold_folders(run: Path) -> list[Path]:
     return sorted(numbered, key=numbered.__getitem__)
 
 
+SCHEMES = ("s3", "gs", "az")
+"""Beginnings of addresses in object storage."""
+
+
+def remote_url(path: Path) -> str | None:
+    """Return the address in object storage that a path stands for; None: it is of this machine.
+
+    Example:
+        >>> remote_url(Path("s3://bucket/big.zarr")), remote_url(Path("big.zarr"))
+        ('s3://bucket/big.zarr', None)
+    """
+    scheme, colon, rest = path.as_posix().partition(":/")
+    return f"{scheme}://{rest.lstrip('/')}" if colon and scheme in SCHEMES else None
+
+
+def named(path: Path) -> str:
+    """Return a path as messages name it: in object storage its address."""
+    return remote_url(path) or str(path)
+
+
+def is_data(root: Path) -> bool:
+    """Whether a path is a folder, or an address in object storage, which is not asked."""
+    return root.is_dir() or remote_url(root) is not None
+
+
+def full_name(path: Path) -> str:
+    """Return what names a path wherever this process works: the address, or the whole path."""
+    return remote_url(path) or str(path.resolve())
+
+
 def check_data(root: Path) -> None:
     """Refuse what is no folder of data.
 
     Raises:
         DataError: there is no such folder.
     """
-    if not root.is_dir():
+    if not is_data(root):
         raise DataError(f"{root}: no such folder; give the data folder")
 
 

@@ -33,6 +33,10 @@ class Storage:
         """Write one object."""
         self._send("PUT", key, data)
 
+    def get(self, key: str) -> bytes:
+        """Return the content of one object."""
+        return self._send("GET", key)
+
     def delete(self, key: str) -> None:
         """Remove one object."""
         self._send("DELETE", key)
@@ -41,12 +45,13 @@ class Storage:
         """Answer the next ``times`` requests whose address holds ``word`` by 503."""
         self._failures += [word] * times
 
-    def _send(self, method: str, key: str, data: bytes | None = None) -> None:
+    def _send(self, method: str, key: str, data: bytes | None = None) -> bytes:
         request = urllib.request.Request(f"{self.endpoint}/bucket/{key}", data, method=method)
         request.add_header("Authorization", _CREDENTIAL)
         request.add_header("Content-Type", "application/octet-stream")  # else it is a form
         with urllib.request.urlopen(request) as answer:
-            answer.read()
+            content: bytes = answer.read()
+        return content
 
 
 @contextmanager
@@ -83,6 +88,10 @@ def s3_storage(monkeypatch: pytest.MonkeyPatch) -> Iterator[Storage]:
     }.items():
         monkeypatch.setenv(name, value)
     storage = Storage(endpoint, requests, failures)
+    reset = urllib.request.Request(f"{endpoint}/moto-api/reset", b"", method="POST")
+    with urllib.request.urlopen(reset) as answer:  # buckets belong to the process
+        answer.read()
+    requests.clear()
     try:
         storage.put("", b"")
         yield storage

@@ -52,6 +52,7 @@ from lamina.cli.options import (
     Run,
     SlicesAt,
     Spread,
+    Store,
     VerifyData,
 )
 from lamina.cli.verbs import Verbs
@@ -276,6 +277,7 @@ def predict(
     workers: Processes = None,
     cluster: Cluster = None,
     slices: SlicesAt = None,
+    store: Store = None,
     changes: Annotated[
         list[str] | None,
         typer.Option(
@@ -352,6 +354,7 @@ def predict(
         batch=batch,
         memory=limit,
         workers=worker_count(workers),
+        store=store,
         cluster=cluster,
         insecure_cluster=insecure_cluster,
         slices=places,
@@ -385,8 +388,6 @@ app.command(epilog="Example: lamina submit pred --format severstal --out submiss
 )
 app.command(epilog="Example: lamina report runs/tiles")(results.report)
 app.command(epilog="Example: lamina view runs/tiles")(results.view)
-
-
 app.command(epilog="Example: lamina demo --quick")(demo)
 
 

@@ -108,6 +108,14 @@ InsecureCluster = Annotated[
     bool,
     typer.Option("--insecure-cluster", help="Take a scheduler without encryption, tcp://."),
 ]
+Store = Annotated[
+    str | None,
+    typer.Option(
+        "--store",
+        metavar="s3://BUCKET/FOLDER",
+        help="Keep the chunks of probabilities of volumes and large images in object storage.",
+    ),
+]
 SlicesAt = Annotated[
     str | None,
     typer.Option(

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from lamina.data.catalogs.pairs import Pair
 from lamina.data.layouts.files import has_class
-from lamina.data.layouts.patterns import ID, Pattern, is_pattern
+from lamina.data.layouts.patterns import ID, Match, Pattern, is_pattern
 from lamina.data.layouts.proposals import proposed, typed
 from lamina.data.names import nfc
 from lamina.data.readers import images_below, is_volume, stem_of
+from lamina.data.readers.zarr.header import is_store, place_of
+from lamina.data.readers.zarr.remote import RemoteFolder
 from lamina.errors import DataError, LayoutError, listed
+from lamina.folders import named, remote_url
 
 _NAMED = 6  # files that a message names
 
@@ -44,14 +47,14 @@ def required_pairs(root: Path, image: str, target: str) -> Sequence[Pair]:
     if pairs:
         return pairs
     none = DataError(
-        f"{root}: data.image is '{image}', and neither the folder nor those in it have such a file "
-        f"({holds(root)}); set data.image to the name of the image"
+        f"{named(root)}: data.image is '{image}', and neither the folder nor those in it have such "
+        f"a file ({holds(root)}); set data.image to the name of the image"
     )
     raise _with_layout(none, root, image, target)
 
 
 def _with_layout(error: DataError, root: Path, image: str, target: str) -> DataError:
-    found = proposed(root)
+    found = None if remote_url(root) else proposed(root)
     if found is None or has_class(found.masks):
         return error
     options = []
@@ -103,11 +106,12 @@ def _by_path(root: Path, image: str, target: str) -> list[Pair]:
 def _by_key(root: Path, text: str) -> dict[str, Path]:
     """Return the volumes of a pattern of paths by id; those of another pattern are left out."""
     found: dict[str, Path] = {}
-    for one in Pattern(text).find(root, volumes=True):
+    pattern = Pattern(text)
+    for one in _remote(root, pattern) if remote_url(root) else pattern.find(root, volumes=True):
         if one.id in found:
             raise DataError(
-                f"{root}: '{text}' fits {found[one.id]} and {one.path} with one id; make the "
-                "pattern narrower"
+                f"{named(root)}: '{text}' fits {found[one.id]} and {one.path} with one id; make "
+                "the pattern narrower"
             )
         found[one.id] = one.path
     return found
@@ -115,7 +119,8 @@ def _by_key(root: Path, text: str) -> dict[str, Path]:
 
 def _alone(root: Path, alone: list[str]) -> str:
     return listed(
-        f"{root}: {len(alone)} volumes have no partner; add it, or set data.image and data.target",
+        f"{named(root)}: {len(alone)} volumes have no partner; add it, or set data.image and "
+        "data.target",
         alone,
     )
 
@@ -130,7 +135,7 @@ def _beside(root: Path, image: str, target: str) -> list[Pair]:
         return [Pair(nfc(stem_of(one)), one, other)]
     if not targets:
         remedy = _such_as(root, "target", images.values())
-        raise DataError(f"{root}: data.target is '{target}', and {holds(root)}{remedy}")
+        raise DataError(f"{named(root)}: data.target is '{target}', and {holds(root)}{remedy}")
     alone = [f"{path}: no '{target}' for it" for key, path in images.items() if key not in targets]
     alone += [f"{path}: no '{image}' for it" for key, path in targets.items() if key not in images]
     if alone:
@@ -148,12 +153,12 @@ def _apart(root: Path, image: str, target: str) -> list[Pair]:
             pairs.append(Pair(nfc(folder.name), one, other))
         elif one is not None or other is not None:
             missing = target if other is None else image
-            half.append(f"{folder}: no '{missing}'; {holds(folder)}")
+            half.append(f"{named(folder)}: no '{missing}'; {holds(folder)}")
     if half:
         raise DataError(
             listed(
-                f"{root}: {len(half)} folders have only one of image and target; add the other, or "
-                "set data.image and data.target",
+                f"{named(root)}: {len(half)} folders have only one of image and target; add the "
+                "other, or set data.image and data.target",
                 half,
             )
         )
@@ -162,7 +167,7 @@ def _apart(root: Path, image: str, target: str) -> list[Pair]:
 
 def holds(folder: Path) -> str:
     """Return which volumes a folder holds, as the end of a message."""
-    names = sorted(path.name for path in folder.iterdir() if is_volume(path))
+    names = sorted(path.name for path in _entries(folder) if _is_volume(path))
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return f"the folder holds {', '.join(names[:_NAMED]) or 'no volume'}{more}"
 
@@ -170,7 +175,7 @@ def holds(folder: Path) -> str:
 def _such_as(folder: Path, option: str, used: Iterable[Path]) -> str:
     """Return which name to set an option to, where one file of the folder is left for it."""
     taken = {path.name for path in used}
-    left = sorted(path.name for path in folder.iterdir() if is_volume(path))
+    left = sorted(path.name for path in _entries(folder) if _is_volume(path))
     left = [name for name in left if name not in taken]
     if len(left) == 1:
         return f"; set it, as -s data.{option}={left[0]}"
@@ -181,15 +186,41 @@ def _matches(folder: Path, pattern: str) -> dict[tuple[str, ...], Path]:
     """Return the files of a folder by what the wildcards of ``pattern`` stand for, in order."""
     name = _pattern(pattern)
     found: dict[tuple[str, ...], Path] = {}
-    for path in sorted(folder.iterdir()):
+    for path in sorted(_entries(folder)):
         match = name.fullmatch(path.name)
-        if match and is_volume(path):
+        if match and _is_volume(path):
             found[match.groups()] = path
     return found
 
 
 def _folders(root: Path) -> list[Path]:
-    return sorted(path for path in root.iterdir() if path.is_dir() and not is_volume(path))
+    remote = remote_url(root) is not None
+    folders = (path for path in _entries(root) if remote or path.is_dir())
+    return sorted(path for path in folders if not _is_volume(path))
+
+
+def _entries(folder: Path) -> list[Path]:
+    """Return what lies in a folder; of one in object storage, the folders in it."""
+    place = place_of(folder)
+    if isinstance(place, RemoteFolder):
+        return [folder / inner.name for inner in place.folders()]
+    return list(folder.iterdir())
+
+
+def _is_volume(path: Path) -> bool:
+    return is_store(place_of(path)) if remote_url(path) else is_volume(path)
+
+
+def _remote(root: Path, pattern: Pattern) -> Iterator[Match]:
+    """Yield the Zarr stores in object storage that a pattern of paths names, in order."""
+    base = root / pattern.folder
+    left = [base]
+    while left:
+        for path in sorted(_entries(left.pop()), reverse=True):
+            if not _is_volume(path):
+                left.append(path)
+            elif hit := pattern.match(path.relative_to(root).as_posix()):
+                yield Match(path, *hit)
 
 
 def _pattern(pattern: str) -> re.Pattern[str]:

@@ -161,6 +161,19 @@ def write_with(path: Path, write: Callable[[Path], None]) -> str:
     return found
 
 
+def move_whole(beside: Path, path: Path) -> None:
+    """Give a file that is whole its name, once it is on the disk.
+
+    Raises:
+        ResourceError: the disk is full.
+        RecipeError: nothing can be written there.
+    """
+    refuse_taken(path)
+    with writing(path), beside.open("rb+") as stream:
+        os.fsync(stream.fileno())
+        _put_in_place(beside, path)
+
+
 def append_line(path: Path, line: str) -> None:
     """Append one line to a log; a crash leaves at most one half line, which readers drop.
 

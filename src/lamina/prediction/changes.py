@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from lamina.bundle import Bundle
 from lamina.errors import RecipeError
+from lamina.folders import remote_url
 from lamina.options.explain import check
 from lamina.options.near_words import did_you_mean
 from lamina.options.nodes import Where
@@ -103,3 +105,20 @@ def threshold_words(threshold: Thresholds | None) -> list[str]:
     if isinstance(threshold, Mapping):
         return [f"--threshold {name}={value:g}" for name, value in threshold.items()]
     return [f"--threshold {threshold:g}"]
+
+
+def check_store(store: str | None, *, uncertainty: bool) -> None:
+    """Refuse what is no address in object storage, or holds credentials.
+
+    Raises:
+        RecipeError: so it is, or maps of uncertainty are asked for as well.
+    """
+    if store is None:
+        return
+    if remote_url(Path(store)) is None or "@" in store:
+        raise RecipeError(
+            "--store must be an address such as s3://bucket/folder, without credentials: these "
+            "come from the environment"
+        )
+    if uncertainty:
+        raise RecipeError("--store and --uncertainty do not go together yet; leave one out")

@@ -18,7 +18,13 @@ from lamina.files import delete_partial_files, locked
 from lamina.folders import DATA_INDEX
 from lamina.log import keep_log
 from lamina.prediction.cases.opened import OpenedCases, open_cases
-from lamina.prediction.changes import Thresholds, changed, threshold_words, with_threshold
+from lamina.prediction.changes import (
+    Thresholds,
+    changed,
+    check_store,
+    threshold_words,
+    with_threshold,
+)
 from lamina.prediction.folder.manifest import Arithmetic, Info
 from lamina.prediction.folder.predictions import Predictions
 from lamina.prediction.members.loaded import LoadedMembers
@@ -63,6 +69,7 @@ def predict(
     uncertainty: bool = False,
     save: Sequence[str] = DEFAULT,
     native: NativeContent = "labels",
+    store: str | None = None,
     overwrite: bool = False,
     progress: bool = True,
     index: StrPath | None = None,
@@ -106,6 +113,8 @@ def predict(
             there they are made of the stored probabilities.
         native: ``probabilities``: also write these, in float32, beside labels in the input's own
             format, where it is NIfTI or TIFF.
+        store: Address in object storage, such as ``s3://bucket/out``, for the chunks of the
+            probabilities of volumes and large images; all else lies in ``out``. None: they do too.
         overwrite: Replace predictions of other bundles or options.
         progress: Show progress on standard error.
         index: File of what is known of the files; None: ``index.jsonl`` in ``out``.
@@ -137,6 +146,7 @@ def predict(
         raise RecipeError(f"--members is '{members}'; it must be one of auto, all")
     at_least(1, batch=batch, memory=memory)
     kinds = checked(save, native)
+    check_store(store, uncertainty=uncertainty)
     keep_memory()
     bundles = load_bundles(sources, unfinished=True)
     if uncertainty and bundles[0].recipe.task.kind == "restore":
@@ -167,6 +177,7 @@ def predict(
         size, slabs = sizes(loaded, volumes, processes, memory, wanted)
         now = Arithmetic(batch=size, device=computing.kind, tf32=computing.tf32)
         update = {"predict": options, "corrupted": corrupt, "uncertainty": uncertainty}
+        update |= {"store": store and store.rstrip("/")}
         arithmetic = now if before is None else noted
         info = info.model_copy(update={**update, "changes": said, "arithmetic": arithmetic})
         with locked(out):

@@ -12,7 +12,7 @@ from lamina.data.case import Case
 from lamina.data.index.index import DataIndex
 from lamina.errors import DataError
 from lamina.files import read_json, read_lines, read_object
-from lamina.folders import DATA_INDEX, check_run, fold_folders
+from lamina.folders import DATA_INDEX, check_run, fold_folders, is_data
 from lamina.recipe.recipe import Recipe
 from lamina.refusals import reading
 from lamina.result.calibration import Calibration
@@ -88,7 +88,7 @@ class Run:
             if not self.data.get("root"):
                 return {}
             root = Path(str(self.data["root"]))
-        if not root.is_dir():
+        if not is_data(root):
             return {}
         with DataIndex(index or self.folder / DATA_INDEX, verify=verify).used():
             listing = self.recipe.data.open(root, self.recipe.task)

@@ -25,8 +25,8 @@ from lamina.data.readers import PassedOver
 from lamina.data.readers.file_types import not_read
 from lamina.data.splits import warnings_of
 from lamina.data.units import with_unit
-from lamina.errors import DataError, listed
-from lamina.folders import DATA_INDEX
+from lamina.errors import DataError, RecipeError, listed
+from lamina.folders import DATA_INDEX, is_data, remote_url
 from lamina.geometry.view import turns
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
@@ -206,8 +206,13 @@ def open_data(recipe: Recipe, root: Path, index: DataIndex | None = None) -> Ope
         LeakError: one group stands on both sides of the split.
         RecipeError: the recipe names another number of classes than the data hold.
     """
-    if not root.is_dir():
+    if not is_data(root):
         raise DataError(f"{root}: no such folder; give the folder of the data by --data")
+    if remote_url(root) is not None and not recipe.data.reads_remote:
+        raise RecipeError(
+            f"{remote_url(root)}: data.kind is '{recipe.data.kind}', and only volume_pairs reads "
+            "volumes from object storage; copy the data to this machine"
+        )
     with nullcontext() if index is None else index.used():
         listing = recipe.data.open(root, recipe.task)
     if not listing.cases:

@@ -21,7 +21,7 @@ from lamina.data.index.index import DataIndex
 from lamina.data.orientation import is_turned
 from lamina.data.splits import write_folds
 from lamina.errors import DataError, RecipeError
-from lamina.folders import fold_folders
+from lamina.folders import fold_folders, full_name
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 
@@ -179,7 +179,7 @@ def record_data(
         )
     if has_begun(out):
         _must_be_same(out, {str(row["id"]): row for row in rows})
-    about: dict[str, Any] = {"root": str(root.resolve()), "names": list(names), "cases": rows}
+    about: dict[str, Any] = {"root": full_name(root), "names": list(names), "cases": rows}
     if images is not None:
         about["images"] = images.model_dump(mode="json")
     files.write_json(out / "data.json", about)

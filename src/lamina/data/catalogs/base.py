@@ -6,13 +6,13 @@ from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
+from typing import ClassVar, Self
 
 from lamina.data.case import Case
 from lamina.data.catalogs.inputs import Input, is_table, named_by
 from lamina.data.readers import PassedOver, is_image, look_below
-from lamina.data.readers.zarr.remote import remote_url
 from lamina.errors import DataError, RecipeError
+from lamina.folders import remote_url
 from lamina.spec import Spec, kind_of
 from lamina.task import Task
 from lamina.volume import Volume
@@ -41,6 +41,9 @@ class Catalog(Spec):
     What training lists (``open``) and what prediction lists (``inputs``) are told apart by
     nothing but the targets: the same images, opened alike, by the same ids.
     """
+
+    reads_remote: ClassVar[bool] = False
+    """Whether a data folder may be in object storage."""
 
     @abstractmethod
     def open(self, root: Path, task: Task) -> Listing:

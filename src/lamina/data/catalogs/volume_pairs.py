@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -44,6 +44,7 @@ from lamina.data.readers import (
 from lamina.data.targets.label_table import LabelTable
 from lamina.data.views.rescaled import Stretch, Stretched
 from lamina.errors import DataError, RecipeError
+from lamina.folders import is_data
 from lamina.progress import say
 from lamina.spec import ADDED_LATER
 from lamina.task import Task
@@ -67,6 +68,8 @@ class VolumePairs(Catalog):  # FAULT-1
 
     A Zarr store, and a folder of DICOM slices, are folders that count as one file.
     """
+
+    reads_remote: ClassVar[bool] = True
 
     kind: Literal["volume_pairs"] = "volume_pairs"
 
@@ -207,7 +210,7 @@ class VolumePairs(Catalog):  # FAULT-1
                 f"data.stretch_target is '{self.stretch_target}', and labels have no range; set "
                 "it to no"
             )
-        if not root.is_dir():
+        if not is_data(root):
             raise DataError(f"{root}: no such folder of data")
         if is_dataset(root) and not pairs_of(root, self.image, self.target):
             raise DataError(

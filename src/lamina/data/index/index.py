@@ -22,10 +22,10 @@ from lamina.data.index.measure import Job, measured
 from lamina.data.index.row import Key, Role, Row, key_of, row_of
 from lamina.data.index.volume_identity import is_volume_store, volume_identity
 from lamina.data.readers.images.header import KnownImage, knowing
-from lamina.data.readers.zarr.remote import remote_url
 from lamina.errors import LaminaError
 from lamina.files import append_lines
 from lamina.files import digest as digest_of
+from lamina.folders import remote_url
 from lamina.machine.cores import allowed_cores
 from lamina.progress import Bar, say
 from lamina.refusals import reading

@@ -2,7 +2,8 @@
 
 Training reads slices in any order, and a slice out of packed chunks costs every chunk it touches:
 30 to 550 times what it costs from a mapped file. No cache of chunks helps there, since the slices
-of a shuffled epoch have few chunks in common; one copy does.
+of a shuffled epoch have few chunks in common; one copy does. Volumes in object storage are copied
+for the same reason.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
+from lamina.data.prepare.remote_copy import copy_in_pieces, is_remote, put, stored_shape
 from lamina.data.readers import NpyVolume
 from lamina.data.views.chunks import pieces
 from lamina.errors import ResourceError
@@ -34,6 +36,8 @@ UNPACKED = "unpacked"
 
 def unpacked(cases: Sequence[Case], folder: Path) -> list[Case]:
     """Return cases whose packed volumes of three axes, or layers of these, are read from copies.
+
+    All volumes in object storage are.
 
     So are aligned layers, as they are aligned; their maps are fitted.
 
@@ -109,7 +113,10 @@ class _Plan:
             )
         with Bar("unpacking volumes", len(missing)) as bar:
             for path, volume in missing.items():
-                write_with(path, _Writer(volume))
+                if is_remote(volume):
+                    copy_in_pieces(volume, path)
+                else:
+                    write_with(path, _Writer(volume))
                 bar.advance()
 
     def seen(self, volume: Volume) -> Volume:
@@ -142,7 +149,8 @@ class _Wanted:
     def of(cls, volume: Volume) -> _Wanted | None:
         """Return the copy that would serve a volume; None where it needs none of its own."""
         copied = volume.copied if isinstance(volume, VolumeView) else volume
-        if len(copied.axes) != 3 or max(chunk_shape_of(copied)) == 1:
+        packed = len(copied.axes) == 3 and max(chunk_shape_of(copied)) > 1
+        if not packed and not is_remote(copied):
             return None
         stamp = values_stamp(volume)
         if stamp is None:
@@ -158,14 +166,9 @@ class _Writer:
 
     def __call__(self, path: Path) -> None:
         volume = self.volume
-        shape = volume.shape if volume.channels == 1 else (volume.channels, *volume.shape)
-        array: Any = np.lib.format.open_memmap(path, "w+", volume.dtype, shape)
+        array: Any = np.lib.format.open_memmap(path, "w+", volume.dtype, stored_shape(volume))
         for region in pieces(volume):
-            values = volume.read(region)
-            if volume.channels == 1:
-                array[region.slices] = values[0]
-            else:
-                array[(slice(None), *region.slices)] = values
+            put(array, region, volume.read(region))
         array.flush()
 
 

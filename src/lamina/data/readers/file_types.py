@@ -10,8 +10,8 @@ from itertools import count
 from pathlib import Path
 
 from lamina.data.readers.format import Format
-from lamina.data.readers.zarr.remote import remote_url
 from lamina.errors import DataError, listed
+from lamina.folders import remote_url
 from lamina.refusals import check_regular, reading
 
 _OTHERS = {

@@ -15,8 +15,8 @@ from lamina.data.index.file_mark import Marked
 from lamina.data.index.index import DataIndex
 from lamina.data.prepare.spacing import check_spacing
 from lamina.data.readers.file_types import not_read
-from lamina.data.readers.zarr.remote import remote_url
 from lamina.errors import DataError, listed
+from lamina.folders import named, remote_url
 from lamina.prediction.cases.inputs import gather, open_listed, passed_over
 from lamina.prediction.folder.manifest import PredictedCase, place_of
 from lamina.prediction.folder.predictions import one_digest
@@ -131,7 +131,7 @@ def _cases(
     for case in recipe.frame.chosen([whole], slices):
         predicted = PredictedCase(
             id=case.id,
-            source=remote_url(input_file.path) or str(input_file.path),
+            source=named(input_file.path),
             sha256=one_digest(digests),
             axes=case.image.axes,
             shape=case.image.shape,

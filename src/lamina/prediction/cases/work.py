@@ -10,9 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from lamina.files import digest
+from lamina.folders import remote_url
 from lamina.prediction.folder.file_names import file_name
 from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.streaming.place import Place
+from lamina.prediction.streaming.units.ledger import noted_digests
 
 
 def place_in(
@@ -43,6 +46,18 @@ def written_bytes(place: Place) -> int:
     """Return the bytes on disk of a case that is being predicted."""
     files = [one for folder in (place.work, place.store) for one in folder.rglob("*")]
     return sum(file.stat().st_size for file in files if file.is_file())
+
+
+def digest_of_store(place: Place) -> str:
+    """Return what the ledger notes of a store that is complete.
+
+    Of one in object storage that is made of what is noted of its units; nothing is read again.
+    """
+    if remote_url(place.store) is None:
+        return digest(place.store)
+    from lamina.prediction.streaming.remote_chunks import joined
+
+    return joined(noted_digests(place.work, place.plan), place.store)
 
 
 def drop_work(folder: Path, id: str) -> None:

@@ -8,12 +8,21 @@ from pathlib import Path
 
 from lamina.data.index.volume_identity import SAMPLED, volume_identity
 from lamina.files import digest
+from lamina.folders import remote_url
 from lamina.result.decisions import AnyDecision
+
+ETAGS = "+etags:"
+"""Between the digest of objects and that of their ETags."""
 
 
 def source_digest(files: Sequence[str]) -> str:
-    """Return the digest of a case's files: that of the one file, or of all digests in order."""
-    return one_digest([digest(Path(name)) for name in files])
+    """Return the digest of a case's files: that of the one file, or of all digests in order.
+
+    Of a volume in object storage it is what identifies it.
+    """
+    return one_digest(
+        [volume_identity(path) if remote_url(path) else digest(path) for path in map(Path, files)]
+    )
 
 
 def is_source(name: str, sha256: str) -> bool:
@@ -32,6 +41,31 @@ def one_digest(digests: Sequence[str]) -> str:
     if len(digests) == 1:
         return digests[0]
     return hashlib.sha256("\n".join(digests).encode()).hexdigest()
+
+
+def agrees(noted: object, now: str | None) -> bool:
+    """Whether what a ledger notes of files or objects is what they are now.
+
+    Args:
+        noted: A digest, of objects followed by that of their ETags.
+        now: The digest of files as they are read, or of the ETags of objects alone; None: one of
+            them is missing.
+    """
+    if now is None or not isinstance(noted, str):
+        return False
+    return noted.endswith(now) if now.startswith(ETAGS) else noted == now
+
+
+def stored_digest(path: Path) -> str | None:
+    """Return the digest of a stored answer as it is now, for ``agrees``; None: it is missing.
+
+    Of a store in object storage that is the digest of its ETags.
+    """
+    if remote_url(path) is not None:
+        from lamina.prediction.streaming.remote_chunks import etags_of
+
+        return etags_of(path)
+    return digest(path) if path.exists() else None
 
 
 def decision_digest(decision: AnyDecision) -> str:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from copy import copy
 from pathlib import Path
 from typing import Any, Literal
 
 from lamina.errors import DataError
-from lamina.files import append_line, digest, read_lines
-from lamina.folders import OUT_OF_FOLD
-from lamina.prediction.folder.digests import one_digest
+from lamina.files import append_line, read_lines
+from lamina.folders import OUT_OF_FOLD, named, remote_url
+from lamina.prediction.folder.digests import agrees, one_digest, stored_digest
 from lamina.prediction.folder.manifest import Holds, PredictedCase
 
 LEDGER = "ledger.jsonl"
@@ -32,6 +33,13 @@ class Ledger:
         self._done = {row["id"]: row for row in rows if isinstance(row.get("id"), str)}
         self._tables = {row["file"]: row["sha256"] for row in rows if {"file", "sha256"} <= {*row}}
         self._sound: set[tuple[str, str]] = set()
+
+    def only(self, ids: Iterable[str]) -> Ledger:
+        """Return a ledger that knows these cases alone, to be read."""
+        ledger = copy(self)
+        ledger._done = {id: self._done[id] for id in ids if id in self._done}
+        ledger._tables, ledger._sound = {}, set()
+        return ledger
 
     def row(self, case: PredictedCase) -> dict[str, Any] | None:
         """Return the row of a case; None: it is not finished, or was made of another source."""
@@ -100,8 +108,9 @@ class Ledger:
 
     def has(self, row: dict[str, Any], kind: Kind, *paths: Path) -> bool:
         """Whether the files of a kind have the digest of their row; they are read every time."""
-        there = all(path.exists() for path in paths)
-        same = there and one_digest([digest(path) for path in paths]) == row.get(kind)
+        digests = [stored_digest(path) for path in paths]
+        there = [one for one in digests if one is not None]
+        same = len(there) == len(digests) and agrees(row.get(kind), one_digest(there))
         if same:
             self._sound.add((row["id"], kind))
         else:
@@ -120,11 +129,12 @@ class Ledger:
         if (case.id, kind) in self._sound:
             return
         for path in paths:
-            if not path.exists():
+            if remote_url(path) is None and not path.exists():
                 raise DataError(f"{path}: is missing; {self.remedy}")
         if not self.has(row, kind, *paths):
             raise DataError(
-                f"{paths[0]}: does not match its digest in {LEDGER}, it was damaged or edited; "
+                f"{named(paths[0])}: does not match its digest in {LEDGER}, it was damaged or "
+                "edited; "
                 f"{self.remedy}"
             )
 

@@ -226,6 +226,10 @@ class Info(Spec):
     uncertainty: Annotated[bool, ADDED_LATER] = False
     """Whether members or views answered one by one, and maps of uncertainty were written."""
 
+    store: Annotated[str | None, ADDED_LATER] = None
+    """Address in object storage of the probabilities of volumes and large images; null: they lie
+    in the folder."""
+
     changes: Annotated[tuple[str, ...], ADDED_LATER] = ()
     """What was changed of the trained recipe for this prediction, as on the command line."""
 

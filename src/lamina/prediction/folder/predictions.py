@@ -24,9 +24,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.errors import DataError, RecipeError
-from lamina.files import digest, write_with
+from lamina.files import write_with
 from lamina.geometry.region import Region
-from lamina.prediction.cases.work import drop_work, place_in, written_bytes
+from lamina.prediction.cases.work import digest_of_store, drop_work, place_in, written_bytes
 from lamina.prediction.check_answer import check_answer
 from lamina.prediction.folder.case_masks import (
     LastDecided,
@@ -230,9 +230,10 @@ class Predictions:
         return np.asarray(values, np.float32) * np.float32(case.span) + np.float32(case.offset)
 
     def prob_path(self, id: str) -> Path:
-        """Where the probabilities of a case lie."""
-        ending = ".zarr" if self.case(id).chunked else ".npy"
-        return self.folder / "probabilities" / f"{file_name(id)}{ending}"
+        """Where the probabilities of a case lie: a path, or one that stands for an address."""
+        if not self.case(id).chunked:
+            return self.folder / "probabilities" / f"{file_name(id)}.npy"
+        return Path(self.info.store or self.folder / "probabilities") / f"{file_name(id)}.zarr"
 
     def mask_path(self, id: str) -> Path:
         """Where the mask of a case lies; of classes that overlap the first."""
@@ -305,7 +306,7 @@ class Predictions:
 
     def note_stored(self, id: str) -> None:
         """Do as ``finish`` does, and leave what led to the answer."""
-        self._note(self.case(id), digest(self.prob_path(id)))
+        self._note(self.case(id), digest_of_store(self.place(id)))
 
     def written(self, id: str) -> int:
         """Return the bytes on disk of a case that is being predicted in chunks."""

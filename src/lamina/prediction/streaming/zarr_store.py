@@ -1,6 +1,7 @@
 """Answers of volumes and large images on disk: a Zarr v3 array (K, *S), written a box at a time.
 
 Every chunk is written, and a missing one is refused: Zarr itself would read it as a constant.
+A store lies in a folder of this machine or in object storage.
 """
 
 from __future__ import annotations
@@ -10,19 +11,25 @@ import itertools
 import math
 import shutil
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec
 
+from lamina.data.readers.zarr.remote import RemoteFolder
 from lamina.errors import DataError
 from lamina.files import fault, make_folder
+from lamina.folders import named, remote_url
 from lamina.geometry.region import Region
 from lamina.refusals import reading, writing
+
+if TYPE_CHECKING:
+    from lamina.prediction.streaming.remote_chunks import RemoteChunks
 
 _CHUNK = 2**18  # voxels: 64 x 64 x 64
 _THICKEST = 64
@@ -35,6 +42,8 @@ class Store:
 
     path: Path
     array: zarr.Array[Any]
+    remote: RemoteChunks | None = None
+    """The objects, where they lie in object storage."""
 
     @classmethod
     def begin(
@@ -50,7 +59,7 @@ class Store:
         """Make a store of NaN, or go on with one that was begun with the same values.
 
         Args:
-            path: A folder whose name ends in ``.zarr``.
+            path: A folder whose name ends in ``.zarr``, or an address in object storage.
             axes: Names of the spatial axes.
             shape: (K, *S).
             dtype: float16 or float32.
@@ -58,23 +67,26 @@ class Store:
             about: JSON values that the store carries.
 
         Raises:
-            ResourceError: the disk is full.
+            ResourceError: the disk is full, or the storage takes nothing.
             RecipeError: nothing can be written there.
         """
         thick = {0: _depth(shape, np.dtype(dtype).itemsize)} | dict(slab or {})
         chunks = (1, *_chunks(shape[1:], thick))
-        about = {"lamina": dict(about or {})}
-        if path.is_dir():
-            before = _opened(path)
-            if before is not None and _same(before, shape, dtype, chunks, about):
-                for left in path.rglob("*.partial"):  # of a process that was killed
-                    left.unlink()
-                return cls(path, before)
-            shutil.rmtree(path)
-        make_folder(path.parent)
-        with writing(path):
+        about, remote = {"lamina": dict(about or {})}, _remote(path)
+        before = _opened(path, remote) if remote is not None or path.is_dir() else None
+        if before is not None and _same(before, shape, dtype, chunks, about):
+            for left in path.rglob("*.partial"):  # of a process that was killed
+                left.unlink()
+            return cls(path, before, remote)
+        if remote is not None:
+            remote.remove(own=before is not None and "lamina" in before.attrs)
+        else:
+            if path.is_dir():
+                shutil.rmtree(path)
+            make_folder(path.parent)
+        with _writing(path, remote):
             made = zarr.create_array(
-                path,
+                path if remote is None else remote.zarr_store(),
                 shape=shape,
                 chunks=chunks,
                 dtype=dtype,
@@ -84,7 +96,7 @@ class Store:
                 attributes=about,
                 config={"write_empty_chunks": True},
             )
-        return cls(path, made)
+        return cls(path, made, remote)
 
     @classmethod
     def join(cls, path: Path) -> Store:
@@ -93,10 +105,13 @@ class Store:
         Raises:
             DataError: it is gone, or damaged.
         """
-        array = _opened(path)
+        remote = _remote(path)
+        array = _opened(path, remote)
         if array is None:
-            raise DataError(f"{path}: not readable as a Zarr array; run the same predict again")
-        return cls(path, array)
+            raise DataError(
+                f"{named(path)}: not readable as a Zarr array; run the same predict again"
+            )
+        return cls(path, array, remote)
 
     @classmethod
     def open(cls, path: Path) -> Store:
@@ -105,13 +120,17 @@ class Store:
         Raises:
             DataError: it is missing or damaged, or chunks are missing.
         """
-        array = cls.join(path).array
-        there = sum(one.is_file() for one in (path / "c").rglob("*"))
-        if there < array.nchunks:
+        store = cls.join(path)
+        if store.remote is not None:
+            there = store.remote.count()
+        else:
+            there = sum(one.is_file() for one in (path / "c").rglob("*"))
+        if there < store.array.nchunks:
             raise DataError(
-                f"{path}: has {there} of {array.nchunks} chunks; run the same predict again"
+                f"{named(path)}: has {there} of {store.array.nchunks} chunks; run the same predict "
+                "again"
             )
-        return cls(path, array)
+        return store
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -133,11 +152,13 @@ class Store:
         Raises:
             ResourceError: the disk is full.
         """
-        with writing(self.path):
+        with _writing(self.path, self.remote):
             self.array[(slice(None), *box.slices)] = values
 
     def put(self, region: Region, values: NDArray[Any]) -> str:
-        """Write (K, *region.shape) chunk by chunk; return ``digest`` of the region.
+        """Write (K, *region.shape) chunk by chunk; return what is noted of the region.
+
+        That is ``digest`` of files; of objects the digest of their contents before it.
 
         Raises:
             ResourceError: the disk is full.
@@ -147,7 +168,8 @@ class Store:
             inside = box.shift(tuple(-a for a in region.start)).slices
             self.write(box, np.asarray(values[(slice(None), *inside)], self.array.dtype))
             fault("store.after_chunk")
-        sha256 = self.digest(region)
+        remote = self.remote
+        sha256 = self.digest(region) if remote is None else remote.written(self._names(region))
         if sha256 is None:
             raise DataError(f"{self.path}: chunks vanished while they were written")
         return sha256
@@ -159,27 +181,34 @@ class Store:
             DataError: a chunk is damaged.
         """
         box = box or Region.whole(self.shape[1:])
-        with reading(self.path, what=f"{box} is damaged", remedy="run the same predict again"):
+        where = named(self.path)
+        with reading(where, what=f"{box} is damaged", remedy="run the same predict again"):
             return np.asarray(self.array[(slice(None), *box.slices)])
 
     def digest(self, region: Region) -> str | None:
         """Return the SHA-256 of the chunks that hold a region; None: one of them is missing.
 
-        Of the files and not of their values: a file that lacks its end may still be decoded.
+        Of the files and not of their values: a file that lacks its end may still be decoded. Of
+        objects the digest of their ETags.
         """
+        if self.remote is not None:
+            return self.remote.digest(self._names(region))
         whole = hashlib.sha256()
-        for box in self.boxes(region):
-            for k in range(self.shape[0]):
-                path = self._file(k, box)
-                if not path.is_file():
-                    return None
-                whole.update(path.read_bytes())
+        for name in self._names(region):
+            path = self.path / name
+            if not path.is_file():
+                return None
+            whole.update(path.read_bytes())
         return whole.hexdigest()
 
-    def _file(self, k: int, box: Region) -> Path:
+    def _names(self, region: Region) -> list[str]:
+        """Return the names of the chunks that hold a region, in order."""
         sides = self.array.chunks[1:]
-        at = (str(a // side) for a, side in zip(box.start, sides, strict=True))
-        return self.path.joinpath("c", str(k), *at)
+        names = []
+        for box in self.boxes(region):
+            at = [str(a // side) for a, side in zip(box.start, sides, strict=True)]
+            names += ["/".join(("c", str(k), *at)) for k in range(self.shape[0])]
+        return names
 
     def slabs(self) -> Iterator[Region]:
         """Yield the regions that together are all slices along the first axis, in order.
@@ -208,9 +237,27 @@ def _chunks(shape: tuple[int, ...], thick: Mapping[int, int]) -> tuple[int, ...]
     return tuple(min(thick.get(at, side), n) for at, n in enumerate(shape))
 
 
-def _opened(path: Path) -> zarr.Array[Any] | None:
+def _remote(path: Path) -> RemoteChunks | None:
+    url = remote_url(path)
+    if url is None:
+        return None
+    from lamina.prediction.streaming.remote_chunks import RemoteChunks
+
+    return RemoteChunks(RemoteFolder(url))
+
+
+@contextmanager
+def _writing(path: Path, remote: RemoteChunks | None) -> Iterator[None]:
+    with writing(path) if remote is None else remote.writing():
+        yield
+
+
+def _opened(path: Path, remote: RemoteChunks | None) -> zarr.Array[Any] | None:
     try:
-        return zarr.open_array(path, mode="r+", zarr_format=3)
+        if remote is None:
+            return zarr.open_array(path, mode="r+", zarr_format=3)
+        with remote.folder.reading():
+            return zarr.open_array(remote.zarr_store(), mode="r+", zarr_format=3)
     except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 

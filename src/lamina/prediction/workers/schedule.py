@@ -241,8 +241,10 @@ class Schedule:
         predicted, case, chosen = self._opened.cases[self._ids[number]]
         recipe, folder = self.loaded.bundles[0].recipe, self.outputs.predictions.folder
         written = self.outputs.predictions.written(case.id)
+        elsewhere = self.outputs.predictions.info.store is not None
         if predicted.banded or self._workers:
             kept = (4 if recipe.task.kind == "restore" else 2) * recipe.task.outputs
+            kept = 0 if elsewhere else kept
             work = 0 if predicted.banded else work_bytes(case.image, recipe)
             check_room(case.image.name, folder, kept * prod(case.image.shape) + work, written)
             return
@@ -256,6 +258,7 @@ class Schedule:
             place=self.outputs.predictions.place(case.id),
             memory=self._memory,
         )
+        ahead = replace(ahead, kept=0) if elsewhere else ahead
         ahead.check_disk(folder, written)
         for line in ahead.lines() if self._lines else ():
             say(line)

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from lamina.data.readers.zarr.remote import RemoteFolder, remote_url
+from lamina.data.readers.zarr.remote import RemoteFolder
 from lamina.data.readers.zarr.scales import Scales, scales_of
 from lamina.errors import DataError
 from lamina.files import read_json, safe_join
+from lamina.folders import remote_url
 
 _OME = ("0.4", "0.5")
 _LETTERS = {"channel": "c", "time": "t"}

@@ -11,16 +11,12 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from lamina.errors import DataError, RecipeError
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
-
-SCHEMES = ("s3", "gs", "az")
-"""Beginnings of the addresses that are read."""
 
 AT_ONCE = 64
 """Requests in flight."""
@@ -34,17 +30,6 @@ class Stored(NamedTuple):
 
     size: int
     etag: str | None
-
-
-def remote_url(path: Path) -> str | None:
-    """Return the address that a path stands for; None: it is one of this machine.
-
-    Example:
-        >>> remote_url(Path("s3://bucket/big.zarr")), remote_url(Path("big.zarr"))
-        ('s3://bucket/big.zarr', None)
-    """
-    scheme, colon, rest = path.as_posix().partition(":/")
-    return f"{scheme}://{rest.lstrip('/')}" if colon and scheme in SCHEMES else None
 
 
 @dataclass
@@ -126,15 +111,23 @@ class RemoteFolder:
 
     def is_file(self) -> bool:
         """Whether there is an object of this name."""
+        return self.head("") is not None
+
+    def head(self, name: str) -> Stored | None:
+        """Return size and ETag of an object; None: there is none.
+
+        Raises:
+            DataError: as ``read``.
+        """
         import obstore
 
         try:
-            obstore.head(self.store, self.inside)
+            found = obstore.head(self.store, self._key(name))
         except Exception as error:  # obstore's own tree of errors
             if _is_missing(error):
-                return False
-            raise self._refused("", error) from error
-        return True
+                return None
+            raise self._refused(name, error) from error
+        return Stored(found["size"], found["e_tag"])
 
     def folders(self) -> Iterator[RemoteFolder]:
         """Yield the folders in it, in order."""

@@ -21,8 +21,9 @@ from lamina.data.readers.axes import lay_out
 from lamina.data.readers.file_stamp import stamp_of
 from lamina.data.readers.format import Fill, Format
 from lamina.data.readers.zarr.header import find_array, is_store, place_of
-from lamina.data.readers.zarr.remote import remote_url, stored_chunks
+from lamina.data.readers.zarr.remote import stored_chunks
 from lamina.errors import DataError
+from lamina.folders import named, remote_url
 from lamina.geometry.region import Region
 from lamina.volume import Placement, check_within
 
@@ -99,7 +100,12 @@ class ZarrVolume:
     @property
     def name(self) -> str:
         """The path or address."""
-        return remote_url(self.path) or str(self.path)
+        return named(self.path)
+
+    @property
+    def remote(self) -> bool:
+        """Whether it lies in object storage."""
+        return remote_url(self.path) is not None
 
     @property
     def shape(self) -> tuple[int, ...]:

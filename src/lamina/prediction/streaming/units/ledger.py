@@ -53,6 +53,16 @@ def noted_thickness(folder: Path, plan: str) -> list[int] | None:
     return _thick(read_lines(folder / LEDGER), plan)
 
 
+def noted_digests(folder: Path, plan: str) -> list[str]:
+    """Return what is noted of the parts of the last phase of a case's work, in order."""
+    rows = read_lines(folder / LEDGER)
+    if _thick(rows, plan) is None:
+        return []
+    parts = {(row["axis"], row["start"]): row["sha256"] for row in rows if "axis" in row}
+    last = max((axis for axis, _ in parts), default=0)
+    return [parts[key] for key in sorted(parts) if key[0] == last]
+
+
 def _thick(rows: Sequence[dict[str, Any]], plan: str) -> list[int] | None:
     if not rows or rows[0].get("plan") != plan:
         return None

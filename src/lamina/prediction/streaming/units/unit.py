@@ -18,6 +18,7 @@ from itertools import pairwise
 from typing import Protocol
 
 from lamina.files import fault
+from lamina.prediction.folder.digests import agrees
 from lamina.prediction.streaming.units.ledger import Ledger
 from lamina.prediction.streaming.units.write_behind import WriteBehind
 from lamina.prediction.tiling.tiled_inference import TiledInference
@@ -61,7 +62,9 @@ class Units(Protocol):
         tick: Callable[[int], object],
         after: Unit | None = None,
     ) -> Callable[[], str]:
-        """Answer a unit; return what writes the answer and returns the digest of what it wrote.
+        """Answer a unit; return what writes the answer and returns what is noted of it.
+
+        With that ``digest`` agrees then.
 
         Another thread may write while the next unit is answered, but not the one after that: the
         memory of its answer is then taken anew.
@@ -92,8 +95,8 @@ class Remaining:
                 break
 
     def _done(self, unit: Unit) -> bool:
-        sha256 = self._ledger.digest(unit.phase, unit.start)
-        return sha256 is not None and self._units.digest(unit) == sha256
+        noted = self._ledger.digest(unit.phase, unit.start)
+        return noted is not None and agrees(noted, self._units.digest(unit))
 
     @property
     def steps_done(self) -> int:
