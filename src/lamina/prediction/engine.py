@@ -19,6 +19,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame
@@ -296,17 +297,30 @@ def _slices(
 
 @contextmanager
 def answering(job: TiledInference) -> Iterator[None]:
-    """Put the networks into evaluation mode without gradients, and back as they were."""
-    before = []
+    """Put the networks into evaluation mode without gradients, and back as they were.
+
+    Nothing is done to those that are in evaluation mode on their device, as for image after image.
+    """
+    before: list[nn.Module] = []
     for member in job.members:
-        before += [(module, module.training) for module in member.network.modules()]
-        member.network.to(job.device).eval()
+        if not _is_on(member.network, job.device):
+            member.network.to(job.device)
+        if learning := [module for module in member.network.modules() if module.training]:
+            before += learning
+            member.network.eval()
     try:
         with torch.inference_mode(), same_arithmetic(job.device, job.products):
             yield
     finally:
-        for module, training in before:
-            module.training = training
+        for module in before:
+            module.training = True
+
+
+def _is_on(network: nn.Module, device: torch.device) -> bool:
+    first = next(network.parameters(), None)
+    if first is None or first.device.type != device.type:
+        return False
+    return device.index is None or first.device.index == device.index
 
 
 def _nothing(_slices: int = 1) -> None:

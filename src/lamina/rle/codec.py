@@ -86,7 +86,7 @@ def decode(text: str, shape: tuple[int, int], code: Code) -> NDArray[np.bool_]:
     stripped = text.strip()
     if code == "siim" and not stripped:
         raise DataError("run-length text: no token; the siim code writes '-1' for an empty mask")
-    if code != "siim" or stripped != "-1":
+    if stripped and (code != "siim" or stripped != "-1"):
         _fill(flat, stripped, code)
     return flat.reshape(shape) if code == "vesuvius" else flat.reshape(shape[::-1]).T
 

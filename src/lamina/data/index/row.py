@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,8 @@ Key = tuple[str, Role]
 """Absolute path and role."""
 
 _CRC = b', "crc32": '
+_KEY = re.compile(rb'\{"file": "([^"\\]*)", "role": "(\w+)"')
+"""Begin of a line whose name needs no escape."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,9 @@ def key_of(line: bytes) -> Key | None:
     body, cut, crc = line.rpartition(_CRC)
     if not cut or crc[-1:] != b"}" or crc[:-1] != str(zlib.crc32(body + b"}")).encode():
         return None
+    plain = _KEY.match(body)
+    if plain is not None:  # as almost all lines; 100,000 of them are not parsed for it
+        return plain[1].decode(), "target" if plain[2] == b"target" else "image"
     try:
         values = json.loads(body + b"}")
         return str(values["file"]), "target" if values["role"] == "target" else "image"
