@@ -1,13 +1,18 @@
-"""Many images: opening, digests, statistics, folds and draws with and without an index; tables.
+"""Many images: what is done for each costs the same, however many there are.
 
-Promise    what is done for each image costs the same at 500 and at 4,000 (slope 1); opened again
-           with an index, an image and its mask take <= 0.5 ms; histograms of `tune` hold <= 2 GB
-           of memory at 100,000 images, by slope
-Run        python benchmarks/many_files.py            about five minutes, one core
-Keep       python benchmarks/many_files.py --write    writes benchmarks/many_files.json
+Promise    opening, digests, statistics, folds, draws, `tune` and `score` cost the same for each
+           image at 1,000, 10,000 and 100,000 images (slope 1); opened again with an index,
+           100,000 images take <= 10 s; `tune` holds <= 2 GB of memory there
+Run        python benchmarks/many_files.py            1,000 and 10,000 images, minutes
+           python benchmarks/many_files.py --most     100,000 as well: an hour of one core
+Keep       python benchmarks/many_files.py --write    writes benchmarks/many_files.json, and keeps
+           what it holds of other sizes and parts
 
+Opening is measured on grey PNG images of 96 x 96 pixels and their masks, all different. `score` and
+`tune` are measured on a run of four classes: its images and probabilities are many hard links to
+64 files, so that the disk holds them; each is read, decoded and counted as if it were its own.
 Seconds are of the CPU, so that other work on the machine counts little. Each measurement has a
-process of its own; memory is what that process holds besides mapped files at its end.
+process of its own; memory is the most that the process holds at a time besides mapped files.
 """
 
 from __future__ import annotations
@@ -15,23 +20,32 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import platform
+import shutil
 import subprocess
 import sys
 import tempfile
+import threading
 import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
 from lamina.files import write_json
 
-SIZES = (500, 4_000)
-MAPS = (500, 1_000)
+SIZES = (1_000, 10_000)
+MOST = 100_000
+NO_INDEX = 10_000  # most images that are opened without an index, for comparison
+PARTS = ("opening", "score", "tune")
 SIDE = 96
 CLASSES = 4
-MAP = (64, 400)
+PATTERNS = 64
+NETWORK = "network={kind: drunet, widths: [4, 8], blocks: 1, residual: false}"
 
 
 def write_images(root: Path, count: int) -> None:
@@ -83,25 +97,142 @@ def opening(root: str, index: str) -> dict[str, float]:
     return seconds
 
 
-def tables(count: str, folder: str) -> dict[str, float]:
-    """Return CPU seconds and held bytes of the histograms that ``tune`` searches."""
-    from lamina.result.search import kept_counts
-    from lamina.result.search.threshold import Tables
+def pattern(number: int) -> tuple[list[str], np.ndarray]:
+    """Return runs of the masks of four classes, and probabilities that nearly find them."""
+    from lamina.rle.codec import encode
 
-    kept_counts.LIMIT = 1 << 20  # so that what is in files decides, not what waits for them
+    rng = np.random.default_rng(number)
+    masks = np.zeros((CLASSES, SIDE, SIDE), np.uint8)
+    for mask in masks[rng.random(CLASSES) < 0.3]:
+        cv2.circle(mask, tuple(rng.integers(20, 76, 2).tolist()), int(rng.integers(4, 16)), 1, -1)
+    noise = rng.normal(0, 1.5, masks.shape)
+    soft = np.stack([cv2.GaussianBlur(mask * 9.0, (0, 0), 2) for mask in masks])
+    prob = 1 / (1 + np.exp(5 + cv2.GaussianBlur(noise, (0, 0), 1) - soft * rng.uniform(0.7, 1.1)))
+    runs = [encode(mask, "severstal") if mask.any() else "" for mask in masks.astype(bool)]
+    return runs, prob.astype(np.float16)
 
-    rng = np.random.default_rng(0)
-    noise = [
-        np.stack([cv2.GaussianBlur(rng.random(MAP, np.float32), (0, 0), 2) for _ in range(CLASSES)])
-        for _ in range(8)
+
+def write_run(folder: str, many: str) -> dict[str, float]:
+    """Write a run with held-out predictions of ``count`` images, and predictions of them all."""
+    import lamina
+    from lamina.synthetic.steel import write_severstal
+    from lamina.training.dataset import index_of, open_data
+
+    root, count = Path(folder), int(many)
+    write_severstal(root / "few", count=10, seed=7, shape=(SIDE, SIDE))
+    changes = [NETWORK, "frame.size=[32,32]", "train.epochs=1", "predict.views=as_is"]
+    changes.append("task.names=[a,b,c,d]")
+    recipe = lamina.load_recipe("steel-laptop", changes)
+    lamina.train(recipe, data=root / "few", out=root / "run", workers=0)
+    patterns = [pattern(number) for number in range(PATTERNS)]
+    images, stored = root / "data/train_images", root / "stored"
+    images.mkdir(parents=True)
+    stored.mkdir()
+    lines = ["ImageId,ClassId,EncodedPixels"]
+    for number in range(PATTERNS):
+        cv2.imwrite(str(stored / f"{number}.png"), np.full((SIDE, SIDE), 2 * number, np.uint8))
+        np.save(stored / f"{number}.npy", patterns[number][1])
+    for number in range(count):
+        name = f"{number:06d}.png"
+        os.link(stored / f"{number % PATTERNS}.png", images / name)
+        runs = patterns[number % PATTERNS][0]
+        lines += [f"{name},{k + 1},{run}" for k, run in enumerate(runs) if run]
+    (root / "data/train.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    recipe = lamina.load_recipe(root / "run/recipe.json", [])
+    opened = open_data(recipe, root / "data", index_of(recipe, root / "run"))
+    rows = []
+    for fold in opened.numbers:
+        cases = opened.held_out(fold)
+        write_predictions(root / f"run/fold{fold}/oof", recipe, cases, stored, f"fold{fold}")
+        rows += [{"id": case.id, "fold": fold} for case in cases]
+    write_predictions(root / "pred", recipe, opened.cases, stored, "fold0")
+    write_json(root / "run/data.json", {"root": str(root / "data"), "cases": rows})
+    return {}
+
+
+def write_predictions(folder: Path, recipe: Any, cases: Any, stored: Path, member: str) -> None:
+    """Write predictions of cases as links to those that are stored."""
+    import lamina
+    from lamina.files import digest
+    from lamina.prediction.folder.predictions import Info, PredictedCase, Predictions
+
+    shutil.rmtree(folder, ignore_errors=True)
+    of = {case.id: int(case.id.partition(".")[0]) % PATTERNS for case in cases}
+    listed = [
+        PredictedCase(
+            id=case.id,
+            source=case.id,
+            sha256="1" * 64,
+            axes="yx",
+            shape=(SIDE, SIDE),
+            members=(member,),
+            known="held_out",
+        )
+        for case in cases
     ]
-    before, begun = _held(), time.process_time()
-    found = Tables(CLASSES, folder=Path(folder) if folder else None)
-    for number in range(int(count)):
-        prob = (noise[number % 8] ** 8 * (1 + number % 7)).clip(0, 1).astype(np.float16)
-        found.add(prob, prob > 0.5, fold=number % 5)
-    held = _held() - before
-    return {"seconds": time.process_time() - begun, "MB": held / 1e6}
+    info = Info(
+        lamina=lamina.__version__,
+        recipe=recipe,
+        recipe_digest=recipe.digest(),
+        bundles=("0" * 64,),
+        members="out_of_fold",
+        predict=recipe.predict,
+        tile=recipe.tile,
+        precision="float32",
+        device="cpu",
+        versions={},
+        decision=recipe.decide,
+        cases=tuple(listed),
+    )
+    predictions = Predictions.create(folder, info)
+    (folder / "probabilities").mkdir()
+    digests = [digest(stored / f"{number}.npy") for number in range(PATTERNS)]
+    rows = []
+    for case in listed:
+        number = of[case.id]
+        os.link(stored / f"{number}.npy", predictions.prob_path(case.id))
+        row = {"id": case.id, "source": case.sha256, "members": [member]}
+        rows.append(row | {"probability": digests[number], "mask": "", "decision": ""})
+    text = "".join(json.dumps(row) + "\n" for row in rows)
+    (folder / "ledger.jsonl").write_text(text, encoding="utf-8")
+
+
+def tuned(root: str) -> dict[str, float]:
+    """Return CPU seconds and memory of ``tune`` on a run."""
+    import lamina
+
+    with measuring() as cost:
+        lamina.tune(Path(root) / "run")
+    return cost
+
+
+def scored(root: str) -> dict[str, float]:
+    """Return CPU seconds and memory of ``score`` on predictions."""
+    import lamina
+
+    with measuring() as cost:
+        lamina.score(Path(root) / "pred", Path(root) / "data")
+    return cost
+
+
+@contextmanager
+def measuring() -> Iterator[dict[str, float]]:
+    """Yield what the block costs once it is done: CPU seconds, and megabytes it held at most."""
+    most, done, cost = _held(), threading.Event(), {"seconds": 0.0, "MB": 0.0}
+
+    def watch() -> None:
+        nonlocal most
+        while not done.wait(0.1):
+            most = max(most, _held())
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    begun = time.process_time()
+    yield cost
+    cost["seconds"] = time.process_time() - begun
+    done.set()
+    watcher.join()
+    cost["MB"] = max(most, _held()) / 1e6
 
 
 def _held() -> float:
@@ -120,58 +251,78 @@ def apart(*arguments: str) -> dict[str, float]:
     return found
 
 
-def slope(few: float, many: float, sizes: tuple[int, int]) -> float:
-    """Return the power of the number of images that a cost grows by; 1: it is linear."""
-    return round(math.log(max(many, 1e-3) / max(few, 1e-3)) / math.log(sizes[1] / sizes[0]), 2)
-
-
-def measured(folder: Path) -> dict[str, object]:
-    """Return all rows, by name, with both sizes and their slope."""
-    rows: dict[str, dict[str, list[float]]] = {}
-    for size in SIZES:
+def measured(folder: Path, size: int, parts: Sequence[str]) -> dict[str, dict[str, float]]:
+    """Return CPU seconds, and megabytes of some, by row, of that many images."""
+    seconds: dict[str, float] = {}
+    memory: dict[str, float] = {}
+    if "opening" in parts:
         root, index = folder / f"data{size}", str(folder / f"index{size}.jsonl")
         write_images(root, size)
-        for how, place in (("no index", ""), ("index, first", index), ("index, again", index)):
-            for name, seconds in apart("opening", str(root), place).items():
-                rows.setdefault(name, {}).setdefault(how, []).append(round(seconds, 3))
-    opened = {
-        f"{name}, {how}": {"seconds": values, "slope": slope(values[0], values[1], SIZES)}
-        for name, of in rows.items()
-        for how, values in of.items()
-    }
-    kept = {}
-    for how, place in (("in memory", ""), ("in files", str(folder))):
-        found = [apart("tables", str(count), place) for count in MAPS]
-        per_image = (found[1]["MB"] - found[0]["MB"]) / (MAPS[1] - MAPS[0])
-        kept[how] = {
-            "seconds": [round(one["seconds"], 2) for one in found],
-            "MB": [round(one["MB"], 1) for one in found],
-            "GB_at_100000": round(found[0]["MB"] / 1e3 + per_image * 100, 2),
-        }
-    return {"images": SIZES, "rows": opened, "maps": MAPS, "tables of tune": kept}
+        ways = [("index, first", index), ("index, again", index)]
+        if size <= NO_INDEX:
+            ways.append(("no index", ""))
+        for how, place in ways:
+            for name, cost in apart("opening", str(root), place).items():
+                seconds[f"{name}, {how}"] = round(cost, 3)
+        shutil.rmtree(root)
+    root = folder / f"run{size}"
+    for name in parts:
+        if name == "opening":
+            continue
+        if not root.exists():
+            apart("write_run", str(root), str(size))
+        found = apart(name, str(root))
+        seconds[name], memory[name] = round(found["seconds"], 2), round(found["MB"])
+    shutil.rmtree(root, ignore_errors=True)
+    return {"seconds": seconds, "MB": memory}
+
+
+def slope(cost: Mapping[str, float]) -> float | None:
+    """Return the power of the number of images that a cost grows by, of the two largest sizes."""
+    if len(cost) < 2:
+        return None
+    few, many = sorted(map(int, cost))[-2:]
+    ratio = max(cost[str(many)], 1e-3) / max(cost[str(few)], 1e-3)
+    power = math.log(ratio) / math.log(many / few)
+    return round(power, 2)
 
 
 def main() -> None:
     """Measure, print and, on request, keep."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="write benchmarks/many_files.json")
+    parser.add_argument("--most", action="store_true", help=f"measure {MOST} images as well")
+    parser.add_argument("--sizes", type=int, nargs="+", help="numbers of images")
+    parser.add_argument("--parts", nargs="+", default=PARTS, choices=PARTS, help="what to measure")
     parser.add_argument("--only", nargs="+", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.only:
         name, *arguments = asked.only
-        print(json.dumps({"opening": opening, "tables": tables}[name](*arguments)))
+        parts = {"opening": opening, "write_run": write_run, "tune": tuned, "score": scored}
+        print(json.dumps(parts[name](*arguments)))
         return
-    with tempfile.TemporaryDirectory() as temporary:
-        found = {
+    kept = Path(__file__).with_suffix(".json")
+    before = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+    rows: dict[str, dict[str, dict[str, float]]] = {
+        kind: dict(before.get(kind, {})) for kind in ("seconds", "MB")
+    }
+    for size in asked.sizes or ((*SIZES, MOST) if asked.most else SIZES):
+        with tempfile.TemporaryDirectory() as temporary:
+            found = measured(Path(temporary), size, asked.parts)
+        for kind, values in found.items():
+            for name, value in values.items():
+                rows[kind].setdefault(name, {})[str(size)] = value
+        result = {
             "machine": f"{platform.system()} {platform.machine()}",
             "python": platform.python_version(),
-            "images_of": [SIDE, SIDE],
-            "maps_of": [CLASSES, *MAP],
-            **measured(Path(temporary)),
+            "side": SIDE,
+            "classes": CLASSES,
+            **rows,
+            "slopes": {name: slope(of) for name, of in rows["seconds"].items()},
         }
-    print(json.dumps(found, indent=1))
-    if asked.write:
-        write_json(Path(__file__).with_suffix(".json"), found)
+        print(json.dumps(result, indent=1), flush=True)
+        if asked.write:
+            write_json(kept, result)
 
 
 if __name__ == "__main__":

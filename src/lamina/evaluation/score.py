@@ -2,36 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any, Literal
 
-from numpy.typing import NDArray
-
-from lamina.data.case import Case
 from lamina.data.index.index import DataIndex
-from lamina.data.targets.ground_truth import truth as read_truth
-from lamina.errors import DataError, RecipeError
-from lamina.evaluation.breakdown import SizeTallies, check_by, group_scores
+from lamina.errors import DataError, PartialError, RecipeError, listed
+from lamina.evaluation.breakdown import check_by, group_scores
+from lamina.evaluation.cases.score_cases import score_cases
+from lamina.evaluation.cases.scorer import CaseScorer, Part
 from lamina.evaluation.matching import Matched, match
 from lamina.evaluation.score_result import ScoreResult, UnmatchedCases
 from lamina.evaluation.score_table import table
-from lamina.evaluation.tallies import MaskTallies, ValueTallies, input_parts
-from lamina.evaluation.tallies import Part as Tallied
 from lamina.folders import DATA_INDEX, check_data
-from lamina.geometry.region import Region
+from lamina.machine.cores import allowed_cores
 from lamina.model.metrics import AnyMetric
-from lamina.prediction.folder.manifest import check_place
-from lamina.prediction.folder.predictions import PredictedCase, Predictions
-from lamina.progress import Bar
+from lamina.prediction.folder.predictions import Predictions
+from lamina.prediction.quarantine import Quarantine
+from lamina.prediction.workers.process_pool import check_workers
 from lamina.public import StrPath, as_path
 from lamina.recipe.metric_option import metric_of
 from lamina.refusals import verb
-from lamina.volume import Crop
 
 __all__ = ["Part", "ScoreResult", "score", "table"]
-
-Part = Literal["all", "validate"]
 
 
 @verb
@@ -42,6 +34,7 @@ def score(
     part: Part = "all",
     metric: AnyMetric | str | None = None,
     by: Sequence[str] = (),
+    workers: int | Literal["auto"] | None = None,
     index: StrPath | None = None,
     verify_data: bool = False,
 ) -> ScoreResult:
@@ -62,6 +55,8 @@ def score(
             None: the recipe's.
         by: ``size``: how many objects are found, by class and size, which needs each whole case
             in memory; ``group``: the metric of each group of cases.
+        workers: Processes of one thread each, with the same numbers; ``auto``: as many as there
+            are cores for this one; None: this process.
         index: File of what is known of the files of the truth; None: ``index.jsonl`` in ``pred``.
         verify_data: Read all files of the truth again, whatever their size and time say.
 
@@ -72,7 +67,9 @@ def score(
     Raises:
         RecipeError: ``part`` or ``by`` is not one of those, the recipe has no sections, or the
             metric is for another kind of task, as are sizes.
-        DataError: no case is in both, or a case differs in shape.
+        DataError: no case is in both, or none can be scored.
+        PartialError: some cases are bad, such as of another shape; all others are scored. Its
+            ``result`` is what is returned otherwise.
 
     Example:
         >>> result = score("pred", "data", metric="iou")
@@ -84,6 +81,7 @@ def score(
     recipe, task = predictions.info.recipe, predictions.task
     _check_part(part, predictions)
     check_by(by, masks=task.kind != "restore")
+    check_workers(workers)
     check_data(truth)
     if not predictions.ids:
         raise DataError(
@@ -101,48 +99,33 @@ def score(
             f"{_some(matched.prediction_only)}, the ground truth has {_some(matched.truth_only)}"
         )
     asked = metric_of(metric) if isinstance(metric, str) else metric or recipe.metric
-    chosen = asked.suited(task)
-    tallies = _tallies(predictions, chosen)
-    sizes = SizeTallies(task) if "size" in by else None
-    folds: list[Hashable] = []
-    groups: list[str] = []
-    with Bar("scoring", len(matched.pairs)) as bar:
-        for id, case in matched.pairs:
-            for box in _boxes(predictions, id, case, truth, part):
-                whole = not chosen.adds_up or sizes is not None
-                parts = _parts(predictions, id, case, box, whole=whole)
-                tallies.add_parts(parts if sizes is None else sizes.passing(parts))
-                if isinstance(tallies, ValueTallies) and case.image.channels == task.outputs:
-                    tallies.add_input(input_parts(case, box, task, whole=whole))
-                folds.append(_fold(predictions.case(id)))
-                groups.append(case.group)
-            bar.advance()
-    summary = tallies.summary(None if None in folds else folds)
-    if sizes is not None:
-        summary["by_size"] = sizes.summary()
+    scorer = CaseScorer(predictions, asked.suited(task), truth, part, by_size="size" in by)
+    quarantine = Quarantine(len(matched.pairs))
+    count = allowed_cores() if workers == "auto" else workers
+    scores = score_cases(scorer, matched.pairs, quarantine, count)
+    quarantine.check_any(len(scores.ids), "cases can be scored")
+    summary = scores.tallies.summary(None if None in scores.folds else scores.folds)
+    if scores.sizes is not None:
+        summary["by_size"] = scores.sizes.summary()
     if "group" in by:
-        of_cases, of_baseline = tallies.of_cases, tallies.of_baseline
-        summary["by_group"] = group_scores(chosen, groups, of_cases, of_baseline)
-    return ScoreResult(**summary, **_about(predictions, matched, part))
-
-
-def _tallies(predictions: Predictions, metric: AnyMetric) -> MaskTallies | ValueTallies:
-    task = predictions.task
-    values = task.kind == "restore"
-    if not (metric.values if values else metric.masks):
-        raise RecipeError(
-            f"the metric {metric.kind} is for {'masks' if values else 'values'}, and task.kind is "
-            f"{task.kind}; name another one by --metric"
-        )
-    if values:
-        return ValueTallies(metric, task)
-    decision = predictions.decision
-    return MaskTallies(
-        metric,
-        task,
-        foreground=getattr(decision, "foreground", None),
-        foreground_area=getattr(decision, "foreground_area", 0),
+        of_cases, of_baseline = scores.tallies.of_cases, scores.tallies.of_baseline
+        summary["by_group"] = group_scores(scorer.metric, scores.groups, of_cases, of_baseline)
+    result = ScoreResult(
+        **summary,
+        **_about(predictions, matched, part, scores.ids),
+        failed=tuple(quarantine.failed),
     )
+    if result.failed:
+        raise PartialError(
+            listed(
+                f"{pred} and {truth}: {len(scores.ids)} cases are scored, "
+                f"{len(result.failed)} could not be; correct or remove them, then run the same "
+                "command again",
+                [input_.why.splitlines()[0] for input_ in result.failed],
+            ),
+            result,
+        )
+    return result
 
 
 def _check_part(part: str, predictions: Predictions) -> None:
@@ -161,53 +144,10 @@ def _check_part(part: str, predictions: Predictions) -> None:
         )
 
 
-def _boxes(
-    predictions: Predictions, id: str, case: Case, root: Path, part: Part
-) -> Iterator[Region]:
-    """Yield what counts as one case: the whole of it, or each of its held-out ranges."""
-    check_place(predictions.case(id), case.image)
-    shape = predictions.case(id).shape
-    if shape != case.image.shape:
-        raise DataError(
-            f"case {id}: the prediction has the shape {shape}, the ground truth "
-            f"{case.image.shape} ({case.image.name}); these are not the same images"
-        )
-    if part == "all":
-        yield Region.whole(shape)
-        return
-    cut, folds = predictions.info.recipe.split.assign([case], root)
-    for section, fold in zip(cut, folds, strict=True):
-        if fold >= 0 and isinstance(section.image, Crop):
-            yield section.image.box
-
-
-def _parts(
-    predictions: Predictions, id: str, case: Case, box: Region, *, whole: bool
-) -> Iterator[Tallied]:
-    """Yield answer, decided masks and truth inside ``box``, slab by slab unless ``whole``."""
-    for region, prob, answer in _decided(predictions, id, whole=whole):
-        inside = region.clip_to(box)
-        if 0 in inside.shape:
-            continue
-        at = (slice(None), *inside.shift(tuple(-a for a in region.start)).slices)
-        here = case if inside.shape == case.image.shape else case.crop(inside, case.id)
-        yield prob[at], answer[at], *read_truth(here, predictions.task)
-
-
-def _decided(
-    predictions: Predictions, id: str, *, whole: bool
-) -> Iterator[tuple[Region, NDArray[Any], NDArray[Any]]]:
-    if not whole:
-        yield from predictions.decided(id)
-        return
-    prob = predictions.prob(id)
-    values = predictions.task.kind == "restore"
-    answer = prob if values else predictions.decision(prob)
-    yield Region.whole(prob.shape[1:]), prob, answer
-
-
-def _about(predictions: Predictions, matched: Matched, part: Part) -> dict[str, Any]:
-    known = [predictions.case(id).known for id, _ in matched.pairs]
+def _about(
+    predictions: Predictions, matched: Matched, part: Part, scored: Sequence[str]
+) -> dict[str, Any]:
+    known = [predictions.case(id).known for id in scored]
     return {
         "part": part,
         "policy": predictions.info.members,
@@ -219,11 +159,6 @@ def _about(predictions: Predictions, matched: Matched, part: Part) -> dict[str, 
         "truth_only": _alone(matched.truth_only),
         "prediction_only": _alone(matched.prediction_only),
     }
-
-
-def _fold(case: PredictedCase) -> Hashable:
-    """Return what tells folds apart: cases held out together have the same members."""
-    return case.members if case.known == "held_out" else None
 
 
 def _alone(ids: list[str]) -> UnmatchedCases:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from lamina.evaluation.breakdown import GroupScore, SizeScore
 from lamina.evaluation.verdict import Verdict
+from lamina.prediction.predict_result import FailedInput
 from lamina.public import VerbResult
 from lamina.result.decisions import AnyDecision
 
@@ -91,6 +92,8 @@ class ScoreResult(VerbResult):
     """Cases that were not predicted."""
     prediction_only: UnmatchedCases
     """Predicted cases without truth."""
+    failed: tuple[FailedInput, ...] = ()
+    """Cases that were left out, since they could not be scored."""
     changes: tuple[str, ...] = ()
     """What was changed of the trained recipe for this prediction."""
     unfinished: tuple[str, ...] = ()

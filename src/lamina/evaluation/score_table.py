@@ -54,6 +54,8 @@ def table(result: ScoreResult) -> str:
     if result.changes:
         lines.append(f"predicted with changes: {', '.join(result.changes)}")
     lines += [f"training had not finished: {line}" for line in result.unfinished]
+    if result.failed:
+        lines.append(f"{len(result.failed)} of these in both could not be scored and are left out")
     lines += _alone("without a prediction", result.truth_only)
     lines += _alone("without ground truth", result.prediction_only)
     return "\n".join(lines)

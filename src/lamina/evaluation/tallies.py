@@ -115,6 +115,13 @@ class MaskTallies:
         self._cases.append(case)
         return case.metric
 
+    def take(self, other: MaskTallies) -> None:
+        """Add the cases of another, after those that are here."""
+        self._cases += other._cases
+        self._predicted += other._predicted
+        self._hits += other._hits
+        self._truth += other._truth
+
     @property
     def of_cases(self) -> list[NDArray[np.float64]]:
         """The metric's tally of each case, in order."""
@@ -283,6 +290,11 @@ class ValueTallies:
             raise ValueError("a case has at least one part")
         self._tallies.append(np.sum(tallied, axis=0))
         return self._tallies[-1]
+
+    def take(self, other: ValueTallies) -> None:
+        """Add the cases of another, after those that are here."""
+        self._tallies += other._tallies
+        self._inputs += other._inputs
 
     def _verdict(self, folds: Sequence[Hashable] | None) -> Verdict | None:
         if len(self._inputs) != len(self._tallies):

@@ -15,7 +15,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.result.expected.column import Column, Floats, Ints
+from lamina.result.expected.column import Column
+from lamina.result.expected.entries import Floats, Ints
 from lamina.result.search.histogram import VALUES, codes_of
 from lamina.result.selection.ratio import places
 from lamina.spec import Spec
@@ -200,11 +201,13 @@ def _losses(column: Column, calibration: Calibration) -> Floats:
     if calibration.knots:
         p = np.clip(calibration.table(), 2.0**-25, 1 - 2.0**-12)
         z = np.log(p) - np.log1p(-p)
-    entries = column.predicted * np.logaddexp(0, z[column.codes])
-    total = column.sums(entries - column.positives * z[column.codes])
-    rest = column.counted - column.sums(column.predicted)
-    missed = column.truth - column.sums(column.positives)
-    total += rest * np.logaddexp(0, z[0]) - missed * z[0]
+    total = np.zeros(len(column))
+    for here, part in column.parts():
+        entries = part.predicted * np.logaddexp(0, z[part.codes])
+        rest = part.counted - part.sums(part.predicted)
+        missed = part.truth - part.sums(part.positives)
+        total[here] = part.sums(entries - part.positives * z[part.codes])
+        total[here] += rest * np.logaddexp(0, z[0]) - missed * z[0]
     return np.asarray(total / np.maximum(column.counted, 1.0), np.float64)
 
 

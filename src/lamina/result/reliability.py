@@ -11,7 +11,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from lamina.result.calibration import IDENTITY, Calibration, Method, calibrate
-from lamina.result.expected.column import Column, Floats, Ints
+from lamina.result.expected.column import Column
+from lamina.result.expected.entries import Floats, Ints
 from lamina.result.selection.ratio import places
 from lamina.spec import Spec
 

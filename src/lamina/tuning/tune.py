@@ -28,7 +28,6 @@ from lamina.result.calibration import calibrate as calibrate_class
 from lamina.result.decisions import AnyDecision, Argmax, Threshold, Triplet
 from lamina.result.expected.column import Column
 from lamina.result.reliability import cross_fitted, reliability
-from lamina.result.search.histogram import thin
 from lamina.result.search.result import Found
 from lamina.result.search.threshold import Tables
 from lamina.result.search.triplet.result import TripletFound
@@ -220,9 +219,9 @@ def _reliable(
     recipe: Recipe, tables: Tables, groups: NDArray[np.int64], method: Method
 ) -> dict[str, ClassReliability]:
     """Return reliability diagrams before and after calibration, by Platt where none is asked."""
-    names, found = recipe.task.names or (), {}
+    names, thinned, found = recipe.task.names or (), tables.thinned(), {}
     for k in range(recipe.metric.first, len(names)):
-        column = Column.of([thin(count) for count in tables.counts[k]])
+        column = Column.of(thinned[k])
         found[names[k]] = ClassReliability(
             before=reliability([(column, IDENTITY)]),
             after=cross_fitted(column, groups, "platt" if method == "none" else method),

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import time
-from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 
 import psutil
@@ -15,7 +14,7 @@ import pytest
 
 from lamina.errors import PartialError
 from lamina.prediction.run import predict
-from lamina.prediction.workers import local_pool
+from lamina.prediction.workers import process_pool
 from lamina.prediction.workers.local_pool import LocalPool
 from lamina.prediction.workers.pool_of import Processes
 from lamina.prediction.workers.schedule import Schedule
@@ -73,7 +72,7 @@ def test_a_task_that_kills_its_workers_is_named_and_the_others_are_done(
         return LocalPool(setup, [{"LAMINA_FAULT": "store.after_chunk:1"}] * processes.count)
 
     monkeypatch.setattr(Processes, "pool", deadly)
-    monkeypatch.setattr(local_pool, "LOSSES", 2)
+    monkeypatch.setattr(process_pool, "LOSSES", 2)
     with pytest.raises(PartialError, match=r"v\.npy: from \d+ along y: 3 workers ended") as caught:
         predict(inputs.run, inputs.images, tmp_path, device="cpu", workers=2, progress=False)
     assert caught.value.result is not None
@@ -157,16 +156,3 @@ def test_a_script_without_a_guard_is_told_to_have_one(inputs: Inputs, tmp_path: 
     )
     assert done.returncode == 1
     assert "below if __name__ == '__main__'" in done.stderr
-
-
-def test_a_task_that_is_given_to_a_worker_after_its_death_is_lost_and_no_error() -> None:
-    setup = Setup("plan", (), "", "", (), None, "cpu", "float32", 1, None, ())
-    process, task = local_pool._Process({}, 1), Task("plan", "cases", case=3)
-    process._start()
-    assert process._pid is not None
-    assert process._executor is not None
-    os.kill(process._pid.result(60), signal.SIGKILL)
-    with pytest.raises(BrokenProcessPool):
-        process._executor.submit(time.sleep, 60).result(120)
-    process.give(setup, task)
-    assert process.lose() == [task]

@@ -70,19 +70,19 @@ def test_the_fast_form_is_near_the_exact_one() -> None:
         sorted_prob = np.sort(prob.astype(float))[::-1]
         values = [exact_value(sorted_prob, t, DICE) for t in range(1, size + 1, 3)]
         assert cuts.value[0] == pytest.approx(max(values), abs=tolerance)
-        taken = int(column.area[: cuts.entry[0] + 1].sum())
+        taken = int(column.above(cuts.code - 1)[0][0])
         assert exact_value(sorted_prob, taken, DICE) > max(values) - 0.001
 
 
 def test_ties_are_taken_or_left_together() -> None:
     prob = np.repeat(np.asarray([0.9, 0.5, 0.1], np.float16), [30, 40, 50])
     column = Column.of([count(prob, np.zeros(120, bool))])
-    cut = best_cuts(column, VALUES, DICE).entry[0]
-    candidates = []
+    taken = column.above(best_cuts(column, VALUES, DICE).code - 1)[0][0]
+    candidates = {}
     for top in (30, 70, 120):
         hits = np.sort(prob.astype(float))[::-1][:top].sum()
-        candidates.append(2 * hits / (top + prob.astype(float).sum()))
-    assert cut == int(np.argmax(candidates))
+        candidates[top] = 2 * hits / (top + prob.astype(float).sum())
+    assert candidates[taken] == max(candidates.values())
 
 
 def test_presence_divides_probabilities_up_to_1() -> None:

@@ -8,9 +8,9 @@ from typing import Annotated, Literal
 import typer
 
 from lamina import folders
-from lamina.cli.command import command, numbers, show
-from lamina.cli.options import DataIndex, Json, MovedData, Pred, Run, VerifyData
-from lamina.errors import RecipeError
+from lamina.cli.command import command, numbers, show, worker_count
+from lamina.cli.options import DataIndex, Json, MovedData, Pred, Processes, Run, VerifyData
+from lamina.errors import PartialError, RecipeError
 
 
 @command
@@ -37,6 +37,7 @@ def score(
             help="Add a table by size of objects or by group; repeatable.",
         ),
     ] = None,
+    workers: Processes = None,
     *,
     index: DataIndex = None,
     verify_data: VerifyData = False,
@@ -48,12 +49,24 @@ def score(
     """
     folders.check_predictions(pred)
     folders.check_data(truth)
+    from lamina.evaluation.score import ScoreResult, table
     from lamina.evaluation.score import score as run_scoring
-    from lamina.evaluation.score import table
 
-    found = run_scoring(
-        pred, truth, part=part, metric=metric, by=by or (), index=index, verify_data=verify_data
-    )
+    try:
+        found = run_scoring(
+            pred,
+            truth,
+            part=part,
+            metric=metric,
+            by=by or (),
+            workers=worker_count(workers),
+            index=index,
+            verify_data=verify_data,
+        )
+    except PartialError as error:
+        if isinstance(error.result, ScoreResult) and not json:  # as JSON it is shown anyway
+            show(error.result, json=False, text=table(error.result))
+        raise
     show(found, json=json, text=table(found))
 
 

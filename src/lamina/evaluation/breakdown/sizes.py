@@ -54,9 +54,7 @@ class SizeTallies:
     def __init__(self, task: Task) -> None:
         """Begin with nothing; ``task`` names the classes, and whether the first is background."""
         self._names, self._first = task.names or (), int(task.exclusive)
-        self._counts: defaultdict[tuple[int, int], NDArray[np.int64]] = defaultdict(
-            lambda: np.zeros(6, np.int64)
-        )
+        self._counts: defaultdict[tuple[int, int], NDArray[np.int64]] = defaultdict(_no_objects)
 
     def add(self, masks: Masks, target: Masks, valid: Masks | None) -> None:
         """Count the objects of a whole case.
@@ -78,6 +76,11 @@ class SizeTallies:
         for part in parts:
             self.add(*part[1:])
             yield part
+
+    def take(self, other: SizeTallies) -> None:
+        """Add the objects of another."""
+        for key, row in other._counts.items():
+            self._counts[key] += row
 
     def summary(self) -> tuple[SizeScore, ...]:
         """Return a row for each class and power of ten in which there are objects, in order."""
@@ -115,3 +118,7 @@ class SizeTallies:
             if columns[0] == _TRUE:
                 row[_PIXELS] += int(sizes[those].sum())
                 row[_COVERED] += int(covered[those].sum())
+
+
+def _no_objects() -> NDArray[np.int64]:
+    return np.zeros(6, np.int64)

@@ -1,38 +1,19 @@
-"""Processes on this machine, one thread each.
-
-Each worker is an executor of one process, so that a process that dies is known by its task and
-takes no other worker with it. It is started anew, and its tasks are given again: the one it was at
-counts as lost once more, others that waited do not. A task is cut into its cases or units when it
-is first lost, and what is lost three times is done alone at the end; should it be lost again, that
-case fails, by name.
-"""
+"""Processes on this machine that predict; each opens bundles and predictions for its first task."""
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import signal
-import threading
-from collections import deque
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
-from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from functools import partial
+from typing import TYPE_CHECKING
 
-from lamina.errors import ResourceError
-from lamina.machine.environment import started_with
-from lamina.prediction.workers.tasks import AT_ONCE, Outcome, Setup, Task
+from lamina.prediction.workers.process_pool import ProcessPool
+from lamina.prediction.workers.tasks import Outcome, Setup, Task
 
 if TYPE_CHECKING:
     from lamina.prediction.workers.worker import Worker
 
-LOSSES = 3
-"""Workers that may be lost at a task before it waits for the others to be done."""
 
-
-class LocalPool:
+class LocalPool(ProcessPool[Task, Outcome]):
     """Worker processes of this machine."""
 
     def __init__(self, setup: Setup, environments: Sequence[Mapping[str, str]]) -> None:
@@ -42,169 +23,15 @@ class LocalPool:
             setup: What every worker begins with.
             environments: What each worker's environment has besides that of this process.
         """
-        self._setup = setup
-        self._workers = [_Process(dict(each), setup.threads) for each in environments]
-        self._names: dict[Task, str] = {}
-        self._lost: dict[Task, int] = {}
-        self._alone: deque[Task] = deque()
-
-    @property
-    def free(self) -> bool:
-        """Whether a worker has fewer than two tasks."""
-        return self._count < AT_ONCE * len(self._workers)
-
-    @property
-    def busy(self) -> bool:
-        """Whether a task is given, or waits for the end."""
-        return self._count > 0
-
-    @property
-    def _count(self) -> int:
-        return sum(len(each.tasks) for each in self._workers) + len(self._alone)
-
-    def submit(self, task: Task, name: str) -> None:
-        """Give a task to the worker that has the fewest."""
-        self._names[task] = name
-        min(self._workers, key=lambda each: len(each.tasks)).give(self._setup, task)
-
-    def next(self) -> tuple[Task, Outcome]:
-        """Wait for an outcome; a worker that is lost is replaced meanwhile.
-
-        Raises:
-            ResourceError: processes cannot be started.
-            LaminaError: a worker cannot begin, for a reason that all of them share.
-        """
-        while True:
-            if not any(each.tasks for each in self._workers):
-                task = self._alone.popleft()
-                self._workers[0].give(self._setup, task)
-            futures = {future: each for each in self._workers for future in each.tasks}
-            done, _ = wait(futures, return_when=FIRST_COMPLETED)
-            future = next(future for future in futures if future in done)  # in order of submission
-            worker = futures[future]
-            if isinstance(future.exception(), BrokenProcessPool):
-                failed = self._replace(worker)
-                if failed is not None:
-                    return failed
-                continue
-            task = worker.tasks.pop(future)
-            self._lost.pop(task, None)
-            self._names.pop(task, None)
-            return task, future.result()
-
-    def _replace(self, worker: _Process) -> tuple[Task, Outcome] | None:
-        """Give the tasks of a lost worker again; return one that has failed for good."""
-        tasks = worker.lose()
-        task, waiting = tasks[0], tasks[1:]
-        for other in waiting:
-            worker.give(self._setup, other)
-        name, lost = self._names.pop(task), self._lost.pop(task, 0) + 1
-        if lost > LOSSES:
-            return task, Outcome.failed(task, _lost(name, lost))
-        for part in task.single():
-            self._names[part], self._lost[part] = name, lost
-            if lost == LOSSES:
-                self._alone.append(part)
-            else:
-                worker.give(self._setup, part)
-        return None
-
-    def __enter__(self) -> Self:
-        """Workers start with their first task."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        """End all workers at once; what they were at is done again by the next run."""
-        for each in self._workers:
-            each.end()
-
-
-class _Process:
-    """One worker process, started anew where it died."""
-
-    def __init__(self, environment: dict[str, str], threads: int) -> None:
-        self.tasks: dict[Future[Outcome], Task] = {}
-        own = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
-        self._environment = own | environment
-        self._executor: ProcessPoolExecutor | None = None
-        self._pid: Future[int] | None = None
-
-    def give(self, setup: Setup, task: Task) -> None:
-        if self._executor is None:
-            self._start()
-        assert self._executor is not None
-        try:
-            future = self._executor.submit(_do, setup, task)
-        except BrokenProcessPool as error:  # it died since; the task is given again as it is lost
-            future = Future()
-            future.set_exception(error)
-        self.tasks[future] = task
-
-    def _start(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        with started_with(self._environment):  # read when libraries are loaded
-            self._executor = ProcessPoolExecutor(1, context, _end_with_parent)
-            self._pid = self._executor.submit(os.getpid)
-
-    def lose(self) -> list[Task]:
-        """Forget a process that died; return its tasks, the one it was at first.
-
-        Raises:
-            ResourceError: it died before it did anything.
-        """
-        if self._executor is not None:
-            self._executor.shutdown(wait=False)
-        if self._pid is None or self._pid.exception() is not None:
-            raise ResourceError(
-                "--workers: processes cannot be started here; free some memory, or, where a Python "
-                "script calls lamina.predict, put the call below if __name__ == '__main__':"
-            )
-        tasks = [task for future, task in self.tasks.items() if future.exception() is not None]
-        self.tasks = {}
-        self._executor = self._pid = None
-        return tasks
-
-    def end(self) -> None:
-        if self._executor is None:
-            return
-        self._executor.shutdown(wait=False, cancel_futures=True)
-        if self._pid is not None and self._pid.done() and self._pid.exception() is None:
-            with suppress(ProcessLookupError):
-                os.kill(self._pid.result(), signal.SIGTERM)
-
-
-def _lost(name: str, times: int) -> ResourceError:
-    return ResourceError(
-        f"{name}: {times} workers ended there without a word, most likely since the memory was "
-        "short; run the same command again with fewer --workers or a smaller --memory"
-    )
+        super().__init__(partial(_do, setup), Outcome.failed, environments, threads=setup.threads)
 
 
 _worker: list[Worker] = []
 """What a worker process holds; the main process has none."""
 
 
-def _end_with_parent() -> None:
-    """Leave a keyboard's interrupt to the main process, and end when that ends, however it ends."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def _do(setup: Setup, task: Task) -> Outcome:
-    """Do a task in this process, which opens bundles and predictions for its first."""
+    """Do a task in this process."""
     if not _worker:
         from lamina.prediction.workers.worker import open_worker
 

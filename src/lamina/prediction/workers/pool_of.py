@@ -24,6 +24,7 @@ from lamina.prediction.tiling.precision import (
 )
 from lamina.prediction.workers.local_pool import LocalPool
 from lamina.prediction.workers.pools import Pool, ThisProcess
+from lamina.prediction.workers.process_pool import check_workers
 from lamina.prediction.workers.schedule import Schedule
 from lamina.prediction.workers.tasks import Setup
 from lamina.prediction.workers.worker import Worker
@@ -135,9 +136,7 @@ class Asked:
             raise RecipeError("--device and --devices are both given; leave one of them out")
         if self.insecure and self.cluster is None:
             raise RecipeError("--insecure-cluster is of --cluster; name a scheduler as well")
-        count = self.workers
-        if count not in (None, "auto") and (not isinstance(count, int) or count < 1):
-            raise RecipeError(f"--workers is {count!r}; it must be auto, or 1 or more")
+        check_workers(self.workers)
 
 
 @contextmanager

@@ -12,8 +12,9 @@ from pydantic import Field
 from lamina.errors import RecipeError
 from lamina.result.decisions.base import CaseDecision, Decision
 from lamina.result.decisions.threshold import Threshold
-from lamina.result.expected.column import Column, Floats, Ints
+from lamina.result.expected.column import Column
 from lamina.result.expected.cut import DICE, Weights
+from lamina.result.expected.entries import Floats, Ints
 from lamina.result.expected.fit import ClassExpected, decide, presence_and_expected
 from lamina.result.search.histogram import CODES, VALUES, Areas
 from lamina.task import Aim

@@ -17,7 +17,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lamina.result.expected.column import Column, Floats, Ints
+from lamina.result.expected.column import Column
+from lamina.result.expected.entries import Entries, Floats, Ints
 
 SMALL = 64
 """Images with fewer pixels use the exact expectation."""
@@ -38,8 +39,8 @@ DICE = Weights()
 class Cuts:
     """The best cut of each case of a column."""
 
-    entry: Ints
-    """(N,) the last entry that is taken; -1 where a case has none."""
+    code: Ints
+    """(N,) the lowest code that is taken; 0: the case has none above 0."""
 
     value: Floats
     """(N,) the expected score there, given that the class is present."""
@@ -58,25 +59,40 @@ def best_cuts(
             divided by it, to be those given presence. None: 1.
     """
     share = np.ones(len(column)) if presence is None else np.maximum(presence, 1e-6)
-    given = np.minimum(1.0, probability[column.codes] / column.spread(share))
+    code, value = np.zeros(len(column), np.int64), np.zeros(len(column))
+    for here, part in column.parts():
+        entry, value[here] = _best_entries(part, probability, weights, share[here])
+        some = entry >= 0
+        code[here][some] = part.codes[entry[some]]
+    return Cuts(code, value)
+
+
+def _best_entries(
+    entries: Entries, probability: Floats, weights: Weights, share: Floats
+) -> tuple[Ints, Floats]:
+    """Return the last entry that the best cut of each case takes, (N,), and its value.
+
+    A case without entries has the entry -1.
+    """
+    given = np.minimum(1.0, probability[entries.codes] / entries.spread(share))
     beyond = np.minimum(1.0, probability[0] / share)  # of the pixels of code 0
-    taken, hits = column.running(column.area), column.running(column.area * given)
-    rest = column.pixels - column.sums(column.area)
-    total = column.sums(column.area * given) + rest * beyond
+    taken, hits = entries.running(entries.area), entries.running(entries.area * given)
+    rest = entries.pixels - entries.sums(entries.area)
+    total = entries.sums(entries.area * given) + rest * beyond
     wrong = weights.false_positive * (taken - hits)
-    missed = weights.false_negative * (column.spread(total) - hits)
+    missed = weights.false_negative * (entries.spread(total) - hits)
     below = hits + wrong + np.maximum(missed, 0)
     value = np.divide(hits, below, out=np.zeros_like(hits), where=below > 0)
-    entry, best = column.highest(value)
-    for case in np.flatnonzero((column.pixels < SMALL) & (entry >= 0)):
-        entries = slice(column.starts[case], column.starts[case + 1])
-        many = np.append(column.area[entries], rest[case]).astype(int)
-        pixels = np.repeat(np.append(given[entries], beyond[case]), many)
+    entry, best = entries.highest(value)
+    for case in np.flatnonzero((entries.pixels < SMALL) & (entry >= 0)):
+        these = slice(entries.starts[case], entries.starts[case + 1])
+        many = np.append(entries.area[these], rest[case]).astype(int)
+        pixels = np.repeat(np.append(given[these], beyond[case]), many)
         ends = np.cumsum(many[:-1])
         values = np.asarray([exact_value(pixels, int(end), weights) for end in ends])
         at = int(values.argmax())
-        entry[case], best[case] = column.starts[case] + at, values[at]
-    return Cuts(entry, best)
+        entry[case], best[case] = entries.starts[case] + at, values[at]
+    return entry, best
 
 
 def exact_value(probability: Floats, taken: int, weights: Weights) -> float:

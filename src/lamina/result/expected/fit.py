@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lamina.result.calibration import IDENTITY, Calibration, Method, calibrate
-from lamina.result.expected.column import Column, Floats, Ints
+from lamina.result.expected.column import Column
 from lamina.result.expected.cut import Weights, best_cuts
+from lamina.result.expected.entries import Floats, Ints
 from lamina.result.expected.presence import Presence, fit_presence, level_of
 from lamina.result.search.histogram import CODES, VALUES
 from lamina.spec import Spec
@@ -58,7 +58,7 @@ def fit_class(
     promised = best_cuts(column, table, weights).value
     presence = fit_presence(promised, present)
     cuts = best_cuts(column, table, weights, presence(promised))
-    reached = _reached(column, cuts.entry, weights)[present]
+    reached = _reached(column, cuts.code, weights)[present]
     level = level_of(reached, cuts.value[present])
     return ClassExpected(
         calibration=calibration, presence=presence.model_copy(update={"level": level})
@@ -88,8 +88,8 @@ def decide(column: Column, fitted: ClassExpected, weights: Weights, empty: Empty
         cuts = best_cuts(column, table, weights, chance)
         hope = np.minimum(1.0, fitted.presence.level * cuts.value)
     codes = np.full(len(column), _NOTHING, np.int64)
-    some = cuts.entry >= 0
-    codes[some] = column.codes[cuts.entry[some]].astype(np.int64) - 1
+    some = cuts.code > 0
+    codes[some] = cuts.code[some] - 1
     if empty == "one":
         codes[1 - chance >= chance * hope] = _NOTHING
     return codes
@@ -108,27 +108,10 @@ def presence_and_expected(
     return chance, np.minimum(1.0, fitted.presence.level * value)
 
 
-def _reached(column: Column, entry: Ints, weights: Weights) -> Floats:
-    """Return the score that cuts reach, (N,)."""
-    predicted, hits = taken(column, entry)
+def _reached(column: Column, code: Ints, weights: Weights) -> Floats:
+    """Return the score of masks down to a code of each case, (N,) each; code 0: empty ones."""
+    predicted, hits = column.above(np.where(code > 0, code - 1, _NOTHING))
     wrong = weights.false_positive * (predicted - hits)
     missed = weights.false_negative * (column.truth - hits)
     below = hits + wrong + missed
     return np.divide(hits, below, out=np.zeros_like(hits), where=below > 0)
-
-
-def taken(column: Column, entry: Ints) -> tuple[Floats, Floats]:
-    """Return counted and right pixels down to an entry of each case, (N,) each; -1: none."""
-    sums: list[NDArray[np.float64]] = []
-    for values in (column.predicted, column.positives):
-        total = np.concatenate([[0.0], np.cumsum(values)])
-        sums.append(np.where(entry >= 0, total[entry + 1] - total[column.starts[:-1]], 0.0))
-    return sums[0], sums[1]
-
-
-def above(column: Column, codes: Ints) -> tuple[Floats, Floats]:
-    """Return counted and right pixels above a code of each case, (N,) each."""
-    chosen = column.codes.astype(np.int64) > column.spread(codes.astype(np.float64))
-    many = column.sums(chosen.astype(np.float64)).astype(np.int64)
-    entry = np.where(many > 0, column.starts[:-1] + many - 1, -1)
-    return taken(column, entry)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.result.expected.column import Floats
+from lamina.result.expected.entries import Floats
 from lamina.spec import Spec
 
 _STEPS = 50

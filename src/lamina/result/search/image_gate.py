@@ -13,12 +13,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.result.search.histogram import Counts, code_of
+from lamina.result.search.kept_counts import KeptCounts
 from lamina.spec import Spec
 
 LEVELS = np.arange(256) / 256
 """Thresholds that are tried; with each, all minimum areas that make a difference."""
 
 _SAME = 1e-12
+_TOGETHER = 1024  # cases that are written together
 
 Pixels = NDArray[np.float64] | float
 
@@ -47,18 +49,20 @@ class _Chosen:
 
 
 class Gates:
-    """Pixels above every level: all, those that count, and the right ones, each (N, levels)."""
+    """Pixels above every level: all, those that count, and the right ones, each (levels, N)."""
 
     def __init__(
         self, counts: Sequence[Counts], *, false_positive: float, false_negative: float
     ) -> None:
         """Prepare the search; the two numbers weigh wrong pixels, 0.5 and 0.5 for Dice."""
         codes = np.asarray([code_of(float(level)) for level in LEVELS])
-        tables = [_above(count, codes) for count in counts]
-        self._area, self._predicted, self._hits = (
-            np.stack([table[i] for table in tables]) for i in range(3)
-        )
-        self._truth = np.asarray([one.truth for one in counts], np.int64)
+        kept = KeptCounts.of(counts)
+        tables = kept.room((3, LEVELS.size, len(kept)))
+        for first in range(0, len(kept), _TOGETHER):
+            some = [_above(count, codes) for count in kept[first : first + _TOGETHER]]
+            tables[:, :, first : first + len(some)] = np.stack(some, axis=-1)
+        self._area, self._predicted, self._hits = tables
+        self._truth = kept.truth
         self._weights = (false_positive, false_negative)
 
     def best(self, folds: NDArray[np.int64]) -> Gate:
@@ -83,10 +87,10 @@ class Gates:
         truth = float(self._truth[use].sum())
         best = _Chosen(len(LEVELS) - 1, 0, -1.0)
         for level in range(len(LEVELS)):
-            area = self._area[use, level]
+            area = self._area[level][use]
             order = np.argsort(-area, kind="stable")
-            predicted = self._predicted[use[order], level].cumsum(dtype=np.float64)
-            hits = self._hits[use[order], level].cumsum(dtype=np.float64)
+            predicted = self._predicted[level][use[order]].cumsum(dtype=np.float64)
+            hits = self._hits[level][use[order]].cumsum(dtype=np.float64)
             sorted_area = area[order]
             # a minimum area lets in all cases of that area: only the last of equals is a cut
             cuts = np.flatnonzero(np.append(sorted_area[:-1] > sorted_area[1:], True))
@@ -100,11 +104,11 @@ class Gates:
         return best
 
     def _counts(self, use: NDArray[np.int64], chosen: _Chosen) -> NDArray[np.float64]:
-        shown = use[self._area[use, chosen.level] >= chosen.min_area]
+        shown = use[self._area[chosen.level][use] >= chosen.min_area]
         return np.asarray(
             [
-                self._predicted[shown, chosen.level].sum(),
-                self._hits[shown, chosen.level].sum(),
+                self._predicted[chosen.level][shown].sum(),
+                self._hits[chosen.level][shown].sum(),
                 self._truth[use].sum(),
             ],
             np.float64,

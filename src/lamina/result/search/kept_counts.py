@@ -6,22 +6,27 @@ is mapped from a file is read when it is looked at, and the system takes its mem
 
 from __future__ import annotations
 
+import mmap
 import tempfile
+import weakref
+from array import array
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from math import prod
 from pathlib import Path
-from typing import Any, overload
+from typing import IO, Any, overload
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from lamina.result.search.histogram import Counts
 
-LIMIT = 32 << 20
+LIMIT = 8 << 20
 """Bytes of histograms of one class that are kept in memory."""
 
+_TOGETHER = 1 << 20  # bytes that are written together
 _ALIGNED = 8
-_PART = 32  # files become larger as they become many: the system allows a process about 1,000
+_AREA, _PREDICTED, _POSITIVES = range(3)
+_ALIKE = 0  # in place of a type: predicted pixels are all pixels
 
 
 class KeptCounts(Sequence[Counts]):
@@ -35,10 +40,29 @@ class KeptCounts(Sequence[Counts]):
                 kept in memory.
         """
         self._folder = folder
-        self._cases: list[Counts] = []
-        self._waiting = 0  # bytes that are in memory
-        self._written = 0  # cases that are in files
-        self._stored = 0  # bytes of these
+        self._file: IO[bytes] | None = None
+        self._map: mmap.mmap | None = None
+        self._stored = 0  # bytes in the file
+        self._written = 0  # cases in the file
+        self._waiting: list[bytes] = []
+        self._bytes = 0  # that wait
+        self._places = array("q")
+        """Where each case begins in the file."""
+        self._sizes = array("q")
+        self._totals = tuple(array("q") for _ in range(3))
+        """Truth, pixels and counted pixels of each case."""
+        self._types = tuple(array("B") for _ in range(3))
+        """Types of the columns of each case, as numpy's letters."""
+
+    @classmethod
+    def of(cls, counts: Sequence[Counts]) -> KeptCounts:
+        """Return histograms as they are kept; those that are not kept yet are so in memory."""
+        if isinstance(counts, KeptCounts):
+            return counts
+        kept = cls()
+        for one in counts:
+            kept.append(one)
+        return kept
 
     def append(self, counts: Counts) -> None:
         """Add the histogram of the next case.
@@ -46,77 +70,149 @@ class KeptCounts(Sequence[Counts]):
         Raises:
             OSError: the disk is full.
         """
-        self._cases.append(counts)
-        self._waiting += sum(array.nbytes for array in _arrays(counts))
-        if self._folder is not None and self._waiting > max(LIMIT, self._stored // _PART):
-            self._cases[self._written :] = _mapped(self._cases[self._written :], self._folder)
-            self._stored += self._waiting
-            self._written, self._waiting = len(self._cases), 0
+        alike = counts.predicted is counts.area
+        for kinds, column in zip(
+            self._types, (counts.area, counts.predicted, counts.positives), strict=True
+        ):
+            kinds.append(ord(column.dtype.char))
+        if alike:
+            self._types[_PREDICTED][-1] = _ALIKE
+        for total, value in zip(
+            self._totals, (counts.truth, counts.pixels, counts.counted), strict=True
+        ):
+            total.append(value)
+        self._sizes.append(counts.codes.size)
+        self._places.append(self._stored + self._bytes)
+        columns = [counts.area, counts.positives]
+        if not alike:
+            columns.insert(1, counts.predicted)
+        block = b"".join(_padded(each) for each in (counts.codes.astype(np.uint16), *columns))
+        self._waiting.append(block)
+        self._bytes += len(block)
+        most = LIMIT if self._file is None else min(_TOGETHER, LIMIT)
+        if self._folder is not None and self._bytes > most:
+            self._write(self._folder)
 
     def changed(self, change: Callable[[Counts], Counts]) -> KeptCounts:
         """Return what ``change`` makes of the histograms, kept alike."""
         kept = KeptCounts(self._folder)
-        for one in self._cases:
+        for one in self:
             kept.append(change(one))
         return kept
 
-    def joined(self, name: str, dtype: type[np.unsignedinteger[Any]]) -> NDArray[Any]:
+    @property
+    def starts(self) -> NDArray[np.int64]:
+        """(N + 1,) where the entries of each case begin among those of all."""
+        return np.concatenate([[0], np.cumsum(self._sizes, dtype=np.int64)]).astype(np.int64)
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """(N,) counted pixels of each case that belong to the class."""
+        return np.array(self._totals[0], np.int64)
+
+    @property
+    def pixels(self) -> NDArray[np.int64]:
+        """(N,) all pixels of each case."""
+        return np.array(self._totals[1], np.int64)
+
+    @property
+    def counted(self) -> NDArray[np.int64]:
+        """(N,) pixels of each case that count."""
+        return np.array(self._totals[2], np.int64)
+
+    @property
+    def all_count(self) -> bool:
+        """Whether all pixels of all cases count, so that ``predicted`` is ``area``."""
+        return all(kind == _ALIKE for kind in self._types[_PREDICTED])
+
+    def joined(self, name: str, dtype: DTypeLike | None = None) -> NDArray[Any]:
         """Return one of the arrays of all cases, one after another.
 
         Args:
             name: codes, area, predicted or positives.
-            dtype: Of the result.
+            dtype: Of the result; None: the smallest that holds it.
         """
-        parts = (getattr(one, name).astype(dtype, copy=False) for one in self._cases)
-        size = sum(one.codes.size for one in self._cases)
-        if self._folder is None or size * np.dtype(dtype).itemsize <= LIMIT:
-            return np.concatenate([np.zeros(0, dtype), *parts])
+        kind = np.dtype(dtype) if dtype is not None else self._widest(name)
+        parts = (getattr(one, name).astype(kind, copy=False) for one in self)
+        if self._folder is None or sum(self._sizes) * kind.itemsize <= LIMIT:
+            return np.concatenate([np.zeros(0, kind), *parts])
         with tempfile.TemporaryFile(dir=self._folder) as stream:
             for part in parts:
                 stream.write(part.tobytes())
             stream.flush()
-            return np.asarray(np.memmap(stream, dtype, "r"))
+            return np.asarray(np.memmap(stream, kind, "r"))
+
+    def room(self, shape: tuple[int, ...]) -> NDArray[np.int64]:
+        """Return zeros of that shape, in a file if they are many and these are kept in one."""
+        if self._folder is None or prod(shape) * 8 <= LIMIT:
+            return np.zeros(shape, np.int64)
+        with tempfile.TemporaryFile(dir=self._folder) as stream:
+            return np.asarray(np.memmap(stream, np.int64, "w+", shape=shape))
 
     @overload
     def __getitem__(self, at: int) -> Counts: ...
     @overload
     def __getitem__(self, at: slice) -> Sequence[Counts]: ...
     def __getitem__(self, at: int | slice) -> Counts | Sequence[Counts]:
-        return self._cases[at]
+        numbers = range(len(self))[at]
+        if isinstance(numbers, range):
+            return [self._case(number) for number in numbers]
+        return self._case(numbers)
 
     def __len__(self) -> int:
-        return len(self._cases)
+        return len(self._places)
 
     def __iter__(self) -> Iterator[Counts]:
-        return iter(self._cases)
+        return (self._case(number) for number in range(len(self)))
+
+    def _case(self, number: int) -> Counts:
+        size, place = self._sizes[number], 0
+        block: bytes | mmap.mmap
+        if number < self._written:
+            place, block = self._places[number], self._mapped()
+        else:
+            block = self._waiting[number - self._written]
+        columns: list[NDArray[Any]] = []
+        for kind in (ord("H"), *(kinds[number] for kinds in self._types)):
+            if kind == _ALIKE:
+                columns.append(columns[1 + _AREA])
+                continue
+            dtype = np.dtype(chr(kind))
+            columns.append(np.frombuffer(block, dtype, size, place))
+            place += _whole(size * dtype.itemsize)
+        codes, area, predicted, positives = columns
+        truth, pixels, counted = (total[number] for total in self._totals)
+        return Counts(codes, area, predicted, positives, truth, pixels, counted)
+
+    def _mapped(self) -> mmap.mmap:
+        assert self._file is not None
+        if self._map is None:
+            self._map = mmap.mmap(self._file.fileno(), self._stored, access=mmap.ACCESS_READ)
+        return self._map
+
+    def _write(self, folder: Path) -> None:
+        if self._file is None:
+            self._file = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
+            weakref.finalize(self, self._file.close)
+        self._file.writelines(self._waiting)
+        self._file.flush()
+        self._stored += self._bytes
+        self._written, self._waiting, self._bytes = len(self), [], 0
+        self._map = None  # of fewer bytes; what was read from it holds it
+
+    def _widest(self, name: str) -> np.dtype[Any]:
+        if name == "codes":
+            return np.dtype(np.uint16)
+        column = {"area": _AREA, "predicted": _PREDICTED, "positives": _POSITIVES}[name]
+        letters = {*self._types[column]}
+        if _ALIKE in letters:
+            letters = letters - {_ALIKE} | {*self._types[_AREA]}
+        return np.result_type(np.uint8, *(np.dtype(chr(letter)) for letter in letters))
 
 
-def _arrays(counts: Counts) -> list[NDArray[Any]]:
-    """Return the arrays of a histogram, those that are one and the same once."""
-    found = [counts.codes, counts.area, counts.positives]
-    return found if counts.predicted is counts.area else [*found, counts.predicted]
+def _whole(size: int) -> int:
+    return -(-size // _ALIGNED) * _ALIGNED
 
 
-def _mapped(cases: Sequence[Counts], folder: Path) -> list[Counts]:
-    """Return histograms whose arrays lie in one file, mapped to be read."""
-    places: list[int] = []
-    with tempfile.TemporaryFile(dir=folder) as stream:
-        for one in cases:
-            for array in _arrays(one):
-                places.append(stream.tell())
-                stream.write(array.tobytes())
-                stream.write(b"\0" * (-stream.tell() % _ALIGNED))
-        stream.flush()
-        whole = np.memmap(stream, np.uint8, "r") if stream.tell() else np.zeros(0, np.uint8)
-    place = iter(places)
-
-    def kept(array: NDArray[Any]) -> NDArray[Any]:
-        start = next(place)
-        return np.asarray(whole)[start : start + array.nbytes].view(array.dtype)
-
-    found = []
-    for one in cases:
-        codes, area, positives = kept(one.codes), kept(one.area), kept(one.positives)
-        predicted = area if one.predicted is one.area else kept(one.predicted)
-        found.append(replace(one, codes=codes, area=area, predicted=predicted, positives=positives))
-    return found
+def _padded(column: NDArray[Any]) -> bytes:
+    return column.tobytes().ljust(_whole(column.nbytes), b"\0")

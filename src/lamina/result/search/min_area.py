@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from lamina.result.search.histogram import CODES
 
+_MOVES = 16  # for each case, before all are sorted anew
 BETTER = 1e-9  # less is the rounding of a long sum, not a better score
 
 
@@ -72,6 +73,10 @@ def scan(
     counts = np.zeros((n, 3))  # area, predicted, hits
     gain = np.zeros((n, 2))
     order = np.arange(n)
+    coming = np.zeros(n, np.int64)  # the next code of each case; 0: none
+    for j in range(n):
+        if at[j] < starts[use[j] + 1]:
+            coming[j] = codes[at[j]]
     sum_empty = cases_empty = 0.0
     for j in range(n):
         value, cases = part(0.0, 0.0, float(truth[use[j]]), rule)
@@ -82,12 +87,13 @@ def scan(
     for t in range(CODES - 2, -1, -1):
         changed = False
         for j in range(n):  # p > t now takes in the pixels of code t + 1
-            i = use[j]
-            if at[j] < starts[i + 1] and codes[at[j]] == t + 1:
+            if coming[j] == t + 1:
+                i = use[j]
                 counts[j, 0] += area[at[j]]
                 counts[j, 1] += predicted[at[j]]
                 counts[j, 2] += positives[at[j]]
                 at[j] += 1
+                coming[j] = codes[at[j]] if at[j] < starts[i + 1] else 0
                 value, cases = part(counts[j, 1], counts[j, 2], float(truth[i]), rule)
                 none, no_cases = part(0.0, 0.0, float(truth[i]), rule)
                 gain[j, 0] = value - none
@@ -104,6 +110,7 @@ def scan(
 @numba.njit(cache=True)
 def sort_by_area(order: NDArray[np.int64], counts: NDArray[np.float64]) -> None:
     """Put cases in the order of their areas, ``counts`` (N, 3) column 0, largest first."""
+    moves = 0
     for j in range(1, order.size):  # insertion sort: one step hardly changes the order
         i = order[j]
         k = j - 1
@@ -111,6 +118,13 @@ def sort_by_area(order: NDArray[np.int64], counts: NDArray[np.float64]) -> None:
             order[k + 1] = order[k]
             k -= 1
         order[k + 1] = i
+        moves += j - 1 - k
+        if moves > _MOVES * order.size:  # of many cases it does, by their number squared
+            areas = np.empty(order.size)
+            for place in range(order.size):
+                areas[place] = -counts[order[place], 0]
+            order[:] = order[np.argsort(areas, kind="mergesort")]
+            return
 
 
 @numba.njit(cache=True)

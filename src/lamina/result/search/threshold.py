@@ -53,6 +53,7 @@ class Tables:
         self._parts: list[list[Parts]] | None = [[] for _ in range(classes)] if parts else None
         self._columns = [KeptCounts(folder) for _ in range(classes + 1)]
         self._folds: list[int] = []
+        self._thinned: list[KeptCounts] = []
 
     def __len__(self) -> int:
         return len(self._folds)
@@ -93,6 +94,7 @@ class Tables:
             shown = np.asarray(target[seen].any(axis=0))
             self._columns[-1].append(count(highest, shown, valid))
         self._folds.append(fold)
+        self._thinned = []
 
     @property
     def counts(self) -> Sequence[Sequence[Counts]]:
@@ -101,7 +103,9 @@ class Tables:
 
     def thinned(self) -> list[KeptCounts]:
         """Return the histograms of each class and, last, of any, in few bins; cases in order."""
-        return [column.changed(thin) for column in self._columns]
+        if not self._thinned:
+            self._thinned = [column.changed(thin) for column in self._columns]
+        return self._thinned
 
     def columns(
         self, counts: Sequence[Sequence[Counts]], aim: Aim, numbers: Sequence[int]
@@ -170,13 +174,13 @@ class SearchColumn:
     def __init__(
         self, counts: Sequence[Counts], aim: Aim, parts: Sequence[Parts] | None = None
     ) -> None:
-        self._starts = np.cumsum([0, *(one.codes.size for one in counts)]).astype(np.int64)
-        kept = counts if isinstance(counts, KeptCounts) else _kept(counts)
+        kept = KeptCounts.of(counts)
+        self._starts = kept.starts
         self._codes = kept.joined("codes", np.uint16)
         self._area, self._predicted, self._positives = (
             kept.joined(name, np.uint32) for name in ("area", "predicted", "positives")
         )
-        self._truth = np.asarray([one.truth for one in counts], np.int64)
+        self._truth = kept.truth
         self._rule = np.asarray([aim.false_positive, aim.false_negative, *_EMPTY[aim.empty]])
         self._by_case, self._no_area = aim.by_case, aim.any_class
         self._parts: PartColumn | None = None
@@ -270,13 +274,6 @@ class SearchColumn:
             above = np.cumsum(counts[::-1])[::-1]
             found.append(np.append(above[1:], 0.0))
         return found[0], found[1], float(self._truth[use].sum())
-
-
-def _kept(counts: Sequence[Counts]) -> KeptCounts:
-    kept = KeptCounts()
-    for one in counts:
-        kept.append(one)
-    return kept
 
 
 def _best(

@@ -9,7 +9,7 @@ import numpy as np
 
 from lamina.result.expected.column import Column
 from lamina.result.expected.cut import DICE, Weights
-from lamina.result.expected.fit import Empty, above
+from lamina.result.expected.fit import Empty
 from lamina.result.selection.ratio import Floats, Ints, Parts
 from lamina.task import Aim
 
@@ -61,7 +61,7 @@ class Score:
         """Judge columns whose cases are cut above these codes, (N,) for each column."""
         return self.judged(
             [
-                (*above(column, code), column.truth)
+                (*column.above(code), column.truth)
                 for column, code in zip(columns, codes, strict=True)
             ]
         )

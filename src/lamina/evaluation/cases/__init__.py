@@ -1,0 +1,1 @@
+"""Scoring of cases one by one, in this process or in others."""
