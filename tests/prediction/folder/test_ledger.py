@@ -88,13 +88,13 @@ def test_trust_2_a_digest_is_compared_once_for_each_file(
     """TRUST-2: reading a case again, or by another decision, costs no second look."""
     folder = write_predictions(tmp_path / "pred", make.recipe(), {"a": ANSWER, "b": ANSWER})
     looked: list[str] = []
-    digest = ledger_module.digest
+    digest = ledger_module.stored_digest
 
-    def counted(path: Path) -> str:
+    def counted(path: Path) -> str | None:
         looked.append(path.name)
         return digest(path)
 
-    monkeypatch.setattr(ledger_module, "digest", counted)
+    monkeypatch.setattr(ledger_module, "stored_digest", counted)
     found = Predictions.open(folder)
     for id in ("a", "b", "a"):
         found.prob(id)

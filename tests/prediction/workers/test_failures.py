@@ -15,7 +15,7 @@ import pytest
 from lamina.errors import PartialError, ResourceError
 from lamina.prediction.run import predict
 from lamina.prediction.streaming.zarr_store import Store
-from lamina.prediction.workers import local_pool
+from lamina.prediction.workers import process_pool
 from lamina.prediction.workers.schedule import Schedule
 from lamina.prediction.workers.tasks import Outcome, Task
 from tests.factories.ranks import PROCESSES
@@ -143,13 +143,13 @@ def test_N09_a_killed_worker_costs_what_it_was_at_and_no_byte(
     """Real processes, forked from a server that has imported everything."""
     monkeypatch.setattr(multiprocessing, "get_context", lambda _: PROCESSES)
     lost: list[list[Task]] = []
-    lose = local_pool._Process.lose
+    lose = process_pool._Process.lose
 
-    def noted(process: local_pool._Process) -> list[Task]:
+    def noted(process: process_pool._Process[Task, Outcome]) -> list[Task]:
         lost.append(lose(process))
         return lost[-1]
 
-    monkeypatch.setattr(local_pool._Process, "lose", noted)
+    monkeypatch.setattr(process_pool._Process, "lose", noted)
     names = kill_at(monkeypatch, 3)
     found = predict(inputs.run, inputs.images, tmp_path, device="cpu", workers=2, progress=False)
     assert found.predicted == 5

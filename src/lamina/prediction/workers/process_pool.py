@@ -74,8 +74,8 @@ class ProcessPool(Generic[T, O]):
             verb: What scripts call, for messages.
             less: What takes less memory, for messages.
         """
-        self._failed, self._verb, self._less = failed, verb, less
-        self._workers = [_Process(do, dict(each), threads) for each in environments]
+        self._failed, self._less = failed, less
+        self._workers = [_Process(do, dict(each), threads, verb) for each in environments]
         self._names: dict[T, str] = {}
         self._lost: dict[T, int] = {}
         self._alone: deque[T] = deque()
@@ -126,7 +126,7 @@ class ProcessPool(Generic[T, O]):
 
     def _replace(self, worker: _Process[T, O]) -> tuple[T, O] | None:
         """Give the tasks of a lost worker again; return one that has failed for good."""
-        tasks = worker.lose(self._verb)
+        tasks = worker.lose()
         task, waiting = tasks[0], tasks[1:]
         for other in waiting:
             worker.give(other)
@@ -159,9 +159,11 @@ class ProcessPool(Generic[T, O]):
 class _Process(Generic[T, O]):
     """One worker process, started anew where it died."""
 
-    def __init__(self, do: Callable[[T], O], environment: dict[str, str], threads: int) -> None:
+    def __init__(
+        self, do: Callable[[T], O], environment: dict[str, str], threads: int, verb: str
+    ) -> None:
         self.tasks: dict[Future[O], T] = {}
-        self._do = do
+        self._do, self._verb = do, verb
         own = {"OMP_NUM_THREADS": str(threads), "OMP_WAIT_POLICY": "PASSIVE"}
         self._environment = own | environment
         self._executor: ProcessPoolExecutor | None = None
@@ -184,7 +186,7 @@ class _Process(Generic[T, O]):
             self._executor = ProcessPoolExecutor(1, context, _end_with_parent)
             self._pid = self._executor.submit(os.getpid)
 
-    def lose(self, verb: str) -> list[T]:
+    def lose(self) -> list[T]:
         """Forget a process that died; return its tasks, the one it was at first.
 
         Raises:
@@ -195,7 +197,7 @@ class _Process(Generic[T, O]):
         if self._pid is None or self._pid.exception() is not None:
             raise ResourceError(
                 "--workers: processes cannot be started here; free some memory, or, where a Python "
-                f"script calls {verb}, put the call below if __name__ == '__main__':"
+                f"script calls {self._verb}, put the call below if __name__ == '__main__':"
             )
         tasks = [task for future, task in self.tasks.items() if future.exception() is not None]
         self.tasks = {}
