@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -36,3 +38,23 @@ def test_several_answer_together(make: Any, tmp_path: Path) -> None:
 def test_nothing_is_not_loaded() -> None:
     with pytest.raises(lamina.RecipeError, match="source is empty"):
         lamina.load([])
+
+
+def test_members_that_answer_are_compared_with_their_digest(make: Any, tmp_path: Path) -> None:
+    make.bundle().save(tmp_path)
+    weights = tmp_path / "members" / "fold1.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1] + b"\x01")
+    with pytest.raises(lamina.BundleError, match=r"fold1\.safetensors: does not match its digest"):
+        lamina.load(tmp_path, device="cpu")
+    assert lamina.load(tmp_path, device="cpu", members=["fold0"]).members == ("fold0",)
+
+
+def test_an_image_is_answered_without_what_writes_stores(tmp_path: Path) -> None:
+    code = (
+        "import sys, numpy, lamina\n"
+        f"model = lamina.load({str(EARLIER)!r}, device='cpu')\n"
+        "model(numpy.zeros((48, 64), numpy.uint8)).masks\n"
+        "print({'zarr', 'matplotlib', 'pandas', 'scipy.ndimage'} & set(sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"

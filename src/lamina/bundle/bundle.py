@@ -289,11 +289,12 @@ class Bundle:
             BundleError: weights and recipe do not belong together, every difference is listed; or
                 the recipe names a network that cannot be built.
         """
-        from lamina.model.memory_layout import lay_out
+        from lamina.model.memory_layout import WithoutRandomStart, lay_out
 
         recipe = self.recipe_of(number)
         try:
-            network = recipe.network.untrained().build(recipe.frame.inputs, self.task.outputs)
+            with WithoutRandomStart():
+                network = recipe.network.untrained().build(recipe.frame.inputs, self.task.outputs)
         except LaminaError as error:
             raise BundleError(
                 f"{self._place(number)}: its network cannot be built: {error}"

@@ -104,12 +104,13 @@ class JoinedStore:
         return store.read(there)
 
 
-def load_bundles(paths: StrPaths, *, unfinished: bool = False) -> list[Bundle]:
+def load_bundles(paths: StrPaths, *, unfinished: bool = False, verify: bool = True) -> list[Bundle]:
     """Open several bundles that are to answer together.
 
     Args:
         paths: Bundles (folders or zips), or run folders with a ``bundle`` in them.
         unfinished: Of a run without a bundle take the best checkpoint of each fold so far.
+        verify: Compare every member with its digest now; it is compared again when used.
 
     Raises:
         BundleError: one cannot be opened, or they do not see or answer alike.
@@ -122,7 +123,7 @@ def load_bundles(paths: StrPaths, *, unfinished: bool = False) -> list[Bundle]:
                 bundles.append(_so_far(path, allowed=unfinished))
                 continue
             path = inside
-        bundles.append(Bundle.load(path))
+        bundles.append(Bundle.load(path, verify=verify))
     for other in bundles[1:]:
         must_agree(bundles[0], other)
     return bundles

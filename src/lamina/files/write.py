@@ -137,10 +137,10 @@ def write_json(path: Path, value: Any) -> str:
     return write_text(path, json.dumps(value, indent=1, allow_nan=False) + "\n")
 
 
-def write_with(path: Path, write: Callable[[Path], None]) -> str:
+def write_with(path: Path, write: Callable[[Path], None], *, flush: bool = True) -> str:
     """Let ``write`` fill a temporary path beside ``path``, then rename; return the SHA-256.
 
-    For libraries that want a name rather than a stream.
+    For libraries that want a name rather than a stream. ``flush`` is that of ``replacing``.
 
     Raises:
         ResourceError: the disk is full; an earlier file at ``path`` is untouched.
@@ -152,10 +152,11 @@ def write_with(path: Path, write: Callable[[Path], None]) -> str:
         with writing(path):
             write(beside)
             fault("file.after_write")
-            with beside.open("rb") as stream:
-                os.fsync(stream.fileno())
+            if flush:
+                with beside.open("rb") as stream:
+                    os.fsync(stream.fileno())
             found = digest(beside)
-            _put_in_place(beside, path)
+            _put_in_place(beside, path, flush=flush)
     finally:
         _remove(beside)
     return found

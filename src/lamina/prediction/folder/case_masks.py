@@ -116,9 +116,10 @@ def decided_parts(predictions: Predictions, id: str, last: LastDecided) -> Itera
     if not case.chunked:
         row = predictions.ledger.row(case) or {}
         key = (id, row.get("probability"), decision_digest(decision), predictions.calibration)
-        prob = predictions.prob(id)  # checked every time
+        predictions.ledger.check(case, "probability", predictions.prob_path(id))
         entry = last.entry
         if entry is None or entry[0] != key:
+            prob = predictions.prob(id)
             masks = decision(prob)
             masks.setflags(write=False)
             entry = last.entry = (key, (Region.whole(case.shape), prob, masks))

@@ -150,7 +150,7 @@ def _feature_lines(path: Path) -> Iterator[str]:
 
 def _rows(path: Path) -> Iterator[dict[str, Any]]:
     if path.suffix == ".geojson":
-        yield from (row_of(json.loads(line)) for line in _feature_lines(path))
+        yield from map(row_of, _feature_lines(path))
         return
     with path.open(encoding="utf-8", newline="") as stream:
         yield from csv.DictReader(stream)

@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -30,13 +31,15 @@ from lamina.prediction.check_answer import check_answer
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.row_cache import BUDGET, PIECE, RowCache
 from lamina.prediction.streaming.units.unit import Unit
-from lamina.prediction.streaming.zarr_store import Store
 from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.in_memory import close, join
 from lamina.prediction.tiling.memory import batch_size
 from lamina.prediction.tiling.tiled_inference import MemberTiles, TiledInference
 from lamina.prediction.tiling.valid_tiles import rows_of, tiles_inside
 from lamina.volume import Volume
+
+if TYPE_CHECKING:
+    from lamina.prediction.streaming.zarr_store import Store
 
 LARGE = 64 * 2**20
 """Bytes of an answer in float32, beyond which an image is answered band by band."""
@@ -109,6 +112,8 @@ class Bands:
 
     def begin(self) -> None:
         """Make the store, or go on with one of the same plan."""
+        from lamina.prediction.streaming.zarr_store import Store
+
         Store.begin(
             self._place.store,
             self._volume.axes,
@@ -141,6 +146,8 @@ class Bands:
 
     @cached_property
     def _store(self) -> Store:
+        from lamina.prediction.streaming.zarr_store import Store
+
         return Store.join(self._place.store)
 
     def _write(self, band: range, answer: NDArray[np.float32]) -> str:

@@ -24,6 +24,7 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from math import prod
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -37,10 +38,12 @@ from lamina.prediction.check_answer import check_answer
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.slabs import Answers, Slab, as_stored, cut, depth
 from lamina.prediction.streaming.units.unit import Unit
-from lamina.prediction.streaming.zarr_store import Store
 from lamina.prediction.tiling.averaging import Kind, activate
 from lamina.prediction.tiling.tiled_inference import TiledInference
 from lamina.volume import Volume
+
+if TYPE_CHECKING:
+    from lamina.prediction.streaming.zarr_store import Store
 
 
 class VolumeSlabs:
@@ -76,6 +79,8 @@ class VolumeSlabs:
 
     def begin(self) -> None:
         """Make the store, or go on with one of the same plan."""
+        from lamina.prediction.streaming.zarr_store import Store
+
         axis = self._slices.axes[-1]
         Store.begin(
             self._place.store,
@@ -120,6 +125,8 @@ class VolumeSlabs:
 
     @cached_property
     def _store(self) -> Store:
+        from lamina.prediction.streaming.zarr_store import Store
+
         return Store.join(self._place.store)
 
     def _slab(self, unit: Unit) -> Slab:

@@ -27,9 +27,7 @@ class Weights:
         weights = normalised(window, grid)
         self._axes = [torch.from_numpy(axis).to(device) for axis in weights]
         # Most tiles of a lattice have the same weights; they are named alike here.
-        self._alike = [
-            np.unique(axis, axis=0, return_inverse=True)[1].ravel().tolist() for axis in weights
-        ]
+        self._alike = [_numbered([row.tobytes() for row in axis]) for axis in weights]
         self._windows: dict[tuple[tuple[int, ...], float], Tensor] = {}
 
     def of(self, places: Sequence[int], share: float) -> Tensor:
@@ -51,6 +49,12 @@ class Weights:
                 tile_weights = tile_weights[..., None] * along
             self._windows[name] = tile_weights
         return tile_weights
+
+
+def _numbered(rows: Sequence[bytes]) -> list[int]:
+    """Return a number for each row; equal rows have the same."""
+    known: dict[bytes, int] = {}
+    return [known.setdefault(row, len(known)) for row in rows]
 
 
 class Sum:

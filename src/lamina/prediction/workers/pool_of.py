@@ -65,6 +65,8 @@ class Processes:
 
     threads: int = 1
     client: Client | None = None
+    ahead: bool = True
+    """Whether this process may hold two answers: one that is written, and the next."""
 
     @property
     def count(self) -> int:
@@ -103,6 +105,7 @@ class Processes:
             batch=setup.batch,
             memory=setup.memory,
             tick=schedule.bar.advance,
+            ahead=self.ahead,
         )
         return ThisProcess(worker)
 
@@ -167,7 +170,7 @@ def processes_for(asked: Asked, precision: str, out: Path) -> Iterator[Processes
         return
     computing = Computing.here(asked.device, precision)
     if asked.workers is None:
-        yield Processes(computing)
+        yield Processes(computing, ahead=asked.memory is None)
         return
     count, threads = int(asked.workers) if asked.workers != "auto" else 0, 1
     if not count:

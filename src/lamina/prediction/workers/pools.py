@@ -50,7 +50,7 @@ class Pool(Protocol):
 class ThisProcess:
     """A pool of one: tasks are done here, when their outcome is asked for.
 
-    What a unit of a volume or a large image was answered is written while the next is answered.
+    What was answered of an image, or of a unit of a volume, is written while the next is answered.
     """
 
     def __init__(self, worker: Worker) -> None:
@@ -75,14 +75,15 @@ class ThisProcess:
         self._waiting.append(task)
 
     def next(self) -> tuple[Task, Outcome]:
-        """Do the oldest task; of units also the answer of the one that follows."""
+        """Do the oldest task; where it may still be written, answer the one that follows, too."""
         while self._waiting and len(self._ending) < 2:
-            if self._ending and self._waiting[0].part != "units":
+            overlaps = self._worker.overlaps(self._waiting[0])
+            if self._ending and not overlaps:
                 break
             task = self._waiting.popleft()
             after = self._waiting[0] if self._waiting else None
             self._ending.append((task, self._worker.begun(task, after)))
-            if task.part != "units":
+            if not overlaps:
                 break
         task, ended = self._ending.popleft()
         return task, ended()

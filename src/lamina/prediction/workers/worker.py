@@ -8,11 +8,14 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextvars import copy_context
 from dataclasses import replace
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 import lamina
 from lamina.bundle import load_bundles, versions
@@ -37,6 +40,7 @@ from lamina.prediction.tiling.tiled_inference import Member, TiledInference
 from lamina.prediction.uncertainty.predict import How, predict_uncertain
 from lamina.prediction.workers.tasks import Failure, Outcome, Setup, Task
 from lamina.refusals import system_said
+from lamina.volume import view_chain
 
 T = TypeVar("T")
 
@@ -59,6 +63,7 @@ class Worker:
         batch: int,
         memory: int | None,
         tick: Callable[[int], object] | None = None,
+        ahead: bool = False,
     ) -> None:
         """Begin.
 
@@ -69,14 +74,15 @@ class Worker:
             batch: Tiles per forward pass.
             memory: Bytes for slabs of volumes; None: 256 MiB.
             tick: Told the steps of a progress bar as they go; None: outcomes tell them.
+            ahead: Whether the memory holds the answers of two images: one is written, one made.
         """
         self._ledger = CollectedLedger(outputs.predictions.folder)
         predictions = replace(outputs.predictions, _ledger=self._ledger)
         self._outputs, self._predictions = replace(outputs, predictions=predictions), predictions
         self._loaded, self._case_of, self._batch, self._memory = loaded, case_of, batch, memory
-        self._tick, self._steps = tick, 0
+        self._tick, self._steps, self._ahead = tick, 0, ahead
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="lamina-write")
-        self._last: Sequence[Future[str]] = ()
+        self._last: Sequence[Future[Any]] = ()
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._current: tuple[tuple[int, tuple[int, ...]], Units, TiledInference] | None = None
 
@@ -88,6 +94,18 @@ class Worker:
         """Wait for what is being written; no task can be done afterwards."""
         self._writer.shutdown()
 
+    def overlaps(self, task: Task) -> bool:
+        """Whether what ``begun`` answers of a task may be written while the next is begun.
+
+        Slices of one file are answered and written in turn, since its reader serves one thread.
+        """
+        if task.part != "cases":
+            return task.part == "units"
+        if not self._ahead or task.count != 1 or self._predictions.info.uncertainty:
+            return False
+        *_, reader = view_chain(self._case_of(task.case).image)
+        return len(reader.axes) == 2
+
     def begun(self, task: Task, after: Task | None = None) -> Callable[[], Outcome]:
         """Do a task but for the end of its writing; return what waits for that.
 
@@ -96,9 +114,35 @@ class Worker:
             after: The task that will be begun next, where it is known; its slab is read meanwhile.
         """
         begun, self._steps = time.monotonic(), 0
-        ended = self._units(task, after) if task.part == "units" else self._cases(task)
+        if task.part == "units":
+            ended = self._units(task, after)
+        else:
+            ended = self._image(task.case) if self.overlaps(task) else self._cases(task)
         steps, seconds = self._steps, time.monotonic() - begun
         return lambda: replace(ended(), steps=steps, seconds=seconds, worker=self._name)
+
+    def _image(self, number: int) -> Callable[[], Outcome]:
+        """Answer an image; it is written while the next one is answered."""
+        try:
+            with system_said():
+                prob = patient(lambda: self._prob(number))
+        except Exception as error:  # noqa: BLE001  # each case fails by itself
+            failures = {number: Failure.of(error)}
+            return lambda: Outcome({number: []}, failures=failures)
+        self._show(1)
+        wait(self._last)  # one is written at a time
+        write = self._writer.submit(copy_context().run, self._image_written, number, prob)
+        self._last = (write,)
+        return write.result
+
+    def _image_written(self, number: int, prob: NDArray[np.float32]) -> Outcome:
+        failures = {}
+        try:
+            with system_said():
+                patient(lambda: self._write(number, prob))
+        except Exception as error:  # noqa: BLE001  # each case fails by itself
+            failures[number] = Failure.of(error)
+        return Outcome({number: self._ledger.taken()}, failures=failures)
 
     def _cases(self, task: Task) -> Callable[[], Outcome]:
         rows, failures = {}, {}
@@ -124,18 +168,26 @@ class Worker:
             members, recipe = self._members(predicted), self._loaded.bundles[0].recipe
             predict_uncertain(predictions, case, members, recipe, how)
         else:
-            prob = predict_case(
-                case,
-                self._members(predicted),
-                self._loaded.bundles[0].recipe,
-                device=self._loaded.device,
-                precision=self._loaded.precision,
-                batch=self._batch,
-                fixed=True,
-            )
-            predictions.add(predicted.id, prob)
+            self._write(number, self._prob(number))
             self._show(1)
+            return
         self._outputs.update(predicted.id, case.image)
+
+    def _prob(self, number: int) -> NDArray[np.float32]:
+        return predict_case(
+            self._case_of(number),
+            self._members(self._predictions.info.cases[number]),
+            self._loaded.bundles[0].recipe,
+            device=self._loaded.device,
+            precision=self._loaded.precision,
+            batch=self._batch,
+            fixed=True,
+        )
+
+    def _write(self, number: int, prob: NDArray[np.float32]) -> None:
+        id = self._predictions.info.cases[number].id
+        self._predictions.add(id, prob)
+        self._outputs.update(id, self._case_of(number).image)
 
     def _units(self, task: Task, after: Task | None) -> Callable[[], Outcome]:
         """Answer units; what was answered is written while the next one is."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import subprocess
 import sys
+import threading
 import warnings
 from pathlib import Path
 from typing import Any
@@ -28,6 +29,7 @@ from pydicom.uid import (
 )
 
 from lamina.data.readers import Dicom, DicomFile, open_volume
+from lamina.data.readers.dicom.image import own_warnings
 from lamina.errors import DataError
 from lamina.geometry.region import Region
 from lamina.volume import read_all
@@ -439,3 +441,23 @@ def test_read_29_whatever_pydicom_reads_of_its_own_files_is_read_alike() -> None
         compared.append(path.name)
     assert {"MR_small_padded.dcm", "SC_rgb_jpeg.dcm", "liver_1frame.dcm"} <= set(compared)
     assert len(compared) > 20
+
+
+def test_filters_of_warnings_are_those_of_one_thread_at_a_time() -> None:
+    """What is an error to one thread, such as too few pixels, another would ignore."""
+    entered = threading.Event()
+
+    def other() -> None:
+        with own_warnings():
+            warnings.simplefilter("ignore")
+            entered.set()
+
+    thread = threading.Thread(target=other)
+    with own_warnings():
+        warnings.simplefilter("error")
+        thread.start()
+        assert not entered.wait(0.1)
+        with pytest.raises(UserWarning, match="too few"):
+            warnings.warn("too few", stacklevel=1)
+    thread.join(60)
+    assert entered.is_set()

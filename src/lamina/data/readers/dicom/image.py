@@ -11,8 +11,10 @@ import io
 import struct
 import warnings
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from threading import RLock
 from typing import TYPE_CHECKING, Any
 
 import imagecodecs
@@ -46,6 +48,20 @@ _BROKEN = (
     *(OSError, EOFError, ValueError, RuntimeError, AttributeError, LookupError, TypeError),
     *(struct.error, NotImplementedError, zlib.error),
 )
+
+
+_TURN = RLock()
+
+
+@contextmanager
+def own_warnings() -> Iterator[None]:
+    """Let filters of warnings be set inside the block, as they were afterwards.
+
+    They are those of the whole process: one thread at a time sets them, else what one takes for an
+    error another would ignore.
+    """
+    with _TURN, warnings.catch_warnings():
+        yield
 
 
 class DicomFile:
@@ -251,7 +267,7 @@ def opened(path: Path, *, pixels: bool) -> Dataset:
     """Return the file's elements; without ``pixels`` large ones are read when asked for."""
     reader = _pydicom(path)
     try:
-        with warnings.catch_warnings():
+        with own_warnings():
             warnings.simplefilter("ignore")  # of values that are against the standard
             first = _first_header(reader, path)
             if str(first.get("TransferSyntaxUID")) == SYNTAX:
@@ -266,7 +282,7 @@ def opened(path: Path, *, pixels: bool) -> Dataset:
 def _decoded(path: Path, data: Dataset, unpack: Callable[[Dataset], NDArray[Any]]) -> NDArray[Any]:
     """Return what ``unpack`` makes of the pixels; whatever libraries raise is one error."""
     try:
-        with warnings.catch_warnings():
+        with own_warnings():
             warnings.simplefilter("error")  # pydicom warns of pixels that are too few
             warnings.simplefilter("ignore", DeprecationWarning)
             warnings.filterwarnings("ignore", message=".*bytes of excess padding")

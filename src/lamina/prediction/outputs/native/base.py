@@ -12,9 +12,9 @@ import math
 import mmap
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +26,8 @@ from lamina.prediction.folder.manifest import Holds
 from lamina.prediction.folder.predictions import Predictions
 from lamina.task import Task
 from lamina.volume import Transposed, Volume, VolumeView
+
+T = TypeVar("T")
 
 _DONT_NEED: int | None = getattr(mmap, "MADV_DONTNEED", None)
 
@@ -121,6 +123,14 @@ class Answer:
     predictions: Predictions
     id: str
     trail: Trail
+    _once: dict[Callable[[Any], Any], Any] = field(default_factory=dict, repr=False, compare=False)
+
+    def once(self, read: Callable[[Any], T]) -> T:
+        """Return what ``read`` makes of ``reader``; the files of an answer have it in common."""
+        if read not in self._once:
+            self._once[read] = read(self.reader)
+        found: T = self._once[read]
+        return found
 
     @property
     def reader(self) -> Any:

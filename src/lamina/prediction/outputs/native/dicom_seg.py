@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 import lamina
 from lamina.data.readers.dicom.frames import DicomFrames
-from lamina.data.readers.dicom.image import DicomFile, header_of
+from lamina.data.readers.dicom.image import DicomFile, header_of, own_warnings
 from lamina.data.readers.dicom.series import DicomSeries
 from lamina.data.readers.dicom.values import group_of
 from lamina.errors import RecipeError
@@ -52,7 +52,7 @@ def write(path: Path, answer: Answer, layer: Layer) -> str:
     def into(target: Path) -> None:
         found.save_as(str(target), enforce_file_format=True)
 
-    return write_with(path, into)
+    return write_with(path, into, flush=False)
 
 
 def _images(reader: DicomFile | DicomSeries | DicomFrames) -> list[Dataset]:
@@ -92,7 +92,7 @@ def _segmentation(answer: Answer, images: list[Dataset], pixels: NDArray[Any]) -
     predictions, case = answer.predictions, answer.predictions.case(answer.id)
     made_of = [predictions.info.plan(), case.id, case.sha256, *case.members]
     made_of += [decision_digest(predictions.decision), lamina.__version__]
-    with warnings.catch_warnings():
+    with own_warnings():
         warnings.simplefilter("ignore")  # of masks that are empty, and of names in source images
         return highdicom.seg.Segmentation(
             source_images=images,

@@ -27,7 +27,7 @@ def write(path: Path, answer: Answer, layer: Layer) -> str:
             with target.open("wb") as stream, gzip.GzipFile("", "wb", _LEVEL, stream, 0) as packed:
                 image.to_stream(packed)
 
-        return write_with(path, into)
+        return write_with(path, into, flush=False)
 
 
 def _image(reader: NiftiVolume, array: Any) -> Any:

@@ -29,7 +29,7 @@ def write(path: Path, answer: Answer, layer: Layer) -> str:
             shutil.copyfile(reader.path, target)
             _replace(target, reader, array)
 
-        return write_with(path, into)
+        return write_with(path, into, flush=False)
 
 
 def _replace(target: Path, reader: SegyVolume, array: NDArray[Any]) -> None:

@@ -8,7 +8,7 @@ tags would move the image.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -33,7 +33,10 @@ _TIFF = 2**32 - 2**25  # bytes; beyond them offsets need 64 bits
 def write(path: Path, answer: Answer, layer: Layer) -> str:
     """Write labels, probabilities or values, placed as the source; return the SHA-256."""
     dtype, part = answer.numbers(layer)
-    options = _options(answer.reader, no_data=lambda value: _fits(value, dtype, answer, layer))
+    source = answer.once(_source)
+    options = dict(source.options)
+    if source.no_data is not None and _fits(source.no_data, dtype, answer, layer):
+        options["extratags"] = [*options["extratags"], source.no_data_tag]
     if math.prod(answer.shape[-2:]) > _LARGE and not options.get("imagej"):
         options["tile"] = (256, 256)
     if not options.get("imagej"):
@@ -44,7 +47,7 @@ def write(path: Path, answer: Answer, layer: Layer) -> str:
         def into(target: Path) -> None:
             tifffile.imwrite(target, array, photometric="minisblack", maxworkers=1, **options)
 
-        return write_with(path, into)
+        return write_with(path, into, flush=False)
 
 
 def _fits(value: float, dtype: np.dtype[Any], answer: Answer, layer: Layer) -> bool:
@@ -57,13 +60,20 @@ def _fits(value: float, dtype: np.dtype[Any], answer: Answer, layer: Layer) -> b
     return exact and not (layer.holds == "probability" and 0 <= value <= 1)
 
 
-def _options(reader: TiffVolume, *, no_data: Callable[[float], bool]) -> dict[str, Any]:
-    """Return what tifffile is told of axes, spacing and place.
+@dataclass(frozen=True)
+class _Source:
+    """What a source states of axes, spacing and place."""
 
-    Args:
-        reader: The source.
-        no_data: Whether the output may state a value that stands for no data.
-    """
+    options: dict[str, Any]
+    """As tifffile takes it."""
+
+    no_data: float | None = None
+    """The value of no data of a GeoTIFF; None: it states none."""
+
+    no_data_tag: Any = None
+
+
+def _source(reader: TiffVolume) -> _Source:
     with open_tiff(reader.path) as tif:
         page: Any = tif.pages.first
         lead = reader.lead_axes.replace("C", "") or "Z"
@@ -72,14 +82,16 @@ def _options(reader: TiffVolume, *, no_data: Callable[[float], bool]) -> dict[st
         if tif.is_imagej:
             known: dict[str, Any] = tif.imagej_metadata or {}
             kept = {key: known[key] for key in ("spacing", "unit") if key in known}
-            return {**options, "imagej": True, "metadata": {"axes": axes, **kept}}
+            return _Source({**options, "imagej": True, "metadata": {"axes": axes, **kept}})
         if tif.is_ome:
             about = {"axes": axes, **_sizes(tif.ome_metadata)}
-            return {**options, "ome": True, "metadata": about}
+            return _Source({**options, "ome": True, "metadata": about})
         tags = [_tag(page.tags[code]) for code in GEO_TAGS if code in page.tags]
-        if tags and (value := _number(page.tags.valueof(_NO_DATA))) is not None and no_data(value):
-            tags.append(_tag(page.tags[_NO_DATA]))
-        return {**options, "extratags": tags, "metadata": None if tags else {"axes": axes}}
+        options |= {"extratags": tags, "metadata": None if tags else {"axes": axes}}
+        no_data = _number(page.tags.valueof(_NO_DATA)) if tags else None
+        if no_data is None:
+            return _Source(options)
+        return _Source(options, no_data, _tag(page.tags[_NO_DATA]))
 
 
 def _number(text: Any) -> float | None:

@@ -62,13 +62,16 @@ def write_native(
 
 
 def native_places(predictions: Predictions, id: str) -> Iterator[Path]:
-    """Yield every place, in folders that are there, where a file of a case may lie."""
+    """Yield every place where a file of a case may lie; of folders that are not there none."""
+    root = predictions.folder / FOLDER
+    if not root.is_dir():
+        return
     case, classes = predictions.case(id), class_folders(predictions.task.names or ())
-    folders = (None, PROBABILITIES, *classes, *(f"{PROBABILITIES}/{name}" for name in classes))
-    for folder in folders:
-        if _folder(predictions, folder).is_dir():
-            for suffix in {form.suffix: 0 for form in FORMATS}:
-                yield _path(predictions, case, folder, suffix)
+    names = [f"{case.file_name}{suffix}" for suffix in {form.suffix: 0 for form in FORMATS}]
+    for above in (root, root / PROBABILITIES):
+        for folder in (above, *(above / name for name in classes)) if above.is_dir() else ():
+            if folder.is_dir():
+                yield from (folder / name for name in names)
 
 
 def note_native(predictions: Predictions) -> Predictions:
