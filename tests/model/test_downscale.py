@@ -11,12 +11,18 @@ from lamina.model.downscale import at_size, shrink
 from lamina.model.networks import Smp
 
 
-def test_a_network_sees_means_and_answers_at_full_size() -> None:
-    network = nn.Conv2d(1, 2, 1)
-    x = torch.rand(1, 1, 8, 12)
-    small = network(functional.avg_pool2d(x, 2))
-    wanted = functional.interpolate(small, (8, 12), mode="bilinear", align_corners=False)
-    shrink(network.eval(), 2)
+@pytest.mark.parametrize(("sides", "factors"), [((8, 12), (2, 2)), ((4, 8, 12), (1, 2, 3))])
+def test_a_network_sees_means_and_answers_at_full_size(
+    sides: tuple[int, ...], factors: tuple[int, ...]
+) -> None:
+    planar = len(sides) == 2
+    network = nn.Conv2d(1, 2, 1) if planar else nn.Conv3d(1, 2, 1)
+    means = functional.avg_pool2d if planar else functional.avg_pool3d
+    x = torch.rand(1, 1, *sides)
+    small = network(means(x, factors))
+    mode = "bilinear" if planar else "trilinear"
+    wanted = functional.interpolate(small, sides, mode=mode, align_corners=False)
+    shrink(network.eval(), factors)
     torch.testing.assert_close(network(x), wanted)
     torch.testing.assert_close(network.train()(x), small)  # it learns at the small size
 

@@ -10,8 +10,9 @@ import pytest
 import zarr
 
 import lamina
-from lamina.errors import RecipeError
+from lamina.errors import DataError, RecipeError
 from lamina.seeding import rng
+from lamina.training.dataset import open_data
 
 nibabel = pytest.importorskip("nibabel")
 
@@ -85,6 +86,46 @@ def test_blocks_are_trained_tuned_predicted_and_scored(tmp_path: Path) -> None:
     np.testing.assert_allclose(answer.probabilities.transpose(0, 3, 2, 1), stored, atol=2e-3)
     with pytest.raises(RecipeError, match=r"block by block.*lamina\.load"):
         lamina.export(run, tmp_path / "exported")
+
+
+def thinned(root: Path, number: int) -> None:
+    """Leave every second slice of a scan out: its slices are 4 apart, those of others 2."""
+    for folder in ("images", "labels"):
+        path = root / folder / f"scan{number}.nii"
+        image = nibabel.load(path)
+        thin = nibabel.Nifti1Image(np.asarray(image.dataobj)[:, :, ::2], np.diag([1.0, 1, 4, 1]))
+        nibabel.save(thin, path)
+
+
+def test_scans_of_other_spacings_are_resampled_and_answered_on_their_own_grid(
+    tmp_path: Path,
+) -> None:
+    data, run, out = tmp_path / "data", tmp_path / "run", tmp_path / "pred"
+    write_data(data)
+    thinned(data, 3)
+    (tmp_path / "blocks.yaml").write_text(json.dumps(RECIPE), encoding="utf-8")
+    recipe = lamina.load_recipe(tmp_path / "blocks.yaml")
+    opened = open_data(recipe, data)
+    assert opened.recipe.frame.spacing == (2, 1, 1)
+    assert opened.summary()["resampled"] == {"scan3": (24, 20, 12)}
+    said = "\n".join(opened.lines())
+    assert "1 of 4 volumes are resampled" in said
+    assert "24 x 20 x 6 to 24 x 20 x 12 voxels (xyz)" in said
+    lamina.train(recipe, data=data, out=run)
+    lamina.train(recipe, data=data, out=run)  # finished: the recipe is the one it was
+    lamina.predict([run], [data / "images"], out, members="all")
+    assert lamina.score(out, data).value > 0.5
+    scan = nibabel.load(data / "images" / "scan3.nii")
+    mask = nibabel.load(next((out / "native").glob("scan3.nii*")))
+    assert mask.shape == scan.shape == (24, 20, 6)
+    np.testing.assert_array_equal(mask.affine, scan.affine)
+    model = lamina.load(run)
+    array = np.asarray(scan.dataobj)
+    answer = model(array, axes="xyz", spacing=(1, 1, 4))
+    stored = zarr.open_array(out / "probabilities" / "scan3.zarr", mode="r")[:]
+    np.testing.assert_allclose(answer.probabilities, stored, atol=2e-3)
+    with pytest.raises(DataError, match="spacing="):
+        model(array, axes="xyz")
 
 
 def test_volume3d_trains_as_nnunet_does() -> None:

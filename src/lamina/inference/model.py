@@ -17,7 +17,9 @@ import numpy as np
 
 from lamina.data.case import Case
 from lamina.data.image_types.image_kind import ImageKind
+from lamina.data.prepare.spaced import Spaced
 from lamina.errors import DataError, LaminaError, RecipeError, ResourceError
+from lamina.geometry.tiling.axis_order import seen_order
 from lamina.inference.array_input import ArrayInput, Expected, array_input
 from lamina.inference.prediction import Prediction
 from lamina.prediction.tiling.memory import available_memory
@@ -131,7 +133,8 @@ class Model:
                 tensor on the CPU, a picture of Pillow, a path, or a ``Volume``. Values are in the
                 units of the training files. It is never written to.
             axes: Letters of ``zyxc`` in stored order; None: where the shape has one reading.
-            spacing: Distance from pixel to pixel along each axis; it is carried along.
+            spacing: Distance from pixel to pixel along each axis; it is carried along. Volumes are
+                resampled by it where the networks learnt at one spacing (``frame.spacing``).
             decision: Another decision or threshold; None: that of the model.
             id: What results call the image; a path gives its own.
 
@@ -156,6 +159,7 @@ class Model:
             learnt, converted = networks.as_learnt(case.image)
             case = replace(case, image=learnt)
             _check_spacing(spacing, given.axes, case.id)
+            case = _spaced(case, spacing, given.axes)
             _check_memory(networks, case.image)
             with self._turns:
                 answer = networks.predict(case)
@@ -293,6 +297,14 @@ def _check_spacing(spacing: Sequence[float] | None, axes: str, name: str) -> Non
             f"{name}: spacing is {tuple(steps)}; it must be a positive number for each axis of "
             f"{axes}"
         )
+
+
+def _spaced(case: Case, spacing: Sequence[float] | None, axes: str) -> Case:
+    """Return a case whose volume states the spacing that was given, one number for each axis."""
+    if spacing is None or len(axes) != 3:
+        return case
+    along = tuple(float(spacing[axis]) for axis in seen_order(axes))
+    return replace(case, image=Spaced(case.image, along))
 
 
 def _check_memory(networks: Networks, image: Volume) -> None:

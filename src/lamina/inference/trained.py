@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from lamina.bundle import kind_learnt, load_bundles
 from lamina.data.case import Case
+from lamina.data.prepare.spacing import check_spacing
 from lamina.errors import DataError
 from lamina.inference.array_input import Expected
 from lamina.inference.networks import Networks, in_stored_units
@@ -105,7 +106,14 @@ class TrainedNetworks(Networks):
         return self.loaded.held(image)
 
     def predict(self, case: Case) -> NDArray[np.float32]:
-        """Return the mean answer of the members."""
+        """Return the mean answer of the members.
+
+        Raises:
+            DataError: as for others; or a volume does not say how far its voxels are apart, and the
+                networks see them at one spacing.
+        """
+        if len(case.image.axes) == 3:
+            check_spacing(case.image, self.recipe.frame)
         with _threads(self._threads):
             answer = predict_case(
                 case,

@@ -5,6 +5,7 @@ It learns at the small size, where a step costs a fraction, and answers at full 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -12,31 +13,40 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 
-def shrink(network: nn.Module, factor: int) -> None:
-    """Make ``network`` see means over factor x factor pixels and enlarge its logits bilinearly.
+def shrink(network: nn.Module, factors: tuple[int, ...]) -> None:
+    """Make ``network`` see means over boxes of ``factors`` pixels, and interpolate its logits.
 
-    In training mode the logits stay small; ``at_size`` brings targets to them. Names of weights
-    stay as they are. Rows and columns of an input must be multiples of ``factor`` times what the
-    network itself needs.
+    Linearly along two axes or three. In training mode the logits stay small; ``at_size`` brings
+    targets to them. Names of weights stay as they are. Sides of an input must be multiples of the
+    factors times what the network itself needs.
     """
-    if factor == 1:
+    if set(factors) == {1}:
         return
-    network.register_forward_pre_hook(partial(_smaller, factor))
-    network.register_forward_hook(partial(_larger, factor))
+    network.register_forward_pre_hook(partial(_smaller, factors))
+    network.register_forward_hook(partial(_larger, factors))
 
 
-def _smaller(factor: int, network: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor]:
+def _smaller(factors: tuple[int, ...], network: nn.Module, args: tuple[Any, ...]) -> tuple[Tensor]:
     del network
-    return (functional.avg_pool2d(args[0], factor),)
+    return (_means(factors)(args[0], factors),)
 
 
-def _larger(factor: int, network: nn.Module, args: tuple[Any, ...], logits: Tensor) -> Tensor:
+def _larger(
+    factors: tuple[int, ...], network: nn.Module, args: tuple[Any, ...], logits: Tensor
+) -> Tensor:
     del args
     if network.training:
         return logits
     return functional.interpolate(
-        logits, scale_factor=float(factor), mode="bilinear", align_corners=False
+        logits,
+        scale_factor=tuple(map(float, factors)),
+        mode="trilinear" if len(factors) == 3 else "bilinear",
+        align_corners=False,
     )
+
+
+def _means(box: tuple[int, ...]) -> Callable[..., Tensor]:
+    return functional.avg_pool3d if len(box) == 3 else functional.avg_pool2d
 
 
 def at_size(logits: Tensor, target: Tensor, valid: Tensor | None) -> tuple[Tensor, Tensor | None]:
@@ -60,7 +70,7 @@ def at_size(logits: Tensor, target: Tensor, valid: Tensor | None) -> tuple[Tenso
     if len(sides) != len(whole) or any(n % s for n, s in zip(whole, sides, strict=True)):
         raise ValueError(f"sides of the target {tuple(whole)} are no multiples of {tuple(sides)}")
     box = tuple(n // s for n, s in zip(whole, sides, strict=True))
-    means = functional.avg_pool3d if len(box) == 3 else functional.avg_pool2d
+    means = _means(box)
     if valid is None:
         return means(target, box), None
     return means(target, box), (means(1 - valid, box) == 0).to(valid.dtype)

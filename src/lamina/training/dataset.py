@@ -15,16 +15,20 @@ from lamina.data.index.index import DataIndex
 from lamina.data.layouts.split_folders import other_split
 from lamina.data.network_input.normalise import DatasetStats
 from lamina.data.prepare.spacing import (
+    about_resampling,
     about_spacing,
     check_spacing,
     check_turns,
+    check_values,
+    common_spacing,
     in_words,
-    spacing_of,
+    resampled_shapes,
 )
 from lamina.data.readers import PassedOver
 from lamina.data.readers.file_types import not_read
 from lamina.data.splits import warnings_of
 from lamina.data.units import with_unit
+from lamina.data.views.spacing import spacing_of
 from lamina.errors import DataError, RecipeError, listed
 from lamina.folders import DATA_INDEX, is_data, remote_url
 from lamina.geometry.view import turns
@@ -97,7 +101,7 @@ class OpenedData:
             *self._own_split(),
             *self.notes,
             *warnings_of(self.cases, self.folds),
-            *about_spacing(self.cases if self.recipe.frame.axes == 3 else ()),
+            *(about_spacing(self.cases) if self._as_they_are else ()),
             *([] if self.holds_out else self._idle()),
             *([listed(f"{len(empty)} {said}", empty)] if empty else []),
         ]
@@ -133,6 +137,7 @@ class OpenedData:
             "quality": dict(self.quality),
             "not_read": {str(one.path): one.reason for one in self.passed},
             "spacing": {case.id: own for case in self.cases if (own := spacing_of(case.image))},
+            "resampled": dict(resampled_shapes(self.cases, self.recipe.frame)),
         }
 
     def lines(self, most: int = 10) -> list[str]:
@@ -164,7 +169,17 @@ class OpenedData:
             return []
         ends = [tuple(map(end, zip(*known, strict=True))) for end in (min, max)]
         apart = " to ".join(dict.fromkeys(map(in_words, ends)))
-        return [f"voxels are {apart} apart (z, y, x)"]
+        resampled = list(about_resampling(self.cases, self.recipe.frame))
+        said = f"{len(resampled)} of {len(self.cases)} volumes are resampled"
+        return [
+            f"voxels are {apart} apart (z, y, x)",
+            *([listed(said, resampled)] if resampled else []),
+        ]
+
+    @property
+    def _as_they_are(self) -> bool:
+        """Whether blocks of volumes are seen at the volumes' own spacings."""
+        return self.recipe.frame.axes == 3 and self.recipe.frame.spacing is None
 
     def _left_out(self) -> list[str]:
         count = len(self.quality) - len(self.cases)
@@ -223,6 +238,7 @@ def open_data(recipe: Recipe, root: Path, index: DataIndex | None = None) -> Ope
     if len(set(ids)) != len(ids):
         double = sorted(id_ for id_, times in Counter(ids).items() if times > 1)[:10]
         raise DataError(f"{root}: ids name more than one case: {', '.join(double)}")
+    recipe = _at_one_spacing(recipe, cases)
     _check_voxels(recipe, cases)
     passed = tuple(recipe.data.passed_over(root))
     recipe = recipe.model_copy(update={"task": task})
@@ -246,13 +262,26 @@ def _good(opened: OpenedData) -> OpenedData:
     return replace(opened, cases=cases, folds=folds, quality=quality)
 
 
+def _at_one_spacing(recipe: Recipe, cases: Sequence[Case]) -> Recipe:
+    """Return the recipe with the spacing that blocks of its volumes are seen at."""
+    frame = recipe.frame
+    if frame.axes == 2 or frame.spacing is not None or recipe.task.kind == "restore":
+        return recipe
+    spacing = common_spacing(cases)
+    if spacing is None:
+        return recipe
+    frame = frame.model_copy(update={"spacing": spacing})
+    return recipe.model_copy(update={"frame": frame})
+
+
 def _check_voxels(recipe: Recipe, cases: Sequence[Case]) -> None:
-    """Refuse volumes whose voxels are other distances apart than what the recipe does needs."""
+    """Refuse volumes whose voxels lie apart as what the recipe does cannot take."""
     if recipe.frame.axes == 2:
         return
     for case in cases:
         check_spacing(case.image, recipe.frame)
+    check_values(cases, recipe.frame, restore=recipe.task.kind == "restore")
     if turns(recipe.predict.views):
-        check_turns(cases, f"predict.views={recipe.predict.views}")
+        check_turns(cases, f"predict.views={recipe.predict.views}", recipe.frame)
     if any(step.exchanges for step in recipe.transforms):
-        check_turns(cases, "a transform such as rot90")
+        check_turns(cases, "a transform such as rot90", recipe.frame)

@@ -1,4 +1,4 @@
-"""Distances between voxels: read from files, said, overridden, and refused where they differ."""
+"""Distances between voxels: overridden, made alike, and refused where they are not known."""
 
 from __future__ import annotations
 
@@ -8,19 +8,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tifffile
 
 from lamina.data.case import Case
 from lamina.data.catalogs.volume_pairs import VolumePairs
 from lamina.data.network_input.frame import Frame
 from lamina.data.prepare.spacing import (
+    about_resampling,
     about_spacing,
     check_spacing,
     check_turns,
-    differ,
-    spacing_of,
+    check_values,
+    common_spacing,
+    resampled_shapes,
 )
-from lamina.data.readers import open_volume
+from lamina.data.views.spacing import spacing_of
 from lamina.errors import DataError
 from lamina.task import Task
 from lamina.volume import NOWHERE, ArrayVolume, Placement, read_all
@@ -43,28 +44,6 @@ def case(id: str, spacing: Sequence[float | None] | None) -> Case:
     return Case(id, id, known(spacing))
 
 
-def test_distances_are_along_z_y_and_x_whatever_the_stored_order() -> None:
-    assert spacing_of(known((3, 2, 1))) == (3, 2, 1)
-    assert spacing_of(known((1, 2, 3), "xyz")) == (3, 2, 1)
-    assert spacing_of(known((1, None, 3))) is None
-    assert spacing_of(known(None)) is None
-
-
-def test_files_say_them(tmp_path: Path) -> None:
-    nibabel = pytest.importorskip("nibabel")
-    image = nibabel.Nifti1Image(np.zeros((6, 5, 4), np.uint8), np.diag([0.7, 0.8, 2.5, 1]))
-    nibabel.save(image, tmp_path / "a.nii")
-    assert spacing_of(open_volume(tmp_path / "a.nii")) == pytest.approx((2.5, 0.8, 0.7))
-    tifffile.imwrite(
-        tmp_path / "a.tif",
-        CUBE[0],
-        imagej=True,
-        resolution=(1 / 0.5, 1 / 0.25),
-        metadata={"spacing": 3.0, "unit": "um", "axes": "ZYX"},
-    )
-    assert spacing_of(open_volume(tmp_path / "a.tif")) == pytest.approx((3, 0.25, 0.5))
-
-
 def test_the_recipe_says_them_for_files_that_do_not(tmp_path: Path) -> None:
     for name in ("raw", "labels"):
         np.save(tmp_path / f"{name}.npy", CUBE[0])
@@ -78,24 +57,37 @@ def test_the_recipe_says_them_for_files_that_do_not(tmp_path: Path) -> None:
     assert spacing_of(plain.image) is None
 
 
-@pytest.mark.parametrize(
-    ("one", "other", "apart"),
-    [((1, 1, 1), (1.09, 1, 1), False), ((1, 1, 1), (1, 1.12, 1), True), ((2,), (1.8,), True)],
-)
-def test_a_tenth_of_difference_counts_as_equal(
-    one: tuple[float, ...], other: tuple[float, ...], apart: bool
-) -> None:
-    assert differ(one, other) == differ(other, one) == apart
-
-
-def test_a_volume_of_other_distances_than_the_frame_is_refused() -> None:
+def test_a_volume_that_does_not_state_its_spacing_is_refused() -> None:
     frame = Frame(size=(4, 4, 4), spacing=(3, 1, 1))
-    check_spacing(known((3.1, 1, 0.95)), frame)
+    check_spacing(known((5, 1, 1)), frame)
     check_spacing(known(None), Frame(size=(4, 4, 4)))
-    with pytest.raises(DataError, match=r"voxels are 5 x 1 x 1 apart .*: resample the file"):
-        check_spacing(known((5, 1, 1)), frame)
     with pytest.raises(DataError, match=r"does not say how far .* say it with data\.spacing"):
         check_spacing(known(None), frame)
+
+
+def test_volumes_are_brought_to_the_median_where_they_differ() -> None:
+    alike = [case("a", (3, 1, 1)), case("b", (3.1, 1, 1))]
+    assert common_spacing(alike) is None
+    assert common_spacing([*alike, case("c", (6, 1, 0.5))]) == (3.1, 1, 1)
+    assert common_spacing([*alike, case("c", (6, 1, 0.5)), case("d", None)]) is None
+
+
+def test_it_is_said_which_volumes_are_resampled_and_by_how_much() -> None:
+    frame = Frame(size=(4, 4, 4), spacing=(3, 1, 1))
+    cases = [case("a", (3.1, 1, 1)), case("b", (6, 1, 0.5))]
+    assert resampled_shapes(cases, frame) == {"b": (8, 5, 3)}
+    (line,) = about_resampling(cases, frame)
+    assert (
+        line == "b: 6 x 1 x 0.5 to 3 x 1 x 1 apart (z, y, x), 4 x 5 x 6 to 8 x 5 x 3 voxels (zyx)"
+    )
+
+
+def test_values_to_restore_are_not_resampled() -> None:
+    frame = Frame(size=(4, 4, 4), spacing=(3, 1, 1))
+    check_values([case("a", (3.1, 1, 1))], frame, restore=True)
+    check_values([case("b", (6, 1, 1))], frame, restore=False)
+    with pytest.raises(DataError, match=r"case b: .* values to restore are not resampled"):
+        check_values([case("b", (6, 1, 1))], frame, restore=True)
 
 
 def test_volumes_of_different_distances_are_told() -> None:
@@ -107,6 +99,9 @@ def test_volumes_of_different_distances_are_told() -> None:
 
 
 def test_quarter_turns_are_refused_across_other_distances() -> None:
-    check_turns([case("a", (9, 1, 1.05)), case("b", None)], "predict.views=dihedral")
+    frame = Frame(size=(4, 4, 4))
+    check_turns([case("a", (9, 1, 1.05)), case("b", None)], "predict.views=dihedral", frame)
     with pytest.raises(DataError, match=r"case b: .* 1 apart along y and 2 along x, and predict"):
-        check_turns([case("a", (9, 1, 1)), case("b", (1, 1, 2))], "predict.views=dihedral")
+        check_turns([case("a", (9, 1, 1)), case("b", (1, 1, 2))], "predict.views=dihedral", frame)
+    resampled = Frame(size=(4, 4, 4), spacing=(1, 1, 1))
+    check_turns([case("b", (1, 1, 2))], "predict.views=dihedral", resampled)

@@ -236,3 +236,43 @@ def test_an_option_survives_json() -> None:
     adapter = TypeAdapter(AnyNetwork)
     for option in (SMALL, SMALL.suited((16, 16, 16))):
         assert adapter.validate_json(adapter.dump_json(option), strict=True) == option
+
+
+def test_shrunk_it_has_the_levels_of_the_smaller_input() -> None:
+    option = Resunet(width=4, blocks=(1, 1, 1, 1), spacing=(10, 1, 1), shrink=(1, 2, 2))
+    suited = option.suited((8, 64, 96))
+    halved = option.model_copy(update={"shrink": None, "spacing": (10, 2, 2)}).suited((8, 32, 48))
+    assert (suited.strides, suited.kernels) == (halved.strides, halved.kernels)
+    assert suited.multiples == tuple(
+        m * n for m, n in zip(halved.multiples, (1, 2, 2), strict=True)
+    )
+    network = build(suited)
+    small = build(halved)
+    x = image(1, 1, 8, 64, 96)
+    with torch.inference_mode():
+        assert network(x).shape == x.shape
+        wanted = small.train()(functional.avg_pool3d(x, (1, 2, 2)))
+        torch.testing.assert_close(network.train()(x), wanted)
+
+
+def test_supervised_and_shrunk_it_learns_at_every_smaller_size() -> None:
+    option = Resunet(width=4, blocks=(1, 1, 1), supervision=True, shrink=(2, 2)).suited((32, 64))
+    found = build(option).train()(image(1, 1, 32, 64))
+    assert [tuple(logits.shape[2:]) for logits in found] == [(16, 32), (8, 16)]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"shrink": (1, 2)}, "network.shrink is of 2 axes"),
+        ({"shrink": (1, 4, 4), "blocks": (1,) * 6}, r"divided by shrink \[1, 4, 4\]"),
+    ],
+)
+def test_what_cannot_be_shrunk_is_refused(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        SMALL.model_copy(update=changes).suited((16, 32, 32))
+
+
+def test_noise_is_not_found_in_means() -> None:
+    with pytest.raises(ValidationError, match="noise cannot be found"):
+        Resunet(residual=True, shrink=(2, 2))

@@ -18,6 +18,7 @@ from torch import nn
 
 from lamina.data.case import Case
 from lamina.data.network_input.normalise import Fixed, PerCase
+from lamina.data.prepare.spaced import Spaced
 from lamina.files import digest
 from lamina.geometry.region import Region
 from lamina.prediction.engine import Member, Place, plan_case, predict_case, stream_case
@@ -104,6 +105,73 @@ def test_it_is_the_answer_in_memory_to_the_byte(
         patch.setattr(ahead, "BUDGET", budget)
         found = streamed(tmp_path_factory.mktemp("s"), case, members, wanted)
     np.testing.assert_array_equal(found, whole)
+
+
+@settings(max_examples=20, deadline=None)
+@given(
+    st.tuples(st.integers(1, 17), st.integers(1, 14), st.integers(1, 14)),
+    st.sampled_from([(2, 1, 1), (0.5, 1, 1), (0.3, 2, 0.7), (1, 1, 1.5)]),
+    st.sampled_from([1, 2, 8, 64]),
+    st.sampled_from(["zyx", "xyz"]),
+    st.sampled_from([1, 2]),
+)
+def test_a_resampled_volume_is_answered_on_its_own_grid_to_the_byte(
+    tmp_path_factory: pytest.TempPathFactory,
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    thick: int,
+    axes: str,
+    count: int,
+) -> None:
+    image = Spaced(scan(*shape, axes=axes).image, spacing)
+    wanted = recipe(names=2, views="as_is", overlap=0.5)
+    frame = wanted.frame.model_copy(update={"spacing": (1.0, 1.0, 1.0)})
+    wanted = wanted.model_copy(update={"frame": frame})
+    members = [Member(conv(n, 2), PerCase(how="standard")) for n in range(count)]
+    whole = predict_case(Case("a", "a", image), members, wanted, device=CPU, batch=3)
+    assert whole.shape == (2, *shape)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(bands, "_PLANES", thick)
+        found = streamed(tmp_path_factory.mktemp("s"), Case("a", "a", image), members, wanted)
+    np.testing.assert_array_equal(found, whole)
+
+
+def test_what_is_predicted_is_the_resampled_volume(tmp_path: Path) -> None:
+    """An identity returns the volume, interpolated there and back."""
+    shape, small = (6, 8, 10), (3, 8, 10)
+    values = np.repeat(np.random.default_rng(0).random((1, *small), np.float32), 2, 1)
+    image = Spaced(ArrayVolume(values, "zyx"), (1, 1, 1))
+    wanted = recipe(views="as_is", mean_of={"tiles": "logit"})
+    frame = wanted.frame.model_copy(update={"spacing": (2.0, 1.0, 1.0)})
+    wanted = wanted.model_copy(update={"frame": frame})
+    members = [Member(nn.Identity(), Fixed(scale=1))]
+    whole = predict_case(image, members, wanted, device=CPU)
+    seen = 1 / (1 + np.exp(-values[:, ::2]))  # means of equal planes
+    expected = torch.nn.functional.interpolate(
+        torch.from_numpy(seen)[None], shape, mode="trilinear", align_corners=False
+    )[0]
+    np.testing.assert_allclose(whole, expected.numpy(), atol=1e-5)
+
+
+def test_memory_of_a_resampled_volume_is_within_what_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bands, "_PLANES", 8)
+    peaks = []
+    wanted = recipe(size=(8, 32, 32), views="as_is", overlap=0)
+    frame = wanted.frame.model_copy(update={"spacing": (1.0, 1.0, 1.0)})
+    wanted = wanted.model_copy(update={"frame": frame})
+    for depth in (48, 192):
+        image = Spaced(scan(depth, 96, 96).image, (2, 1.5, 1))
+        tracemalloc.start()
+        where = place(tmp_path / str(depth))
+        members = [Member(nn.Identity(), Fixed(scale=255))]
+        stream_case(Case("a", "a", image), members, wanted, place=where, device=CPU, batch=1)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[1] < 1.1 * peaks[0]
+    seen = (2 * 192, 144, 96)
+    assert peaks[1] < held_bytes(image, 1, [8], [seen]) + 2**21
 
 
 def test_members_with_tiles_of_their_own_are_joined(tmp_path: Path, thin: None) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lamina.data.case import Case
+from lamina.data.views.resampled import resampled
+from lamina.data.views.spacing import shape_at
 from lamina.errors import RecipeError
 from lamina.geometry.tiling.axis_order import seen_order
 from lamina.volume import Transposed, Volume
@@ -16,8 +18,8 @@ def in_order(volume: Volume) -> Volume:
     return volume if order == (0, 1, 2) else Transposed(volume, order, "zyx")
 
 
-def whole(case: Case, size: tuple[int, ...]) -> Case:
-    """Return a case as blocks are cut from it.
+def whole(case: Case, size: tuple[int, ...], spacing: tuple[float, ...] | None = None) -> Case:
+    """Return a case as blocks are cut from it: z, y and x in this order, and at one spacing.
 
     Raises:
         RecipeError: it is an image of two axes.
@@ -27,6 +29,7 @@ def whole(case: Case, size: tuple[int, ...]) -> Case:
             f"case {case.id}: has axes '{case.image.axes}', and frame.size is {list(size)}, blocks "
             "of voxels; give volumes, or frame.size two numbers"
         )
+    case = resampled(case, shape_at(case.image, spacing))
     if seen_order(case.image.axes) == (0, 1, 2):
         return case
     return replace(

@@ -102,8 +102,10 @@ class Frame(Spec):
     """How stored values are shifted and scaled."""
 
     spacing: Annotated[Spacing | None, ADDED_LATER] = None
-    """Distances between voxels along z, y and x that volumes must have, to a tenth, in the units of
-    the files: others are refused, none are resampled; null: any. Only where size has three
+    """Distances between voxels along z, y and x that the network sees, in the units of the files:
+    volumes whose voxels are more than a tenth nearer or farther are resampled, and answers brought
+    back to their own voxels. null: in training the median of the volumes where they differ by
+    more than a tenth and all state theirs, else volumes as they are. Only where size has three
     numbers."""
 
     @field_validator("size")
@@ -180,14 +182,14 @@ class Frame(Spec):
         """Return cases of as many axes as the network sees.
 
         Images as they are, volumes cut as ``slices`` says; where blocks are seen, volumes whole,
-        their axes in the order z, y, x.
+        their axes in the order z, y, x and at ``spacing``.
 
         Raises:
             RecipeError: there is a volume, and ``slices`` is not set, or an image where blocks are
                 seen.
             DataError: a volume lacks an axis, or its channels do not suit ``channels``.
         """
-        planes = [whole(case, self.size) for case in cases] if self.axes == 3 else []
+        planes = [whole(case, self.size, self.spacing) for case in cases] if self.axes == 3 else []
         for case in cases if self.axes == 2 else ():
             axes = case.image.axes
             if self.slices is None and len(axes) != 2:

@@ -1,67 +1,65 @@
-"""Distances between voxels: what files say, and whether blocks of several volumes are comparable.
+"""Whether blocks of several volumes are comparable, and which volumes are resampled for it.
 
-A network of blocks sees voxels, not millimetres. Volumes are not resampled: where their voxels are
-more than a tenth further apart than those of others, that is said, or refused.
+A network of blocks sees voxels, not millimetres. Where voxels of some volumes are more than a tenth
+further apart than those of others, all are seen at one spacing.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from statistics import median
 
 from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame
+from lamina.data.views.spacing import Distances, differ, shape_at, spacing_of
 from lamina.errors import DataError
-from lamina.geometry.tiling.axis_order import seen_order
-from lamina.volume import Volume, placement_of
-
-TOLERANCE = 0.1
-"""Share by which distances may differ and still count as equal."""
-
-Distances = tuple[float, ...]
-
-
-def spacing_of(volume: Volume) -> Distances | None:
-    """Return the distance between voxels along z, y and x, in the file's units; None: not known."""
-    spacing = placement_of(volume).spacing
-    if len(volume.axes) != 3 or spacing is None:
-        return None
-    known = [one for one in spacing if one is not None]
-    return tuple(known[axis] for axis in seen_order(volume.axes)) if len(known) == 3 else None
+from lamina.volume import Volume
 
 
 def check_spacing(volume: Volume, frame: Frame) -> None:
-    """Refuse a volume whose voxels are other distances apart than ``frame.spacing``.
+    """Refuse a volume that cannot be brought to ``frame.spacing``.
 
     Raises:
-        DataError: they are, or the file does not say.
+        DataError: the file does not say how far its voxels are apart.
     """
-    if frame.spacing is None:
+    if frame.spacing is None or spacing_of(volume) is not None:
         return
-    wanted, own = " x ".join(f"{one:g}" for one in frame.spacing), spacing_of(volume)
-    if own is None:
-        raise DataError(
-            f"{volume.name}: does not say how far its voxels are apart, and frame.spacing is "
-            f"{wanted} (z, y, x); say it with data.spacing, or leave frame.spacing out"
-        )
-    if differ(own, frame.spacing):
-        raise DataError(
-            f"{volume.name}: its voxels are {in_words(own)} apart (z, y, x), and frame.spacing is "
-            f"{wanted}; volumes are not resampled: resample the file, or leave frame.spacing out"
-        )
+    raise DataError(
+        f"{volume.name}: does not say how far its voxels are apart, and the network sees voxels "
+        f"{in_words(frame.spacing)} apart (z, y, x); say it with data.spacing, or of an array with "
+        "spacing=, or train with frame.spacing left out"
+    )
 
 
-def check_turns(cases: Sequence[Case], option: str) -> None:
+def common_spacing(cases: Sequence[Case]) -> Distances | None:
+    """Return the spacing that volumes are seen at: the median along each axis.
+
+    None: those that say their spacing are alike, or some do not say it.
+    """
+    known = [spacing_of(case.image) for case in cases]
+    if not known or None in known:
+        return None
+    axes = list(zip(*(own for own in known if own is not None), strict=True))
+    if not differ(tuple(map(min, axes)), tuple(map(max, axes))):
+        return None
+    return tuple(float(f"{median(axis):.6g}") for axis in axes)
+
+
+def check_turns(cases: Sequence[Case], option: str, frame: Frame) -> None:
     """Refuse to exchange rows and columns of volumes with other distances along both.
 
     Args:
-        cases: As the network sees them.
+        cases: As they are stored.
         option: What exchanges them, for the message.
+        frame: It says at which spacing they are seen.
 
     Raises:
         DataError: a volume has other distances along y than along x.
     """
     for case in cases:
         own = spacing_of(case.image)
+        if own is not None and frame.spacing is not None and differ(own, frame.spacing):
+            own = frame.spacing
         if own is not None and differ(own[1:2], own[2:]):
             raise DataError(
                 f"case {case.id}: its voxels are {own[1]:g} apart along y and {own[2]:g} along x, "
@@ -69,8 +67,40 @@ def check_turns(cases: Sequence[Case], option: str) -> None:
             )
 
 
+def check_values(cases: Sequence[Case], frame: Frame, *, restore: bool) -> None:
+    """Refuse to resample targets that are values to restore.
+
+    Raises:
+        DataError: a volume would be resampled, and the task is to restore.
+    """
+    resampled = resampled_shapes(cases, frame) if restore else {}
+    if resampled:
+        raise DataError(
+            f"case {next(iter(resampled))}: its voxels are not as far apart as frame.spacing, and "
+            "values to restore are not resampled; leave frame.spacing out, or resample the files"
+        )
+
+
+def resampled_shapes(cases: Sequence[Case], frame: Frame) -> dict[str, tuple[int, ...]]:
+    """Return the shape, as axes are stored, of each volume that is resampled, by id."""
+    shapes = {case.id: shape_at(case.image, frame.spacing) for case in cases}
+    return {case.id: shapes[case.id] for case in cases if shapes[case.id] != case.image.shape}
+
+
+def about_resampling(cases: Sequence[Case], frame: Frame) -> Iterator[str]:
+    """Yield a line for each volume that is resampled."""
+    for id, shape in resampled_shapes(cases, frame).items():
+        image = next(case.image for case in cases if case.id == id)
+        own, wanted = spacing_of(image) or (), frame.spacing or ()
+        yield (
+            f"{id}: {in_words(own)} to {in_words(wanted)} apart (z, y, x), "
+            f"{' x '.join(map(str, image.shape))} to {' x '.join(map(str, shape))} voxels "
+            f"({image.axes})"
+        )
+
+
 def about_spacing(cases: Sequence[Case]) -> Iterator[str]:
-    """Yield a warning where the voxels of some volumes are further apart than those of others."""
+    """Yield a warning where voxels of some volumes are further apart, and nothing is resampled."""
     known = {case.id: own for case in cases if (own := spacing_of(case.image)) is not None}
     if not known:
         return
@@ -78,15 +108,8 @@ def about_spacing(cases: Sequence[Case]) -> Iterator[str]:
     if differ(low, high):
         yield (
             f"voxels of volumes are between {in_words(low)} and {in_words(high)} apart (z, y, x): "
-            "the network sees them as alike; resample the files to one spacing"
+            "the network sees them as alike; state the spacing of all files to have them resampled"
         )
-
-
-def differ(one: Sequence[float], other: Sequence[float]) -> bool:
-    """Whether distances differ by more than ``TOLERANCE`` of the smaller along any axis."""
-    return any(
-        max(a, b) > min(a, b) * (1 + TOLERANCE) + 1e-9 for a, b in zip(one, other, strict=True)
-    )
 
 
 def in_words(spacing: Sequence[float]) -> str:

@@ -15,6 +15,7 @@ from lamina.model.networks.strides import (
     multiples_of,
     strides_of,
 )
+from lamina.spec import ADDED_LATER
 
 if TYPE_CHECKING:
     from torch import nn
@@ -86,6 +87,15 @@ class Resunet(Plain):
     """Probability that every output starts at, by the last bias (Lin et al. 2017, RetinaNet); null:
     about one half."""
 
+    shrink: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=16)], ...] | None,
+        ADDED_LATER,
+        Field(min_length=2, max_length=3),
+    ] = None
+    """The network sees means over boxes of this many pixels, one number for each axis; its logits
+    are interpolated back. ``[1, 2, 2]`` costs a quarter and sees twice as far in the plane; details
+    finer than the boxes are lost. null: it sees every pixel."""
+
     @model_validator(mode="after")
     def _levels_are_said_alike(self) -> Self:
         lengths = {
@@ -97,11 +107,11 @@ class Resunet(Plain):
             said = ", ".join(f"{name} {count}" for name, count in lengths.items())
             raise ValueError(f"these are of different numbers of levels: {said}; name as many")
         each = (*(self.strides or ()), *(self.kernels or ()))
-        axes = {len(one) for one in each} | ({len(self.spacing)} if self.spacing else set())
+        axes = {len(one) for one in (*each, self.spacing, self.shrink) if one}
         if len(axes) > 1:
             raise ValueError(
-                "strides, kernels and spacing name different numbers of axes; name one number for "
-                "each axis of frame.size"
+                "strides, kernels, spacing and shrink name different numbers of axes; name one "
+                "number for each axis of frame.size"
             )
         return self
 
@@ -114,6 +124,15 @@ class Resunet(Plain):
             )
         if any(n % 2 == 0 for kernel in self.kernels or () for n in kernel):
             raise ValueError("kernels has an even side; sides are 1, 3, 5 or 7")
+        return self
+
+    @model_validator(mode="after")
+    def _noise_is_found_at_full_size(self) -> Self:
+        if self.residual and max(self.shrink or (1,)) > 1:
+            raise ValueError(
+                f"residual is true, and shrink is {list(self.shrink or ())}: noise cannot be found "
+                "in means over pixels; leave shrink out, or set residual to false"
+            )
         return self
 
     @model_validator(mode="after")
@@ -133,45 +152,56 @@ class Resunet(Plain):
             ValueError: options are of another number of axes, or there are more levels than the
                 sides allow.
         """
-        found = self._of_the_axes(size)
-        steps = self.spacing or spacing or found
+        self._refuse_other_axes(size)
+        factors = self._factors_of(len(size))
+        known = self.spacing or spacing or (1.0,) * len(size)
+        steps = tuple(step * factor for step, factor in zip(known, factors, strict=True))
+        seen = tuple(n // factor for n, factor in zip(size, factors, strict=True))
         blocks, strides = self.blocks, self.strides
         if strides is None:
             levels = self.kernels or blocks or _BLOCKS
-            strides = strides_of(size, steps, len(levels))
+            strides = strides_of(seen, steps, len(levels))
             if levels is not _BLOCKS and len(strides) < len(levels):
                 raise ValueError(
                     f"network.{'kernels' if self.kernels else 'blocks'} has {len(levels)} levels, "
-                    f"and frame.size {list(size)} can be halved to {len(strides)} (even sides of "
-                    f"at least {2 * SMALLEST}); name as many, or set frame.size larger"
+                    f"and frame.size {list(size)}{self._divided()} can be halved to {len(strides)} "
+                    f"(even sides of at least {2 * SMALLEST}); name as many, or set frame.size "
+                    "larger"
                 )
-        kernels = self.kernels or kernels_of(size, steps, strides)
+        kernels = self.kernels or kernels_of(seen, steps, strides)
         blocks = blocks or (_BLOCKS + _BLOCKS[-1:] * len(strides))[: len(strides)]
         update = {"blocks": blocks, "strides": strides, "kernels": kernels}
         return self.model_copy(update=update)
 
-    def _of_the_axes(self, size: tuple[int, ...]) -> tuple[float, ...]:
-        """Return equal spacings; refuse options of another number of axes."""
-        for name in ("strides", "kernels", "spacing"):
+    def _divided(self) -> str:
+        return f" divided by shrink {list(self.shrink)}" if self.shrink else ""
+
+    def _factors_of(self, axes: int) -> tuple[int, ...]:
+        """Return ``shrink`` for each axis."""
+        return self.shrink or (1,) * axes
+
+    def _refuse_other_axes(self, size: tuple[int, ...]) -> None:
+        for name in ("strides", "kernels", "spacing", "shrink"):
             value = getattr(self, name)
             if value is None:
                 continue
-            axes = len(value if name == "spacing" else value[0])
+            axes = len(value[0] if name in ("strides", "kernels") else value)
             if axes != len(size):
                 raise ValueError(
                     f"network.{name} is of {axes} axes, and frame.size {list(size)} of "
                     f"{len(size)}; name one number for each"
                 )
-        return (1.0,) * len(size)
 
     @property
     def multiples(self) -> tuple[int, ...]:
-        """The product of the strides along each axis; those of a recipe are known.
+        """The strides along each axis multiplied, times ``shrink``; those of a recipe are known.
 
         Raises:
             ValueError: strides are not known before ``suited``.
         """
-        return multiples_of(self._known(self.strides))
+        of_strides = multiples_of(self._known(self.strides))
+        factors = self._factors_of(len(of_strides))
+        return tuple(m * factor for m, factor in zip(of_strides, factors, strict=True))
 
     @property
     def multiple(self) -> int:
@@ -184,8 +214,10 @@ class Resunet(Plain):
         if problem is not None:
             return problem
         left = [n // m for n, m in zip(size, self.multiples, strict=True)]
-        if any(n < SMALLEST for n, m in zip(left, self.multiples, strict=True) if m > 1):
-            least = [SMALLEST * m if m > 1 else 1 for m in self.multiples]
+        strides = multiples_of(self._known(self.strides))
+        if any(n < SMALLEST for n, m in zip(left, strides, strict=True) if m > 1):
+            pairs = zip(self.multiples, strides, strict=True)
+            least = [SMALLEST * m if stride > 1 else m for m, stride in pairs]
             return (
                 f"leaves {' x '.join(map(str, left))} at its last level, and needs {SMALLEST} "
                 f"along axes that are halved: at least {least}"
@@ -198,10 +230,11 @@ class Resunet(Plain):
         return sides
 
     def _bare(self, inputs: int, outputs: int) -> nn.Module:
+        from lamina.model.downscale import shrink
         from lamina.model.modules.resunet import ResunetModule
 
         strides = self._known(self.strides)
-        return ResunetModule(
+        network = ResunetModule(
             inputs,
             outputs,
             widths=[min(self.width << level, self.most) for level in range(len(strides))],
@@ -213,3 +246,5 @@ class Resunet(Plain):
             supervision=self.supervision,
             prior=self.prior,
         )
+        shrink(network, self._factors_of(len(strides[0])))
+        return network

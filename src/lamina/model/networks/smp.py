@@ -120,5 +120,5 @@ class Smp(Encoded):
         self._start(network, inputs)
         if self.dropout:
             drop_channels(network, self.dropout)
-        shrink(network, self.shrink)
+        shrink(network, (self.shrink, self.shrink))
         return network

@@ -95,8 +95,8 @@ def open_whole(input_file: Input, bundles: Sequence[Bundle], *, corrupt: bool) -
         corrupt: Put the noise on it that the recipe declares.
 
     Raises:
-        DataError: it cannot be read, lacks an axis that the recipe cuts, or its voxels are other
-            distances apart than ``frame.spacing``.
+        DataError: it cannot be read, lacks an axis that the recipe cuts, or does not say how far
+            its voxels are apart, and the networks see them at one spacing.
     """
     recipe = bundles[0].recipe
     volume = open_listed(input_file, recipe, corrupt=corrupt)

@@ -10,6 +10,7 @@ import torch
 
 from lamina.bundle import Bundle, Training
 from lamina.data.network_input.frame import Frame
+from lamina.data.views.spacing import shape_at
 from lamina.geometry.tiling.axis_order import seen_order, stored
 from lamina.geometry.view import members as views_of
 from lamina.prediction.engine import Member, can_stream
@@ -180,12 +181,12 @@ class LoadedMembers:
         blocks = len(volume.axes) == first.recipe.frame.axes == 3
         if self.streams(volume) or blocks:
             order = seen_order(volume.axes)
-            tiles = [
-                stored(bundle.recipe_of(m).tile, order)[0]
-                for bundle in self.bundles
-                for m in range(len(bundle.members))
+            recipes = [
+                bundle.recipe_of(m) for bundle in self.bundles for m in range(len(bundle.members))
             ]
-            return max(band_bytes(volume, outputs, tiles), whole if blocks else 0)
+            tiles = [stored(recipe.tile, order)[0] for recipe in recipes]
+            shapes = [shape_at(volume, recipe.frame.spacing) for recipe in recipes]
+            return max(band_bytes(volume, outputs, tiles, shapes), whole if blocks else 0)
         if len(volume.axes) == 2 or slices is None:
             return (prod(volume.shape) + self._resized) * each
         axes = "".join(axis for axis in slices.axes if axis in volume.axes)

@@ -109,7 +109,9 @@ def plan_blocks(job: TiledInference, volume: Volume, outputs: int) -> Plan:
         slices=volume.shape[0],
         tiles=sum(map(len, grids)) * views,
         slabs={volume.axes[0]: len(bands(volume.shape, outputs)[0])},
-        memory=band_bytes(volume, outputs, [grid.tile[0] for grid in grids]),
+        memory=band_bytes(
+            volume, outputs, [grid.tile[0] for grid in grids], [grid.shape for grid in grids]
+        ),
         work=0,
         kept=(4 if job.kind == "restore" else 2) * voxels,
         seconds=seconds,

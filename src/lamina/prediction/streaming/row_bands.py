@@ -26,6 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lamina.data.views.resampled import Part, axis_weights
 from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
 from lamina.prediction.streaming.place import Place
@@ -76,20 +77,41 @@ def bands(shape: Sequence[int], outputs: int) -> list[range]:
     return [range(a, min(a + thick, shape[0])) for a in range(0, shape[0], thick)]
 
 
-def held_bytes(volume: Volume, outputs: int, tiles: Sequence[int]) -> int:
+def held_bytes(
+    volume: Volume,
+    outputs: int,
+    tiles: Sequence[int],
+    shapes: Sequence[tuple[int, ...]] | None = None,
+) -> int:
     """Return an upper bound of the memory that bands take, beside networks and batches.
 
     Args:
         volume: The image, or a volume that is seen in blocks.
         outputs: K of the answer.
         tiles: Rows of the tiles of each member, or their planes along the first stored axis.
+        shapes: As each member sees it, its axes as they are stored; None: as it is.
     """
-    width = prod(volume.shape[1:])
+    own = tuple(volume.shape)
+    thick, width = thickness(own, outputs), prod(own[1:])
     line = width * volume.channels * volume.dtype.itemsize
     held = min(line * max(tiles), BUDGET) + min(line * PIECE, BUDGET)
-    thick = thickness(volume.shape, outputs)
-    sums = sum(4 * outputs * width * (2 * thick + rows) for rows in tiles)
-    return held + sums + 18 * outputs * width * thick  # with the answer that is being written
+    sums = 18 * outputs * width * thick  # with the answer that is being written
+    for rows, shape in zip(tiles, shapes or [own] * len(tiles), strict=True):
+        if shape == own:
+            sums += 4 * outputs * width * (2 * thick + rows)
+            continue
+        planes, across = seen_planes(shape[0], own[0], thick), prod(shape[1:])
+        sums += 4 * outputs * across * (5 * planes + rows)  # with those held and joined
+        held += _resampling(volume, shape, rows)
+    return held + sums
+
+
+def _resampling(volume: Volume, shape: tuple[int, ...], rows: int) -> int:
+    """Return the bytes of the planes that a member sees resampled, and of what they are made of."""
+    source = seen_planes(volume.shape[0], shape[0], PIECE)
+    line = 4 * volume.channels * prod(shape[1:])
+    read = volume.channels * volume.dtype.itemsize * prod(volume.shape[1:]) * source
+    return min(line * rows, BUDGET) + min(line * (source + PIECE) + read, 2 * BUDGET)
 
 
 class Bands:
@@ -106,7 +128,7 @@ class Bands:
         """
         self._volume, self._valid, self._outputs = volume, valid, outputs
         self._bands, self._place = bands(volume.shape, outputs), place
-        self._lines: list[_Lines] = []
+        self._lines: list[_Lines | _SourceLines] = []
         self._at: tuple[TiledInference, int] | None = None
         self.phases = [[Unit(0, band.start, 1) for band in self._bands]]
 
@@ -167,7 +189,8 @@ class Bands:
             try:
                 if self._at is None or self._at[0] is not job or self._at[1] != band.start:
                     self._start(job, band.start)
-                answer = self._joined(job, [lines.take(band.stop) for lines in self._lines])
+                each = [lines.take(band.stop) for lines in self._lines]
+                answer = self._joined(job, each, len(band))
                 break
             except (RuntimeError, MemoryError) as error:
                 self._at = None
@@ -179,19 +202,29 @@ class Bands:
 
     def _start(self, job: TiledInference, row: int) -> None:
         cache, thick = RowCache(self._volume), len(self._bands[0])
-        self._lines = [
-            _Lines(job, replace(tiles, image=cache), self._valid, self._outputs, row, thick)
-            for tiles in job.over(self._volume)
-        ]
+        self._lines = []
+        for tiles in job.over(self._volume):
+            lines: _Lines | _SourceLines
+            if tiles.grid.shape == tuple(self._volume.shape):
+                seen = replace(tiles, image=cache)
+                lines = _Lines(job, seen, self._valid, self._outputs, row, thick)
+            else:
+                seen = replace(tiles, image=RowCache(tiles.image))
+                stored = self._volume.shape[0]
+                lines = _SourceLines(job, seen, self._outputs, row, thick, stored)
+            self._lines.append(lines)
 
-    def _joined(self, job: TiledInference, each: list[Tensor]) -> NDArray[np.float32]:
+    def _joined(
+        self, job: TiledInference, each: list[tuple[Tensor, Part | None]], rows: int
+    ) -> NDArray[np.float32]:
         if len(each) == 1 and not job.separate(self._volume):
-            total = each[0]
+            total = each[0][0]
             close(job, total, separate=False)
         else:
-            total = torch.zeros_like(each[0])
-            for own, lines in zip(each, self._lines, strict=True):
-                join(job, total, own, lines.share, lines.curves)
+            shape = (self._outputs, rows, *self._volume.shape[1:])
+            total = torch.zeros(shape, device=each[0][0].device)
+            for (own, part), lines in zip(each, self._lines, strict=True):
+                join(job, total, own, lines.share, lines.curves, part)
             close(job, total, separate=True)
         return np.asarray(total.cpu().numpy(), np.float32)
 
@@ -226,9 +259,53 @@ class _Lines:
     def _top(self, number: int) -> int:
         return self._tops[number // self._columns]
 
-    def take(self, stop: int) -> Tensor:
+    def take(self, stop: int) -> tuple[Tensor, None]:
         """Return the rows up to ``stop`` (K, n, W) that were not taken before."""
         while self._next is not None and self._top(self._next) < stop:
             self._sum.add(*next(self._tiles))
             self._next = next(self._numbers, None)
-        return self._sum.take(stop)
+        return self._sum.take(stop), None
+
+
+class _SourceLines:
+    """The answers of one member that sees a volume resampled, for planes of the source."""
+
+    def __init__(
+        self,
+        job: TiledInference,
+        tiles: MemberTiles,
+        outputs: int,
+        plane: int,
+        thick: int,
+        stored: int,
+    ) -> None:
+        """Begin so that planes of the source from ``plane`` on can be made, ``thick`` at a time."""
+        self.share, self.curves = tiles.share, tiles.member.calibration
+        self._seen, self._stored, self._at = tiles.grid.shape[0], stored, plane
+        self._first = axis_weights(self._seen, stored, plane, plane + 1).start
+        planes = seen_planes(self._seen, stored, thick)
+        self._lines = _Lines(job, tiles, None, outputs, self._first, planes)
+        self._held: Tensor | None = None
+
+    def take(self, stop: int) -> tuple[Tensor, Part]:
+        """Return planes of the resampled answer that make those of the source up to ``stop``.
+
+        Those that the next planes need too are held.
+        """
+        needed = axis_weights(self._seen, self._stored, self._at, stop)
+        held = self._held
+        there = self._first + (0 if held is None else held.shape[1])
+        if held is None:
+            held, _ = self._lines.take(needed.stop)
+        elif needed.stop > there:
+            held = torch.cat([held, self._lines.take(needed.stop)[0]], 1)
+        self._held = held[:, needed.start - self._first :]
+        self._first = needed.start
+        part = Part(self._first, self._seen, range(self._at, stop), self._stored)
+        self._at = stop
+        return self._held, part
+
+
+def seen_planes(seen: int, stored: int, thick: int) -> int:
+    """Return how many planes of ``seen`` at most make ``thick`` planes of ``stored``."""
+    return -(-thick * seen // stored) + 2

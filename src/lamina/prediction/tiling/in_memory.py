@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from lamina.data.views.resampled import Part, at_source
 from lamina.data.views.resized import resample
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.prediction.tiling.averaging import (
@@ -163,17 +164,24 @@ def join(
     own: Tensor,
     share: float,
     curves: Sequence[Calibration] = (),
+    part: Part | None = None,
 ) -> None:
-    """Add what a member answers by itself (K, h, w) to the sum over members (K, H, W).
+    """Add what a member answers by itself (K, *s) to the sum over members (K, *S).
 
-    Its probabilities go through ``curves`` first.
+    Args:
+        job: Means and kind.
+        total: The sum, or some planes of it.
+        own: What is added; of a resampled volume what these planes need.
+        share: Its share in the mean over members.
+        curves: What its probabilities go through first.
+        part: The planes of a resampled volume; None: all.
     """
     mean = job.options.mean_of
     if mean.tiles == "logit" and mean.members != "logit":
         own = activate(job.kind, own[None])[0]
     if is_calibrated(curves):
         own = calibrate(job.kind, own, curves, logits=mean.members == "logit")
-    own = _at_shape(own, total.shape[1:])
+    own = _at_shape(own, total.shape[1:], part)
     if job.options.rounding == "uint8":
         own = (own * 255).clamp_(0, 255).trunc_().div_(255)
     total.add_(own.pow(POWERS.get(mean.members, 1)), alpha=share)
@@ -195,9 +203,20 @@ def close(job: TiledInference, values: Tensor, *, separate: bool) -> None:
         power_mean(job.kind, values, mean.members)
 
 
-def _at_shape(values: Tensor, shape: torch.Size) -> Tensor:
-    """Return a map (K, h, w) at the size of the image, bilinear; an equal one as it is."""
-    if values.shape[1:] == shape:
+def _at_shape(values: Tensor, shape: torch.Size, part: Part | None) -> Tensor:
+    """Return a map (K, *s) at the shape of the image or the planes, linear; an equal one as it is.
+
+    Args:
+        values: The map, or the planes of it that ``part`` says.
+        shape: What is wanted.
+        part: Of a resampled volume; None: all.
+    """
+    if part is None and values.shape[1:] == shape:
         return values
-    there = torch.from_numpy(resample(values.cpu().numpy(), shape))
-    return there.to(values.device)
+    there = values.cpu().numpy()
+    if len(shape) == 2:
+        there = resample(there, shape)
+    else:
+        every = Part(0, there.shape[1], range(shape[0]), shape[0])
+        there = at_source(there, tuple(shape[1:]), part or every)
+    return torch.from_numpy(there).to(values.device)

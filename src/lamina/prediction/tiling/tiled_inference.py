@@ -12,7 +12,9 @@ from torch import nn
 
 from lamina.data.network_input.frame import Factors, Frame
 from lamina.data.network_input.normalise import AnyNormalise
+from lamina.data.views.resampled import Resampled
 from lamina.data.views.resized import Resized
+from lamina.data.views.spacing import shape_at
 from lamina.errors import ResourceError
 from lamina.geometry.tiling.axis_order import seen_order, stored
 from lamina.geometry.tiling.grid import TileGrid
@@ -62,7 +64,7 @@ class MemberTiles:
     """How it looks at a tile."""
 
     image: Volume
-    """The image as it sees it, stored or resized."""
+    """The image as it sees it, stored, resized or resampled."""
 
     grid: TileGrid
     """The lattice of its tiles over that."""
@@ -110,8 +112,7 @@ class TiledInference:
         frame, seen = self._frame(member), image
         shape = self.seen_shape(member, image)
         if shape != tuple(image.shape):
-            resized = read_all(Resized(image, (shape[0], shape[1]), smooth=True))
-            seen = ArrayVolume(resized, image.axes, image.name)
+            seen = _resized(image, shape)
         return MemberTiles(
             member,
             member.weight / whole,
@@ -138,8 +139,9 @@ class TiledInference:
         return TileGrid(shape, tile, steps, centred, beyond)
 
     def seen_shape(self, member: Member, image: Volume) -> tuple[int, ...]:
-        """Return the sides that a member sees an image or a volume at."""
-        return (member.frame or self.frame).resize or tuple(image.shape)
+        """Return the sides that a member sees an image or a volume at, as its axes are stored."""
+        frame = member.frame or self.frame
+        return frame.resize or shape_at(image, frame.spacing)
 
     def _frame(self, member: Member) -> Frame:
         """Return how a member looks at a tile; beyond the border a lattice that goes on sees 0."""
@@ -202,3 +204,11 @@ class TiledInference:
         self.batch //= 2
         release()
         say(f"{name}: out of memory, going on with {self.batch} tiles per forward pass")
+
+
+def _resized(image: Volume, shape: tuple[int, ...]) -> Volume:
+    """Return an image at another shape, in memory, or a volume that is resampled as it is read."""
+    if len(shape) == 3:
+        return Resampled(image, (shape[0], shape[1], shape[2]), smooth=True)
+    resized = read_all(Resized(image, (shape[0], shape[1]), smooth=True))
+    return ArrayVolume(resized, image.axes, image.name)
