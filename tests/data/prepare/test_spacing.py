@@ -57,12 +57,14 @@ def test_the_recipe_says_them_for_files_that_do_not(tmp_path: Path) -> None:
     assert spacing_of(plain.image) is None
 
 
-def test_a_volume_that_does_not_state_its_spacing_is_refused() -> None:
+def test_a_volume_that_does_not_state_a_spacing_of_this_unit_is_refused() -> None:
     frame = Frame(size=(4, 4, 4), spacing=(3, 1, 1))
     check_spacing(known((5, 1, 1)), frame)
     check_spacing(known(None), Frame(size=(4, 4, 4)))
     with pytest.raises(DataError, match=r"does not say how far .* say it with data\.spacing"):
         check_spacing(known(None), frame)
+    with pytest.raises(DataError, match=r"0\.003 x 0\.001 x 0\.001 apart, .* another unit\?"):
+        check_spacing(known((0.003, 0.001, 0.001)), frame)
 
 
 def test_volumes_are_brought_to_the_median_where_they_differ() -> None:

@@ -141,7 +141,7 @@ def test_what_is_predicted_is_the_resampled_volume(tmp_path: Path) -> None:
     shape, small = (6, 8, 10), (3, 8, 10)
     values = np.repeat(np.random.default_rng(0).random((1, *small), np.float32), 2, 1)
     image = Spaced(ArrayVolume(values, "zyx"), (1, 1, 1))
-    wanted = recipe(views="as_is", mean_of={"tiles": "logit"})
+    wanted = recipe(views="as_is")
     frame = wanted.frame.model_copy(update={"spacing": (2.0, 1.0, 1.0)})
     wanted = wanted.model_copy(update={"frame": frame})
     members = [Member(nn.Identity(), Fixed(scale=1))]

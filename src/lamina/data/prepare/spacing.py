@@ -15,15 +15,29 @@ from lamina.data.views.spacing import Distances, differ, shape_at, spacing_of
 from lamina.errors import DataError
 from lamina.volume import Volume
 
+_MOST = 20  # times that spacings may differ; units differ by more
+
 
 def check_spacing(volume: Volume, frame: Frame) -> None:
     """Refuse a volume that cannot be brought to ``frame.spacing``.
 
     Raises:
-        DataError: the file does not say how far its voxels are apart.
+        DataError: the file does not say how far its voxels are apart, or so far that it is most
+            likely in another unit.
     """
-    if frame.spacing is None or spacing_of(volume) is not None:
+    if frame.spacing is None:
         return
+    own = spacing_of(volume)
+    if own is not None:
+        ratios = [a / b for a, b in zip(own, frame.spacing, strict=True)]
+        if max(*ratios, *(1 / ratio for ratio in ratios)) <= _MOST:
+            return
+        raise DataError(
+            f"{volume.name}: its voxels are {in_words(own)} apart, and the network sees voxels "
+            f"{in_words(frame.spacing)} apart (z, y, x), which is not resampled beyond {_MOST} "
+            "times: is the file in another unit? Say its spacing in the unit of the others with "
+            "data.spacing"
+        )
     raise DataError(
         f"{volume.name}: does not say how far its voxels are apart, and the network sees voxels "
         f"{in_words(frame.spacing)} apart (z, y, x); say it with data.spacing, or of an array with "

@@ -118,10 +118,9 @@ class Resampled(VolumeView):
         count, planes = values.shape[:2]
         flat = np.empty((count, planes, *region.shape[1:]), np.float32)
         for channel, at in np.ndindex(count, planes):  # a plane at a time, to hold no more
-            np.matmul(
-                y.matrix @ values[channel, at].astype(np.float32), x.matrix.T, flat[channel, at]
-            )
-        found = np.matmul(z.matrix, flat.reshape(count, planes, -1))
+            rows = y.matrix @ values[channel, at].astype(np.float32)
+            np.matmul(rows, x.matrix.T, flat[channel, at])
+        found: NDArray[np.float32] = np.matmul(z.matrix, flat.reshape(count, planes, -1))
         return found.reshape(count, *region.shape)
 
     def _nearest(self, region: Region) -> NDArray[Any]:
@@ -131,7 +130,8 @@ class Resampled(VolumeView):
         start = tuple(int(one[0]) for one in numbers)
         box = Region(start, tuple(int(one[-1]) + 1 for one in numbers))
         z, y, x = (one - first for one, first in zip(numbers, start, strict=True))
-        return self.source.read(box)[:, z[:, None, None], y[:, None], x]
+        found: NDArray[Any] = self.source.read(box)[:, z[:, None, None], y[:, None], x]
+        return found
 
 
 def resampled(case: Case, shape: tuple[int, ...]) -> Case:

@@ -215,7 +215,7 @@ class Bands:
             self._lines.append(lines)
 
     def _joined(
-        self, job: TiledInference, each: list[tuple[Tensor, Part | None]], rows: int
+        self, job: TiledInference, each: Sequence[tuple[Tensor, Part | None]], rows: int
     ) -> NDArray[np.float32]:
         if len(each) == 1 and not job.separate(self._volume):
             total = each[0][0]
