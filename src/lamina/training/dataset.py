@@ -28,7 +28,7 @@ from lamina.data.readers import PassedOver
 from lamina.data.readers.file_types import not_read
 from lamina.data.splits import warnings_of
 from lamina.data.units import with_unit
-from lamina.data.views.spacing import spacing_of
+from lamina.data.views.resampling.spacing import spacing_of
 from lamina.errors import DataError, RecipeError, listed
 from lamina.folders import DATA_INDEX, is_data, remote_url
 from lamina.geometry.view import turns

@@ -21,7 +21,7 @@ from lamina.data.prepare.spacing import (
     common_spacing,
     resampled_shapes,
 )
-from lamina.data.views.spacing import spacing_of
+from lamina.data.views.resampling.spacing import spacing_of
 from lamina.errors import DataError
 from lamina.task import Task
 from lamina.volume import NOWHERE, ArrayVolume, Placement, read_all

@@ -10,6 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from torch import Tensor, nn
 from torch.nn import functional
 
+from lamina.errors import OptionError
 from lamina.model.networks import AnyNetwork, Resunet
 from lamina.model.optimization.optimizers import AdamW
 
@@ -274,5 +275,5 @@ def test_what_cannot_be_shrunk_is_refused(changes: dict[str, object], message: s
 
 
 def test_noise_is_not_found_in_means() -> None:
-    with pytest.raises(ValidationError, match="noise cannot be found"):
+    with pytest.raises(OptionError, match="noise cannot be found"):
         Resunet(residual=True, shrink=(2, 2))

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lamina.data.case import Case
-from lamina.data.views.resampled import resampled
-from lamina.data.views.spacing import shape_at
+from lamina.data.views.resampling.resampled import resampled
+from lamina.data.views.resampling.spacing import shape_at
 from lamina.errors import RecipeError
 from lamina.geometry.tiling.axis_order import seen_order
 from lamina.volume import Transposed, Volume

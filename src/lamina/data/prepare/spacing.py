@@ -11,7 +11,7 @@ from statistics import median
 
 from lamina.data.case import Case
 from lamina.data.network_input.frame import Frame
-from lamina.data.views.spacing import Distances, differ, shape_at, spacing_of
+from lamina.data.views.resampling.spacing import Distances, differ, shape_at, spacing_of
 from lamina.errors import DataError
 from lamina.volume import Volume
 

@@ -10,7 +10,7 @@ import torch
 
 from lamina.bundle import Bundle, Training
 from lamina.data.network_input.frame import Frame
-from lamina.data.views.spacing import shape_at
+from lamina.data.views.resampling.spacing import shape_at
 from lamina.geometry.tiling.axis_order import seen_order, stored
 from lamina.geometry.view import members as views_of
 from lamina.prediction.engine import Member, can_stream

@@ -26,7 +26,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lamina.data.views.resampled import Part, axis_weights
+from lamina.data.views.resampling.resampled import Part, axis_weights
 from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
 from lamina.prediction.streaming.place import Place

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lamina.data.views.resampled import Part, at_source
+from lamina.data.views.resampling.resampled import Part, at_source
 from lamina.data.views.resized import resample
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.prediction.tiling.averaging import (

@@ -12,9 +12,9 @@ from torch import nn
 
 from lamina.data.network_input.frame import Factors, Frame
 from lamina.data.network_input.normalise import AnyNormalise
-from lamina.data.views.resampled import Resampled
+from lamina.data.views.resampling.resampled import Resampled
+from lamina.data.views.resampling.spacing import shape_at
 from lamina.data.views.resized import Resized
-from lamina.data.views.spacing import shape_at
 from lamina.errors import ResourceError
 from lamina.geometry.tiling.axis_order import seen_order, stored
 from lamina.geometry.tiling.grid import TileGrid

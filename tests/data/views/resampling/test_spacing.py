@@ -11,7 +11,7 @@ import pytest
 import tifffile
 
 from lamina.data.readers import open_volume
-from lamina.data.views.spacing import differ, shape_at, spacing_of
+from lamina.data.views.resampling.spacing import differ, shape_at, spacing_of
 from lamina.volume import NOWHERE, ArrayVolume, Placement
 
 CUBE = np.zeros((1, 4, 5, 6), np.uint8)

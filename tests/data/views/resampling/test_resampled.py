@@ -12,8 +12,14 @@ from scipy.ndimage import zoom
 
 from lamina.data.case import Case
 from lamina.data.prepare.spaced import Spaced
-from lamina.data.views.resampled import Part, Resampled, at_source, axis_weights, resampled
-from lamina.data.views.spacing import spacing_of
+from lamina.data.views.resampling.resampled import (
+    Part,
+    Resampled,
+    at_source,
+    axis_weights,
+    resampled,
+)
+from lamina.data.views.resampling.spacing import spacing_of
 from lamina.geometry.region import Region
 from lamina.seeding import rng
 from lamina.volume import ArrayVolume, read_all

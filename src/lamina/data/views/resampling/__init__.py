@@ -1,0 +1,1 @@
+"""Volumes at one spacing, resampled region by region."""
