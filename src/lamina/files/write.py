@@ -169,9 +169,9 @@ def move_whole(beside: Path, path: Path) -> None:
         ResourceError: the disk is full.
         RecipeError: nothing can be written there.
     """
-    refuse_taken(path)
-    with writing(path), beside.open("rb+") as stream:
-        os.fsync(stream.fileno())
+    with writing(path):
+        with beside.open("rb+") as stream:
+            os.fsync(stream.fileno())
         _put_in_place(beside, path)
 
 

@@ -130,6 +130,21 @@ def test_a_prediction_that_was_killed_goes_on_with_what_is_stored(
     assert not {*first} & {*later}  # nothing that was noted is made again
 
 
+@pytest.mark.slow
+def test_predictions_of_another_plan_are_replaced(
+    storage: Storage, run: Path, tmp_path: Path
+) -> None:
+    predicted(run, tmp_path / "pred")
+    options = {"device": "cpu", "progress": False, "store": OUT}
+    changes = ["predict.views=flips"]
+    predict(run, run.parent / "v.npy", tmp_path / "other", changes=changes, **options)  # type: ignore[arg-type]
+    other = Predictions.open(tmp_path / "other").prob("v")
+    predict(run, run.parent / "v.npy", tmp_path / "local", changes=changes, device="cpu")
+    np.testing.assert_array_equal(other, Predictions.open(tmp_path / "local").prob("v"))
+    with pytest.raises(DataError, match="does not match its digest"):
+        Predictions.open(tmp_path / "pred").prob("v")  # its chunks are replaced
+
+
 def test_other_objects_are_left_alone(storage: Storage, run: Path, tmp_path: Path) -> None:
     storage.put("out/v.zarr/notes.txt", b"mine")
     with pytest.raises((RecipeError, PartialError), match="no predictions; choose another --store"):

@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -62,23 +63,39 @@ def copy_in_pieces(volume: Volume, path: Path) -> None:
     stamp, begun = values_stamp(volume), path.with_name(f"{path.name}.begun")
     make_folder(begun)
     with locked(begun):
-        array = _array(volume, begun / _ARRAY)
-        done = _sound(array, begun / _PIECES)
-        boxes = list(pieces(volume))
-        with Bar(f"copying {volume.name}", len(boxes), done=len(done)) as bar:
-            for box in boxes:
-                if box in done:
-                    continue
-                put(array, box, volume.read(box))
-                array.flush()
-                append_line(begun / _PIECES, _note(array, box))
-                fault("remote_copy.after_piece")
-                bar.advance()
-        if values_stamp(volume) != stamp:
-            raise DataError(f"{volume.name}: changed while it was copied; run again")
+        try:
+            _copy(volume, begun)
+            if values_stamp(volume) != stamp:
+                raise DataError(f"{volume.name}: changed while it was copied; run again")
+        except DataError:
+            with suppress(DataError):  # the storage may not answer at all
+                if values_stamp(volume) != stamp:  # what was copied is of no use any more
+                    _drop(begun)
+            raise
         move_whole(begun / _ARRAY, path)
-        (begun / _PIECES).unlink(missing_ok=True)
+        _drop(begun)
     shutil.rmtree(begun, ignore_errors=True)
+
+
+def _copy(volume: Volume, begun: Path) -> None:
+    """Copy the pieces that are missing."""
+    array = _array(volume, begun / _ARRAY)
+    done = _sound(array, begun / _PIECES)
+    boxes = list(pieces(volume))
+    with Bar(f"copying {volume.name}", len(boxes), done=len(done)) as bar:
+        for box in boxes:
+            if box in done:
+                continue
+            put(array, box, volume.read(box))
+            array.flush()
+            append_line(begun / _PIECES, _note(array, box))
+            fault("remote_copy.after_piece")
+            bar.advance()
+
+
+def _drop(begun: Path) -> None:
+    for name in (_ARRAY, _PIECES):
+        (begun / name).unlink(missing_ok=True)
 
 
 def _array(volume: Volume, path: Path) -> np.memmap[Any, Any]:

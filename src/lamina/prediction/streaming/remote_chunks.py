@@ -102,8 +102,7 @@ class RemoteChunks:
                 "another --store"
             )
         with self.writing():
-            for name in there:
-                obstore.delete(self.folder.store, name)
+            obstore.delete(self.folder.store, list(there))
 
     @contextmanager
     def writing(self) -> Iterator[None]:
