@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from lamina.errors import ResourceError
 from lamina.plan.fit import fitted
 from lamina.plan.probe import DoesNotFitError, Probed
 from lamina.plan.rules import Wanted, values_of
-from tests.factories.facts import CPU, IMAGES
+from tests.factories.facts import CPU, IMAGES, VOLUME
 
 HERE = Path()
 
@@ -22,8 +23,7 @@ def taking(each: int) -> Any:
     """Return what measures a recipe on a machine that needs ``each`` bytes for a pixel."""
 
     def trial(values: Mapping[str, Any], root: Path, device: str) -> Probed:
-        rows, columns = values["frame"]["size"]
-        memory = values["stages"][0]["batch"] * rows * columns * each
+        memory = values["stages"][0]["batch"] * math.prod(values["frame"]["size"]) * each
         return Probed(memory, 0.2, 5.0, 2.0, 40, 40, 8)
 
     return trial
@@ -47,6 +47,20 @@ def test_the_batch_shrinks_first_and_then_the_crops() -> None:
     batch, size, tried = sizes(1000, 2 * 256 * 256 * 1000)
     assert (batch, size) == (2, [128, 128])
     assert len(tried) == 3
+
+
+def test_blocks_shrink_along_their_longest_side_and_lose_levels() -> None:
+    even = replace(VOLUME, shape=(64,) * 3, least=(64,) * 3, roughness=(1.0, 1.0, 1.0))
+    machine = replace(CPU, memory=2 * 16**3 * 2000)
+    found, fit = fitted(even, machine, Wanted(dims="3d"), HERE, taking(1000))
+    values = values_of(found)
+    assert values["frame"]["size"] == [16, 16, 16]
+    assert values["network"]["blocks"] == [1, 1, 1]
+    assert len(fit.tried) == 2
+    sections, _ = fitted(
+        VOLUME, replace(CPU, memory=2 * 8 * 80 * 80 * 1000), Wanted(dims="3d"), HERE, taking(1000)
+    )
+    assert values_of(sections)["frame"]["size"] == [16, 48, 48]
 
 
 def test_where_nothing_fits_that_is_said() -> None:

@@ -15,7 +15,7 @@ from lamina.plan.fingerprint.measure import Wishes, fingerprint
 from lamina.plan.fit import fitted
 from lamina.plan.layouts import chosen
 from lamina.plan.probe import _measured
-from lamina.plan.rules import Wanted
+from lamina.plan.rules import Dims, Wanted
 from lamina.plan.run import _choice, complete, plan
 from lamina.plan.summary import header
 from lamina.plan.tree import Tree
@@ -30,11 +30,15 @@ QUICK = ("folder", "severstal", "nnunet", "images_only")
 """Trees that are tried in every run of the tests; the others take longer."""
 
 
-def planned(root: Path) -> tuple[str, Any, Any]:
+VOLUMES = ("tiff_volume", "faults", "noise", "nifti", "zarr_stores", "hdf5", "segy", "dicom")
+"""Trees of volumes: blocks are planned for each, of the first in every run of the tests."""
+
+
+def planned(root: Path, dims: Dims = "auto") -> tuple[str, Any, Any]:
     """Return the recipe of a folder, with its steps tried in this process."""
     tree = Tree.of(root)
     facts = fingerprint(tree, chosen(tree, None), Wishes())
-    settings, fit = fitted(facts, CPU, Wanted(minutes=0.5), root, _measured)
+    settings, fit = fitted(facts, CPU, Wanted(minutes=0.5, dims=dims), root, _measured)
     return recipe_text(settings, header(facts, CPU, Wanted())), settings, fit
 
 
@@ -56,6 +60,24 @@ def test_every_layout_becomes_a_recipe_that_trains(tmp_path: Path, name: str) ->
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "data").rglob("*")} == before
     values = [line for line in text.splitlines() if ": " in line and not line.startswith("#")]
     assert all(" # " in line for line in values)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[pytest.mark.slow] if k else []) for k, name in enumerate(VOLUMES)],
+)
+def test_blocks_are_planned_for_every_layout_of_volumes(tmp_path: Path, name: str) -> None:
+    """The probe takes real training steps of the network of three axes."""
+    TREES[name][0](tmp_path / "data")
+    text, settings, fit = planned(tmp_path / "data", "3d")
+    path = tmp_path / "recipe.yaml"
+    path.write_text(text, encoding="utf-8")
+    recipe = load_recipe(path)
+    assert len(recipe.frame.size) == 3
+    assert recipe == Recipe.model_validate(complete(settings))
+    check_networks(recipe)
+    assert fit.probed.step > 0
+    assert fit.probed.validation > 0
 
 
 def test_the_order_of_files_changes_nothing(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from lamina.errors import ResourceError
+from lamina.model.networks.strides import strides_of
 from lamina.plan.fingerprint.facts import Facts, Machine
 from lamina.plan.probe import DoesNotFitError, Probed, probe
 from lamina.plan.rules import Setting, Situation, Wanted, settings_of, values_of
@@ -18,6 +19,7 @@ from lamina.public import VerbResult
 _FREE = 0.85  # of the memory
 _LEAST = 64  # rows and columns of a crop
 _MULTIPLE = 32
+_LEAST_BLOCK = 16  # and the multiple, of the longest side of a block
 
 Probe = Callable[[Mapping[str, Any], Path, str], Probed]
 
@@ -56,7 +58,7 @@ def fitted(
         values = values_of(found)
         values["stages"] = [{**values.pop("train"), "epochs": 1}]
         batch, size = _sizes(found)
-        said = f"batch {batch} of {size[0]} x {size[1]}"
+        said = f"batch {batch} of {' x '.join(map(str, size))}"
         try:
             probed = trial(values, root, machine.device)
             if probed.memory <= _FREE * machine.memory:
@@ -89,7 +91,7 @@ def _smaller(found: list[Setting], tried: Sequence[str]) -> list[Setting]:
     why = tried[-1]
     if batch > 2:
         return _with(found, {"train.batch": batch // 2}, why)
-    half = [max(_LEAST, n // 2 // _MULTIPLE * _MULTIPLE) if n > _LEAST else n for n in size]
+    half = _shorter(size)
     if half == size:
         raise ResourceError(
             f"no size fits the memory: {why}; free memory, or pass a larger --memory"
@@ -97,7 +99,21 @@ def _smaller(found: list[Setting], tried: Sequence[str]) -> list[Setting]:
     update: dict[str, Any] = {"frame.size": half}
     if any(one.key == "frame.resize" for one in found):
         update["frame.resize"] = half
+    if len(half) == 3:
+        values = {one.key: one.value for one in found}
+        blocks = values["network.blocks"]
+        levels = len(strides_of(half, values["network.spacing"], len(blocks)))
+        update["network.blocks"] = blocks[:levels]
     return _with(found, update, why)
+
+
+def _shorter(size: Sequence[int]) -> list[int]:
+    """Return smaller crops: of images both sides, of blocks the longest; the same at the least."""
+    if len(size) == 2:
+        return [max(_LEAST, n // 2 // _MULTIPLE * _MULTIPLE) if n > _LEAST else n for n in size]
+    longest = max(size)
+    shorter = max(_LEAST_BLOCK, 2 * longest // 3 // _LEAST_BLOCK * _LEAST_BLOCK)
+    return [min(n, shorter) if n == longest else n for n in size]
 
 
 def _with(found: list[Setting], update: Mapping[str, Any], why: str) -> list[Setting]:

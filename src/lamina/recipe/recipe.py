@@ -20,6 +20,7 @@ from lamina.geometry.view import Views
 from lamina.model.losses import AnyLoss
 from lamina.model.metrics import AnyMetric, DiceScore
 from lamina.model.networks import AnyNetwork
+from lamina.recipe.checks.mixing import check_mixing
 from lamina.recipe.checks.sizes import check_axes, check_sizes
 from lamina.recipe.stage import Stage
 from lamina.recipe.variant import Variant
@@ -282,13 +283,8 @@ class Recipe(Spec):
         return self
 
     @model_validator(mode="after")
-    def _positives_are_of_masks(self) -> Self:
-        for stage in self.stages:
-            if self.task.kind == "restore" and any(one.kind == "copy_paste" for one in stage.mix):
-                raise ValueError(
-                    f"stages.{stage.name}.mix has copy_paste, which is for masks, and task.kind is "
-                    "restore; leave it out"
-                )
+    def _mixing_suits_the_task(self) -> Self:
+        check_mixing(self)
         return self
 
     @model_validator(mode="after")

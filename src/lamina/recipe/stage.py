@@ -81,7 +81,8 @@ class Stage(Spec):
     """Which samples an epoch draws."""
 
     mix: tuple[AnyMix, ...] = ()
-    """Mix the samples of every batch with one another: cutmix, mixup or copy_paste, in order."""
+    """Mix the samples of every batch with one another: cutmix, mixup or copy_paste, in order; or
+    blind_spots, which mask pixels to learn from noisy images alone."""
 
     pseudo: Pseudo | None = None
     """Mix in images with labels of `lamina pseudo`; null: only those with labels of their own."""
@@ -143,7 +144,7 @@ class Stage(Spec):
 
     @model_validator(mode="after")
     def _samples_are_mixed_with_others(self) -> Self:
-        if self.mix and self.batch == 1:
+        if self.batch == 1 and any(one.needs_others for one in self.mix):
             raise ValueError("mix mixes samples of a batch, and batch is 1; set it to 2 or more")
         return self
 

@@ -121,7 +121,7 @@ def new(
     from lamina.recipe.builtin import described, save_schema, text_of
 
     if every or recipe is None:
-        show(described(), json=json, text="\n".join(f"{n:19} {t}" for n, t in described().items()))
+        show(described(), json=json, text="\n".join(f"{n:20} {t}" for n, t in described().items()))
         return
     text = text_of(recipe, schema)
     if schema is not None:

@@ -55,8 +55,9 @@ class Corrupt(Catalog):
     """canonical: volumes whose file says how they lie in a body are turned to x right, y front,
     z head. as_stored: what files say of their axes and their place is not looked at."""
 
-    noise: tuple[AnyCorruption, ...] = Field(default=(Gaussian(),), min_length=1)
-    """What is done to clean images, in order; in float32, neither clipped nor rounded."""
+    noise: tuple[AnyCorruption, ...] = (Gaussian(),)
+    """What is done to clean images, in order; in float32, neither clipped nor rounded. []: nothing:
+    the images are noisy as they are, and a stage masks pixels by ``mix: blind_spots``."""
 
     seed: int = Field(default=0, ge=0)
     """Another seed, other noise on what is not trained on."""

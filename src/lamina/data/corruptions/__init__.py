@@ -12,8 +12,9 @@ from pydantic import Field
 from lamina.data.corruptions.base import Corruption as Corruption
 from lamina.data.corruptions.base import Scene as Scene
 from lamina.data.corruptions.gaussian import Gaussian as Gaussian
+from lamina.data.corruptions.grain import Grain as Grain
 from lamina.data.corruptions.poisson import Poisson as Poisson
 from lamina.data.corruptions.stripes import Stripes as Stripes
 from lamina.data.corruptions.swell import Swell as Swell
 
-AnyCorruption = Annotated[Gaussian | Poisson | Stripes | Swell, Field(discriminator="kind")]
+AnyCorruption = Annotated[Gaussian | Grain | Poisson | Stripes | Swell, Field(discriminator="kind")]

@@ -11,8 +11,9 @@ from pydantic import Field
 
 from lamina.data.mixing.base import Mix as Mix
 from lamina.data.mixing.base import Samples as Samples
+from lamina.data.mixing.blind_spots import BlindSpots as BlindSpots
 from lamina.data.mixing.copy_paste import CopyPaste as CopyPaste
 from lamina.data.mixing.cutmix import Cutmix as Cutmix
 from lamina.data.mixing.mixup import Mixup as Mixup
 
-AnyMix = Annotated[CopyPaste | Cutmix | Mixup, Field(discriminator="kind")]
+AnyMix = Annotated[BlindSpots | CopyPaste | Cutmix | Mixup, Field(discriminator="kind")]

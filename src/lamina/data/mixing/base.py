@@ -8,7 +8,7 @@ columns; blocks have a depth before H.
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -38,6 +38,12 @@ class Samples(NamedTuple):
 
 class Mix(Spec):
     """A change of samples by another of the same batch."""
+
+    needs_others: ClassVar[bool] = True
+    """Whether a batch of one sample stays as it is."""
+
+    only: ClassVar[Literal["masks", "values"] | None] = None
+    """What targets it is for; None: any."""
 
     p: float = Field(default=0.5, gt=0, le=1)
     """Probability that a sample is changed."""

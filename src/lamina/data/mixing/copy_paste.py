@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import ClassVar, Literal
 
 import cv2
 import numpy as np
@@ -18,6 +18,8 @@ class CopyPaste(Mix):
 
     A sample without a positive pixel changes nothing.
     """
+
+    only: ClassVar[Literal["masks", "values"] | None] = "masks"
 
     kind: Literal["copy_paste"] = "copy_paste"
 

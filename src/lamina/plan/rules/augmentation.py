@@ -39,7 +39,7 @@ def turns(now: Situation) -> bool:
     size = now.settled["frame.size"]
     return (
         max(rows, columns) < 1.3 * min(rows, columns)
-        and size[0] == size[1]
+        and size[-2] == size[-1]
         and (facts.deep or now.restores)
     )
 
@@ -55,6 +55,8 @@ def _rough(now: Situation) -> tuple[float, float]:
 def augmentation(now: Situation) -> list[Setting]:
     """Return the transforms, what moves pixels first."""
     axes, why = mirrors(now)
+    if now.blocks and axes == "yx":
+        axes = "zyx"
     found = [Setting("transforms[]", {"kind": "flip", "axes": axes, "p": 0.5}, why)] if axes else []
     if turns(now):
         value = {"kind": "rot90", "p": 0.75}
@@ -63,6 +65,9 @@ def augmentation(now: Situation) -> list[Setting]:
         return found
     if not now.facts.deep and not now.layered:
         found.append(_affine(now))
+    if now.blocks:
+        value = {"kind": "affine", "rotate": 15, "scale": [0.85, 1.2], "shift": 0, "p": 0.3}
+        found.append(Setting("transforms[]", value, "within slices, which turning leaves whole"))
     return [*found, *_values(now)]
 
 

@@ -57,6 +57,11 @@ class Situation:
         return bool(self.facts.data["kind"] == "fragments")
 
     @property
+    def blocks(self) -> bool:
+        """Whether the frame, once settled, is of three axes."""
+        return len(self.settled["frame.size"]) == 3
+
+    @property
     def on_cpu(self) -> bool:
         """Whether there is no GPU."""
         return self.machine.device == "cpu"

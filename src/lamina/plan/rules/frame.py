@@ -6,6 +6,7 @@ from typing import Any
 
 from lamina.errors import RecipeError
 from lamina.plan.rules.base import Setting, Situation
+from lamina.plan.rules.blocks import block_size, blocks_why, in_blocks, is_even, spacing_of
 
 _CROP, _GPU_CROP = 256, 512
 _MULTIPLE = 32
@@ -17,7 +18,7 @@ _CT = -900  # air, in Hounsfield units
 
 def frame(now: Situation) -> list[Setting]:
     """Return the frame."""
-    found = [*_slices(now), *_sizes(now)]
+    found = [_block(now)] if in_blocks(now) else [*_slices(now), *_sizes(now)]
     channels = now.facts.channels
     why = f"images have {channels}" if channels > 1 else "grey"
     if now.layered:
@@ -42,13 +43,9 @@ def _layers_seen(channels: int) -> int:
 def _slices(now: Situation) -> list[Setting]:
     facts, dims = now.facts, now.wanted.dims
     if not facts.deep:
-        if dims in ("2.5d", "3d"):
+        if dims == "2.5d":
             raise RecipeError(f"--dims is {dims}, and images have two axes; leave it out")
         return []
-    if dims == "3d":
-        raise RecipeError(
-            "--dims is 3d, and networks of three axes are not planned; pass --dims 2.5d"
-        )
     near = facts.neighbours <= _NEAR and facts.slices > 2
     context = int(dims == "2.5d" or (dims == "auto" and near and not now.restores))
     said = f"neighbouring slices differ {facts.neighbours:.1f} times as much as neighbouring pixels"
@@ -57,7 +54,7 @@ def _slices(now: Situation) -> list[Setting]:
             "frame.slices.axes",
             _axes(now),
             _axes_why(now),
-            "three axes: networks of volumes are slower on this machine" if now.on_cpu else "",
+            "three axes: blocks of voxels take more time, try --dims 3d",
         )
     ]
     if context:
@@ -67,18 +64,17 @@ def _slices(now: Situation) -> list[Setting]:
     return found
 
 
-def _even(now: Situation) -> bool:
-    """Whether no axis of a volume is coarser than the others."""
-    facts = now.facts
-    if facts.spacing is not None:
-        return max(facts.spacing) / min(facts.spacing) < 2
-    return facts.neighbours < 1.5
+def _block(now: Situation) -> Setting:
+    """Return the size of blocks of voxels."""
+    said = " x ".join(f"{step:g}" for step in spacing_of(now))
+    why = f"{blocks_why(now)}; voxels of {said} (z, y, x)"
+    return Setting("frame.size", block_size(now), why, "slices: --dims 2d or 2.5d, more steps")
 
 
 def _axes(now: Situation) -> str:
     """Return the axes that are cut across: the coarse one, or two of an even volume."""
     facts = now.facts
-    if not _even(now) or min(facts.shape) < _MULTIPLE:
+    if not is_even(now) or min(facts.shape) < _MULTIPLE:
         return facts.cut
     order = sorted(range(3), key=lambda k: (facts.roughness[k], k))
     return "".join(facts.axes[k] for k in sorted(order[:2]))

@@ -22,6 +22,9 @@ def loss(now: Situation) -> list[Setting]:
     if kind != "binary":
         dice["absent"] = "skip"
         why += "; a class that is not in a batch says nothing"
+    elif now.blocks:
+        dice["over"] = "batch"
+        why += "; a block may show none of the class"
     elif facts.classes is not None and facts.classes.width < _THIN:
         dice["over"] = "batch"
         why += f"; lines of {facts.classes.width:.0f} pixels are few in each crop"

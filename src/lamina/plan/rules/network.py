@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from lamina.model.networks.strides import strides_of
 from lamina.plan.rules.base import Setting, Situation
+from lamina.plan.rules.blocks import spacing_of
 
 _LEAST, _MOST = 0.01, 0.3  # of the prior
+_CPU_BLOCKS, _BLOCKS = (1, 1, 1, 1), (1, 3, 4, 6, 6, 6)  # residual blocks of each level
 _COARSE = 6.0  # width of objects in pixels from which on half the resolution shows them
 
 
 def network(now: Situation) -> list[Setting]:
     """Return the network, trained from scratch."""
+    if now.blocks:
+        return _of_blocks(now)
     if now.restores:
         return _restoring(now)
     if now.layered:
@@ -43,9 +48,29 @@ def network(now: Situation) -> list[Setting]:
     return found
 
 
+def _of_blocks(now: Situation) -> list[Setting]:
+    spacing, most = spacing_of(now), _CPU_BLOCKS if now.on_cpu else _BLOCKS
+    levels = len(strides_of(now.settled["frame.size"], spacing, len(most)))
+    told = f"{levels} levels: sides are halved down to 4, coarse axes last"
+    width = 12 if now.on_cpu else 32
+    found = [
+        Setting("network.kind", "resunet", "blocks of voxels", "swinunetr needs more cases"),
+        Setting("network.width", width, "a CPU" if now.on_cpu else "nnU-Net's width"),
+        Setting("network.blocks", list(most[:levels]), told),
+        Setting("network.spacing", spacing, "distances of voxels along z, y and x"),
+    ]
+    if now.restores:
+        return [*found, Setting("network.residual", True, "finds the noise and subtracts it")]
+    return [
+        *found,
+        Setting("network.supervision", True, "every level answers in training"),
+        Setting("network.prior", _prior(now), _prior_why(now)),
+    ]
+
+
 def _shrink(now: Situation) -> int:
     facts = now.facts
-    if facts.classes is None or facts.deep or not now.on_cpu or "frame.resize" in now.settled:
+    if facts.classes is None or not now.on_cpu or "frame.resize" in now.settled:
         return 1
     sides = now.settled["frame.size"]
     return 2 if facts.classes.width >= _COARSE and min(sides) >= 192 else 1

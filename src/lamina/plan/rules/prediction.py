@@ -12,6 +12,8 @@ def prediction(now: Situation) -> list[Setting]:
     """Return tiles and views."""
     axes, why = mirrors(now)
     views = "dihedral" if turns(now) else _VIEWS[axes]
+    if now.blocks and axes == "yx":
+        views, why = "flips_yx", "four of eight mirror images: a CPU" if now.on_cpu else why
     if now.layered:
         views, why = "as_is", "layers are many"
     found = []

@@ -10,13 +10,19 @@ _EMPTY = 0.4  # share of empty cases from which on cases with a class are drawn 
 _RARE = 0.01  # share of pixels
 
 
+def _batch(now: Situation) -> int:
+    if now.blocks:
+        return 2
+    rows, columns = now.settled["frame.size"]
+    small = rows * columns <= 128 * 128 and not now.restores
+    return 16 if small and not now.layered else 8
+
+
 def sampling(now: Situation) -> list[Setting]:
     """Return batch and sampler; how many crops an epoch has is settled by the probe."""
     facts = now.facts
     size = now.settled["frame.size"]
-    small = size[0] * size[1] <= 128 * 128 and not now.restores
-    batch = 16 if small and not now.layered else 8
-    found = [Setting("train.batch", batch, f"crops of {size[0]} x {size[1]}")]
+    found = [Setting("train.batch", _batch(now), f"crops of {' x '.join(map(str, size))}")]
     kind: dict[str, Any] = {"kind": "random_crop"}
     if now.restores:
         return [*found, Setting("train.sampler", kind, "noise is everywhere")]
