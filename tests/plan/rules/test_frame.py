@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lamina.data.network_input.frame import Frame
 from lamina.errors import RecipeError
 from lamina.plan.fingerprint.facts import Intensity
 from lamina.plan.rules import Wanted
@@ -75,6 +76,15 @@ def test_dims_settle_the_neighbours() -> None:
 )
 def test_normalisation_by_the_spread_between_images(changes: dict[str, Any], kind: str) -> None:
     assert settled(replace(IMAGES, **changes))["frame.normalise"]["kind"] == kind
+
+
+def test_layers_of_fragments_share_one_mean() -> None:
+    """The frame refuses a mean for each layer where samples begin at another depth."""
+    layers = replace(IMAGES, data={"kind": "fragments"}, channels=20)
+    found = settled(layers)
+    assert found["frame.normalise"] == {"kind": "dataset", "pooled": True}
+    frame = {key.removeprefix("frame."): value for key, value in found.items() if "frame." in key}
+    assert Frame.model_validate(frame).depth is not None
 
 
 def test_hounsfield_units_keep_their_scale() -> None:

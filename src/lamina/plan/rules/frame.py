@@ -161,4 +161,8 @@ def _segmented(now: Situation) -> tuple[dict[str, Any], str, str]:
         return case, spread, "dataset: exposures differ too much"
     if facts.cases > 1 and facts.dtype.startswith("float"):
         return case, f"{facts.dtype} without a known scale", ""
-    return {"kind": "dataset"}, spread, ""
+    value: dict[str, Any] = {"kind": "dataset"}
+    if now.layered:
+        value["pooled"] = True
+        spread += "; layers are mixed, so they share one mean"
+    return value, spread, ""
