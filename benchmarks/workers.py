@@ -172,7 +172,8 @@ class Watch:
 def run(bundle: Path, inputs: Path, out: Path, **how: Any) -> float:
     """Return the seconds of a prediction from its call to its return."""
     begun = time.monotonic()
-    predict(bundle, inputs, out, device="cpu", progress=False, **how)
+    save = ("masks", "probabilities")
+    predict(bundle, inputs, out, device="cpu", save=save, progress=False, **how)
     return time.monotonic() - begun
 
 
