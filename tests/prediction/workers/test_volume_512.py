@@ -125,7 +125,9 @@ def test_one_process_dask_workers_with_one_killed_and_two_halves_are_the_same_by
         where = ("--cluster", cluster.address, "--insecure-cluster")
         shared = Command(volume, tmp_path / "dask", *where)
         pids = tuple(worker.pid for worker in workers)
-        shared.until(lambda: shared.units() >= 4 or shared.process.poll() is not None, pids)
+        shared.until(
+            lambda: shared.units() >= SIDE // 128 or shared.process.poll() is not None, pids
+        )
         workers[0].kill()  # of 16 units
         shared.done(pids)
     finally:
@@ -133,7 +135,7 @@ def test_one_process_dask_workers_with_one_killed_and_two_halves_are_the_same_by
     assert contents(tmp_path / "dask") == wanted
 
     first = Command(volume, tmp_path / "halves", "--workers", "2")
-    first.until(lambda: first.units() >= 8 or first.process.poll() is not None)
+    first.until(lambda: first.units() >= SIDE // 64 or first.process.poll() is not None)
     first.process.send_signal(signal.SIGKILL)
     assert first.process.wait() == -signal.SIGKILL
     Command(volume, tmp_path / "halves").done()
