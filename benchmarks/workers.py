@@ -178,7 +178,7 @@ def run(bundle: Path, inputs: Path, out: Path, **how: Any) -> float:
 
 
 def two_workers(folder: Path, seconds: float) -> dict[str, Any]:
-    """2 local workers against 1, images of four tiles; alternating, each once."""
+    """2 local workers against 1, images of four tiles; one after the other, each once."""
     bundle = make_bundle(folder)
     count = max(math.ceil(seconds / (4 * seconds_of_a_tile(bundle))), 8)
     images = make_images(folder, count)
@@ -192,7 +192,10 @@ def two_workers(folder: Path, seconds: float) -> dict[str, Any]:
 
 
 def dask_against_local(folder: Path, seconds: float) -> dict[str, Any]:
-    """2 Dask workers against 2 local ones, slabs along three axes; in turn, the better of two."""
+    """2 Dask workers against 2 local ones, slabs along three axes; in turn, the better of two.
+
+    From the begin of the first slab on: workers of Dask are there before, local ones start anew.
+    """
     bundle, side = make_bundle(folder, axes="zyx"), 256
     tile = seconds_of_a_tile(bundle)
     depth = max(64 * round(seconds / 2 / tile / 3 / 64), 64)  # each axis has as many tiles
