@@ -173,12 +173,14 @@ def rows_wanted(
 def summary(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return mean and each Dice by setting and budget."""
     found = []
-    for setting, minutes in dict.fromkeys((row["setting"], row["minutes"]) for row in rows):
+    pairs = dict.fromkeys((row["setting"], row["minutes"]) for row in rows)
+    for setting, minutes in pairs:
         of = [row for row in rows if (row["setting"], row["minutes"]) == (setting, minutes)]
         of.sort(key=lambda row: row["seed"])
         found.append(
             {
                 "setting": setting,
+                "recipe": SETTINGS[setting][0],
                 "minutes": minutes,
                 "mean": round(float(np.mean([row["dice"] for row in of])), 3),
                 "each": [round(row["dice"], 3) for row in of],

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
 
 from tools.blocks import replaced
 
@@ -81,9 +84,37 @@ def _pretrained(value: object) -> bool:
     return isinstance(value, list) and any(map(_pretrained, value))
 
 
+COMPARED = Path(__file__).parents[2] / "benchmarks" / "volumes_compared.json"
+_KINDS = {
+    "em/slices": "EM: slices",
+    "em/neighbours": "EM: slices with two neighbours",
+    "em/blocks": "EM: blocks",
+    "faults/slices": "faults: slices of two axes",
+    "faults/blocks": "faults: blocks",
+}
+
+
+def compared() -> str:
+    """Return the Dice of slices and of blocks by the CPU minutes that they trained for."""
+    kept: list[dict[str, Any]] = json.loads(COMPARED.read_text(encoding="utf-8"))["summary"]
+    lines = []
+    for kind, said in _KINDS.items():
+        for row in sorted(
+            (row for row in kept if row["setting"] == kind), key=lambda row: float(row["minutes"])
+        ):
+            each = ", ".join(f"{dice:.3f}" for dice in row["each"])
+            lines.append(
+                (said, f"`{row['recipe']}`", f"{row['minutes']:g}", f"{row['mean']:.3f}", each)
+            )
+    return rows(
+        ("volumes seen as", "recipe", "CPU minutes", "mean Dice", "Dice of each seed"), lines
+    )
+
+
 TABLES: Mapping[str, Mapping[str, Callable[[], str]]] = {
     "python.md": {"names": names},
     "recipes.md": {"recipes": recipes},
+    "volumes.md": {"compared": compared},
 }
 
 

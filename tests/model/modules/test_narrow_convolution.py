@@ -61,10 +61,16 @@ def test_whether_it_is_wrong_here_follows_from_the_plain_layer() -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
-@pytest.mark.parametrize("inputs", [1, 12])
-def test_large_maps_of_few_channels_are_trained(inputs: int) -> None:
+@pytest.mark.parametrize(
+    ("inputs", "outputs", "kernel"),
+    [(1, 12, (1, 3, 3)), (12, 12, (1, 3, 3)), (24, 24, (1, 3, 3)), (64, 32, (3, 3, 3))],
+)
+def test_large_maps_of_few_channels_are_trained(
+    inputs: int, outputs: int, kernel: tuple[int, int, int]
+) -> None:
     """With AMX the plain layer writes beyond memory in its gradient, and the process ends."""
     torch.manual_seed(0)
-    network = nn.Sequential(nn.Conv3d(inputs, 12, (1, 3, 3), padding=(0, 1, 1), bias=False))
+    padding = tuple(n // 2 for n in kernel)
+    network = nn.Sequential(nn.Conv3d(inputs, outputs, kernel, padding=padding, bias=False))
     exact_where_narrow(network)
-    check_against_float32(network, torch.randn(2, inputs, 8, 96, 96))
+    check_against_float32(network, torch.randn(1, inputs, 4, 96, 96))

@@ -21,7 +21,15 @@ from lamina.data.network_input.normalise import Fixed, PerCase
 from lamina.data.prepare.spaced import Spaced
 from lamina.files import digest
 from lamina.geometry.region import Region
-from lamina.prediction.engine import Member, Place, plan_case, predict_case, stream_case
+from lamina.prediction.engine import (
+    Member,
+    Place,
+    answering,
+    job_of,
+    plan_case,
+    predict_case,
+    stream_case,
+)
 from lamina.prediction.streaming import row_bands as bands
 from lamina.prediction.streaming import row_cache as ahead
 from lamina.prediction.streaming.row_bands import held_bytes, thickness
@@ -133,7 +141,12 @@ def test_a_resampled_volume_is_answered_on_its_own_grid_to_the_byte(
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(bands, "_PLANES", thick)
         found = streamed(tmp_path_factory.mktemp("s"), Case("a", "a", image), members, wanted)
+        again = bands.Bands(image, None, 2, place(Path("nowhere")))
+        last, job = bands.bands(image.shape, 2)[-1], job_of(members, wanted, CPU, None, 3)
+        with answering(job):  # as a run that was killed goes on
+            planes = again._answer(job, last)
     np.testing.assert_array_equal(found, whole)
+    np.testing.assert_array_equal(planes, whole[:, last.start :])
 
 
 def test_what_is_predicted_is_the_resampled_volume(tmp_path: Path) -> None:

@@ -2,8 +2,9 @@
 
 With AMX instructions oneDNN reads memory beyond the input where a convolution strides along the
 last axis and one place is left there (pytorch#169688): forward and gradient are arbitrary numbers.
-In training it writes beyond memory where a large map has at most 16 channels before and behind the
-convolution, and the process ends. Both are computed in float32.
+In training it writes beyond memory where at most 16 channels are before and behind, and on maps of
+more than 64 places along an axis with more channels, too (seen from 80 places on, up to 64
+channels): weights are spoilt, or the process ends. All of these are computed in float32.
 """
 
 from __future__ import annotations
@@ -16,18 +17,23 @@ from torch import Tensor, nn
 _BLOCK = 16
 """Channels that oneDNN computes together."""
 
+_LARGE = 64
+"""Places along an axis beyond which a map is large."""
+
 
 def exact_where_narrow(network: nn.Module) -> None:
     """Compute in float32, on a processor, what strides along the last axis down to one place, and
-    in training what has few channels.
+    in training what has few channels or large maps.
     """
     for module in network.modules():
-        if isinstance(module, nn.Conv3d) and (module.stride[-1] > 1 or _has_few_channels(module)):
+        if isinstance(module, nn.Conv3d):
             module.register_forward_hook(_in_float32)
 
 
-def _has_few_channels(module: nn.Conv3d) -> bool:
-    return max(module.in_channels, module.out_channels) <= _BLOCK
+def _is_spoilt(module: nn.Conv3d, image: Tensor) -> bool:
+    """Whether gradients of an image (B, C, D, H, W) in bfloat16 may be written beyond memory."""
+    few = max(module.in_channels, module.out_channels) <= _BLOCK
+    return few or max(image.shape[2:]) > _LARGE
 
 
 def is_wrong_here() -> bool:
@@ -48,7 +54,7 @@ def is_wrong_here() -> bool:
 def _in_float32(module: nn.Conv3d, args: tuple[Any, ...], answer: Tensor) -> Tensor:
     wrong = answer.dtype == torch.bfloat16 and answer.device.type == "cpu"
     one_place = module.stride[-1] > 1 and answer.shape[-1] == 1
-    trained = answer.requires_grad and _has_few_channels(module)
+    trained = answer.requires_grad and _is_spoilt(module, args[0])
     if not wrong or not (one_place or trained):
         return answer
     with torch.autocast("cpu", enabled=False):

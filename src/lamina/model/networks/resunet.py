@@ -93,8 +93,8 @@ class Resunet(Plain):
         Field(min_length=2, max_length=3),
     ] = None
     """The network sees means over boxes of this many pixels, one number for each axis; its logits
-    are interpolated back. ``[1, 2, 2]`` costs a quarter and sees twice as far in the plane; details
-    finer than the boxes are lost. null: it sees every pixel."""
+    are interpolated back. ``[1, 2, 2]`` computes a quarter of the voxels and sees twice as far in
+    the plane; details finer than the boxes are lost. null: it sees every pixel."""
 
     @model_validator(mode="after")
     def _levels_are_said_alike(self) -> Self:
