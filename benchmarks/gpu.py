@@ -45,7 +45,13 @@ from lamina.model.memory_layout import lay_out
 from lamina.prediction.engine import Member, stream_case
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.tiling.memory import keep_memory
-from lamina.prediction.tiling.precision import choose, choose_device, device_kind, name_of
+from lamina.prediction.tiling.precision import (
+    cast_weights,
+    choose,
+    choose_device,
+    device_kind,
+    name_of,
+)
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
 from lamina.synthetic.steel import CLASSES, strip
@@ -125,6 +131,8 @@ def idle_share(run: Callable[[], object], device: torch.device) -> float | None:
         for event in profile.events()
         if event.device_type == torch.autograd.DeviceType.CUDA
     ]
+    if not spans:
+        raise RuntimeError("torch's profiler saw nothing of the GPU")
     whole = max(last for _, last in spans) - min(first for first, _ in spans)
     return round(1 - covered(spans) / whole, 4)
 
@@ -224,12 +232,11 @@ def plain(sizes: Sizes, device: torch.device) -> dict[str, Any]:
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
 
-    steps(3)
-    spent = seconds(lambda: steps(sizes.steps), device)
-    return {
-        "images_per_s": round(sizes.steps * stage.batch / spent, 1),
-        "idle": idle_share(lambda: steps(sizes.steps), device),
-    }
+    with arithmetic(device, recipe.precision, deterministic=False):
+        steps(3)
+        spent = seconds(lambda: steps(sizes.steps), device)
+        idle = idle_share(lambda: steps(sizes.steps), device)
+    return {"images_per_s": round(sizes.steps * stage.batch / spent, 1), "idle": idle}
 
 
 def forward(
@@ -253,8 +260,9 @@ def predicted(
     recipe: Recipe, volume: Volume, device: torch.device, sizes: Sizes, *, tiles: int, batch: int
 ) -> dict[str, Any]:
     """Return the seconds of a streamed prediction, and what the network alone takes of them."""
-    network = network_of(recipe, device)
-    member, precision = Member(network, NORMALISE), choose("auto", device)
+    precision = choose("auto", device)
+    network = cast_weights(network_of(recipe, device), precision)  # as for every prediction
+    member = Member(network, NORMALISE)
 
     def run() -> None:
         with tempfile.TemporaryDirectory() as name:
@@ -344,7 +352,8 @@ def asked_for() -> tuple[argparse.Namespace, torch.device]:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--device", default="cuda", help="cuda, cuda:1, or cpu to try it")
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
-    parser.add_argument("--minutes", type=float, default=9, help="begin no part after so many")
+    parser.add_argument("--minutes", type=float, default=6, help="begin no part after so many")
+    parser.add_argument("--parts", nargs="+", help="only these, such as plain_loop training")
     parser.add_argument("--out", type=Path, help="where the result is written as JSON")
     parser.add_argument("--write", action="store_true", help="write it beside this script")
     asked = parser.parse_args()
@@ -380,6 +389,8 @@ def main() -> None:
     }
     places = [asked.out, Path(__file__).with_suffix(".json") if asked.write else None]
     for name, part in parts.items():
+        if asked.parts and name not in asked.parts:
+            continue
         if time.monotonic() - begun > 60 * asked.minutes:
             print(f"{name}: left out, for want of time", file=sys.stderr)
             continue

@@ -5,16 +5,21 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import torch
 from accelerate import Accelerator
+from torch import nn
 
 from lamina.errors import StoppedError
 from lamina.training import process_state
+from lamina.training.fold import _compiled
 from lamina.training.run import train
+from lamina.training.stage.steps.compiled import CompiledNetwork
 from lamina.training.stage.steps.step import Step
-from tests.factories.training import tiny
+from tests.factories.training import SMALL, tiny
 
 
 def members(out: Path) -> list[bytes]:
@@ -44,7 +49,7 @@ def test_the_scaler_of_float16_goes_on_where_training_stopped(
             os.kill(os.getpid(), signal.SIGTERM)
 
     monkeypatch.setattr(process_state, "accelerator_on", scaled)
-    changes = ("train.batch=1", "train.accumulate=1", "train.epochs=2")
+    changes = (SMALL, "train.batch=1", "train.accumulate=1", "train.epochs=1")
     for name in ("whole", "stopped"):
         recipe = tiny(tmp_path, *changes)
         if name == "stopped":
@@ -57,3 +62,22 @@ def test_the_scaler_of_float16_goes_on_where_training_stopped(
     assert whole["scale"] > stopped["scale"] > 512
     assert resumed == whole
     assert members(tmp_path / "stopped") == members(tmp_path / "whole") != []
+
+
+def test_a_network_is_compiled_where_that_is_asked_for_and_batches_are_whole(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    network = nn.Conv2d(1, 1, 1)
+
+    def made(ranks: int, *changes: str) -> CompiledNetwork | None:
+        stage = tiny(tmp_path, *changes).stages[0]
+        job: Any = SimpleNamespace(title="fold 0", ranks=SimpleNamespace(size=ranks))
+        return _compiled(job, stage, network)
+
+    asked = "train.compile=true"
+    assert made(1) is None
+    assert made(1, asked, "train.accumulate=1") is not None
+    assert made(2, asked, "train.accumulate=2") is not None
+    assert capsys.readouterr().err == ""
+    assert made(2, asked, "train.accumulate=1") is None
+    assert "main: is trained as it is, since split batches" in capsys.readouterr().err

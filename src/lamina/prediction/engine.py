@@ -268,8 +268,16 @@ def job_of(
     kind, tile, options = recipe.task.kind, recipe.tile, recipe.predict
     job = TiledInference(tuple(members), recipe.frame, kind, options, tile, device, precision, size)
     job.logits, job.fixed = volume and options.mean_of.axes == "logit", fixed
-    job.products = recipe.precision
+    job.products, job.overlapped = recipe.precision, overlaps(device)
     return job
+
+
+def overlaps(device: torch.device) -> bool:
+    """Whether slabs are read and written while a device computes.
+
+    A GPU computes by itself; on a CPU it would take memory, and cores from those that compute.
+    """
+    return device.type != "cpu"
 
 
 def _slices(

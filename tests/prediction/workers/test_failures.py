@@ -67,10 +67,7 @@ def alone(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
 def test_a_source_that_changes_between_blocks_is_refused_and_predicted_anew(
     inputs: Inputs, images: Path, tmp_path: Path, units: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of five slabs along z and two along y; values alone change, by a program that renames.
-
-    Both of y are read before the first of them is noted.
-    """
+    """Of five slabs along z and two along y; values alone change, by a program that renames."""
     other = np.random.default_rng(1).integers(0, 256, (70, 20, 20), np.uint8)
     np.save(tmp_path / "other.npy", other)
     with monkeypatch.context() as patch:

@@ -96,6 +96,31 @@ def test_N11_blocks_done_in_any_order_and_twice_are_the_same_bytes(
     assert not (tmp_path / "work").exists()
 
 
+def test_this_process_does_one_volume_after_another(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """No other volume fills the gap between two axes; as with a GPU, with tasks overlapped."""
+    monkeypatch.setattr("lamina.prediction.workers.worker.overlaps", lambda _: True)
+    monkeypatch.setattr("lamina.prediction.engine.overlaps", lambda _: True)
+    images = tmp_path / "images"
+    images.mkdir()
+    for name in ("v.npy", "w.npy"):
+        shutil.copy(inputs.images / "v.npy", images / name)
+    tasks, following = list[Task](), Schedule.next
+
+    def noted(schedule: Schedule) -> Task | None:
+        task = following(schedule)
+        tasks.extend([] if task is None else [task])
+        return task
+
+    monkeypatch.setattr(Schedule, "next", noted)
+    predict(inputs.run, images, tmp_path / "pred", device="cpu", progress=False)
+    monkeypatch.undo()
+    order = [(task.case, task.part, task.phase) for task in tasks if task.part != "finish"]
+    assert order == sorted(order)
+    assert {(case, phase) for case, _, phase in order} == {(0, 0), (0, 1), (1, 0), (1, 1)}
+
+
 def test_a_run_that_was_stopped_goes_on_with_what_is_missing(
     inputs: Inputs,
     alone: dict[str, Any],

@@ -95,7 +95,7 @@ def held_bytes(
     thick, width = thickness(own, outputs), prod(own[1:])
     line = width * volume.channels * volume.dtype.itemsize
     held = min(line * max(tiles), BUDGET) + min(line * PIECE, BUDGET)
-    sums = 18 * outputs * width * thick  # with the answer that is being written
+    sums = 14 * outputs * width * thick
     for rows, shape in zip(tiles, shapes or [own] * len(tiles), strict=True):
         if shape == own:
             sums += 4 * outputs * width * (2 * thick + rows)

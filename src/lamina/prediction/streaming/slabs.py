@@ -31,9 +31,6 @@ BUDGET = 128 * 2**20
 THICKEST = 64
 """Most slices of a stored chunk. Thinner ones have a power of two."""
 
-_HELD = 3
-"""Slabs in memory, as they are stored and as they are answered."""
-
 MOST = 256
 """Most slices of a slab, unless a chunk of the stored answer is thicker."""
 
@@ -121,7 +118,7 @@ def thickness(volume: Volume, axis: str, outputs: int, memory: int | None = None
         memory: Bytes for slabs; None: 256 MiB.
     """
     thick, each = depth(volume, axis, outputs), slice_bytes(volume, axis, outputs)
-    held = (2 * BUDGET if memory is None else memory) // max(_HELD * each, 1)
+    held = (2 * BUDGET if memory is None else memory) // max(2 * each, 1)
     chunk = chunk_shape_of(volume)[volume.axes.index(axis)]
     wanted = min(lcm(thick, chunk), max(MOST, thick))
     return max(min(wanted, held // thick * thick), thick)
@@ -130,9 +127,9 @@ def thickness(volume: Volume, axis: str, outputs: int, memory: int | None = None
 def held_bytes(volume: Volume, axis: str, outputs: int, thick: int) -> int:
     """Return an upper bound of the memory that slabs take: they, and sums of earlier axes.
 
-    The slab that is answered, the next one as it is stored, and the answer that is being written.
+    Where the next one is read and the last one written meanwhile, twice as much is held.
     """
-    return _HELD * thick * slice_bytes(volume, axis, outputs)
+    return 2 * thick * slice_bytes(volume, axis, outputs)
 
 
 def least_held(volume: Volume, axis: str, outputs: int) -> int:

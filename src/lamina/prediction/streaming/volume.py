@@ -108,9 +108,10 @@ class VolumeSlabs:
     ) -> Callable[[], str]:
         """Answer a slab, and add what the phases before have written of it."""
         slab, number = self._slab(unit), unit.phase
-        following = None if after is None else self._slab(after)
+        following = self._slab(after) if after is not None and job.overlapped else None
         total = self._sum(job, number, slab, tick, following)
-        self._answers.keep()
+        if job.overlapped:
+            self._answers.keep()
         return partial(self._write, number, slab, total)
 
     def drop(self, phase: int) -> None:

@@ -92,6 +92,9 @@ class TiledInference:
     """Precision of the recipe; ``tf32`` rounds products of float32 on GPUs, see
     ``same_arithmetic``."""
 
+    overlapped: bool = False
+    """Whether slabs are read and written while others are answered."""
+
     fixed: bool = False
     """Whether ``batch`` belongs to a plan that others follow too, so that it never shrinks."""
 

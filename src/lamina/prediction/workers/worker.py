@@ -26,7 +26,7 @@ from lamina.data.flatten.summary import CURVES
 from lamina.errors import BundleError, DataError, RecipeError
 from lamina.prediction.cases.opened import open_whole
 from lamina.prediction.changes import changed, with_threshold
-from lamina.prediction.engine import answering, job_of, predict_case, units_of
+from lamina.prediction.engine import answering, job_of, overlaps, predict_case, units_of
 from lamina.prediction.folder.ledger import CollectedLedger
 from lamina.prediction.folder.manifest import PredictedCase
 from lamina.prediction.folder.predictions import Predictions
@@ -100,7 +100,7 @@ class Worker:
         Slices of one file are answered and written in turn, since its reader serves one thread.
         """
         if task.part != "cases":
-            return task.part == "units"
+            return task.part == "units" and overlaps(self._loaded.device)
         if not self._ahead or task.count != 1 or self._predictions.info.uncertainty:
             return False
         *_, reader = view_chain(self._case_of(task.case).image)
@@ -200,11 +200,24 @@ class Worker:
                     for unit, following in _units_of(units, task, after):
                         write = self._answered(units, job, unit, following)
                         wait(writes[-1:] or self._last)  # one is written at a time
-                        writes.append(self._writer.submit(_written, write))
+                        writes.append(self._submitted(job, write))
+                        if writes[-1].done() and writes[-1].exception() is not None:
+                            break
         except Exception as error:  # noqa: BLE001  # each case fails by itself
             self._current, failure = None, Failure.of(error)
         self._last = writes[-1:]
         return lambda: self._outcome(task, writes, failure)
+
+    def _submitted(self, job: TiledInference, write: Callable[[], str]) -> Future[str]:
+        """Return what is written in a thread, or has been written here."""
+        if job.overlapped:
+            return self._writer.submit(_written, write)
+        done: Future[str] = Future()
+        try:
+            done.set_result(_written(write))
+        except Exception as error:  # noqa: BLE001  # told with the outcome
+            done.set_exception(error)
+        return done
 
     def _answered(
         self, units: Units, job: TiledInference, unit: Unit, after: Unit | None

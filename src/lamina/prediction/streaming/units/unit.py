@@ -66,8 +66,8 @@ class Units(Protocol):
 
         With that ``digest`` agrees then.
 
-        Another thread may write while the next unit is answered, but not the one after that: the
-        memory of its answer is then taken anew.
+        Where the job is ``overlapped`` another thread may write while the next unit is answered,
+        but not the one after that: the memory of its answer is then taken anew.
 
         Args:
             job: Who answers.
@@ -124,7 +124,7 @@ def finish(
     remaining = Remaining(units, ledger)
     tick(remaining.steps_done)
     for phase in remaining.missing:
-        with WriteBehind() as behind:
+        with WriteBehind(job.overlapped) as behind:
             following = dict(pairwise(phase))
             for unit in list(phase):
                 write = units.answered(job, unit, tick, following.get(unit))

@@ -1,4 +1,4 @@
-"""A thread that writes what was answered, one unit behind."""
+"""A thread that writes what was answered, one unit behind; or none, where it would not help."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from typing import Self
 class WriteBehind:
     """Writes in a thread; a context manager, at whose end everything is written and noted."""
 
-    def __init__(self) -> None:
-        """Begin without anything to write."""
+    def __init__(self, overlapped: bool = True) -> None:
+        """Begin without anything to write; where not ``overlapped``, the caller writes itself."""
+        self._overlapped = overlapped
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="lamina-write")
         self._last: tuple[Future[str], Callable[[str], object]] | None = None
 
@@ -23,6 +24,9 @@ class WriteBehind:
             write: Returns the digest of what it wrote.
             note: Takes the digest, in the caller's thread, by the next ``put`` or the end.
         """
+        if not self._overlapped:
+            note(write())
+            return
         self._settle()
         self._last = self._thread.submit(write), note
 
