@@ -28,6 +28,15 @@ TUNED = "tune.json"
 QUALITY = "quality.csv"
 """How alike image and target of each pair are, in a run folder."""
 
+METRICS = "metrics.jsonl"
+"""A line for each epoch, below each fold's folder."""
+
+MEMBER = "member.json"
+"""What a fold left, once it is trained; below each fold's folder."""
+
+VALIDATION = "validation.json"
+"""Scores and pictures of the worst cases of the last validation, below each fold's folder."""
+
 OUT_OF_FOLD = "oof"
 """The folder of held-out predictions, below each fold's in a run folder."""
 

@@ -2,36 +2,46 @@
 
 from __future__ import annotations
 
+import base64
 import json
-import threading
+import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
 
-from lamina.reporting.run_contents import Run
+from lamina.data.targets.ground_truth import truth
+from lamina.files import write_json
 from lamina.viewer.board import Board
-from lamina.viewer.run import listener, opened_board, prepared
+from lamina.viewer.comparison import compared
+from lamina.viewer.live import Training
+from lamina.viewer.server import Shown
 from tests.factories.browser import CONTRASTS, opened_page
+from tests.viewer.conftest import served, shown
+
+WORST = {
+    "stage": "main",
+    "epoch": 3,
+    "metric": "Dice",
+    "value": 0.5,
+    "cases": [
+        {
+            "id": "the worst",
+            "group": "a",
+            "value": 0.25,
+            "picture": base64.b64encode(
+                cv2.imencode(".jpg", np.full((4, 4, 3), 200, np.uint8))[1].tobytes()
+            ).decode(),
+        }
+    ],
+}
 
 
-@contextmanager
-def served(board: Board) -> Iterator[str]:
-    """Serve a board on the loopback and yield the address that lets a browser in."""
-    listening = listener(0)
-    address, server = prepared(board, listening)
-    thread = threading.Thread(target=server.run, args=([listening],), daemon=True)
-    thread.start()
-    try:
-        yield address
-    finally:
-        server.should_exit = True
-        thread.join(20)
-        listening.close()
+def seen(board: Board) -> Shown:
+    return Shown([board], Training(board.folder))
 
 
 def pixels(page: Page) -> np.ndarray:
@@ -57,14 +67,14 @@ def only(page: Page, *layers: str) -> None:
 
 
 def test_cases_decisions_and_curves_in_a_browser(board: Board) -> None:
-    metric = board.run.recipe.metric
-    with served(board) as address, opened_page() as (page, said):
+    metric = board.metric
+    with served(seen(board)) as address, opened_page() as (page, said):
         page.goto(address)
         expect(page.locator(".tile")).to_have_count(6)
         assert "token" not in page.url
         worst = page.locator(".tile b").first.inner_text()
-        lowest = min(one.value for one in board.cases)
-        assert worst in {one.case.id for one in board.cases if one.value == lowest}
+        lowest = min(one.value for one in board.cases.values() if one.value is not None)
+        assert worst in {one.id for one in board.cases.values() if one.value == lowest}
         assert page.evaluate(CONTRASTS) == []
 
         page.locator(".tile").first.click()
@@ -72,30 +82,31 @@ def test_cases_decisions_and_curves_in_a_browser(board: Board) -> None:
         number = int(page.url.split("/")[-1])
         only(page, "error")
         one = board.cases[number]
-        target, mask = board.opened(number).target, board.decided(number, "")
+        target = truth(one.found.case, board.task)[0]
+        mask = board.decision(one.found.predictions.prob(one.id))
         false = np.logical_and(mask, ~target).any(axis=0)
         right = (mask == target).all(axis=0)
-        shown = pixels(page)
-        assert shown.shape[:2] == one.case.image.shape
-        assert (shown[right] == 0).all()
-        assert (shown[false & ~(target & ~mask).any(axis=0)][:, 0] > 150).all()
+        drawn = pixels(page)
+        assert drawn.shape[:2] == one.found.case.image.shape
+        assert (drawn[right] == 0).all()
+        assert (drawn[false & ~(target & ~mask).any(axis=0)][:, 0] > 150).all()
 
         page.fill("#exact", "0.05")
         page.keyboard.press("Tab")
-        text = "0.05:0;0.5:0"
         start = board.start
         wanted = board.score(f"0.05:{start[0]['area']};{start[1]['threshold']}:{start[1]['area']}")
         assert wanted is not None
         expect(page.locator("#all-score")).to_have_text(f"{wanted:.4f}")
         assert "decide.threshold" in page.locator("#command").inner_text()
-        decision = board.decision(text)
-        masks = [decision(board.opened(n).prob) for n in range(6)]
+        decision = board.read_decision("0.05:0;0.5:0")
         tallies = [
-            metric.tally(m, board.opened(n).target, board.opened(n).valid)
-            for n, m in enumerate(masks)
+            metric.tally(
+                decision(case.found.predictions.prob(case.id)),
+                *truth(case.found.case, board.task),
+            )
+            for case in board.cases.values()
         ]
         page.click("#reset")
-        page.select_option("#class", "1")
         for k, value in (("0", "0.05"), ("1", "0.5")):
             page.select_option("#class", k)
             page.fill("#exact", value)
@@ -111,10 +122,14 @@ def test_cases_decisions_and_curves_in_a_browser(board: Board) -> None:
         page.wait_for_url(lambda url: url != before)
         expect(page.locator("canvas.drawn")).to_have_count(1)
 
+        write_json(board.folder / "fold1" / "validation.json", WORST)
         page.click("nav a[href='#/training']")
         expect(page.locator(".chart").first).to_be_visible()
+        expect(page.locator("#worst b")).to_have_text("the worst")
+        assert page.locator("#worst img").evaluate("image => image.naturalWidth") == 4
+        expect(page.locator("#stands")).to_contain_text("Processor")
         rows = page.locator("#rows").inner_text()
-        log = board.run.folder / "fold1" / "metrics.jsonl"
+        log = board.folder / "fold1" / "metrics.jsonl"
         log.write_bytes(log.read_bytes().rpartition(b"\n")[0] + b"\n")
         with log.open("ab") as file:
             file.write(json.dumps({"loss": 0.25, "lr": 0.1}).encode() + b"\n")
@@ -125,16 +140,101 @@ def test_cases_decisions_and_curves_in_a_browser(board: Board) -> None:
         assert said == []
 
 
-@pytest.mark.parametrize("width", [390, 1400])
-def test_nothing_overlaps_or_leaves_the_page(volume_run: Path, width: int) -> None:
-    board = opened_board(Run.open(volume_run), None)
-    with served(board) as address, opened_page(width) as (page, said):
+def test_predictions_without_a_truth_grow_while_the_page_is_open(
+    predictions: Path, tmp_path: Path
+) -> None:
+    ledger = predictions / "ledger.jsonl"
+    lines = ledger.read_bytes().splitlines(keepends=True)
+    ledger.write_bytes(b"".join(lines[: len(lines) // 2]))
+    found = shown(tmp_path / "scratch", predictions)
+    (board,) = found.boards
+    count = len(board.cases)
+    assert 0 < count < 6
+    with served(found) as address, opened_page() as (page, said):
         page.goto(address)
+        expect(page.locator(".tile")).to_have_count(count)
+        expect(page.locator("nav a")).to_have_text(["Cases"])
+        assert page.evaluate(CONTRASTS) == []
+        ledger.write_bytes(b"".join(lines))
+        expect(page.locator(".tile")).to_have_count(6, timeout=8000)
+
         page.locator(".tile").first.click()
-        expect(page.locator("canvas.drawn")).to_have_count(3)
-        expect(page.locator("figcaption").first).to_contain_text("z = 1 of 0 to 2")
-        for _ in range(2):
-            assert page.evaluate("document.documentElement.scrollWidth") <= width
-            page.evaluate("location.hash = '#/training'")
-            expect(page.locator(".chart").first).to_be_visible()
+        expect(page.locator("canvas.drawn")).to_have_count(1)
+        expect(page.locator(".panel")).to_contain_text("No truth is known: no score.")
+        expect(page.locator("button[data-layer]")).to_have_count(3)
+        number = int(page.url.split("/")[-1])
+        one = board.cases[number]
+        only(page, "prediction")
+        page.select_option("#class", "0")
+        page.fill("#exact", "0.05")
+        page.keyboard.press("Tab")
+        above = one.found.predictions.prob(one.id)[0] > np.float32(0.05)
+        expect(page.locator("#areas")).to_contain_text(f"{int(above.sum())} pixels")
+        for _ in range(50):  # the number is told before the picture is drawn
+            if (pixels(page)[above] > 0).any(axis=-1).all():
+                break
+            page.wait_for_timeout(100)
+        assert (pixels(page)[above] > 0).any(axis=-1).all()
+        assert page.evaluate(CONTRASTS) == []
+        assert said == []
+
+
+def test_two_folders_show_which_cases_got_worse(
+    run_folder: Path, predictions: Path, tmp_path: Path
+) -> None:
+    found = shown(tmp_path / "scratch", run_folder, predictions, truth=tmp_path / "data")
+    answer = compared(*found.boards, "losses")
+    with served(found) as address, opened_page() as (page, said):
+        page.goto(address)
+        expect(page.locator(".pair")).to_have_count(6)
+        expect(page.locator(".verdict")).to_have_text(answer["verdict"]["sentence"])
+        counts = (
+            f"{answer['better']} cases better, {answer['worse']} worse, {answer['equal']} equal"
+        )
+        expect(page.locator("#counts")).to_have_text(counts)
+        expect(page.locator("circle")).to_have_count(6)
+        assert page.locator(".pair b").all_inner_texts() == [row["id"] for row in answer["pairs"]]
+        page.select_option("#sort", "id")
+        expect(page.locator(".pair b").first).to_have_text(min(r["id"] for r in answer["pairs"]))
+        assert page.evaluate(CONTRASTS) == []
+
+        page.locator(".pair").first.click()
+        expect(page.locator("canvas.drawn")).to_have_count(2)
+        boxes = [canvas.bounding_box() for canvas in page.locator("canvas").all()]
+        assert boxes[0] == boxes[1]
+        page.evaluate("document.querySelector('#swipe').focus()")
+        page.keyboard.press("End")
+        clip = "getComputedStyle(document.querySelectorAll('canvas')[1]).clipPath"
+        assert "100%" not in page.evaluate(clip)
+        page.keyboard.press("Home")
+        assert "100%" in page.evaluate(clip)
+        before = page.url
+        page.locator("h2").click()
+        page.keyboard.press("j")
+        page.wait_for_url(lambda url: url != before)
+        assert page.evaluate(CONTRASTS) == []
+        assert said == []
+
+
+@pytest.mark.parametrize("width", [390, 1000, 1400])
+def test_nothing_leaves_the_page_at_any_width(volume_run: Path, tmp_path: Path, width: int) -> None:
+    other = Path(shutil.copytree(volume_run, tmp_path / "other"))
+    found = shown(tmp_path / "scratch", volume_run, other)
+    with served(found) as address, opened_page(width) as (page, said):
+        page.goto(address)
+        expect(page.locator(".pair")).to_have_count(1)
+        for route, there in (
+            ("compare", ".pair"),
+            ("pair/0/0", "canvas.drawn"),
+            ("cases", ".tile"),
+            ("case/0/0", "canvas.drawn"),
+            ("case/1/0", "canvas.drawn"),
+            ("training", ".chart"),
+        ):
+            page.evaluate(f"location.hash = '#/{route}'")
+            expect(page.locator(there).first).to_be_visible()
+            assert page.evaluate("document.documentElement.scrollWidth") <= width, route
+            if route.startswith("case/"):
+                expect(page.locator("canvas.drawn")).to_have_count(3)
+                expect(page.locator("figcaption").first).to_contain_text("z = 1 of 0 to 2")
         assert said == []

@@ -24,7 +24,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 LANGUAGES = ("console", "python", "yaml", "text")
 NOTES = ("session", "data", "quick", "slow", "one command", "skip")
-FENCE = re.compile(r"^```(\w*)\s*$")
+FENCE = re.compile(r"^```(\w*|\{[\w-]+\})\s*$")
 COMMENT = re.compile(r"^<!-- docs: (.*) -->$")
 
 

@@ -54,8 +54,10 @@ from lamina.cli.options import (
     Spread,
     Store,
     VerifyData,
+    View,
 )
 from lamina.cli.verbs import Verbs
+from lamina.cli.watched import watched
 from lamina.errors import DataError
 
 app = typer.Typer(
@@ -107,10 +109,7 @@ app.command(epilog="Example: lamina flatten fragments --out flat --reference 3 -
 )
 
 
-@app.command(
-    epilog="Example: lamina train tiles.yaml --data tiles --out runs/tiles "
-    "-s split.groups=groups.csv"
-)
+@app.command(epilog="Example: lamina train tiles.yaml --data tiles --out runs/tiles --view")
 @command
 def train(
     recipe: RecipeName,
@@ -150,6 +149,7 @@ def train(
         bool,
         typer.Option("--accept-changes", help="Resume even if stages or decision changed."),
     ] = False,
+    view: View = False,
     online: Online = False,
     index: DataIndex = None,
     verify_data: VerifyData = False,
@@ -171,26 +171,27 @@ def train(
     from lamina.training.ensembles.member_runs import train as run_training
 
     sound = load_recipe(recipe, changes or ())
-    found = run_training(
-        sound,
-        data=data,
-        out=out,
-        member=member,
-        folds=fold_numbers,
-        device=device,
-        devices=devices,
-        spread=spread,
-        workers=workers,
-        save_minutes=save_minutes,
-        max_minutes=max_minutes,
-        track=tuple(track or ()),
-        accept_changes=accept_changes,
-        pseudo=pseudo,
-        start=start,
-        online=online,
-        index=index,
-        verify_data=verify_data,
-    )
+    with watched(sound, out, data, member, view=view):
+        found = run_training(
+            sound,
+            data=data,
+            out=out,
+            member=member,
+            folds=fold_numbers,
+            device=device,
+            devices=devices,
+            spread=spread,
+            workers=workers,
+            save_minutes=save_minutes,
+            max_minutes=max_minutes,
+            track=tuple(track or ()),
+            accept_changes=accept_changes,
+            pseudo=pseudo,
+            start=start,
+            online=online,
+            index=index,
+            verify_data=verify_data,
+        )
     if not is_main_process():
         return
     # Values that are restored need no decision.
@@ -209,8 +210,7 @@ def tune(
         Literal["default", "expected", "threshold", "single", "triplet"] | None,
         typer.Option(
             "--decision",
-            help="Keep this kind, whatever it is expected to score; single: thresholds without "
-            "minimum areas.",
+            help="Keep this kind, whatever its expected score; single: no minimum areas.",
             show_default="by evidence",
         ),
     ] = None,

@@ -24,6 +24,10 @@ Changes = Annotated[
     list[str] | None,
     typer.Option("-s", "--set", metavar="NAME=VALUE", help="Change one option of the recipe."),
 ]
+View = Annotated[
+    bool,
+    typer.Option("--view", help="Print the address of a page with curves and worst cases."),
+]
 Data = Annotated[Path, typer.Option("--data", help="Data folder.")]
 MovedData = Annotated[
     Path | None, typer.Option("--data", help="Where the training data lie now, if they moved.")

@@ -98,3 +98,28 @@ def _interval(values: NDArray[np.float64]) -> tuple[float, float] | None:
         return None
     low, high = np.percentile(known, _SHARES)
     return float(low), float(high)
+
+
+def in_words(
+    found: Resampled, names: tuple[str, str], scores: tuple[float, float], cases: str
+) -> str:
+    """Return whether the first of two is better than the second, as a sentence.
+
+    Args:
+        found: The first, with the second as its baseline.
+        names: Of both.
+        scores: Of both.
+        cases: On what, such as ``12 cases``.
+    """
+    both = f"{scores[0]:.4f} against {scores[1]:.4f} on {cases}"
+    if found.gain is None:
+        return (
+            f"Cannot tell whether {names[0]} is better than {names[1]}: {both}, of "
+            f"{found.groups} groups; an interval needs {FEWEST}."
+        )
+    words = {"better": "better than", "worse": "worse than"}.get(found.verdict, "not better than")
+    low, high = found.gain
+    return (
+        f"{names[0]} is {words} {names[1]}: {both}; 95 % interval of the difference {low:.4f} to "
+        f"{high:.4f} over {found.groups} groups."
+    )

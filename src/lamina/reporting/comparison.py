@@ -9,7 +9,7 @@ from pathlib import Path
 import lamina
 from lamina import seeding
 from lamina.errors import DataError, RecipeError
-from lamina.evaluation.interval import FEWEST, Resampled, resampled
+from lamina.evaluation.interval import in_words, resampled
 from lamina.files import write_text
 from lamina.public import StrPath, VerbResult, as_path
 from lamina.refusals import verb
@@ -94,7 +94,12 @@ def compare(
         pairs=len(pairs),
         metric=metric.title,
         word=found.verdict,
-        sentence=_sentence(runs, found, scores[0].value, scores[1].value, len(pairs)),
+        sentence=in_words(
+            found,
+            (runs[1].folder.name, runs[0].folder.name),
+            (scores[1].value, scores[0].value),
+            f"{len(pairs)} cases that both held out",
+        ),
         scores=scores,
         names=runs[0].recipe.task.names or (),
         plot=paired(
@@ -121,22 +126,6 @@ def _check_alike(first: Run, second: Run) -> None:
                 f"{first.folder} and {second.folder} have different {what}; their scores do not "
                 "compare"
             )
-
-
-def _sentence(runs: list[Run], found: Resampled, one: float, other: float, cases: int) -> str:
-    names = runs[1].folder.name, runs[0].folder.name
-    both = f"{other:.4f} against {one:.4f} on {cases} cases that both held out"
-    if found.gain is None:
-        return (
-            f"Cannot tell whether {names[0]} is better than {names[1]}: {both}, of "
-            f"{found.groups} groups; an interval needs {FEWEST}."
-        )
-    low, high = found.gain
-    words = {"better": "better than", "worse": "worse than"}.get(found.verdict, "not better than")
-    return (
-        f"{names[0]} is {words} {names[1]}: {both}; 95 % interval of the difference {low:.4f} to "
-        f"{high:.4f} over {found.groups} groups."
-    )
 
 
 def _sides(runs: list[Run], pairs: list[Pair]) -> list[tuple[str, list[tuple[Card, Card]]]]:

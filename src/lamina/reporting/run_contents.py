@@ -12,7 +12,7 @@ from lamina.data.case import Case
 from lamina.data.index.index import DataIndex
 from lamina.errors import DataError
 from lamina.files import read_json, read_lines, read_object
-from lamina.folders import DATA_INDEX, check_run, fold_folders, is_data
+from lamina.folders import DATA_INDEX, METRICS, check_run, fold_folders, is_data
 from lamina.recipe.recipe import Recipe
 from lamina.refusals import reading
 from lamina.result.calibration import Calibration
@@ -68,7 +68,7 @@ class Run:
             environment=_maybe(folder / "env.json") or {},
             data=_data(folder / "data.json"),
             tune=_maybe(folder / "tune.json"),
-            rows={path.name: _rows(path / "metrics.jsonl") for path in fold_folders(folder)},
+            rows={path.name: _rows(path / METRICS) for path in fold_folders(folder)},
         )
 
     def cases(

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from lamina import files
 from lamina.data.readers.cache import RECENT
 from lamina.errors import BundleError, RecipeError
+from lamina.folders import METRICS
 from lamina.model.memory_layout import lay_out
 from lamina.prediction.tiling.memory import available_memory
 from lamina.progress import say
@@ -69,7 +70,7 @@ def train_fold(job: FoldContext, *, save_seconds: float) -> FoldMembers:
     state, number = found if found is not None else (TrainState(Position(), {}), 0)
     position, tensors = state.position, state.tensors
     if ranks.is_main:
-        _forget_later_rows(job.folder / "metrics.jsonl", position.rows)
+        _forget_later_rows(job.folder / METRICS, position.rows)
     stages = job.recipe.stages
     names, trained = [stage.name for stage in stages], list(position.members)
     if names[: len(trained)] != trained or position.stage >= len(names):

@@ -1,1 +1,1 @@
-"""A local page on which a run is looked at: cases, decisions, volumes, curves of training."""
+"""A local page on which runs and predictions are looked at: cases, decisions, volumes, curves."""

@@ -1,14 +1,16 @@
-"""Addresses of the viewer. Cases and classes are numbers: no file name is part of an address."""
+"""Addresses of the viewer. Folders, cases and classes are numbers: no file name is part of one."""
 
 from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from importlib.resources import files
 from typing import Any
 
+import anyio
 import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -16,14 +18,21 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from lamina.errors import LaminaError
 from lamina.viewer.board import SORTS, Board
+from lamina.viewer.cases.pictures import LAYERS, layer, thumbnail
+from lamina.viewer.cases.pixels import Part
+from lamina.viewer.comparison import ORDERS, compared
 from lamina.viewer.gate import Gate
-from lamina.viewer.layers import LAYERS, Part, layer, thumbnail
+from lamina.viewer.live import Training
 
 STATIC = {
     "view.js": "text/javascript",
     "cases.js": "text/javascript",
     "case.js": "text/javascript",
+    "compare.js": "text/javascript",
+    "decision.js": "text/javascript",
+    "plane.js": "text/javascript",
     "training.js": "text/javascript",
     "style.css": "text/css",
 }
@@ -32,20 +41,34 @@ STATIC = {
 PAGE = 100
 """Cases that are listed together."""
 
+_AT_ONCE = 2  # requests that are worked on; others wait
 
-def app(board: Board, token: str, port: int) -> Gate:
-    """Return the application that shows a board to who knows the token."""
+
+@dataclass(frozen=True)
+class Shown:
+    """What is looked at: one folder or two, and the training of the first where it is a run."""
+
+    boards: Sequence[Board]
+    training: Training | None = None
+
+
+def app(shown: Shown, token: str, port: int) -> Gate:
+    """Return the application that shows folders to who knows the token."""
+    answer = partial(_answered, shown, anyio.CapacityLimiter(_AT_ONCE))
     routes = [
         Route("/", _static("index.html", "text/html")),
         *(Route(f"/static/{name}", _static(name, kind)) for name, kind in STATIC.items()),
-        Route("/api/state", _answered(board, lambda b, _: b.state())),
-        Route("/api/cases", _answered(board, _cases)),
-        Route("/api/score", _answered(board, lambda b, r: {"value": b.score(_decision(r))})),
-        Route("/api/curves", _answered(board, _curves)),
-        Route("/api/{case:int}/about", _answered(board, lambda b, r: b.about(_number(b, r)))),
-        Route("/api/{case:int}/score", _answered(board, _case_score)),
-        Route("/api/{case:int}/thumbnail", _answered(board, _thumbnail, _png)),
-        Route("/api/{case:int}/{layer:str}", _answered(board, _layer, _png)),
+        Route("/api/state", answer(_state)),
+        Route("/api/cases", answer(_cases)),
+        Route("/api/score", answer(lambda s, r: {"value": _board(s, r).score(_decision(r))})),
+        Route("/api/compare", answer(_compare)),
+        Route("/api/training", answer(_training)),
+        Route("/api/curves", answer(_curves)),
+        Route("/api/validation", answer(lambda s, _: _run(s).worst())),
+        Route("/api/{case:int}/about", answer(lambda s, r: _board(s, r).about(_number(s, r)))),
+        Route("/api/{case:int}/score", answer(_case_score)),
+        Route("/api/{case:int}/thumbnail", answer(_thumbnail, _png)),
+        Route("/api/{case:int}/{layer:str}", answer(_layer, _png)),
     ]
     return Gate(Starlette(routes=routes, exception_handlers={HTTPException: _told}), token, port)
 
@@ -72,53 +95,75 @@ def _png(found: bytes) -> Response:
 
 
 def _answered(
-    board: Board,
-    work: Callable[[Board, Request], Any],
+    shown: Shown,
+    limiter: anyio.CapacityLimiter,
+    work: Callable[[Shown, Request], Any],
     reply: Callable[[Any], Response] = _json,
 ) -> Callable[[Request], Any]:
     """Return what does some work in a thread; what it finds no value for is a bad request."""
 
     async def answer(request: Request) -> Response:
         try:
-            found = await anyio.to_thread.run_sync(partial(work, board, request))
-        except (ValueError, OverflowError) as error:
+            found = await anyio.to_thread.run_sync(partial(work, shown, request), limiter=limiter)
+        except (ValueError, OverflowError, RecursionError) as error:
             raise HTTPException(400, str(error)) from None
+        except (LaminaError, OSError) as error:  # such as a file that is gone since
+            raise HTTPException(409, str(error)) from None
         return reply(found)
 
     return answer
 
 
-def _cases(board: Board, request: Request) -> dict[str, Any]:
-    query = request.query_params
-    sort = query.get("sort", "worst")
-    if sort not in SORTS:
-        raise ValueError(f"sort is one of {', '.join(SORTS)}")
+def _state(shown: Shown, _: Request) -> dict[str, Any]:
+    return {
+        "folders": [board.state() for board in shown.boards],
+        "training": shown.training is not None,
+    }
+
+
+def _cases(shown: Shown, request: Request) -> dict[str, Any]:
+    query, board = request.query_params, _board(shown, request)
+    sort = _one_of(query.get("sort", "worst"), SORTS, "sort")
     k, fold = (int(query[name]) if query.get(name) else None for name in ("class", "fold"))
     if k is not None and not 0 <= k < board.task.outputs:
         raise ValueError("no such class")
-    offset = int(query.get("offset", "0"))
-    if offset < 0:
-        raise ValueError("offset is at least 0")
-    rows = board.listed(sort, k, fold)
-    return {"count": len(rows), "cases": rows[offset : offset + PAGE]}
+    words = query.get("text", "").lower()
+    rows = [
+        row for row in board.listed(sort, k, fold) if words in f"{row['id']} {row['group']}".lower()
+    ]
+    return {"count": len(rows), "cases": _page(rows, request)}
 
 
-def _curves(board: Board, request: Request) -> dict[str, Any]:
+def _compare(shown: Shown, request: Request) -> dict[str, Any]:
+    if len(shown.boards) < 2:
+        raise HTTPException(404, "one folder is shown, none to compare it with")
+    order = _one_of(request.query_params.get("sort", "losses"), ORDERS, "sort")
+    found = compared(shown.boards[0], shown.boards[1], order)
+    points = [row["values"] for row in found["pairs"]]
+    pairs = _page(found["pairs"], request)
+    return {**found, "count": len(found["pairs"]), "pairs": pairs, "points": points}
+
+
+def _training(shown: Shown, _: Request) -> dict[str, Any]:
+    return _run(shown).state(shown.boards[0].recipe)
+
+
+def _curves(shown: Shown, request: Request) -> dict[str, Any]:
     since = json.loads(request.query_params.get("since", "{}"))
     if not isinstance(since, dict) or not all(isinstance(end, int) for end in since.values()):
         raise ValueError("since is an object of bytes by fold")
-    return board.curves(since)
+    return _run(shown).curves(since)
 
 
-def _case_score(board: Board, request: Request) -> dict[str, Any]:
-    return {"value": board.case_score(_number(board, request), _decision(request))}
+def _case_score(shown: Shown, request: Request) -> dict[str, Any]:
+    return _board(shown, request).case_score(_number(shown, request), _decision(request))
 
 
-def _thumbnail(board: Board, request: Request) -> bytes:
-    return thumbnail(board, _number(board, request))
+def _thumbnail(shown: Shown, request: Request) -> bytes:
+    return thumbnail(_board(shown, request), _number(shown, request))
 
 
-def _layer(board: Board, request: Request) -> bytes:
+def _layer(shown: Shown, request: Request) -> bytes:
     what = request.path_params["layer"]
     if what not in LAYERS:
         raise HTTPException(404, "no such layer")
@@ -133,15 +178,43 @@ def _layer(board: Board, request: Request) -> bytes:
         int(query.get("axis", "0")),
         int(query.get("at", "0")),
     )
-    number, k = _number(board, request), int(query.get("class", "0"))
-    return layer(board, number, what, k, part, _decision(request))
+    number, k = _number(shown, request), int(query.get("class", "0"))
+    turned = query.get("turned") == "1"
+    return layer(_board(shown, request), number, what, k, part, _decision(request), turned=turned)
 
 
-def _number(board: Board, request: Request) -> int:
+def _board(shown: Shown, request: Request) -> Board:
+    """Return the folder that ``of`` asks for, the first one where it is left out."""
+    at = int(request.query_params.get("of", "0"))
+    if not 0 <= at < len(shown.boards):
+        raise HTTPException(404, "no such folder")
+    return shown.boards[at]
+
+
+def _number(shown: Shown, request: Request) -> int:
     number = int(request.path_params["case"])
-    if number >= len(board.cases):
+    if number not in _board(shown, request).cases:
         raise HTTPException(404, "no such case")
     return number
+
+
+def _run(shown: Shown) -> Training:
+    if shown.training is None:
+        raise HTTPException(404, "no run folder is shown")
+    return shown.training
+
+
+def _page(rows: list[Any], request: Request) -> list[Any]:
+    offset = int(request.query_params.get("offset", "0"))
+    if offset < 0:
+        raise ValueError("offset is at least 0")
+    return rows[offset : offset + PAGE]
+
+
+def _one_of(value: str, values: Sequence[str], name: str) -> str:
+    if value not in values:
+        raise ValueError(f"{name} is one of {', '.join(values)}")
+    return value
 
 
 def _decision(request: Request) -> str:

@@ -111,3 +111,27 @@ def test_a_comparison_takes_no_option_of_the_report_of_one_run(option: list[str]
         Path(name, "recipe.json").write_text("{}")
     assert "leave them out" in lamina("report", "one", "two", *option, code=2).stderr
     assert not list(Path().rglob("*.html"))
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["view", "nowhere"], 3, "no such folder; name a run folder of `lamina train` or"),
+        (["view", "."], 3, "no recipe.json and no prediction.json in it"),
+        (["view", "pred", "--truth", "nowhere"], 3, "no such folder"),
+        (["view", "pred", "--port", "99999999"], 2, "--port 99999999 cannot be used"),
+    ],
+)
+def test_what_cannot_be_looked_at_is_refused(words: list[str], code: int, said: str) -> None:
+    recipe = load_recipe("folder-laptop", ["task.names=[spot]"])
+    write_predictions(Path("pred"), recipe, {"a": np.zeros((1, 8, 8), np.float32)})
+    assert said in lamina(*words, "--no-browser", code=code).stderr
+
+
+def test_view_prints_its_address_as_json(monkeypatch: pytest.MonkeyPatch) -> None:
+    recipe = load_recipe("folder-laptop", ["task.names=[spot]"])
+    write_predictions(Path("pred"), recipe, {"a": np.zeros((1, 8, 8), np.float32)})
+    monkeypatch.setattr("uvicorn.Server.run", lambda *_: None)
+    found = answer("view", "pred", "--no-browser")
+    assert found["address"].startswith("http://127.0.0.1:")
+    assert "/?token=" in found["address"]

@@ -14,6 +14,7 @@ import tifffile
 from numpy.typing import NDArray
 
 from lamina.errors import DataError, RecipeError
+from lamina.geometry.region import Region
 from lamina.prediction.folder.manifest import write_info
 from lamina.prediction.folder.predictions import (
     LEDGER,
@@ -22,6 +23,7 @@ from lamina.prediction.folder.predictions import (
     Predictions,
     source_digest,
 )
+from lamina.result.calibration import Calibration
 from lamina.result.decisions import Argmax, AsIs, Expected, Threshold
 from tests.factories.predictions import predicted_case, prediction_info
 
@@ -59,6 +61,22 @@ def test_what_is_added_is_there_when_opened_again(tmp_path: Path, info: Info) ->
     assert (tmp_path / "probabilities/vol%2Fb.npy").is_file()
     assert (tmp_path / "masks/dot/vol%2Fb.png").is_file()
     assert all(found.finished(id) for id in found.ids)
+
+
+@pytest.mark.parametrize("shape", [(9, 7), (3, 9, 7)])
+def test_a_reader_reads_any_part_of_the_probabilities(
+    tmp_path: Path, make: Any, shape: tuple[int, ...]
+) -> None:
+    made = Predictions.create(tmp_path, about(make.recipe(), case("a", shape)))
+    made.add("a", answer(shape))
+    read, whole = made.reader("a"), made.prob("a")
+    part = Region((1,) * len(shape), tuple(n - 1 for n in shape))
+    np.testing.assert_array_equal(read(part), whole[(slice(None), *part.slices)])
+    curve = Calibration(slope=2.0, shift=-1.0)
+    again = made.with_calibration([curve, curve])
+    np.testing.assert_array_equal(
+        again.reader("a")(part), again.prob("a")[(slice(None), *part.slices)]
+    )
 
 
 @pytest.mark.parametrize("shape", [(5, 7), (3, 5, 7)])

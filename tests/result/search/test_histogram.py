@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from lamina.result.search import histogram as codes
-from lamina.result.search.histogram import CODES, VALUES, auc, code_of, count
+from lamina.result.search.histogram import CODES, VALUES, auc, code_of, count, merged
 
 
 def test_every_value_in_order() -> None:
@@ -104,3 +104,16 @@ def test_areas_in_parts_are_those_of_the_whole() -> None:
     np.testing.assert_array_equal(parts.codes, whole.codes)
     np.testing.assert_array_equal(parts.area, whole.area)
     assert (parts.pixels, parts.truth) == (2000, 0)
+
+
+def test_merged_parts_are_the_whole() -> None:
+    rng = np.random.default_rng(0)
+    prob = rng.random((40, 30)).astype(np.float16)
+    prob[:5] = 0
+    target, valid = rng.random((40, 30)) < prob, rng.random((40, 30)) < 0.8
+    whole = count(prob, target, valid)
+    cuts = [slice(0, 3), slice(3, 25), slice(25, 40)]
+    found = merged([count(prob[cut], target[cut], valid[cut]) for cut in cuts])
+    for name in ("codes", "area", "predicted", "positives"):
+        assert getattr(found, name).tolist() == getattr(whole, name).tolist()
+    assert (found.truth, found.pixels, found.counted) == (whole.truth, 1200, whole.counted)

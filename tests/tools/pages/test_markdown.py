@@ -58,6 +58,13 @@ def test_blocks_know_language_line_and_notes() -> None:
     assert [block.follows for block in found] == [False, True, True, False, False, False]
 
 
+def test_a_directive_is_a_block_of_no_language_that_runs() -> None:
+    page = "```{toctree}\na\n```\n" * 3 + PAGE
+    languages = [block.language for block in blocks(page)]
+    assert languages[:3] == ["{toctree}"] * 3
+    assert languages[3:] == [block.language for block in blocks(PAGE)]
+
+
 def test_sessions_begin_at_their_note_and_leave_skipped_blocks_out(page: Path) -> None:
     first, second = sessions(page)
     assert [block.language for block in first.blocks] == ["console", "python", "text", "text"]

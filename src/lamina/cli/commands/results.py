@@ -206,8 +206,28 @@ def report(
 
 @command
 def view(
-    run: Run,
-    data: MovedData = None,
+    folder: Annotated[
+        Path,
+        typer.Argument(
+            help="Run folder of `lamina train`, or folder of `lamina predict`.", show_default=False
+        ),
+    ],
+    other: Annotated[
+        Path | None,
+        typer.Argument(help="Another one: both are compared.", show_default=False),
+    ] = None,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            "--data", help="Where training data, or predicted images, lie now, if they moved."
+        ),
+    ] = None,
+    truth: Annotated[
+        Path | None,
+        typer.Option(
+            "--truth", help="Data folder with the truth of predictions.", show_default="no score"
+        ),
+    ] = None,
     port: Annotated[
         int, typer.Option("--port", help="Port of this machine.", show_default="any free one")
     ] = 0,
@@ -215,17 +235,19 @@ def view(
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
     json: Json = False,
 ) -> None:
-    """Look at a run on a local page.
+    """Look at a run or at predictions on a local page.
 
-    Cases, thresholds with the score moving, planes of volumes, curves of training. Only this
-    machine can open it, and nothing is written. Ctrl-C ends it.
+    Cases, thresholds with the score moving, planes of volumes, curves of training; of two folders
+    which cases got better or worse. What is new appears by itself. Only this machine can open it,
+    and nothing is written. Ctrl-C ends it.
     """
-    folders.check_run(run)
-    from lamina.viewer.run import view as show_run
+    from lamina.viewer.run import view as show_folders
 
-    show_run(
-        run,
+    show_folders(
+        folder,
+        other,
         data=data,
+        truth=truth,
         port=port,
         browser=browser,
         told=(lambda address: show({"address": address}, json=True, text="")) if json else None,

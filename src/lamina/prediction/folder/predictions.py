@@ -14,7 +14,7 @@ each opened folder, when the file is first read.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -60,15 +60,7 @@ from lamina.task import Task
 if TYPE_CHECKING:
     from lamina.prediction.streaming.zarr_store import Store
 
-__all__ = [
-    "HEADER",
-    "LEDGER",
-    "Info",
-    "PredictedCase",
-    "Predictions",
-    "one_digest",
-    "source_digest",
-]
+__all__ = ["HEADER", "LEDGER", "Info", "PredictedCase", "Predictions"]
 
 
 @dataclass(frozen=True)
@@ -176,13 +168,21 @@ class Predictions:
             DataError: the case is not finished, or its file is missing or damaged.
         """
         case, path = self.case(id), self.prob_path(id)
-        self._ledger.check(case, "probability", path)
         if case.chunked:
             return self._calibrated(self._store(case).read())
+        self._ledger.check(case, "probability", path)
         with reading(path, remedy=self._ledger.remedy):
             prob = np.load(path, mmap_mode="r", allow_pickle=False)
         self._check_shape(case, prob.shape)
         return self._calibrated(np.asarray(prob) if prob.size == 0 else prob)
+
+    def reader(self, id: str) -> Callable[[Region], NDArray[Any]]:
+        """Return what reads any part (K, *region) of ``prob``, opened once; it raises as that."""
+        if not self.case(id).chunked:
+            whole = self.prob(id)
+            return lambda region: whole[(slice(None), *region.slices)]
+        store = self._store(self.case(id))
+        return lambda region: self._calibrated(store.read(region))
 
     def slabs(self, id: str) -> Iterator[tuple[Region, NDArray[Any]]]:
         """Yield what ``prob`` returns in parts (K, *region), in order along the first axis.
@@ -196,7 +196,6 @@ class Predictions:
         if not case.chunked:
             yield Region.whole(case.shape), self.prob(id)
             return
-        self._ledger.check(case, "probability", self.prob_path(id))
         store = self._store(case)
         for region in store.slabs():
             yield region, self._calibrated(store.read(region))
@@ -385,6 +384,7 @@ class Predictions:
     def _store(self, case: PredictedCase) -> Store:
         from lamina.prediction.streaming.zarr_store import Store
 
+        self._ledger.check(case, "probability", self.prob_path(case.id))
         store = Store.open(self.prob_path(case.id))
         self._check_shape(case, store.shape)
         return store

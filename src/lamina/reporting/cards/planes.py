@@ -62,7 +62,7 @@ def planes(
         start: Place of the first voxel in the whole volume, for the words.
     """
     middle = middle_of_errors(np.asarray((target != answer).any(axis=0)))
-    spacing = _spacing(image)
+    spacing = spacing_of(image)
     found = []
     for axis in range(3):
         region_start, region_stop = [0, 0, 0], list(image.shape)
@@ -80,7 +80,8 @@ def planes(
     return found
 
 
-def _spacing(image: Volume) -> tuple[float, ...]:
+def spacing_of(image: Volume) -> tuple[float, ...]:
+    """Return how far apart voxels are along each axis; ones where that is not known."""
     said = placement_of(image)
     if said.world == "lines" or said.spacing is None or None in said.spacing:
         return (1.0, 1.0, 1.0)  # numbers of lines and times have no common unit

@@ -7,6 +7,7 @@ can be tried exactly without keeping a single pixel.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -96,6 +97,22 @@ def count(
         truth=int(positives.sum()),
         pixels=flat.size,
         counted=flat.size if counts is False else int(np.count_nonzero(counts)),
+    )
+
+
+def merged(parts: Sequence[Counts]) -> Counts:
+    """Return the counts of a case from those of its parts, at least one."""
+    columns = {name: np.zeros(CODES, np.int64) for name in ("area", "predicted", "positives")}
+    for part in parts:
+        for name, column in columns.items():
+            column[part.codes] += getattr(part, name)
+    found = np.flatnonzero(columns["area"])[::-1]
+    return Counts(
+        codes=found.astype(np.uint16),
+        truth=sum(part.truth for part in parts),
+        pixels=sum(part.pixels for part in parts),
+        counted=sum(part.counted for part in parts),
+        **{name: _lean(column[found]) for name, column in columns.items()},
     )
 
 

@@ -1,1 +1,1 @@
-"""What training would see, as pictures, before it is started."""
+"""What training would see, and what it gets wrong, as pictures."""

@@ -6,7 +6,7 @@ import json
 import math
 import time
 from contextlib import nullcontext
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import torch
@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from lamina.data.mixing import Samples
 from lamina.errors import LaminaError, StoppedError
-from lamina.files import append_line
+from lamina.files import append_line, write_json
+from lamina.folders import METRICS, VALIDATION
 from lamina.prediction.engine import Member
 from lamina.progress import Bar, say
 from lamina.recipe.stage import Stage
@@ -109,12 +110,21 @@ def _validated(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> d
     if judged is None:  # the main rank keeps weights and scores
         return {}
     better = checkpoints.offer(now.position, judged.value, weights)
+    _note_worst(job, now.position, judged)
     if now.time is not None:
         times = validations_after(job.recipe, now.position.stage)
         now.time.validated(time.monotonic() - begun, times)
     row: dict[str, Any] = {"monitor": judged.value, "best": better}
     row |= {} if judged.loss is None else {"validation_loss": judged.loss}
     return row | ({"judged": list(judged.each)} if judged.each else {})
+
+
+def _note_worst(job: FoldContext, position: Position, judged: ValidationScores) -> None:
+    """Write down the worst cases of this validation, for who looks at the training."""
+    about = {"stage": job.recipe.stages[position.stage].name, "epoch": position.epoch}
+    about |= {"metric": job.recipe.monitor.title, "value": judged.value}
+    cases = [asdict(case) for case in judged.worst]
+    write_json(job.folder / VALIDATION, {**about, "cases": cases})
 
 
 def _ended_before(job: FoldContext, now: StageState) -> bool:
@@ -316,7 +326,7 @@ def _row(now: StageState, seconds: float) -> dict[str, Any]:
 
 
 def _write_row(job: FoldContext, position: Position, row: dict[str, Any]) -> None:
-    append_line(job.folder / "metrics.jsonl", json.dumps(row))
+    append_line(job.folder / METRICS, json.dumps(row))
     position.rows += 1
     words = [f"loss {row['loss']:.4f}" if "loss" in row else "no finite step"]
     if "validation_loss" in row:

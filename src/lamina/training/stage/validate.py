@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -22,18 +22,9 @@ from lamina.prediction.engine import Member, predict_case
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
 from lamina.training.devices.ranks import ALONE, Ranks
+from lamina.training.preview.worst_cases import WorstCase, WorstCases, plain_masks
 
 _PART = 1 << 24  # values of an answer whose loss is taken at a time
-
-
-def plain_masks(prob: NDArray[np.float32], task: Task) -> NDArray[Any]:
-    """Return (K, *S) masks at 0.5, the most probable class, or the values of restore."""
-    if task.kind == "restore":
-        return prob
-    if task.exclusive:
-        best = prob.argmax(0)
-        return np.asarray(best == np.arange(len(prob)).reshape(-1, *([1] * best.ndim)))
-    return prob > 0.5
 
 
 @dataclass(frozen=True)
@@ -45,6 +36,8 @@ class ValidationScores:
     loss: float | None = None
     """The loss over the cases, see ``held_out_loss``; None: it was not asked for, or is not finite.
     """
+    worst: tuple[WorstCase, ...] = ()
+    """The cases with the worst scores, worst first."""
 
 
 @dataclass(frozen=True)
@@ -249,17 +242,20 @@ def validate(
     slices = recipe.frame.slices
     chosen = list(recipe.frame.chosen(cases, slices.judge if slices else ()))
     judged: dict[int, JudgedCase] = {}
+    worst = WorstCases(recipe.monitor, task)
     for number in dealt([math.prod(case.image.shape) for case in chosen], ranks):
         case = chosen[number]
         answer = predict_case(case, [member], plain, device=device, precision=precision)
         judged[number] = trial.judge(case, answer)
+        worst.offer(case, answer, judged[number].tallies[0])
     if ranks.size > 1:
         judged = {number: one for part in ranks.gather(judged) for number, one in part.items()}
+        worst.take(one for part in ranks.gather(worst.found) for one in part)
     if not ranks.is_main:
         return None
     for number in sorted(judged):
         trial.count(judged[number])
-    return trial.result()
+    return replace(trial.result(), worst=worst.found)
 
 
 def dealt(sizes: Sequence[int], ranks: Ranks) -> list[int]:
