@@ -1,14 +1,18 @@
-"""Draw the picture strip of the README: strips of steel that a small network never saw.
+"""Draw the picture strip of the README: one unseen case of each job, from the quick demos.
 
-Run        python docs/make_pictures.py              under a minute on one core
-Writes     docs/images/strip.png: image, truth with prediction after the tuned decision, and error,
-           for the first unseen strips that have a defect, good or bad
+Run        python docs/make_pictures.py [FOLDER]    about ten minutes on one core
+Writes     docs/images/strip.png: a column for each job, with image, truth and prediction (or the
+           restored image), and error
+
+The case is the first that shows anything, good or bad. FOLDER keeps the demos, one folder for each
+job; what is there already is not made again.
 """
 
 from __future__ import annotations
 
 import base64
 import io
+import sys
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,104 +24,120 @@ from PIL import Image, ImageDraw, ImageFont
 
 from lamina.data.case import Case
 from lamina.data.targets.ground_truth import truth
+from lamina.demo.run import demo
 from lamina.files import write_bytes
 from lamina.pictures.palette import FALSE, MISSED
 from lamina.prediction.folder.predictions import Predictions
-from lamina.prediction.run import predict
-from lamina.recipe.load import load_recipe
-from lamina.reporting.cards.panels import Panel, mask_panels
-from lamina.synthetic.steel import write_severstal
-from lamina.training.run import train
-from lamina.tuning.tune import tune
+from lamina.reporting.cards.panels import Panel, mask_panels, value_panels
 from lamina.volume import read_all
 
 TARGET = Path(__file__).parent / "images" / "strip.png"
 LARGEST = 300_000  # bytes
-KNOWN, UNSEEN, SHAPE, SEED = 128, 40, (128, 400), 7
-CHANGES = (
-    "frame.size=[128, 192]",
-    "network.shrink=2",
-    "network.prior=0.02",
-    "network.decoder={encoder_depth: 4, decoder_channels: [64, 32, 16, 16]}",
-    "train.epochs=24",
-    "train.optimizer.lr=1e-3",
-    "train.sampler={kind: balanced, positive_rate: 0.9, focus: 0.7}",
-    "train.validate_every=12",
-    "metric.over=foreground",
-    "split.count=4",
-)
-ROWS = 4
-WIDTH = 400  # pixels of one panel
+TITLES = {
+    "steel": "defects in steel",
+    "xray": "air in chest X-rays",
+    "faults": "faults in seismic volumes",
+    "denoise": "noise in seismic volumes",
+    "ink": "ink in scrolls",
+}
+"""The jobs in order, and what stands above their column."""
+
+SIDE = 216  # pixels of one panel
 GAP = 6
-HEAD = 22  # pixels above the panels, for their words
-FOOT = 24
+HEAD = 24  # pixels above a column, for its words
+FOOT = 26
 BACK, INK = "#ffffff", "#333333"
+GREYS = 10  # levels that become one, so that the picture packs well; 255 stays 255
 
 
 def main() -> None:
-    """Train, predict, draw; refuse a picture too large for a first screen."""
-    with tempfile.TemporaryDirectory() as folder:
-        picture = sheet(trained(Path(folder)))
+    """Run the demos, draw; refuse a picture too large for a first screen."""
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(sys.argv[1]) if len(sys.argv) > 1 else Path(scratch)
+        columns = [column(job, folder / job) for job in TITLES]
     stream = io.BytesIO()
-    picture.save(stream, "PNG", optimize=True)
+    sheet(columns).save(stream, "PNG", optimize=True)
     if len(stream.getvalue()) > LARGEST:
         raise SystemExit(f"{len(stream.getvalue())} bytes; at most {LARGEST} are wanted")
     write_bytes(TARGET, stream.getvalue())
 
 
-def trained(folder: Path) -> list[list[Panel]]:
-    """Return the panels of the first unseen strips with a defect."""
-    known, unseen, run, pred = (folder / name for name in ("known", "unseen", "run", "pred"))
-    write_severstal(known, count=KNOWN, seed=SEED, shape=SHAPE)
-    write_severstal(unseen, count=UNSEEN, seed=SEED, shape=SHAPE, first=KNOWN)
-    train(load_recipe("steel-laptop", CHANGES), data=known, out=run, folds=[0])
-    tune(run)
-    predict([run], [unseen], pred)
-    predictions = Predictions.open(pred)
-    cases = predictions.info.recipe.data.open(unseen, predictions.task).cases
-    return [panels(predictions, case) for case in cases if case.facts["classes"]][:ROWS]
+def column(job: str, folder: Path) -> list[NDArray[np.uint8]]:
+    """Return the three pictures of the first unseen case of a job that shows anything."""
+    if not (folder / "pred").is_dir():
+        demo(job, folder, quick=True)
+    predictions = Predictions.open(folder / "pred")
+    recipe = predictions.info.recipe
+    listed = recipe.data.open(folder / "unseen", predictions.task).cases
+    for case in recipe.frame.chosen(listed, predictions.info.predict.slices):
+        if case.id in predictions.ids and (panels := panels_of(predictions, case)):
+            return [pixels(panel) for panel in panels]
+    raise SystemExit(f"{job}: no unseen case shows anything")
 
 
-def panels(predictions: Predictions, case: Case) -> list[Panel]:
-    """Return the three panels of a case, as the report draws them."""
-    target, _ = truth(case, predictions.task)
-    answer = predictions.mask(case.id)
-    return mask_panels(read_all(case.image), target, answer, side=WIDTH, background=False)
+def panels_of(predictions: Predictions, case: Case) -> list[Panel] | None:
+    """Return image, answer and error of the middle part of a case; None: it shows nothing."""
+    image, (target, _) = read_all(case.image), truth(case, predictions.task)
+    restores = predictions.task.kind == "restore"
+    answer = predictions.prob(case.id) if restores else predictions.mask(case.id)
+    if image.ndim == 4:  # a section of a volume, samples downwards
+        middle = image.shape[1] // 2
+        image, target, answer = (part[:, middle].swapaxes(1, 2) for part in (image, target, answer))
+    if restores:
+        first, _, restored, error = value_panels(image, target, answer, side=SIDE)
+        return [first, restored, error]
+    if not target.any():
+        return None
+    box = square(np.asarray(target.any(axis=0)))
+    parts = [part[(slice(None), *box)] for part in (image, target, answer)]
+    return mask_panels(*parts, side=SIDE, background=predictions.task.exclusive)
 
 
-def sheet(rows: Sequence[Sequence[Panel]]) -> Image.Image:
-    """Return the rows of panels under their words, with the colours of the error below."""
-    tiles = [[pixels(one) for one in row] for row in rows]
-    height = tiles[0][0].shape[0]
-    size = (GAP + (WIDTH + GAP) * len(rows[0]), HEAD + (height + GAP) * len(rows) + FOOT)
-    picture = Image.new("RGB", size, BACK)
-    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(14)
-    for column, panel in enumerate(rows[0]):
-        draw.text((GAP + column * (WIDTH + GAP), 3), panel.word, INK, font)
-    for number, row in enumerate(tiles):
-        for column, tile in enumerate(row):
-            place = (GAP + column * (WIDTH + GAP), HEAD + number * (height + GAP))
-            picture.paste(Image.fromarray(tile), place)
-    x, y = GAP + 2 * (WIDTH + GAP), size[1] - FOOT + 3
-    for colour, word in (
-        ("#ffffff", "right"),
-        (FALSE, "predicted, not there"),
-        (MISSED, "there, missed"),
-    ):
-        draw.rectangle((x, y + 3, x + 11, y + 14), colour, INK)
-        draw.text((x + 16, y), word, INK, font)
-        x += 65 if word == "right" else 170
-    return picture
+def square(shown: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the largest square of (H, W) about the middle of what is shown."""
+    side = min(shown.shape)
+    middle = np.argwhere(shown).mean(axis=0)
+    starts = [
+        min(max(round(float(at)) - side // 2, 0), length - side)
+        for at, length in zip(middle, shown.shape, strict=True)
+    ]
+    return slice(starts[0], starts[0] + side), slice(starts[1], starts[1] + side)
 
 
 def pixels(panel: Panel) -> NDArray[np.uint8]:
-    """Return the (H, W, 3) RGB picture in a panel; greys are rounded, so that it packs well."""
+    """Return the (SIDE, SIDE, 3) RGB picture in a panel; greys are rounded, so that it packs."""
     data = np.frombuffer(base64.b64decode(panel.uri.partition(",")[2]), np.uint8)
     read = cv2.imdecode(data, cv2.IMREAD_COLOR)
     if read is None:
         raise ValueError("a panel holds no picture")
-    rounded = read[:, :, ::-1] // 4 * 4 + 2
-    return np.ascontiguousarray(rounded).astype(np.uint8)
+    sized = cv2.resize(read[:, :, ::-1], (SIDE, SIDE), interpolation=cv2.INTER_AREA)
+    return (sized // GREYS * GREYS + GREYS // 2).astype(np.uint8)
+
+
+def sheet(columns: Sequence[Sequence[NDArray[np.uint8]]]) -> Image.Image:
+    """Return the columns under their titles, with the colours of the error below."""
+    size = (GAP + (SIDE + GAP) * len(columns), HEAD + (SIDE + GAP) * len(columns[0]) + FOOT)
+    picture = Image.new("RGB", size, BACK)
+    draw, font = ImageDraw.Draw(picture), ImageFont.load_default(14)
+    for number, (tiles, title) in enumerate(zip(columns, TITLES.values(), strict=True)):
+        left = GAP + number * (SIDE + GAP)
+        draw.text((left, 4), title, INK, font)
+        for row, tile in enumerate(tiles):
+            picture.paste(Image.fromarray(tile), (left, HEAD + row * (SIDE + GAP)))
+    x, y = GAP, size[1] - FOOT + 4
+    words = "image, then truth (filled) and prediction (outlined), then error:"
+    draw.text((x, y), words, INK, font)
+    x += 410
+    for name, word in (
+        (BACK, "right"),
+        (FALSE, "predicted, not there"),
+        (MISSED, "there, missed"),
+    ):
+        draw.rectangle((x, y + 3, x + 11, y + 14), name, INK)
+        draw.text((x + 16, y), word, INK, font)
+        x += 65 if word == "right" else 160
+    draw.text((x - 20, y), "of noise: noisy, restored, error", INK, font)
+    return picture
 
 
 if __name__ == "__main__":
