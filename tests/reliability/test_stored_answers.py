@@ -34,16 +34,18 @@ def empty(path: Path) -> None:
 def test_trust_2_no_command_uses_a_damaged_answer(
     earlier: Path, damage: Callable[[Path], None]
 ) -> None:
-    """TRUST-2, W06: exit 3, one message, and the remedy in it works."""
+    """TRUST-2, W06: refused or left out by name, and the remedy in the message works."""
     pred, run, images = earlier / "pred", earlier / "run", earlier / "data" / "images"
     sub = earlier / "sub.csv"
     submit = ["submit", pred, "--format", "severstal", "--out", sub]
     run_command(*submit)
     before = sub.read_bytes()
     damage(Predictions.open(pred).prob_path(Predictions.open(pred).ids[0]))
-    for words in (submit, ["score", pred, earlier / "data"]):
-        said = run_command(*words, code=3).stderr
-        assert "run the same `lamina predict` again" in said.splitlines()[0]
+    said = run_command(*submit, code=3).stderr
+    assert "run the same `lamina predict` again" in said.splitlines()[0]
+    scored = run_command("score", pred, earlier / "data", code=5)
+    assert "run the same `lamina predict` again" in scored.stderr
+    assert "7 cases are scored, 1 could not be" in scored.stderr
     assert sub.read_bytes() == before
 
     oof = run / "fold1" / "oof"

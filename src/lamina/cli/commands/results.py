@@ -235,7 +235,7 @@ def view(
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
     json: Json = False,
 ) -> None:
-    """Look at a run or at predictions on a local page.
+    """Look at runs or predictions on a local page.
 
     Cases, thresholds with the score moving, planes of volumes, curves of training; of two folders
     which cases got better or worse. What is new appears by itself. Only this machine can open it,

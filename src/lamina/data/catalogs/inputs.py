@@ -33,6 +33,15 @@ class Input:
     why_not: str = ""
     """Why it cannot be read, where that is known already, such as of a line in a list."""
 
+    def check(self) -> None:
+        """Refuse what is known to be unreadable.
+
+        Raises:
+            DataError: it cannot be read.
+        """
+        if self.why_not:
+            raise DataError(self.why_not)
+
 
 def image_folder(folder: Path, *names: str) -> Path:
     """Return the first folder of these names in ``folder``, or else ``folder`` itself."""

@@ -6,7 +6,6 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from pydantic import field_validator
-from scipy.ndimage import gaussian_filter
 
 from lamina.data.corruptions.base import Array, Corruption, Level, Scene, check_level, drawn
 
@@ -45,6 +44,8 @@ class Grain(Corruption):
 
     def spoil(self, clean: Array, picked: Any, scene: Scene, rng: np.random.Generator) -> Array:
         """Return clean + sigma blurred(n) / deviation of blurred(n)."""
+        from scipy.ndimage import gaussian_filter
+
         del scene
         noise = rng.standard_normal(clean.shape, np.float32)
         if picked.width > 0:
@@ -57,6 +58,8 @@ class Grain(Corruption):
 
 def _kept(width: float, shape: tuple[int, ...]) -> float:
     """Return the deviation that blurring leaves of independent noise of 1."""
+    from scipy.ndimage import gaussian_filter
+
     kept = 1.0
     for side in shape:
         line = np.zeros(side)

@@ -71,8 +71,7 @@ def open_listed(one: Input, recipe: Recipe, *, corrupt: bool = False) -> Volume:
     Raises:
         DataError: as there, or what is known to be wrong with it.
     """
-    if one.why_not:
-        raise DataError(one.why_not)
+    one.check()
     return open_input(one.path, recipe, one.id, corrupt=corrupt)
 
 

@@ -69,6 +69,7 @@ def open_cases(
     index.fill({"image": [input_file.path for input_file in named]})
     for input_file in named:
         with opened.quarantine.item(str(input_file.path)), index.used():
+            input_file.check()
             source = Marked.now(recipe.data.files_of(input_file.path))
             cases = _cases(input_file, loaded, policy, slices, index, corrupt=corrupt)
             for predicted, _, _ in cases:
