@@ -350,8 +350,10 @@ def answer_in(python: str, edge: Path, image: NDArray[Any]) -> NDArray[Any]:
 
 
 LAPTOP = {
+    "denoise-blind-laptop": None,
     "denoise-gray-laptop": None,
     "denoise-laptop": "frame.slices is set",
+    "denoise-noisy-laptop": None,
     "faults-laptop": "frame.slices is set",
     "faults3d-laptop": "block by block",
     "folder-laptop": None,
