@@ -208,6 +208,12 @@ def test_two_folders_show_which_cases_got_worse(
         assert "100%" not in page.evaluate(clip)
         page.keyboard.press("Home")
         assert "100%" in page.evaluate(clip)
+        page.locator("#swipe").fill("25")
+        cut = page.locator(".cut").bounding_box()
+        assert cut is not None
+        assert boxes[0] is not None
+        at = boxes[0]["x"] + 0.75 * boxes[0]["width"]
+        assert cut["x"] <= at <= cut["x"] + cut["width"]
         before = page.url
         page.locator("h2").click()
         page.keyboard.press("j")
@@ -223,6 +229,7 @@ def test_nothing_leaves_the_page_at_any_width(volume_run: Path, tmp_path: Path, 
     with served(found) as address, opened_page(width) as (page, said):
         page.goto(address)
         expect(page.locator(".pair")).to_have_count(1)
+        expect(page.locator(".pair .change")).to_have_text("equal")
         for route, there in (
             ("compare", ".pair"),
             ("pair/0/0", "canvas.drawn"),

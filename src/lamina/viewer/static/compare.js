@@ -7,8 +7,6 @@ const ORDERS = [["losses", "worse first"], ["gains", "better first"], ["changes"
 const chosen = { sort: "losses" };
 let order = []; // [first, second] numbers as listed last
 
-const signed = (value) => (value === null ? "–" : `${value > 0 ? "+" : ""}${value.toFixed(4)}`);
-
 export async function showCompare(page, state) {
   const verdict = make("p", { className: "verdict", role: "status" });
   const counts = make("p", { id: "counts" });
@@ -51,12 +49,13 @@ export async function showCompare(page, state) {
   function row(pair) {
     const picture = (of, n) => make("img", { src: `/api/${n}/thumbnail?of=${of}`, alt: `${pair.id} of ${names()[of]}`, loading: "lazy" });
     const values = pair.values.map((value, n) => (value === null ? `${pair.predicted[n]} pixels predicted` : number(value)));
-    const change = pair.gain === null ? `${pair.changed} pixels` : signed(pair.gain);
-    const word = pair.gain === null ? "changed by" : pair.gain > 0 ? "better by" : pair.gain < 0 ? "worse by" : "equal";
+    const size = pair.gain === null ? `${pair.changed} pixels` : Math.abs(pair.gain).toFixed(4);
+    const word = pair.gain === null ? "changed by" : pair.gain > 0 ? "better by" : "worse by";
+    const change = (pair.gain === null ? pair.changed : pair.gain) === 0 ? "equal" : `${word} ${size}`;
     return make("a", { className: "pair", href: `#/pair/${pair.first}/${pair.second}` },
       make("b", {}, pair.id), picture(0, pair.first), picture(1, pair.second),
       make("span", {}, `${names()[0]}: ${values[0]}`), make("span", {}, `${names()[1]}: ${values[1]}`),
-      make("span", { className: "change" }, `${word} ${change.replace(/^[+-]/, "")}`));
+      make("span", { className: "change" }, change));
   }
 
   await read(true);
@@ -100,12 +99,18 @@ export async function showPair(page, state, first, second) {
     picked: () => {},
   }));
   const above = planes[1].canvas;
-  const stack = make("div", { className: "stack" }, planes[0].canvas, above);
+  const cut = make("div", { className: "cut" });
+  const stack = make("div", { className: "stack" }, planes[0].canvas, above, cut);
   const share = make("input", { type: "range", id: "swipe", min: "0", max: "100", value: "50", "aria-label": `how much of ${names[1]} is shown` });
-  const swipe = () => { above.style.clipPath = `inset(0 0 0 ${100 - Number(share.value)}%)`; };
+  const swipe = () => {
+    const hidden = 100 - Number(share.value);
+    cut.style.left = `calc(${above.style.width || "100%"} * ${hidden / 100})`; // the canvas may be narrower than the page
+    above.style.clipPath = `inset(0 0 0 ${hidden}%)`;
+  };
   share.addEventListener("input", swipe);
   const redraw = async () => {
     await Promise.all(planes.map((one) => one.draw()));
+    swipe();
     page.dataset.drawn = String(Number(page.dataset.drawn || 0) + 1);
   };
   const { buttons, toggle } = layerButtons(state.folders[0], redraw);
