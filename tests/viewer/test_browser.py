@@ -127,7 +127,7 @@ def test_cases_decisions_and_curves_in_a_browser(board: Board) -> None:
         expect(page.locator(".chart").first).to_be_visible()
         expect(page.locator("#worst b")).to_have_text("the worst")
         assert page.locator("#worst img").evaluate("image => image.naturalWidth") == 4
-        expect(page.locator("#stands")).to_contain_text("Processor")
+        expect(page.locator("#stands")).to_contain_text("Processor", timeout=20_000)
         rows = page.locator("#rows").inner_text()
         log = board.folder / "fold1" / "metrics.jsonl"
         log.write_bytes(log.read_bytes().rpartition(b"\n")[0] + b"\n")
@@ -192,6 +192,7 @@ def test_two_folders_show_which_cases_got_worse(
             f"{answer['better']} cases better, {answer['worse']} worse, {answer['equal']} equal"
         )
         expect(page.locator("#counts")).to_have_text(counts)
+        assert page.locator("#about").inner_text().count(found.boards[0].metric.title) == 1
         expect(page.locator("circle")).to_have_count(6)
         assert page.locator(".pair b").all_inner_texts() == [row["id"] for row in answer["pairs"]]
         page.select_option("#sort", "id")

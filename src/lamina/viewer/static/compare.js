@@ -95,7 +95,7 @@ export async function showPair(page, state, first, second) {
   const axis = 0;
   const planes = [[0, first, info], [1, second, other]].map(([of, at, about]) => createPlane({
     of, at, info: about, state: state.folders[of], axis, cross, text: () => "",
-    moved: (box) => planes[1 - of].take(box),
+    moved: (box) => { planes[1 - of].take(box); swipe(); },
     picked: () => {},
   }));
   const above = planes[1].canvas;

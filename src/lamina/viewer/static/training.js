@@ -45,7 +45,8 @@ export async function showTraining(page) {
       if (now.seconds_left !== null) entries.push([`Left of ${now.fold}`, time(now.seconds_left)]);
     }
     if (finished.length) entries.push(["Finished", finished.join(", ")]);
-    entries.push(["Processor", percent(load.cpu)], ["Memory", percent(load.memory)]);
+    if (load.cpu !== null) entries.push(["Processor", percent(load.cpu)]); // measured between two requests
+    entries.push(["Memory", percent(load.memory)]);
     load.gpus.forEach((gpu, n) => entries.push([load.gpus.length > 1 ? `GPU ${n}` : "GPU", `${percent(gpu.share)}, memory ${percent(gpu.memory)}`]));
     stands.replaceChildren(...entries.map(([words, value]) => make("div", {}, make("dt", {}, words), make("dd", {}, value))));
   }

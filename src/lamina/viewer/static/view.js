@@ -105,11 +105,12 @@ function head() {
   place.firstElementChild.textContent = list.length === 1 ? "One case cannot be shown" : `${list.length} cases cannot be shown`;
 }
 
-function words(folder) {
+function words(folder, n) {
   const part = folder.count < folder.asked ? `${folder.count} of ${folder.asked}` : String(folder.count);
   const cases = `${part} ${folder.run ? "held-out " : ""}${folder.asked === 1 ? "case" : "cases"}`;
   if (!folder.count) return folder.run ? "no held-out case was predicted yet" : "no case was predicted yet";
-  const score = folder.value === null ? "" : ` · ${folder.metric}: ${number(folder.value)}`;
+  const metric = n && folder.metric === state.folders[0].metric ? "score" : folder.metric;
+  const score = folder.value === null ? "" : ` · ${metric}: ${number(folder.value)}`;
   return `${cases}${score} · decision: ${folder.decision}`;
 }
 
