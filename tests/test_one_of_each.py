@@ -104,6 +104,7 @@ def verb(tmp_path: Path) -> Any:
     return call
 
 
+@pytest.mark.slow
 def test_every_verb_knows_what_was_added_in_one_file_and_one_line(
     tmp_path: Path, verb: Any
 ) -> None:

@@ -433,6 +433,7 @@ def test_the_published_decision(steel: Recipe) -> None:
     assert masks.sum(axis=(1, 2)).tolist() == [10_000, 0, 3528, 0]
 
 
+@pytest.mark.slow
 def test_tuned_a_spot_is_told_from_a_defect_by_its_parts(steel: Recipe) -> None:
     """STEEL-22: published minimum parts are above 0, so that ``lamina tune`` searches them too."""
     assert isinstance(steel.decide, Threshold)

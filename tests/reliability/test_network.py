@@ -54,6 +54,7 @@ def recorded(lines: list[list[str]], **environment: str) -> dict[str, list[objec
     return found
 
 
+@pytest.mark.slow
 def test_w13_every_command_works_without_a_network(tmp_path: Path) -> None:
     """W13, R6: all verbs, in one process whose every look-up and connection is noted."""
     run = Path(shutil.copytree(EARLIER, tmp_path / "earlier")) / "run"

@@ -58,6 +58,7 @@ def test_an_epoch_that_is_left_does_not_reach_into_the_next(tmp_path: Path) -> N
         assert torch.equal(a.image, b.image)
 
 
+@pytest.mark.slow
 def test_one_killed_between_two_epochs_is_told(tmp_path: Path) -> None:
     data, made = stage_data(tmp_path), LoaderProcesses(1)
     list(made.batches(data.epoch(0), GROUPS))
