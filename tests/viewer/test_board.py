@@ -44,7 +44,7 @@ def test_a_single_class_is_scored_alike(volume_board: Board) -> None:
 
 def test_without_a_text_the_decision_of_the_run_counts(board: Board, run_folder: Path) -> None:
     run = Run.open(run_folder)
-    judgement = judge(run, run.cases(), counted=None)
+    judgement = judge(run, run.cases())
     assert judgement.summary is not None
     assert board.score("") == judgement.summary["value"]
     assert board.state()["baseline"] == judgement.summary["baseline_empty"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from lamina.prediction.folder.manifest import check_place
 from lamina.prediction.folder.predictions import HEADER, Predictions
 from lamina.progress import Bar
 from lamina.reporting.run_contents import Run
-from lamina.result.search.histogram import CODES, Counts, count
+from lamina.result.search.histogram import CODES, count
 from lamina.task import Task
 
 _OUT_OF_FOLD = "oof"
@@ -93,12 +93,9 @@ class _Pixels:
         masks: NDArray[np.bool_],
         target: NDArray[np.bool_],
         valid: NDArray[np.bool_] | None,
-    ) -> list[Counts]:
-        counted = [
-            count(values, np.asarray(true), valid)
-            for values, true in zip(prob, target, strict=True)
-        ]
-        for k, found in enumerate(counted):
+    ) -> None:
+        for k, (values, true) in enumerate(zip(prob, target, strict=True)):
+            found = count(values, np.asarray(true), valid)
             self._predicted[k, found.codes] += found.predicted
             self._predicted[k, 0] += found.counted - found.predicted.sum()
             self._hits[k, found.codes] += found.positives
@@ -110,26 +107,18 @@ class _Pixels:
             self._confusion += np.bincount(pairs, minlength=len(masks) ** 2).reshape(
                 self._confusion.shape
             )
-        return counted
 
     @property
     def counts(self) -> PixelCounts:
         return PixelCounts(self._predicted, self._hits, self._truth, self._confusion)
 
 
-def judge(
-    run: Run,
-    cases: Mapping[str, Case],
-    *,
-    counted: Callable[[list[Counts]], object] | None = None,
-) -> ScoredCases:
+def judge(run: Run, cases: Mapping[str, Case]) -> ScoredCases:
     """Judge what the folds predicted of ``cases``; pixels of one case are in memory at a time.
 
     Args:
         run: Whose decision judges.
         cases: By id; others that the folds predicted are left out.
-        counted: Gets the histograms of the classes of each case, in the order of the result; not
-            called for values. None: they are only summed.
 
     Raises:
         DataError: held-out predictions are damaged, or lie elsewhere than their case.
@@ -156,9 +145,7 @@ def judge(
                     tallies.add_input(input_parts(case, box, task, whole=True))
             else:
                 sizes.add(answer, target, valid)
-                histograms = pixels.add(prob, answer, target, valid)
-                if counted is not None:
-                    counted(histograms)
+                pixels.add(prob, answer, target, valid)
             judged.append(
                 ScoredCase(
                     case,

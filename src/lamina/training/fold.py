@@ -172,9 +172,7 @@ def _compiled(job: FoldContext, stage: Stage, network: nn.Module) -> CompiledNet
     if not stage.compile:
         return None
     title = f"{job.title} {stage.name}"
-    if is_split(
-        stage, job.ranks.size
-    ):  # trying it would pass a network whose norms wait for others
+    if is_split(stage, job.ranks.size):  # to try it would pass norms that wait for other ranks
         say(f"{title}: is trained as it is, since split batches are not compiled")
         return None
     return CompiledNetwork(network, title)

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from lamina.errors import ResourceError
+from lamina.prediction.predict_result import PredictResult
 from lamina.prediction.run import predict
 from lamina.prediction.workers.schedule import Schedule
 from lamina.prediction.workers.tasks import Outcome, Task
@@ -83,6 +84,18 @@ def alone(inputs: Inputs, tmp_path: Path) -> Path:
     return tmp_path / "alone"
 
 
+def predict_on(cluster: Cluster, inputs: Inputs, out: Path) -> PredictResult:
+    return predict(
+        inputs.run,
+        inputs.images,
+        out,
+        device="cpu",
+        cluster=cluster.address,
+        insecure_cluster=True,
+        progress=False,
+    )
+
+
 def at_outcome(
     monkeypatch: pytest.MonkeyPatch, number: int, act: Callable[[int], object]
 ) -> list[str]:
@@ -107,15 +120,7 @@ def test_a_scheduler_that_is_gone_ends_the_prediction_which_goes_on_without(
     with monkeypatch.context() as patch:
         names = at_outcome(patch, 4, lambda _: cluster.scheduler.kill())
         with pytest.raises(ResourceError, match="or is gone; run the same command again"):
-            predict(
-                inputs.run,
-                inputs.images,
-                tmp_path / "pred",
-                device="cpu",
-                cluster=cluster.address,
-                insecure_cluster=True,
-                progress=False,
-            )
+            predict_on(cluster, inputs, tmp_path / "pred")
     assert len(names) < 12  # of four images, seven slabs and a mask
     predict(inputs.run, inputs.images, tmp_path / "pred", device="cpu", progress=False)
     assert contents(tmp_path / "pred") == contents(alone)
@@ -135,15 +140,7 @@ def test_N11_a_worker_that_slept_and_finishes_late_changes_nothing(
 
     names = at_outcome(monkeypatch, 6, sleep)
     try:
-        found = predict(
-            inputs.run,
-            inputs.images,
-            tmp_path / "pred",
-            device="cpu",
-            cluster=cluster.address,
-            insecure_cluster=True,
-            progress=False,
-        )
+        found = predict_on(cluster, inputs, tmp_path / "pred")
     finally:
         for pid in slept:
             os.kill(pid, signal.SIGCONT)
@@ -168,15 +165,7 @@ def test_a_worker_that_is_told_to_leave_does_so_and_another_goes_on(
         os.kill(pid, signal.SIGTERM)
 
     names = at_outcome(monkeypatch, 4, leave)
-    found = predict(
-        inputs.run,
-        inputs.images,
-        tmp_path / "pred",
-        device="cpu",
-        cluster=cluster.address,
-        insecure_cluster=True,
-        progress=False,
-    )
+    found = predict_on(cluster, inputs, tmp_path / "pred")
     assert found.predicted == 5
     assert contents(tmp_path / "pred") == contents(alone)
     assert len(set(names)) == 2
