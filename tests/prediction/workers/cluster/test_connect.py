@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -46,15 +48,20 @@ def test_a_file_for_slurm_is_checked_line_by_line(tmp_path: Path) -> None:
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_job_of_slurm_has_one_worker_of_one_thread_and_a_key(tmp_path: Path) -> None:
+    """Also while another scheduler has the port that Dask takes by itself."""
     path = tmp_path / "slurm.yaml"
     path.write_text(SLURM)
     out = tmp_path / "pred"
     out.mkdir()
-    jobs = slurm_cluster(read_slurm(path), "lamina-pred", out)
-    try:
-        script = jobs.job_script()
-    finally:
-        jobs.close()
+    with socket.socket() as other:
+        with suppress(OSError):  # it is taken already
+            other.bind(("", 8787))
+            other.listen()
+        jobs = slurm_cluster(read_slurm(path), "lamina-pred", out)
+        try:
+            script = jobs.job_script()
+        finally:
+            jobs.close()
     for line in ("-J lamina-pred", "--mem=64G", "-t 02:00:00", "--gres=gpu:1"):
         assert f"#SBATCH {line}\n" in script
     for words in ("tls://", "--nthreads 1 ", "--lifetime 6300s", "--tls-key", "PAUSE=False"):

@@ -143,7 +143,8 @@ def slurm_cluster(slurm: Slurm, name: str, folder: Path) -> SLURMCluster:
         local_directory="/tmp",  # of the worker's machine
         security=Security.temporary(),
         protocol="tls://",
-        scheduler_options={"dashboard": False},
+        # Its status is for this machine alone, at any free port: Dask's own may be taken.
+        scheduler_options={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
     )
 
 
