@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,21 @@ def test_an_image_is_answered_without_what_writes_stores(tmp_path: Path) -> None
         "import sys, numpy, lamina\n"
         f"model = lamina.load({str(EARLIER)!r}, device='cpu')\n"
         "model(numpy.zeros((48, 64), numpy.uint8)).masks\n"
-        "print({'zarr', 'matplotlib', 'pandas', 'scipy.ndimage'} & set(sys.modules))"
+        "print({'zarr', 'matplotlib', 'pandas', 'scipy.ndimage', 'ruamel.yaml'} & set(sys.modules))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "set()"
+
+
+@pytest.mark.parametrize("on", [True, False])
+def test_garbage_is_collected_afterwards_as_before(on: bool, tmp_path: Path) -> None:
+    try:
+        if not on:
+            gc.disable()
+        lamina.load(EARLIER, device="cpu")
+        assert gc.isenabled() == on
+        with pytest.raises(lamina.BundleError):
+            lamina.load(tmp_path / "nothing")
+        assert gc.isenabled() == on
+    finally:
+        gc.enable()

@@ -29,7 +29,6 @@ from lamina.data.network_input.normalise import AnyNormalise, PerCase
 from lamina.errors import BundleError, LaminaError
 from lamina.files import digest, replacing, safe_join, write_bytes, write_json, write_text
 from lamina.public import StrPath, as_path
-from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.result.calibration import Calibration
 from lamina.result.decisions import AnyDecision, Expected
@@ -309,14 +308,14 @@ class Bundle:
             target = safe_join(path, member.file)
             if not (target.is_file() and digest(target) == member.sha256):
                 write_bytes(target, self.store.read(member.file))
-        write_text(path / RECIPE, resolved_text(self.recipe))
+        write_text(path / RECIPE, _text(self.recipe))
         write_json(path / INDEX, sealed(self.index))
 
     def write_zip(self, path: StrPath) -> None:
         """Write the bundle as one zip, whole or not at all; equal bundles give equal bytes."""
         path = as_path(path)
         entries = [(member.file, self.store.read(member.file)) for member in self.members]
-        entries.append((RECIPE, resolved_text(self.recipe).encode()))
+        entries.append((RECIPE, _text(self.recipe).encode()))
         entries.append((INDEX, json.dumps(sealed(self.index), indent=1).encode()))
         with replacing(path) as stream, zipfile.ZipFile(stream, "w") as archive:
             for name, data in entries:
@@ -348,3 +347,10 @@ def _unused(entry: MemberFile | KnownCase) -> set[str]:
 def versions() -> dict[str, str]:
     """Return the versions of the libraries that decide a result."""
     return {name: version(name) for name in _LIBRARIES}
+
+
+def _text(recipe: Recipe) -> str:
+    """Return the recipe as people read it; reading a bundle needs no library of YAML."""
+    from lamina.recipe.load import resolved_text
+
+    return resolved_text(recipe)
