@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -61,16 +62,23 @@ def rows_of(out: Path) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="module")
 def whole(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, float]:
-    """A run that nothing interrupted, and how long it took in seconds."""
+    """A run that nothing interrupted, and the seconds from its lock to its end."""
     folder = tmp_path_factory.mktemp("whole")
-    warm = PROCESSES.Process(target=time.sleep, args=(0,))  # the server imports everything once
-    warm.start()
-    warm.join()
-    begun = time.monotonic()
     process = started(folder, folder / "run")
+    begun = locked(folder / "run", process)
     process.join()
     assert process.exitcode == 0
     return folder / "run", time.monotonic() - begun
+
+
+def locked(out: Path, process: Any) -> float:
+    """Wait until the process holds the run, and return when that was."""
+    while process.is_alive():
+        with suppress(OSError, ValueError):
+            if json.loads((out / "run.lock").read_text())["pid"] == process.pid:
+                break
+        time.sleep(0.01)
+    return time.monotonic()
 
 
 def test_a_run_leaves_a_bundle_with_scores_and_held_out_answers(whole: tuple[Path, float]) -> None:
@@ -94,7 +102,8 @@ def test_kill_9_at_random_moments_changes_nothing_in_the_end(
     chance, hits = random.Random(0), 0
     for _ in range(kills):
         process = started(tmp_path, tmp_path / "run")
-        time.sleep(chance.uniform(0.2, 0.9) * seconds)
+        locked(tmp_path / "run", process)
+        time.sleep(chance.uniform(0, 0.5) * seconds)
         process.kill()
         process.join()
         hits += process.exitcode == -signal.SIGKILL
