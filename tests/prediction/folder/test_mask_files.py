@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -11,7 +13,14 @@ import tifffile
 
 from lamina.errors import DataError
 from lamina.files import digest
-from lamina.prediction.folder.mask_files import read_mask, suffix, write_mask, write_slabs
+from lamina.prediction.folder import mask_files
+from lamina.prediction.folder.mask_files import (
+    read_mask,
+    suffix,
+    write_bands,
+    write_mask,
+    write_slabs,
+)
 from lamina.task import Task
 
 TASKS = {
@@ -45,6 +54,32 @@ def test_slabs_give_the_same_file_as_the_whole_volume(tmp_path: Path, kind: str)
     pages = {"binary": 7, "multiclass": 7, "multilabel": 21, "restore": 14}
     with tifffile.TiffFile(tmp_path / "s.tif") as opened:
         assert len(opened.pages) == pages[kind]
+
+
+@pytest.mark.parametrize("write", [write_slabs, write_bands])
+def test_few_parts_are_held_at_once_where_threads_pack_them(
+    tmp_path: Path, write: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of sixty parts of 64 KiB what a buffer of 256 KiB takes, and each as it was."""
+    monkeypatch.setattr(tifffile.TIFF, "MAXWORKERS", 4, raising=False)
+    monkeypatch.setattr(mask_files, "_BUFFER", 2**18)
+    rng = np.random.default_rng(0)
+    parts = [rng.random((1, 256, 256)) > 0.5 for _ in range(60)]
+    wanted = np.stack(parts, 1) if write is write_slabs else np.concatenate(parts, 1)
+    tracemalloc.start()
+    try:
+        found = write(
+            tmp_path / "m.tif",
+            lambda: (part[:, None] if write is write_slabs else part for part in parts),
+            TASKS["binary"],
+            wanted.shape,
+        )
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert found == digest(tmp_path / "m.tif")
+    np.testing.assert_array_equal(tifffile.imread(tmp_path / "m.tif"), 255 * wanted[0])
+    assert most < 2**21
 
 
 def test_a_binary_image_is_black_and_white_for_every_viewer(tmp_path: Path) -> None:
