@@ -26,7 +26,13 @@ from lamina.training.train_result import FoldResult
 
 PROCESSES = mp.get_context("forkserver")
 PROCESSES.set_forkserver_preload(
-    ["tests.factories.ranks", "segmentation_models_pytorch", "torch.distributed"]
+    [
+        "tests.factories.ranks",
+        "segmentation_models_pytorch",
+        "torch.distributed",
+        "lamina.prediction.workers.worker",
+        "distributed.nanny",  # where it is installed
+    ]
 )
 CPU = torch.device("cpu")
 

@@ -45,6 +45,25 @@ def test_a_smaller_limit_makes_smaller_batches_until_none_fits(make: Any) -> Non
         loaded.batch_size([image], 2**20)
 
 
+def test_networks_that_are_still_to_be_built_take_memory(
+    make: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two members of which one is built to measure it: the other's weights are counted."""
+    monkeypatch.setattr("lamina.prediction.members.loaded.used_memory", lambda: 0)
+    loaded = LoadedMembers([make.bundle()], CPU, None)
+    one, image = make.bundle().network(0), ArrayVolume(np.zeros((1, 64, 64), np.uint8))
+    weights = sum(value.numel() * value.element_size() for value in one.state_dict().values())
+    with pytest.raises(ResourceError, match="--memory"):
+        loaded.batch_size([image], 1)
+    left = [loaded.slab_memory(2**30, batch) for batch in (0, 1)]
+    assert left[0] == 2**30 - weights
+    assert loaded.batch_size([image], 2**30 - left[1] + loaded.held(image)) == 1
+    with pytest.raises(ResourceError, match="--memory"):
+        loaded.batch_size([image], 2**30 - left[1] + loaded.held(image) - 1)
+    loaded.members(ChosenMembers(((0, 0), (0, 1)), "new"))
+    assert loaded.slab_memory(2**30, 0) == 2**30
+
+
 def test_the_weight_of_a_source_is_shared_by_those_of_its_members_that_answer(make: Any) -> None:
     one, two = make.bundle(), make.bundle(seed=5)
     loaded = LoadedMembers(

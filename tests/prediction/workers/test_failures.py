@@ -63,7 +63,10 @@ def alone(inputs: Inputs, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         return predicted(inputs, inputs.images, tmp_path_factory.mktemp("alone"))
 
 
-@pytest.mark.parametrize("units", [3, pytest.param(5, marks=pytest.mark.slow)])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize("units", [3, pytest.param(5, marks=SLOW), pytest.param(6, marks=SLOW)])
 def test_a_source_that_changes_between_blocks_is_refused_and_predicted_anew(
     inputs: Inputs, images: Path, tmp_path: Path, units: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600)]
 logger = logging.getLogger(__name__)  # shown with -o log_cli=true -o log_cli_level=INFO
 
 SIDE = 512
-MEMORY = 1200  # MiB, as said on the command line
+MEMORY = 1000  # MiB, as said on the command line
 
 
 def recipe() -> Recipe:

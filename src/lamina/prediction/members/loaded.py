@@ -127,8 +127,8 @@ class LoadedMembers:
         """
         if wanted is not None and (memory is None or self.device.type == "cuda"):
             return wanted
-        used = used_memory()
-        each = max(self._activations(*pair) for pair in self._one_of_each())
+        each = self._largest_activations()  # networks and libraries are loaded for it
+        used = used_memory() + self._not_built()
         largest = max(self.held(volume) for volume in volumes)
         if self.device.type == "cuda":
             free = int(torch.cuda.mem_get_info(self.device)[0] * 0.8)
@@ -151,8 +151,8 @@ class LoadedMembers:
             return available_memory() // (8 * processes)
         if memory is None:
             return available_memory() // (4 * processes)
-        each = max(self._activations(*pair) for pair in self._one_of_each())
-        return max(memory - used_memory() - batch * each, 0)
+        each = self._largest_activations()
+        return max(memory - used_memory() - self._not_built() - batch * each, 0)
 
     @property
     def voices(self) -> int:
@@ -211,6 +211,20 @@ class LoadedMembers:
     def _resized(self) -> int:
         """Pixels of the largest size that a member sees a whole image at; 0: none does."""
         return max(prod(frame.resize) if frame.resize else 0 for frame in self._frames)
+
+    def _largest_activations(self) -> int:
+        return max(self._activations(*pair) for pair in self._one_of_each())
+
+    def _not_built(self) -> int:
+        """Return the bytes of the networks that will be built; one of each training is there."""
+        total = 0
+        for number, bundle in enumerate(self.bundles):
+            for training in bundle.trainings:
+                built = [m for m in training.members if (number, m) in self._built]
+                like = self._built[number, built[0]].network.state_dict().values()
+                missing = len(training.members) - len(built)
+                total += missing * sum(tensor.nbytes for tensor in like)
+        return total
 
     def _one_of_each(self) -> list[tuple[int, int]]:
         """Return members whose networks or tiles differ."""

@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import dask
+import numpy as np
 import pytest
-from distributed import Client, LocalCluster
-from distributed.diagnostics.plugin import WorkerPlugin
 
 from lamina.errors import PartialError, RecipeError
 from lamina.prediction.run import predict
-from lamina.prediction.workers.schedule import Schedule
-from lamina.prediction.workers.tasks import Outcome, Task
+from tests.factories.ranks import PROCESSES
 from tests.prediction.workers.conftest import Inputs, contents
+from tests.prediction.workers.test_local_pool import kill_at
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+distributed = pytest.importorskip("distributed", reason="EXTRA MISSING: lamina[dask]")
+dask = pytest.importorskip("dask")
 
 pytestmark = [
-    pytest.mark.usefixtures("thin"),
-    pytest.mark.slow,
+    pytest.mark.usefixtures("thin", "one_thread"),
     pytest.mark.timeout(900),
     # Dask's own: connections of workers that were killed
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
@@ -41,41 +43,57 @@ def client() -> Iterator[Client]:
 def cluster_of(workers: int) -> Iterator[Client]:
     options = {"processes": True, "threads_per_worker": 1, "dashboard_address": None}
     with (
-        LocalCluster(n_workers=workers, silence_logs=50, **options) as cluster,
-        Client(cluster, set_as_default=False) as client,
+        distributed.LocalCluster(n_workers=workers, silence_logs=50, **options) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
     ):
         yield client
 
 
-def test_N09_four_workers_of_dask_with_one_killed_give_the_same_bytes(
-    inputs: Inputs, tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fork the processes of Dask from a server that has imported everything."""
+    for module in (distributed.nanny, distributed.process):
+        monkeypatch.setattr(module, "get_mp_context", lambda: PROCESSES)
+
+
+def check_one_killed(
+    run: Path, images: Path, folder: Path, client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predict(inputs.run, inputs.images, tmp_path / "alone", device="cpu", progress=False)
-    names, noted = list[str](), Schedule.done
-
-    def done(schedule: Schedule, task: Task, outcome: Outcome) -> None:
-        noted(schedule, task, outcome)
-        names.append(outcome.worker)
-        if len(names) == 3:
-            os.kill(int(outcome.worker.partition(":")[2]), signal.SIGKILL)
-
-    monkeypatch.setattr(Schedule, "done", done)
-    found = predict(
-        inputs.run, inputs.images, tmp_path / "dask", device="cpu", cluster=client, progress=False
-    )
-    assert found.predicted == 5
-    assert contents(tmp_path / "dask") == contents(tmp_path / "alone")
+    """Kill the worker of the second outcome, and compare with one process."""
+    alone = predict(run, images, folder / "alone", device="cpu", progress=False)
+    names = kill_at(monkeypatch, 2)
+    found = predict(run, images, folder / "dask", device="cpu", cluster=client, progress=False)
+    assert found.predicted == alone.predicted
+    assert contents(folder / "dask") == contents(folder / "alone")
     assert len(set(names)) >= 2
     assert client.status == "running"
 
 
-class Deadly(WorkerPlugin):
+@pytest.mark.slow
+def test_N09_four_workers_of_dask_with_one_killed_give_the_same_bytes(
+    inputs: Inputs, tmp_path: Path, client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check_one_killed(*inputs, tmp_path, client, monkeypatch)
+
+
+@pytest.mark.usefixtures("forked")
+def test_N09_one_of_two_workers_that_are_forked_is_killed(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A volume of three slabs along z and one along y."""
+    np.save(tmp_path / "v.npy", np.random.default_rng(0).integers(0, 256, (36, 8, 8), np.uint8))
+    with cluster_of(2) as client:
+        check_one_killed(inputs.run, tmp_path / "v.npy", tmp_path, client, monkeypatch)
+
+
+class Deadly(distributed.WorkerPlugin):  # type: ignore[misc]
     """Lets a worker die as soon as it has written the first chunk of a volume."""
 
     def setup(self, worker: Any) -> None:
         os.environ["LAMINA_FAULT"] = "store.after_chunk:1"
 
 
+@pytest.mark.slow
 def test_M06_a_task_that_kills_its_workers_is_named_and_the_others_are_done(
     inputs: Inputs, tmp_path: Path
 ) -> None:
@@ -90,6 +108,7 @@ def test_M06_a_task_that_kills_its_workers_is_named_and_the_others_are_done(
     assert caught.value.result.predicted == 4
 
 
+@pytest.mark.slow
 def test_workers_without_lamina_are_refused(inputs: Inputs, tmp_path: Path, client: Client) -> None:
     first = min(client.nthreads())
     client.run(exec, "import sys; sys.modules['lamina'] = None", workers=[first])
