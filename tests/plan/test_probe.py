@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lamina.errors import LaminaError
+from lamina.plan.probe import probe
 from lamina.plan.run import plan
 from tests.factories.discs import discs
 
@@ -41,3 +43,10 @@ def test_memory_and_time_are_as_said(tmp_path: Path) -> None:
     said, took = found.fit.probed.memory, int(done.stdout.split()[-1])
     assert said == pytest.approx(took, rel=0.15)
     assert found.fit.schedule.seconds == pytest.approx(seconds, rel=0.2)
+
+
+def test_the_reason_of_a_recipe_that_is_not_valid_is_told(tmp_path: Path) -> None:
+    discs(tmp_path / "data", 4, size=64)
+    values = {"name": "a", "data": {"kind": "folder"}, "network": {"kind": "unet"}, "loss": []}
+    with pytest.raises(LaminaError, match="not valid: .*at least 1 item"):
+        probe(values, tmp_path / "data", "cpu")

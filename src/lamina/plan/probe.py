@@ -97,6 +97,8 @@ def probe(values: Mapping[str, Any], root: Path, device: str) -> Probed:
 
 
 def _child(send: Connection, values: dict[str, Any], root: str, device: str) -> None:
+    from pydantic import ValidationError
+
     from lamina.prediction.tiling.memory import is_out_of_memory
     from lamina.progress import Level, showing
 
@@ -107,10 +109,14 @@ def _child(send: Connection, values: dict[str, Any], root: str, device: str) -> 
         send.send(("data", str(error)))
     except LaminaError as error:
         send.send(("other", str(error)))
+    except ValidationError as error:
+        why = "; ".join(one["msg"].removeprefix("Value error, ") for one in error.errors())
+        send.send(("other", f"the rules make a recipe that is not valid: {why}"))
     except Exception as error:
-        if not is_out_of_memory(error):
-            raise
-        send.send(("memory", str(error).splitlines()[0]))
+        if is_out_of_memory(error):
+            send.send(("memory", str(error).splitlines()[0]))
+        else:
+            send.send(("other", f"the trial of the recipe failed: {type(error).__name__}: {error}"))
     finally:
         send.close()
 

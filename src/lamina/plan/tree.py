@@ -27,15 +27,19 @@ class Tree:
     whole: bool = True
     """False: there are more than ``MOST`` files, and the rest was not looked at."""
 
+    links: tuple[str, ...] = ()
+    """Links to files and folders that lie outside the data folder, which are not read."""
+
     @classmethod
     def of(cls, root: Path) -> Tree:
         """Return the tree below ``root``; nothing is opened."""
         found: list[str] = []
-        for name in _walk(root):
+        links: list[str] = []
+        for name in _walk(root, root.resolve(), links):
             found.append(name)
             if len(found) >= MOST:
-                return cls(root, tuple(sorted(found)), whole=False)
-        return cls(root, tuple(sorted(found)))
+                return cls(root, tuple(sorted(found)), whole=False, links=tuple(links))
+        return cls(root, tuple(sorted(found)), links=tuple(links))
 
     @cached_property
     def volumes(self) -> tuple[str, ...]:
@@ -89,10 +93,18 @@ class Tree:
         return (first + last).decode("utf-8", errors="replace")
 
 
-def _walk(root: Path) -> Iterator[str]:
+def _walk(root: Path, border: Path, links: list[str]) -> Iterator[str]:
+    """Yield the files; links that lead out of ``border`` are added to ``links`` instead."""
     for folder, inner, files in os.walk(root):
         inner[:] = sorted(name for name in inner if not name.startswith("."))
-        base = Path(folder).relative_to(root).as_posix()
-        for name in sorted(files):
-            if not name.startswith("."):
-                yield nfc(name if base == "." else f"{base}/{name}")
+        place = Path(folder)
+        base = place.relative_to(root).as_posix()
+        for name in sorted([*files, *(one for one in inner if (place / one).is_symlink())]):
+            if name.startswith("."):
+                continue
+            shown = nfc(name if base == "." else f"{base}/{name}")
+            path = place / name
+            if path.is_symlink() and not path.resolve().is_relative_to(border):
+                links.append(shown)
+            elif not path.is_dir():
+                yield shown
