@@ -48,5 +48,5 @@ def test_memory_and_time_are_as_said(tmp_path: Path) -> None:
 def test_the_reason_of_a_recipe_that_is_not_valid_is_told(tmp_path: Path) -> None:
     discs(tmp_path / "data", 4, size=64)
     values = {"name": "a", "data": {"kind": "folder"}, "network": {"kind": "unet"}, "loss": []}
-    with pytest.raises(LaminaError, match="not valid: .*at least 1 item"):
+    with pytest.raises(LaminaError, match=r"not valid: .*at least 1 item"):
         probe(values, tmp_path / "data", "cpu")

@@ -117,6 +117,7 @@ def _child(send: Connection, values: dict[str, Any], root: str, device: str) -> 
             send.send(("memory", str(error).splitlines()[0]))
         else:
             send.send(("other", f"the trial of the recipe failed: {type(error).__name__}: {error}"))
+            raise
     finally:
         send.close()
 

@@ -105,8 +105,8 @@ def _shortest(one: Match, found: Sequence[Match]) -> str:
 def _nothing(tree: Tree) -> str:
     if tree.links:
         return (
-            f"{tree.root}: {len(tree.links)} links lead out of it, such as {tree.links[0]}, and are "
-            "not read; copy what they lead to"
+            f"{tree.root}: {len(tree.links)} links lead out of it, such as {tree.links[0]}, and "
+            "are not read; copy what they lead to"
         )
     if not tree.files:
         return f"{tree.root}: is empty"
