@@ -8,9 +8,9 @@ Keep       python benchmarks/model.py --write     writes benchmarks/model.json
 The first answer is that of a fresh process which has imported torch, lamina and the libraries that
 build the network; what else lamina imports to load and to answer counts. Byte code of Python
 files is kept, as it is of an installed package. ``first_s`` is by the clock with as many threads as
-torch takes by itself, as a person waits for it, on a machine that does nothing else; beside are the
-seconds of the processor on one thread and those of the imports. Later answers and forward passes
-are timed on one thread by the processor. A forward pass takes
+torch takes by itself and the recipe's own precision, as a person waits for it, on a machine that
+does nothing else; beside are the seconds of the processor on one thread in float32, and those of
+the imports. Later answers and forward passes are timed like these. A forward pass takes
 the very network of the model, with batches of the same size, type and memory layout. What is not
 of the network is also timed by itself: a call whose network returns its input at once.
 """
@@ -48,7 +48,7 @@ def save_bundle(folder: Path) -> None:
     from lamina.recipe.load import load_recipe
     from lamina.task import Task
 
-    recipe = load_recipe("folder-laptop", ["precision=float32", "predict.views=as_is"])
+    recipe = load_recipe("folder-laptop", ["predict.views=as_is"])
     recipe = recipe.model_copy(update={"task": Task(kind="binary", names=("defect",))})
     torch.manual_seed(7)
     weights = recipe.network.untrained().build(recipe.frame.inputs, 1).state_dict()
@@ -84,7 +84,7 @@ def first_alone(folder: Path) -> Numbers:
 
     imported = time.process_time()
     torch.set_num_threads(1)
-    lamina.load(folder, device="cpu")(image_of())
+    lamina.load(folder, device="cpu", precision="float32")(image_of())
     return {
         "import_torch_s": of_torch - begun,
         "import_libraries_s": imported - of_torch,
@@ -107,7 +107,7 @@ def later(folder: Path) -> Numbers:
     from lamina.prediction.tiling.memory import batch_size
 
     torch.set_num_threads(1)
-    image, model = image_of(), lamina.load(folder, device="cpu")
+    image, model = image_of(), lamina.load(folder, device="cpu", precision="float32")
     networks = model._networks
     recipe = networks.recipe
     rows, columns = recipe.tile
