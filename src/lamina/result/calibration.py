@@ -201,13 +201,13 @@ def _losses(column: Column, calibration: Calibration) -> Floats:
     if calibration.knots:
         p = np.clip(calibration.table(), 2.0**-25, 1 - 2.0**-12)
         z = np.log(p) - np.log1p(-p)
-    total = np.zeros(len(column))
+    total, of_none = np.zeros(len(column)), np.logaddexp(0, z)  # log-loss where it is absent
     for here, part in column.parts():
-        entries = part.predicted * np.logaddexp(0, z[part.codes])
+        entries = part.predicted * of_none[part.codes]
         rest = part.counted - part.sums(part.predicted)
         missed = part.truth - part.sums(part.positives)
         total[here] = part.sums(entries - part.positives * z[part.codes])
-        total[here] += rest * np.logaddexp(0, z[0]) - missed * z[0]
+        total[here] += rest * of_none[0] - missed * z[0]
     return np.asarray(total / np.maximum(column.counted, 1.0), np.float64)
 
 

@@ -114,10 +114,8 @@ def tune(
             "finds"
         )
     root = as_path(known["root"] if data is None else data, "data")
-    known_files = index_of(
-        recipe, run, None if index is None else as_path(index, "index"), verify=verify_data
-    )
-    cases = list(_held_out(run, recipe, root, known_files))
+    place = None if index is None else as_path(index, "index")
+    cases = _held_out(run, recipe, root, index_of(recipe, run, place, verify=verify_data))
     if not cases:
         raise DataError(f"{run}: no fold has out-of-fold predictions; finish `lamina train` first")
     method = _method(recipe, bundle, calibrate)
@@ -331,8 +329,8 @@ def _tables(
     return tables, TripletTables(task.outputs, decide)
 
 
-def _held_out(run: Path, recipe: Recipe, root: Path, index: DataIndex) -> Iterator[Held]:
-    opened = open_data(recipe, root, index)
+def _held_out(run: Path, recipe: Recipe, root: Path, index: DataIndex) -> list[Held]:
+    opened, found = open_data(recipe, root, index), list[Held]()
     for fold in opened.numbers:
         folder = run / f"fold{fold}" / OUT_OF_FOLD
         if not (folder / HEADER).is_file():
@@ -346,7 +344,8 @@ def _held_out(run: Path, recipe: Recipe, root: Path, index: DataIndex) -> Iterat
                     "give the data it trained on by --data"
                 )
             check_place(predictions.case(case.id), case.image)
-            yield case, predictions, fold
+            found.append((case, predictions, fold))
+    return found
 
 
 def _read(

@@ -84,8 +84,15 @@ def scan(
         cases_empty += cases
     best[CODES - 1] = plain[CODES - 1] = sum_empty / cases_empty if cases_empty else 1.0
 
+    some = np.zeros(CODES, np.bool_)  # codes of any case; others change nothing
+    for i in use:
+        for entry in range(starts[i], starts[i + 1]):
+            some[codes[entry]] = True
+
     for t in range(CODES - 2, -1, -1):
-        changed = False
+        if not some[t + 1]:
+            best[t], plain[t], least[t] = best[t + 1], plain[t + 1], least[t + 1]
+            continue
         for j in range(n):  # p > t now takes in the pixels of code t + 1
             if coming[j] == t + 1:
                 i = use[j]
@@ -98,10 +105,6 @@ def scan(
                 none, no_cases = part(0.0, 0.0, float(truth[i]), rule)
                 gain[j, 0] = value - none
                 gain[j, 1] = cases - no_cases
-                changed = True
-        if not changed:
-            best[t], plain[t], least[t] = best[t + 1], plain[t + 1], least[t + 1]
-            continue
         sort_by_area(order, counts)
         best[t], plain[t], least[t] = cut(order, counts, gain, sum_empty, cases_empty)
     return best, plain, least

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.result.search.case_sums import above, per_code, values
 from lamina.result.search.components.threshold import PartColumn
 from lamina.result.search.components.tree import Parts, find_parts
 from lamina.result.search.histogram import CODES, VALUES, Counts, auc, code_of, count, thin
@@ -212,24 +213,31 @@ class SearchColumn:
             # a minimum area belongs to one class, and the foreground is several
             return (plain, plain, np.zeros_like(least)) if self._no_area else (best, plain, least)
         predicted, hits, truth = self._pooled(use)
-        scores = np.asarray(
-            [self._value(p, h, truth) for p, h in zip(predicted, hits, strict=True)]
-        )
+        found, cases = values(predicted, hits, np.full(CODES, truth), self._rule)
+        scores = np.where(cases > 0, found, 1.0)
         return scores, scores, np.where(predicted > 0, 0, -1)
 
     def taken(
         self, use: NDArray[np.int64], choice: Choice
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """Return predicted, right and true pixels of the cases ``use`` by a choice, (n,) each."""
-        rows = np.asarray([self._counts(i, choice) for i in use], np.float64).reshape(-1, 2)
-        return rows[:, 0], rows[:, 1], self._truth[use].astype(np.float64)
+        if self._parts is not None and choice.min_component:
+            each = [self._parts.counts(i, choice) for i in use]
+            rows = np.asarray(each, np.int64).reshape(-1, 3)
+        else:
+            columns = (self._codes, self._area, self._predicted, self._positives)
+            rows = above(self._starts, *columns, use, choice.code)
+        rows[rows[:, 0] < choice.min_area] = 0
+        predicted, hits = rows[:, 1:].T.astype(np.float64)
+        return predicted, hits, self._truth[use].astype(np.float64)
 
     def score(self, choices: Sequence[tuple[NDArray[np.int64], Choice]]) -> float:
         """Return the aim when each group of cases is decided by its own choice."""
         if self._by_case:
-            parts = [self._part(i, choice) for use, choice in choices for i in use]
-            cases = sum(one[1] for one in parts)
-            return float(np.sum([one[0] for one in parts]) / cases) if cases else 1.0
+            parts = [values(*self.taken(use, choice), self._rule) for use, choice in choices]
+            found, counted = (np.concatenate(each) for each in zip(*parts, strict=True))
+            cases = counted.sum()
+            return float(found.sum() / cases) if cases else 1.0
         totals = np.zeros(3)
         for use, choice in choices:
             if self._parts is not None and choice.min_component:
@@ -244,35 +252,14 @@ class SearchColumn:
         value, cases = part(predicted, hits, truth, self._rule)
         return value if cases else 1.0
 
-    def _part(self, case: int, choice: Choice) -> tuple[float, float]:
-        predicted, hits = self._counts(case, choice)
-        return part(predicted, hits, float(self._truth[case]), self._rule)
-
-    def _counts(self, case: int, choice: Choice) -> tuple[float, float]:
-        """Return predicted and right pixels of a case after its minimum sizes."""
-        if self._parts is not None and choice.min_component:
-            area, predicted, hits = self._parts.counts(case, choice)
-        else:
-            first, stop = self._starts[case], self._starts[case + 1]
-            above = slice(first, first + np.count_nonzero(self._codes[first:stop] > choice.code))
-            area, predicted, hits = (
-                column[above].sum(dtype=np.int64)
-                for column in (self._area, self._predicted, self._positives)
-            )
-        return (0.0, 0.0) if area < choice.min_area else (float(predicted), float(hits))
-
     def _pooled(
         self, use: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
         """Return predicted and hit pixels at each threshold, (CODES,) each, and the true ones."""
         found = []
         for weights in (self._predicted, self._positives):
-            counts = np.zeros(CODES)
-            for i in use:
-                entries = slice(self._starts[i], self._starts[i + 1])
-                counts[self._codes[entries]] += weights[entries]
-            above = np.cumsum(counts[::-1])[::-1]
-            found.append(np.append(above[1:], 0.0))
+            above_each = np.cumsum(per_code(self._starts, self._codes, weights, use)[::-1])[::-1]
+            found.append(np.append(above_each[1:], 0.0))
         return found[0], found[1], float(self._truth[use].sum())
 
 
