@@ -144,7 +144,7 @@ def _case(job: FoldContext, trained: FoldMembers, case: Case) -> PredictedCase:
     return PredictedCase(
         id=case.id,
         source=case.image.name,
-        sha256=source_digest(case.files),
+        sha256=source_digest(case.files, job.digests),
         axes=case.image.axes,
         shape=case.image.shape,
         **place_of(case.image),

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
+from lamina.data.index.known_digests import KnownDigests
 from lamina.data.index.volume_identity import SAMPLED, volume_identity
 from lamina.files import digest
 from lamina.folders import remote_url
@@ -15,14 +16,23 @@ ETAGS = "+etags:"
 """Between the digest of objects and that of their ETags."""
 
 
-def source_digest(files: Sequence[str]) -> str:
+def source_digest(files: Sequence[str], known: KnownDigests | None = None) -> str:
     """Return the digest of a case's files: that of the one file, or of all digests in order.
 
     Of a volume in object storage it is what identifies it.
+
+    Args:
+        files: Names of files, folders and volumes in object storage.
+        known: What need not be read again, as long as size and time are the same.
     """
-    return one_digest(
-        [volume_identity(path) if remote_url(path) else digest(path) for path in map(Path, files)]
-    )
+    return one_digest([_source_digest(name, known or KnownDigests()) for name in files])
+
+
+def _source_digest(name: str, known: KnownDigests) -> str:
+    path = Path(name)
+    if remote_url(path):
+        return volume_identity(path)
+    return known.of(name) or digest(path)
 
 
 def is_source(name: str, sha256: str) -> bool:

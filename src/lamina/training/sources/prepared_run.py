@@ -52,6 +52,8 @@ class PreparedRun:
     start: Start
     wanted: Sequence[int]
     """The folds to train, in order."""
+    index: DataIndex
+    """What is known of the files of the data."""
 
     @property
     def recipe(self) -> Recipe:
@@ -64,6 +66,7 @@ class PreparedRun:
         Raises:
             DataError: a training case cannot be read.
         """
+        held_out = self.opened.held_out(number)
         training, folder = self.opened.training(number), self.out / fold_name(number)
         title = f"fold {number}" if number >= 0 else "all cases"
         normalise = self.recipe.frame.fit(training)
@@ -74,11 +77,12 @@ class PreparedRun:
             folder=folder,
             title=title,
             cases=with_places(self.recipe, self.recipe.frame.cases(training), self.out),
-            held_out=self.opened.held_out(number),
+            held_out=held_out,
             normalise=normalise,
             made=self.labels.of(number),
             origin=self.start.of(number),
             losses=weighed(self.recipe, self.opened.task, training, self.out, title),
+            digests=self.index.known_digests(name for case in held_out for name in case.files),
             folds_left=folds_left,
         )
 
@@ -137,7 +141,7 @@ def prepare_run(
     opened = opened.prepared(out)
     behind = {**labels.known(known), **earlier}
     write_prepared(out, opened.recipe, behind)
-    return PreparedRun(out, opened, known, behind, images, labels, begin, wanted)
+    return PreparedRun(out, opened, known, behind, images, labels, begin, wanted, index)
 
 
 def _wanted(opened: OpenedData, folds: Sequence[int] | None) -> list[int]:

@@ -13,6 +13,7 @@ from accelerate import Accelerator
 from torch import nn
 
 from lamina.data.case import Case
+from lamina.data.index.known_digests import KnownDigests
 from lamina.data.network_input.normalise import AnyNormalise
 from lamina.errors import RecipeError
 from lamina.model.losses import AnyLoss
@@ -51,6 +52,8 @@ class FoldData:
     """The member of a bundle that stages may start from."""
     losses: Sequence[AnyLoss] = ()
     """The losses with the class weights of the fold; none: the recipe's."""
+    digests: KnownDigests = field(default_factory=KnownDigests)
+    """Digests of the files of held-out cases, as they were when the run began."""
     folds_left: int = 1
     """Folds that this process is still to train, this one included."""
 
