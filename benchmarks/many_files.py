@@ -2,17 +2,21 @@
 
 Promise    opening, digests, statistics, folds, draws, `tune` and `score` cost the same for each
            image at 1,000, 10,000 and 100,000 images (slope 1); opened again with an index, an
-           image and its mask take <= 0.3 ms; `tune` holds <= 2 GB of memory at 100,000
+           image and its mask take <= 0.1 ms; `tune` holds <= 2 GB of memory at 100,000
 Run        python benchmarks/many_files.py            1,000 and 10,000 images, minutes
            python benchmarks/many_files.py --most     100,000 as well: an hour of one core
+           python benchmarks/many_files.py --sizes 100000 --parts opening score
 Keep       python benchmarks/many_files.py --write    writes benchmarks/many_files.json, and keeps
            what it holds of other sizes and parts
 
 Opening is measured on grey PNG images of 96 x 96 pixels and their masks, all different. `score` and
 `tune` are measured on a run of four classes: its images and probabilities are many hard links to
 64 files, so that the disk holds them; each is read, decoded and counted as if it were its own.
-Seconds are of the CPU, so that other work on the machine counts little. Each measurement has a
-process of its own; memory is the most that the process holds at a time besides mapped files.
+`seconds` are of the CPU, so that other work on the machine counts little, and `clock` those that
+somebody waits. `busy` says what else the machine did: the processor time, in cores, that all other
+processes together took meanwhile. Each measurement has a process of its own; `MB` is the most
+memory that the process holds at a time besides mapped files. Names of files lie in the memory of
+the system, since they were written just before.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -65,36 +70,34 @@ def write_images(root: Path, count: int) -> None:
             cv2.imwrite(str(root / name / f"{number:06d}.png"), pixels, options)
 
 
-def opening(root: str, index: str) -> dict[str, float]:
-    """Return the CPU seconds of what training does before its first step."""
+def opening(root: str, index: str) -> Costs:
+    """Return the costs of what training does before its first step."""
     from lamina import files
     from lamina.recipe.load import load_recipe
     from lamina.seeding import rng
     from lamina.training.dataset import index_of, open_data
 
     recipe = load_recipe("folder-laptop", [])
-    known = index_of(recipe, None, Path(index)) if index else None
-    seconds, begun = {}, time.process_time()
-    opened = open_data(recipe, Path(root), known)
-    seconds["opening and folds"] = time.process_time() - begun
-    names = [name for case in opened.cases for name in (*case.files, *case.label_files)]
-    begun = time.process_time()
-    if known is None:
-        for name in names:
-            files.digest(Path(name))
-    else:
-        known.digests(names)
-    seconds["digests"] = time.process_time() - begun
-    begun = time.process_time()
-    for fold in opened.numbers:
-        recipe.frame.fit(opened.training(fold))
-    seconds["statistics of 5 folds"] = time.process_time() - begun
-    begun = time.process_time()
-    cases = opened.training(0)
-    stage = recipe.stages[0]
-    stage.sampler.draws(cases, size=recipe.frame.size, batch=8, epoch=0, rng=rng(1, "draws"))
-    seconds["draws of an epoch"] = time.process_time() - begun
-    return seconds
+    costs = Costs()
+    with costs.measuring("opening, folds and digests"):
+        with costs.measuring("opening and folds"):
+            known = index_of(recipe, None, Path(index)) if index else None
+            opened = open_data(recipe, Path(root), known)
+        with costs.measuring("digests"):
+            names = [name for case in opened.cases for name in (*case.files, *case.label_files)]
+            if known is None:
+                for name in names:
+                    files.digest(Path(name))
+            else:
+                known.digests(names)
+    with costs.measuring("statistics of 5 folds"):
+        for fold in opened.numbers:
+            recipe.frame.fit(opened.training(fold))
+    with costs.measuring("draws of an epoch"):
+        cases = opened.training(0)
+        stage = recipe.stages[0]
+        stage.sampler.draws(cases, size=recipe.frame.size, batch=8, epoch=0, rng=rng(1, "draws"))
+    return costs
 
 
 def pattern(number: int) -> tuple[list[str], np.ndarray]:
@@ -112,7 +115,7 @@ def pattern(number: int) -> tuple[list[str], np.ndarray]:
     return runs, prob.astype(np.float16)
 
 
-def write_run(folder: str, many: str) -> dict[str, float]:
+def write_run(folder: str, many: str) -> Costs:
     """Write a run with held-out predictions of ``count`` images, and predictions of them all."""
     import lamina
     from lamina.synthetic.steel import write_severstal
@@ -147,7 +150,7 @@ def write_run(folder: str, many: str) -> dict[str, float]:
         rows += [{"id": case.id, "fold": fold} for case in cases]
     write_predictions(root / "pred", recipe, opened.cases, stored, "fold0")
     write_json(root / "run/data.json", {"root": str(root / "data"), "cases": rows})
-    return {}
+    return Costs()
 
 
 def write_predictions(folder: Path, recipe: Any, cases: Any, stored: Path, member: str) -> None:
@@ -197,42 +200,73 @@ def write_predictions(folder: Path, recipe: Any, cases: Any, stored: Path, membe
     (folder / "ledger.jsonl").write_text(text, encoding="utf-8")
 
 
-def tuned(root: str) -> dict[str, float]:
-    """Return CPU seconds and memory of ``tune`` on a run."""
-    import lamina
+def tuned(root: str) -> Costs:
+    """Return the costs of ``tune`` on a run."""
+    from lamina import tune
 
-    with measuring() as cost:
-        lamina.tune(Path(root) / "run")
-    return cost
-
-
-def scored(root: str) -> dict[str, float]:
-    """Return CPU seconds and memory of ``score`` on predictions."""
-    import lamina
-
-    with measuring() as cost:
-        lamina.score(Path(root) / "pred", Path(root) / "data")
-    return cost
+    costs = Costs()
+    with costs.measuring("tune"):
+        tune(Path(root) / "run")
+    return costs
 
 
-@contextmanager
-def measuring() -> Iterator[dict[str, float]]:
-    """Yield what the block costs once it is done: CPU seconds, and megabytes it held at most."""
-    most, done, cost = _held(), threading.Event(), {"seconds": 0.0, "MB": 0.0}
+def scored(root: str) -> Costs:
+    """Return the costs of ``score`` on predictions."""
+    from lamina import score
 
-    def watch() -> None:
-        nonlocal most
-        while not done.wait(0.1):
-            most = max(most, _held())
+    costs = Costs()
+    with costs.measuring("score"):
+        score(Path(root) / "pred", Path(root) / "data")
+    return costs
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    begun = time.process_time()
-    yield cost
-    cost["seconds"] = time.process_time() - begun
-    done.set()
-    watcher.join()
-    cost["MB"] = max(most, _held()) / 1e6
+
+@dataclass
+class Costs:
+    """What rows cost."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    """Of the CPU, of this process and its children."""
+    clock: dict[str, float] = field(default_factory=dict)
+    """That passed."""
+    MB: dict[str, float] = field(default_factory=dict)
+    """Of memory that the process held at most, besides mapped files."""
+    busy: dict[str, float] = field(default_factory=dict)
+    """Cores that other processes took meanwhile."""
+
+    @contextmanager
+    def measuring(self, name: str) -> Iterator[None]:
+        """Note what the block costs."""
+        most, done = _held(), threading.Event()
+
+        def watch() -> None:
+            nonlocal most
+            while not done.wait(0.1):
+                most = max(most, _held())
+
+        watcher = threading.Thread(target=watch, daemon=True)
+        watcher.start()
+        begun, own, all_cores = time.perf_counter(), _own(), _of_all()
+        yield
+        clock, seconds = time.perf_counter() - begun, _own() - own
+        others = max(_of_all() - all_cores - seconds, 0)
+        done.set()
+        watcher.join()
+        self.clock[name], self.seconds[name] = round(clock, 3), round(seconds, 3)
+        self.MB[name] = round(max(most, _held()) / 1e6)
+        self.busy[name] = round(others / max(clock, 1e-9), 2)
+
+
+def _own() -> float:
+    """Return the processor seconds of this process and of its children that ended."""
+    own = os.times()
+    return own.user + own.system + own.children_user + own.children_system
+
+
+def _of_all() -> float:
+    """Return the processor seconds of all processes since the machine started."""
+    ticks = Path("/proc/stat").read_text(encoding="utf-8").splitlines()[0].split()
+    user, nice, system, _, _, irq, softirq = map(int, ticks[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def _held() -> float:
@@ -243,18 +277,15 @@ def _held() -> float:
     raise RuntimeError("needs Linux")
 
 
-def apart(*arguments: str) -> dict[str, float]:
+def apart(*arguments: str) -> Costs:
     """Return what a measurement in a process of its own says."""
     command = [sys.executable, __file__, "--only", *arguments]
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    found: dict[str, float] = json.loads(done.stdout.splitlines()[-1])
-    return found
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
+    return Costs(**json.loads(done.stdout.splitlines()[-1]))
 
 
-def measured(folder: Path, size: int, parts: Sequence[str]) -> dict[str, dict[str, float]]:
-    """Return CPU seconds, and megabytes of some, by row, of that many images."""
-    seconds: dict[str, float] = {}
-    memory: dict[str, float] = {}
+def measured(folder: Path, size: int, parts: Sequence[str]) -> Iterator[tuple[str, Costs]]:
+    """Yield what parts cost with that many images, and how they were opened."""
     if "opening" in parts:
         root, index = folder / f"data{size}", str(folder / f"index{size}.jsonl")
         write_images(root, size)
@@ -262,8 +293,7 @@ def measured(folder: Path, size: int, parts: Sequence[str]) -> dict[str, dict[st
         if size <= NO_INDEX:
             ways.append(("no index", ""))
         for how, place in ways:
-            for name, cost in apart("opening", str(root), place).items():
-                seconds[f"{name}, {how}"] = round(cost, 3)
+            yield f", {how}", apart("opening", str(root), place)
         shutil.rmtree(root)
     root = folder / f"run{size}"
     for name in parts:
@@ -271,10 +301,8 @@ def measured(folder: Path, size: int, parts: Sequence[str]) -> dict[str, dict[st
             continue
         if not root.exists():
             apart("write_run", str(root), str(size))
-        found = apart(name, str(root))
-        seconds[name], memory[name] = round(found["seconds"], 2), round(found["MB"])
+        yield "", apart(name, str(root))
     shutil.rmtree(root, ignore_errors=True)
-    return {"seconds": seconds, "MB": memory}
 
 
 def slope(cost: Mapping[str, float]) -> float | None:
@@ -299,30 +327,38 @@ def main() -> None:
     if asked.only:
         name, *arguments = asked.only
         parts = {"opening": opening, "write_run": write_run, "tune": tuned, "score": scored}
-        print(json.dumps(parts[name](*arguments)))
+        print(json.dumps(asdict(parts[name](*arguments))))
         return
-    kept = Path(__file__).with_suffix(".json")
-    before = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
-    rows: dict[str, dict[str, dict[str, float]]] = {
-        kind: dict(before.get(kind, {})) for kind in ("seconds", "MB")
-    }
+    kept, found = Path(__file__).with_suffix(".json"), list[tuple[str, str, Costs]]()
     for size in asked.sizes or ((*SIZES, MOST) if asked.most else SIZES):
         with tempfile.TemporaryDirectory() as temporary:
-            found = measured(Path(temporary), size, asked.parts)
-        for kind, values in found.items():
-            for name, value in values.items():
-                rows[kind].setdefault(name, {})[str(size)] = value
-        result = {
-            "machine": f"{platform.system()} {platform.machine()}",
-            "python": platform.python_version(),
-            "side": SIDE,
-            "classes": CLASSES,
-            **rows,
-            "slopes": {name: slope(of) for name, of in rows["seconds"].items()},
-        }
-        print(json.dumps(result, indent=1), flush=True)
-        if asked.write:
-            write_json(kept, result)
+            for how, costs in measured(Path(temporary), size, asked.parts):
+                found.append((str(size), how, costs))
+                result = joined(kept, found)
+                print(json.dumps(result, indent=1), flush=True)
+                if asked.write:
+                    write_json(kept, result)
+
+
+def joined(kept: Path, found: Sequence[tuple[str, str, Costs]]) -> dict[str, Any]:
+    """Return what was found with what is kept of other sizes and parts."""
+    text = kept.read_text(encoding="utf-8") if kept.is_file() else "{}"
+    rows: dict[str, dict[str, dict[str, float]]] = {}
+    for kind in [one.name for one in fields(Costs)]:
+        rows[kind] = json.loads(text).get(kind, {})
+        for size, how, costs in found:
+            for name, value in getattr(costs, kind).items():
+                rows[kind].setdefault(name + how, {})[size] = value
+    return {
+        "machine": f"{platform.system()} {platform.machine()}",
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "side": SIDE,
+        "classes": CLASSES,
+        "about busy": "cores that other processes took meanwhile; 0: none",
+        **rows,
+        "slopes": {name: slope(of) for name, of in rows["seconds"].items()},
+    }
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import permutations
 
 from lamina.data.class_places import ClassPlaces
@@ -15,7 +16,13 @@ MAIN = "main"
 """The part of the data that cases belong to that say no other."""
 
 
-@dataclass(frozen=True)
+@cache
+def area_of(index: int) -> str:
+    """Return the name of the fact that holds the pixels of a class; one for all cases."""
+    return f"area_{index}"
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One image or volume with what is known of it; opened, not read.
 

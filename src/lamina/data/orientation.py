@@ -22,7 +22,7 @@ import numpy as np
 from lamina.data.views.padding import Widened
 from lamina.errors import DataError
 from lamina.geometry.orientation import Fit, Turn, closest, fit
-from lamina.volume import Placement, Plane, Transposed, Volume, placement_of, view_chain
+from lamina.volume import NOWHERE, Placement, Plane, Transposed, Volume, placement_of, view_chain
 
 Orientation = Literal["canonical", "as_stored"]
 """canonical: by the rule; as_stored: nothing is turned or compared."""
@@ -39,6 +39,8 @@ def canonical(volume: Volume) -> Volume:
 
     Volumes whose file does not say how they lie, and planes, are returned as they are.
     """
+    if placement_of(volume) is NOWHERE:
+        return volume
     return _turned(volume, _turn_of(volume), "xyz")
 
 
@@ -53,6 +55,8 @@ def aligned(image: Volume, target: Volume, id: str) -> Volume:
     Raises:
         DataError: spacing, origin or shape say that they do not lie in the same place.
     """
+    if placement_of(image) is placement_of(target) is NOWHERE:
+        return target
     target = _beside(image, target, id)
     if target.axes != image.axes:  # a case refuses them, and says why
         return target

@@ -25,13 +25,14 @@ from lamina.data.prepare.spacing import (
     resampled_shapes,
 )
 from lamina.data.readers import PassedOver
-from lamina.data.readers.file_types import not_read
+from lamina.data.readers.file_types import looking_once, not_read
 from lamina.data.splits import warnings_of
 from lamina.data.units import with_unit
 from lamina.data.views.resampling.spacing import spacing_of
 from lamina.errors import DataError, RecipeError, listed
 from lamina.folders import DATA_INDEX, is_data, remote_url
 from lamina.geometry.view import turns
+from lamina.machine.collector import collection_paused
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
 
@@ -221,6 +222,11 @@ def open_data(recipe: Recipe, root: Path, index: DataIndex | None = None) -> Ope
         LeakError: one group stands on both sides of the split.
         RecipeError: the recipe names another number of classes than the data hold.
     """
+    with collection_paused():
+        return _opened(recipe, root, index)
+
+
+def _opened(recipe: Recipe, root: Path, index: DataIndex | None) -> OpenedData:
     if not is_data(root):
         raise DataError(f"{root}: no such folder; give the folder of the data by --data")
     if remote_url(root) is not None and not recipe.data.reads_remote:
@@ -228,8 +234,10 @@ def open_data(recipe: Recipe, root: Path, index: DataIndex | None = None) -> Ope
             f"{remote_url(root)}: data.kind is '{recipe.data.kind}', and only volume_pairs reads "
             "volumes from object storage; copy the data to this machine"
         )
-    with nullcontext() if index is None else index.used():
-        listing = recipe.data.open(root, recipe.task)
+    with looking_once():
+        with nullcontext() if index is None else index.used():
+            listing = recipe.data.open(root, recipe.task)
+        passed = tuple(recipe.data.passed_over(root))
     if not listing.cases:
         raise DataError(f"{root}: no cases found by data.kind '{recipe.data.kind}'")
     task = with_unit(recipe.task.found(listing.names), listing.cases)
@@ -240,7 +248,6 @@ def open_data(recipe: Recipe, root: Path, index: DataIndex | None = None) -> Ope
         raise DataError(f"{root}: ids name more than one case: {', '.join(double)}")
     recipe = _at_one_spacing(recipe, cases)
     _check_voxels(recipe, cases)
-    passed = tuple(recipe.data.passed_over(root))
     recipe = recipe.model_copy(update={"task": task})
     notes = recipe.split.notes(listing.cases)
     opened = OpenedData(recipe, root, cases, list(folds), passed=passed, notes=notes)

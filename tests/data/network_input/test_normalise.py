@@ -13,7 +13,13 @@ from pydantic import TypeAdapter
 
 from lamina.data.case import Case
 from lamina.data.network_input import normalise as module
-from lamina.data.network_input.normalise import AnyNormalise, DatasetStats, Fixed, PerCase
+from lamina.data.network_input.normalise import (
+    AnyNormalise,
+    ChannelMoments,
+    DatasetStats,
+    Fixed,
+    PerCase,
+)
 from lamina.errors import DataError, OptionError
 from lamina.geometry.region import Region
 from lamina.volume import ArrayVolume
@@ -178,3 +184,28 @@ def test_low_percentiles_must_be_below_high_ones() -> None:
 def test_there_and_back_through_plain_values(value: AnyNormalise) -> None:
     adapter: TypeAdapter[AnyNormalise] = TypeAdapter(AnyNormalise)
     assert adapter.validate_python(value.model_dump(mode="json")) == value
+
+
+def test_moments_of_one_channel_join_as_arrays_do_bit_by_bit() -> None:
+    """Statistics that a run began with are compared with nothing less when it goes on."""
+    rng = np.random.default_rng(3)
+
+    def drawn() -> ChannelMoments:
+        mean, squares = rng.normal(100, 50, (1, 1)), rng.random((1, 1)) * 1e7
+        return ChannelMoments(int(rng.integers(1, 10**7)), mean[0], squares[0])
+
+    found = wanted = drawn()
+    for _ in range(200):
+        other = drawn()
+        found = found.join(other)
+        count, apart = wanted.count + other.count, other.mean - wanted.mean
+        wanted = ChannelMoments(
+            count,
+            wanted.mean + apart * (other.count / count),
+            wanted.squares + other.squares + apart**2 * (wanted.count * other.count / count),
+        )
+        assert (found.count, found.mean, found.squares) == (
+            wanted.count,
+            wanted.mean,
+            wanted.squares,
+        )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import gzip
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from lamina.data.readers import has_suffix, images_below, is_image, look_below, sniff, stem_of
+from lamina.data.readers.file_types import looking_once
 from lamina.errors import DataError
 
 
@@ -164,3 +166,26 @@ def test_a_search_ends_after_the_number_of_files_that_was_asked_for(tmp_path: Pa
     assert len(list(images_below(tmp_path))) == 10
     assert len(list(images_below(tmp_path, most=12))) == 10  # ten files in two folders
     assert [path.name for path in images_below(tmp_path, most=4)] == ["0.png", "1.png", "2.png"]
+
+
+def test_a_folder_is_looked_through_once_where_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "deeper").mkdir()
+    for name in ("a.png", "deeper/b.png", "deeper/notes.doc"):
+        (tmp_path / name).write_bytes(b"\x89PNG\r\n\x1a\n")
+    looked: list[str] = []
+    scandir = os.scandir
+
+    def noting(folder: Path) -> Any:
+        looked.append(str(folder))
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", noting)
+    wanted = look_below(tmp_path)
+    with looking_once():
+        assert look_below(tmp_path) == look_below(tmp_path) == wanted
+        assert len(looked) == 4
+        assert look_below(tmp_path / "deeper").images == [tmp_path / "deeper" / "b.png"]
+    (tmp_path / "c.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    assert tmp_path / "c.png" in look_below(tmp_path).images

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lamina import seeding
 from lamina.data.case import Case
 from lamina.data.splits import Folds, check_groups, write_folds
 from lamina.errors import DataError, LeakError, OptionError
@@ -234,3 +235,52 @@ def test_cases_that_belong_together_are_one_group(pairs: list[list[int]]) -> Non
 def test_ids_that_belong_together_must_be_there() -> None:
     with pytest.raises(DataError, match="cases that are not there"):
         Folds(count=1, together=(("a", "z"),)).assign([case("a")], HERE)
+
+
+@pytest.mark.parametrize("stratify", ["none", "classes"])
+@pytest.mark.parametrize("count", [2, 5])
+def test_groups_are_dealt_as_the_formula_says(count: int, stratify: str) -> None:
+    """Folds of data that were split before stay what they were, bit by bit."""
+    rng = np.random.default_rng(count)
+    for many in (*range(count, 60, 7), 640):
+        cases = [
+            case(f"{i}", f"g{rng.integers(max(many // 2, count))}", ("", "0", "1", "0,1")[i % 4])
+            for i in range(many)
+        ]
+        members = defaultdict(list)
+        for index, one in enumerate(cases):
+            members[one.group].append(index)
+        if len(members) < count:
+            continue
+        strata = [str(one.facts["classes"]) if stratify == "classes" else "" for one in cases]
+        wanted = [0] * many
+        dealt = slow_deal(list(members.values()), strata, count)
+        for indices, fold in zip(members.values(), dealt, strict=True):
+            for index in indices:
+                wanted[index] = fold
+        split = Folds.model_validate({"count": count, "stratify": stratify})
+        assert split.assign(cases, HERE)[1] == wanted
+
+
+def slow_deal(groups: list[list[int]], strata: list[str], count: int) -> list[int]:
+    """Deal groups one after another, as the docstring of ``Folds.assign`` says."""
+    column = {stratum: 1 + i for i, stratum in enumerate(sorted(set(strata)))}
+    loads = np.zeros((len(groups), 1 + len(column)))
+    for load, indices in zip(loads, groups, strict=True):
+        load[0] = len(indices)
+        for stratum, number in Counter(strata[i] for i in indices).items():
+            load[column[stratum]] = number
+    shares = loads / loads.sum(0)
+    shuffled = seeding.rng(0, "folds").permutation(len(loads))
+    rarest = shares[:, 1:].max(1)
+    held, folds = np.zeros((count, loads.shape[1])), np.full(len(loads), -1)
+    for _ in range(10):
+        before = folds.copy()
+        for group in shuffled[np.lexsort((-loads[shuffled, 0], -rarest[shuffled]))]:
+            if folds[group] >= 0:
+                held[folds[group]] -= shares[group]
+            folds[group] = (held @ shares[group]).round(12).argmin()
+            held[folds[group]] += shares[group]
+        if (folds == before).all():
+            break
+    return folds.tolist()

@@ -10,12 +10,20 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from lamina.data.case import Case
+from lamina.data.case import Case, area_of
 from lamina.data.catalogs.base import Catalog, Listing
 from lamina.data.catalogs.inputs import FOLDERS, Input, image_folder
 from lamina.data.index.index import fill
 from lamina.data.names import nfc
-from lamina.data.readers import SUFFIXES, Dicom, PassedOver, images_below, open_volume, stem_of
+from lamina.data.readers import (
+    SUFFIXES,
+    Dicom,
+    Options,
+    PassedOver,
+    images_below,
+    open_with,
+    stem_of,
+)
 from lamina.data.tables.csv import read_table
 from lamina.data.tables.rle import (
     Entry,
@@ -144,7 +152,7 @@ class CsvRle(Catalog):  # STEEL-2, SIIM-1, SIIM-2
     def open_image(self, path: Path, id: str | None = None) -> Volume:
         """Open an image, of DICOM files with the values that ``dicom`` says."""
         del id
-        return open_volume(path, dicom=self.dicom)
+        return open_with(path, Options(dicom=self.dicom))
 
     def _read(self, root: Path, folder: Path, path: Path) -> _Found:
         images, table = self._images(root, folder), read_table(path)
@@ -232,7 +240,7 @@ def _case(name: str, path: Path, masks: tuple[tuple[CodedMask, ...], ...], catal
         raise DataError(f"{path}: has axes '{image.axes}' {image.shape}; needed is one plane")
     target = RleTarget(name, (image.shape[0], image.shape[1]), masks, catalog.dialect)
     areas = target.areas()
-    facts: dict[str, float | str] = {f"area_{k}": area for k, area in enumerate(areas)}
+    facts: dict[str, float | str] = {area_of(k): area for k, area in enumerate(areas)}
     facts["classes"] = ",".join(str(k) for k, area in enumerate(areas) if area)
     codes = [[mask.text for mask in channel] for channel in masks]
     rows = hashlib.sha256(json.dumps(codes).encode()).hexdigest()

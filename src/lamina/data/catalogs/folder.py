@@ -36,7 +36,7 @@ from lamina.data.layouts.proposals import proposed
 from lamina.data.layouts.split_folders import beside, test_without_masks, together
 from lamina.data.names import relative_stem
 from lamina.data.orientation import Orientation, aligned, canonical
-from lamina.data.readers import Dicom, PassedOver, images_below, open_volume
+from lamina.data.readers import Dicom, Options, PassedOver, images_below, open_with
 from lamina.data.tables.case_names import paired
 from lamina.data.targets.annotations.class_masks import class_masks
 from lamina.data.targets.label_table import LabelTable
@@ -182,8 +182,8 @@ class Folder(Catalog):
     def _layout(self, images: Mapping[str, Path], found: MaskFiles) -> _Layout:
         """Return which masks belong to which images."""
         if self.images != self.masks:  # a mask beside its image may fit its pattern, too
-            taken = {path for of in found.of.values() for path in of}
-            images = {id: path for id, path in images.items() if path not in taken}
+            taken = {str(path) for of in found.of.values() for path in of}
+            images = {id: path for id, path in images.items() if str(path) not in taken}
         masks = paired(images, found.of)
         unlabelled = test_without_masks(images, masks)
         if self.missing == "skip":
@@ -203,11 +203,12 @@ class Folder(Catalog):
         images = [*layout.images.values(), *(() if indices else masks)]
         fill(image=images, target=masks if indices else ())
         union = task.kind == "binary" and bool(classes)
+        of_images, of_masks = self._of_images(), self._of_masks(indices=indices)
 
         def opened(pair: Pair) -> OpenedPair:
-            stored = self._stored(pair.image)
+            stored = open_with(pair.image, of_images)
             there = [
-                None if path is None else self._mask(stored, path, pair.id, indices=indices)
+                None if path is None else self._mask(stored, path, pair.id, of_masks)
                 for path in layout.masks.get(pair.id, ())
             ]
             image = self._as_read(stored)
@@ -261,34 +262,36 @@ class Folder(Catalog):
     def open_image(self, path: Path, id: str | None = None) -> Volume:
         """Open an image, of DICOM files with the values that ``dicom`` says."""
         del id
-        return self._as_read(self._stored(path))
+        return self._as_read(open_with(path, self._of_images()))
 
     def _as_read(self, image: Volume) -> Volume:
         return canonical(image) if self.orientation == "canonical" else image
 
-    def _stored(self, path: Path) -> Volume:
-        return open_volume(
-            path,
-            self.axes,
+    def _of_images(self) -> Options:
+        """Return how images are opened."""
+        return Options(
+            axes=self.axes,
             dicom=self.dicom,
             dataset=self.dataset,
             as_stored=self.orientation == "as_stored",
         )
 
-    def _mask(self, image: Volume, path: Path, id: str, *, indices: bool) -> Volume:
+    def _of_masks(self, *, indices: bool) -> Options:
+        """Return how masks are opened."""
+        return Options(
+            axes=self.target_axes,
+            dataset=self.target_dataset or self.dataset,
+            as_stored=self.orientation == "as_stored",
+            target=indices,
+        )
+
+    def _mask(self, image: Volume, path: Path, id: str, options: Options) -> Volume:
         """Open a mask in the orientation in which ``open_image`` opens its image."""
-        as_stored = self.orientation == "as_stored"
         try:
-            mask = open_volume(
-                path,
-                self.target_axes,
-                dataset=self.target_dataset or self.dataset,
-                as_stored=as_stored,
-                target=indices,
-            )
+            mask = open_with(path, options)
         except DataError as error:
             raise of_target(error) from error
-        return mask if as_stored else aligned(image, mask, id)
+        return mask if options.as_stored else aligned(image, mask, id)
 
     def _unmatched(self, layout: _Layout) -> tuple[list[str], list[str]]:
         """Return the images without a mask and the masks without an image, in words."""
@@ -302,11 +305,11 @@ class Folder(Catalog):
             for label, mask in zip(found.classes, of, strict=False)
             if mask is None
         ]
-        used = {_first(of) for of in layout.masks.values()}
+        used = {str(_first(of)) for of in layout.masks.values()}
         extra = [
             f"{_first(of)}: no image '{id}.*'"
             for id, of in found.of.items()
-            if _first(of) not in used
+            if str(_first(of)) not in used
         ]
         return lost, extra
 

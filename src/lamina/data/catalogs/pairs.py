@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lamina.data.case import Case
+from lamina.data.case import Case, area_of
 from lamina.data.targets.label_map import Classes, target_of, values_in
 from lamina.data.targets.label_table import is_ambiguous, table_of
 from lamina.data.views.with_data import WithData
@@ -288,16 +288,16 @@ def _case(opened: OpenedPair, task: Task, meaning: Meaning) -> Case:
         valid = WithData(image, nodata, valid)
     labels = () if pair.target is None else (str(pair.target),)
     files = (str(pair.image),)
-    case = Case(pair.id, pair.id, image, target, valid, files, label_files=labels)
     facts: dict[str, float | str] = {} if nodata is None else {NODATA: nodata}
+    case = Case(pair.id, pair.id, image, target, valid, files, facts, labels)
     if task.kind != "restore" and len(image.axes) == 2:
-        facts |= _facts(target, task)
-    return replace(case, facts=facts) if facts else case
+        facts |= _facts(target, task)  # once the case has compared the shapes
+    return case
 
 
 def _facts(target: Volume, task: Task) -> dict[str, float | str]:
     areas = _areas(target, task)
-    facts: dict[str, float | str] = {f"area_{k}": int(area) for k, area in enumerate(areas)}
+    facts: dict[str, float | str] = {area_of(k): int(area) for k, area in enumerate(areas)}
     facts["classes"] = ",".join(str(k) for k, area in enumerate(areas) if area)
     return facts
 

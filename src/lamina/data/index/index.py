@@ -18,14 +18,16 @@ from multiprocessing import get_context
 from pathlib import Path
 
 from lamina.data.index.file_mark import mark_of
+from lamina.data.index.known_digests import KnownDigests
 from lamina.data.index.measure import Job, measured
-from lamina.data.index.row import Key, Role, Row, key_of, row_of
+from lamina.data.index.row import Role, Row, row_of
 from lamina.data.index.volume_identity import is_volume_store, volume_identity
 from lamina.data.readers.images.header import KnownImage, knowing
 from lamina.errors import LaminaError
 from lamina.files import append_lines
 from lamina.files import digest as digest_of
 from lamina.folders import remote_url
+from lamina.machine.collector import collection_paused
 from lamina.machine.cores import allowed_cores
 from lamina.progress import Bar, say
 from lamina.refusals import reading
@@ -33,6 +35,11 @@ from lamina.refusals import reading
 _ALONE = 256  # fewer files than this are read before a process has started
 _TOGETHER = 64  # files whose rows are written together
 _SCRIPTS = {"lamina"}  # programs that a process may import again
+_ROLES: tuple[Role, Role] = ("image", "target")
+_IS_POSIX = os.sep == "/"
+
+Rows = dict[Role, dict[str, Row]]
+"""Rows by role and absolute name."""
 
 
 class DataIndex:
@@ -52,17 +59,17 @@ class DataIndex:
             DataError: the system does not let the file be read.
         """
         self.file, self._verify, self._moments = file, verify, moments
-        self._lines = _lines(file)
-        self._sure: dict[Key, Row] = {}
-        """Rows of files whose size and time were compared."""
+        self._rows = _rows(file)
+        """The last row of each file, by role and absolute name."""
+        self._sure: Rows = {role: {} for role in _ROLES}
+        """Those of files whose size and time were compared."""
         self._identities: dict[str, str] = {}
-        self._names: dict[str, str] = {}
-        """Absolute names by those that were asked for."""
 
     def keep_in(self, file: Path) -> None:
         """Keep all rows in a file from now on, where there was none to keep them in."""
-        self.file, lines = file, list(self._lines.values())
-        self._write(lines if not file.exists() else [])
+        self.file = file
+        if not file.exists():
+            self._write([row.line() for rows in self._rows.values() for row in rows.values()])
 
     @contextmanager
     def used(self) -> Iterator[None]:
@@ -85,11 +92,12 @@ class DataIndex:
         """
         jobs = []
         for role, paths in files.items():
+            moments = self._moments and role == "image"
             for path in paths:
-                job = Job(self._name(str(path)), role, self._moments and role == "image")
-                stat = _stat(job.file)
-                if stat is not None and not self._is_known(job, stat):
-                    jobs.append(job)
+                name = absolute(str(path))
+                stat = _stat(name)
+                if stat is not None and not self._is_known(name, role, stat, moments=moments):
+                    jobs.append(Job(name, role, moments))
         if not jobs:
             return
         with Bar("reading files", len(jobs)) as bar:
@@ -103,12 +111,24 @@ class DataIndex:
         Raises:
             DataError: one cannot be read.
         """
-        each = list(dict.fromkeys(names))
-        unknown = [name for name in each if self._digest(name) is None]
-        jobs = [Job(self._name(name), "image") for name in unknown if _stat(name) is not None]
+        known = {name: self._digest(name) for name in dict.fromkeys(names)}
+        unknown = [name for name, sha256 in known.items() if sha256 is None]
+        jobs = [Job(absolute(name), "image") for name in unknown if _stat(name) is not None]
         for rows in _read(jobs) if jobs else ():
             self._keep([row for row in rows if row is not None])
-        return {name: self.digest(Path(name)) for name in each}
+        return {
+            name: self.digest(Path(name)) if sha256 is None else sha256
+            for name, sha256 in known.items()
+        }
+
+    def known_digests(self, names: Iterable[str]) -> KnownDigests:
+        """Return the digests of those files that are known, to be used later or elsewhere."""
+        rows = {}
+        for name in names:
+            row = self._known_row(name)
+            if row is not None:
+                rows[name] = (row.size, row.mtime_ns, row.sha256)
+        return KnownDigests(rows)
 
     def digest(self, path: Path) -> str:
         """Return the SHA-256 of a file or folder, as ``digests`` does."""
@@ -121,7 +141,7 @@ class DataIndex:
             mark = mark_of(path)
             row = self._of_folder(path, mark)
             sha256 = digest_of(path) if row is None else row.sha256
-        self._keep([Row(self._name(str(path)), "image", *mark, sha256)])
+        self._keep([Row(absolute(str(path)), "image", *mark, sha256)])
         return sha256
 
     def is_store(self, path: Path) -> bool:
@@ -142,53 +162,55 @@ class DataIndex:
 
     def _of_folder(self, path: Path, mark: tuple[int, int]) -> Row | None:
         """Return the row of a folder none of whose files changed."""
-        line = self._lines.get((self._name(str(path)), "image"))
-        row = None if line is None or self._verify or not path.is_dir() else row_of(line)
-        return row if row is not None and (row.size, row.mtime_ns) == mark else None
+        row = self._rows["image"].get(absolute(str(path)))
+        if row is None or self._verify or not path.is_dir():
+            return None
+        return row if (row.size, row.mtime_ns) == mark else None
 
     def _digest(self, name: str) -> str | None:
-        rows = (self._row((self._name(name), role)) for role in _ROLES)
-        return next((row.sha256 for row in rows if row is not None), None)
+        row = self._known_row(name)
+        return None if row is None else row.sha256
 
-    def _name(self, path: str) -> str:
-        name = self._names.get(path)
-        if name is None:
-            name = os.path.abspath(path)  # noqa: PTH100 - resolve() asks the disk, 100,000 times
-            self._names[path] = name
-        return name
+    def _known_row(self, name: str) -> Row | None:
+        """Return the row of a file, whatever it was opened as."""
+        name = absolute(name)
+        for role in _ROLES:
+            row = self._row(name, role)
+            if row is not None:
+                return row
+        return None
 
-    def _is_known(self, job: Job, stat: os.stat_result) -> bool:
-        row = self._row((job.file, job.role), stat)
-        if row is None:
-            return False
-        known = row.known
-        return not job.moments or known is None or known.moments is not None
+    def _is_known(self, name: str, role: Role, stat: os.stat_result, *, moments: bool) -> bool:
+        row = self._row(name, role, stat)
+        if row is None or not moments:
+            return row is not None
+        return row.known is None or row.known.moments is not None
 
-    def _row(self, key: Key, stat: os.stat_result | None = None) -> Row | None:
-        if key in self._sure:
-            return self._sure[key]
-        line = self._lines.get(key)
-        row = None if line is None or self._verify else row_of(line)
+    def _row(self, name: str, role: Role, stat: os.stat_result | None = None) -> Row | None:
+        """Return the row of a file, by its absolute name, if it is still that of the file."""
+        row = self._sure[role].get(name)
+        if row is not None:
+            return row
+        row = None if self._verify else self._rows[role].get(name)
         if row is None:
             return None
-        stat = stat or _stat(key[0])
+        stat = stat or _stat(name)
         if stat is None or not row.is_of(stat):
             return None
-        self._sure[key] = row
+        self._sure[role][name] = row
         return row
 
     def _known(self, path: Path, target: bool) -> KnownImage | None:
-        row = self._row((self._name(str(path)), "target" if target else "image"))
+        row = self._row(absolute(str(path)), "target" if target else "image")
         return None if row is None else row.known
 
     def _keep(self, rows: Sequence[Row]) -> None:
         lines = []
         for row in rows:
-            key = (row.file, row.role)
-            line = row.line()
-            self._sure[key] = row
-            if self._lines.get(key) != line:
-                self._lines[key] = line
+            line, before = row.line(), self._rows[row.role].get(row.file)
+            self._sure[row.role][row.file] = row
+            if before is None or before.line() != line:
+                self._rows[row.role][row.file] = row
                 lines.append(line)
         self._write(lines)
 
@@ -202,7 +224,6 @@ class DataIndex:
             self.file = None
 
 
-_ROLES: tuple[Role, Role] = ("image", "target")
 _current: ContextVar[DataIndex | None] = ContextVar("data_index", default=None)
 
 
@@ -226,17 +247,24 @@ def _stat(name: str) -> os.stat_result | None:
     return stat if stats.S_ISREG(stat.st_mode) else None
 
 
-def _lines(file: Path | None) -> dict[Key, bytes]:
-    """Return the last line of each file."""
+def absolute(name: str) -> str:
+    """Return an absolute name without steps such as ``..``; links stay as they are."""
+    if _IS_POSIX and name[:1] == "/" and not ("/." in name or "//" in name or name[-1] == "/"):
+        return name  # as abspath would
+    return os.path.abspath(name)  # noqa: PTH100 - resolve() asks the disk, 100,000 times
+
+
+def _rows(file: Path | None) -> Rows:
+    """Return the last row of each file."""
+    rows: Rows = {role: {} for role in _ROLES}
     if file is None or not file.is_file():
-        return {}
-    lines = {}
-    with reading(file), file.open("rb") as stream:
+        return rows
+    with reading(file), collection_paused(), file.open("rb") as stream:
         for line in stream:
-            line = line.rstrip(b"\n")
-            if (key := key_of(line)) is not None:
-                lines[key] = line
-    return lines
+            row = row_of(line.rstrip(b"\n"))
+            if row is not None:
+                rows[row.role][row.file] = row
+    return rows
 
 
 def _read(jobs: Sequence[Job]) -> Iterator[list[Row | None]]:

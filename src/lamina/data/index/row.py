@@ -10,8 +10,8 @@ import os
 import re
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Literal
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple
 
 from lamina.data.readers.images.header import ImageHeader, KnownImage, Moments
 
@@ -22,12 +22,24 @@ Key = tuple[str, Role]
 """Absolute path and role."""
 
 _CRC = b', "crc32": '
-_KEY = re.compile(rb'\{"file": "([^"\\]*)", "role": "(\w+)"')
-"""Begin of a line whose name needs no escape."""
+_PLAIN = (
+    (0, b"{"),
+    (1, b"file"),
+    (5, b"role"),
+    (9, b"size"),
+    (11, b"mtime_ns"),
+    (13, b"sha256"),
+)
+"""Parts between the quotes of a line whose name needs no escape: of almost all of 100,000."""
+
+_VALUE = re.compile(rb"\[(\d+), (\d+)\]")
+_MOMENTS = re.compile(
+    rb', "moments": \{"count": (\d+), "mean": \[([^\]]*)\], "squares": \[([^\]]*)\]\}'
+)
+_HEADERS = 4096  # different ones that are taken apart once
 
 
-@dataclass(frozen=True)
-class Row:
+class Row(NamedTuple):
     """What was found in a file; ``known`` is of PNG, JPEG, BMP and WebP files only."""
 
     file: str
@@ -56,35 +68,76 @@ class Row:
         return body[:-1] + _CRC + str(zlib.crc32(body)).encode() + b"}"
 
 
-def key_of(line: bytes) -> Key | None:
-    """Return whose line it is; None: it is cut off or damaged."""
-    body, cut, crc = line.rpartition(_CRC)
-    if not cut or crc[-1:] != b"}" or crc[:-1] != str(zlib.crc32(body + b"}")).encode():
+def row_of(line: bytes) -> Row | None:
+    """Return the row of a line; None: it is cut off, damaged or of another version."""
+    parts = line.split(b'"', 16)
+    if len(parts) < 17 or b"\\" in parts[3] or any(parts[at] != key for at, key in _PLAIN):
+        return _parsed(line)
+    end = line.rfind(_CRC)
+    crc = line[end + len(_CRC) : -1]
+    if end < 0 or line[-1:] != b"}" or not crc.isdigit():
         return None
-    plain = _KEY.match(body)
-    if plain is not None:  # as almost all lines; 100,000 of them are not parsed for it
-        return plain[1].decode(), "target" if plain[2] == b"target" else "image"
+    if zlib.crc32(b"}", zlib.crc32(line[:end])) != int(crc):
+        return None
+    rest = parts[16][: end - len(line)]  # header and what follows it
     try:
-        values = json.loads(body + b"}")
-        return str(values["file"]), "target" if values["role"] == "target" else "image"
+        size, mtime_ns, known = int(parts[10][2:-2]), int(parts[12][2:-2]), None
+        if rest:
+            cut = rest.index(b"}") + 1
+            known = KnownImage(size, mtime_ns, _header(rest[:cut]), *_of_pixels(rest[cut:]))
+        role: Role = "target" if parts[7] == b"target" else "image"
+        return Row(parts[3].decode(), role, size, mtime_ns, parts[15].decode(), known)
     except (ValueError, KeyError, TypeError):  # of another version
         return None
 
 
-def row_of(line: bytes) -> Row | None:
-    """Return the row of a line that has a key; None: it is of another version."""
+def _parsed(line: bytes) -> Row | None:
+    """Return the row of any line, such as one whose name is escaped."""
+    body, cut, crc = line.rpartition(_CRC)
+    if not cut or crc[-1:] != b"}" or crc[:-1] != str(zlib.crc32(body + b"}")).encode():
+        return None
     try:
-        values = json.loads(line)
-        return Row(
-            values["file"],
-            values["role"],
-            values["size"],
-            values["mtime_ns"],
-            values["sha256"],
-            _known(values) if "header" in values else None,
-        )
+        values = json.loads(body + b"}")
+        role: Role = "target" if values["role"] == "target" else "image"
+        stamp, known = (values["size"], values["mtime_ns"]), None
+        if "header" in values:
+            header = ImageHeader.from_dict(values["header"])
+            known = KnownImage(*stamp, header, *_of_json(values))
+        return Row(values["file"], role, *stamp, values["sha256"], known)
     except (ValueError, KeyError, TypeError):
         return None
+
+
+@lru_cache(_HEADERS)
+def _header(text: bytes) -> ImageHeader:
+    """Return the header of the middle of a line; images of one size share it."""
+    return ImageHeader.from_dict(json.loads(b"{" + text[2:] + b"}")["header"])
+
+
+Pixels = tuple[dict[int, int] | None, Moments | None]
+"""Pixels of each value of a mask, and moments of an image; None: not measured."""
+
+
+def _of_pixels(text: bytes) -> Pixels:
+    """Return what follows the header of a line."""
+    if text.startswith(b', "values": [['):
+        return {int(value): int(count) for value, count in _VALUE.findall(text)}, None
+    found = _MOMENTS.fullmatch(text)
+    if found is not None:
+        count, mean, squares = found.groups()
+        each = (tuple(map(float, one.split(b", "))) for one in (mean, squares))
+        return None, Moments(int(count), *each)
+    return _of_json(json.loads(b"{" + text[2:] + b"}") if text else {})
+
+
+def _of_json(values: Mapping[str, Any]) -> Pixels:
+    counts, moments = values.get("values"), values.get("moments")
+    return (
+        None if counts is None else {int(value): int(count) for value, count in counts},
+        None
+        if moments is None
+        else Moments(moments["count"], tuple(moments["mean"]), tuple(moments["squares"])),
+    )
 
 
 def _of_known(known: KnownImage) -> dict[str, Any]:
@@ -101,16 +154,3 @@ def _of_known(known: KnownImage) -> dict[str, Any]:
         count, mean, squares = known.moments.count, known.moments.mean, known.moments.squares
         values["moments"] = {"count": count, "mean": mean, "squares": squares}
     return values
-
-
-def _known(values: Mapping[str, Any]) -> KnownImage:
-    counts, moments = values.get("values"), values.get("moments")
-    return KnownImage(
-        values["size"],
-        values["mtime_ns"],
-        ImageHeader.from_dict(values["header"]),
-        None if counts is None else {int(value): int(count) for value, count in counts},
-        None
-        if moments is None
-        else Moments(moments["count"], tuple(moments["mean"]), tuple(moments["squares"])),
-    )

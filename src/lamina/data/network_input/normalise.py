@@ -205,6 +205,13 @@ class ChannelMoments:
     def join(self, other: ChannelMoments) -> ChannelMoments:
         """Return the moments of both sets of pixels together."""
         count = self.count + other.count
+        if len(self.mean) == len(other.mean) == 1:  # the same in floats, which cost less
+            first = float(self.mean[0])
+            apart_by = float(other.mean[0]) - first
+            more = apart_by * apart_by * (self.count * other.count / count)
+            mean = first + apart_by * (other.count / count)
+            squares = float(self.squares[0]) + float(other.squares[0]) + more
+            return ChannelMoments(count, np.array([mean]), np.array([squares]))
         apart = other.mean - self.mean
         return ChannelMoments(
             count,

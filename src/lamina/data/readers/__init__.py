@@ -5,6 +5,8 @@ To add one: write its file here, import its ``Format`` below and name it in ``FO
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from lamina.data.readers.dicom.formats import DICOM, SERIES
 from lamina.data.readers.dicom.image import DicomFile
 from lamina.data.readers.dicom.segmentation import DicomSegmentation
@@ -22,7 +24,7 @@ from lamina.data.readers.tiff.volume import TIFF, TiffVolume
 from lamina.data.readers.zarr.volume import ZARR, ZarrVolume
 from lamina.errors import DataError, LaminaError
 from lamina.public import StrPath, as_path
-from lamina.refusals import verb
+from lamina.refusals import system_said, verb
 from lamina.volume import Volume
 
 __all__ = [
@@ -52,6 +54,7 @@ __all__ = [
     "is_volume",
     "look_below",
     "open_volume",
+    "open_with",
     "sniff",
     "stem_of",
 ]
@@ -134,9 +137,6 @@ def open_volume(
         >>> volume.axes, volume.shape, volume.channels, str(volume.dtype)
         ('yx', (48, 64), 1, 'uint8')
     """
-    path = as_path(path)
-    known = known_image(path, target=target)
-    found = sniff(path) if known is None else FORMATS.named(known.header.format)
     options = Options(
         axes=axes,
         limit=limit,
@@ -148,6 +148,17 @@ def open_volume(
         as_stored=as_stored,
         target=target,
     )
+    return open_with(as_path(path), options)
+
+
+def open_with(path: Path, options: Options) -> Volume:
+    """Open a file as ``open_volume`` does, by options that many files share."""
+    known = known_image(path, target=options.target)
+    if known is not None:
+        axes, limit, target = options.axes, options.limit, options.target
+        return ImageFile(path, axes, limit=limit, target=target, known=known)
+    with system_said():
+        found = sniff(path)
     try:
         return found.open(path, options)
     except LaminaError:

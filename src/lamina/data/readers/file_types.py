@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
+from operator import attrgetter
 from pathlib import Path
+from typing import Any
 
 from lamina.data.readers.format import Format
 from lamina.errors import DataError, listed
@@ -79,6 +83,19 @@ class FolderContent:
 
     images: list[Path] = field(default_factory=list)
     passed: list[PassedOver] = field(default_factory=list)
+
+
+_looked: ContextVar[dict[Any, FolderContent] | None] = ContextVar("looked_below", default=None)
+
+
+@contextmanager
+def looking_once() -> Iterator[None]:
+    """Look through each folder once while the block runs, in which nothing is written to them."""
+    token = _looked.set({})
+    try:
+        yield
+    finally:
+        _looked.reset(token)
 
 
 @dataclass(frozen=True)
@@ -158,11 +175,16 @@ class Formats:
             volumes: Whether a folder that is one volume (``is_volume``) is one image.
             most: Number of files and folders that are looked at; None: all.
         """
+        looked, asked = _looked.get(), (folder, within, volumes, most)
+        if looked is not None and asked in looked:
+            return looked[asked]
         found = FolderContent()
         left = count() if most is None else iter(range(most))
         border = (within or folder).resolve()
         whole = self.is_volume if volumes else self.is_image
         self._walk(folder, border, {folder.resolve()}, found, whole, left)
+        if looked is not None:
+            looked[asked] = found
         return found
 
     def _walk(
@@ -176,13 +198,17 @@ class Formats:
     ) -> None:
         """Add to ``found``; ``left`` has an item for each file and folder that may be looked at."""
         with os.scandir(folder) as listing:
-            entries = sorted(listing, key=lambda entry: entry.name)
+            entries = sorted(listing, key=attrgetter("name"))
         for entry in entries:
-            if entry.name.startswith("."):
+            name = entry.name
+            if name.startswith("."):
                 continue
             if next(left, None) is None:
                 return
-            path = folder / entry.name
+            path = folder / name
+            if name.lower().endswith(self.suffixes) and entry.is_file(follow_symlinks=False):
+                found.images.append(path)
+                continue
             reason = self._reason_to_pass(entry, path, border)
             if reason is not None:
                 found.passed.append(PassedOver(path, reason))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain, pairwise
@@ -29,6 +29,7 @@ GROUP_COLUMNS = ("group_id", "patient_id", "PatientId", "subject", "subject_id")
 """What a column of groups may be called, too."""
 
 _PASSES = 10  # over all groups when folds are dealt; two or three usually do
+_ROUNDED = 1e12  # parts of one that shares of folds are compared in
 
 
 class Folds(Split):
@@ -263,11 +264,13 @@ def _refuse_lost(
 def _loads(groups: Sequence[Sequence[int]], strata: Sequence[str]) -> NDArray[np.float64]:
     """Return what each group brings: (groups, 1 + strata); the first column counts cases."""
     column = {stratum: 1 + i for i, stratum in enumerate(sorted(set(strata)))}
-    loads = np.zeros((len(groups), 1 + len(column)))
-    for load, indices in zip(loads, groups, strict=True):
-        load[0] = len(indices)
-        for stratum, number in Counter(strata[i] for i in indices).items():
-            load[column[stratum]] = number
+    sizes = [len(indices) for indices in groups]
+    row = np.repeat(np.arange(len(groups)), sizes)
+    of_case = np.asarray([column[stratum] for stratum in strata])[list(chain(*groups))]
+    shape = (len(groups), 1 + len(column))
+    each = np.bincount(np.ravel_multi_index((row, of_case), shape), minlength=shape[0] * shape[1])
+    loads: NDArray[np.float64] = each.reshape(shape).astype(np.float64)
+    loads[:, 0] = sizes
     return loads
 
 
@@ -277,16 +280,20 @@ def _deal(loads: NDArray[np.float64], count: int, rng: np.random.Generator) -> l
     rarest = shares[:, 1:].max(1)  # a case of a rare stratum is a large share of it
     shuffled = rng.permutation(len(loads))
     order = shuffled[np.lexsort((-loads[shuffled, 0], -rarest[shuffled]))]
-    held = np.zeros((count, loads.shape[1]))
-    folds = np.full(len(loads), -1)
+    held, fits = np.zeros((count, loads.shape[1])), np.zeros(count)
+    of_fold = list(held)
+    folds = [-1] * len(loads)
     for _ in range(_PASSES):
         before = folds.copy()
-        for group in order:
-            if folds[group] >= 0:  # on later passes a group may move to where it now fits better
-                held[folds[group]] -= shares[group]
+        for group in order.tolist():
+            share, fold = shares[group], folds[group]
+            if fold >= 0:  # on later passes a group may move to where it now fits better
+                np.subtract(of_fold[fold], share, out=of_fold[fold])
+            np.matmul(held, share, out=fits)
             # rounded, so that the order of additions in a matrix product cannot break a tie
-            folds[group] = (held @ shares[group]).round(12).argmin()
-            held[folds[group]] += shares[group]
-        if (folds == before).all():
+            rounded = [round(value * _ROUNDED) for value in fits.tolist()]
+            folds[group] = fold = rounded.index(min(rounded))
+            np.add(of_fold[fold], share, out=of_fold[fold])
+        if folds == before:
             break
-    return [int(fold) for fold in folds]
+    return folds

@@ -7,9 +7,9 @@ classes that somebody forgot.
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numpy as np
@@ -84,9 +84,41 @@ def target_of(
     if task_kind == "restore":
         return volume, valid
     stacked = isinstance(source, MaskStack)
+    named = values if values is None or isinstance(values, str) else tuple(values.items())
+    return _rules(task_kind, classes, named, ignore, stacked=stacked).over(source), valid
+
+
+@dataclass(frozen=True)
+class _Rules:
+    """What is the same for all targets of a data set; fields as of ``Classes``."""
+
+    table: tuple[tuple[int, int], ...]
+    top: int
+    outputs: int | None
+    others: int | None
+    colours: bool
+
+    def over(self, source: Volume) -> Classes:
+        return Classes(
+            source, self.table, self.top, self.outputs, others=self.others, colours=self.colours
+        )
+
+
+@lru_cache(64)
+def _rules(
+    task_kind: TaskKind,
+    classes: int | None,
+    values: tuple[tuple[int | str, int], ...] | str | None,
+    ignore: int | None,
+    *,
+    stacked: bool,
+) -> _Rules:
+    """Return how stored values become classes, worked out once for 100,000 masks."""
     if values is not None and not values:
         raise RecipeError("data.labels is empty; name stored values, such as {0: 0, 255: 1}")
-    named = None if values is None else table_of(values)
+    named = None
+    if values is not None:
+        named = table_of(values if isinstance(values, str) else dict(values))
     meant = [] if named is None else [*named.classes.values(), *_given(named.others)]
     top = 1 if stacked or task_kind == "binary" else _highest(task_kind, classes, meant)
     table = {k: k for k in range(top + 1)} if named is None else dict(named.classes)
@@ -105,8 +137,7 @@ def target_of(
         table[ignore] = 0
     outputs = top if task_kind == "multilabel" and not stacked else None
     others, colours = (None, False) if named is None else (named.others, named.colours)
-    items = tuple(sorted(table.items()))
-    return Classes(source, items, top, outputs, others=others, colours=colours), valid
+    return _Rules(tuple(sorted(table.items())), top, outputs, others, colours)
 
 
 def _given(label: int | None) -> tuple[int, ...]:
@@ -170,13 +201,13 @@ class Classes(VolumeView):
         stored = None if self.colours else getattr(self.source, "value_counts", None)
         if stored is None:
             return None
-        table, found = dict(self.table), Counter[int]()
+        table, found = dict(self.table), dict[int, int]()
         for value, count in stored.items():
             label = table.get(value, self.others)
             if label is None:
                 return None
-            found[label] += count
-        return dict(found)
+            found[label] = found.get(label, 0) + count
+        return found
 
     def _odd(self, region: Region) -> DataError:
         """Explain the values that nothing names, counted over the whole volume if it is small."""

@@ -14,7 +14,7 @@ from lamina.rle.codec import Code, decode
 from lamina.volume import check_within
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class CodedMask:
     """One mask as text, and where it stands: ``place`` is the table with its line."""
 
@@ -22,7 +22,7 @@ class CodedMask:
     place: str
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RleTarget:
     """Channels of 0/1 in uint8, each the union of its coded masks; an image may have none.
 

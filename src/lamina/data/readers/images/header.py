@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,7 @@ IMAGES = tuple(_DECODERS)
 _NAMES = {decoder: name for name, decoder in _DECODERS.items()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ImageHeader:
     """What the header of an image says."""
 
@@ -80,7 +80,7 @@ class ImageHeader:
         )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Moments:
     """Pixels of an image, and of each channel their mean and summed squares of deviations."""
 
@@ -89,8 +89,7 @@ class Moments:
     squares: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class KnownImage:
+class KnownImage(NamedTuple):
     """What was found in an image's file, which has not changed since."""
 
     size: int

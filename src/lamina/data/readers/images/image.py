@@ -28,7 +28,7 @@ from PIL.WebPImagePlugin import WebPImageFile
 
 from lamina.data.readers.cache import RECENT
 from lamina.data.readers.format import PIXEL_LIMIT, Format, Options
-from lamina.data.readers.images.header import ImageHeader, Moments, known_image
+from lamina.data.readers.images.header import ImageHeader, KnownImage, Moments, known_image
 from lamina.data.readers.images.palette import palette_table, png_colours
 from lamina.data.readers.images.png_header import check_pixels, png_header
 from lamina.errors import DataError
@@ -61,6 +61,8 @@ class ImageFile:
     once, since a mask without the tag stays as it is).
     """
 
+    __slots__ = ("__weakref__", "_header", "_key", "_known", "axes", "path")
+
     def __init__(
         self,
         path: Path,
@@ -68,6 +70,7 @@ class ImageFile:
         *,
         limit: int = PIXEL_LIMIT,
         target: bool = False,
+        known: KnownImage | None = None,
     ) -> None:
         """Read the header of ``path``.
 
@@ -76,6 +79,7 @@ class ImageFile:
             axes: Names of rows and columns; None: ``"yx"``.
             limit: Largest number of pixels; larger images are refused before memory is taken.
             target: Whether it is a mask, whose palette indices are class numbers.
+            known: What is known of the file, opened so; None: whoever knows files is asked.
 
         Raises:
             DataError: the file is cut off, is no such image, is larger than ``limit``, or is of
@@ -84,7 +88,7 @@ class ImageFile:
         self.path, self.axes = path, axes or "yx"
         if len(self.axes) != 2 or len(set(self.axes)) != 2:
             raise DataError(f"{path}: is an image, with axes 'yx', not '{axes}'; set data.axes")
-        self._known = known = known_image(self.path, target=target)
+        self._known = known = known or known_image(self.path, target=target)
         self._header = known.header if known is not None else _header(self.path, target=target)
         pixels = self._header.rows * self._header.columns
         if pixels > limit:
