@@ -351,9 +351,11 @@ def _held_out(run: Path, recipe: Recipe, root: Path, index: DataIndex) -> list[H
 def _read(
     cases: Sequence[Held], task: Task, what: str, curves: Sequence[Calibration] = ()
 ) -> Iterator[Judged]:
+    read: dict[int, Predictions] = {}  # opened once for each fold, whose cases they know by id
     with Bar(what, len(cases)) as bar:
         for case, predictions, fold in cases:
+            if fold not in read:
+                read[fold] = predictions.with_calibration(curves)
             target, valid = truth(case, task)
-            prob = predictions.with_calibration(curves).prob(case.id)
-            yield prob, target, valid, fold
+            yield read[fold].prob(case.id), target, valid, fold
             bar.advance()

@@ -73,9 +73,7 @@ def count(
         raise ValueError(f"prob {prob.shape}, target {target.shape} and valid must be equal")
     flat, truth = prob.reshape(-1), target.reshape(-1)
     counts = valid is not None and valid.reshape(-1)
-    area = np.zeros(CODES, np.int64)
-    predicted = np.zeros(CODES, np.int64)
-    positives = np.zeros(CODES, np.int64)
+    area, predicted, positives = np.zeros((3, CODES), np.int64)
     for start in range(0, flat.size, _CHUNK):
         part = slice(start, start + _CHUNK)
         codes = codes_of(flat[part])

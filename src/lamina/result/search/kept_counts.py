@@ -26,7 +26,10 @@ LIMIT = 8 << 20
 _TOGETHER = 1 << 20  # bytes that are written together
 _ALIGNED = 8
 _AREA, _PREDICTED, _POSITIVES = range(3)
+_COLUMNS = {"area": _AREA, "predicted": _PREDICTED, "positives": _POSITIVES}
 _ALIKE = 0  # in place of a type: predicted pixels are all pixels
+_WIDTHS = {ord(letter): np.dtype(letter).itemsize for letter in np.typecodes["AllInteger"]}
+"""Bytes of a value by the letter of its type."""
 
 
 class KeptCounts(Sequence[Counts]):
@@ -133,7 +136,7 @@ class KeptCounts(Sequence[Counts]):
             dtype: Of the result; None: the smallest that holds it.
         """
         kind = np.dtype(dtype) if dtype is not None else self._widest(name)
-        parts = (getattr(one, name).astype(kind, copy=False) for one in self)
+        parts = (self._column(number, name).astype(kind, copy=False) for number in range(len(self)))
         if self._folder is None or sum(self._sizes) * kind.itemsize <= LIMIT:
             return np.concatenate([np.zeros(0, kind), *parts])
         with tempfile.TemporaryFile(dir=self._folder) as stream:
@@ -165,13 +168,28 @@ class KeptCounts(Sequence[Counts]):
     def __iter__(self) -> Iterator[Counts]:
         return (self._case(number) for number in range(len(self)))
 
-    def _case(self, number: int) -> Counts:
-        size, place = self._sizes[number], 0
-        block: bytes | mmap.mmap
+    def _column(self, number: int, name: str) -> NDArray[Any]:
+        """Return one of the arrays of a case."""
+        size, (block, place) = self._sizes[number], self._block(number)
+        if name == "codes":
+            return np.frombuffer(block, np.uint16, size, place)
+        place += _whole(size * 2)
+        wanted = _COLUMNS[name]
+        if self._types[wanted][number] == _ALIKE:
+            wanted = _AREA
+        for kinds in self._types[:wanted]:
+            if kinds[number] != _ALIKE:
+                place += _whole(size * _WIDTHS[kinds[number]])
+        return np.frombuffer(block, chr(self._types[wanted][number]), size, place)
+
+    def _block(self, number: int) -> tuple[bytes | mmap.mmap, int]:
+        """Return what holds the arrays of a case, and where they begin."""
         if number < self._written:
-            place, block = self._places[number], self._mapped()
-        else:
-            block = self._waiting[number - self._written]
+            return self._mapped(), self._places[number]
+        return self._waiting[number - self._written], 0
+
+    def _case(self, number: int) -> Counts:
+        size, (block, place) = self._sizes[number], self._block(number)
         columns: list[NDArray[Any]] = []
         for kind in (ord("H"), *(kinds[number] for kinds in self._types)):
             if kind == _ALIKE:
@@ -203,7 +221,7 @@ class KeptCounts(Sequence[Counts]):
     def _widest(self, name: str) -> np.dtype[Any]:
         if name == "codes":
             return np.dtype(np.uint16)
-        column = {"area": _AREA, "predicted": _PREDICTED, "positives": _POSITIVES}[name]
+        column = _COLUMNS[name]
         letters = {*self._types[column]}
         if _ALIKE in letters:
             letters = letters - {_ALIKE} | {*self._types[_AREA]}

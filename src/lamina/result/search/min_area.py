@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from lamina.result.search.histogram import CODES
 
-_MOVES = 16  # for each case, before all are sorted anew
+_MOVES = 16  # for each case that is sorted, before all are sorted anew
 BETTER = 1e-9  # less is the rounding of a long sum, not a better score
 
 
@@ -70,13 +70,14 @@ def scan(
     plain = np.ones(CODES)
     least = np.full(CODES, -1, np.int64)
     at = starts[use].copy()
-    counts = np.zeros((n, 3))  # area, predicted, hits
+    pixels = np.zeros(n, np.int64)  # of each case above the threshold
+    counts = np.zeros((n, 2))  # predicted, hits
     gain = np.zeros((n, 2))
-    order = np.arange(n)
-    coming = np.zeros(n, np.int64)  # the next code of each case; 0: none
+    first = np.full(CODES, -1, np.int64)  # a case whose next code it is; -1: none
+    following = np.full(n, -1, np.int64)  # another with the same next code
     for j in range(n):
         if at[j] < starts[use[j] + 1]:
-            coming[j] = codes[at[j]]
+            following[j], first[codes[at[j]]] = first[codes[at[j]]], j
     sum_empty = cases_empty = 0.0
     for j in range(n):
         value, cases = part(0.0, 0.0, float(truth[use[j]]), rule)
@@ -84,30 +85,179 @@ def scan(
         cases_empty += cases
     best[CODES - 1] = plain[CODES - 1] = sum_empty / cases_empty if cases_empty else 1.0
 
-    some = np.zeros(CODES, np.bool_)  # codes of any case; others change nothing
-    for i in use:
-        for entry in range(starts[i], starts[i + 1]):
-            some[codes[entry]] = True
-
+    order, active = np.empty(n, np.int64), 0  # cases with pixels, by area
+    has_grown = np.zeros(n, np.bool_)
+    others, old, grown, places, fresh = np.empty((5, n), np.int64)
     for t in range(CODES - 2, -1, -1):
-        if not some[t + 1]:
+        j, first[t + 1] = first[t + 1], -1
+        if j < 0:  # no case has pixels of code t + 1
             best[t], plain[t], least[t] = best[t + 1], plain[t + 1], least[t + 1]
             continue
-        for j in range(n):  # p > t now takes in the pixels of code t + 1
-            if coming[j] == t + 1:
-                i = use[j]
-                counts[j, 0] += area[at[j]]
-                counts[j, 1] += predicted[at[j]]
-                counts[j, 2] += positives[at[j]]
-                at[j] += 1
-                coming[j] = codes[at[j]] if at[j] < starts[i + 1] else 0
-                value, cases = part(counts[j, 1], counts[j, 2], float(truth[i]), rule)
-                none, no_cases = part(0.0, 0.0, float(truth[i]), rule)
-                gain[j, 0] = value - none
-                gain[j, 1] = cases - no_cases
-        sort_by_area(order, counts)
-        best[t], plain[t], least[t] = cut(order, counts, gain, sum_empty, cases_empty)
+        new = 0
+        while j >= 0:  # p > t now takes in the pixels of code t + 1
+            i, after = use[j], following[j]
+            if pixels[j] == 0:
+                fresh[new] = j
+                new += 1
+            has_grown[j] = pixels[j] > 0
+            pixels[j] += area[at[j]]
+            counts[j, 0] += predicted[at[j]]
+            counts[j, 1] += positives[at[j]]
+            at[j] += 1
+            if at[j] < starts[i + 1]:
+                following[j], first[codes[at[j]]] = first[codes[at[j]]], j
+            value, cases = part(counts[j, 0], counts[j, 1], float(truth[i]), rule)
+            none, no_cases = part(0.0, 0.0, float(truth[i]), rule)
+            gain[j, 0] = value - none
+            gain[j, 1] = cases - no_cases
+            j = after
+        kept, many = divide(
+            order[:active], np.sort(fresh[:new]), has_grown, others, old, grown, places
+        )
+        sort_grown(grown[:many], places[:many], pixels)
+        best[t], plain[t], least[t] = merge_and_cut(
+            order,
+            others[:kept],
+            old[:kept],
+            grown[:many],
+            places[:many],
+            pixels,
+            gain,
+            sum_empty,
+            cases_empty,
+        )
+        active = kept + many
     return best, plain, least
+
+
+@numba.njit(cache=True)
+def divide(
+    order: NDArray[np.int64],
+    fresh: NDArray[np.int64],
+    has_grown: NDArray[np.bool_],
+    others: NDArray[np.int64],
+    old: NDArray[np.int64],
+    grown: NDArray[np.int64],
+    places: NDArray[np.int64],
+) -> tuple[int, int]:
+    """Divide cases into those that grew and the others, each in the order they were in.
+
+    Args:
+        order: Cases that had pixels, by area.
+        fresh: Those that had none; they come last.
+        has_grown: (N,) which of them grew; set to False.
+        others: (N,) gets the cases that did not, and ``old`` their places in the order.
+        old: (N,) see there.
+        grown: (N,) gets those that grew, and ``places`` their places in the order.
+        places: (N,) see there.
+
+    Returns:
+        How many did not grow, and how many did.
+    """
+    kept = many = 0
+    for place in range(order.size):
+        case = order[place]
+        if has_grown[case]:
+            grown[many], places[many] = case, place
+            has_grown[case] = False
+            many += 1
+        else:
+            others[kept], old[kept] = case, place
+            kept += 1
+    for k in range(fresh.size):
+        grown[many], places[many] = fresh[k], order.size + k
+        many += 1
+    return kept, many
+
+
+@numba.njit(cache=True)
+def sort_grown(
+    cases: NDArray[np.int64], places: NDArray[np.int64], area: NDArray[np.int64]
+) -> None:
+    """Put cases in the order of their areas, largest first; equals stay as they are.
+
+    Args:
+        cases: (m,) cases, changed in place.
+        places: (m,) moved along with them.
+        area: (N,) of each case.
+    """
+    moves = 0
+    for j in range(1, cases.size):  # insertion: one step hardly changes the order
+        case, place, mine = cases[j], places[j], area[cases[j]]
+        k = j - 1
+        while k >= 0 and area[cases[k]] < mine:
+            cases[k + 1], places[k + 1] = cases[k], places[k]
+            k -= 1
+        cases[k + 1], places[k + 1] = case, place
+        moves += j - 1 - k
+        if moves > _MOVES * cases.size:  # of many cases it does, by their number squared
+            order = np.argsort(-area[cases], kind="mergesort")
+            cases[:], places[:] = cases[order], places[order]
+            return
+
+
+@numba.njit(cache=True)
+def merge_and_cut(
+    order: NDArray[np.int64],
+    others: NDArray[np.int64],
+    old: NDArray[np.int64],
+    grown: NDArray[np.int64],
+    places: NDArray[np.int64],
+    area: NDArray[np.int64],
+    gain: NDArray[np.float64],
+    sum_empty: float,
+    cases_empty: float,
+) -> tuple[float, float, int]:
+    """Merge the cases that grew into the order of areas and return the best minimum area.
+
+    Args:
+        order: (N,) gets the cases with pixels by area, largest first, equals by their old places.
+        others: (k,) the other cases with pixels, by area.
+        old: (k,) their places before.
+        grown: (m,) cases that grew, by area.
+        places: (m,) their places before; of those without pixels until now behind all others.
+        area: (N,) pixels of each case.
+        gain: (N, 2) what a case that is kept adds to the sum of values and to the number of cases.
+        sum_empty: Sum of values where every case is emptied.
+        cases_empty: Number of cases that count then.
+
+    Returns:
+        The best score over minimum areas, that without one, and the best minimum area; -1 says:
+        better no case at all.
+    """
+    total, cases = sum_empty, cases_empty
+    score = total / cases if cases else 1.0
+    best, least = score, -1
+    a = b = 0
+    kept, count = others.size, others.size + grown.size
+    here = np.int64(0)  # area of the cases before
+    for j in range(count):
+        take = a == kept
+        if not take and b < grown.size:
+            mine, other = area[grown[b]], area[others[a]]
+            take = mine > other or (mine == other and places[b] < old[a])
+        if take:
+            case = grown[b]
+            b += 1
+        else:
+            case = others[a]
+            a += 1
+        below = area[case]
+        if j > 0 and below != here:  # equal areas stay or go together
+            score = total / cases if cases else 1.0
+            if score > best + BETTER:
+                best = score
+                # any area in (below, here] cuts here; the middle is farthest from both
+                least = (here + below + 1) // 2
+        order[j] = case
+        total += gain[case, 0]
+        cases += gain[case, 1]
+        here = below
+    if count > 0:
+        score = total / cases if cases else 1.0
+        if score > best + BETTER:
+            best, least = score, 0
+    return best, score, least
 
 
 @numba.njit(cache=True)
