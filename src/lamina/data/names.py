@@ -59,11 +59,12 @@ def by_stem(folder: Path, option: str, within: Path | None = None) -> dict[str, 
 
 def relative_stem(path: Path, folder: Path) -> str:
     """Return the path of a file below ``folder`` without its suffix."""
-    text, place = str(path), str(folder)
+    text, place, name = str(path), str(folder), path.name
     place = "" if place == "." else place if place.endswith(os.sep) else place + os.sep
     if not text.startswith(place) or os.sep == "\\":
         return nfc(path.relative_to(folder).with_name(stem_of(path)).as_posix())
-    return nfc(text[len(place) : len(text) - len(path.name)] + stem_of(path))
+    stem = text[len(place) : len(text) - len(name)] + stem_of(name)
+    return stem if stem.isascii() else nfc(stem)
 
 
 def bare(name: str) -> str:

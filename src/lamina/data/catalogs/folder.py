@@ -377,4 +377,6 @@ def _with_all_masks(case: Case, layout: _Layout) -> Case:
 
 
 def _first(files: Sequence[Path | None]) -> Path | None:
+    if len(files) == 1:
+        return files[0]
     return next((path for path in files if path is not None), None)

@@ -203,7 +203,8 @@ def _with_regions(
 ) -> OpenedPair:
     if opened.target is None:
         return opened
-    return replace(opened, target=Regions(opened.target, tuple(regions.values()), ignore))
+    target = Regions(opened.target, tuple(regions.values()), ignore)
+    return OpenedPair(opened.pair, opened.image, target)
 
 
 def _mapped(classes: Mapping[int | str, int], ignore: int | None) -> Meaning:

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,8 +35,7 @@ _NAMED = 5  # masks that a question names
 _PROPOSED = 12  # values of a proposed data.labels
 
 
-@dataclass(frozen=True)
-class Pair:
+class Pair(NamedTuple):
     """An image file with its target file; None: the image is free of every class."""
 
     id: str
@@ -44,8 +43,7 @@ class Pair:
     target: Path | None
 
 
-@dataclass(frozen=True)
-class OpenedPair:
+class OpenedPair(NamedTuple):
     """A pair with its two volumes; no pixel is read yet."""
 
     pair: Pair

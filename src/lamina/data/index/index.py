@@ -111,7 +111,11 @@ class DataIndex:
         Raises:
             DataError: one cannot be read.
         """
-        known = {name: self._digest(name) for name in dict.fromkeys(names)}
+        sure = self._sure["image"]
+        known = {
+            name: sure[name].sha256 if name in sure else self._digest(name)
+            for name in dict.fromkeys(names)
+        }
         unknown = [name for name, sha256 in known.items() if sha256 is None]
         jobs = [Job(absolute(name), "image") for name in unknown if _stat(name) is not None]
         for rows in _read(jobs) if jobs else ():

@@ -121,9 +121,9 @@ class Formats:
     def _compound(self) -> tuple[str, ...]:
         return tuple(suffix for suffix in self.suffixes if suffix.count(".") > 1)
 
-    def stem_of(self, path: Path) -> str:
+    def stem_of(self, path: Path | str) -> str:
         """Return a name without what says the type, such as ``.nii.gz`` or ``.ome.zarr``."""
-        name = path.name
+        name = path if isinstance(path, str) else path.name
         low = name.lower()
         if low.endswith(self._compound):
             for suffix in self._compound:
