@@ -49,6 +49,7 @@ from lamina.data.readers.zarr import chunks
 from lamina.files import digest, write_json
 from lamina.machine.cores import Cores
 from lamina.prediction.run import predict
+from lamina.prediction.tiling.memory import used_memory
 from lamina.prediction.workers.schedule import Schedule
 from lamina.prediction.workers.tasks import Outcome, Task
 from lamina.recipe.recipe import Recipe
@@ -267,13 +268,18 @@ def one_killed(folder: Path, seconds: float) -> dict[str, Any]:
 
 
 def decoded(folder: Path, seconds: float) -> dict[str, Any]:
-    """Chunks decoded per chunk and axis: as memory is, and where slices are large."""
+    """Chunks decoded per chunk and axis: as memory is, and where slices are large.
+
+    The slice that is predicted to say how long a volume takes is counted too.
+    """
     del seconds
     bundle, rows = make_bundle(folder, axes="zyx", width=2), {}
     for name, shape, chunk, memory in (
         ("256x256x256, chunks of 64", (256, 256, 256), 64, None),
-        ("128x512x512, chunks of 128, 1 GiB", (128, 512, 512), 128, 2**30),
+        ("512x512x512, chunks of 128, 512 MiB", (512, 512, 512), 128, 2**29),
     ):
+        if memory is not None:  # beside what this process holds
+            memory += used_memory()
         path = make_volume(folder / f"v{chunk}.zarr", shape, chunk)
         count, decode = [0], chunks._DECODERS["blosc"]
 
@@ -294,7 +300,7 @@ def two_ranks(folder: Path, seconds: float) -> dict[str, Any]:
 
     Four epochs, of which the first and the start of processes are left out.
     """
-    count = max(round(seconds * 2 / 16) * 16, 32)
+    count = max(round(seconds * 2 / 32) * 32, 32)  # whole steps of two batches of four
     (folder / "ranks.yaml").write_text(RECIPE.format(count=count), encoding="utf-8")
     found, whole = {}, {}
     for name, words in (("1", ["--device", "cpu"]), ("2", ["--devices", "cpu:2"])):
