@@ -20,8 +20,6 @@ from lamina.task import Task
 from lamina.viewer.cases.pixels import Pixels
 from lamina.viewer.cases.viewed import (
     ViewedCase,
-    area_above,
-    count_above,
     cuts,
     deciding,
     viewed,
@@ -256,7 +254,7 @@ class Board:
         if case.tally is not None:
             return case.counts[k].truth > 0
         threshold = self.start[k]["threshold"]
-        return area_above(case.counts[k], threshold) > 0
+        return case.counts[k].above(threshold)[0] > 0
 
     def read_decision(self, text: str) -> AnyDecision:
         """Return the decision of a text such as ``0.5:0;0.3:100``; an empty one: the folder's.
@@ -303,7 +301,7 @@ class Board:
         pixels = None
         if case.counts and isinstance(decision, Threshold) and deciding(decision, case.counts):
             numbers = zip(case.counts, cuts(decision, len(case.counts)), strict=True)
-            areas = [(area_above(of, threshold), least) for of, (threshold, least) in numbers]
+            areas = [(of.above(threshold)[0], least) for of, (threshold, least) in numbers]
             pixels = [area if area >= least else 0 for area, least in areas]
         value = case.value
         if text and case.tally is not None and isinstance(decision, Threshold):
@@ -350,13 +348,8 @@ def row(number: int, case: ViewedCase) -> dict[str, Any]:
 def tally_of(case: ViewedCase, decision: Threshold) -> NDArray[np.float64]:
     """Return right, predicted and true pixels of each class and, of a single one, of any."""
     rows = []
-    numbers = cuts(decision, len(case.counts))
-    for found, (threshold, least) in zip(case.counts, numbers, strict=True):
-        end = count_above(found, threshold)
-        shown = least <= 0 or found.area[:end].sum(dtype=np.int64) >= least
-        right, predicted = (
-            float(column[:end].sum(dtype=np.int64)) * shown
-            for column in (found.positives, found.predicted)
-        )
-        rows.append((right, predicted, float(found.truth)))
+    for of, (threshold, least) in zip(case.counts, cuts(decision, len(case.counts)), strict=True):
+        area, predicted, right = of.above(threshold)
+        shown = least <= 0 or area >= least
+        rows.append((right * shown, predicted * shown, of.truth))
     return np.array([*rows, rows[0]], np.float64)

@@ -51,6 +51,28 @@ def test_a_map_is_counted_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     assert parts.area.tolist() == whole.area.tolist()
 
 
+@pytest.mark.parametrize("valid", [False, True])
+def test_sums_above_a_threshold_are_those_of_the_pixels(valid: bool) -> None:
+    rng = np.random.default_rng(2)
+    prob = rng.random((150, 200)).astype(np.float16)
+    truth, counts = rng.random(prob.shape) < prob, rng.random(prob.shape) < 0.8
+    found = count(prob, truth, counts if valid else None)
+    assert found.codes.size > 1000
+    mine = counts if valid else np.ones_like(counts)
+    at_ends = VALUES[found.codes[[0, 1, 126, 127, 128, 129, 255, 256, 257, -2, -1]]]
+    for threshold in (0.0, 0.5, 1.0, *at_ends, *rng.random(20)):
+        above = prob.astype(np.float64) > threshold
+        wanted = above, above & mine, above & mine & truth
+        assert found.above(threshold) == tuple(part.sum() for part in wanted)
+
+
+def test_nothing_is_above_a_threshold_where_every_pixel_is_zero() -> None:
+    found = count(np.zeros((3, 4)), np.ones((3, 4), np.bool_))
+    assert found.above(0.0) == (0, 0, 0)
+    with pytest.raises(ValueError, match=r"at least 0, not -0\.1"):
+        found.above(-0.1)
+
+
 @pytest.mark.parametrize("value", [-0.1, 1.001, np.nan, np.inf])
 def test_what_is_no_probability_is_refused(value: float) -> None:
     with pytest.raises(ValueError, match=r"0\.\.1"):

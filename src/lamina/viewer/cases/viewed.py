@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lamina.data.targets.ground_truth import nothing, truth
 from lamina.geometry.region import Region
 from lamina.result.decisions import AnyDecision, Threshold
-from lamina.result.search.histogram import VALUES, Areas, Counts, code_of, count, merged
+from lamina.result.search.histogram import VALUES, Areas, Counts, count, merged
 from lamina.viewer.sources.contents import Contents, FoundCase
 
 UNSURE = (0.1, 0.9)
@@ -135,7 +135,7 @@ def deciding(decision: AnyDecision, counts: Sequence[Counts]) -> Masks | None:
     if np.max(decision.min_component) > 1:
         return None
     numbers = cuts(decision, len(counts))
-    shown = [area_above(of, t) >= least for of, (t, least) in zip(counts, numbers, strict=True)]
+    shown = [of.above(t)[0] >= least for of, (t, least) in zip(counts, numbers, strict=True)]
     return Threshold(
         threshold=tuple(t if on else 1.0 for (t, _), on in zip(numbers, shown, strict=True))
     )
@@ -148,17 +148,6 @@ def cuts(decision: Threshold, classes: int) -> list[tuple[float, int]]:
         for value in (decision.threshold, decision.min_area)
     )
     return [(float(t), int(a)) for t, a in zip(thresholds, areas, strict=True)]
-
-
-def count_above(counts: Counts, threshold: float) -> int:
-    """Return how many of the codes, which descend, are above a threshold."""
-    code = np.uint16(code_of(threshold))
-    return counts.codes.size - int(np.searchsorted(counts.codes[::-1], code, side="right"))
-
-
-def area_above(counts: Counts, threshold: float) -> int:
-    """Return how many pixels have a probability above a threshold."""
-    return int(counts.area[: count_above(counts, threshold)].sum(dtype=np.int64))
 
 
 def unsure_share(counts: Counts) -> float:
