@@ -37,6 +37,9 @@ MEMBER = "member.json"
 VALIDATION = "validation.json"
 """Scores and pictures of the worst cases of the last validation, below each fold's folder."""
 
+DEADLINE = "deadline.json"
+"""When a fold must be over by ``train --max-minutes``, below each fold's folder."""
+
 OUT_OF_FOLD = "oof"
 """The folder of held-out predictions, below each fold's in a run folder."""
 

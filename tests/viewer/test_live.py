@@ -50,25 +50,50 @@ def test_the_fold_that_is_trained_now_is_told(run_folder: Path) -> None:
     assert state["now"]["fold"] == "fold1"
     assert (state["now"]["epoch"], state["now"]["epochs"]) == (9, 20)
     assert 0 < state["now"]["seconds_left"] <= 11  # a second for each
+    assert state["now"]["left_by"] is None
+
+
+@pytest.mark.parametrize(("seconds", "left"), [(5, 5), (-3, 0)])
+def test_a_fold_that_must_be_over_earlier_says_so(
+    run_folder: Path, seconds: float, left: float
+) -> None:
+    write_json(run_folder / "fold0" / "member.json", {})
+    write_json(run_folder / "fold1" / "deadline.json", {"at": time.time() + seconds})
+    with locked(run_folder):
+        now = Training(run_folder).state(load_recipe("steel-laptop", ["train.epochs=20"]))["now"]
+    assert now["left_by"] == "limit"
+    assert now["seconds_left"] == pytest.approx(left, abs=2)
+
+
+@pytest.mark.parametrize("text", ["{", '{"at": "soon"}', '{"at": null}', "[]"])
+def test_a_damaged_note_of_the_limit_is_as_none(run_folder: Path, text: str) -> None:
+    (run_folder / "fold0" / "deadline.json").write_text(text, encoding="utf-8")
+    with locked(run_folder):
+        now = Training(run_folder).state(load_recipe("steel-laptop", ["train.epochs=20"]))["now"]
+    assert now["left_by"] is None
 
 
 @pytest.mark.parametrize(
-    ("rows", "age", "wanted"),
+    ("rows", "age", "limit", "wanted"),
     [
-        ([], None, ("half", 0, 2, None)),
-        ([("half", 0, 10.0)], 4.0, ("half", 1, 2, 10.0 + 3 * 10.0 - 4.0)),
-        ([("half", 0, 10.0), ("half", 1, 20.0)], 0.0, ("full", 0, 3, 45.0)),
-        ([("half", 1, 8.0), ("full", 2, 8.0)], 0.0, ("full", 3, 3, 0.0)),
+        ([], None, None, ("half", 0, 2, None, None)),
+        ([], None, 30.0, ("half", 0, 2, 30.0, "limit")),
+        ([("half", 0, 10.0)], 4.0, None, ("half", 1, 2, 10.0 + 3 * 10.0 - 4.0, None)),
+        ([("half", 0, 10.0)], 4.0, 35.0, ("half", 1, 2, 35.0, "limit")),
+        ([("half", 0, 10.0)], 4.0, 37.0, ("half", 1, 2, 36.0, "epochs")),
+        ([("half", 0, 10.0), ("half", 1, 20.0)], 0.0, None, ("full", 0, 3, 45.0, None)),
+        ([("half", 1, 8.0), ("full", 2, 8.0)], 0.0, 0.0, ("full", 3, 3, 0.0, "epochs")),
     ],
 )
-def test_time_left_is_that_of_the_last_epochs(
+def test_time_left_is_that_of_the_last_epochs_or_of_the_limit(
     rows: list[tuple[str, int, float]],
     age: float | None,
-    wanted: tuple[str, int, int, float | None],
+    limit: float | None,
+    wanted: tuple[str, int, int, float | None, str | None],
 ) -> None:
     recipe = load_recipe("xray-laptop", ["stages.half.epochs=2", "stages.full.epochs=3"])
     log = [{"stage": stage, "epoch": epoch, "seconds": s} for stage, epoch, s in rows]
-    found = standing_of(log, recipe, age)
+    found = standing_of(log, recipe, age, limit)
     assert tuple(found.values()) == wanted
 
 

@@ -34,7 +34,7 @@ from lamina.training.stage.ema import Average
 from lamina.training.stage.loop import look, run_stage
 from lamina.training.stage.steps.compiled import CompiledNetwork
 from lamina.training.stage.steps.sharing import is_split
-from lamina.training.stage.time_limit import stage_time
+from lamina.training.stage.time_limit import note_deadline, stage_time
 
 
 @dataclass(frozen=True)
@@ -159,6 +159,8 @@ def _training(
         )
 
     limit = stage_time(job.clock, job.recipe, position, job.folds_left)
+    if job.ranks.is_main:
+        note_deadline(job.folder, limit, job.recipe, job.folds_left)
     position.take(job.ranks.tell(position))
     now = StageState(
         stage, network, optimizer, rates, average, position, save, save_seconds, time=limit

@@ -11,7 +11,7 @@ from typing import Any
 from lamina.errors import LaminaError
 from lamina.files import LOCK, read_object
 from lamina.files.lock import BEAT
-from lamina.folders import MEMBER, METRICS, VALIDATION, fold_folders
+from lamina.folders import DEADLINE, MEMBER, METRICS, VALIDATION, fold_folders
 from lamina.machine.load import Load
 from lamina.recipe.recipe import Recipe
 
@@ -38,7 +38,10 @@ class Training:
         standing = None
         if running and now is not None:
             rows, _ = rows_after(now / METRICS, 0)
-            standing = {"fold": now.name, **standing_of(rows, recipe, _age(now / METRICS))}
+            standing = {
+                "fold": now.name,
+                **standing_of(rows, recipe, _age(now / METRICS), _limit_left(now / DEADLINE)),
+            }
         load = self._load.now()
         return {"running": running, "finished": finished, "now": standing, "load": load}
 
@@ -70,14 +73,22 @@ class Training:
 
 
 def standing_of(
-    rows: Sequence[Mapping[str, Any]], recipe: Recipe, age: float | None
+    rows: Sequence[Mapping[str, Any]],
+    recipe: Recipe,
+    age: float | None,
+    limit: float | None = None,
 ) -> dict[str, Any]:
-    """Return stage, epoch and the seconds that a fold still needs, by its last epochs.
+    """Return stage, epoch and the seconds that a fold still has: by its last epochs, or its limit.
 
     Args:
         rows: Of its log, one for each epoch.
         recipe: Its stages, in order.
         age: Seconds since its last row; None: there is none.
+        limit: Seconds until the time limit ends it; None: it has none.
+
+    Returns:
+        ``stage``, ``epoch``, ``epochs``; ``seconds_left``, the smaller of the two (None: not known
+        yet), and ``left_by``: ``epochs`` or ``limit``; None: there is no limit.
     """
     done = {stage.name: 0 for stage in recipe.stages}
     for row in rows:
@@ -95,11 +106,15 @@ def standing_of(
     )
     last = [float(row["seconds"]) for row in rows[-_RECENT:] if _is_number(row.get("seconds"))]
     seconds = None if not last else max(left * sum(last) / len(last) - (age or 0.0), 0.0)
+    left_by = None if limit is None else "epochs"
+    if limit is not None and (seconds is None or limit < seconds):
+        seconds, left_by = limit, "limit"
     return {
         "stage": stage.name,
         "epoch": done[stage.name],
         "epochs": stage.epochs,
         "seconds_left": seconds,
+        "left_by": left_by,
     }
 
 
@@ -128,6 +143,14 @@ def _age(path: Path) -> float | None:
     try:
         return max(time.time() - path.stat().st_mtime, 0.0)
     except OSError:
+        return None
+
+
+def _limit_left(path: Path) -> float | None:
+    """Return the seconds until a deadline that training noted; None: it noted none."""
+    try:
+        return max(float(read_object(path, "at")["at"]) - time.time(), 0.0)
+    except (LaminaError, TypeError, ValueError):
         return None
 
 

@@ -19,7 +19,14 @@ from lamina.files import append_line, read_json, write_json
 from lamina.training.devices.ranks import ALONE
 from lamina.training.saving.state import Position
 from lamina.training.stage.loop import set_rates
-from lamina.training.stage.time_limit import CLOCK, Clock, StageTime, seconds_used, stage_time
+from lamina.training.stage.time_limit import (
+    CLOCK,
+    Clock,
+    StageTime,
+    note_deadline,
+    seconds_used,
+    stage_time,
+)
 from tests.factories.discs import discs, quick, stopped_run
 
 LONG = ("train.epochs=100000", "train.validate_every=50000")
@@ -64,6 +71,9 @@ def test_a_limited_run_ends_in_time_with_a_whole_bundle(
         line = f"fold{fold.fold}: the time limit ended stage main after {epochs} of 100000 epochs."
         assert line in page
     log = (folder / "run" / "log.txt").read_text(encoding="utf-8")
+    for fold in result.folds:
+        noted = read_json(folder / "run" / f"fold{fold.fold}" / "deadline.json")["at"]
+        assert time.time() - 300 < noted < time.time() + 6
     assert "--max-minutes 0.1" in log
     assert log.count("the time limit ended the stage after") == 2
 
@@ -155,6 +165,27 @@ def test_time_is_shared_by_folds_and_by_the_epochs_of_stages(tmp_path: Path) -> 
     assert second.ends - second.begun == pytest.approx(80 / 3, abs=0.1)
     assert stage_time(None, recipe, Position(), 1) is None
     assert stage_time(Clock(tmp_path, minutes=None), recipe, Position(), 1) is None
+
+
+@pytest.mark.parametrize("folds", [1, 3])
+def test_the_deadline_of_a_fold_is_where_its_stages_end_one_after_another(
+    tmp_path: Path, folds: int
+) -> None:
+    stages = "stages=[{name: a, epochs: 10}, {name: b, epochs: 20}, {name: c, epochs: 5}]"
+    recipe, begun = quick(tmp_path, stages), 10.0
+    first = stage_time(clock_at(tmp_path, begun, 100 / 60), recipe, Position(), folds)
+    assert first is not None
+    note_deadline(tmp_path, first, recipe, folds)
+    left = read_json(tmp_path / "deadline.json")["at"] - time.time()
+    used = begun
+    for stage in range(3):  # each ends exactly when it must
+        position = Position(stage=stage)
+        stage_time(clock_at(tmp_path, used, 100 / 60), recipe, position, folds)
+        used = position.ends
+    assert left == pytest.approx(used - begun, abs=0.5)
+    assert folds > 1 or used == pytest.approx(100, abs=0.5)
+    note_deadline(tmp_path, None, recipe, folds)
+    assert not (tmp_path / "deadline.json").exists()
 
 
 def test_a_stage_that_is_resumed_keeps_its_time_unless_the_limit_changed(tmp_path: Path) -> None:

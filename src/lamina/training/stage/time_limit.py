@@ -17,6 +17,7 @@ from pathlib import Path
 
 from lamina import files
 from lamina.errors import DataError
+from lamina.folders import DEADLINE
 from lamina.geometry.view import members
 from lamina.recipe.recipe import Recipe
 from lamina.training.saving.state import Position
@@ -131,6 +132,28 @@ def stage_time(
         position.limit, position.begun = clock.limit, used
         position.ends = used + clock.left(folds) * epochs[0] / sum(epochs)
     return StageTime(clock, position)
+
+
+def note_deadline(folder: Path, time_limit: StageTime | None, recipe: Recipe, folds: int) -> None:
+    """Write down when a fold must be over, for who looks on; remove the note where it need not.
+
+    The note holds ``at``, the seconds of Unix time, as if later stages began when they can at the
+    latest.
+
+    Args:
+        folder: Of the fold.
+        time_limit: Of the stage that begins; None: it is not limited.
+        recipe: Its stages.
+        folds: Folds that are still to be trained, this one included.
+    """
+    if time_limit is None:
+        (folder / DEADLINE).unlink(missing_ok=True)
+        return
+    clock, position = time_limit.clock, time_limit.position
+    end, later = position.ends, [stage.epochs for stage in recipe.stages[position.stage + 1 :]]
+    for n, epochs in enumerate(later):
+        end += max((clock.limit or 0.0) - end, 0.0) / folds * epochs / sum(later[n:])
+    files.write_json(folder / DEADLINE, {"at": round(time.time() + end - clock.used, 3)})
 
 
 def validations_after(recipe: Recipe, stage: int) -> int:

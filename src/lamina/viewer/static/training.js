@@ -4,6 +4,7 @@ import { ask, make, number, percent, shape, tell } from "/static/view.js";
 const PAINT = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7B3FF2", "#8C6D1F"];
 const LEFT_OUT = new Set(["epoch", "step", "best", "skipped", "seconds", "train_seconds", "share", "stage"]);
 const NAMES = { loss: "loss", validation_loss: "validation loss", monitor: "monitor", lr: "learning rate" };
+const LEFT_BY = { limit: ", by --max-minutes", epochs: ", by its epochs" }; // where both are known, the smaller
 const EVERY = 2000; // milliseconds
 
 export async function showTraining(page) {
@@ -42,12 +43,13 @@ export async function showTraining(page) {
     const entries = [["Training", running ? "running" : finished.length ? "ended" : "not running"]];
     if (now) {
       entries.push([now.fold, `${now.stage}: epoch ${now.epoch} of ${now.epochs}`]);
-      if (now.seconds_left !== null) entries.push([`Left of ${now.fold}`, time(now.seconds_left)]);
+      if (now.seconds_left !== null) entries.push([`Left of ${now.fold}`, `${time(now.seconds_left)}${LEFT_BY[now.left_by] || ""}`]);
     }
     if (finished.length) entries.push(["Finished", finished.join(", ")]);
     if (load.cpu !== null) entries.push(["Processor", percent(load.cpu)]); // measured between two requests
     entries.push(["Memory", percent(load.memory)]);
     load.gpus.forEach((gpu, n) => entries.push([load.gpus.length > 1 ? `GPU ${n}` : "GPU", `${percent(gpu.share)}, memory ${percent(gpu.memory)}`]));
+    if (load.unasked) entries.push(["GPU", load.unasked]);
     stands.replaceChildren(...entries.map(([words, value]) => make("div", {}, make("dt", {}, words), make("dd", {}, value))));
   }
 
