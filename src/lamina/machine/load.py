@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import threading
 import time
-from collections.abc import Iterator
+from contextlib import suppress
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 _EVERY = 2.0  # seconds between two looks
-_NVML = "libnvidia-ml.so.1"  # comes with the driver
-_NAME = 96  # bytes of a name
+_DRIVER = Path("/proc/driver/nvidia/version")  # where NVIDIA's driver is loaded, on Linux
 
 
 class Load:
@@ -22,10 +22,11 @@ class Load:
         self._found: dict[str, Any] = {}
 
     def now(self) -> dict[str, Any]:
-        """Return ``cpu`` and ``memory``, shares of the machine, and ``gpus``.
+        """Return ``cpu`` and ``memory``, shares of the machine, ``gpus`` and ``unasked``.
 
         Each GPU has its ``name``, the ``share`` of time in which it worked, and ``memory``, the
         share that is used. None: not known, such as of the processor at the first look.
+        ``unasked`` says in words why GPUs that are there are not asked; None: they are.
         """
         with self._lock:
             first = self._looked is None
@@ -42,53 +43,50 @@ def _look(*, first: bool) -> dict[str, Any]:
     return {
         "cpu": None if first else busy / 100,
         "memory": psutil.virtual_memory().percent / 100,
-        "gpus": list(gpus()),
+        "gpus": gpus(),
+        "unasked": _unasked(),
     }
 
 
-class _Utilization(ctypes.Structure):
-    _fields_ = (("gpu", ctypes.c_uint), ("memory", ctypes.c_uint))
+def gpus() -> list[dict[str, Any]]:
+    """Return what each NVIDIA GPU does, as its driver says; nothing without a driver.
 
-
-class _Memory(ctypes.Structure):
-    _fields_ = (
-        ("total", ctypes.c_ulonglong),
-        ("free", ctypes.c_ulonglong),
-        ("used", ctypes.c_ulonglong),
-    )
-
-
-def gpus(library: str = _NVML) -> Iterator[dict[str, Any]]:
-    """Yield what each NVIDIA GPU does, as its driver says; nothing without a driver.
-
-    Args:
-        library: NVIDIA's management library.
+    NVIDIA's ``nvidia-ml-py`` asks the driver; without it nothing is known either.
     """
     try:
-        nvml = ctypes.CDLL(library)
-    except OSError:
-        return
-    if nvml.nvmlInit_v2() != 0:
-        return
+        import pynvml as nvml
+    except ImportError:
+        return []
     try:
-        count = ctypes.c_uint()
-        if nvml.nvmlDeviceGetCount_v2(ctypes.byref(count)) != 0:
-            return
-        for number in range(count.value):
-            device = ctypes.c_void_p()
-            if nvml.nvmlDeviceGetHandleByIndex_v2(number, ctypes.byref(device)) == 0:
-                yield _gpu(nvml, device)
+        nvml.nvmlInit()
+    except nvml.NVMLError:  # no driver, or one that does not fit its library
+        return []
+    found = []
+    try:
+        for number in range(nvml.nvmlDeviceGetCount()):
+            with suppress(nvml.NVMLError):  # such as one that fell off the bus
+                found.append(_gpu(nvml.nvmlDeviceGetHandleByIndex(number)))
     finally:
         nvml.nvmlShutdown()
+    return found
 
 
-def _gpu(nvml: ctypes.CDLL, device: ctypes.c_void_p) -> dict[str, Any]:
-    name, busy, memory = ctypes.create_string_buffer(_NAME), _Utilization(), _Memory()
-    nvml.nvmlDeviceGetName(device, name, _NAME)
-    known = nvml.nvmlDeviceGetUtilizationRates(device, ctypes.byref(busy)) == 0  # not of parts
-    filled = nvml.nvmlDeviceGetMemoryInfo(device, ctypes.byref(memory)) == 0 and memory.total
-    return {
-        "name": name.value.decode(errors="replace"),
-        "share": busy.gpu / 100 if known else None,
-        "memory": memory.used / memory.total if filled else None,
-    }
+def _gpu(device: Any) -> dict[str, Any]:
+    import pynvml as nvml
+
+    found: dict[str, Any] = {"name": "GPU", "share": None, "memory": None}
+    with suppress(nvml.NVMLError):
+        found["name"] = nvml.nvmlDeviceGetName(device)
+    with suppress(nvml.NVMLError):  # not told of parts of a GPU (MIG)
+        found["share"] = nvml.nvmlDeviceGetUtilizationRates(device).gpu / 100
+    with suppress(nvml.NVMLError):
+        memory = nvml.nvmlDeviceGetMemoryInfo(device)
+        found["memory"] = memory.used / memory.total if memory.total else None
+    return found
+
+
+def _unasked() -> str | None:
+    """Return why GPUs that are there are not asked; None: they are, or there is none."""
+    if find_spec("pynvml") is not None or not _DRIVER.exists():
+        return None
+    return "not known; pip install 'lamina[gpu]'"
