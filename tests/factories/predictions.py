@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 import lamina
 from lamina.prediction.folder.predictions import Info, PredictedCase, Predictions
 from lamina.recipe.recipe import Recipe
+from lamina.result.decisions import AnyDecision
 
 
 def predicted_case(id: str, shape: Sequence[int], **changes: Any) -> PredictedCase:
@@ -60,4 +61,26 @@ def write_predictions(
     predictions = Predictions.create(folder, prediction_info(recipe, *cases))
     for case in cases[:finished]:
         predictions.add(case.id, answers[case.id].astype(np.float32))
+    return folder
+
+
+def copied_predictions(
+    run: Path, folder: Path, *, shift: int = 0, decision: AnyDecision | None = None
+) -> Path:
+    """Write what the folds of a run predicted as a folder of ``lamina predict``.
+
+    Args:
+        run: A run folder with held-out predictions.
+        folder: The new folder.
+        shift: Pixels by which each answer is moved to the right.
+        decision: In place of the recipe's.
+    """
+    folds = [Predictions.open(path) for path in sorted(run.glob("fold*/oof"))]
+    cases = [case for fold in folds for case in fold.info.cases]
+    recipe = folds[0].info.recipe
+    info = prediction_info(recipe, *cases, decision=decision or recipe.decide)
+    made = Predictions.create(folder, info)
+    for fold in folds:
+        for id in fold.ids:
+            made.add(id, np.roll(fold.prob(id), shift, axis=-1).astype(np.float32))
     return folder

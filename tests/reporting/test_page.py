@@ -11,6 +11,7 @@ import pytest
 
 from lamina.data.prepare.pair_quality import write_quality
 from lamina.errors import DataError
+from lamina.evaluation.score import score
 from lamina.files import write_json
 from lamina.recipe.load import load_recipe
 from lamina.reporting import page as page_module
@@ -19,6 +20,7 @@ from lamina.reporting.page import report
 from lamina.reporting.run_contents import Run
 from lamina.training.run import train
 from tests.factories.discs import discs, quick
+from tests.factories.predictions import copied_predictions
 
 
 class Tags(HTMLParser):
@@ -63,17 +65,44 @@ def judged(folder: Path) -> Sequence[ScoredCase]:
     return judge(run, run.cases()).cases
 
 
-def test_the_verdict_comes_first_and_commands_make_the_run_again(run_folder: Path) -> None:
+def test_the_verdict_comes_first_in_order_and_commands_make_the_run_again(run_folder: Path) -> None:
     found = read(report(run_folder).report)
     assert found.text.index("95 % interval of the difference") < found.text.index(
         "Scores of held-out cases"
     )
     text = (run_folder / "report.html").read_text(encoding="utf-8")
+    order = ["verdict", "scores", "decisions", "thresholds"]
+    order += ["worst", "misses", "random", "training", "data", "recipe"]
+    assert re.findall(r'<section id="(\w+)"', text) == order
+    linked = re.findall(r'<a href="#(\w+)">', text.split("<main>")[0])
+    assert [one for one in order if one in linked] == linked
     command = re.search(r"lamina train (\S+) --data (\S+) --out NEW", text)
     assert command is not None
     recipe = load_recipe(command[1])
     assert recipe.digest() == Run.open(run_folder).recipe.digest()
     assert Path(command[2]).is_dir()
+
+
+def test_numbers_are_those_of_the_command(run_folder: Path, tmp_path: Path) -> None:
+    """Every number of the table of classes, and the tiles above it, as ``lamina score`` says."""
+    decision = Run.open(run_folder).decision
+    pred = copied_predictions(run_folder, tmp_path / "pred", decision=decision)
+    wanted = score(pred, tmp_path / "data", index=tmp_path / "index.jsonl")
+    text = report(run_folder).report.read_text(encoding="utf-8")
+    scores = text[text.index('<section id="scores"') : text.index("By fold")]
+    tiles = re.findall(r'<div class="tile[^"]*"><b>([^<]*)</b>', scores)
+    merged = [wanted.foreground_dice, wanted.auc]
+    assert tiles == [f"{value:.4f}" for value in (wanted.value, wanted.baseline_empty, *merged)]
+    table = [re.findall(r"<td>([^<]*)</td>", row) for row in re.findall(r"<tr>(.*)</tr>", scores)]
+    said = [
+        [one.value, one.pooled_dice, one.precision, one.recall, one.auc] for one in wanted.classes
+    ]
+    counts = [[str(one.images), str(one.images_predicted)] for one in wanted.classes]
+    rows = [
+        [*("–" if value is None else f"{value:.4f}" for value in row), *two]
+        for row, two in zip(said, counts, strict=True)
+    ]
+    assert [row[1:] for row in table if len(row) == 8] == rows
 
 
 def test_figures_are_written_and_linked(run_folder: Path) -> None:

@@ -7,14 +7,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import numpy as np
 import pytest
 
-from lamina.prediction.folder.predictions import Predictions
 from lamina.viewer.board import Board
 from lamina.viewer.run import following, listener, opened, prepared
 from lamina.viewer.server import Shown
-from tests.factories.predictions import prediction_info
+from tests.factories.predictions import copied_predictions
 from tests.reporting.conftest import restored_run, run_folder, volume_run
 
 __all__ = ["restored_run", "run_folder", "volume_run"]
@@ -41,17 +39,6 @@ def board(run_folder: Path, tmp_path: Path) -> Board:
 def volume_board(volume_run: Path, tmp_path: Path) -> Board:
     """One held-out volume of one class."""
     return shown(tmp_path / "scratch", volume_run).boards[0]
-
-
-def copied_predictions(run: Path, folder: Path, *, shift: int = 0) -> Path:
-    """Write what the folds of a run predicted as a folder of ``lamina predict``, moved sideways."""
-    folds = [Predictions.open(path) for path in sorted(run.glob("fold*/oof"))]
-    cases = [case for fold in folds for case in fold.info.cases]
-    made = Predictions.create(folder, prediction_info(folds[0].info.recipe, *cases))
-    for fold in folds:
-        for id in fold.ids:
-            made.add(id, np.roll(fold.prob(id), shift, axis=-1).astype(np.float32))
-    return folder
 
 
 @pytest.fixture

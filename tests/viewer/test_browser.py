@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import shutil
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 from playwright.sync_api import Page, expect
+from typer.testing import CliRunner
 
+from lamina.cli.main import app
 from lamina.data.targets.ground_truth import truth
 from lamina.files import write_json
 from lamina.viewer.board import Board
@@ -20,6 +24,7 @@ from lamina.viewer.comparison import compared
 from lamina.viewer.live import Training
 from lamina.viewer.server import Shown
 from tests.factories.browser import CONTRASTS, opened_page
+from tests.factories.predictions import copied_predictions
 from tests.viewer.conftest import served, shown
 
 WORST = {
@@ -56,14 +61,55 @@ def pixels(page: Page) -> np.ndarray:
     return np.array(found[2:], np.uint8).reshape(found[0], found[1], 4)[..., :3]
 
 
+def drawn_anew(page: Page, act: Callable[[], object], mark: str = "#page") -> None:
+    """Do something, and wait until the page has drawn: all planes, or the first canvas."""
+    if mark == "canvas":
+        before = pixels(page)
+        act()
+        for _ in range(100):
+            if not np.array_equal(pixels(page), before):
+                return
+            page.wait_for_timeout(50)
+        raise AssertionError("the canvas stays as it is")
+    before = str(page.locator(mark).get_attribute("data-drawn"))
+    act()
+    expect(page.locator(mark)).not_to_have_attribute("data-drawn", before)
+
+
+def tab_to(page: Page, wanted: str) -> None:
+    """Press Tab until the focus is on what a selector names."""
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if page.evaluate("(wanted) => document.activeElement.matches(wanted)", wanted):
+            return
+    raise AssertionError(f"Tab does not reach {wanted}")
+
+
+def at_crosshair(page: Page, down: int | None) -> list[tuple[int, ...]]:
+    """Return the pixel of each plane of a volume at the voxel that its captions name.
+
+    Args:
+        page: That of a volume.
+        down: The axis that is drawn downwards; None: planes lie as they are stored.
+    """
+    words = page.locator("figcaption").all_inner_texts()
+    at = [int(re.search(r"= (\d+) of", text)[1]) for text in words]  # type: ignore[index]
+    script = """([n, y, x]) => [...document.querySelectorAll("canvas")[n]
+        .getContext("2d").getImageData(x, y, 1, 1).data]"""
+    found = []
+    for axis in range(3):
+        first, second = (n for n in range(3) if n != axis)
+        y, x = (at[second], at[first]) if second == down else (at[first], at[second])
+        found.append(tuple(page.evaluate(script, [axis, y, x])))
+    return found
+
+
 def only(page: Page, *layers: str) -> None:
     """Show these layers and no other."""
     for button in page.query_selector_all("button[data-layer]"):
         on = button.get_attribute("aria-pressed") == "true"
         if on != (button.get_attribute("data-layer") in layers):
-            drawn = page.locator("#page").get_attribute("data-drawn")
-            button.click()
-            expect(page.locator("#page")).not_to_have_attribute("data-drawn", str(drawn))
+            drawn_anew(page, button.click)
 
 
 def test_cases_decisions_and_curves_in_a_browser(board: Board) -> None:
@@ -77,10 +123,13 @@ def test_cases_decisions_and_curves_in_a_browser(board: Board) -> None:
         assert worst in {one.id for one in board.cases.values() if one.value == lowest}
         assert page.evaluate(CONTRASTS) == []
 
-        page.locator(".tile").first.click()
+        tab_to(page, ".tile")
+        page.keyboard.press("Enter")
         expect(page.locator("canvas.drawn")).to_have_count(1)
+        expect(page.locator("#page")).to_have_attribute("data-drawn", "1")
         number = int(page.url.split("/")[-1])
-        only(page, "error")
+        for key in ("1", "2", "3", "4"):  # from image, truth and prediction to the error alone
+            drawn_anew(page, lambda key=key: page.keyboard.press(key))
         one = board.cases[number]
         target = truth(one.found.case, board.task)[0]
         mask = board.decision(one.found.predictions.prob(one.id))
@@ -91,9 +140,18 @@ def test_cases_decisions_and_curves_in_a_browser(board: Board) -> None:
         assert (drawn[right] == 0).all()
         assert (drawn[false & ~(target & ~mask).any(axis=0)][:, 0] > 150).all()
 
+        tab_to(page, "canvas")
+        drawn_anew(page, lambda: page.keyboard.press("+"), mark="canvas")
+        assert pixels(page).shape[:2] != one.found.case.image.shape
+        drawn_anew(page, lambda: page.keyboard.press("0"), mark="canvas")
+        assert (pixels(page) == drawn).all()
+        start = board.start
+        tab_to(page, "#threshold")
+        page.keyboard.press("ArrowRight")
+        expect(page.locator("#exact")).to_have_value(f"{start[0]['threshold'] + 0.001:g}")
+
         page.fill("#exact", "0.05")
         page.keyboard.press("Tab")
-        start = board.start
         wanted = board.score(f"0.05:{start[0]['area']};{start[1]['threshold']}:{start[1]['area']}")
         assert wanted is not None
         expect(page.locator("#all-score")).to_have_text(f"{wanted:.4f}")
@@ -220,6 +278,23 @@ def test_two_folders_show_which_cases_got_worse(
         page.keyboard.press("j")
         page.wait_for_url(lambda url: url != before)
         assert page.evaluate(CONTRASTS) == []
+
+        page.evaluate("location.hash = '#/case/1/0'")
+        expect(page.locator("canvas.drawn")).to_have_count(1)
+        for k, threshold, area in (("0", "0.05", "240"), ("1", "0.5", "0")):
+            page.select_option("#class", k)
+            page.fill("#exact", threshold)
+            page.keyboard.press("Tab")
+            page.fill("#area", area)
+            page.keyboard.press("Tab")
+        decision = found.boards[1].read_decision("0.05:240;0.5:0")
+        pred = copied_predictions(run_folder, tmp_path / "same", shift=3, decision=decision)
+        said_by_command = CliRunner().invoke(
+            app, ["score", str(pred), str(tmp_path / "data"), "--json"]
+        )
+        value = json.loads(said_by_command.stdout)["value"]
+        assert value not in (0.0, found.boards[1].score(""))
+        expect(page.locator("#all-score")).to_have_text(f"{value:.4f}")
         assert said == []
 
 
@@ -245,4 +320,19 @@ def test_nothing_leaves_the_page_at_any_width(volume_run: Path, tmp_path: Path, 
             if route.startswith("case/"):
                 expect(page.locator("canvas.drawn")).to_have_count(3)
                 expect(page.locator("figcaption").first).to_contain_text("z = 1 of 0 to 2")
+        page.evaluate("location.hash = '#/case/0/0'")
+        expect(page.locator("canvas.drawn")).to_have_count(3)
+        only(page, "image", "probability")
+        down = found.boards[0].about(0)["down"]
+        inside = at_crosshair(page, down)
+        assert len(set(inside)) == 1
+        frame = page.locator("canvas").first.bounding_box()
+        assert frame is not None
+        where = {"x": frame["width"] * 2.5 / 24, "y": frame["height"] * 1.5 / 20}
+        drawn_anew(page, lambda: page.locator("canvas").first.click(position=where))
+        captions = page.locator("figcaption").all_inner_texts()
+        assert [text.split(" of")[0] for text in captions] == ["z = 1", "y = 1", "x = 2"]
+        outside = at_crosshair(page, down)
+        assert len(set(outside)) == 1
+        assert outside != inside
         assert said == []

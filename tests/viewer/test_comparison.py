@@ -9,7 +9,8 @@ import pytest
 from lamina.errors import RecipeError
 from lamina.files import read_object, write_json
 from lamina.viewer.comparison import ORDERS, compared
-from tests.viewer.conftest import copied_predictions, shown
+from tests.factories.predictions import copied_predictions
+from tests.viewer.conftest import shown
 
 
 def test_gains_are_differences_of_scores_case_by_case(

@@ -13,8 +13,9 @@ from starlette.testclient import TestClient
 from lamina.data.targets.ground_truth import truth
 from lamina.viewer.board import Board
 from lamina.viewer.live import Training
-from lamina.viewer.server import STATIC, Shown, app
-from tests.viewer.conftest import copied_predictions, shown
+from lamina.viewer.server import STATIC, Shown, app, routes
+from tests.factories.predictions import copied_predictions
+from tests.viewer.conftest import shown
 
 TOKEN, PORT = "t" * 43, 8000
 BASE = f"http://127.0.0.1:{PORT}"
@@ -78,6 +79,28 @@ def test_every_address_answers_and_nothing_is_written(board: Board) -> None:
     assert set(browser.get("/api/curves").json()) == {"fold0", "fold1"}
     assert picture(browser.get("/api/0/thumbnail").content).shape == (32, 48, 3)
     assert digest(board.folder) == before
+
+
+ASKED = {
+    "/",
+    "/api/state",
+    "/api/cases",
+    "/api/score",
+    "/api/compare",
+    "/api/training",
+    "/api/curves",
+    "/api/validation",
+    "/api/{case:int}/about",
+    "/api/{case:int}/score",
+    "/api/{case:int}/thumbnail",
+    "/api/{case:int}/{layer:str}",
+    *(f"/static/{name}" for name in STATIC),
+}
+"""What the tests of this file ask for; a new address needs a test."""
+
+
+def test_there_is_no_other_address(board: Board) -> None:
+    assert {route.path for route in routes(seen(board))} == ASKED
 
 
 def test_layers_are_the_pixels_of_the_case(board: Board) -> None:

@@ -54,8 +54,14 @@ class Shown:
 
 def app(shown: Shown, token: str, port: int) -> Gate:
     """Return the application that shows folders to who knows the token."""
+    handlers = {HTTPException: _told}
+    return Gate(Starlette(routes=routes(shown), exception_handlers=handlers), token, port)
+
+
+def routes(shown: Shown) -> list[Route]:
+    """Return every address that is answered."""
     answer = partial(_answered, shown, anyio.CapacityLimiter(_AT_ONCE))
-    routes = [
+    return [
         Route("/", _static("index.html", "text/html")),
         *(Route(f"/static/{name}", _static(name, kind)) for name, kind in STATIC.items()),
         Route("/api/state", answer(_state)),
@@ -70,7 +76,6 @@ def app(shown: Shown, token: str, port: int) -> Gate:
         Route("/api/{case:int}/thumbnail", answer(_thumbnail, _png)),
         Route("/api/{case:int}/{layer:str}", answer(_layer, _png)),
     ]
-    return Gate(Starlette(routes=routes, exception_handlers={HTTPException: _told}), token, port)
 
 
 async def _told(_: Request, error: Exception) -> Response:
