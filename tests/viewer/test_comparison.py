@@ -8,7 +8,7 @@ import pytest
 
 from lamina.errors import RecipeError
 from lamina.files import read_object, write_json
-from lamina.viewer.comparison import ORDERS, compared
+from lamina.viewer.comparison import ORDERS, compared, names_of
 from tests.factories.predictions import copied_predictions
 from tests.viewer.conftest import shown
 
@@ -34,6 +34,17 @@ def test_gains_are_differences_of_scores_case_by_case(
     signs = [sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)]
     assert [found["better"], found["worse"], found["equal"]] == [*signs, 6 - sum(signs)]
     assert found["verdict"]["scores"] == [first.score(""), second.score("")]
+
+
+def test_folders_of_one_name_are_told_apart() -> None:
+    for one, other, wanted in (
+        ("/runs/a", "/runs/b", ("a", "b")),
+        ("/runs/a/pred", "/runs/b/pred", ("a/pred", "b/pred")),
+        ("/x/a/pred", "/y/a/pred", ("x/a/pred", "y/a/pred")),
+        ("/a/pred", "/a/pred", ("pred", "pred")),
+        ("/pred", "/a/pred", ("/pred", "a/pred")),
+    ):
+        assert names_of(Path(one), Path(other)) == wanted
 
 
 def test_the_same_predictions_neither_gain_nor_lose(run_folder: Path, tmp_path: Path) -> None:

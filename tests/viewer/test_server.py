@@ -146,6 +146,17 @@ def test_planes_of_a_volume_agree_where_they_meet(volume_board: Board) -> None:
         assert len(set(values)) == 1
 
 
+def test_a_small_picture_of_a_volume_has_depth_downwards(
+    volume_board: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    browser = client(volume_board)
+    stored = picture(browser.get("/api/0/thumbnail").content)
+    assert stored.shape == (20, 24, 3)
+    monkeypatch.setattr("lamina.viewer.cases.pictures.down_of", lambda *_: 2)  # of samples
+    turned = picture(browser.get("/api/0/thumbnail").content)
+    assert (turned == stored.swapaxes(0, 1)).all()
+
+
 def test_predictions_and_two_folders_answer_too_and_nothing_is_written(
     run_folder: Path, predictions: Path, tmp_path: Path
 ) -> None:

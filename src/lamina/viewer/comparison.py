@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from lamina import seeding
@@ -30,6 +31,21 @@ def check_alike(first: Board, second: Board) -> None:
             raise RecipeError(
                 f"{first.folder} and {second.folder} have different {what}; look at each by itself"
             )
+
+
+def names_of(first: Path, second: Path) -> tuple[str, str]:
+    """Return what two folders are called: the ends of their paths, as long as tells them apart.
+
+    Example:
+        >>> names_of(Path("/runs/a/pred"), Path("/runs/b/pred"))
+        ('a/pred', 'b/pred')
+    """
+    one, other = first.resolve().parts, second.resolve().parts
+    if one == other:
+        return one[-1], other[-1]
+    longest = max(len(one), len(other))
+    count = next(n for n in range(1, longest + 1) if one[-n:] != other[-n:])
+    return str(Path(*one[-count:])), str(Path(*other[-count:]))
 
 
 def compared(first: Board, second: Board, order: str) -> dict[str, Any]:
@@ -101,7 +117,7 @@ def _verdict(
         "cases": len(judged),
         "sentence": in_words(
             found,
-            (second.folder.resolve().name, first.folder.resolve().name),
+            names_of(second.folder, first.folder),
             (scores[1], scores[0]),
             f"{len(judged)} cases",
         ),

@@ -22,7 +22,7 @@ from lamina.errors import LaminaError
 from lamina.viewer.board import SORTS, Board
 from lamina.viewer.cases.pictures import LAYERS, layer, thumbnail
 from lamina.viewer.cases.pixels import Part
-from lamina.viewer.comparison import ORDERS, compared
+from lamina.viewer.comparison import ORDERS, compared, names_of
 from lamina.viewer.gate import Gate
 from lamina.viewer.live import Training
 
@@ -120,8 +120,12 @@ def _answered(
 
 
 def _state(shown: Shown, _: Request) -> dict[str, Any]:
+    folders = [board.state() for board in shown.boards]
+    if len(folders) == 2:
+        names = names_of(shown.boards[0].folder, shown.boards[1].folder)
+        folders = [one | {"folder": name} for one, name in zip(folders, names, strict=True)]
     return {
-        "folders": [board.state() for board in shown.boards],
+        "folders": folders,
         "training": shown.training is not None,
     }
 

@@ -13,6 +13,7 @@ import pytest
 from lamina.data.case import Case
 from lamina.files import read_object
 from lamina.model.metrics import DiceScore, Psnr
+from lamina.recipe.load import load_recipe
 from lamina.task import Task
 from lamina.training.preview.worst_cases import KEPT, WorstCases
 from lamina.training.run import train
@@ -66,6 +67,9 @@ def test_of_a_volume_the_slice_with_most_errors_is_drawn() -> None:
     assert drawn.shape == (24, 30, 3)
     edge = drawn[1, 1:-1].astype(int)  # the outline of a mask that covers most of the slice
     assert (edge.max(axis=1) - edge.min(axis=1)).mean() > 40
+    turned = WorstCases(metric, SPOT, load_recipe("faults-laptop").frame)  # samples are the last
+    turned.offer(one, answer, metric.tally(answer > 0.5, target))
+    assert picture(turned.found[0].picture).shape == (30, 24, 3)
 
 
 def test_of_values_the_worst_are_those_with_the_lowest_ratio() -> None:

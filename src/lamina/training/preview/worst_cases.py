@@ -12,11 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
+from lamina.data.network_input.frame import Frame
 from lamina.data.targets.ground_truth import truth
 from lamina.geometry.region import Region
 from lamina.model.metrics import AnyMetric
 from lamina.pictures.overlay import overlay
 from lamina.pictures.pixels import Pixels, shrunk, shrunk_mask, stretched, visible
+from lamina.reporting.cards.planes import down_of
 from lamina.task import Task
 
 KEPT = 6
@@ -41,8 +43,16 @@ class WorstCase:
 class WorstCases:
     """Keeps the worst of all cases that are offered; pictures are drawn of those only."""
 
-    def __init__(self, metric: AnyMetric, task: Task) -> None:
-        self._metric, self._task = metric, task
+    def __init__(self, metric: AnyMetric, task: Task, frame: Frame | None = None) -> None:
+        """Begin with none.
+
+        Args:
+            metric: What scores.
+            task: What the outputs mean.
+            frame: Tells which axis of a volume points downwards; None: slices stay as they are
+                stored.
+        """
+        self._metric, self._task, self._frame = metric, task, frame
         self.found: tuple[WorstCase, ...] = ()
 
     def offer(self, case: Case, answer: NDArray[Any], tally: NDArray[np.float64]) -> None:
@@ -56,7 +66,10 @@ class WorstCases:
         value = self._metric.score([tally]).value
         if len(self.found) == KEPT and self._order(value) >= self._order(self.found[-1].value):
             return
-        picture = base64.b64encode(_jpeg(_drawn(case, answer, self._task))).decode()
+        drawn = _drawn(case, answer, self._task)
+        if answer.ndim == 4 and self._frame is not None and down_of(case.image, self._frame) == 2:
+            drawn = np.ascontiguousarray(drawn.swapaxes(0, 1))
+        picture = base64.b64encode(_jpeg(drawn)).decode()
         self.take((*self.found, WorstCase(case.id, case.group, value, picture)))
 
     def take(self, cases: Iterable[WorstCase]) -> None:

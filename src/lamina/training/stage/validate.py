@@ -242,7 +242,7 @@ def validate(
     slices = recipe.frame.slices
     chosen = list(recipe.frame.chosen(cases, slices.judge if slices else ()))
     judged: dict[int, JudgedCase] = {}
-    worst = WorstCases(recipe.monitor, task)
+    worst = WorstCases(recipe.monitor, task, recipe.frame)
     for number in dealt([math.prod(case.image.shape) for case in chosen], ranks):
         case = chosen[number]
         answer = predict_case(case, [member], plain, device=device, precision=precision)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from lamina.pictures.overlay import overlay
 from lamina.pictures.pixels import stretched
+from lamina.reporting.cards.planes import down_of
 from lamina.viewer.board import Board
 from lamina.viewer.cases.pixels import Part
 from lamina.viewer.cases.viewed import ViewedCase
@@ -95,7 +96,7 @@ def _class(
 
 def thumbnail(board: Board, number: int) -> bytes:
     """Return a picture of a case, at most 240 pixels a side, with truth filled and prediction
-    outlined; of a volume the plane in the middle of its first axis.
+    outlined; of a volume the plane in the middle of its first axis, with depth downwards.
     """
     case = board.cases[number]
     shape = tuple(case.found.case.image.shape)
@@ -114,7 +115,8 @@ def thumbnail(board: Board, number: int) -> bytes:
         if case.found.case.target is not None:
             true = [_any(mask, part) > 0 for mask in board.pixels.truth(case, part)[first:]]
         picture = overlay(picture, mine, true)
-    return _png(picture)
+    turned = len(shape) == 3 and down_of(case.found.case.image, board.recipe.frame) == 2
+    return _png(picture.swapaxes(0, 1) if turned else picture)
 
 
 def _image(board: Board, case: ViewedCase, part: Part) -> NDArray[np.uint8]:

@@ -24,7 +24,7 @@ export async function showCase(page, whole, of, at) {
     make("div", { className: "row" }, ...buttons), legend(state, info.truth));
   if (info.truth) {
     panel.append(make("p", {}, `${state.metric}, this case`), here);
-    panel.append(make("p", {}, state.slides_score || !state.slides ? "All cases" : "All cases, by the decision of the folder"), all, marks());
+    panel.append(make("p", {}, state.slides_score || !state.slides ? "All cases" : "All cases, by the decision of the folder"), all, ...(values ? [] : [marks()]));
   } else {
     panel.append(make("p", {}, "No truth is known: no score."));
   }

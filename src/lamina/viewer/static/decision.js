@@ -56,11 +56,13 @@ export function createDecision(of, state, changed) {
   const exact = make("input", { type: "number", id: "exact", min: "0", max: "1", step: "0.001", "aria-label": "threshold as a number" });
   const area = make("input", { type: "number", id: "area", min: "0", step: "1", "aria-label": "minimum area in pixels" });
   const told = make("code", { id: "command" });
+  const by = make("p", { id: "by" });
   const back = make("button", { type: "button", id: "reset" }, state.run ? "decision of the run" : "decision of the predictions");
   function fill() {
     slider.value = exact.value = String(now().threshold);
     area.value = String(now().area);
     told.textContent = command();
+    by.textContent = tried() ? "Masks by these thresholds and areas:" : `Masks by the decision of the ${state.run ? "run" : "predictions"}: ${state.decision}`;
   }
   function set(key, value) {
     if (value === "" || Number.isNaN(Number(value))) return;
@@ -84,6 +86,6 @@ export function createDecision(of, state, changed) {
   fill();
   return {
     text: () => (tried() ? tried().map((one) => `${one.threshold}:${one.area}`).join(";") : ""),
-    parts: [make("label", {}, "Class", select), make("label", {}, "Threshold", slider, exact), make("label", {}, "Minimum area, pixels of the whole case", area), make("div", { className: "row" }, back), told],
+    parts: [make("label", {}, "Class", select), make("label", {}, "Threshold", slider, exact), make("label", {}, "Minimum area, pixels of the whole case", area), make("div", { className: "row" }, back), by, told],
   };
 }

@@ -16,7 +16,8 @@ export function createPlane({ of, at, info, state, axis, cross, text, moved, pic
   const sides = others.map((n) => info.shape[n]);
   const canvas = make("canvas", { tabIndex: 0, "aria-label": volume ? `plane across ${info.axes[axis]}` : "image" });
   const caption = make("figcaption");
-  const figure = make("figure", {}, canvas, caption);
+  const lines = volume ? ["across", "down"].map((way) => make("i", { className: `line ${way}` })) : [];
+  const figure = make("figure", {}, make("div", { className: "stack" }, canvas, ...lines), caption);
   let box = [0, 0, ...sides];
   let turn = 0;
 
@@ -82,12 +83,12 @@ export function createPlane({ of, at, info, state, axis, cross, text, moved, pic
     canvas.classList.add("drawn");
     if (!volume) return;
     caption.textContent = `${info.axes[axis]} = ${cross[axis]} of 0 to ${info.shape[axis] - 1}`;
-    const [row, column] = others.map((n, i) => ((cross[n] + 0.5 - box[i]) / (box[i + 2] - box[i])) * [base.height, base.width][i]);
-    surface.strokeStyle = "#ffffff90";
-    surface.beginPath();
-    surface.moveTo(0, row); surface.lineTo(base.width, row);
-    surface.moveTo(column, 0); surface.lineTo(column, base.height);
-    surface.stroke();
+    others.forEach((n, i) => { // thin lines on the canvas, so that no voxel is covered
+      const share = (cross[n] + 0.5 - box[i]) / (box[i + 2] - box[i]);
+      lines[i].hidden = share < 0 || share > 1;
+      if (i === 0) { lines[i].style.top = `${100 * share}%`; lines[i].style.width = canvas.style.width; }
+      else lines[i].style.left = `calc(${canvas.style.width} * ${share})`;
+    });
   }
 
   function blend(pixels, prob) {

@@ -3,11 +3,12 @@ import { ask, make, number, percent, shape, tell } from "/static/view.js";
 
 const PAINT = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#7B3FF2", "#8C6D1F"];
 const LEFT_OUT = new Set(["epoch", "step", "best", "skipped", "seconds", "train_seconds", "share", "stage"]);
-const NAMES = { loss: "loss", validation_loss: "validation loss", monitor: "monitor", lr: "learning rate" };
+const NAMES = { loss: "loss", validation_loss: "validation loss", monitor: "monitored score", lr: "learning rate" };
 const LEFT_BY = { limit: ", by --max-minutes", epochs: ", by its epochs" }; // where both are known, the smaller
 const EVERY = 2000; // milliseconds
 
-export async function showTraining(page) {
+export async function showTraining(page, state) {
+  const drawn = state.folders[0].kind === "restore" ? "as restored" : "truth filled, prediction outlined";
   const folds = {};
   const ends = {};
   const told = make("p", { role: "status", id: "rows" });
@@ -59,10 +60,10 @@ export async function showTraining(page) {
     if (!cases || mark === seen) return;
     seen = mark;
     const shown = cases.map((one) => make("figure", { className: "tile" },
-      make("img", { src: `data:image/jpeg;base64,${one.picture}`, alt: `${one.id}: truth filled, prediction outlined` }),
+      make("img", { src: `data:image/jpeg;base64,${one.picture}`, alt: `${one.id}: ${drawn}` }),
       make("figcaption", {}, make("b", {}, one.id), make("span", {}, number(one.value)))));
     worst.replaceChildren(make("h2", {}, "Worst cases of the last validation"),
-      make("p", {}, `${fold}, ${stage}, epoch ${epoch + 1}; ${metric}; truth filled, prediction outlined`),
+      make("p", {}, `${fold}, ${stage}, epoch ${epoch + 1}; ${metric}; ${drawn}`),
       make("div", { className: "grid" }, ...shown));
   }
 
@@ -82,11 +83,11 @@ export async function showTraining(page) {
     const points = lines.flatMap(([, line]) => line);
     const xs = points.map(([x]) => x), ys = points.map(([, y]) => y);
     const [x0, x1, y0, y1] = [Math.min(...xs), Math.max(...xs), Math.min(...ys), Math.max(...ys)];
-    const px = (x) => 54 + ((x - x0) / (x1 - x0 || 1)) * 356, py = (y) => 150 - ((y - y0) / (y1 - y0 || 1)) * 135;
+    const px = (x) => (x1 > x0 ? 54 + ((x - x0) / (x1 - x0)) * 356 : 232), py = (y) => (y1 > y0 ? 150 - ((y - y0) / (y1 - y0)) * 135 : 82);
     const svg = shape("svg", { viewBox: "0 0 420 190", role: "img", "aria-label": `${NAMES[key] || key} over epochs` });
-    for (const y of y0 === y1 ? [y0] : [y0, y1]) svg.append(shape("line", { x1: 54, x2: 410, y1: py(y), y2: py(y), stroke: "#d5dce3" }), words(y.toPrecision(3), 50, py(y) + 4, "end"));
-    svg.append(words(String(x0), 54, 168, "start"), words("epoch", 232, 168, "middle"));
-    if (x1 > x0) svg.append(words(String(x1), 410, 168, "end"));
+    for (const y of y0 === y1 ? [y0] : [y0, y1]) svg.append(shape("line", { x1: 54, x2: 410, y1: py(y), y2: py(y), stroke: "#d5dce3" }), words(short(y), 50, py(y) + 4, "end"));
+    if (x1 > x0) svg.append(words(String(x0), 54, 168, "start"), words("epoch", 232, 168, "middle"), words(String(x1), 410, 168, "end"));
+    else svg.append(words(`epoch ${x0}`, 232, 168, "middle"));
     lines.forEach(([fold, line], n) => {
       const stroke = PAINT[n % PAINT.length];
       svg.append(shape("polyline", { points: line.map(([x, y]) => `${px(x)},${py(y)}`).join(" "), fill: "none", stroke, "stroke-width": 1.6 }));
@@ -105,6 +106,11 @@ function time(seconds) {
   if (seconds < 90) return `about ${Math.round(seconds)} s`;
   if (seconds < 5400) return `about ${Math.round(seconds / 60)} min`;
   return `about ${(seconds / 3600).toFixed(1)} h`;
+}
+
+// Returns a number in at most seven letters.
+function short(value) {
+  return value !== 0 && Math.abs(value) < 0.001 ? value.toExponential(1) : value.toPrecision(3);
 }
 
 function words(text, x, y, anchor) {

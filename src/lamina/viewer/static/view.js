@@ -96,7 +96,7 @@ async function show() {
 function head() {
   const [first, second] = state.folders;
   document.title = `${second ? `${first.folder} and ${second.folder}` : first.name} · lamina view`;
-  document.getElementById("name").textContent = second ? `${first.folder} and ${second.folder}` : `${first.name} · ${first.folder}`;
+  document.getElementById("name").textContent = second ? `${first.folder} and ${second.folder}` : first.name === first.folder ? first.name : `${first.name} · ${first.folder}`;
   document.getElementById("about").textContent = state.folders.map(words).join(" — ");
   const list = state.folders.flatMap((folder) => folder.problems);
   const place = document.getElementById("problems");
@@ -109,9 +109,9 @@ function words(folder, n) {
   const part = folder.count < folder.asked ? `${folder.count} of ${folder.asked}` : String(folder.count);
   const cases = `${part} ${folder.run ? "held-out " : ""}${folder.asked === 1 ? "case" : "cases"}`;
   if (!folder.count) return folder.run ? "no held-out case was predicted yet" : "no case was predicted yet";
-  const metric = n && folder.metric === state.folders[0].metric ? "score" : folder.metric;
-  const score = folder.value === null ? "" : ` · ${metric}: ${number(folder.value)}`;
-  return `${cases}${score} · decision: ${folder.decision}`;
+  const metric = n && folder.metric === state.folders[0].metric ? "" : ` (${folder.metric})`;
+  const score = folder.value === null ? "" : ` · score ${number(folder.value)}${metric}`;
+  return `${cases}${score}${folder.kind === "restore" ? "" : ` · decision: ${folder.decision}`}`;
 }
 
 // Asks for what is new while the tab is visible; the page that is shown takes it in.
