@@ -19,8 +19,20 @@ HEIGHTS = """
   const images = [...row.querySelectorAll("img")].map((e) => e.getBoundingClientRect());
   const side = images.filter((e) => e.top === images[0].top);
   const tall = side.map((e) => e.height);
+  const seen = [...row.querySelectorAll("img")].every((e) => e.complete && e.naturalWidth > 0);
   const wide = side.map((e) => e.width);
-  return [side.length, Math.max(...tall) - Math.min(...tall), Math.min(...wide)];
+  const apart = Math.max(...tall) - Math.min(...tall);
+  return [side.length, apart, Math.min(...wide), seen && Math.min(...tall) > 40];
+})
+"""
+
+CARDS = """
+() => [...document.querySelectorAll(".plots")].flatMap((plots) => {
+  const boxes = [...plots.children].map((e) => e.getBoundingClientRect());
+  return boxes.map((box) => {
+    const row = boxes.filter((e) => Math.abs(e.top - box.top) < 1).map((e) => e.height);
+    return Math.max(...row) - Math.min(...row);
+  });
 })
 """
 
@@ -34,8 +46,12 @@ def test_the_page_fits_every_width(run_folder: Path) -> None:
             assert page.evaluate("document.documentElement.scrollWidth") <= width
             assert page.evaluate(OVERLAPS) is False
             rows = page.evaluate(HEIGHTS)
-            assert all(apart < 1 for _, apart, _ in rows)
-            assert all(count == (1 if width < 900 else 3) for count, _, _ in rows)
-            assert all(wide >= 280 for _, _, wide in rows)
+            assert all(apart < 1 for _, apart, _, _ in rows)
+            assert all(count == (1 if width < 900 else 3) for count, _, _, _ in rows)
+            assert all(wide >= 280 for _, _, wide, _ in rows)
+            assert all(
+                seen for _, _, _, seen in rows
+            )  # pictures further down too, as for a printer
+            assert all(apart < 1 for apart in page.evaluate(CARDS))
             assert page.evaluate(CONTRASTS) == []
         assert said == []

@@ -42,6 +42,9 @@ def sections(run: Run, judgement: ScoredCases, cases: Mapping[str, Case]) -> dic
         "colours": {name: colour(k) for k, name in enumerate(names[first:])},
         "errors": {"false": FALSE, "missed": MISSED},
         "masks": recipe.task.kind != "restore",
+        "unit": "voxel"
+        if any(len(one.case.image.shape) == 3 for one in judgement.cases)
+        else "pixel",
         "decision": run.decision.summary,
         "verdict": verdict,
         "summary": judgement.summary,
@@ -98,6 +101,8 @@ def _score_plots(run: Run, judgement: ScoredCases, verdict: RunVerdict | None) -
                 [values.get(name) for name in shown],
                 [intervals.get(name) for name in shown],
                 [base.get(name) for name in shown],
+                title="score by output" if run.recipe.task.kind == "restore" else "score by class",
+                told=_lines_and_ticks(run, verdict),
             )
         )
     if summary["by_group"]:
@@ -108,6 +113,16 @@ def _score_plots(run: Run, judgement: ScoredCases, verdict: RunVerdict | None) -
     if pixels is not None and pixels.confusion is not None:
         plots.append(scores.confusion(names, pixels.confusion))
     return plots
+
+
+def _lines_and_ticks(run: Run, verdict: RunVerdict) -> str:
+    """Return what lines and ticks of the scores by class are."""
+    groups, restores = verdict.resampled.groups, run.recipe.task.kind == "restore"
+    lines = f"lines: 95 % intervals over {groups} groups"
+    if not verdict.resampled.draws:
+        lines = f"no intervals: {groups} group{'s' if groups != 1 else ''} are too few"
+        lines = lines.replace("group are", "group is")
+    return f"{lines}; upright ticks: {'the input as it is' if restores else 'nothing predicted'}"
 
 
 def _baseline(run: Run, judgement: ScoredCases) -> dict[str, float | None]:

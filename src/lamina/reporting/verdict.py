@@ -50,7 +50,7 @@ def verdict_of(run: Run, judgement: ScoredCases) -> RunVerdict | None:
     baseline = summary.get("baseline_empty")
     against = "the all-empty baseline"
     if baseline is None:
-        baseline, against = summary.get("baseline_input"), "the input"
+        baseline, against = summary.get("baseline_input"), "the input as it is"
     return RunVerdict(found.verdict, _sentence(found, score, baseline, against), notes, found)
 
 
@@ -68,8 +68,15 @@ def _sentence(found: Resampled, score: str, baseline: float | None, against: str
     low, high = found.gain
     return (
         f"{_WORDS[found.verdict]} {against}: {score} against {baseline:.2f}; 95 % interval of the "
-        f"difference {low:.2f} to {high:.2f} over {found.groups} groups."
+        f"difference {_fine(low)} to {_fine(high)} over {found.groups} groups."
     )
+
+
+def _fine(value: float) -> str:
+    """Return a number with two digits, with three where two would hide its sign."""
+    if abs(value) >= 0.005:
+        return f"{value:.2f}"
+    return f"{value:.3f}" if abs(value) >= 0.0005 else "0.00"
 
 
 def _optimism(run: Run, value: float) -> tuple[float, tuple[str, ...]]:
@@ -83,6 +90,8 @@ def _optimism(run: Run, value: float) -> tuple[float, tuple[str, ...]]:
     if abs(kept["apparent"] - value) > 1e-3:
         return 0.0, ("The decision was found on the cases that are scored here.",)
     expected = float(kept["expected"])
+    if abs(expected - value) < 5e-5:  # nothing was fitted, such as for the default
+        return 0.0, ()
     note = (
         f"Cross-validated: the decision fitted on some groups and judged on others. On the cases "
         f"on which it was found the score is {value:.4f}."

@@ -148,7 +148,7 @@ def _sentence(found: Selection, chosen: int, safe: str, *, forced: bool) -> str:
     needed = "" if best.needed is None else f", where {best.needed:.3f} was needed"
     return (
         f"{_told(found, best)}; better than {default} by {best.over_first:.3f}: "
-        f"{best.name} is chosen (gain {best.gain:.3f}{needed})"
+        f"'{best.name}' is chosen (gain {best.gain:.3f}{needed})"
     )
 
 
@@ -164,7 +164,7 @@ def _cost(found: Selection, one: Judged, default: str) -> str:
 def _told(found: Selection, one: Judged) -> str:
     half = found.half(one.error)
     spread = "" if half is None else f" ± {half:.3f}"
-    return f"{one.expected:.3f}{spread} expected on new groups by {one.name}"
+    return f"{one.expected:.3f}{spread} expected on new groups by '{one.name}'"
 
 
 def _number(value: float | None) -> str:

@@ -95,12 +95,12 @@ def value_panels(
     """Draw image, truth, restored image and the size of the error; arguments as above."""
     truth, mine = target.astype(np.float32), answer.astype(np.float32)
     error = np.abs(truth - mine)
-    low, high = float(truth.min()), float(truth.max())
+    low, high, most = float(truth.min()), float(truth.max()), float(error.max())
     pictures = {
         "image": visible(image),
         "ground truth": stretched(truth, low, high),
         "restored": stretched(mine, low, high),
-        "error": stretched(error, 0.0, float(error.max())),
+        f"error, black 0, white {most:.3g}": stretched(error, 0.0, most),
     }
     return [Panel(word, jpeg_uri(_sized(pixels, side))) for word, pixels in pictures.items()]
 

@@ -24,7 +24,7 @@ def threshold(name: str, curve: Mapping[str, Any], chosen: float, empty: float) 
     drawn.set_xlim(0, 1.005)
     top = max(best)  # scores far below the baseline would flatten the rest
     drawn.set_ylim(max(empty - 2 * (top - empty) - 0.02, -0.02), top + 0.2 * (top - empty) + 0.01)
-    drawn.legend(frameon=False, fontsize=8, loc="lower right")
+    drawn.legend(framealpha=0.8, edgecolor="none", fontsize=8, loc="best")
     header = ("threshold", "best minimum area", "no minimum area")
     rows = zip(x, best, plain, strict=True)
     return finished(figure, f"threshold-{name}", "score over threshold", header, rows)

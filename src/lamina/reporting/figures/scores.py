@@ -16,8 +16,20 @@ def by_class(
     values: Sequence[float | None],
     intervals: Sequence[tuple[float, float] | None],
     baseline: Sequence[float | None],
+    *,
+    title: str = "score by class",
+    told: str = "",
 ) -> Plot:
-    """Plot the score of each class with its interval, and a tick at its baseline."""
+    """Plot the score of each class with its interval, and a tick at its baseline.
+
+    Args:
+        names: The classes, or the outputs of restored values.
+        values: Their scores; None: no score.
+        intervals: Low and high end; None: no interval.
+        baseline: Their scores by the baseline; None: no score.
+        title: Of the figure.
+        told: What lines and ticks are, in words.
+    """
     figure, drawn = axes((9.4, 0.7 + 0.32 * len(names)))
     for row, (value, interval, base) in enumerate(zip(values, intervals, baseline, strict=True)):
         if value is not None:
@@ -33,7 +45,7 @@ def by_class(
         for name, value, interval, base in zip(names, values, intervals, baseline, strict=True)
     ]
     header = ("class", "score", "low", "high", "baseline")
-    return finished(figure, "score-by-class", "score by class", header, rows)
+    return finished(figure, "score-by-class", title, header, rows, told)
 
 
 def by_group(groups: Sequence[str], values: Sequence[float], overall: float) -> Plot:
@@ -45,7 +57,8 @@ def by_group(groups: Sequence[str], values: Sequence[float], overall: float) -> 
     drawn.set(ylim=(-0.6, 0.6), yticks=[])
     drawn.spines["left"].set_visible(False)
     rows = zip(groups, values, strict=True)
-    return finished(figure, "score-by-group", "score of each group", ("group", "score"), rows)
+    told = "a point for each group; line: all cases together"
+    return finished(figure, "score-by-group", "score of each group", ("group", "score"), rows, told)
 
 
 def paired(

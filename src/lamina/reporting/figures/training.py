@@ -83,7 +83,7 @@ def _curve(key: str, rows: Rows, monitor: str) -> Plot:
         numbers += [(name, title(key, monitor), *point) for point in points]
         if key == "loss":
             held = [(at + 1, row[_VALIDATION]) for at, row in enumerate(fold) if _VALIDATION in row]
-            _line(drawn, held, PAINT[number % len(PAINT)], "--", None)
+            _line(drawn, held, PAINT[number % len(PAINT)], "--", None, mark="x")
             numbers += [(name, "validation loss", *point) for point in held]
             dashed = dashed or bool(held)
     _stages(drawn, rows)
@@ -93,7 +93,7 @@ def _curve(key: str, rows: Rows, monitor: str) -> Plot:
         drawn.set_yscale("log")
     if len(rows) > 1:
         drawn.legend(frameon=False, fontsize=8, ncols=2)
-    told = "solid: training; dashed: held-out cases, whole and without augmentation"
+    told = "solid: training; dashed, crosses: held-out cases, whole and without augmentation"
     return finished(
         figure,
         f"training-{key}",
@@ -105,12 +105,18 @@ def _curve(key: str, rows: Rows, monitor: str) -> Plot:
 
 
 def _line(
-    drawn: Axes, points: Sequence[tuple[int, float]], paint: str, style: str, name: str | None
+    drawn: Axes,
+    points: Sequence[tuple[int, float]],
+    paint: str,
+    style: str,
+    name: str | None,
+    *,
+    mark: str = ".",
 ) -> None:
     if not points:
         return
     x, y = zip(*points, strict=True)
-    drawn.plot(x, y, style, color=paint, lw=1.5, marker="." if len(x) < 40 else "", label=name)
+    drawn.plot(x, y, style, color=paint, lw=1.5, marker=mark if len(x) < 40 else "", label=name)
 
 
 def _stages(drawn: Axes, rows: Rows) -> None:

@@ -85,7 +85,7 @@ class Counts:
 
     @cached_property
     def _sums(self) -> NDArray[np.int64]:
-        """Return (n, 3) sums of area, predicted and positives over the first 0, 32, 64 ... codes."""
+        """Return (n, 3) sums of area, predicted and positives of the first 0, 32 ... codes."""
         starts = np.arange(0, self.codes.size, _BLOCK)
         sums = np.zeros((starts.size + 1, 3), np.int64)
         if starts.size:
