@@ -193,7 +193,7 @@ def test_steel_from_a_recipe_to_a_report() -> None:
 def test_a_folder_is_predicted_out_of_fold_and_a_bad_image_does_not_stop_the_others() -> None:
     folder_data(Path("data"), 6)
     Path("my.yaml").write_text(FOLDER + TAIL, encoding="utf-8")
-    lamina("train my.yaml --data data --out run --workers 0")
+    lamina("train my.yaml --data data --out run --workers 0 --keep-state")
     lamina("tune run --decision argmax", code=2)
     tuned = answer("tune run --decision triplet")
     assert tuned["decision"]["kind"] == "triplet"

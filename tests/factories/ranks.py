@@ -20,6 +20,7 @@ from lamina.training.devices.children.messages import Setup, Work
 from lamina.training.devices.failures import Failed
 from lamina.training.devices.ranks import Ranks, RankSetup, joined
 from lamina.training.run_folder import locked
+from lamina.training.saving.state import Saving
 from lamina.training.sources.prepared_run import prepare_run
 from lamina.training.stage.signals import Stop
 from lamina.training.train_result import FoldResult
@@ -102,9 +103,10 @@ def work_of(recipe: Recipe, data: Path, out: Path, fold: int = 0) -> Work:
         return Work(fold, run.fold(fold), 0.0, None)
 
 
-def fold_on(ranks: Ranks, work: Work, save_minutes: float = 10.0) -> FoldResult:
+def fold_on(ranks: Ranks, work: Work, save_minutes: float = 5.0) -> FoldResult:
     """Train a fold as one of several ranks, or alone."""
-    setup = Setup("cpu", "cpu:0", ranks.size, 0, save_minutes, online=False, level=Level.QUIET)
+    saving = Saving(save_minutes)
+    setup = Setup("cpu", "cpu:0", ranks.size, 0, saving, online=False, level=Level.QUIET)
     stop = Stop()
     with showing(Level.QUIET), stop.listening():
         return train_fold_of(setup, work, stop, ranks, lambda message: None)

@@ -13,8 +13,9 @@ from typing import Any
 import pytest
 
 from lamina.bundle import Bundle
-from lamina.files import digest
+from lamina.files import digest, read_json
 from lamina.training.run import train
+from lamina.training.stage import loop
 from lamina.tuning.tune import tune
 from tests.factories.discs import discs, quick
 
@@ -51,15 +52,15 @@ def weights(run: Path) -> dict[str, str]:
 
 
 def test_c07_killed_between_two_stages_the_first_is_not_trained_again(tmp_path: Path) -> None:
-    """C07: at the very save that ends the first stage, and at the one after it."""
+    """C07: at the first save of the second stage, and at the one that ends it."""
     data, recipe = discs(tmp_path / "data", count=4), quick(tmp_path, *STAGED)
 
-    def work(out: Path) -> None:
-        train(recipe, data=data, out=out, folds=[0], workers=0)
+    def work(out: Path, minutes: float = 0) -> None:
+        train(recipe, data=data, out=out, folds=[0], workers=0, save_minutes=minutes)
 
-    work(tmp_path / "whole")
-    # Saves of a stage: one for each of two epochs, and one that ends it.
-    for number in (3, 4):
+    work(tmp_path / "whole", 10)
+    # Saves of a stage: one after its only batch, one after each of two epochs, and one at its end.
+    for number in (6, 10):
         out = tmp_path / f"killed{number}"
         ended = in_child(lambda out=out: work(out), fault=f"state.before_index:{number}")
         assert ended == -signal.SIGKILL
@@ -78,6 +79,36 @@ def test_c07_killed_between_two_stages_the_first_is_not_trained_again(tmp_path: 
         assert trained[:2] == ["first", "first"]
         assert weights(out) == weights(tmp_path / "whole")
         assert rows(out / "fold0") == rows(tmp_path / "whole" / "fold0")
+
+
+def test_c08_killed_long_after_the_last_save_the_run_ends_as_one_that_was_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """C08, C01: epochs since the last save are trained again, with the files that it names."""
+    data = discs(tmp_path / "data", count=4)
+    recipe = quick(tmp_path, "deterministic=true", "train.epochs=4", "train.ema={decay: 0.5}")
+
+    def work(out: Path) -> None:
+        train(recipe, data=data, out=out, folds=[0], workers=0)
+
+    work(tmp_path / "whole")
+    fold, write = tmp_path / "killed" / "fold0", loop._write_row
+
+    def fatal(job: Any, position: Any, row: Any) -> None:
+        write(job, position, row)
+        if position.rows == 3:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    monkeypatch.setattr(loop, "_write_row", fatal)
+    assert in_child(lambda: work(fold.parent), fault="") == -signal.SIGKILL
+    monkeypatch.undo()
+    (save,) = (fold / "state").glob("*/position.json")
+    position = read_json(save)
+    assert (position["epoch"], len(rows(fold))) == (1, 3)
+    assert [(fold / "main" / one["file"]).is_file() for one in position["kept"]] == [True]
+    work(fold.parent)
+    assert weights(fold.parent) == weights(tmp_path / "whole")
+    assert rows(fold) == rows(tmp_path / "whole" / "fold0")
 
 
 def test_c13_a_clock_that_is_set_back_changes_nothing(

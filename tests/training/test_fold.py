@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 import torch
 from accelerate import Accelerator
-from torch import nn
+from safetensors.torch import load_file
+from torch import Tensor, nn
 
-from lamina.errors import StoppedError
-from lamina.training import process_state
+from lamina.errors import RecipeError, StoppedError
+from lamina.training import fold, process_state
 from lamina.training.fold import _compiled
 from lamina.training.run import train
+from lamina.training.saving.state import TrainState
 from lamina.training.stage.steps.compiled import CompiledNetwork
 from lamina.training.stage.steps.step import Step
 from tests.factories.training import SMALL, tiny
@@ -81,3 +83,55 @@ def test_a_network_is_compiled_where_that_is_asked_for_and_batches_are_whole(
     assert capsys.readouterr().err == ""
     assert made(2, asked, "train.accumulate=1") is None
     assert "main: is trained as it is, since split batches" in capsys.readouterr().err
+
+
+def saves(out: Path) -> list[dict[str, Tensor]]:
+    folders = sorted(path for path in (out / "fold0" / "state").iterdir())
+    return [load_file(folder / "tensors.safetensors") for folder in folders]
+
+
+def test_the_state_is_saved_by_time_and_dropped_when_the_fold_has_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first epoch, whenever minutes have passed, at the end, and once without tensors."""
+    made: list[tuple[int, bool]] = []
+    write = fold.save_state
+
+    def noted(folder: Path, state: TrainState, *, number: int) -> None:
+        made.append((state.position.epoch, bool(state.tensors)))
+        write(folder, state, number=number)
+
+    monkeypatch.setattr(fold, "save_state", noted)
+    recipe = tiny(tmp_path, SMALL, "train.epochs=3", "data.count=4")
+    train(recipe, data=tmp_path, out=tmp_path / "run", folds=[0])
+    assert made == [(1, True), (3, False)]
+    assert saves(tmp_path / "run") == [{}, {}]
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.safetensors")}
+    train(recipe, data=tmp_path, out=tmp_path / "run", folds=[0])
+    after = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").rglob("*.safetensors")}
+    assert {k: v for k, v in after.items() if "bundle" not in k.parts} == {
+        k: v for k, v in before.items() if "bundle" not in k.parts
+    }
+    made.clear()
+    train(recipe, data=tmp_path, out=tmp_path / "often", folds=[0], save_minutes=0)
+    assert {epoch for epoch, tensors in made if tensors} == {0, 1, 2, 3}
+    assert members(tmp_path / "often") == members(tmp_path / "run") != []
+
+
+def test_a_finished_fold_is_trained_longer_only_where_its_state_was_kept(tmp_path: Path) -> None:
+    """C09: it then ends as one that was trained so long at once; else nothing is changed."""
+    common = (SMALL, "data.count=4", "train.schedule={kind: constant}")
+    short, long = (tiny(tmp_path, *common, f"train.epochs={epochs}") for epochs in (1, 2))
+    train(long, data=tmp_path, out=tmp_path / "whole", folds=[0])
+    for name, keep in (("kept", True), ("dropped", False)):
+        out = tmp_path / name
+        train(short, data=tmp_path, out=out, folds=[0], keep_state=keep)
+        more: Any = {"data": tmp_path, "out": out, "folds": [0], "accept_changes": True}
+        if keep:
+            assert all(saves(out))
+            train(long, **more)
+            assert members(out) == members(tmp_path / "whole") != []
+        else:
+            with pytest.raises(RecipeError, match=r"finished after 1 epochs .* trained for 2; set"):
+                train(long, **more)
+            train(short, data=tmp_path, out=out, folds=[0])

@@ -177,6 +177,7 @@ def test_a_network_of_three_axes_is_trained_and_goes_on_where_it_stopped(tmp_pat
     for out, recipes in (("whole", [two]), ("stopped", [one, two])):
         for recipe in recipes:
             options = {"data": tmp_path, "folds": (1,), "accept_changes": True}
+            options["keep_state"] = True
             train(recipe, out=tmp_path / out, **options)
         members.append(Bundle.load(tmp_path / out / "bundle").network(0).state_dict())
     assert members[0]["encoder.conv1.weight"].shape == (64, 1, 3, 7, 7)

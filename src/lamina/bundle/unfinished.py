@@ -150,6 +150,10 @@ def _so_far(folder: Path, recipe: Recipe) -> tuple[tuple[dict[str, Any], Path] |
     many = f"stage {now.name} ({position['stage'] + 1} of {len(recipe.stages)})"
     line = f"{folder.name}: {position['epoch']} of {now.epochs} epochs of {many} are trained"
     scored = [one for one in _kept(position, now.name) if one["score"] is not None]
+    if not scored and position["stage_done"]:  # the end of a stage is saved without tensors
+        left = _kept({**position, "kept": []}, now.name)[-1]
+        path = _checked(folder / left["stage"] / left["file"], left["sha256"])
+        return (left, path), f"{line}, none is validated; the weights of {left['stage']} are taken"
     if not scored:
         row = {"stage": now.name, "score": None}
         return (row, state / _TENSORS), f"{line}, none is validated; the newest weights are taken"

@@ -128,7 +128,7 @@ def train(
     ] = None,
     save_minutes: Annotated[
         float, typer.Option("--save-minutes", min=0, help="Longest time between checkpoints.")
-    ] = 10.0,
+    ] = 5.0,
     max_minutes: MaxMinutes = None,
     track: Annotated[
         list[str] | None,
@@ -148,6 +148,10 @@ def train(
     accept_changes: Annotated[
         bool,
         typer.Option("--accept-changes", help="Resume even if stages or decision changed."),
+    ] = False,
+    keep_state: Annotated[
+        bool,
+        typer.Option("--keep-state", help="Keep the state to train more epochs later."),
     ] = False,
     view: View = False,
     online: Online = False,
@@ -183,6 +187,7 @@ def train(
             spread=spread,
             workers=workers,
             save_minutes=save_minutes,
+            keep_state=keep_state,
             max_minutes=max_minutes,
             track=tuple(track or ()),
             accept_changes=accept_changes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,10 +21,13 @@ from lamina.progress import say
 from lamina.recipe.stage import Stage
 from lamina.seeding import rng
 from lamina.training.saving.checkpoints import best_of
+from lamina.training.saving.finished import refuse_longer
 from lamina.training.saving.state import (
     KeptCheckpoint,
     Position,
+    Saving,
     TrainState,
+    drop_tensors,
     load_optimizer,
     load_state,
     optimizer_parts,
@@ -57,13 +61,16 @@ _SHARE = 8
 """The part of the free memory that decoded images of the training cases may take: one of these."""
 
 
-def train_fold(job: FoldContext, *, save_seconds: float) -> FoldMembers:
+def train_fold(job: FoldContext, saving: Saving) -> FoldMembers:
     """Run every stage of the fold from where an earlier run stopped; return its members.
+
+    The state of a finished fold is dropped, unless it is to be kept or the time limit ended it.
 
     Raises:
         StoppedError: a signal asked to stop; the state is saved.
         BundleError: every save of an earlier run is damaged.
-        RecipeError: stages that were trained are no longer the first ones of the recipe.
+        RecipeError: stages that were trained are no longer the first ones of the recipe, or a
+            finished one asks for more epochs and its state was dropped.
     """
     ranks, saves = job.ranks, job.folder / "state"
     found = ranks.on_main(lambda: load_state(saves))
@@ -80,18 +87,27 @@ def train_fold(job: FoldContext, *, save_seconds: float) -> FoldMembers:
         )
     for one in position.kept:
         one.stage = one.stage or names[position.stage]
-    if position.epoch < stages[position.stage].epochs:
+    if not tensors:
+        refuse_longer(job.folder, position, stages)
+    elif position.epoch < stages[position.stage].epochs:
         position.stage_done = False  # the recipe now asks for more epochs; a tired stage stays so
     while not (position.stage_done and position.stage == len(stages) - 1):
         if position.stage_done:
             position, tensors = _next(job, position), {}
         stage = stages[position.stage]
         staged = job.at(stage)
-        now = _training(staged, stage, position, tensors, number, save_seconds)
+        now = _training(staged, stage, position, tensors, number, saving)
         with RECENT.allowing(available_memory() // _SHARE):
             run_stage(staged, now)
         number = ranks.on_main(lambda: _newest(saves))
+    if _is_dropped(position, stages[-1], saving):
+        ranks.on_main(lambda: drop_tensors(saves, position, number=number))
     return ranks.on_main(lambda: _checked(job, position))
+
+
+def _is_dropped(position: Position, stage: Stage, saving: Saving) -> bool:
+    """Whether nothing goes on from the end of the stage, so that its tensors are not kept."""
+    return position.stage_done and not saving.keep and stage.name not in position.limited
 
 
 def _checked(job: FoldContext, position: Position) -> FoldMembers:
@@ -119,7 +135,7 @@ def _training(
     position: Position,
     tensors: Mapping[str, Tensor],
     number: int,
-    save_seconds: float,
+    saving: Saving,
 ) -> StageState:
     """Make the stage's network, optimiser and average, new or as saved."""
     network = _network(job, stage, position, saved=_below(tensors, "network/"))
@@ -144,27 +160,25 @@ def _training(
         number += 1
         if job.clock is not None:
             job.clock.note()
-        parts, position.optimizer = optimizer_parts(optimizer)
-        position.averaged = 0 if average is None else average.steps
-        position.scaler = {} if scaler is None else scaler.state_dict()
-        save_state(
-            job.folder / "state",
-            TrainState(
-                position,
-                {f"network/{k}": v for k, v in network.state_dict().items()}
-                | {f"optimizer/{k}": v for k, v in parts.items()}
-                | {f"average/{k}": v for k, v in (average.tensors if average else {}).items()},
-            ),
-            number=number,
-        )
+        kept: dict[str, Tensor] = {}
+        if not _is_dropped(position, stage, saving):
+            parts, position.optimizer = optimizer_parts(optimizer)
+            position.averaged = 0 if average is None else average.steps
+            position.scaler = {} if scaler is None else scaler.state_dict()
+            kept |= {f"network/{k}": v for k, v in network.state_dict().items()}
+            kept |= {f"optimizer/{k}": v for k, v in parts.items()}
+            kept |= {f"average/{k}": v for k, v in (average.tensors if average else {}).items()}
+        save_state(job.folder / "state", TrainState(position, kept), number=number)
+        now.saved, now.named = time.monotonic(), position.named
 
     limit = stage_time(job.clock, job.recipe, position, job.folds_left)
     if job.ranks.is_main:
         note_deadline(job.folder, limit, job.recipe, job.folds_left)
     position.take(job.ranks.tell(position))
     now = StageState(
-        stage, network, optimizer, rates, average, position, save, save_seconds, time=limit
+        stage, network, optimizer, rates, average, position, save, saving.minutes * 60, time=limit
     )
+    now.named = position.named
     now.compiled = _compiled(job, stage, network)
     return now
 

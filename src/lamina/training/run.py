@@ -25,7 +25,8 @@ def train(
     devices: str | Sequence[str] | None = None,
     spread: str = "auto",
     workers: int | None = None,
-    save_minutes: float = 10.0,
+    save_minutes: float = 5.0,
+    keep_state: bool = False,
     max_minutes: float | None = None,
     track: Sequence[str] = (),
     accept_changes: bool = False,
@@ -49,7 +50,9 @@ def train(
         devices: Several, such as ``"0,1"`` or ``"cpu:4"``; None: ``device``.
         spread: ``folds``, ``batches`` or ``auto``: what each of several devices has.
         workers: Loader processes; None: as suits the machine.
-        save_minutes: The state is saved every epoch and at least this often, in minutes.
+        save_minutes: The longest time between two saves of the state, in minutes; it is what a
+            killed run loses at most.
+        keep_state: Keep the state of finished folds, so that they can be trained for more epochs.
         max_minutes: End the training of all folds after about so many minutes, those before an
             interruption included, with the best weights so far; None: train every epoch.
         track: Trackers of accelerate besides ``metrics.jsonl``: tensorboard, wandb, mlflow.
@@ -71,6 +74,7 @@ def train(
         folds=folds,
         workers=workers,
         save_minutes=save_minutes,
+        keep_state=keep_state,
         max_minutes=max_minutes,
         track=track,
         accept_changes=accept_changes,

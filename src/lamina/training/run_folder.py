@@ -24,6 +24,7 @@ from lamina.errors import DataError, RecipeError
 from lamina.folders import fold_folders, full_name
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
+from lamina.training.saving.finished import refuse_longer_folds
 
 _FREE_TO_CHANGE = ("stages", "predict", "decide", "submit", "metric", "name")
 
@@ -65,7 +66,8 @@ def record_recipe(out: Path, recipe: Recipe, given: str, *, accept_changes: bool
     Until a fold has saved something, another recipe simply takes the place of the first.
 
     Raises:
-        RecipeError: the folder holds a run of another recipe; the message lists what differs.
+        RecipeError: the folder holds a run of another recipe; the message lists what differs. Or
+            a finished stage asks for more epochs and its state was dropped.
     """
     used = out / "recipe.resolved.yaml"
     values = recipe.model_dump(mode="json")
@@ -86,6 +88,8 @@ def record_recipe(out: Path, recipe: Recipe, given: str, *, accept_changes: bool
             raise RecipeError(
                 f"{out}: holds a run of another recipe; {cure}\n  " + "\n  ".join(changes)
             )
+        if changes:
+            refuse_longer_folds(out, recipe.stages)
     files.write_text(out / "recipe.yaml", given)
     files.write_text(used, resolved_text(recipe))
     files.write_json(known, values)

@@ -14,8 +14,8 @@ from lamina.files import digest
 from lamina.model.metrics import DiceScore, MseScore
 from lamina.recipe.stage import Stage
 from lamina.training.saving.checkpoints import Checkpoints, best_of
+from lamina.training.saving.finished import out_of_patience
 from lamina.training.saving.state import KeptCheckpoint, Position
-from lamina.training.stage.loop import out_of_patience
 
 
 @settings(max_examples=25, deadline=None)
@@ -38,6 +38,21 @@ def test_the_best_few_stay_and_earlier_ones_win_ties(
     assert [one.epoch for one in position.kept] == wanted
     assert {path.name for path in folder.iterdir()} == {one.file for one in position.kept}
     assert all(digest(folder / one.file) == one.sha256 for one in position.kept)
+
+
+def test_what_the_newest_save_names_stays_until_the_next(tmp_path: Path) -> None:
+    """Between two saves only files that nobody names go."""
+    checkpoints, position = Checkpoints(tmp_path / "main", 1, DiceScore()), Position()
+    saved: set[tuple[str, str]] = set()
+    for epoch, (score, left) in enumerate([(0.1, [0]), (0.2, [0, 1]), (0.3, [0, 2])]):
+        position.epoch = epoch
+        checkpoints.offer(position, score, {"w": torch.zeros(1)})
+        saved = saved or position.named
+        checkpoints.drop_evicted(position, saved)
+        names = sorted(path.name for path in (tmp_path / "main").iterdir())
+        assert names == [f"epoch-{number:04d}.safetensors" for number in left]
+    checkpoints.drop_evicted(position, position.named)
+    assert [path.name for path in (tmp_path / "main").iterdir()] == ["epoch-0002.safetensors"]
 
 
 def test_validations_without_a_better_score_are_counted(tmp_path: Path) -> None:

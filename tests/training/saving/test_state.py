@@ -17,6 +17,7 @@ from lamina.training.saving.state import (
     KeptCheckpoint,
     Position,
     TrainState,
+    drop_tensors,
     load_optimizer,
     load_state,
     optimizer_parts,
@@ -93,6 +94,25 @@ def test_only_the_two_newest_saves_stay(tmp_path: Path) -> None:
     for number in range(1, 6):
         save_state(tmp_path, some_state(number), number=number)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000004", "00000005"]
+
+
+@pytest.mark.parametrize("saves", [1, 2])
+def test_a_finished_fold_keeps_its_position_twice_and_no_tensors(
+    tmp_path: Path, saves: int
+) -> None:
+    """Also where an earlier process was killed between the two."""
+    for number in range(1, saves + 1):
+        save_state(tmp_path, some_state(number), number=number)
+    done = replace(some_state(9).position, stage_done=True)
+    save_state(tmp_path, TrainState(done, {}), number=saves + 1)
+    drop_tensors(tmp_path, done, number=saves + 1)
+    drop_tensors(tmp_path, done, number=saves + 2)
+    kept = sorted(path.name for path in tmp_path.iterdir())
+    assert kept == [f"{saves + 1:08d}", f"{saves + 2:08d}"]
+    (tmp_path / kept[1] / "position.json").write_text("{}")
+    found = load_state(tmp_path)
+    assert found is not None
+    assert found[0] == TrainState(done, {})
 
 
 @pytest.mark.parametrize("share", [0, 0.01, 0.5, 0.99])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
@@ -120,9 +119,7 @@ def test_a_single_finite_step_is_enough_for_an_epoch(tmp_path: Path) -> None:
 def _agreed(ranks: Ranks) -> list[float]:
     """The share of the time as this rank knows it after each of three steps of two epochs."""
     time_used: Any = SimpleNamespace(share=lambda: 0.5, over=lambda: False)
-    now: Any = SimpleNamespace(
-        time=time_used, agreed=0.0, saved=time.monotonic(), save_seconds=600.0
-    )
+    now: Any = SimpleNamespace(time=time_used, agreed=0.0, due=False)
     job: Any = SimpleNamespace(ranks=ranks, stop=Stop())
     found = []
     for _ in range(2):

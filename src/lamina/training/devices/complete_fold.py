@@ -6,14 +6,15 @@ from lamina import files
 from lamina.progress import say
 from lamina.training.fold import train_fold
 from lamina.training.out_of_fold import predict_held_out
+from lamina.training.saving.state import Saving
 from lamina.training.sources.prepared_run import RESULT
 from lamina.training.stage.context import FoldContext
 from lamina.training.train_result import FoldResult, TrainedMember
 
 
-def complete_fold(job: FoldContext, number: int, *, save_minutes: float) -> FoldResult:
+def complete_fold(job: FoldContext, number: int, saving: Saving) -> FoldResult:
     """Train fold ``number``, predict what it holds out, and write and return its result."""
-    trained = train_fold(job, save_seconds=save_minutes * 60)
+    trained = train_fold(job, saving)
     score = predict_held_out(job, trained) if job.held_out else None
     if score is None:
         say(f"{job.title}: trained; no case is held out, so there is no held-out score")

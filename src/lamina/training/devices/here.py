@@ -110,7 +110,7 @@ def _train_here(
                     clock=clock,
                     ranks=ranks,
                 )
-                rows.append(complete_fold(job, fold, save_minutes=options.save_minutes))
+                rows.append(complete_fold(job, fold, options.saving))
             clock.note()
         return ranks.on_main(lambda: _end(ranks, run, rows, options))
 
@@ -156,7 +156,7 @@ def _follow(
                 clock=Clock(None, minutes=work.minutes, used=work.used),
                 ranks=ranks,
             )
-            complete_fold(job, work.fold, save_minutes=options.save_minutes)
+            complete_fold(job, work.fold, options.saving)
     return ranks.on_main(_result)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 from lamina.public import StrPath, as_path, at_least
 from lamina.recipe.recipe import Recipe
 from lamina.training.dataset import index_of
+from lamina.training.saving.state import Saving
 from lamina.training.sources.prepared_run import PreparedRun, prepare_run
 
 
@@ -20,7 +21,7 @@ class TrainOptions:
 
     folds: Sequence[int] | None
     workers: int | None
-    save_minutes: float
+    saving: Saving
     max_minutes: float | None
     track: Sequence[str]
     accept_changes: bool
@@ -38,6 +39,8 @@ class TrainOptions:
         pseudo: StrPath | None,
         start: StrPath | None,
         index: StrPath | None,
+        save_minutes: float,
+        keep_state: bool,
         **values: Any,
     ) -> TrainOptions:
         """Return them checked.
@@ -49,12 +52,13 @@ class TrainOptions:
             pseudo=None if pseudo is None else as_path(pseudo, "pseudo"),
             start=None if start is None else as_path(start, "start"),
             index=None if index is None else as_path(index, "index"),
+            saving=Saving(save_minutes, keep_state),
             **values,
         )
         at_least(
             0,
             workers=found.workers,
-            save_minutes=found.save_minutes,
+            save_minutes=save_minutes,
             max_minutes=found.max_minutes,
         )
         return found

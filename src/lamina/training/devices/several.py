@@ -101,7 +101,7 @@ def train_on_devices(
             runs=runs,
             devices=devices,
             workers=options.workers,
-            save_minutes=options.save_minutes,
+            saving=options.saving,
             online=options.online,
             track=report,
             stop=stop,

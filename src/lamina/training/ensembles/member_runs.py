@@ -37,7 +37,8 @@ def train(
     devices: str | Sequence[str] | None = None,
     spread: str = "auto",
     workers: int | None = None,
-    save_minutes: float = 10.0,
+    save_minutes: float = 5.0,
+    keep_state: bool = False,
     max_minutes: float | None = None,
     track: Sequence[str] = (),
     accept_changes: bool = False,
@@ -65,7 +66,9 @@ def train(
             ``batches``: all train the same fold and share every step; ``auto``: batches where fewer
             folds are left than devices, and sharing changes nothing but rounding.
         workers: Loader processes; None: as suits the machine.
-        save_minutes: The state is saved every epoch and at least this often, in minutes.
+        save_minutes: The longest time between two saves of the state, in minutes; it is what a
+            killed run loses at most.
+        keep_state: Keep the state of finished folds, so that they can be trained for more epochs.
         max_minutes: End the training after about so many minutes, those before an interruption
             included, with the best weights so far. Folds, stages and members share them, schedules
             follow the time. At least one step is taken in every stage. None: train every epoch.
@@ -101,6 +104,7 @@ def train(
         "device": device,
         "workers": workers,
         "save_minutes": save_minutes,
+        "keep_state": keep_state,
         "track": track,
         "accept_changes": accept_changes,
         "pseudo": pseudo,

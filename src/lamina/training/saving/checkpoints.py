@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -57,12 +57,18 @@ class Checkpoints:
         score = position.history[-1] if position.history else None
         return self.write("last", score, max(position.epoch - 1, 0), weights)
 
-    def drop_evicted(self, position: Position) -> None:
-        """Delete the files of this stage that the position does not name."""
-        left = (one for stage in position.members.values() for one in stage)
-        named = {one.file for one in (*position.kept, *left) if one.stage == self._stage}
+    def drop_evicted(
+        self, position: Position, saved: Collection[tuple[str, str]] = frozenset()
+    ) -> None:
+        """Delete the files of this stage that neither the position nor the newest save names.
+
+        Args:
+            position: Where training stands.
+            saved: ``Position.named`` of the newest save.
+        """
+        named = {*position.named, *saved}
         for path in self._folder.glob("*.safetensors"):
-            if path.name not in named:
+            if (self._stage, path.name) not in named:
                 path.unlink()
 
     def write(

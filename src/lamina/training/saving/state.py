@@ -25,6 +25,16 @@ _KEPT_SAVES = 2
 _PARTS = ("tensors.safetensors", "position.json")
 
 
+@dataclass(frozen=True)
+class Saving:
+    """When the state of a training is saved, and what is left of it in the end."""
+
+    minutes: float = 5.0
+    """The longest time between two saves."""
+    keep: bool = False
+    """Whether a finished fold keeps its tensors, so that it can be trained for more epochs."""
+
+
 @dataclass
 class KeptCheckpoint:
     """A checkpoint that stays on disk: its score and epoch, and the file in its stage's folder."""
@@ -83,6 +93,12 @@ class Position:
     scaler: dict[str, float] = field(default_factory=dict)
     """State of the scaler of gradients, with float16 alone; else empty."""
 
+    @property
+    def named(self) -> set[tuple[str, str]]:
+        """Stage and file name of each checkpoint that it names."""
+        left = (one for stage in self.members.values() for one in stage)
+        return {(one.stage, one.file) for one in (*self.kept, *left)}
+
     def take(self, other: Position) -> None:
         """Become as another position is, such as that of the main process."""
         if other is not self:
@@ -112,6 +128,24 @@ def save_state(folder: Path, state: TrainState, *, number: int) -> None:
     files.write_json(target / "index.json", digests)
     for old in sorted(_saves(folder))[:-_KEPT_SAVES]:
         shutil.rmtree(old)
+
+
+def drop_tensors(folder: Path, position: Position, *, number: int) -> None:
+    """Put ``position`` alone in place of the saves of a finished fold that hold tensors.
+
+    It is saved as often as saves are kept, so that one of them may be damaged.
+
+    Args:
+        folder: The saves.
+        position: Where the fold ended.
+        number: That of the newest save.
+    """
+    empty = len(save({}))
+    for _ in range(_KEPT_SAVES):
+        if all((one / _PARTS[0]).stat().st_size <= empty for one in _saves(folder)):
+            return
+        number += 1
+        save_state(folder, TrainState(position, {}), number=number)
 
 
 def load_state(folder: Path) -> tuple[TrainState, int] | None:

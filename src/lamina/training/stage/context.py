@@ -110,6 +110,9 @@ class StageState:
     """Writes the state to disk."""
     save_seconds: float
     saved: float = field(default_factory=time.monotonic)
+    """When the state was saved last, by ``time.monotonic()``; at first when the stage began."""
+    named: set[tuple[str, str]] = field(default_factory=set)
+    """``Position.named`` of the newest save."""
     totals: StepTotals = field(default_factory=StepTotals)
     """What the steps came to that the host has not looked at."""
     learning: list[bool] | None = None
@@ -128,3 +131,8 @@ class StageState:
     """What its samples are drawn from; None: not looked at yet."""
     why: str = ""
     """What was not finite at the last step that was left out."""
+
+    @property
+    def due(self) -> bool:
+        """Whether the last save is longer ago than saves may lie apart."""
+        return time.monotonic() - self.saved > self.save_seconds

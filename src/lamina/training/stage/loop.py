@@ -22,6 +22,7 @@ from lamina.recipe.stage import Stage
 from lamina.seeding import rng
 from lamina.training.ensembles.soup import soup
 from lamina.training.saving.checkpoints import Checkpoints
+from lamina.training.saving.finished import out_of_patience
 from lamina.training.saving.state import KeptCheckpoint, Position
 from lamina.training.stage.context import FoldContext, StageState
 from lamina.training.stage.loading.loader import BatchLoader
@@ -74,15 +75,22 @@ def run_stage(job: FoldContext, now: StageState) -> None:
         if ranks.is_main:
             _write_row(job, position, row)
         position.epoch, position.batch, position.sums = position.epoch + 1, 0, {}
-        now.save()
+        stop = max(ranks.gather(job.stop.signal))
+        # The first epoch is saved whatever it took: a full disk shows, and `predict` has weights.
+        if stop or now.due or position.rows == 1:
+            now.save()
         if ranks.is_main:
-            checkpoints.drop_evicted(position)
+            if job.clock is not None:
+                job.clock.note()
+            checkpoints.drop_evicted(position, now.named)
         position.take(ranks.tell(position))
         ranks.refuse_drift(now.network)
-        _leave_if_asked(job, now, max(ranks.gather(job.stop.signal)), saved=True)
+        _leave_if_asked(job, now, stop, saved=True)
     now.loader = None  # its processes end; a soup has some of its own
     position.take(ranks.on_main(lambda: _ended(job, now, checkpoints)))
     now.save()
+    if ranks.is_main:
+        checkpoints.drop_evicted(position, now.named)
 
 
 def _ended(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> Position:
@@ -160,11 +168,6 @@ def _left(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> list[K
     return checkpoints.top(position.kept) if member == "top" else position.kept[:1]
 
 
-def out_of_patience(stage: Stage, position: Position) -> bool:
-    """Return whether the stage ends here for want of a better score."""
-    return stage.patience is not None and position.stale >= stage.patience
-
-
 def _train_epoch(job: FoldContext, now: StageState) -> float:
     """Train to the end of the epoch or of the stage's time; return how much of it, up to 1."""
     position, ranks = now.position, job.ranks
@@ -207,7 +210,7 @@ def _over(job: FoldContext, now: StageState) -> bool:
     time_share = 0 if now.time is None else round(now.time.share() * _WHOLE)
     main = job.ranks.is_main
     over = main and now.time is not None and now.time.over()
-    due = main and time.monotonic() - now.saved > now.save_seconds
+    due = main and now.due
     stop, over_now, due_now, used = job.ranks.agree(
         [job.stop.signal, int(over), int(due), time_share if main else 0]
     )
@@ -215,7 +218,6 @@ def _over(job: FoldContext, now: StageState) -> bool:
     _leave_if_asked(job, now, stop)
     if due_now and not over_now:
         now.save()
-        now.saved = time.monotonic()
     return bool(over_now)
 
 

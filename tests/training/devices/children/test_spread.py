@@ -25,6 +25,7 @@ from lamina.training.devices.children.messages import Setup, Work
 from lamina.training.devices.children.processes import DeviceProcess
 from lamina.training.devices.children.spread import FoldSpread
 from lamina.training.ensembles.member_runs import train
+from lamina.training.saving.state import Saving
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.time_limit import Clock
 from tests.factories.discs import discs, quick
@@ -83,7 +84,7 @@ def test_a_signal_between_two_folds_stops_before_the_next() -> None:
         runs=runs,
         devices=devices_of("cpu:2"),
         workers=0,
-        save_minutes=10,
+        saving=Saving(),
         online=False,
         track=lambda numbers, step: None,
         stop=stop,
@@ -95,7 +96,7 @@ def test_a_signal_between_two_folds_stops_before_the_next() -> None:
 
 
 def test_a_process_that_is_stopped_while_it_starts_has_stopped_and_not_failed() -> None:
-    setup = Setup("cpu", "cpu:0", 1, 0, 10, online=False, level=Level.QUIET)
+    setup = Setup("cpu", "cpu:0", 1, 0, Saving(), online=False, level=Level.QUIET)
     process = DeviceProcess(setup, {}, track=lambda numbers, step: None)
     process.stop()
     work = Work(0, SimpleNamespace(title="fold 0"), 0.0, None)  # type: ignore[arg-type]

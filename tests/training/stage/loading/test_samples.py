@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.data._utils.pin_memory import pin_memory
 
 from lamina.training.stage.loading.loader import batches
@@ -44,12 +46,43 @@ def test_targets_of_0_and_1_travel_as_bytes_and_arrive_as_float32(tmp_path: Path
     there = batch.on(CPU, torch.channels_last)
     assert there.image.is_contiguous(memory_format=torch.channels_last)
     assert there.target.is_contiguous(memory_format=torch.channels_last)
+    assert there.valid is None  # since every pixel counts
+    batch.valid[0, 0, 0, 0] = 0
+    there = batch.on(CPU, torch.channels_last)
     for name in ("image", "target", "valid"):
         wanted = np.stack([getattr(epoch[number], name) for number in (0, 1, 2)])
+        if name == "valid":
+            wanted[0, 0, 0, 0] = 0
         value = getattr(there, name)
         assert value.dtype == torch.float32
         assert np.array_equal(value.numpy(), wanted), name
     assert batch.target.sum() > 0
+
+
+class Copies(TorchDispatchMode):
+    """Counts the tensors that are copied to another device."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.count = 0
+
+    def __torch_dispatch__(
+        self, operator: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        self.count += kwargs.get("device") == torch.device("meta")
+        return operator(*args, **kwargs)
+
+
+@pytest.mark.parametrize(("left_out", "copies"), [(0, 2), (1, 3)])
+def test_valid_is_copied_only_where_a_pixel_does_not_count(left_out: int, copies: int) -> None:
+    valid = torch.ones(2, 1, 4, 4, dtype=torch.uint8)
+    valid.view(-1)[:left_out] = 0
+    batch = Batch(torch.zeros(2, 1, 4, 4), torch.zeros(2, 1, 4, 4, dtype=torch.uint8), valid)
+    with Copies() as copied:
+        there = batch.on(torch.device("meta"), torch.channels_last)
+    assert copied.count == copies
+    assert (there.valid is None) == (not left_out)
 
 
 @pytest.mark.parametrize("value", [0.5, -1.0, 2.0, np.nan, np.inf])

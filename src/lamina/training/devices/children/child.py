@@ -137,4 +137,4 @@ def train_fold_of(
             clock=Clock(None, minutes=work.minutes, used=work.used),
             ranks=ranks,
         )
-        return complete_fold(job, work.fold, save_minutes=setup.save_minutes)
+        return complete_fold(job, work.fold, setup.saving)

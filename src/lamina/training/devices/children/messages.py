@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from lamina.progress import Level
 from lamina.training.devices.ranks import RankSetup
+from lamina.training.saving.state import Saving
 from lamina.training.stage.context import FoldData
 
 
@@ -25,7 +26,7 @@ class Setup:
     """How many such processes share this machine."""
     workers: int | None
     """Loader processes; None: as suits the machine."""
-    save_minutes: float
+    saving: Saving
     online: bool
     level: Level
     """How much is said."""

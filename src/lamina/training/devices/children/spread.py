@@ -25,6 +25,7 @@ from lamina.training.devices.children.messages import Setup, Work
 from lamina.training.devices.children.processes import DeviceProcess
 from lamina.training.devices.ranks import RankSetup
 from lamina.training.run_folder import environment
+from lamina.training.saving.state import Saving
 from lamina.training.sources.prepared_run import PreparedRun
 from lamina.training.stage.signals import Stop
 from lamina.training.stage.time_limit import Clock
@@ -44,7 +45,7 @@ class FoldSpread:
     """By name; that of a single run is empty."""
     devices: Sequence[DeviceName]
     workers: int | None
-    save_minutes: float
+    saving: Saving
     online: bool
     track: Callable[[dict[str, float], int], None]
     stop: Stop
@@ -154,7 +155,7 @@ class FoldSpread:
             name=str(device),
             processes=len(self.devices),
             workers=self.workers,
-            save_minutes=self.save_minutes,
+            saving=self.saving,
             online=self.online,
             level=Level.QUIET if quiet else max(level(), Level.NORMAL),
             rank=rank,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -40,17 +40,27 @@ class Batch:
         """Return the batch in memory that GPUs copy from by themselves; loaders call it."""
         return Batch(*(part.pin_memory() for part in (self.image, self.target, self.valid)))
 
-    def on(self, device: torch.device, layout: torch.memory_format) -> Batch:
+    def on(self, device: torch.device, layout: torch.memory_format) -> DeviceBatch:
         """Return the batch on a device, float32; image and target in a memory layout.
 
         Bytes are copied as they are, without waiting where they are pinned, and converted there.
+        Where every pixel counts, which the host's copy says, ``valid`` is not copied.
         """
-        image, target, valid = (
-            part.to(device, non_blocking=True) for part in (self.image, self.target, self.valid)
-        )
+        image, target = (part.to(device, non_blocking=True) for part in (self.image, self.target))
         # One memory layout for answer and target: a mixed pair costs the loss twice its time.
         image, target = (part.to(torch.float32, memory_format=layout) for part in (image, target))
-        return Batch(image, target, valid.float())
+        if bool(self.valid.numpy().all()):
+            return DeviceBatch(image, target, None)
+        return DeviceBatch(image, target, self.valid.to(device, non_blocking=True).float())
+
+
+class DeviceBatch(NamedTuple):
+    """A batch on a device, all of it float32."""
+
+    image: Tensor
+    target: Tensor
+    valid: Tensor | None
+    """None: every pixel counts."""
 
 
 Request = tuple[int, int, Draw]

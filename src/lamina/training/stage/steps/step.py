@@ -43,8 +43,6 @@ class Step:
         """Add the gradient of a batch, or of this rank's part of one."""
         job, network = self._job, self._now.network
         device, recipe = job.accelerator.device, job.recipe
-        # Whether all of it counts is asked here, of the copy that the host has.
-        whole = bool(batch.valid.numpy().all())
         there = batch.on(device, layout_of(network, batch.image.ndim))
         with job.accelerator.autocast():
             answer = (self._now.compiled or network)(there.image)
@@ -52,7 +50,7 @@ class Step:
             job.losses or recipe.loss,
             answer,
             there.target,
-            None if whole else there.valid,
+            there.valid,
             exclusive=job.task.exclusive,
             smoothing=recipe.label_smoothing,
             floor=recipe.loss_floor,
