@@ -43,6 +43,7 @@ from lamina.cli.options import (
     Devices,
     InsecureCluster,
     Json,
+    KeepState,
     MaxMinutes,
     Memory,
     MovedData,
@@ -50,9 +51,11 @@ from lamina.cli.options import (
     Processes,
     RecipeName,
     Run,
+    SaveMinutes,
     SlicesAt,
     Spread,
     Store,
+    Track,
     VerifyData,
     View,
 )
@@ -126,14 +129,9 @@ def train(
         int | None,
         typer.Option("--workers", min=0, help="Data loader processes.", show_default="by machine"),
     ] = None,
-    save_minutes: Annotated[
-        float, typer.Option("--save-minutes", min=0, help="Longest time between checkpoints.")
-    ] = 5.0,
+    save_minutes: SaveMinutes = 5.0,
     max_minutes: MaxMinutes = None,
-    track: Annotated[
-        list[str] | None,
-        typer.Option("--track", help="Also log to tensorboard, wandb, mlflow ..."),
-    ] = None,
+    track: Track = None,
     pseudo: Annotated[
         Path | None, typer.Option("--pseudo", help="Pseudo-labels of `lamina pseudo` to mix in.")
     ] = None,
@@ -149,10 +147,7 @@ def train(
         bool,
         typer.Option("--accept-changes", help="Resume even if stages or decision changed."),
     ] = False,
-    keep_state: Annotated[
-        bool,
-        typer.Option("--keep-state", help="Keep the state to train more epochs later."),
-    ] = False,
+    keep_state: KeepState = False,
     view: View = False,
     online: Online = False,
     index: DataIndex = None,

@@ -61,6 +61,15 @@ MaxMinutes = Annotated[
         show_default="every epoch",
     ),
 ]
+SaveMinutes = Annotated[
+    float, typer.Option("--save-minutes", min=0, help="Longest time between checkpoints.")
+]
+KeepState = Annotated[
+    bool, typer.Option("--keep-state", help="Keep the state to train more epochs later.")
+]
+Track = Annotated[
+    list[str] | None, typer.Option("--track", help="Also log to tensorboard, wandb, mlflow ...")
+]
 Spread = Annotated[
     Literal["auto", "folds", "batches"],
     typer.Option(
