@@ -98,34 +98,55 @@ def similarity(
     many = size**a.ndim
     factor = many / (many - 1) if sample else 1.0
     total, count = 0.0, 0
-    thick = max(_PART // int(np.prod(a.shape[1:])), 4 if a.ndim == 2 else 1)
-    if a.ndim == 3:
-        thick = max(thick, 2 * size)  # else most of a slab is its halo
+    # Else most of a part is its halo.
+    thick = max(_PART // int(np.prod(a.shape[1:])), 2 * size)
+    rooms = np.empty((2, min(thick + 2 * r, len(a)), *a.shape[1:]), np.float32)
     for top in range(r, len(a) - r, thick):
         stop = min(top + thick, len(a) - r)
-        x, y = (_moved(image[top - r : stop + r], shift) for image in (a, b))
-        scores = _map(*_means(x, y, kernel), shift, factor, span)
-        if valid is None:
-            total, count = total + float(scores.sum(dtype=np.float64)), count + scores.size
-            continue
+        part = slice(top - r, stop + r)
+        x, y = (
+            _moved(image[part], shift, room[: part.stop - part.start])
+            for image, room in zip((a, b), rooms, strict=True)
+        )
         inner = (slice(top, stop), *(slice(r, n - r) for n in a.shape[1:]))
-        counts = valid[inner]
-        total += float(scores.sum(dtype=np.float64, where=counts))
-        count += int(counts.sum())
+        counts = None if valid is None else valid[inner]
+        if a.ndim == 2:
+            some, number = _of_rows(x, y, kernel, shift, factor, span, counts)
+        else:
+            scores = _map(*_means(x, y, kernel), shift, factor, span)
+            some = float(scores.sum(dtype=np.float64, where=True if counts is None else counts))
+            number = scores.size if counts is None else int(counts.sum())
+        total, count = total + some, count + number
     return total, count
 
 
-def _moved(values: NDArray[Any], shift: float) -> Array:
-    if values.dtype == np.float64:
-        return (values - shift).astype(np.float32)
-    return values.astype(np.float32) - np.float32(shift)
+def _of_rows(
+    x: Array,
+    y: Array,
+    kernel: Kernel,
+    shift: float,
+    factor: float,
+    span: float,
+    counts: NDArray[np.bool_] | None,
+) -> tuple[float, int]:
+    """Return the sum and the number of windows of some rows of two planes."""
+    from lamina.geometry.similarity.rows import sums  # compiled on first use
+
+    c1, c2 = (K1 * span) ** 2, (K2 * span) ** 2
+    return sums(x, y, kernel.weights, factor=factor, shift=shift, c1=c1, c2=c2, counts=counts)
+
+
+def _moved(values: NDArray[Any], shift: float, out: Array) -> Array:
+    """Write values less ``shift`` to ``out``, which it returns: fresh memory costs more than that.
+
+    Float64 is rounded after, all else before.
+    """
+    kind = np.float64 if values.dtype == np.float64 else np.float32
+    return np.subtract(values, kind(shift), out=out, dtype=kind, casting="unsafe")
 
 
 def _means(x: Array, y: Array, kernel: Kernel) -> tuple[Array, Array, Array, Array]:
-    """Return the means of x, y, x^2 + y^2 and xy within every window."""
-    if x.ndim == 2:
-        mean_x, mean_y, mean_squares, mean_product = (kernel.over(field) for field in _fields(x, y))
-        return mean_x, mean_y, mean_squares, mean_product
+    """Return the means of x, y, x^2 + y^2 and xy within every window of two volumes."""
     r = kernel.radius
     shape = (len(x), *(n - 2 * r for n in x.shape[1:]))
     stacks = [np.empty(shape, np.float32) for _ in range(4)]
