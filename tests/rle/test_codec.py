@@ -6,6 +6,7 @@ import csv
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -34,8 +35,8 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
 
 def use(way: str, monkeypatch: pytest.MonkeyPatch) -> None:
     edge = 1 if way == "compiled" else 1 << 60
-    monkeypatch.setattr(rle, "_LARGE_MASK", edge)
-    monkeypatch.setattr(rle, "_LARGE_TEXT", edge)
+    for name in ("_LARGE_MASK", "_SMALL_MASK", "_LARGE_TEXT", "_SMALL_TEXT"):
+        monkeypatch.setattr(rle, name, edge)
 
 
 def drawn(*rows: str) -> Mask:
@@ -147,6 +148,15 @@ def test_masks_above_the_size_where_the_way_changes_come_back() -> None:
             text = encode(mask, code)
             assert text == slow_encode(mask, code)
             np.testing.assert_array_equal(decode(text, shape, code), mask)
+
+
+@pytest.mark.parametrize("order", ["C", "F"])
+def test_many_runs_of_a_small_mask_agree_with_the_slow_twin(way: str, order: Any) -> None:
+    mask = np.array(np.random.default_rng(3).random((40, 37)) < 0.5, order=order)
+    for code in CODES:
+        text = encode(mask, code)
+        assert text == slow_encode(mask, code)
+        np.testing.assert_array_equal(decode(text, mask.shape, code), mask)
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int32, np.int64])

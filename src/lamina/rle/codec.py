@@ -15,8 +15,10 @@ one and those that touch the first or last pixel, which published encoders lost 
 
 from __future__ import annotations
 
+import sys
 from typing import Any, Literal
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +27,9 @@ from lamina.errors import DataError
 Code = Literal["severstal", "siim", "vesuvius"]
 
 _LARGE_MASK = 1 << 16  # pixels; below, the half second to import the kernels is not worth it
+_MANY_NUMBERS = 1 << 7  # of fewer each is found faster by itself
+_SMALL_MASK = 1 << 12  # pixels; below, numpy is as fast even where the kernels are there
+_SMALL_TEXT = 1 << 6  # letters; the same
 _LARGE_TEXT = 1 << 10  # letters; a shorter text has so few runs that numpy is as fast
 
 
@@ -50,7 +55,8 @@ def encode(mask: NDArray[Any], code: Code) -> str:
     if mask.dtype.kind not in "bui":
         raise ValueError(f"a mask is bool or integers, not {mask.dtype}; decide by a threshold")
     bits = mask if mask.dtype == np.bool_ else mask != 0
-    text = _write_large(bits, code) if bits.size >= _LARGE_MASK else _write_small(bits, code)
+    compiled = _is_compiled_faster(bits.size, _LARGE_MASK, _SMALL_MASK)
+    text = _write_large(bits, code) if compiled else _write_small(bits, code)
     return "-1" if code == "siim" and not text else text
 
 
@@ -91,24 +97,37 @@ def decode(text: str, shape: tuple[int, int], code: Code) -> NDArray[np.bool_]:
     return flat.reshape(shape) if code == "vesuvius" else flat.reshape(shape[::-1]).T
 
 
+def _is_compiled_faster(size: int, large: int, small: int) -> bool:
+    """Whether the compiled way is the faster one; else not worth an import, or even a call."""
+    return size >= (small if "lamina.rle.kernels" in sys.modules else large)
+
+
 def _write_large(bits: NDArray[np.bool_], code: Code) -> str:
     from lamina.rle import kernels
 
     reading = bits if code == "vesuvius" else bits.T
-    if reading.flags.c_contiguous:
-        flat, words = _memory(reading)
+    rows = reading.flags.c_contiguous
+    flat, words = _memory(reading if rows else reading.T)
+    if not flat.size:
+        return ""
+    if rows:
         edges = kernels.row_edges(flat, words)
     else:
-        flat, words = _memory(reading.T)
         edges = kernels.column_edges(flat, words, reading.shape[0])
     letters = kernels.write(edges, code == "siim", len(str(bits.size)))
     return str(letters[:-1].data, "ascii")
 
 
 def _memory(bits: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
-    """Return the bytes of a mask in C order, and all whole words of the same memory."""
+    """Return the bytes of a mask in C order, and all whole words of the same memory.
+
+    Of an empty mask there are none.
+    """
     flat = np.ascontiguousarray(bits).reshape(-1).view(np.uint8)
-    if flat.max() > 1:  # a bool that looks at bytes of 255, as cv2 writes them
+    most = flat.max()
+    if not most:
+        return flat[:0], _words(flat[:0])
+    if most > 1:  # a bool that looks at bytes of 255, as cv2 writes them
         flat = flat.clip(max=1)
     words = _words(flat)
     if not words.flags.aligned:
@@ -122,25 +141,67 @@ def _words(flat: NDArray[np.uint8]) -> NDArray[np.uint64]:
 
 
 def _write_small(bits: NDArray[np.bool_], code: Code) -> str:
-    line = np.zeros(bits.size + 2, np.bool_)  # one pixel off at both ends closes every run
-    line[1:-1] = bits.ravel(order="C" if code == "vesuvius" else "F")
+    if not bits.any():
+        return ""
+    data, relative = _reading_order(bits, code), code == "siim"
+    numbers: list[int] = []
+    start, end = data.find(1), 0
+    while start >= 0:
+        if len(numbers) >= _MANY_NUMBERS:
+            return _write_many(data, relative)
+        stop = data.find(0, start)
+        stop = len(data) if stop < 0 else stop
+        numbers += (start - end if relative else start + 1, stop - start)
+        start, end = data.find(1, stop), stop
+    return " ".join(map(str, numbers))
+
+
+def _reading_order(bits: NDArray[np.bool_], code: Code) -> bytes:
+    """Return the pixels of a mask one after another, bytes of 0 and 1."""
+    lines = bits.view(np.uint8) if code == "vesuvius" else bits.view(np.uint8).T
+    if lines.T.flags.c_contiguous and not lines.flags.c_contiguous:
+        lines = cv2.transpose(lines.T)  # several times as fast as a copy by numpy
+    return (lines != 0).tobytes()
+
+
+def _write_many(data: bytes, relative: bool) -> str:
+    line = np.frombuffer(b"\0" + data + b"\0", np.uint8)  # a pixel off at both ends closes each run
     starts, ends = np.flatnonzero(line[1:] != line[:-1]).reshape(-1, 2).T
-    first = starts - np.concatenate([[0], ends[:-1]]) if code == "siim" else starts + 1
+    first = starts - np.concatenate([[0], ends[:-1]]) if relative else starts + 1
     return " ".join(map(str, np.stack([first, ends - starts], 1).ravel().tolist()))
 
 
 def _fill(flat: NDArray[np.bool_], text: str, code: Code) -> None:
     """Set the runs of ``text`` in ``flat``, all off so far."""
-    if len(text) >= _LARGE_TEXT and text.isascii():
+    compiled = _is_compiled_faster(len(text), _LARGE_TEXT, _SMALL_TEXT)
+    if compiled and text.isascii():
         letters = np.frombuffer(text.encode() + b" ", np.uint8)
         from lamina.rle import kernels
 
         if kernels.paint(letters, code == "siim", flat.view(np.uint8)):
             return
         # The text is not in order: the slow way finds out where.
+    elif _fill_few(flat, text, relative=code == "siim"):
+        return
     starts, ends = _runs(text, flat.size, code)
     for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
         flat[start:end] = True
+
+
+def _fill_few(flat: NDArray[np.bool_], text: str, *, relative: bool) -> bool:
+    """Set the few runs of ``text``; False: it is not in order."""
+    tokens = text.split()
+    if len(tokens) % 2 or not (text.isascii() and "".join(tokens).isdigit()):
+        return False
+    end = 0
+    numbers = iter(map(int, tokens))
+    for first, length in zip(numbers, numbers, strict=True):
+        start = end + first if relative else first - 1
+        if start < end or not length:
+            return False
+        end = start + length
+        flat[start:end] = True
+    return end <= flat.size
 
 
 def _runs(text: str, pixels: int, code: Code) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
