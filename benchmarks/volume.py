@@ -8,7 +8,10 @@ Run        python benchmarks/volume.py             256 x 256 x 256, about 2 minu
 Big        python benchmarks/volume.py --big       512 x 512 x 512 as well, and depths up to
            2048 x 512 x 512, about 15 minutes and 5 GB of disk
 Try        python benchmarks/volume.py --quick     seconds; the figures mean nothing
-Keep       python benchmarks/volume.py --write     writes benchmarks/volume.json
+Pairs      python benchmarks/volume.py --pairs     both beside the forward in turns in one process,
+           three times; with --big 512 x 512 x 512. It is what tells 2b on a machine that is busy
+Keep       python benchmarks/volume.py --write     writes benchmarks/volume.json; with --pairs only
+           their part of it
 
 A volume of uint8 in chunks of 64 x 64 x 64 is predicted slice by slice along z, y and x, as it is
 and flipped, and the answers are averaged (FAULT-14 without its networks). Every way runs once in
@@ -24,6 +27,7 @@ import importlib.util
 import json
 import os
 import platform
+import statistics
 import subprocess
 import sys
 import tempfile
@@ -185,6 +189,35 @@ def work(asked: dict[str, Any]) -> None:
     print(json.dumps(found), flush=True)
 
 
+def pairs(folder: Path, shape: Shape, rounds: int = 3) -> dict[str, Any]:
+    """Return CPU seconds of the forward, and of both ways over it, in turns in this process."""
+    torch.set_num_threads(1)
+    keep_memory()
+    for name, sides in (("small", (8, 8, 8)), ("whole", shape)):
+        write_volume(folder / f"{name}.zarr", sides)
+    ways = ("forward", "streamed", "in_memory")
+    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    for turn in range(rounds + 1):  # the first loads what is needed
+        for way in ways:
+            source = folder / ("whole.zarr" if turn else "small.zarr")
+            with tempfile.TemporaryDirectory(dir=folder) as out:
+                begun = time.process_time()
+                WAYS[way](source, Path(out), shape if turn else (8, 8, 8))
+                if turn:
+                    seconds[way].append(time.process_time() - begun)
+    floor = seconds["forward"]
+    ratios = {
+        way: [a / b for a, b in zip(seconds[way], floor, strict=True)]
+        for way in ("streamed", "in_memory")
+    }
+    return {
+        "forward_seconds": round(statistics.median(floor), 2),
+        **{way: round(statistics.median(each), 2) for way, each in ratios.items()},
+        "rounds": {way: [round(one, 2) for one in each] for way, each in ratios.items()},
+        "load": [round(one, 1) for one in os.getloadavg()],
+    }
+
+
 def _status(key: str) -> int:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith(key + ":"):
@@ -248,10 +281,21 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="tiny sizes, to see that it runs")
     parser.add_argument("--big", action="store_true", help="512 x 512 x 512 as well")
     parser.add_argument("--write", action="store_true", help="write the result beside this file")
+    parser.add_argument("--pairs", action="store_true", help="ratios of one process alone")
     parser.add_argument("--worker", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.worker:
         work(json.loads(asked.worker))
+        return
+    if asked.pairs:
+        side = 64 if asked.quick else 512 if asked.big else 256
+        with tempfile.TemporaryDirectory() as name:
+            row = {f"{side}x{side}x{side}": pairs(Path(name), (side, side, side))}
+        print(json.dumps(row, indent=1))
+        if asked.write:
+            kept = json.loads(HERE.with_suffix(".json").read_text(encoding="utf-8"))
+            kept["pairs"] = {**kept.get("pairs", {}), **row}
+            write_json(HERE.with_suffix(".json"), kept)
         return
     sizes = [64] if asked.quick else [256, 512] if asked.big else [256]
     side = 32 if asked.quick else 512 if asked.big else 128

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -33,7 +34,7 @@ class Plane(VolumeView):
         if not 0 <= self.index < self.source.shape[self._at]:
             raise ValueError(f"{self.name}: beyond the {self.source.shape[self._at]} slices")
 
-    @property
+    @cached_property
     def _at(self) -> int:
         return self.source.axes.index(self.axis)
 
@@ -47,7 +48,7 @@ class Plane(VolumeView):
         """The two axes that remain."""
         return self.source.axes.replace(self.axis, "")
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the two axes that remain."""
         shape = self.source.shape

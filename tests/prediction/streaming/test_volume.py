@@ -25,11 +25,11 @@ from lamina.files import digest
 from lamina.geometry.region import Region
 from lamina.prediction import engine
 from lamina.prediction.engine import Member, Place, predict_case, stream_case
-from lamina.prediction.streaming import slabs
+from lamina.prediction.streaming import slabs, zarr_store
 from lamina.prediction.streaming.units.ledger import LEDGER
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.recipe.recipe import Recipe
-from lamina.volume import ArrayVolume
+from lamina.volume import ArrayVolume, Plane
 from tests.tolerance import assert_rounded_once
 
 pytestmark = pytest.mark.usefixtures("one_thread")  # children are forked
@@ -159,6 +159,37 @@ def test_a_slab_is_read_once_with_its_neighbours(tmp_path: Path) -> None:
             recipe("z", context=1),
         )
     assert read == [(0, 5), (3, 9), (7, 11)]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16", ">u2", "float32", "float64", "complex64"])
+@pytest.mark.parametrize("axis", "zyx")
+def test_slices_of_a_slab_are_those_of_the_volume(dtype: str, axis: str) -> None:
+    """Also along the last axis in memory, where each is brought side by side first."""
+    array = np.random.default_rng(0).integers(0, 200, (2, 7, 5, 6)).astype(dtype)
+    whole = ArrayVolume(array, "zyx")
+    at = "zyx".index(axis)
+    slab = slabs.Slab(axis, at, 1, 4)
+    held = slabs.LoadedBox.of(whole, slab, 1)
+    for index in range(1, 4):
+        region = Region.whole(Plane(whole, axis, index, 1).shape)
+        found, wanted = (Plane(one, axis, index, 1).read(region) for one in (held, whole))
+        np.testing.assert_array_equal(found, wanted)
+        assert found.dtype == wanted.dtype
+
+
+@pytest.mark.parametrize(("axes", "outputs"), [("xyz", 1), ("zyx", 3), ("yx", 3)])
+def test_sums_are_read_again_in_any_order_of_the_axes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, axes: str, outputs: int
+) -> None:
+    """Of boxes that share rows of one file or of several, against the answer in memory."""
+    monkeypatch.setattr(slabs, "THICKEST", 4)
+    monkeypatch.setattr(zarr_store, "_CHUNK", 128)
+    wanted = recipe(axes, names=outputs)
+    member = Member(conv(0, outputs), Fixed(scale=255.0))
+    rock = volume(11, 9, 10)
+    found = streamed(tmp_path, rock, [member], wanted)
+    assert Store.open(tmp_path / "a.zarr").array.nchunks > 8 * outputs
+    assert_rounded_once(found, predict_case(rock, [member], wanted, device=CPU))
 
 
 def test_a_slab_is_read_ahead_and_written_behind(

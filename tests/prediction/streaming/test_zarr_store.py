@@ -86,6 +86,43 @@ def test_chunks_are_as_thick_as_slabs_and_hold_a_quarter_of_a_million(tmp_path: 
     assert chunks((2, 512, 512, 512), {1: 16}) == (1, 64, 16, 256)
 
 
+@pytest.mark.parametrize("dtype", [np.float16, np.float32])
+@pytest.mark.parametrize("shape", [(1, 64, 64, 64), (2, 70, 9, 130)])
+def test_files_are_those_that_zarr_writes_to_the_byte(
+    tmp_path: Path, dtype: type[np.floating[Any]], shape: tuple[int, ...]
+) -> None:
+    """And what is noted of them is the digest of the files; chunks at the end hold NaN beyond."""
+    values = np.random.default_rng(1).normal(size=shape).astype(np.float32)
+    whole = Region.whole(shape[1:])
+    ours, theirs = (
+        Store.begin(tmp_path / name, "zyx", shape, dtype, slab={2: 64}) for name in ("a.zarr", "b")
+    )
+    noted = ours.put(whole, lambda box: values[(slice(None), *box.slices)])
+    for box in theirs.boxes(whole):
+        theirs.write(box, values[(slice(None), *box.slices)].astype(dtype))
+    files = [
+        {
+            path.relative_to(one.path): path.read_bytes()
+            for path in (one.path / "c").rglob("*/*")
+            if path.is_file()
+        }
+        for one in (ours, theirs)
+    ]
+    assert len(files[0]) == ours.array.nchunks
+    assert files[0] == files[1]
+    assert noted == ours.digest(whole)
+
+
+def test_regions_that_cut_chunks_are_written_too(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).random((1, 64, 64, 64)).astype(np.float32)
+    made = Store.begin(tmp_path / "a.zarr", "zyx", values.shape, np.float32)
+    for rows in ((0, 40), (40, 64)):
+        part = Region((rows[0], 0, 0), (rows[1], 64, 64))
+        noted = made.put(part, lambda box: values[(slice(None), *box.slices)])
+        assert noted == made.digest(part)
+    np.testing.assert_array_equal(made.read(), values)
+
+
 def test_a_missing_or_damaged_chunk_is_refused(tmp_path: Path) -> None:
     made, _ = filled(tmp_path / "a.zarr", (1, 4, 5, 6))
     whole = Region.whole((4, 5, 6))

@@ -38,3 +38,24 @@ def test_an_answer_is_not_changed_and_old_content_does_not_matter() -> None:
     assert total.result() is out
     assert torch.equal(answer, torch.ones(1, 8, 8))
     np.testing.assert_allclose(out, 1, rtol=1e-6)
+
+
+def test_a_tile_that_covers_all_is_added_in_one_pass_to_the_same_bytes() -> None:
+    """-0 included: 0 + -0 is 0."""
+    grid = TileGrid((6, 5), (6, 5), (6, 5))
+    answer = torch.randn(2, 6, 5, generator=torch.Generator().manual_seed(0))
+    answer[0, 0] = -0.0
+    found, slow = (Sum(grid, "gaussian", 2, device=torch.device("cpu")) for _ in range(2))
+    found.add(0, answer, share=0.3)
+    assert not slow.values.any()  # asked for first, it is 0
+    slow.add(0, answer, share=0.3)
+    assert found.result().tobytes() == slow.result().tobytes()
+    found.add(0, answer)
+    slow.add(0, answer)
+    assert found.result().tobytes() == slow.result().tobytes()
+
+
+def test_what_nothing_is_added_to_is_0() -> None:
+    out = np.full((1, 4, 4), 7, np.float32)
+    grid = TileGrid((4, 4), (4, 4), (4, 4))
+    assert not Sum(grid, "constant", 1, device=torch.device("cpu"), out=out).result().any()

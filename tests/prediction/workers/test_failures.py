@@ -14,7 +14,7 @@ import pytest
 
 from lamina.errors import PartialError, ResourceError
 from lamina.prediction.run import predict
-from lamina.prediction.streaming.zarr_store import Store
+from lamina.prediction.streaming import zarr_store
 from lamina.prediction.workers import process_pool
 from lamina.prediction.workers.schedule import Schedule
 from lamina.prediction.workers.tasks import Outcome, Task
@@ -122,16 +122,16 @@ def test_a_store_that_is_deleted_meanwhile_is_told_and_made_anew(
 def test_a_disk_that_is_full_ends_the_prediction_which_goes_on(
     inputs: Inputs, alone: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write, left = Store.write, [2]
+    replacing, left = zarr_store.replacing, [2]
 
-    def full(store: Store, box: Any, values: Any) -> None:
+    def full(path: Path, **options: Any) -> Any:
         left[0] -= 1
         if left[0] < 0:
             raise ResourceError("the disk is full") from OSError(errno.ENOSPC, "no space")
-        write(store, box, values)
+        return replacing(path, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(Store, "write", full)
+        patch.setattr(zarr_store, "replacing", full)
         with pytest.raises(ResourceError, match="the disk is full"):
             predicted(inputs, inputs.images, tmp_path)
     assert predicted(inputs, inputs.images, tmp_path) == alone

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ class Layout:
         """Names of the spatial axes in stored order."""
         return "".join(name for name in self.names if name not in "c_")
 
-    @property
+    @cached_property
     def shape(self) -> tuple[int, ...]:
         """Lengths of the spatial axes."""
         return self.spatial(self.lengths)

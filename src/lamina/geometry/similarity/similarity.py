@@ -142,7 +142,8 @@ def _moved(values: NDArray[Any], shift: float, out: Array) -> Array:
     Float64 is rounded after, all else before.
     """
     kind = np.float64 if values.dtype == np.float64 else np.float32
-    return np.subtract(values, kind(shift), out=out, dtype=kind, casting="unsafe")
+    np.subtract(values, kind(shift), out=out, dtype=kind, casting="unsafe")
+    return out
 
 
 def _means(x: Array, y: Array, kernel: Kernel) -> tuple[Array, Array, Array, Array]:

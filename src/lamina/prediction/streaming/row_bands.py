@@ -174,7 +174,10 @@ class Bands:
 
     def _write(self, band: range, answer: NDArray[np.float32]) -> str:
         check_answer(answer, self._volume.name)
-        return self._store.put(self._region(band), answer)
+        back = (-band.start, *[0] * (len(self._volume.shape) - 1))
+        return self._store.put(
+            self._region(band), lambda box: answer[(slice(None), *box.shift(back).slices)]
+        )
 
     def _band(self, unit: Unit) -> range:
         return self._bands[unit.start // len(self._bands[0])]

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from math import lcm, prod
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -33,6 +34,10 @@ THICKEST = 64
 
 MOST = 256
 """Most slices of a slab, unless a chunk of the stored answer is thicker."""
+
+
+_UNSIGNED: dict[int, Any] = {1: np.uint8, 2: np.uint16, 4: np.int32, 8: np.float64}
+"""Types whose values OpenCV moves as they are, by their bytes."""
 
 
 @dataclass(frozen=True)
@@ -157,7 +162,7 @@ class LoadedBox(VolumeView):
         first, last = slab.start - context, slab.stop + context
         wide = Slab(slab.axis, slab.at, max(first, 0), last)
         box = wide.within(Region.whole(volume.shape))
-        return cls(volume, box, volume.read(box))
+        return cls(volume, box, _slice_by_slice(volume.read(box), slab.at + 1))
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(channels, *region.shape)``: a view of what is held."""
@@ -165,6 +170,20 @@ class LoadedBox(VolumeView):
         if not inside.within(self.box.shape):
             raise ValueError(f"{self.name}: {region} leaves what is held, {self.box}")
         return self.pixels[(slice(None), *inside.slices)]
+
+
+def _slice_by_slice(pixels: NDArray[Any], axis: int) -> NDArray[Any]:
+    """Return equal pixels, those of each slice side by side, where an axis is the last in memory.
+
+    Else a slice is read with stretches of one pixel, each of which costs as much as 64 bytes.
+    """
+    last = axis == pixels.ndim - 1 and pixels.flags.c_contiguous and pixels.shape[axis] > 1
+    if not last or pixels.itemsize not in _UNSIGNED:
+        return pixels
+    count = pixels.shape[axis]
+    lines = pixels.reshape(-1, count).view(_UNSIGNED[pixels.itemsize])
+    turned = np.asarray(cv2.transpose(lines)).view(pixels.dtype)
+    return np.moveaxis(turned.reshape(count, *pixels.shape[:axis]), 0, axis)
 
 
 class Answers:

@@ -24,8 +24,9 @@ from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+import cv2
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -43,7 +44,7 @@ from lamina.prediction.tiling.tiled_inference import TiledInference
 from lamina.volume import Volume
 
 if TYPE_CHECKING:
-    from lamina.prediction.streaming.zarr_store import Store
+    from lamina.prediction.streaming.zarr_store import Part, Store
 
 
 class VolumeSlabs:
@@ -71,6 +72,7 @@ class VolumeSlabs:
         self._cuts = [cut(volume, a, t) for a, t in zip(slices.axes, thick, strict=True)]
         self._share = np.float32(1 / len(self._cuts))
         self._place = place
+        self._held: dict[tuple[int, ...], NDArray[np.float32]] = {}
         self._answers = Answers(volume, slices.context)
         self.phases = [
             [Unit(number, slab.start, slab.stop - slab.start) for slab in slabs]
@@ -109,20 +111,33 @@ class VolumeSlabs:
         """Answer a slab, and add what the phases before have written of it."""
         slab, number = self._slab(unit), unit.phase
         following = self._slab(after) if after is not None and job.overlapped else None
-        total = self._sum(job, number, slab, tick, following)
+        answers = self._answers.of(job, slab, lambda: tick(1), following)
         if job.overlapped:
             self._answers.keep()
-        return partial(self._write, number, slab, total)
+        return partial(self._write, job, number, slab, answers)
 
     def drop(self, phase: int) -> None:
         """Remove the sums of an axis."""
         shutil.rmtree(self._place.work / str(phase), ignore_errors=True)
 
-    def _write(self, number: int, slab: Slab, total: NDArray[np.float32]) -> str:
-        check_answer(total, self._volume.name)
-        if number == len(self._cuts) - 1:
-            return self._store.put(slab.within(self._whole), total)
-        return self._keep(number, slab, total)
+    def _write(
+        self, job: TiledInference, number: int, slab: Slab, answers: NDArray[np.float32]
+    ) -> str:
+        """Write the sum over the axes so far, times 1 / axes; return what is noted of it."""
+        total, region = as_stored(answers, slab), slab.within(self._whole)
+        last = number == len(self._cuts) - 1
+        logits = last and job.logits
+        if last and not logits:
+            check_answer(answers, self._volume.name)  # before the first chunk is written
+        if logits or (number and not last):
+            self._sum_in_place(number, slab, total)
+            for answer in answers if logits else ():
+                activate_in_place(job.kind, answer)
+            check_answer(answers, self._volume.name)
+            part = partial(_cut_out, total, slab)
+        else:
+            part = partial(self._sum, number, slab, total)
+        return self._store.put(region, part) if last else self._keep(number, slab, part)
 
     @cached_property
     def _store(self) -> Store:
@@ -134,31 +149,76 @@ class VolumeSlabs:
         return self._cuts[unit.phase][self.phases[unit.phase].index(unit)]
 
     def _sum(
-        self,
-        job: TiledInference,
-        number: int,
-        slab: Slab,
-        tick: Callable[[int], object],
-        after: Slab | None,
+        self, number: int, slab: Slab, total: NDArray[np.float32], box: Region
     ) -> NDArray[np.float32]:
-        """Return the sum over the axes so far, times 1 / axes: a view (K, *slab)."""
-        answers = self._answers.of(job, slab, lambda: tick(1), after)
-        answers *= self._share
-        total = as_stored(answers, slab)
+        """Return the sum of a box of a slab (K, *box), made as it is written, within the cache.
+
+        Raises:
+            DataError: it holds NaN or infinity.
+        """
+        values = _gathered(_cut_out(total, slab, box))
+        values *= self._share
+        if number:
+            values += self._earlier(number, slab, box)
+        check_answer(values, self._volume.name)
+        return values
+
+    def _sum_in_place(self, number: int, slab: Slab, total: NDArray[np.float32]) -> None:
+        """Turn the answers of a slab into its sums, a plane at a time, within the cache."""
+        if not number:
+            total *= self._share
         for before in self._cuts[number - 1] if number else ():
             box = slab.within(before.within(self._whole))
-            shape = (self._outputs, *box.shape)
-            ahead = prod(shape) // (slab.stop - slab.start) * slab.start
-            earlier = np.fromfile(
-                self._path(number - 1, before), np.float32, prod(shape), offset=4 * ahead
-            )
-            total[_inside(slab, box)] += earlier.reshape(shape)
-        if job.logits and number == len(self._cuts) - 1:
-            for answer in answers:
-                activate_in_place(job.kind, answer)
-        return total
+            sums = self._rows(number, slab, before, range(box.start[0], box.stop[0]))
+            part = _cut_out(total, slab, box)
+            for row in range(part.shape[1]):
+                part[:, row] *= self._share
+                part[:, row] += sums[:, row]
 
-    def _keep(self, number: int, slab: Slab, total: NDArray[np.float32]) -> str:
+    def _earlier(self, number: int, slab: Slab, box: Region) -> NDArray[np.float32]:
+        """Return the sums over the axes before in a box of a slab, (K, *box)."""
+        out: NDArray[np.float32] | None = None
+        held: dict[tuple[int, ...], NDArray[np.float32]] = {}
+        for before in self._cuts[number - 1]:
+            if before.stop <= box.start[before.at] or before.start >= box.stop[before.at]:
+                continue
+            own, shared = slab.within(before.within(self._whole)), before.within(box)
+            key = (number, slab.start, before.start, shared.start[0], shared.stop[0])
+            if key not in self._held:  # boxes side by side share rows
+                rows = range(shared.start[0], shared.stop[0])
+                self._held[key] = self._rows(number, slab, before, rows)
+            held[key] = self._held[key]
+            at = shared.shift((-shared.start[0], *(-a for a in own.start[1:]))).slices
+            piece = held[key][(slice(None), *at)]
+            if shared == box:
+                out = piece
+            else:
+                out = np.empty((self._outputs, *box.shape), np.float32) if out is None else out
+                out[(slice(None), *shared.shift(tuple(-a for a in box.start)).slices)] = piece
+        self._held = held
+        assert out is not None
+        return out
+
+    def _rows(self, number: int, slab: Slab, before: Slab, rows: range) -> NDArray[np.float32]:
+        """Return rows along the first stored axis of what a slab and one before share, (K, *).
+
+        Raises:
+            DataError: the file ends too early.
+        """
+        box = slab.within(before.within(self._whole))
+        size = prod(box.shape)
+        begin = self._outputs * size // (slab.stop - slab.start) * slab.start
+        begin += size // box.shape[0] * (rows.start - box.start[0])
+        out = np.empty((self._outputs, len(rows), *box.shape[1:]), np.float32)
+        path = self._path(number - 1, before)
+        with path.open("rb", buffering=0) as stream:
+            for output, values in enumerate(out):
+                stream.seek(4 * (begin + output * size))
+                if stream.readinto(values.data.cast("B")) != values.nbytes:
+                    raise DataError(f"{path}: was cut off meanwhile; run it again")
+        return out
+
+    def _keep(self, number: int, slab: Slab, part: Part) -> str:
         """Write a sum for the slabs of the next axis; return the file's digest.
 
         Raises:
@@ -169,7 +229,7 @@ class VolumeSlabs:
         sha256, region = hashlib.sha256(), slab.within(self._whole)
         with replacing(self._path(number, slab), flush=False) as stream:
             for after in self._cuts[number + 1]:
-                values = np.ascontiguousarray(total[_inside(slab, after.within(region))])
+                values = np.ascontiguousarray(part(after.within(region)))
                 sha256.update(values.data)
                 stream.write(values.data)
         return sha256.hexdigest()
@@ -183,8 +243,18 @@ def activate_in_place(kind: Kind, logits: NDArray[np.float32]) -> None:
     logits[...] = activate(kind, torch.from_numpy(logits)[None])[0].numpy()
 
 
-def _inside(slab: Slab, box: Region) -> tuple[slice, ...]:
-    """Return where a box of the volume lies in an array (K, *slab)."""
+def _cut_out(total: NDArray[np.float32], slab: Slab, box: Region) -> NDArray[np.float32]:
+    """Return a view of a box of the volume in an array (K, *slab)."""
     offset = [0] * len(box.start)
     offset[slab.at] = -slab.start
-    return (slice(None), *box.shift(offset).slices)
+    view: NDArray[np.float32] = total[(slice(None), *box.shift(offset).slices)]
+    return view
+
+
+def _gathered(view: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return a copy of (K, *box) in C order; quickly too where slices lie along the last axis."""
+    if view.strides[-1] <= max(view.strides[1:-1]):
+        return np.array(view, order="C")
+    lines = np.ascontiguousarray(np.moveaxis(view, -1, 0))
+    gathered: NDArray[Any] = np.asarray(cv2.transpose(lines.reshape(len(lines), -1)), np.float32)
+    return gathered.reshape(view.shape)

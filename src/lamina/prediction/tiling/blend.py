@@ -60,8 +60,8 @@ def _numbered(rows: Sequence[bytes]) -> list[int]:
 class Sum:
     """A weighted sum of tiles over one image or volume, or over some of its rows or planes.
 
-    On a CPU ``values`` is the memory of the array that is returned; elsewhere it lies on the
-    device until ``result``.
+    On a CPU ``values`` is the memory of the array that is returned, once it is asked for; elsewhere
+    it lies on the device until ``result``.
     """
 
     def __init__(
@@ -95,10 +95,18 @@ class Sum:
                 f"out is {self._out.dtype} {self._out.shape}; the answer is float32 {shape}"
             )
         values = torch.from_numpy(self._out)
-        self.values = values if device.type == "cpu" else torch.empty(shape, device=device)
-        self.values.zero_()
+        self._values = values if device.type == "cpu" else torch.empty(shape, device=device)
+        self._blank = True  # nothing is added yet, and what is held is not yet 0
         self._weights = Weights(grid, window, device) if weights is None else weights
         self._grid, self._first = grid, held.start
+
+    @property
+    def values(self) -> Tensor:
+        """The sum so far."""
+        if self._blank:
+            self._values.zero_()
+            self._blank = False
+        return self._values
 
     def add(self, number: int, answer: Tensor, share: float = 1.0) -> None:
         """Add the answer (K, *tile) of the tile with that number in the lattice, times ``share``.
@@ -109,6 +117,10 @@ class Sum:
         places = self._grid.places(number)
         window = self._weights.of(places, share)
         start = tuple(axis[place] for axis, place in zip(self._grid.starts, places, strict=True))
+        if self._blank and answer.shape == self._values.shape and not any((*start, self._first)):
+            self._blank = False  # one tile covers all: 0 + answer * window, in one pass
+            torch.addcmul(answer.new_zeros(()), answer, window, out=self._values)
+            return
         tile = Region(start, tuple(a + n for a, n in zip(start, answer.shape[1:], strict=True)))
         least = Region((self._first, *[0] * (len(start) - 1)), self._grid.shape)
         part = tile.clip_to(least)
@@ -136,6 +148,7 @@ class Sum:
 
     def result(self) -> NDArray[np.float32]:
         """Return the array, (K, *S) float32."""
-        if self.values.device.type != "cpu":
-            self._out[...] = self.values.cpu().numpy()
+        values = self.values
+        if values.device.type != "cpu":
+            self._out[...] = values.cpu().numpy()
         return self._out

@@ -125,8 +125,12 @@ class _Together:
         waiting: deque[tuple[int, MemberTiles, int]] = deque()
 
         def pairs() -> Iterator[tuple[MemberTiles, int]]:
+            tiles: MemberTiles | None = None
             for index, image in enumerate(self._images):
-                tiles = job.tiles(member, image)
+                if tiles is None or not stored:
+                    tiles = job.tiles(member, image)
+                else:
+                    tiles = job.alike(tiles, image)
                 for number in numbers:
                     waiting.append((index, tiles, number))
                     yield tiles, number

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import torch
@@ -123,6 +123,12 @@ class TiledInference:
             seen,
             self.grid(member, shape, image.axes),
             frame.factors(seen, member.normalise),
+        )
+
+    def alike(self, tiles: MemberTiles, image: Volume) -> MemberTiles:
+        """Return ``tiles`` over another image of the same shape, seen as it is stored."""
+        return replace(
+            tiles, image=image, factors=tiles.frame.factors(image, tiles.member.normalise)
         )
 
     def grid(self, member: Member, shape: tuple[int, ...], axes: str) -> TileGrid:
