@@ -301,7 +301,8 @@ def measure_volume(folder: Path) -> dict[str, Any]:
 def measure_score(_: Path) -> dict[str, Any]:
     """Time the score of 1,000 cases of 5 classes at thresholds, from their histograms.
 
-    ``first_cpu_s`` is that of the first thresholds, for which sums are made that are kept.
+    ``first_cpu_s`` is with the sums that are kept from then on; ``lamina view`` makes them as it
+    scores each case, before the page shows it.
     """
     rng = np.random.default_rng(0)
     cases = []

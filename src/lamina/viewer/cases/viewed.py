@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lamina.data.targets.ground_truth import nothing, truth
 from lamina.geometry.region import Region
 from lamina.result.decisions import AnyDecision, Threshold
-from lamina.result.search.histogram import VALUES, Areas, Counts, count, merged
+from lamina.result.search.histogram import Areas, Counts, count, merged
 from lamina.viewer.sources.contents import Contents, FoundCase
 
 UNSURE = (0.1, 0.9)
@@ -151,10 +151,12 @@ def cuts(decision: Threshold, classes: int) -> list[tuple[float, int]]:
 
 
 def unsure_share(counts: Counts) -> float:
-    """Return the share of pixels whose probability is uncertain."""
-    values = VALUES[counts.codes]
-    inside = (values > UNSURE[0]) & (values < UNSURE[1])
-    return float(counts.area[inside].sum(dtype=np.int64)) / max(counts.pixels, 1)
+    """Return the share of pixels whose probability is uncertain.
+
+    It makes the sums of counts that scores at other thresholds need (no float16 is 0.1 or 0.9).
+    """
+    low, high = (counts.above(threshold)[0] for threshold in UNSURE)
+    return (low - high) / max(counts.pixels, 1)
 
 
 def _slabs(found: FoundCase, *, whole: bool) -> Iterator[Slab]:
