@@ -36,6 +36,11 @@ from lamina.training.stage.signals import Stop
 from lamina.training.stage.time_limit import Clock
 from lamina.training.train_result import FoldResult
 
+_UNREAD = (
+    "a process of this training cannot read what it was sent, most likely since lamina was updated "
+    "meanwhile; run the same command again to resume"
+)
+
 
 class _Parent:
     """The other end of the connection."""
@@ -44,7 +49,8 @@ class _Parent:
         self._connection = connection
         self._requests: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self.busy = False
-        threading.Thread(target=self._listen, daemon=True).start()
+        self.thread = threading.Thread(target=self._listen, daemon=True)
+        self.thread.start()
 
     def _listen(self) -> None:
         try:
@@ -54,6 +60,9 @@ class _Parent:
             if self.busy:  # the parent is gone: what is saved is whole, the rest is done again
                 os._exit(1)
             self._requests.put(None)
+        except Exception as error:  # noqa: BLE001 - the parent tells it, and would wait for ever
+            self.say(Failed("LaminaError", f"{_UNREAD} ({type(error).__name__}: {error})", 1))
+            os._exit(1)
 
     def next(self) -> Any:
         """Return the next request; None: there is no more."""
