@@ -1,34 +1,41 @@
-"""The search for circles is put off, and goes on as it was."""
+"""Circles of young objects are found at once, those of old ones later."""
 
 from __future__ import annotations
 
 import gc
+import weakref
 
 import pytest
 
-from lamina.machine.collector import collection_paused
+from lamina.machine.collector import full_collection_put_off
 
 
-def test_collection_is_paused_and_goes_on() -> None:
-    assert gc.isenabled()
-    with collection_paused():
-        with collection_paused():
-            assert not gc.isenabled()
-        assert not gc.isenabled()
-    assert gc.isenabled()
+class Circle:
+    """Refers to itself."""
+
+    def __init__(self) -> None:
+        self.own = self
 
 
-def test_collection_goes_on_after_an_error() -> None:
-    with pytest.raises(RuntimeError), collection_paused():
+def passes(generation: int) -> int:
+    return int(gc.get_stats()[generation]["collections"])
+
+
+def test_young_circles_are_found_and_old_objects_are_not_looked_at() -> None:
+    with full_collection_put_off():
+        full, kept = passes(2), [[number] for number in range(300_000)]
+        circle = weakref.ref(Circle())
+        kept += [[number] for number in range(300_000)]
+        assert circle() is None
+        assert passes(2) == full
+    assert len(kept) == 600_000
+
+
+def test_thresholds_are_as_before_also_after_an_error() -> None:
+    before = gc.get_threshold()
+    with full_collection_put_off(), full_collection_put_off():
+        assert gc.get_threshold()[:2] == before[:2]
+    assert gc.get_threshold() == before
+    with pytest.raises(RuntimeError), full_collection_put_off():
         raise RuntimeError
-    assert gc.isenabled()
-
-
-def test_where_it_was_off_it_stays_off() -> None:
-    gc.disable()
-    try:
-        with collection_paused():
-            pass
-        assert not gc.isenabled()
-    finally:
-        gc.enable()
+    assert gc.get_threshold() == before

@@ -32,7 +32,7 @@ from lamina.data.views.resampling.spacing import spacing_of
 from lamina.errors import DataError, RecipeError, listed
 from lamina.folders import DATA_INDEX, is_data, remote_url
 from lamina.geometry.view import turns
-from lamina.machine.collector import collection_paused
+from lamina.machine.collector import full_collection_put_off
 from lamina.recipe.recipe import Recipe
 from lamina.task import Task
 
@@ -222,7 +222,7 @@ def open_data(recipe: Recipe, root: Path, index: DataIndex | None = None) -> Ope
         LeakError: one group stands on both sides of the split.
         RecipeError: the recipe names another number of classes than the data hold.
     """
-    with collection_paused():
+    with full_collection_put_off():
         return _opened(recipe, root, index)
 
 

@@ -27,7 +27,7 @@ from lamina.errors import LaminaError
 from lamina.files import append_lines
 from lamina.files import digest as digest_of
 from lamina.folders import remote_url
-from lamina.machine.collector import collection_paused
+from lamina.machine.collector import full_collection_put_off
 from lamina.machine.cores import allowed_cores
 from lamina.progress import Bar, say
 from lamina.refusals import reading
@@ -263,7 +263,7 @@ def _rows(file: Path | None) -> Rows:
     rows: Rows = {role: {} for role in _ROLES}
     if file is None or not file.is_file():
         return rows
-    with reading(file), collection_paused(), file.open("rb") as stream:
+    with reading(file), full_collection_put_off(), file.open("rb") as stream:
         for line in stream:
             row = row_of(line.rstrip(b"\n"))
             if row is not None:
