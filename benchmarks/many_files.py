@@ -342,10 +342,14 @@ def main() -> None:
 
 def joined(kept: Path, found: Sequence[tuple[str, str, Costs]]) -> dict[str, Any]:
     """Return what was found with what is kept of other sizes and parts."""
-    text = kept.read_text(encoding="utf-8") if kept.is_file() else "{}"
+    before = json.loads(kept.read_text(encoding="utf-8")) if kept.is_file() else {}
+    noted = before.get("busy", {})
     rows: dict[str, dict[str, dict[str, float]]] = {}
     for kind in [one.name for one in fields(Costs)]:
-        rows[kind] = json.loads(text).get(kind, {})
+        rows[kind] = {
+            name: {size: value for size, value in of.items() if size in noted.get(name, {})}
+            for name, of in before.get(kind, {}).items()  # what says nothing of other work goes
+        }
         for size, how, costs in found:
             for name, value in getattr(costs, kind).items():
                 rows[kind].setdefault(name + how, {})[size] = value
