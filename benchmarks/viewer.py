@@ -341,18 +341,17 @@ def main() -> None:
     options = parser.parse_args()
     cv2.setNumThreads(1)
     kept = Path(__file__).with_suffix(".json")
-    result: dict[str, Any] = json.loads(kept.read_text()) if kept.is_file() else {}
     for name in options.only or list(PARTS):
-        row = {
+        row: dict[str, Any] = {
             "machine": f"{platform.system()} {platform.machine()}, {os.cpu_count()} cores",
             "load_before": round(os.getloadavg()[0], 1),
         }
         with tempfile.TemporaryDirectory() as folder:
             row |= PARTS[name](Path(folder))
-        result[name] = row
         print(name, json.dumps(row, indent=1), flush=True)
         if options.write:
-            write_json(kept, result)
+            rows = json.loads(kept.read_text()) if kept.is_file() else {}
+            write_json(kept, {**rows, name: row})
 
 
 if __name__ == "__main__":
