@@ -115,7 +115,7 @@ def test_the_decision_reaches_the_score_that_was_promised(cases: Maps, aim: Aim)
         assert one.score == pytest.approx(np.mean(counted) if counted else 1.0, abs=1e-12)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(few_cases(classes=2), st.sampled_from(["class", "foreground"]))
 def test_pooled_equals_the_loop_over_all_thresholds(cases: Maps, over: str) -> None:
     aim = Aim.model_validate({"over": over})
@@ -198,7 +198,7 @@ def test_no_case_and_wrong_shapes_are_a_programmers_mistake() -> None:
         tables.add(np.full((2, 2, 2), 1.5, np.float16), np.zeros((2, 2, 2), np.bool_))
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.sampled_from([0.5, 1.0, 2.0]),
     st.integers(1, 3),

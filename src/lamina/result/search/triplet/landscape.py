@@ -7,6 +7,7 @@ a neighbourhood says how high the ground around a point is, which is what new im
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,12 +47,11 @@ class Landscape:
         Args:
             empty: The score when all is left empty, which is the answer where nothing is higher.
         """
-        around = self._around()
         if self.best is None or self.reach is None:
             score = self._allowed()
             if score.max() <= empty + _SAME:
                 return NEVER
-            return self._at(np.where(score >= score.max() - _SAME, around, -np.inf))
+            return self._at(self._flat(score >= score.max() - _SAME))
         if self.best.max() <= empty + _SAME:
             return NEVER
         least, most = self.reach
@@ -59,7 +59,10 @@ class Landscape:
         near = self._nearest(middle)
         t, b = np.indices(self.best.shape)
         good = (self.best >= self.best.max() - _SAME) & (least >= 0)
-        at = np.where(good, around[t, near, b], -np.inf).argmax()
+        if np.count_nonzero(good) == 1:  # no other to prefer it to
+            at = good.argmax()
+        else:
+            at = np.where(good, self._around[t, near, b], -np.inf).argmax()
         row, column = np.unravel_index(at, self.best.shape)
         return Triple(float(self.tops[row]), int(middle[row, column]), float(self.bottoms[column]))
 
@@ -70,7 +73,7 @@ class Landscape:
         good = score >= max(top - GIVE, empty + _SAME)
         if not good.any():
             return self.highest(empty)
-        return self._at(np.where(good, self._around(), -np.inf))
+        return self._at(self._flat(good))
 
     def ground(self, triple: Triple) -> tuple[float, float]:
         """Return the mean and the least score of the neighbourhood of a triplet."""
@@ -97,6 +100,12 @@ class Landscape:
             return self.score
         return np.where(self.allowed[:, :, None], self.score, -np.inf)
 
+    def _flat(self, good: NDArray[np.bool_]) -> NDArray[np.float64]:
+        """Return how high the ground around each good triplet is; -inf for the others."""
+        if np.count_nonzero(good) == 1:  # no other to compare it with
+            return np.where(good, 0.0, -np.inf)
+        return np.where(good, self._around, -np.inf)
+
     def _at(self, height: NDArray[np.float64]) -> Triple:
         t, g, b = np.unravel_index(height.argmax(), height.shape)
         return Triple(float(self.tops[t]), int(self.areas[g]), float(self.bottoms[b]))
@@ -109,7 +118,9 @@ class Landscape:
         close = np.abs(steps[left] - wanted) <= np.abs(steps[right] - wanted)
         return np.asarray(np.where(close, left, right))
 
+    @cached_property
     def _around(self) -> NDArray[np.float64]:
+        """(T, G, B): the mean score of the neighbourhood of each triplet."""
         mean = self.score
         for axis, (low, high) in enumerate(self._windows()):
             zero = np.zeros_like(mean.take([0], axis))
