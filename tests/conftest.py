@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 import warnings
 from collections.abc import Iterator
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,12 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 # How long an example takes says how busy the machine is, not whether the code is right.
 hypothesis.settings.register_profile("lamina", deadline=None)
 hypothesis.settings.load_profile("lamina")
+
+
+def pytest_collection_finish() -> None:
+    """Start the server that processes are forked from, where a test that was found has some."""
+    if "tests.factories.processes" in sys.modules:
+        forkserver.ensure_running()
 
 
 @pytest.fixture(scope="session")

@@ -27,7 +27,7 @@ VALUES: dict[str, Any] = {
     "data": {"kind": "folder"},
     "network": {
         "kind": "unet",
-        "encoder": "mobilenetv3_small_050",
+        "encoder": "test_resnet",
         "decoder": {"encoder_depth": 3, "decoder_channels": [8, 8, 8]},
     },
     "frame": {"size": [32, 32], "channels": 1},

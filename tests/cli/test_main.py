@@ -25,7 +25,7 @@ TAIL = """
 seed: 3
 precision: float32
 network:
-  {kind: unet, encoder: resnet18, decoder: {encoder_depth: 3, decoder_channels: [16, 8, 8]}}
+  {kind: unet, encoder: test_resnet, decoder: {encoder_depth: 3, decoder_channels: [16, 8, 8]}}
 loss: [{kind: bce}]
 train: {epochs: 1, batch: 4, optimizer: {kind: adamw, lr: 0.003}}
 predict: {overlap: 0.0, window: constant}

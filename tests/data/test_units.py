@@ -40,7 +40,7 @@ task: {kind: restore}
 data: {kind: folder}
 split: {kind: folds, count: 2}
 frame: {size: [32, 32], normalise: {kind: fixed, scale: 255}}
-network: {kind: unet, encoder: resnet18, weights: none}
+network: {kind: unet, encoder: test_resnet, weights: none}
 loss: [{kind: mse}]
 train: {epochs: 1}
 monitor: {kind: mse}

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import multiprocessing
 from pathlib import Path
 
 import pytest
 from tools.pages.markdown import Session, blocks, pages, sessions
 from tools.pages.outputs import differences
 from tools.pages.sessions import run_session
+
+from tests.factories.processes import PROCESSES
 
 
 def every_session() -> list[object]:
@@ -24,7 +27,11 @@ def every_session() -> list[object]:
 
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize("session", every_session())
-def test_a_session_does_what_its_page_shows(session: Session, tmp_path: Path) -> None:
+def test_a_session_does_what_its_page_shows(
+    session: Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Processes that its commands start are forked from one that has imported everything."""
+    monkeypatch.setattr(multiprocessing, "get_context", lambda method=None: PROCESSES)
     for block, now in run_session(session, tmp_path):
         changed = differences(block.text, now)
         where = f"{session.page.name}:{block.line}: run `make docs-update`"

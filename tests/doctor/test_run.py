@@ -26,7 +26,7 @@ data: {kind: folder, labels: {0: 0, 255: 1}}
 split: {kind: folds, count: 2}
 frame: {size: [64, 64], channels: 1}
 network:
-  {kind: unet, encoder: resnet18, decoder: {encoder_depth: 3, decoder_channels: [16, 8, 8]}}
+  {kind: unet, encoder: test_resnet, decoder: {encoder_depth: 3, decoder_channels: [16, 8, 8]}}
 loss: [{kind: bce}]
 train: {epochs: 1, batch: 4, optimizer: {kind: adamw, lr: 0.003}}
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import multiprocessing as mp
 import os
 import traceback
 from collections.abc import Callable, Sequence
@@ -24,17 +23,8 @@ from lamina.training.saving.state import Saving
 from lamina.training.sources.prepared_run import prepare_run
 from lamina.training.stage.signals import Stop
 from lamina.training.train_result import FoldResult
+from tests.factories.processes import PROCESSES
 
-PROCESSES = mp.get_context("forkserver")
-PROCESSES.set_forkserver_preload(
-    [
-        "tests.factories.ranks",
-        "segmentation_models_pytorch",
-        "torch.distributed",
-        "lamina.prediction.workers.worker",
-        "distributed.nanny",  # where it is installed
-    ]
-)
 CPU = torch.device("cpu")
 
 

@@ -20,7 +20,7 @@ frame: {size: [64, 64], channels: 1, normalise: {kind: fixed, mean: 0.4, std: 0.
 transforms: [{kind: flip}]
 network:
   kind: unet
-  encoder: resnet18
+  encoder: test_resnet
   decoder: {encoder_depth: 3, decoder_channels: [16, 8, 8]}
   dropout: 0.2
 loss: [{kind: bce}, {kind: dice}]
@@ -37,7 +37,7 @@ predict: {overlap: 0.0, window: constant}
 SHAPE = (64, 96)
 
 SMALL = (
-    "network={kind: unet, encoder: mobilenetv3_small_050, weights: none, "
+    "network={kind: unet, encoder: test_efficientnet, weights: none, "
     "decoder: {encoder_depth: 3, decoder_channels: [8, 8, 8]}}"
 )
 """Another network than the tiny recipe's."""

@@ -1,8 +1,8 @@
 """Damages the samples of one target again and again, under limits of time and memory.
 
-Run as ``python -m tests.fuzz.child TARGET FOLDER FIRST LAST SEED``: a row of JSON on standard
-output for each damage. The process dies where a damage makes the reader hang or crash; the row of
-that damage is missing then, and whoever started it goes on with the next.
+``run`` is what a process does: a row of JSON on standard output for each damage. The process dies
+where a damage makes the reader hang or crash; the row of that damage is missing then, and whoever
+started it goes on with the next.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ import resource
 import sys
 import traceback
 import warnings
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,8 @@ from tests.fuzz.targets import TARGETS
 
 MEMORY = 2**30
 """Bytes that a damaged file may cost beyond what the process had."""
-SECONDS = float(os.environ.get("LAMINA_FUZZ_SECONDS", "10"))
-"""A file that takes longer is a hang."""
+SECONDS = "10"
+"""A file that takes longer is a hang; ``LAMINA_FUZZ_SECONDS`` says otherwise."""
 _NO_MEMORY = re.compile(r"MemoryError|(un|not )able to allocate|insufficient memory|"
                         r"(can't|cannot|not) allocate|out of memory", re.IGNORECASE)  # fmt: skip
 
@@ -68,8 +69,23 @@ def _refused(error: LaminaError, sample: Path) -> dict[str, str]:
     return {"outcome": "refused", "why": type(error).__name__}
 
 
-def main(name: str, folder: Path, first: int, last: int, seed: int) -> None:
+def run(
+    environment: Mapping[str, str],
+    said: Path,
+    errors: Path,
+    arguments: tuple[str, Path, int, int, int],
+) -> None:
+    """Damage samples in a process of its own, with the environment and the files named."""
+    os.environ.update(environment)
+    for path, stream in ((said, sys.stdout), (errors, sys.stderr)):
+        with path.open("wb") as file:
+            os.dup2(file.fileno(), stream.fileno())
+    damage(*arguments)
+
+
+def damage(name: str, folder: Path, first: int, last: int, seed: int) -> None:
     """Damage the samples of a target and print what came of it."""
+    seconds = float(os.environ.get("LAMINA_FUZZ_SECONDS", SECONDS))
     faulthandler.enable()
     warnings.simplefilter("ignore")
     np.seterr(all="ignore")
@@ -92,7 +108,7 @@ def main(name: str, folder: Path, first: int, last: int, seed: int) -> None:
         kind, damaged = mutated(data, donor, draw)
         path.unlink()  # a new file each time: an old one may still be mapped into memory
         path.write_bytes(damaged)
-        faulthandler.dump_traceback_later(SECONDS, exit=True)
+        faulthandler.dump_traceback_later(seconds, exit=True)
         row = judge(target, sample, sound)
         faulthandler.cancel_dump_traceback_later()
         path.unlink(missing_ok=True)
@@ -100,7 +116,3 @@ def main(name: str, folder: Path, first: int, last: int, seed: int) -> None:
         said = {"number": number, "kind": kind, "file": str(path), **row}
         sys.stdout.write(json.dumps(said) + "\n")
         sys.stdout.flush()
-
-
-if __name__ == "__main__":
-    main(sys.argv[1], Path(sys.argv[2]), *(int(word) for word in sys.argv[3:6]))

@@ -7,20 +7,21 @@ from __future__ import annotations
 
 import argparse
 import json
-import subprocess
+import os
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
+from tests.factories.processes import PROCESSES
+from tests.fuzz.child import run
 from tests.fuzz.faulty import FAULTY
 from tests.fuzz.targets import TARGETS
 
 FINE = ("same", "other", "refused")
 """What may come of a damaged file; anything else is a fault of lamina."""
 _DEATHS = 20  # a target that kills its process more often than this has failed
-_ROOT = Path(__file__).parents[2]
 
 
 def fuzz(name: str, folder: Path, count: int, seed: int) -> list[dict[str, Any]]:
@@ -39,20 +40,17 @@ def fuzz(name: str, folder: Path, count: int, seed: int) -> list[dict[str, Any]]
         samples = folder / str(deaths)  # anew after a death: it may have left a damaged file
         samples.mkdir(parents=True)
         target.make(samples)
-        arguments = [name, str(samples), str(len(rows)), str(count), str(seed)]
-        done = subprocess.run(
-            [sys.executable, "-m", "tests.fuzz.child", *arguments],
-            cwd=_ROOT,
-            capture_output=True,
-            text=True,
-            errors="replace",
-            check=False,
-        )
-        lines = [line for line in done.stdout.splitlines() if line.startswith('{"number"')]
-        rows += [json.loads(line) for line in lines]
+        said, errors = folder / f"{deaths}.jsonl", folder / f"{deaths}.txt"
+        arguments = (name, samples, len(rows), count, seed)
+        process = PROCESSES.Process(target=run, args=(dict(os.environ), said, errors, arguments))
+        process.start()
+        process.join()
+        lines = said.read_text(encoding="utf-8", errors="replace").splitlines()
+        rows += [json.loads(line) for line in lines if line.startswith('{"number"')]
         if len(rows) < count:
-            how = "hung" if "Timeout (" in done.stderr else "crashed"
-            why = f"exit {done.returncode}: {done.stderr[-3000:]}"
+            last = errors.read_text(encoding="utf-8", errors="replace")[-3000:]
+            how = "hung" if "Timeout (" in last else "crashed"
+            why = f"exit {process.exitcode}: {last}"
             rows.append({"number": len(rows), "kind": "", "file": "", "outcome": how, "why": why})
             deaths += 1
     return rows

@@ -15,7 +15,7 @@ from lamina.training.run import train
 from lamina.tuning.tune import tune
 from tests.factories.training import tiny
 
-CHANGES = ("train.epochs=1", "data.count=4", "network.encoder=mobilenetv3_small_050")
+CHANGES = ("train.epochs=1", "data.count=4", "network.encoder=test_efficientnet")
 
 
 def trained(folder: Path, out: Path) -> tuple[dict[str, Any], Predictions]:

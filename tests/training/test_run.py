@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import multiprocessing as mp
 import os
 import random
 import signal
@@ -30,10 +29,8 @@ from lamina.recipe.stage import Stage
 from lamina.training.dataset import open_data
 from lamina.training.run import train
 from lamina.volume import ArrayVolume
+from tests.factories.processes import PROCESSES
 from tests.factories.training import known, steel_recipe, tiny
-
-PROCESSES = mp.get_context("forkserver")
-PROCESSES.set_forkserver_preload(["lamina.training.run", "segmentation_models_pytorch"])
 
 
 def run(folder: Path, out: Path, changes: tuple[str, ...] = (), folds: Any = (0,)) -> None:

@@ -19,7 +19,7 @@ task: {kind: multilabel, names: [a, b, c, d]}
 data: {kind: csv_rle}
 split: {kind: folds, count: 2}
 frame: {size: [64, 64], channels: 1, normalise: {kind: fixed, mean: 0.4, std: 0.2}}
-network: {kind: unet, encoder: mobilenetv3_small_050, weights: none,
+network: {kind: unet, encoder: test_resnet, weights: none,
           decoder: {encoder_depth: 3, decoder_channels: [8, 8, 8]}}
 loss: [{kind: bce}, {kind: dice}]
 train: {epochs: 1, batch: 4}

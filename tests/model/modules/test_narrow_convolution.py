@@ -63,7 +63,12 @@ def test_whether_it_is_wrong_here_follows_from_the_plain_layer() -> None:
 
 @pytest.mark.parametrize(
     ("inputs", "outputs", "kernel"),
-    [(1, 12, (1, 3, 3)), (12, 12, (1, 3, 3)), (24, 24, (1, 3, 3)), (64, 32, (3, 3, 3))],
+    [
+        (1, 12, (1, 3, 3)),
+        (12, 12, (1, 3, 3)),
+        (24, 24, (1, 3, 3)),
+        pytest.param(64, 32, (3, 3, 3), marks=pytest.mark.slow),
+    ],
 )
 def test_large_maps_of_few_channels_are_trained(
     inputs: int, outputs: int, kernel: tuple[int, int, int]

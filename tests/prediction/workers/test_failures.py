@@ -18,7 +18,7 @@ from lamina.prediction.streaming import zarr_store
 from lamina.prediction.workers import process_pool
 from lamina.prediction.workers.schedule import Schedule
 from lamina.prediction.workers.tasks import Outcome, Task
-from tests.factories.ranks import PROCESSES
+from tests.factories.processes import PROCESSES
 from tests.prediction.workers.conftest import Inputs, contents
 from tests.prediction.workers.test_local_pool import kill_at
 

@@ -50,16 +50,15 @@ def test_a_stage_leaves_the_mean_of_its_best_with_statistics_of_its_own(tmp_path
     means, spreads = [], []
     for batch in batches(samples, groups, workers=0):
         answer = torch.nn.functional.conv2d(
-            batch.image, soup["encoder.conv1.weight"], stride=2, padding=3
+            batch.image, soup["encoder.model.conv1.0.weight"], stride=2, padding=1
         )
         means.append(answer.mean((0, 2, 3)))
         spreads.append(answer.var((0, 2, 3)))
-    torch.testing.assert_close(
-        soup["encoder.bn1.running_mean"], torch.stack(means).mean(0), rtol=1e-4, atol=1e-5
-    )
-    torch.testing.assert_close(
-        soup["encoder.bn1.running_var"], torch.stack(spreads).mean(0), rtol=1e-4, atol=1e-5
-    )
+    first = "encoder.model.conv1.1.running"
+    for name, wanted in (("mean", means), ("var", spreads)):
+        torch.testing.assert_close(
+            soup[f"{first}_{name}"], torch.stack(wanted).mean(0), rtol=1e-4, atol=1e-5
+        )
 
 
 def _statistics(ranks: Ranks) -> bool:

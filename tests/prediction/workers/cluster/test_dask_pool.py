@@ -13,7 +13,7 @@ import pytest
 
 from lamina.errors import PartialError, RecipeError
 from lamina.prediction.run import predict
-from tests.factories.ranks import PROCESSES
+from tests.factories.processes import PROCESSES
 from tests.prediction.workers.conftest import Inputs, contents
 from tests.prediction.workers.test_local_pool import kill_at
 
