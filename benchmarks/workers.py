@@ -220,7 +220,7 @@ def dask_against_local(folder: Path, seconds: float) -> dict[str, Any]:
 def dask_client(workers: int) -> Iterator[Any]:
     from distributed import Client, LocalCluster
 
-    options = {"processes": True, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with (
         LocalCluster(n_workers=workers, silence_logs=50, memory_limit=0, **options) as cluster,
         Client(cluster, set_as_default=False) as client,

@@ -41,7 +41,7 @@ def client() -> Iterator[Client]:
 
 @contextmanager
 def cluster_of(workers: int) -> Iterator[Client]:
-    options = {"processes": True, "threads_per_worker": 1, "dashboard_address": None}
+    options = {"processes": True, "threads_per_worker": 1, "dashboard_address": "127.0.0.1:0"}
     with (
         distributed.LocalCluster(n_workers=workers, silence_logs=50, **options) as cluster,
         distributed.Client(cluster, set_as_default=False) as client,
