@@ -139,6 +139,7 @@ class Board:
             self._bad[key] = stamp, str(error)
             self.revision += 1
             return
+        self.pixels.prepare(case)
         with self._lock:
             self._bad.pop(key, None)
             if number is None:

@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from lamina.data.targets.ground_truth import truth
+from lamina.errors import DataError
 from lamina.prediction.folder.predictions import Predictions, source_digest
 from lamina.recipe.load import load_recipe
 from lamina.result.decisions import Threshold
@@ -124,3 +125,28 @@ def test_planes_of_a_volume_in_blocks(
             (prob > 0.5, volume_board.pixels.masks(one, part, Threshold(threshold=0.5))),
         ):
             assert (found == np.take(whole, at, axis=axis + 1)).all()
+
+
+def test_the_first_picture_of_a_scored_case_reads_no_source(
+    banded: Board, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (one,) = banded.cases.values()
+
+    def read(*_: object) -> None:
+        raise AssertionError("read again")
+
+    monkeypatch.setattr(pixels, "built", read)
+    monkeypatch.setattr(pixels.Pixels, "_read", lambda *_: read)
+    part = Part((0, 0, *SHAPE), (7, 9))
+    assert banded.pixels.image(one, part).shape[0] == 1
+    assert banded.pixels.truth(one, part).any()
+    assert banded.pixels.answer(one, part).max() > 0.9
+
+
+def test_an_image_that_is_gone_is_told_when_it_is_looked_at(banded: Board, tmp_path: Path) -> None:
+    (one,) = banded.cases.values()
+    (tmp_path / "data" / "images" / "a.tif").unlink()
+    fresh = pixels.Pixels(banded.task, tmp_path)
+    fresh.prepare(one)
+    with pytest.raises((DataError, OSError)):
+        fresh.image(one, Part((0, 0, *SHAPE), (7, 9)))

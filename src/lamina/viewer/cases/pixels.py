@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.targets.ground_truth import truth
+from lamina.errors import LaminaError
 from lamina.geometry.region import Region
 from lamina.reporting.cards.panels import pictured
 from lamina.result.decisions import AnyDecision
@@ -21,6 +23,8 @@ from lamina.viewer.cases.reductions import Reduction, maxima, means
 from lamina.viewer.cases.viewed import Masks, ViewedCase, deciding
 
 What = Literal["image", "probability", "truth"]
+
+_WHATS: tuple[What, ...] = ("image", "probability", "truth")
 
 _BLOCKS = 256 * 2**20  # bytes of planes and small images that are kept
 _BLOCK = 32 * 2**20  # bytes of neighbouring planes that are read together
@@ -57,7 +61,24 @@ class Pixels:
         self._blocks: Recent[NDArray[Any]] = Recent(_BLOCKS, lambda block: block.nbytes)
         self._masks: Recent[NDArray[Any]] = Recent(_MASKS, lambda masks: masks.nbytes)
         self._levels: Recent[Levels] = Recent(_FILES, lambda levels: levels.nbytes)
+        self._prepared = 0  # bytes of levels that were made ahead
         self._readers: Recent[Callable[[Region], NDArray[Any]]] = Recent(32, lambda _: 1)
+
+    def prepare(self, case: ViewedCase) -> None:
+        """Make the levels of a large image before it is looked at, as long as there is room.
+
+        What cannot be read is told when it is looked at.
+        """
+        shape = tuple(case.found.case.image.shape)
+        if len(shape) != 2 or shape[0] * shape[1] <= SMALL or self._prepared > _FILES // 2:
+            return
+        with suppress(LaminaError, OSError, ValueError):
+            for what in _WHATS:
+                if what != "truth" or case.found.case.target is not None:
+                    reduce = self._reduction(what)
+                    read, channels = self._read(case, what), self._channels(case, what)
+                    levels = self._made(case, what, read, channels, reduce)
+                    self._prepared += levels.nbytes
 
     def image(self, case: ViewedCase, part: Part) -> NDArray[Any]:
         """Return (1 or 3, h, w) of the image, shrunk by means, at least as large as asked."""
@@ -65,13 +86,16 @@ class Pixels:
 
     def answer(self, case: ViewedCase, part: Part) -> NDArray[Any]:
         """Return (K, h, w) probabilities, shrunk by maximum; values of restore by means."""
-        reduce = means if self._task.kind == "restore" else maxima
-        return self._plane(case, "probability", part, self._read(case, "probability"), reduce)
+        read = self._read(case, "probability")
+        return self._plane(case, "probability", part, read, self._reduction("probability"))
 
     def truth(self, case: ViewedCase, part: Part) -> NDArray[Any]:
         """Return (K, h, w) truth: true where any pixel below is; values of restore by means."""
-        reduce = means if self._task.kind == "restore" else maxima
-        return self._plane(case, "truth", part, self._read(case, "truth"), reduce)
+        read = self._read(case, "truth")
+        return self._plane(case, "truth", part, read, self._reduction("truth"))
+
+    def _reduction(self, what: What) -> Reduction:
+        return means if what == "image" or self._task.kind == "restore" else maxima
 
     def masks(self, case: ViewedCase, part: Part, decision: AnyDecision) -> NDArray[np.bool_]:
         """Return (K, h, w) masks by a decision: true where any pixel below is."""
@@ -149,15 +173,27 @@ class Pixels:
         y0, x0, y1, x1 = part.box
         coarse = None
         if part.factor >= STEP:
-            levels = self._levels.get(
-                key, lambda: built(read, channels, shape, reduce, self._scratch)
-            )
-            coarse = levels.at(part.factor)
+            coarse = self._made(case, what, read, channels, reduce).at(part.factor)
         if coarse is None:
             return _fitting(read(Region((y0, x0), (y1, x1))), part, reduce)
         factor, level = coarse
         inside = level[:, y0 // factor : -(-y1 // factor), x0 // factor : -(-x1 // factor)]
         return _fitting(np.asarray(inside), part, reduce)
+
+    def _made(
+        self,
+        case: ViewedCase,
+        what: str,
+        read: Callable[[Region], NDArray[Any]],
+        channels: int,
+        reduce: Reduction,
+    ) -> Levels:
+        """Return the levels of an image, made once."""
+        shape = tuple(case.found.case.image.shape)
+        return self._levels.get(
+            (case.id, case.found.stamp, what),
+            lambda: built(read, channels, shape, reduce, self._scratch),
+        )
 
     def _channels(self, case: ViewedCase, what: str) -> int:
         return pictured(case.found.case.image).channels if what == "image" else self._task.outputs

@@ -1,4 +1,4 @@
-"""Large images at several sizes, made when they are first looked at, in files of a scratch folder.
+"""Large images at several sizes, made once they are scored, in files of a scratch folder.
 
     level 0   the image itself, read where it lies
     level 1   a quarter of its rows and columns
