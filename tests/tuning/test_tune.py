@@ -228,7 +228,7 @@ def test_work_4_the_expected_decision_is_written_read_and_decides(run: Path) -> 
         "Calibration of probabilities",
         "Least certain cases",
         "risk and coverage",
-        "Found by the search, not used: the decision kept is expected",
+        "Found by the search, not used: the decision kept is “expected”",
     ):
         assert words in page
     for one in found.reliability.values():

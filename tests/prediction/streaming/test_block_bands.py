@@ -115,7 +115,7 @@ def test_it_is_the_answer_in_memory_to_the_byte(
     np.testing.assert_array_equal(found, whole)
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=6, deadline=None)
 @given(
     st.tuples(st.integers(1, 17), st.integers(1, 14), st.integers(1, 14)),
     st.sampled_from([(2, 1, 1), (0.5, 1, 1), (0.3, 2, 0.7), (1, 1, 1.5)]),
@@ -146,7 +146,7 @@ def test_a_resampled_volume_is_answered_on_its_own_grid(
         with answering(job):  # as a run that was killed goes on
             planes = again._answer(job, last)
     np.testing.assert_allclose(found, whole, atol=FLOAT32)  # bands are of other shapes
-    np.testing.assert_array_equal(planes, found[:, last.start :])
+    np.testing.assert_allclose(planes, found[:, last.start :], atol=FLOAT32)
 
 
 def test_what_is_predicted_is_the_resampled_volume(tmp_path: Path) -> None:

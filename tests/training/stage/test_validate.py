@@ -229,8 +229,8 @@ def test_the_log_has_the_validation_loss_and_the_page_draws_it(
         )
     assert row["validation_loss"] == pytest.approx(np.mean(losses), rel=2e-3)
     page = report(out).report.read_text(encoding="utf-8")
-    told = f"validation loss, of one epoch only: fold0 {row['validation_loss']:.4f} (epoch 1)"
-    assert told in page
+    told = f"fold0 {row['validation_loss']:.4f} (epoch 1)"
+    assert f"validation loss</b>, measured in one epoch: {told}" in page
 
 
 @pytest.mark.parametrize("shape", [(3, 7, 5), (2, 4, 7, 5), (1, 1, 1), (4, 3, 0, 5)])

@@ -15,6 +15,10 @@ from lamina.model.metrics.base import Metric
 from lamina.training.saving.state import KeptCheckpoint, Position
 
 
+LAST = "last"
+"""The file of the weights that a stage ended with, without its suffix."""
+
+
 class Checkpoints:
     """Weight files of one stage; which of them count stands in the position alone.
 
@@ -55,18 +59,25 @@ class Checkpoints:
     def last(self, position: Position, weights: Mapping[str, Tensor]) -> KeptCheckpoint:
         """Write the weights the stage ended with; their score is that of the last validation."""
         score = position.history[-1] if position.history else None
-        return self.write("last", score, max(position.epoch - 1, 0), weights)
+        return self.write(LAST, score, max(position.epoch - 1, 0), weights)
 
     def drop_evicted(
-        self, position: Position, saved: Collection[tuple[str, str]] = frozenset()
+        self,
+        position: Position,
+        saved: Collection[tuple[str, str]] = frozenset(),
+        *,
+        last: bool = False,
     ) -> None:
         """Delete the files of this stage that neither the position nor the newest save names.
 
         Args:
             position: Where training stands.
             saved: ``Position.named`` of the newest save.
+            last: Whether the file of ``last`` stays, which no position need name.
         """
         named = {*position.named, *saved}
+        if last:
+            named.add((self._stage, f"{LAST}.safetensors"))
         for path in self._folder.glob("*.safetensors"):
             if (self._stage, path.name) not in named:
                 path.unlink()

@@ -90,7 +90,7 @@ def run_stage(job: FoldContext, now: StageState) -> None:
     position.take(ranks.on_main(lambda: _ended(job, now, checkpoints)))
     now.save()
     if ranks.is_main:
-        checkpoints.drop_evicted(position, now.named)
+        checkpoints.drop_evicted(position, now.named, last=stage.keep_last)
 
 
 def _ended(job: FoldContext, now: StageState, checkpoints: Checkpoints) -> Position:
