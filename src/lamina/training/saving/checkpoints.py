@@ -14,7 +14,6 @@ from lamina import files
 from lamina.model.metrics.base import Metric
 from lamina.training.saving.state import KeptCheckpoint, Position
 
-
 LAST = "last"
 """The file of the weights that a stage ended with, without its suffix."""
 
