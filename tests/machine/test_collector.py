@@ -39,3 +39,14 @@ def test_thresholds_are_as_before_also_after_an_error() -> None:
     with pytest.raises(RuntimeError), full_collection_put_off():
         raise RuntimeError
     assert gc.get_threshold() == before
+
+
+def test_blocks_that_overlap_leave_the_thresholds_as_before() -> None:
+    """As those of two threads, of which the first ends first."""
+    before = gc.get_threshold()
+    first, second = full_collection_put_off(), full_collection_put_off()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    second.__exit__(None, None, None)
+    assert gc.get_threshold() == before

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
 from lamina.errors import RecipeError
 from lamina.folders import PIPELINE
 from lamina.inference.model import Model, decision_of
+from lamina.machine.collector import full_collection_put_off
 from lamina.options.near_words import did_you_mean
 from lamina.public import StrPaths, as_paths, at_least
 from lamina.refusals import verb
@@ -62,7 +61,7 @@ def load(
         raise RecipeError(
             f"precision is '{precision}'; it must be auto, float32, tf32, bfloat16 or float16"
         )
-    with _without_garbage_collection():
+    with full_collection_put_off():
         networks = _networks(sources, device, precision, threads)
         chosen = _chosen(members, networks.members)
         decided = decision_of(decision, networks.decision)
@@ -70,21 +69,6 @@ def load(
     return Model(
         sources, networks, decision=decided, asked=(device, precision, threads, concurrency)
     )
-
-
-@contextmanager
-def _without_garbage_collection() -> Iterator[None]:
-    """Keep Python's collector from going through all objects of torch while many more are made.
-
-    Its passes take a fifth of the time in which a model is loaded, and what is made here stays.
-    """
-    on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if on:
-            gc.enable()
 
 
 def _networks(
