@@ -53,6 +53,24 @@ print(faults() - begun)
     assert count("leave") > kept
 
 
+@pytest.mark.skipif(not GLIBC, reason="only glibc keeps it")
+def test_free_memory_between_what_is_in_use_is_given_back() -> None:
+    code = """
+import numpy as np
+from lamina.prediction.tiling.memory import give_back, keep_memory, used_memory
+keep_memory()
+held = [np.ones(2**20, np.uint8) for _ in range(200)]
+del held[::2]
+before = used_memory()
+give_back()
+print(before - used_memory(), all(each.all() for each in held))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    freed, whole = done.stdout.split()
+    assert int(freed) > 90 * 2**20  # of 100 MiB
+    assert whole == "True"
+
+
 def test_memory_of_this_machine_is_told_in_bytes() -> None:
     assert 2**20 < available_memory() < 2**50
     assert 2**20 < used_memory() < 2**40

