@@ -81,6 +81,12 @@ class Bar:
         seconds = time.monotonic() - self._begun
         detail(f"{self._what}  {self._done} of {self._total}  in {seconds:.1f} s")
 
+    def grow(self, steps: int) -> None:
+        """Count ``steps`` more to be done than were said at first."""
+        self._total += steps
+        if self._live is not None:
+            self._live.update(self._task, total=self._total)
+
     def advance(self, steps: int = 1, note: str = "") -> None:
         """Count ``steps`` more; ``note`` stands behind the bar."""
         self._done += steps

@@ -29,6 +29,7 @@ from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.plan import Plan, plan, plan_blocks
 from lamina.prediction.streaming.row_bands import is_large
 from lamina.prediction.streaming.slabs import Answers, as_stored, check_axes, is_cut, parts
+from lamina.prediction.streaming.units.columns import Seen
 from lamina.prediction.streaming.units.ledger import Ledger
 from lamina.prediction.streaming.units.of_case import thickness_of, units_of
 from lamina.prediction.streaming.units.unit import Units, finish
@@ -180,7 +181,8 @@ def stream_case(
         precision: Type for autocast, or None.
         batch: Tiles per forward pass; None: the recipe's, or up to 8.
         fixed: Whether running out of memory is an error; else the batch is halved.
-        memory: Bytes for slabs; None: 256 MiB. What was begun keeps its slabs.
+        memory: Bytes for slabs; None: 256 MiB. Bytes for bands of blocks, which are cut into
+            columns where they need more; None: they are not. What was begun keeps its own.
         progress: Called with a number of slices, or of bands, that are done.
 
     Raises:
@@ -192,7 +194,7 @@ def stream_case(
     volume = whole.image
     cut = is_cut(volume, recipe.frame)
     job = job_of(members, recipe, device, precision, batch, volume=cut, fixed=fixed)
-    thick = thickness_of(volume, recipe, place, memory)
+    thick = thickness_of(volume, recipe, place, memory, seen_by(job, volume))
     units = units_of(whole, recipe, place, thick)
     with answering(job):
         finish(units, Ledger(place.work, place.plan, thick), job, progress or _nothing)
@@ -213,10 +215,12 @@ def plan_case(
     batch: int | None = None,
     place: Place,
     memory: int | None = None,
+    thick: Sequence[int] | None = None,
 ) -> Plan:
     """Return what ``stream_case`` will take; one slice, or block, is predicted to tell how long.
 
-    Args are those of ``stream_case``.
+    Args are those of ``stream_case``, and ``thick``, how thick its units are; None: as it will
+    cut them.
 
     Raises:
         RecipeError: the recipe does not say how to cut volumes.
@@ -224,13 +228,15 @@ def plan_case(
     """
     if not is_cut(volume, recipe.frame):
         job = job_of(members, recipe, device, precision, batch)
+        if thick is None:
+            thick = thickness_of(volume, recipe, place, memory, seen_by(job, volume))
         with answering(job):
-            return plan_blocks(job, volume, recipe.task.outputs)
+            return plan_blocks(job, volume, recipe.task.outputs, thick)
     job = job_of(members, recipe, device, precision, batch, volume=True)
     slices = check_axes(volume, recipe.frame.slices)
     axis = slices.axes[0]
     middle = volume.shape[volume.axes.index(axis)] // 2
-    thick = thickness_of(volume, recipe, place, memory)
+    thick = thickness_of(volume, recipe, place, memory) if thick is None else thick
     streamed = plan(job, volume, slices, recipe.task.outputs, thick)
     begun = time.perf_counter()
     with answering(job):
@@ -270,6 +276,16 @@ def job_of(
     job.logits, job.fixed = volume and options.mean_of.axes == "logit", fixed
     job.products, job.overlapped = recipe.precision, overlaps(device)
     return job
+
+
+def seen_by(job: TiledInference, volume: Volume) -> list[Seen]:
+    """Return how each member sees a volume in blocks; none where it is an image or cut."""
+    if len(volume.axes) != 3 or job.frame.axes != 3:
+        return []
+    return [
+        Seen(job.tile_of(member, volume.axes), job.seen_shape(member, volume))
+        for member in job.members
+    ]
 
 
 def overlaps(device: torch.device) -> bool:

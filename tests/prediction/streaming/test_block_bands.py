@@ -144,7 +144,7 @@ def test_a_resampled_volume_is_answered_on_its_own_grid(
         again = bands.Bands(image, None, 2, place(Path("nowhere")))
         last, job = bands.bands(image.shape, 2)[-1], job_of(members, wanted, CPU, None, 3)
         with answering(job):  # as a run that was killed goes on
-            planes = again._answer(job, last)
+            planes = again._answer(job, last, Region.whole(image.shape[1:]))
     np.testing.assert_allclose(found, whole, atol=FLOAT32)  # bands are of other shapes
     np.testing.assert_allclose(planes, found[:, last.start :], atol=FLOAT32)
 

@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lamina.errors import DataError
+from lamina.geometry.region import Region
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.prediction.tiling import valid_tiles as area
-from lamina.prediction.tiling.valid_tiles import tiles_inside
+from lamina.prediction.tiling.valid_tiles import batches_of, tiles_inside
 from lamina.volume import ArrayVolume
 
 
@@ -67,3 +68,30 @@ def test_without_an_area_all_tiles_are_answered() -> None:
 def test_an_area_of_another_size_is_refused() -> None:
     with pytest.raises(DataError, match=r"\(8, 9\), the image \(9, 9\)"):
         tiles_inside(TileGrid((9, 9), (4, 4), (4, 4)), ArrayVolume(np.ones((1, 8, 9), np.uint8)))
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.tuples(*[st.integers(1, 14)] * 3),
+    st.tuples(*[st.integers(1, 6)] * 3),
+    st.integers(1, 6),
+    st.integers(1, 5),
+    st.integers(0, 99),
+)
+def test_batches_of_a_part_are_those_of_the_whole_that_it_needs(
+    shape: tuple[int, int, int], tile: tuple[int, int, int], step: int, size: int, seed: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    grid = TileGrid(shape, tile, tuple(min(step, n) for n in tile), beyond=seed % 2 == 0)
+    numbers = [n for n in range(len(grid)) if rng.random() < 0.8] or [0]
+    first = [int(rng.integers(0, n)) for n in shape]
+    stop = [int(rng.integers(a + 1, n + 1)) for a, n in zip(first, shape, strict=True)]
+    part = Region(tuple(first), (shape[0], *stop[1:]))
+    column = Region((-9, *first[1:]), (99, *stop[1:]))
+    wanted = []
+    for at in range(0, len(numbers), size):
+        batch = numbers[at : at + size]
+        if any(0 not in grid.region(number).clip_to(part).shape for number in batch):
+            wanted += [(n, 0 not in grid.region(n).clip_to(column).shape) for n in batch]
+    found = batches_of(grid, numbers, size, first[0], Region(part.start[1:], part.stop[1:]))
+    assert [(tile.number, tile.touches) for tile in found] == wanted

@@ -17,7 +17,9 @@ from lamina.prediction.engine import Member, can_stream
 from lamina.prediction.members.out_of_fold import ChosenMembers
 from lamina.prediction.streaming.row_bands import held_bytes as band_bytes
 from lamina.prediction.streaming.slabs import least_held
+from lamina.prediction.streaming.units.columns import Seen, least_bytes
 from lamina.prediction.tiling.memory import (
+    LARGEST_BATCH,
     LARGEST_BATCH_ON_GPU,
     activations,
     available_memory,
@@ -26,6 +28,7 @@ from lamina.prediction.tiling.memory import (
     used_memory,
 )
 from lamina.prediction.tiling.precision import cast_weights
+from lamina.recipe.recipe import Recipe
 from lamina.volume import Volume
 
 _SLAB = 160 * 2**20
@@ -129,16 +132,22 @@ class LoadedMembers:
             return wanted
         each = self._largest_activations()  # networks and libraries are loaded for it
         used = used_memory() + self._not_built()
+        volumes = list(volumes)
         largest = max(self.held(volume) for volume in volumes)
         if self.device.type == "cuda":
-            free = int(torch.cuda.mem_get_info(self.device)[0] * 0.8)
-            return fit_batch(each, largest, free, most=LARGEST_BATCH_ON_GPU)
-        free = available_memory() // (2 * processes)
-        allowed = used + largest + free if memory is None else memory
-        return fit_batch(each, used + largest, allowed, wanted=wanted)
+            used, wanted, most = 0, None, LARGEST_BATCH_ON_GPU
+            allowed = self._free_on_gpu()
+        else:
+            free, most = available_memory() // (2 * processes), LARGEST_BATCH
+            allowed = used + largest + free if memory is None else memory
+        if used + largest + (wanted or 1) * each > allowed:
+            least = max(self.held(volume, cut=True) for volume in volumes)
+            if least < largest:  # wide columns save more time than large batches
+                largest, most = least, 1
+        return fit_batch(each, used + largest, allowed, wanted=wanted, most=most)
 
     def slab_memory(self, memory: int | None, batch: int, *, processes: int = 1) -> int:
-        """Return the bytes for slabs of volumes: a quarter of what is free, or what is left.
+        """Return the bytes for slabs of volumes, or bands: a quarter of what is free, or the rest.
 
         With a GPU an eighth, as twice that is held while the next slab is read.
 
@@ -148,6 +157,8 @@ class LoadedMembers:
             processes: Those that share what is free.
         """
         if self.device.type == "cuda":
+            if self._sees_blocks:  # whose sums lie on the GPU
+                return max(self._free_on_gpu() - batch * self._largest_activations(), 0)
             return available_memory() // (8 * processes)
         if memory is None:
             return available_memory() // (4 * processes)
@@ -160,12 +171,26 @@ class LoadedMembers:
         recipe = self.bundles[0].recipe
         return max(len(self.names), len(views_of(recipe.predict.views, recipe.frame.axes)))
 
-    def held(self, volume: Volume) -> int:
+    def held(self, volume: Volume, *, cut: bool = False) -> int:
         """Return the bytes that an image and its answer need, whatever the batch.
 
         Where members or views answer ``apart``, all of their answers, or slabs of them, are held.
+
+        Args:
+            volume: What is predicted.
+            cut: Whether a volume that is seen in blocks is cut into the narrowest columns.
         """
-        return self._held(volume) + self._held_apart(volume)
+        return self._held(volume, cut=cut) + self._held_apart(volume)
+
+    def seen(self, volume: Volume) -> list[Seen]:
+        """Return how each member sees a volume in blocks; none where it is an image or cut."""
+        if len(volume.axes) != 3 or not self._sees_blocks:
+            return []
+        order = seen_order(volume.axes)
+        return [
+            Seen(stored(recipe.tile, order), shape_at(volume, recipe.frame.spacing))
+            for recipe in self._recipes
+        ]
 
     def _held_apart(self, volume: Volume) -> int:
         if not self.apart:
@@ -175,22 +200,22 @@ class LoadedMembers:
             each = min(each, _SLAB)
         return self.voices * each
 
-    def _held(self, volume: Volume) -> int:
+    def _held(self, volume: Volume, *, cut: bool) -> int:
         first = self.bundles[0]
         slices, outputs = first.recipe.frame.slices, first.recipe.task.outputs
         # The answer in float32, its stored copy in float16, and the image as it is stored.
         each = 6 * outputs + volume.channels * volume.dtype.itemsize
         # Where parts or areas decide, all probabilities are held with their masks.
         whole = 0 if first.decision.streams else 4 * outputs * prod(volume.shape)
-        blocks = len(volume.axes) == first.recipe.frame.axes == 3
+        blocks = len(volume.axes) == 3 and self._sees_blocks
         if self.streams(volume) or blocks:
             order = seen_order(volume.axes)
-            recipes = [
-                bundle.recipe_of(m) for bundle in self.bundles for m in range(len(bundle.members))
-            ]
-            tiles = [stored(recipe.tile, order)[0] for recipe in recipes]
-            shapes = [shape_at(volume, recipe.frame.spacing) for recipe in recipes]
-            return max(band_bytes(volume, outputs, tiles, shapes), whole if blocks else 0)
+            tiles = [stored(recipe.tile, order)[0] for recipe in self._recipes]
+            shapes = [shape_at(volume, recipe.frame.spacing) for recipe in self._recipes]
+            bands = band_bytes(volume, outputs, tiles, shapes)
+            if cut and blocks:
+                bands = least_bytes(volume, outputs, self.seen(volume)) or bands
+            return max(bands, whole if blocks else 0)
         if len(volume.axes) == 2 or slices is None:
             return (prod(volume.shape) + self._resized) * each
         axes = "".join(axis for axis in slices.axes if axis in volume.axes)
@@ -202,10 +227,19 @@ class LoadedMembers:
         return can_stream(volume.shape, self._frames, self.bundles[0].recipe.task.outputs)
 
     @property
+    def _recipes(self) -> list[Recipe]:
+        return [bundle.recipe_of(m) for bundle in self.bundles for m in range(len(bundle.members))]
+
+    @property
     def _frames(self) -> list[Frame]:
-        return [
-            bundle.recipe_of(m).frame for bundle in self.bundles for m in range(len(bundle.members))
-        ]
+        return [recipe.frame for recipe in self._recipes]
+
+    @property
+    def _sees_blocks(self) -> bool:
+        return self.bundles[0].recipe.frame.axes == 3
+
+    def _free_on_gpu(self) -> int:
+        return int(torch.cuda.mem_get_info(self.device)[0] * 0.8)
 
     @property
     def _resized(self) -> int:

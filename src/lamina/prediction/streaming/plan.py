@@ -12,11 +12,13 @@ from pathlib import Path
 from lamina.data.network_input.frame import Slices
 from lamina.errors import ResourceError
 from lamina.geometry.view import members as views_of
-from lamina.prediction.streaming.row_bands import bands
 from lamina.prediction.streaming.row_bands import held_bytes as band_bytes
 from lamina.prediction.streaming.slabs import held_bytes, slice_bytes
+from lamina.prediction.streaming.units.columns import Seen, column_bytes, columns_of
 from lamina.prediction.tiling.forward import answers
+from lamina.prediction.tiling.memory import batch_size
 from lamina.prediction.tiling.tiled_inference import TiledInference
+from lamina.prediction.tiling.valid_tiles import batches_of
 from lamina.recipe.recipe import Recipe
 from lamina.volume import Plane, Volume
 
@@ -41,6 +43,8 @@ class Plan:
     """Bytes of disk of the probabilities, before compression."""
     seconds: float | None = None
     """About how long it takes, from a single slice."""
+    again: float = 0.0
+    """Share of the tiles that is answered again at the borders of columns."""
 
     def lines(self) -> list[str]:
         """Return sentences for people."""
@@ -51,6 +55,8 @@ class Plan:
             f"  memory {_size(self.memory)} beside the networks, disk {_size(self.kept)} and "
             f"{_size(self.work)} on the way",
         ]
+        if self.again:
+            lines.append(f"  {self.again:.0%} of the tiles are answered again in other columns")
         if self.seconds is not None:
             lines.append(f"  about {_time(self.seconds)}")
         return lines
@@ -94,27 +100,46 @@ def plan(
     )
 
 
-def plan_blocks(job: TiledInference, volume: Volume, outputs: int) -> Plan:
-    """Return what it takes to stream a volume in blocks; a block is answered to tell how long."""
+def plan_blocks(job: TiledInference, volume: Volume, outputs: int, thick: Sequence[int]) -> Plan:
+    """Return what it takes to stream a volume in blocks; a block is answered to tell how long.
+
+    Args:
+        job: Who answers.
+        volume: Three axes.
+        outputs: K of the answer.
+        thick: Planes of a band, and the sides of its columns if there are several.
+    """
     voxels = prod(volume.shape) * outputs
     views, grids, seconds = len(views_of(job.options.views, job.frame.axes)), [], 0.0
+    columns, answered = columns_of(volume.shape, thick[1:]), 0
     for tiles in job.over(volume):
-        grids.append(tiles.grid)
+        grid = tiles.grid
+        grids.append(grid)
         begun = time.perf_counter()
-        list(answers(job, tiles, [len(tiles.grid) // 2]))
-        seconds += (time.perf_counter() - begun) * len(tiles.grid)
+        list(answers(job, tiles, [len(grid) // 2]))
+        each, count = time.perf_counter() - begun, len(grid)
+        if len(columns) > 1:
+            size, numbers = batch_size(count, job.batch), range(count)
+            count = sum(len(batches_of(grid, numbers, size, 0, one)) for one in columns)
+        answered += count
+        seconds += each * count
+    whole = sum(map(len, grids))
+    memory = band_bytes(
+        volume, outputs, [grid.tile[0] for grid in grids], [grid.shape for grid in grids]
+    )
+    if len(columns) > 1:
+        memory = column_bytes(volume, outputs, [Seen(g.tile, g.shape) for g in grids], thick[1:])
     return Plan(
         name=volume.name,
         shape=volume.shape,
         slices=volume.shape[0],
-        tiles=sum(map(len, grids)) * views,
-        slabs={volume.axes[0]: len(bands(volume.shape, outputs)[0])},
-        memory=band_bytes(
-            volume, outputs, [grid.tile[0] for grid in grids], [grid.shape for grid in grids]
-        ),
+        tiles=answered * views,
+        slabs=dict(zip(volume.axes, thick, strict=False)),
+        memory=memory,
         work=0,
         kept=(4 if job.kind == "restore" else 2) * voxels,
         seconds=seconds,
+        again=answered / whole - 1 if whole else 0.0,
     )
 
 

@@ -8,7 +8,9 @@ gives the same bytes.
 
     WORK/slabs.jsonl    the plan, then one line for each finished band with its digest
 
-The memory depends on the width of the image and the size of a tile, never on the number of rows.
+The memory depends on the width of the image and the size of a tile, never on the number of rows. A
+volume that is too wide is answered column by column: its tiles and their batches stay those of the
+whole, and a tile that touches two columns is answered for both.
 
 Letters: K outputs, n rows of a band, W columns of the image, or the sides of a plane.
 """
@@ -28,6 +30,7 @@ from torch import Tensor
 
 from lamina.data.views.resampling.resampled import Part, axis_weights
 from lamina.geometry.region import Region
+from lamina.geometry.tiling.grid import TileGrid
 from lamina.prediction.check_answer import check_answer
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.row_cache import BUDGET, PIECE, RowCache
@@ -36,7 +39,7 @@ from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.in_memory import close, join
 from lamina.prediction.tiling.memory import batch_size
 from lamina.prediction.tiling.tiled_inference import MemberTiles, TiledInference
-from lamina.prediction.tiling.valid_tiles import rows_of, tiles_inside
+from lamina.prediction.tiling.valid_tiles import AskedTile, batches_of, rows_of, tiles_inside
 from lamina.volume import Volume
 
 if TYPE_CHECKING:
@@ -95,15 +98,28 @@ def held_bytes(
     thick, width = thickness(own, outputs), prod(own[1:])
     line = width * volume.channels * volume.dtype.itemsize
     held = min(line * max(tiles), BUDGET) + min(line * PIECE, BUDGET)
-    sums = 14 * outputs * width * thick
-    for rows, shape in zip(tiles, shapes or [own] * len(tiles), strict=True):
+    each = list(zip(tiles, shapes or [own] * len(tiles), strict=True))
+    sums = sums_bytes(outputs, width, thick, [rows for rows, shape in each if shape == own])
+    for rows, shape in each:
         if shape == own:
-            sums += 4 * outputs * width * (2 * thick + rows)
             continue
         planes, across = seen_planes(shape[0], own[0], thick), prod(shape[1:])
         sums += 4 * outputs * across * (5 * planes + rows)  # with those held and joined
         held += _resampling(volume, shape, rows)
     return held + sums
+
+
+def sums_bytes(outputs: int, area: int, thick: int, tiles: Sequence[int]) -> int:
+    """Return the bytes of the sums of members over a band, and of what is taken out of them.
+
+    Args:
+        outputs: K of the answer.
+        area: Pixels of a row or a plane of the band.
+        thick: Rows or planes of the band.
+        tiles: Rows or planes of the tiles of each member.
+    """
+    sums = sum(4 * outputs * area * (2 * thick + rows) for rows in tiles)
+    return 14 * outputs * area * thick + sums
 
 
 def _resampling(volume: Volume, shape: tuple[int, ...], rows: int) -> int:
@@ -115,9 +131,16 @@ def _resampling(volume: Volume, shape: tuple[int, ...], rows: int) -> int:
 
 
 class Bands:
-    """The bands of an image or a volume: one phase, a unit for each band."""
+    """The bands of an image or a volume: one phase, a unit for each band of each column."""
 
-    def __init__(self, volume: Volume, valid: Volume | None, outputs: int, place: Place) -> None:
+    def __init__(
+        self,
+        volume: Volume,
+        valid: Volume | None,
+        outputs: int,
+        place: Place,
+        columns: Sequence[Region] = (),
+    ) -> None:
         """Cut the rows.
 
         Args:
@@ -125,12 +148,23 @@ class Bands:
             valid: Where it is answered; None: everywhere.
             outputs: K of the answer.
             place: Where it goes.
+            columns: Parts of the axes after the first that are answered one after another, along
+                borders of stored chunks; none: all at once.
         """
         self._volume, self._valid, self._outputs = volume, valid, outputs
         self._bands, self._place = bands(volume.shape, outputs), place
+        whole = Region.whole(volume.shape[1:])
+        self._columns = {column.start: column for column in columns or (whole,)}
+        self._several = len(self._columns) > 1
         self._lines: list[_Lines | _SourceLines] = []
-        self._at: tuple[TiledInference, int] | None = None
-        self.phases = [[Unit(0, band.start, 1) for band in self._bands]]
+        self._at: tuple[TiledInference, Region, int] | None = None
+        self.phases = [
+            [
+                Unit(0, band.start, 1, across if self._several else ())
+                for across in self._columns
+                for band in self._bands
+            ]
+        ]
 
     def begin(self) -> None:
         """Make the store, or go on with one of the same plan."""
@@ -147,7 +181,7 @@ class Bands:
 
     def digest(self, unit: Unit) -> str | None:
         """Return the digest of the chunks that hold a band."""
-        return self._store.digest(self._region(self._band(unit)))
+        return self._store.digest(self._region(unit))
 
     def answered(
         self,
@@ -158,10 +192,9 @@ class Bands:
     ) -> Callable[[], str]:
         """Answer a band; one that follows the band before takes no tile twice."""
         del after  # rows are read as tiles need them
-        band = self._band(unit)
-        answer = self._answer(job, band)
+        answer = self._answer(job, self._band(unit), self._column(unit))
         tick(1)
-        return partial(self._write, band, answer)
+        return partial(self._write, self._region(unit), answer)
 
     def drop(self, phase: int) -> None:
         """There is one phase."""
@@ -172,45 +205,53 @@ class Bands:
 
         return Store.join(self._place.store)
 
-    def _write(self, band: range, answer: NDArray[np.float32]) -> str:
+    def _write(self, region: Region, answer: NDArray[np.float32]) -> str:
         check_answer(answer, self._volume.name)
-        back = (-band.start, *[0] * (len(self._volume.shape) - 1))
-        return self._store.put(
-            self._region(band), lambda box: answer[(slice(None), *box.shift(back).slices)]
-        )
+        back = tuple(-first for first in region.start)
+        return self._store.put(region, lambda box: answer[(slice(None), *box.shift(back).slices)])
 
     def _band(self, unit: Unit) -> range:
         return self._bands[unit.start // len(self._bands[0])]
 
-    def _region(self, band: range) -> Region:
-        whole = Region.whole(self._volume.shape)
-        return Region((band.start, *whole.start[1:]), (band.stop, *whole.stop[1:]))
+    def _column(self, unit: Unit) -> Region:
+        return self._columns[unit.across or (0,) * (len(self._volume.shape) - 1)]
 
-    def _answer(self, job: TiledInference, band: range) -> NDArray[np.float32]:
+    def _region(self, unit: Unit) -> Region:
+        band, column = self._band(unit), self._column(unit)
+        return Region((band.start, *column.start), (band.stop, *column.stop))
+
+    def _answer(self, job: TiledInference, band: range, column: Region) -> NDArray[np.float32]:
         """Return the answer of a band, (K, n, W), with smaller batches where memory runs out."""
         while True:
             try:
-                if self._at is None or self._at[0] is not job or self._at[1] != band.start:
-                    self._start(job, band.start)
+                if not self._continues(job, band, column):
+                    self._start(job, band.start, column)
                 each = [lines.take(band.stop) for lines in self._lines]
-                answer = self._joined(job, each, len(band))
+                answer = self._joined(job, each, (len(band), *column.shape))
                 break
             except (RuntimeError, MemoryError) as error:
                 self._at = None
                 job.shrink(self._volume.name, error)
-        self._at = (job, band.stop)
+        self._at = (job, column, band.stop)
         if self._valid is not None:
-            answer[:, ~rows_of(self._valid, band.start, band.stop)] = 0
+            answer[:, ~rows_of(self._valid, band.start, band.stop, column)] = 0
         return answer
 
-    def _start(self, job: TiledInference, row: int) -> None:
-        cache, thick = RowCache(self._volume), len(self._bands[0])
-        self._lines = []
-        for tiles in job.over(self._volume):
+    def _continues(self, job: TiledInference, band: range, column: Region) -> bool:
+        """Whether a band follows the one that was answered last."""
+        at = self._at
+        return at is not None and at[0] is job and at[1:] == (column, band.start)
+
+    def _start(self, job: TiledInference, row: int, column: Region) -> None:
+        self._lines = []  # their memory is free before more is taken
+        every, thick = list(job.over(self._volume)), len(self._bands[0])
+        halo = _with_halo(column, [tiles.grid for tiles in every], self._volume.shape)
+        cache = RowCache(self._volume, halo if self._several else None)
+        for tiles in every:
             lines: _Lines | _SourceLines
             if tiles.grid.shape == tuple(self._volume.shape):
                 seen = replace(tiles, image=cache)
-                lines = _Lines(job, seen, self._valid, self._outputs, row, thick)
+                lines = _Lines(job, seen, self._valid, self._outputs, row, thick, column)
             else:
                 seen = replace(tiles, image=RowCache(tiles.image))
                 stored = self._volume.shape[0]
@@ -218,18 +259,28 @@ class Bands:
             self._lines.append(lines)
 
     def _joined(
-        self, job: TiledInference, each: Sequence[tuple[Tensor, Part | None]], rows: int
+        self,
+        job: TiledInference,
+        each: Sequence[tuple[Tensor, Part | None]],
+        sides: tuple[int, ...],
     ) -> NDArray[np.float32]:
         if len(each) == 1 and not job.separate(self._volume):
             total = each[0][0]
             close(job, total, separate=False)
         else:
-            shape = (self._outputs, rows, *self._volume.shape[1:])
-            total = torch.zeros(shape, device=each[0][0].device)
+            total = torch.zeros((self._outputs, *sides), device=each[0][0].device)
             for (own, part), lines in zip(each, self._lines, strict=True):
                 join(job, total, own, lines.share, lines.curves, part)
             close(job, total, separate=True)
         return np.asarray(total.cpu().numpy(), np.float32)
+
+
+def _with_halo(column: Region, grids: Sequence[TileGrid], shape: Sequence[int]) -> Region:
+    """Return a column with all that tiles which touch it see, within the volume."""
+    more = [max(grid.tile[axis] for grid in grids) - 1 for axis in range(1, len(shape))]
+    start = tuple(max(a - n, 0) for a, n in zip(column.start, more, strict=True))
+    ends = zip(column.stop, more, tuple(shape)[1:], strict=True)
+    return Region(start, tuple(min(b + n, end) for b, n, end in ends))
 
 
 class _Lines:
@@ -243,30 +294,37 @@ class _Lines:
         outputs: int,
         row: int,
         thick: int,
+        column: Region | None = None,
     ) -> None:
-        """Begin so that rows from ``row`` on will be complete; tiles count where ``valid`` is."""
+        """Begin so that rows from ``row`` on will be complete; tiles count where ``valid`` is.
+
+        Batches are those of the whole image from the top, whatever rows and columns are asked for.
+        """
         grid, self.share = tiles.grid, tiles.share
         self.curves = tiles.member.calibration
         numbers = tiles_inside(grid, valid)
         self._tops, self._columns = grid.starts[0], prod(map(len, grid.starts[1:]))
         size = batch_size(len(numbers), job.batch)
-        above = sum(self._top(number) + grid.tile[0] <= row for number in numbers)
-        numbers = numbers[above // size * size :]  # batches are those of a run from the top
+        across = Region.whole(grid.shape[1:]) if column is None else column
+        asked = batches_of(grid, numbers, size, row, across)
         rows = range(row, row + thick + grid.tile[0])
-        self._sum = job.sum(grid, outputs, rows=rows)
-        answered = answers(job, tiles, numbers, size=size)
-        self._tiles: Iterator[tuple[int, Tensor]] = zip(numbers, answered, strict=True)
-        self._numbers = iter(numbers)
-        self._next = next(self._numbers, None)
+        self._sum = job.sum(grid, outputs, rows=rows, across=across)
+        wanted = [number if touches else None for number, touches in asked]
+        answered = answers(job, tiles, wanted, size=size)
+        self._tiles: Iterator[tuple[AskedTile, Tensor]] = zip(asked, answered, strict=True)
+        self._asked = iter(asked)
+        self._next = next(self._asked, None)
 
-    def _top(self, number: int) -> int:
-        return self._tops[number // self._columns]
+    def _top(self, tile: AskedTile) -> int:
+        return self._tops[tile.number // self._columns]
 
     def take(self, stop: int) -> tuple[Tensor, None]:
         """Return the rows up to ``stop`` (K, n, W) that were not taken before."""
         while self._next is not None and self._top(self._next) < stop:
-            self._sum.add(*next(self._tiles))
-            self._next = next(self._numbers, None)
+            tile, answer = next(self._tiles)
+            if tile.touches:
+                self._sum.add(tile.number, answer)
+            self._next = next(self._asked, None)
         return self._sum.take(stop), None
 
 

@@ -28,9 +28,15 @@ class RowCache(VolumeView):
     that the next line shares with this one are kept.
     """
 
-    def __init__(self, source: Volume) -> None:
-        """Hold nothing yet."""
+    def __init__(self, source: Volume, across: Region | None = None) -> None:
+        """Hold nothing yet.
+
+        Args:
+            source: The image or the volume.
+            across: What is needed of its axes after the first; None: all.
+        """
         super().__init__(source)
+        self._across = Region.whole(source.shape[1:]) if across is None else across
         self._box = self._nothing()
         self._memory: NDArray[Any] = np.empty(0, source.dtype)
         self._pixels: NDArray[Any] = self._memory
@@ -50,11 +56,13 @@ class RowCache(VolumeView):
             sides = [b - a for a, b in zip(start, stop, strict=True)]
             sides[axis] = 1
             fit = BUDGET // max(prod(sides) * self.channels * self.dtype.itemsize, 1)
-            if fit < self.shape[axis]:
+            first = min(self._across.start[axis - 1], start[axis])
+            last = max(self._across.stop[axis - 1], stop[axis])
+            if fit < last - first:
                 more = max(start[axis] + fit, stop[axis])
-                stop[axis] = min(more, self.shape[axis])
+                stop[axis] = min(more, last)
                 break
-            start[axis], stop[axis] = 0, self.shape[axis]
+            start[axis], stop[axis] = first, last
         return Region(tuple(start), tuple(stop))
 
     def _nothing(self) -> Region:

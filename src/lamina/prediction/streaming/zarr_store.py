@@ -77,7 +77,7 @@ class Store:
             RecipeError: nothing can be written there.
         """
         thick = {0: _depth(shape, np.dtype(dtype).itemsize)} | dict(slab or {})
-        chunks = (1, *_chunks(shape[1:], thick))
+        chunks = (1, *chunk_sides(shape[1:], thick))
         about, remote = {"lamina": dict(about or {})}, _remote(path)
         before = _opened(path, remote) if remote is not None or path.is_dir() else None
         if before is not None and _same(before, shape, dtype, chunks, about):
@@ -267,8 +267,13 @@ def _depth(shape: tuple[int, ...], itemsize: int) -> int:
     return thick
 
 
-def _chunks(shape: tuple[int, ...], thick: Mapping[int, int]) -> tuple[int, ...]:
-    """Return the sides of a chunk: as thick as the slabs, and about 2^18 voxels in all."""
+def chunk_sides(shape: tuple[int, ...], thick: Mapping[int, int]) -> tuple[int, ...]:
+    """Return the sides of a chunk: as thick as the slabs, and about 2^18 voxels in all.
+
+    Args:
+        shape: Of the spatial axes.
+        thick: Sides of a chunk along some of them, by number.
+    """
     free = len(shape) - len(thick)
     left = max(_CHUNK // math.prod(thick.values()), 1)
     side = 2 ** round(math.log2(left) / max(free, 1))

@@ -74,6 +74,7 @@ class Sum:
         out: NDArray[np.float32] | None = None,
         weights: Weights | None = None,
         rows: range | None = None,
+        across: Region | None = None,
     ) -> None:
         """Begin at 0.
 
@@ -86,9 +87,11 @@ class Sum:
             weights: Of the same lattice, window and device; None: they are made.
             rows: The rows of the image, or planes along the first axis of the volume, that are
                 held; they may go beyond its end. None: all.
+            across: What is held of the axes after the first; None: all.
         """
         held = range(grid.shape[0]) if rows is None else rows
-        shape = (outputs, len(held), *grid.shape[1:])
+        self._across = Region.whole(grid.shape[1:]) if across is None else across
+        shape = (outputs, len(held), *self._across.shape)
         self._out = np.empty(shape, np.float32) if out is None else out
         if self._out.shape != shape or self._out.dtype != np.float32:
             raise ValueError(
@@ -111,25 +114,26 @@ class Sum:
     def add(self, number: int, answer: Tensor, share: float = 1.0) -> None:
         """Add the answer (K, *tile) of the tile with that number in the lattice, times ``share``.
 
-        What overhangs the image, or lies before the rows that are held, is left out. ``answer`` is
-        not changed.
+        What overhangs the image, or lies before the rows or beside the columns that are held, is
+        left out. ``answer`` is not changed.
         """
         places = self._grid.places(number)
         window = self._weights.of(places, share)
         start = tuple(axis[place] for axis, place in zip(self._grid.starts, places, strict=True))
-        if self._blank and answer.shape == self._values.shape and not any((*start, self._first)):
+        corner = (self._first, *self._across.start)
+        alone = self._blank and answer.shape == self._values.shape
+        if alone and not any((*start, *corner)):
             self._blank = False  # one tile covers all: 0 + answer * window, in one pass
             torch.addcmul(answer.new_zeros(()), answer, window, out=self._values)
             return
         tile = Region(start, tuple(a + n for a, n in zip(start, answer.shape[1:], strict=True)))
-        least = Region((self._first, *[0] * (len(start) - 1)), self._grid.shape)
-        part = tile.clip_to(least)
-        if part.shape[0] == 0:
+        part = tile.clip_to(Region(corner, (self._grid.shape[0], *self._across.stop)))
+        if 0 in part.shape:
             return
         if part != tile:
             inside = part.shift(tuple(-a for a in start)).slices
             answer, window = answer[:, *inside], window[inside]
-        held = part.shift((-self._first, *[0] * (len(start) - 1))).slices
+        held = part.shift(tuple(-a for a in corner)).slices
         self.values[:, *held].addcmul_(answer, window)
 
     def take(self, stop: int) -> Tensor:

@@ -21,7 +21,7 @@ from lamina.prediction.tiling.tiled_inference import MemberTiles, TiledInference
 def answers(
     job: TiledInference,
     tiles: MemberTiles,
-    numbers: Sequence[int],
+    numbers: Sequence[int | None],
     *,
     size: int | None = None,
 ) -> Iterator[Tensor]:
@@ -30,7 +30,8 @@ def answers(
     Args:
         job: Views, means and device.
         tiles: Of the member that answers.
-        numbers: Tiles to answer, by their place in the lattice.
+        numbers: Tiles to answer, by their place in the lattice; None: a place of a batch that is
+            filled with zeros, since its tile is not needed. Its answer means nothing.
         size: Tiles of every batch, the last of which is filled up with zeros; None: as many as
             the job allows, with the least padding.
     """
@@ -39,14 +40,14 @@ def answers(
 
 
 def stream_answers(
-    job: TiledInference, pairs: Iterable[tuple[MemberTiles, int]], size: int
+    job: TiledInference, pairs: Iterable[tuple[MemberTiles, int | None]], size: int
 ) -> Iterator[Tensor]:
     """Yield the mean over views (K, *S) of each tile, float32, in order.
 
     Args:
         job: Views, means and device.
         pairs: Tiles of one member, perhaps of several images of one shape, by their places in the
-            lattices; they are taken as batches are filled.
+            lattices; they are taken as batches are filled. None in place of a number: zeros.
         size: Tiles of every batch, the last of which is filled up with zeros.
     """
     stacks: Stacks | None = None
@@ -57,7 +58,10 @@ def stream_answers(
             shape = (size, tiles.frame.inputs, *tiles.grid.tile)
             stacks = Stacks(shape, layout_of(tiles.member.network, len(shape)), job.device)
         last, place = tiles, stacks.free[filled].numpy()
-        tiles.frame.look(tiles.image, tiles.grid.region(number), tiles.factors, out=place)
+        if number is None:
+            place.fill(0)
+        else:
+            tiles.frame.look(tiles.image, tiles.grid.region(number), tiles.factors, out=place)
         filled += 1
         if filled == size:
             yield from _in_order(job, tiles, stacks.sent())

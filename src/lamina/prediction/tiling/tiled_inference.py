@@ -16,6 +16,7 @@ from lamina.data.views.resampling.resampled import Resampled
 from lamina.data.views.resampling.spacing import shape_at
 from lamina.data.views.resized import Resized
 from lamina.errors import ResourceError
+from lamina.geometry.region import Region
 from lamina.geometry.tiling.axis_order import seen_order, stored
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.prediction.tiling.averaging import POWERS, Kind, is_calibrated
@@ -139,13 +140,16 @@ class TiledInference:
             shape: As the member sees it.
             axes: Names of the stored axes; tiles of blocks are said along z, y and x.
         """
-        order = seen_order(axes)
-        tile = stored(member.tile or self.tile, order)
-        overlaps = stored(self.options.overlaps(len(tile)), order)
+        tile = self.tile_of(member, axes)
+        overlaps = stored(self.options.overlaps(len(tile)), seen_order(axes))
         steps = tuple(max(1, round(n * (1 - part))) for n, part in zip(tile, overlaps, strict=True))
         centred = (member.frame or self.frame).pad == "around"
         beyond = self.options.border_tiles == "beyond"
         return TileGrid(shape, tile, steps, centred, beyond)
+
+    def tile_of(self, member: Member, axes: str) -> tuple[int, ...]:
+        """Return the sides of a member's tiles, as the axes are stored."""
+        return tuple(stored(member.tile or self.tile, seen_order(axes)))
 
     def seen_shape(self, member: Member, image: Volume) -> tuple[int, ...]:
         """Return the sides that a member sees an image or a volume at, as its axes are stored."""
@@ -180,15 +184,25 @@ class TiledInference:
         outputs: int,
         out: NDArray[np.float32] | None = None,
         rows: range | None = None,
+        across: Region | None = None,
     ) -> Sum:
-        """Return an empty sum over a lattice, or over some rows of it."""
+        """Return an empty sum over a lattice, or over some rows of it and a part of these."""
         window, device = self.options.window, self.device
         if grid not in self.weights:
             if len(self.weights) == _LATTICES:
                 self.weights.clear()
             self.weights[grid] = Weights(grid, window, device)
         weights = self.weights[grid]
-        return Sum(grid, window, outputs, device=device, out=out, weights=weights, rows=rows)
+        return Sum(
+            grid,
+            window,
+            outputs,
+            device=device,
+            out=out,
+            weights=weights,
+            rows=rows,
+            across=across,
+        )
 
     def shrink(self, name: str, error: Exception) -> None:
         """Halve the batch where memory ran out (M05); other errors are raised as they are.

@@ -1,8 +1,10 @@
-"""Where an image or a volume counts: which tiles touch it."""
+"""Which tiles touch what is asked for: where an image or a volume counts, or a part of it."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import prod
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,10 +56,64 @@ def tiles_inside(grid: TileGrid, valid: Volume | None) -> list[int]:
     return [int(number) for number in np.concatenate(numbers)] or [0]
 
 
-def rows_of(valid: Volume, first: int, stop: int) -> NDArray[np.bool_]:
-    """Return which pixels of some rows (or planes) count, (stop - first, *columns)."""
-    before = (0,) * (len(valid.shape) - 1)
-    values = valid.read(Region((first, *before), (stop, *valid.shape[1:])))
+class AskedTile(NamedTuple):
+    """A tile of a batch of which some are needed."""
+
+    number: int
+    """In the lattice."""
+    touches: bool
+    """Whether it touches the part; else another tile of its batch does."""
+
+
+def batches_of(
+    grid: TileGrid, numbers: Sequence[int], size: int, row: int, across: Region
+) -> list[AskedTile]:
+    """Return the tiles of all batches that a part of an image or a volume needs, in order.
+
+    Batches are those of the whole: ``size`` tiles each, out of ``numbers`` in order.
+
+    Args:
+        grid: The lattice.
+        numbers: Tiles that are answered for the whole, rising.
+        size: Tiles of a batch.
+        row: The first row, or plane along the first axis, of the part, which goes on to the end.
+        across: The part along the axes after the first.
+    """
+    places = np.unravel_index(np.asarray(numbers, np.int64), [len(s) for s in grid.starts])
+    touches = np.ones(len(numbers), np.bool_)
+    below = _ends(grid, 0, places[0]) > row
+    for axis, (first, stop) in enumerate(zip(across.start, across.stop, strict=True), start=1):
+        ends = _ends(grid, axis, places[axis])
+        touches &= (ends > first) & (ends - grid.tile[axis] < stop)
+    needed = np.zeros(-(-len(numbers) // size) * size, np.bool_)
+    needed[: len(numbers)] = below & touches
+    whole = np.repeat(needed.reshape(-1, size).any(axis=1), size)[: len(numbers)]
+    return [
+        AskedTile(number, touch)
+        for number, touch, asked in zip(numbers, touches.tolist(), whole.tolist(), strict=True)
+        if asked
+    ]
+
+
+def _ends(grid: TileGrid, axis: int, places: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return where tiles end along an axis, by their places along it."""
+    starts = np.asarray(grid.starts[axis], np.int64)
+    return np.asarray(starts[places] + grid.tile[axis])
+
+
+def rows_of(
+    valid: Volume, first: int, stop: int, across: Region | None = None
+) -> NDArray[np.bool_]:
+    """Return which pixels of some rows (or planes) count, (stop - first, *columns).
+
+    Args:
+        valid: One channel, not 0 where a pixel counts.
+        first: The first row or plane.
+        stop: Where they end.
+        across: The part of the axes after the first; None: all.
+    """
+    part = Region.whole(valid.shape[1:]) if across is None else across
+    values = valid.read(Region((first, *part.start), (stop, *part.stop)))
     return np.asarray(values[0] != 0)
 
 

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -206,11 +207,10 @@ class _Process(Generic[T, O]):
     def end(self) -> None:
         if self._executor is None:
             return
-        # Also one that is starting: it would do the task that it has, and this process wait for it.
-        processes = list((self._executor._processes or {}).values())
         self._executor.shutdown(wait=False, cancel_futures=True)
-        for process in processes:
-            process.terminate()
+        if self._pid is not None and self._pid.done() and self._pid.exception() is None:
+            with suppress(ProcessLookupError):
+                os.kill(self._pid.result(), signal.SIGTERM)
 
 
 def _lost(name: str, times: int, less: str) -> ResourceError:

@@ -7,7 +7,7 @@ all are noted; until then other cases fill the gap. The mask of a case is its la
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from math import prod
 
@@ -58,7 +58,8 @@ class Schedule:
             opened: The cases, in the order of ``prediction.json``.
             loaded: The members; their networks are built only where this process predicts.
             now: With what probabilities are computed.
-            memory: Bytes for slabs of volumes; None: 256 MiB.
+            memory: Bytes for slabs of volumes, or for bands of those seen in blocks; None: 256 MiB,
+                or as many as bands need.
             workers: Processes that do tasks; 0: this one.
             lines: Whether plans of volumes are told.
         """
@@ -157,7 +158,8 @@ class Schedule:
         unit = work.units.phases[task.phase][task.first]
         axes = self.loaded.bundles[0].recipe.frame.slices
         along = f" along {axes.axes[task.phase]}" if axes and len(work.units.phases) > 1 else ""
-        return f"{name}: from {unit.start}{along}"
+        beside = f", column at {' x '.join(map(str, unit.across))}" if unit.across else ""
+        return f"{name}: from {unit.start}{along}{beside}"
 
     @property
     def _uncertain(self) -> bool:
@@ -226,18 +228,21 @@ class Schedule:
         recipe = self.loaded.bundles[0].recipe
         with self._opened.quarantine.item(case.image.name):
             place = predictions.place(case.id)
-            thick = thickness_of(case.image, recipe, place, self._memory)
-            self._check_room(number)
+            seen = self.loaded.seen(case.image)
+            thick = thickness_of(case.image, recipe, place, self._memory, seen)
+            self._check_room(number, thick)
             units = units_of(case, recipe, place, thick)
             units.begin()
             source = self._opened.sources[case.id].digest
             remaining = Remaining(units, Ledger(place.work, place.plan, thick, source))
+            columns = len({unit.across for unit in units.phases[0]})
+            self._bar.grow((columns - 1) * self._steps[case.id])
             self._bar.advance(remaining.steps_done)
-            row = in_a_row(case.image, recipe, self._workers) if self._workers else 1
+            row = in_a_row(case.image, recipe, self._workers, columns) if self._workers else 1
             task = Task(self._plan, "units", number, thick=tuple(thick))
             self._in_work[number] = _CaseInWork(task, units, remaining, row)
 
-    def _check_room(self, number: int) -> None:
+    def _check_room(self, number: int, thick: Sequence[int]) -> None:
         predicted, case, chosen = self._opened.cases[self._ids[number]]
         recipe, folder = self.loaded.bundles[0].recipe, self.outputs.predictions.folder
         written = self.outputs.predictions.written(case.id)
@@ -256,7 +261,7 @@ class Schedule:
             precision=self.loaded.precision,
             batch=self._now.batch,
             place=self.outputs.predictions.place(case.id),
-            memory=self._memory,
+            thick=thick,
         )
         ahead = replace(ahead, kept=0) if elsewhere else ahead
         ahead.check_disk(folder, written)

@@ -24,7 +24,8 @@ class Ledger:
         Args:
             folder: Of a case's work.
             plan: Digest of what decides the answer.
-            thick: Slices or rows of a part along each axis.
+            thick: Slices or rows of a part along each axis, and the sides of a column if there
+                are several.
             source: What tells that the image changed since; None: nothing does.
         """
         self._path = folder / LEDGER
@@ -34,18 +35,23 @@ class Ledger:
             head = {"plan": plan, "thick": list(thick)} | ({"source": source} if source else {})
             append_line(self._path, json.dumps(head))
             rows = []
-        self._done: dict[tuple[int, int], str] = {
-            (row["axis"], row["start"]): row["sha256"] for row in rows if "axis" in row
-        }
+        self._done = _parts(rows)
 
-    def digest(self, axis: int, start: int) -> str | None:
-        """Return the digest of the part that begins at ``start`` along an axis; None: not done."""
-        return self._done.get((axis, start))
+    def digest(self, axis: int, start: int, across: Sequence[int] = ()) -> str | None:
+        """Return the digest of a part; None: it is not done.
 
-    def note(self, axis: int, start: int, sha256: str) -> None:
+        Args:
+            axis: Number of the axis that is walked along.
+            start: Where the part begins along it.
+            across: Where its column begins along the axes after the first; none: whole planes.
+        """
+        return self._done.get((axis, start, *across))
+
+    def note(self, axis: int, start: int, sha256: str, across: Sequence[int] = ()) -> None:
         """Note a part as done."""
         row = {"axis": axis, "start": start, "sha256": sha256}
-        append_line(self._path, json.dumps(row))
+        column = {"across": list(across)} if across else {}
+        append_line(self._path, json.dumps(row | column))
 
 
 def noted_thickness(folder: Path, plan: str) -> list[int] | None:
@@ -58,9 +64,18 @@ def noted_digests(folder: Path, plan: str) -> list[str]:
     rows = read_lines(folder / LEDGER)
     if _thick(rows, plan) is None:
         return []
-    parts = {(row["axis"], row["start"]): row["sha256"] for row in rows if "axis" in row}
-    last = max((axis for axis, _ in parts), default=0)
+    parts = _parts(rows)
+    last = max((axis for axis, *_ in parts), default=0)
     return [parts[key] for key in sorted(parts) if key[0] == last]
+
+
+def _parts(rows: Sequence[dict[str, Any]]) -> dict[tuple[int, ...], str]:
+    """Return the digests of parts by axis, start, and start of the column if there is one."""
+    return {
+        (row["axis"], row["start"], *row.get("across", ())): row["sha256"]
+        for row in rows
+        if "axis" in row
+    }
 
 
 def _thick(rows: Sequence[dict[str, Any]], plan: str) -> list[int] | None:

@@ -34,6 +34,8 @@ class Unit:
     """The first slice or row."""
     steps: int
     """What it counts in a progress bar."""
+    across: tuple[int, ...] = ()
+    """Where its column begins along the axes after the first; none: whole planes or rows."""
 
 
 class Units(Protocol):
@@ -96,7 +98,7 @@ class Remaining:
                 break
 
     def _done(self, unit: Unit) -> bool:
-        noted = self._ledger.digest(unit.phase, unit.start)
+        noted = self._ledger.digest(unit.phase, unit.start, unit.across)
         return noted is not None and agrees(noted, self._units.digest(unit))
 
     @property
@@ -108,7 +110,7 @@ class Remaining:
     def note(self, unit: Unit, sha256: str) -> None:
         """Note a unit as done; the last of a phase lets the files of the phase before go."""
         fault("slab.before_ledger")
-        self._ledger.note(unit.phase, unit.start, sha256)
+        self._ledger.note(unit.phase, unit.start, sha256, unit.across)
         fault("slab.after_ledger")
         missing = self.missing[unit.phase]
         missing.remove(unit)
