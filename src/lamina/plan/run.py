@@ -17,6 +17,7 @@ from lamina.plan.fingerprint.facts import Facts, Machine
 from lamina.plan.fingerprint.label_values import READINGS
 from lamina.plan.fingerprint.machine import machine_of
 from lamina.plan.fingerprint.measure import Wishes, fingerprint
+from lamina.plan.fingerprint.options import data_options
 from lamina.plan.fit import Fitted, fitted
 from lamina.plan.layouts import chosen
 from lamina.plan.rules import Dims, Setting, Wanted, values_of
@@ -85,6 +86,7 @@ def plan(
     groups: str | None = None,
     metric: Mapping[str, Any] | None = None,
     quick: bool = False,
+    changes: Sequence[str] = (),
     out: StrPath | None = None,
 ) -> PlanResult:
     """Plan a recipe for a data folder: measure the data, settle every value, try three steps.
@@ -102,6 +104,8 @@ def plan(
         groups: A table below the folder, or a regular expression with one part in brackets.
         metric: Options of the metric; None: as the data suggest.
         quick: A minute of training, to see that all works.
+        changes: Options of the data, such as ``data.dicom.frame=0``; they are laid over what the
+            layout says.
         out: Where to write the recipe; beside it goes ``NAME.facts.json``. None: nowhere.
 
     Returns:
@@ -117,14 +121,14 @@ def plan(
     root = as_path(data, "data")
     target = None if out is None else as_path(out, "out")
     _check(root, target, minutes, dims)
-    steps = _steps(spacing)
+    steps, said = _steps(spacing), data_options(changes)
     wanted = Wanted(_QUICK if quick else minutes, cast(Dims, dims), metric)
     machine = machine_of(device, memory)
     tree = Tree.of(root)
     name, reading = _choice(layout)
     match = chosen(tree, name)
     say(f"{root}: layout {match.choice}: {match.evidence}")
-    facts = fingerprint(tree, match, Wishes(groups, steps, reading))
+    facts = fingerprint(tree, match, Wishes(groups, steps, reading, said))
     say(f"{facts.cases} cases in {facts.groups} groups; trying the recipe on {machine.device}")
     settings, fit = fitted(facts, machine, wanted, root)
     text = recipe_text(settings, header(facts, machine, wanted))

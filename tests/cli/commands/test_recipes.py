@@ -23,6 +23,9 @@ from tests.factories.data_folders import folder
         (["--dims", "4d"], 2, "--dims is '4d'; it must be auto, 2d, 2.5d, 3d"),
         (["--layout", "folder/masks", "--dims", "3d"], 2, "images have two axes"),
         (["--layout", "folder/masks", "--groups", "none.csv"], 3, "no such table"),
+        (["-s", "train.epochs=2"], 2, "-s train.epochs=2: a plan takes options of the data alone"),
+        (["--layout", "folder/masks", "-s", "data.axis=yx"], 2, "-s data.axis: Extra"),
+        (["-s", "data.axes"], 2, "a change is NAME=VALUE"),
     ],
 )
 def test_what_cannot_be_planned(tmp_path: Path, options: list[str], code: int, words: str) -> None:

@@ -18,6 +18,7 @@ from lamina.plan.tree import Tree
 from lamina.task import Task
 from tests.factories import data_folders
 from tests.factories.data_folders import TREES, picture, save
+from tests.factories.dicom import write_slice, write_stack
 
 
 def layouts(root: Path) -> list[str]:
@@ -88,6 +89,46 @@ def test_images_without_masks_are_a_question(tmp_path: Path) -> None:
     tree = Tree.of(tmp_path)
     assert chosen(tree, "folder/masks/empty").data["missing"] == "empty"
     assert chosen(tree, "folder/masks/skip").data["missing"] == "skip"
+
+
+def test_masks_of_another_size_are_no_way_where_there_is_another(tmp_path: Path) -> None:
+    """As the sections that a volume was made from, beside the volume."""
+    data_folders.tiff_volume(tmp_path)
+    for k in range(4):
+        image, mask = picture(k)
+        save(tmp_path / f"png/section_{k}.png", np.kron(image, np.ones((2, 2), np.uint8)))
+        save(tmp_path / f"png/mask_{k}.png", mask * 255)
+    match = chosen(Tree.of(tmp_path), None)
+    assert match.layout == "volumes"
+    (note,) = match.notes
+    assert note.startswith("not read as folder/png/mask_{id}.png: masks are not of the size of")
+    assert "mask_0.png of 72 x 72 pixels and section_0.png of 144 x 144" in note
+    with pytest.raises(LayoutError, match=r"masks are not of the size.*save masks in the size"):
+        chosen(Tree.of(tmp_path), "folder/png/mask_{id}.png")
+    for path in (tmp_path / "raw.tif", tmp_path / "rods.tif"):
+        path.unlink()
+    with pytest.raises(LayoutError, match="masks are not of the size"):
+        chosen(Tree.of(tmp_path), None)
+
+
+def test_the_first_of_several_frames_is_taken_of_images_without_labels(tmp_path: Path) -> None:
+    cube = np.arange(5 * 40 * 40, dtype=np.int16).reshape(5, 40, 40) % 400
+    for k in range(3):
+        write_slice(tmp_path / f"s{k}.dcm", cube[k], k)
+    assert "dicom" not in chosen(Tree.of(tmp_path), None).data
+    (tmp_path / "about.csv").write_text("a,b")  # else the folder is a series
+    write_stack(tmp_path / "stack.dcm", cube, range(5))
+    match = chosen(Tree.of(tmp_path), None)
+    assert match.data == {"kind": "corrupt", "dicom": {"frame": 0}}
+    assert match.notes == (
+        "stack.dcm holds 5 frames, of which the first is taken (data.dicom.frame)",
+    )
+    listing = (
+        TypeAdapter(AnyCatalog)
+        .validate_python(match.data)
+        .open(tmp_path, Task(kind="restore", names=("clean",)))
+    )
+    assert [case.image.axes for case in listing.cases] == ["yx"] * 4
 
 
 def test_masks_without_images_are_no_pairs(tmp_path: Path) -> None:

@@ -41,7 +41,7 @@ def plan(
     memory: Memory = None,
     dims: Annotated[
         str,
-        typer.Option("--dims", metavar="2d", help="auto, 2d or 2.5d: what is seen of volumes."),
+        typer.Option("--dims", metavar="2d", help="auto, 2d, 2.5d or 3d: what is seen of volumes."),
     ] = "auto",
     spacing: Annotated[
         str | None, typer.Option("--spacing", metavar="50,4.6,4.6", help="Steps of the axes.")
@@ -56,6 +56,10 @@ def plan(
     metric: Annotated[
         str | None,
         typer.Option("--metric", metavar="NAME", help=f"{', '.join(_METRICS)}."),
+    ] = None,
+    changes: Annotated[
+        list[str] | None,
+        typer.Option("-s", "--set", metavar="data.NAME=VALUE", help="Set an option of the data."),
     ] = None,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", help="Write the recipe to this file.")
@@ -86,6 +90,7 @@ def plan(
         groups=groups,
         metric=found_metric,
         quick=quick,
+        changes=changes or (),
         out=out,
     )
     show(found, json=json, text=str(found) if out else f"{found.text}\n{found}")

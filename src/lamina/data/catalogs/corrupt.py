@@ -17,7 +17,7 @@ from lamina.data.catalogs.pairs import Meaning, OpenedPair, Pair, open_pairs, re
 from lamina.data.corruptions import AnyCorruption, Gaussian
 from lamina.data.names import by_stem, relative_stem
 from lamina.data.orientation import Orientation, canonical
-from lamina.data.readers import images_below, open_volume
+from lamina.data.readers import Dicom, images_below, open_volume
 from lamina.data.views.corrupted import Corrupted
 from lamina.errors import DataError, RecipeError
 from lamina.files import safe_join
@@ -54,6 +54,9 @@ class Corrupt(Catalog):
     orientation: Annotated[Orientation, ADDED_LATER] = "canonical"
     """canonical: volumes whose file says how they lie in a body are turned to x right, y front,
     z head. as_stored: what files say of their axes and their place is not looked at."""
+
+    dicom: Annotated[Dicom, ADDED_LATER] = Dicom()
+    """How the stored numbers of DICOM files become grey values, and which of several frames."""
 
     noise: tuple[AnyCorruption, ...] = (Gaussian(),)
     """What is done to clean images, in order; in float32, neither clipped nor rounded. []: nothing:
@@ -101,7 +104,9 @@ class Corrupt(Catalog):
         """Open an image as it is, clean or not; ``corrupted`` puts the noise on it."""
         del id
         as_stored = self.orientation == "as_stored"
-        volume = open_volume(path, self.axes, dataset=self.dataset, as_stored=as_stored)
+        volume = open_volume(
+            path, self.axes, dicom=self.dicom, dataset=self.dataset, as_stored=as_stored
+        )
         return volume if as_stored else canonical(volume)
 
     def corrupted(self, image: Volume, id: str) -> Corrupted:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lamina.data.readers.dicom.formats import DICOM, SERIES
-from lamina.data.readers.dicom.image import DicomFile
+from lamina.data.readers.dicom.image import DicomFile, frames_in
 from lamina.data.readers.dicom.segmentation import DicomSegmentation
 from lamina.data.readers.dicom.series import DicomSeries
 from lamina.data.readers.dicom.values import Dicom
@@ -48,6 +48,7 @@ __all__ = [
     "SegyVolume",
     "TiffVolume",
     "ZarrVolume",
+    "frames_in",
     "has_suffix",
     "images_below",
     "is_image",

@@ -152,6 +152,9 @@ class Facts(VerbResult):
     parts: Mapping[str, int] = field(default_factory=dict)
     """Folders such as train and val in which cases lie, with their number."""
 
+    options_set: tuple[str, ...] = ()
+    """Options of the catalog that the command line set."""
+
     notes: tuple[str, ...] = ()
     """What was found wrong and does not stand in the way."""
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from math import prod
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from pydantic import TypeAdapter
 
 from lamina.data.case import Case
 from lamina.data.catalogs import AnyCatalog
@@ -26,6 +25,7 @@ from lamina.errors import DataError
 from lamina.plan.fingerprint.facts import Facts
 from lamina.plan.fingerprint.groups import Grouping, groups_of
 from lamina.plan.fingerprint.label_values import LabelMeaning, meaning_of
+from lamina.plan.fingerprint.options import catalog_of, laid_over
 from lamina.plan.fingerprint.pixels import MOST, cut_axis, pixels_of
 from lamina.plan.fingerprint.symmetry import symmetry_of
 from lamina.plan.layouts import Match
@@ -43,6 +43,8 @@ class Wishes:
     groups: str | None = None
     spacing: tuple[float, ...] | None = None
     reading: str | None = None
+    data: Mapping[str, Any] = field(default_factory=dict)
+    """Options of the catalog, laid over those of the layout."""
 
 
 def fingerprint(tree: Tree, match: Match, wishes: Wishes) -> Facts:
@@ -58,8 +60,8 @@ def fingerprint(tree: Tree, match: Match, wishes: Wishes) -> Facts:
         RecipeError: what ``wishes`` say does not suit the data.
     """
     meaning = meaning_of(tree, match, wishes.reading)
-    data = {**match.data, **meaning.data}
-    cases, task = _opened(tree.root, data, meaning)
+    data = laid_over({**match.data, **meaning.data}, wishes.data)
+    cases, task = _opened(tree.root, catalog_of(data, wishes.data), meaning)
     looks = _looks(cases)
     grouping = groups_of(tree, cases, wishes.groups, looks)
     pixels = pixels_of(cases, task)
@@ -97,13 +99,12 @@ def fingerprint(tree: Tree, match: Match, wishes: Wishes) -> Facts:
         read_share=pixels.read_share,
         bytes=_size(cases),
         parts=own_split([case.id for case in cases]),
-        notes=_notes(looks, grouping),
+        options_set=tuple(sorted(wishes.data)),
+        notes=(*match.notes, *_notes(looks, grouping)),
     )
 
 
-def _opened(root: Path, data: dict[str, Any], meaning: LabelMeaning) -> tuple[list[Case], Task]:
-    adapter: TypeAdapter[AnyCatalog] = TypeAdapter(AnyCatalog)
-    catalog = adapter.validate_python(data)
+def _opened(root: Path, catalog: AnyCatalog, meaning: LabelMeaning) -> tuple[list[Case], Task]:
     task = Task.model_validate(meaning.task)
     listing = catalog.open(root, task)
     if task.kind == "multilabel" and len(listing.names) == 1:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Sequence
+from dataclasses import replace
 
 from lamina.errors import LayoutError
 from lamina.plan.layouts.base import ENOUGH as ENOUGH
@@ -78,8 +79,11 @@ def chosen(tree: Tree, wanted: str | None) -> Match:
                 f"{', '.join(one.choice for one in found)}"
             )
         return _one(tree, named)
-    best = max(one.score for one in found)
-    return _one(tree, [one for one in found if one.asked and one.score >= ENOUGH * best] or found)
+    left = [one for one in found if not one.ruled_out] or found
+    best = max(one.score for one in left)
+    match = _one(tree, [one for one in left if one.asked and one.score >= ENOUGH * best] or left)
+    others = [f"not read as {one.choice}: {one.ruled_out}" for one in found if one.ruled_out]
+    return replace(match, notes=(*match.notes, *others))
 
 
 def _one(tree: Tree, found: Sequence[Match]) -> Match:
@@ -91,8 +95,9 @@ def _one(tree: Tree, found: Sequence[Match]) -> Match:
         raise LayoutError(
             "\n  ".join([f"{tree.root}: can be read in {len(found)} ways; choose one:", *rows])
         )
-    if found[0].problem:
-        raise LayoutError(f"{tree.root}: {found[0].problem}")
+    problem = found[0].problem or found[0].ruled_out
+    if problem:
+        raise LayoutError(f"{tree.root}: {problem}")
     return found[0]
 
 

@@ -48,6 +48,13 @@ class Match:
     problem: str = ""
     """Why it cannot be planned, and the remedy; empty: it can."""
 
+    ruled_out: str = ""
+    """What in the files says that it cannot be meant, such as masks of another size than their
+    images; it is then no question where another way is left. Empty: nothing."""
+
+    notes: tuple[str, ...] = ()
+    """What the plan tells of it, such as the ways that were ruled out."""
+
     asked: bool = True
     """False: it is taken only where ``--layout`` names it."""
 

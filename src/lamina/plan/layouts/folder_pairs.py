@@ -22,6 +22,7 @@ _SUFFIX = re.compile(
     r"[_\-. ](masks?|segmentation|seg|labels?|gt|annotations?|annot|truth|target)$", re.IGNORECASE
 )
 _MOST = 40  # proposals that are looked at
+_OPENED = 4  # pairs whose sizes are compared
 
 
 class FolderPairs(Layout):
@@ -74,6 +75,7 @@ class FolderPairs(Layout):
             labels=tuple(names),
             claims=frozenset(names),
             problem=_lossy(names),
+            ruled_out=_sizes_differ([(of_images[id], path) for path, id in of_masks if id in ids]),
         )
 
 
@@ -118,6 +120,27 @@ def _options(first: Path, images: str, masks: str) -> tuple[dict[str, Any], bool
         for text in (images, masks)
     )
     return {"kind": "volume_pairs", "image": image, "target": target}, True
+
+
+def _sizes_differ(pairs: list[tuple[Path, Path]]) -> str:
+    """Return in words that no mask has the size of its image, by the headers of some of them."""
+    said = ""
+    for image, mask in pairs[:: max(1, len(pairs) // _OPENED)][:_OPENED]:
+        try:
+            sizes = [
+                tuple(open_volume(path, target=target).shape)
+                for path, target in ((image, False), (mask, True))
+            ]
+        except LaminaError:
+            return ""
+        if sizes[0] == sizes[1] or {len(size) for size in sizes} != {2}:
+            return ""
+        own, of_mask = (" x ".join(map(str, size)) for size in sizes)
+        said = said or (
+            f"masks are not of the size of their images, as {mask.name} of {of_mask} pixels and "
+            f"{image.name} of {own}; save masks in the size of the images to have them read so"
+        )
+    return said
 
 
 def _with_empty(match: Match) -> Iterator[Match]:

@@ -24,7 +24,7 @@ def data(now: Situation) -> list[Setting]:
     for key, value in facts.data.items():
         why = facts.evidence if key == "kind" else _why(key, facts)
         found.append(Setting(f"data.{key}", value, why))
-    if facts.data["kind"] == "corrupt":
+    if facts.data["kind"] == "corrupt" and "noise" not in facts.data:
         noise = [{"kind": "gaussian", "sigma": 25}]
         why = "no labels, so noise is added: set it to the noise of the images to be cleaned"
         found.append(Setting("data.noise", noise, why))
@@ -32,6 +32,10 @@ def data(now: Situation) -> list[Setting]:
 
 
 def _why(key: str, facts: Facts) -> str:
+    if key in facts.options_set:
+        return "as -s says"
+    if key == "dicom":
+        return "files of several frames: one of each"
     if key in ("labels", "ignore"):
         return facts.meaning
     return "as the files are laid out"

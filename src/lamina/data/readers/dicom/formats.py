@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from lamina.data.readers.dicom.frames import DicomFrames
-from lamina.data.readers.dicom.image import DicomFile, header_of, kind_of_object
+from lamina.data.readers.dicom.image import DicomFile, frames_in, kind_of_object
 from lamina.data.readers.dicom.segmentation import SEGMENTATION, DicomSegmentation
 from lamina.data.readers.dicom.series import DicomSeries, is_series
 from lamina.data.readers.dicom.values import Dicom
@@ -24,7 +24,7 @@ def _open(path: Path, options: Options) -> Volume:
 
 def _is_stack(path: Path) -> bool:
     """Whether a file holds several frames."""
-    return int(header_of(path).get("NumberOfFrames") or 1) > 1
+    return frames_in(path) > 1
 
 
 DICOM = Format(

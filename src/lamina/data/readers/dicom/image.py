@@ -244,6 +244,16 @@ def header_of(path: Path) -> Dataset:
     return head
 
 
+def frames_in(path: Path) -> int:
+    """Return how many frames a DICOM image holds, as its header says.
+
+    Raises:
+        RecipeError: pydicom is not installed.
+        DataError: as ``header_of``.
+    """
+    return int(header_of(path).get("NumberOfFrames") or 1)
+
+
 def kind_of_object(path: Path) -> str:
     """Return the UID of what a DICOM file is (its SOP class); empty where it does not say it."""
     reader = _pydicom(path)
