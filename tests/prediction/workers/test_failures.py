@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import multiprocessing
+import resource
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -49,9 +51,11 @@ def images(inputs: Inputs, tmp_path: Path) -> Path:
     return folder
 
 
-def predicted(inputs: Inputs, images: Path, out: Path) -> dict[str, Any]:
+def predicted(
+    inputs: Inputs, images: Path, out: Path, workers: int | None = None
+) -> dict[str, Any]:
     """Predict, and return the digests; ledgers keep lines that later ones replace."""
-    predict(inputs.run, images, out, device="cpu", progress=False)
+    predict(inputs.run, images, out, device="cpu", workers=workers, progress=False)
     return {kind: found for kind, found in contents(out).items() if kind != "rows"}
 
 
@@ -137,11 +141,62 @@ def test_a_disk_that_is_full_ends_the_prediction_which_goes_on(
     assert predicted(inputs, inputs.images, tmp_path) == alone
 
 
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Real worker processes, forked from a server that has imported everything."""
+    monkeypatch.setattr(multiprocessing, "get_context", lambda _: PROCESSES)
+
+
+@pytest.mark.usefixtures("forked")
+def test_a_source_that_changes_while_processes_predict_is_refused(
+    inputs: Inputs, images: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = np.random.default_rng(1).integers(0, 256, (70, 20, 20), np.uint8)
+    np.save(tmp_path / "other.npy", other)
+    with monkeypatch.context() as patch:
+        after_units(patch, 3, lambda: (tmp_path / "other.npy").replace(images / "v.npy"))
+        with pytest.raises(PartialError, match=r"v\.npy: changed while in use"):
+            predicted(inputs, images, tmp_path / "pred", workers=2)
+    assert predicted(inputs, images, tmp_path / "pred", workers=2) == predicted(
+        inputs, images, tmp_path / "new"
+    )
+
+
+@pytest.mark.usefixtures("forked")
+def test_a_store_that_is_deleted_while_processes_predict_is_made_anew(
+    inputs: Inputs, alone: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        after_units(patch, 5, lambda: shutil.rmtree(tmp_path / "probabilities" / "v.zarr"))
+        with pytest.raises(PartialError, match=r"v\.zarr: .*run the same predict again"):
+            predicted(inputs, inputs.images, tmp_path, workers=2)
+    assert predicted(inputs, inputs.images, tmp_path, workers=2) == alone
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs Linux's prlimit")
+@pytest.mark.usefixtures("forked")
+def test_a_process_that_can_write_no_more_ends_the_prediction_which_goes_on(
+    inputs: Inputs, alone: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The system refuses what one of two workers writes, as on a machine whose disk is full."""
+    noted = Schedule.done
+
+    def done(schedule: Schedule, task: Task, outcome: Outcome) -> None:
+        noted(schedule, task, outcome)
+        pid = int(outcome.worker.partition(":")[2])
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, (100, resource.RLIM_INFINITY))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Schedule, "done", done)
+        with pytest.raises(ResourceError, match=r"is larger than files may be here"):
+            predicted(inputs, inputs.images, tmp_path, workers=2)
+    assert predicted(inputs, inputs.images, tmp_path, workers=2) == alone
+
+
+@pytest.mark.usefixtures("forked")
 def test_N09_a_killed_worker_costs_what_it_was_at_and_no_byte(
     inputs: Inputs, alone: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Real processes, forked from a server that has imported everything."""
-    monkeypatch.setattr(multiprocessing, "get_context", lambda _: PROCESSES)
     lost: list[list[Task]] = []
     lose = process_pool._Process.lose
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import signal
 import time
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
@@ -57,3 +59,36 @@ def test_a_task_that_is_given_to_a_worker_after_its_death_is_lost_and_no_error()
         process._executor.submit(time.sleep, 60).result(120)
     process.give(task)
     assert process.lose() == [task]
+
+
+@dataclass(frozen=True)
+class Write:
+    """A file to write."""
+
+    path: Path
+
+    def single(self) -> list[Write]:
+        return [self]
+
+
+def written(task: Write) -> None:
+    task.path.write_text("late")
+
+
+def unwritten(task: Write, error: Exception) -> None:
+    raise error
+
+
+def test_a_worker_that_is_still_starting_ends_with_the_pool_and_does_nothing(
+    tmp_path: Path,
+) -> None:
+    """Else it would write into a folder that is no longer locked."""
+    path = tmp_path / "file"
+    with ProcessPool(written, unwritten, [{}]) as pool:
+        pool.submit(Write(path), "a file")
+        starting = multiprocessing.active_children()
+    assert starting
+    for child in starting:
+        child.join(120)
+        assert child.exitcode == -signal.SIGTERM
+    assert not path.exists()

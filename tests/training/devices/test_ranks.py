@@ -8,7 +8,7 @@ import shutil
 import signal
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import torch
@@ -16,11 +16,15 @@ from safetensors.torch import load_file
 
 from lamina.errors import LaminaError, RecipeError, StoppedError
 from lamina.files import digest
+from lamina.model.losses import AnyLoss
+from lamina.prediction.engine import Member
+from lamina.training.devices.children.messages import Work
 from lamina.training.devices.failures import RankLost
 from lamina.training.devices.ranks import ALONE, Ranks
+from lamina.training.saving.state import load_state
 from lamina.training.stage.steps.step import Step
-from lamina.training.stage.validate import Trial
-from tests.factories.discs import discs, quick, stop_after
+from lamina.training.stage.validate import Trial, ValidationScores, validate
+from tests.factories.discs import discs, quick
 from tests.factories.ranks import Team, fold_on, on_ranks, work_of
 from tests.factories.training import tiny
 
@@ -68,6 +72,34 @@ def answers(out: Path) -> dict[str, str]:
     return found
 
 
+EACH_LOSS = (
+    "{kind: bce, positive_weight: 2}, {kind: dice}, {kind: dice, over: all, absent: skip}, "
+    "{kind: jaccard, over: image}, {kind: dice, over: image_class, absent: skip}, "
+    "{kind: dice, over: image, absent: zero}, {kind: focal}, {kind: lovasz}"
+)
+"""Of masks, all that can be split among ranks."""
+
+LOSSES = {
+    "masks": (f"loss=[{EACH_LOSS}]",),
+    "classes": (
+        "task={kind: multiclass, names: [ground, disc]}",
+        "data.labels={0: 0, 255: 1}",
+        "decide={kind: argmax}",
+        "loss=[{kind: cross_entropy, class_weights: [1, 3]}, {kind: dice}, {kind: focal}]",
+    ),
+    "values": (
+        "task={kind: restore, names: [clean]}",
+        "data={kind: corrupt, images: images, noise: [{kind: gaussian, sigma: 25}]}",
+        "frame.normalise={kind: fixed, mean: 0, std: 1, scale: 255}",
+        "train.sampler={kind: random_crop}",
+        "decide={kind: as_is}",
+        "monitor={kind: psnr}",
+        "metric={kind: psnr}",
+        "loss=[{kind: mse}, {kind: l1}, {kind: charbonnier}, {kind: ssim}]",
+    ),
+}
+"""Changes of a recipe to every kind of loss, by what it learns."""
+
 SLOW = pytest.mark.slow
 
 
@@ -77,6 +109,8 @@ SLOW = pytest.mark.slow
         (4, 2, FEW),  # of six batches: two steps of four and two
         pytest.param(4, 2, (), marks=SLOW),
         pytest.param(2, 2, (), marks=SLOW),
+        pytest.param(3, 2, (), marks=SLOW),  # two batches and one
+        pytest.param(5, 2, (), marks=SLOW),
         pytest.param(3, 3, (), marks=SLOW),
         pytest.param(5, 3, (), marks=SLOW),  # the last step has one batch
         pytest.param(2, 2, ("train.batch=3", "train.mix=[{kind: cutmix}]"), marks=SLOW),
@@ -112,13 +146,6 @@ def test_a_first_step_of_fewer_batches_than_ranks_is_shared_too(tmp_path: Path) 
     check_alike(tmp_path / "one", tmp_path / "many")
 
 
-EACH_LOSS = (
-    "{kind: bce, positive_weight: 2}, {kind: dice}, {kind: dice, over: all, absent: skip}, "
-    "{kind: jaccard, over: image}, {kind: dice, over: image_class, absent: skip}, "
-    "{kind: dice, over: image, absent: zero}, {kind: focal}, {kind: lovasz}"
-)
-
-
 @pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=SLOW)])
 def test_batches_split_among_ranks_come_to_the_weights_of_one_process(
     tmp_path: Path, ranks: int
@@ -132,6 +159,49 @@ def test_batches_split_among_ranks_come_to_the_weights_of_one_process(
     check_alike(tmp_path / "one", tmp_path / "many")
     losses = [[row["loss"] for row in rows_of(tmp_path / name)] for name in ("one", "many")]
     assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+
+
+def test_no_loss_is_left_out(tmp_path: Path) -> None:
+    kinds = {loss.kind for changes in LOSSES.values() for loss in quick(tmp_path, *changes).loss}
+    assert kinds == {kind.model_fields["kind"].default for kind in get_args(get_args(AnyLoss)[0])}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", LOSSES)
+@pytest.mark.parametrize("how", ["train.accumulate=1 train.batch=7", "train.accumulate=3"])
+def test_each_loss_comes_to_the_weights_of_one_process(tmp_path: Path, kind: str, how: str) -> None:
+    """Batches that are split, and shared by two ranks as two and one, for twenty steps or more."""
+    changes = (*PLAIN, "precision=float32", *how.split(), *LOSSES[kind])
+    recipe, data = quick(tmp_path, *changes), discs(tmp_path / "data", count=28)
+    fold_on(ALONE, work_of(recipe, data, tmp_path / "one"))
+    on_ranks(2, tmp_path, fold_on, work_of(recipe, data, tmp_path / "many"))
+    check_alike(tmp_path / "one", tmp_path / "many")
+    losses = [[row["loss"] for row in rows_of(tmp_path / name)] for name in ("one", "many")]
+    assert losses[1] == pytest.approx(losses[0], abs=1e-5)
+
+
+def judged(ranks: Ranks, work: Work) -> ValidationScores | None:
+    """Validate weights that are the same on every rank."""
+    recipe, data = work.data.recipe, work.data
+    torch.manual_seed(0)
+    network = recipe.network.build(recipe.frame.inputs, data.task.outputs).eval()
+    member = Member(network, data.normalise)
+    options: dict[str, Any] = {"device": torch.device("cpu"), "precision": None, "ranks": ranks}
+    return validate(recipe, data.task, data.held_out, member, losses=recipe.loss, **options)
+
+
+@pytest.mark.parametrize("ranks", [2, pytest.param(3, marks=SLOW)])
+def test_a_validation_on_ranks_scores_bit_by_bit_as_that_of_one_process(
+    tmp_path: Path, ranks: int
+) -> None:
+    """Score, loss and the worst cases with their pictures; of seven cases, dealt unevenly."""
+    work = work_of(quick(tmp_path), discs(tmp_path / "data", count=14), tmp_path / "run")
+    assert len(work.data.held_out) == 7
+    alone = judged(ALONE, work)
+    assert alone is not None
+    assert alone.worst
+    assert alone.loss is not None
+    assert on_ranks(ranks, tmp_path, judged, work) == [alone, *[None] * (ranks - 1)]
 
 
 @pytest.mark.slow
@@ -150,25 +220,44 @@ def test_held_out_cases_are_dealt_and_give_the_same_scores_and_files(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("first", "then"), [(1, 2), (1, 3), (2, 1), (2, 3), (3, 1), (3, 2)])
+@pytest.mark.parametrize("first", [1, 2, 3])
+@pytest.mark.parametrize("then", [1, 2, 3])
 def test_c10_stopped_under_some_ranks_it_goes_on_under_others(
     tmp_path: Path, first: int, then: int
 ) -> None:
-    """C10: after SIGTERM to one rank, to the weights of an uninterrupted run."""
-    recipe = tiny(tmp_path, *PLAIN, "train.batch=1", "train.accumulate=3", "train.ema=null")
+    """C10: after SIGTERM to one rank in the middle of an epoch, to the weights of a whole run."""
+    changes = ("data.count=24", "train.epochs=5", "train.validate_every=5", "train.batch=1")
+    recipe = tiny(tmp_path, *PLAIN, *changes, "train.accumulate=3", "train.ema=null")
     fold_on(ALONE, work_of(recipe, tmp_path, tmp_path / "one"))
     work = work_of(recipe, tmp_path, tmp_path / "many")
     team = Team(first, tmp_path, stopped, work)
     assert all(isinstance(one, StoppedError) for one in team.results().values())
+    saved = load_state(tmp_path / "many" / "fold0" / "state")
+    assert saved is not None
+    position = saved[0].position
+    assert (position.epoch, position.batch) == (2, 3 if first == 1 else 6)  # of twelve
     on_ranks(then, tmp_path, fold_on, work)
     check_alike(tmp_path / "one", tmp_path / "many")
-    assert [row["epoch"] for row in rows_of(tmp_path / "many")] == list(range(10))
+    if first == then == 1:
+        weights = [member(tmp_path / name) for name in ("one", "many")]
+        assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+    assert [row["epoch"] for row in rows_of(tmp_path / "many")] == list(range(5))
 
 
 def stopped(ranks: Ranks, work: Any) -> Any:
-    """Train as a rank; the last one gets SIGTERM after two epochs."""
-    if ranks.rank == ranks.size - 1:
-        stop_after(work.data.folder / "metrics.jsonl", rows=2)
+    """Train as a rank; the last one gets SIGTERM at the first of four steps of the third epoch.
+
+    Several ranks leave after the next step: by then all of them know.
+    """
+    take, count = Step.take, [0]
+
+    def asked(self: Step, steps_per_epoch: int) -> None:
+        count[0] += 1
+        if ranks.rank == ranks.size - 1 and count[0] == 9:
+            os.kill(os.getpid(), signal.SIGTERM)
+        take(self, steps_per_epoch)
+
+    Step.take = asked  # type: ignore[method-assign]
     return fold_on(ranks, work)
 
 

@@ -28,6 +28,7 @@ from lamina.prediction.workers.process_pool import check_workers
 from lamina.prediction.workers.schedule import Schedule
 from lamina.prediction.workers.tasks import Setup
 from lamina.prediction.workers.worker import Worker
+from lamina.progress import say
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -161,6 +162,8 @@ def processes_for(asked: Asked, precision: str, out: Path) -> Iterator[Processes
         with connected(asked.cluster, out, insecure=asked.insecure) as client:
             check_installed(client)
             told = client.submit(Computing.here, asked.device, precision, pure=False)
+            if not client.nthreads():
+                say("--cluster: has no worker yet; waiting for the first one")
             computing = told.result()
             told.release()
             yield Processes(computing, client=client)

@@ -17,7 +17,6 @@ from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
 from types import TracebackType
 from typing import Generic, Protocol, Self, TypeVar
 
@@ -207,10 +206,11 @@ class _Process(Generic[T, O]):
     def end(self) -> None:
         if self._executor is None:
             return
+        # Also one that is starting: it would do the task that it has, and this process wait for it.
+        processes = list((self._executor._processes or {}).values())
         self._executor.shutdown(wait=False, cancel_futures=True)
-        if self._pid is not None and self._pid.done() and self._pid.exception() is None:
-            with suppress(ProcessLookupError):
-                os.kill(self._pid.result(), signal.SIGTERM)
+        for process in processes:
+            process.terminate()
 
 
 def _lost(name: str, times: int, less: str) -> ResourceError:

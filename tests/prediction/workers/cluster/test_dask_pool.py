@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ import pytest
 
 from lamina.errors import PartialError, RecipeError
 from lamina.prediction.run import predict
+from lamina.prediction.workers import pool_of
 from tests.factories.processes import PROCESSES
 from tests.prediction.workers.conftest import Inputs, contents
 from tests.prediction.workers.test_local_pool import kill_at
@@ -114,3 +116,39 @@ def test_workers_without_lamina_are_refused(inputs: Inputs, tmp_path: Path, clie
     client.run(exec, "import sys; sys.modules['lamina'] = None", workers=[first])
     with pytest.raises(RecipeError, match=f"the worker {first} lacks lamina; install it there"):
         predict(inputs.run, inputs.images, tmp_path, device="cpu", cluster=client, progress=False)
+
+
+@pytest.mark.slow
+def test_a_worker_with_other_libraries_is_refused_by_its_machine(
+    inputs: Inputs, tmp_path: Path
+) -> None:
+    """What it says of itself is changed in its own process; nothing of its bytes is kept."""
+    says = "import lamina.prediction.workers.worker as w; w.versions = lambda: {'torch': '1.0'}"
+    words = (inputs.run, inputs.images, tmp_path / "pred")
+    with cluster_of(1) as client:
+        client.run(exec, says)
+        with pytest.raises(RecipeError, match=f"{socket.gethostname()}: has other versions of"):
+            predict(*words, device="cpu", cluster=client, progress=False)
+    assert not (tmp_path / "pred" / "ledger.jsonl").exists()
+    predict(*words, device="cpu", progress=False)
+    predict(inputs.run, inputs.images, tmp_path / "alone", device="cpu", progress=False)
+    assert contents(tmp_path / "pred") == contents(tmp_path / "alone")
+
+
+@pytest.mark.slow
+def test_a_cluster_without_workers_is_waited_for_and_that_is_said(
+    inputs: Inputs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first worker comes once it is said."""
+    lines = list[str]()
+    with cluster_of(0) as client:
+
+        def say(line: str) -> None:
+            lines.append(line)
+            client.cluster.scale(1)
+
+        monkeypatch.setattr(pool_of, "say", say)
+        words = (inputs.run, inputs.images / "i0.png", tmp_path)
+        found = predict(*words, device="cpu", cluster=client, progress=False)
+    assert found.predicted == 1
+    assert lines == ["--cluster: has no worker yet; waiting for the first one"]

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from safetensors.torch import load_file
 
 from lamina.errors import LaminaError, RecipeError, ResourceError, StoppedError
 from lamina.recipe.load import resolved_text
+from lamina.training.devices.children import batches
 from lamina.training.ensembles.member_runs import train
 from tests.factories.discs import discs, quick
 from tests.training.devices.children.test_spread import children, when
@@ -100,6 +102,40 @@ def test_a_signal_to_one_process_ends_all_and_the_command_resumes(
     train(recipe, data=data, out=run, folds=[0], workers=0, devices="cpu:2", spread="batches")
     train(recipe, data=data, out=tmp_path / "one", folds=[0], workers=0)
     assert apart(tmp_path / "one", run) <= 1e-6
+
+
+def takes(pid: int, number: signal.Signals) -> bool:
+    """Whether a process has a handler of its own for a signal."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    (caught,) = (line.split()[1] for line in lines if line.startswith("SigCgt:"))
+    return bool(int(caught, 16) >> (number - 1) & 1)
+
+
+@pytest.mark.slow
+def test_a_signal_while_processes_start_ends_all_though_one_waits_for_the_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else it would wait for as long as ranks have to find each other: ten minutes."""
+    monkeypatch.setattr(batches, "_GRACE", 1.0)
+    data, recipe = discs(tmp_path / "data"), quick(tmp_path, *SHARED)
+    run, me = tmp_path / "run", os.getpid()
+
+    def stop() -> None:
+        waiting, starting = children(me)
+        os.kill(starting, signal.SIGSTOP)
+        while not takes(waiting, signal.SIGTERM):
+            time.sleep(0.02)
+        time.sleep(1)  # by now it waits
+        os.kill(me, signal.SIGTERM)
+        time.sleep(1)  # by now it is passed on
+        os.kill(starting, signal.SIGCONT)
+
+    watcher = when(lambda: len(children(me)) == 2, stop)
+    with pytest.raises(StoppedError, match=r"stopped while its process on cpu:\d was starting"):
+        train(recipe, data=data, out=run, folds=[0], workers=0, devices="cpu:2", spread="batches")
+    watcher.join()
+    assert children(me) == []
+    train(recipe, data=data, out=run, folds=[0], workers=0)
 
 
 @pytest.mark.slow

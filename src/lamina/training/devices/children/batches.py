@@ -36,11 +36,10 @@ class BatchSpread(FoldSpread):
         with tempfile.TemporaryDirectory(prefix="lamina-") as folder:
             size = len(self.devices)
             meeting = str(Path(folder) / "ranks")
-            processes = [
-                self._start(device, RankSetup(rank, size, meeting))
-                for rank, device in enumerate(self.devices)
-            ]
+            processes: list[DeviceProcess] = []
             try:
+                for rank, device in enumerate(self.devices):
+                    processes.append(self._start(device, RankSetup(rank, size, meeting)))
                 while not self._errors and (job := self._next()) is not None:
                     self._train(job, processes)
             except BaseException:
@@ -48,7 +47,7 @@ class BatchSpread(FoldSpread):
                     process.kill()
                 raise
             finally:
-                for device in self.devices:
+                for device in list(self._processes):
                     self._drop(device)
         self._raise(total)
 
@@ -106,11 +105,14 @@ class BatchSpread(FoldSpread):
                 told = True
                 for process in processes:
                     process.stop()
-            failed = any(
-                isinstance(one, LaminaError) and not isinstance(one, StoppedError)
-                for one in found.values()
-            )
+            failed = any(_failed(one, processes[rank]) for rank, one in list(found.items()))
             since = since or (time.monotonic() if failed else 0.0)
             if since and time.monotonic() - since > _GRACE:
                 for process in processes:
                     process.kill()
+
+
+def _failed(found: FoldResult | LaminaError, process: DeviceProcess) -> bool:
+    """Whether the others wait in vain for a process: it failed, or ended while it was starting."""
+    stopped = isinstance(found, StoppedError) and process.alive
+    return isinstance(found, LaminaError) and not stopped
