@@ -1,7 +1,7 @@
 """How fast masks become run-length text and come back, against the idiom of the notebooks.
 
 Promise    encode <= 0.10 (sparse) and 0.20 (dense) of the idiom's time, decode <= 0.5 and 0.05
-           (small masks take up to 0.3 to encode and 0.7 to decode)
+           (small masks take up to 0.2 to encode and 0.7 to decode)
 Run        python benchmarks/rle.py             about 15 seconds, one core
 Keep       python benchmarks/rle.py --write     writes benchmarks/rle.json
 """

@@ -96,7 +96,7 @@ def test_runs_that_end_at_the_very_last_pixel_are_kept(way: str, shape: tuple[in
 
 @pytest.mark.parametrize("mode", ["numpy", "compiled"])
 @settings(max_examples=100, deadline=None)
-@given(mask=small_masks, code=codes, form=st.sampled_from(["C", "F", "strided", "offset"]))
+@given(mask=small_masks, code=codes, form=st.sampled_from(["C", "F", "strided", "offset", "frozen"]))
 def test_small_masks_in_any_memory_agree_with_the_slow_twin(
     mode: str, mask: Mask, code: Code, form: str
 ) -> None:
@@ -112,7 +112,9 @@ def laid_out(mask: Mask, form: str) -> Mask:
         room = np.zeros(mask.size + 1, np.bool_)
         room[1:] = mask.reshape(-1)
         return room[1:].reshape(mask.shape)
-    return np.asarray(mask, order="F" if form == "F" else "C")
+    mask = np.array(mask, order="F" if form == "F" else "C")
+    mask.flags.writeable = form != "frozen"
+    return mask
 
 
 @settings(max_examples=60, deadline=None)

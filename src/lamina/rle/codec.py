@@ -52,9 +52,10 @@ def encode(mask: NDArray[Any], code: Code) -> str:
     """
     if mask.ndim != 2:
         raise ValueError(f"run-length codes are for masks (H, W), not for the shape {mask.shape}")
-    if mask.dtype.kind not in "bui":
+    kind = mask.dtype.kind
+    if kind not in "bui":
         raise ValueError(f"a mask is bool or integers, not {mask.dtype}; decide by a threshold")
-    bits = mask if mask.dtype == np.bool_ else mask != 0
+    bits = mask if kind == "b" else mask != 0
     compiled = _is_compiled_faster(bits.size, _LARGE_MASK, _SMALL_MASK)
     text = _write_large(bits, code) if compiled else _write_small(bits, code)
     return "-1" if code == "siim" and not text else text
@@ -103,41 +104,18 @@ def _is_compiled_faster(size: int, large: int, small: int) -> bool:
 
 
 def _write_large(bits: NDArray[np.bool_], code: Code) -> str:
-    from lamina.rle import kernels
+    kernels = sys.modules.get("lamina.rle.kernels")  # an import statement costs as much as a call
+    if kernels is None:
+        from lamina.rle import kernels
 
-    reading = bits if code == "vesuvius" else bits.T
-    rows = reading.flags.c_contiguous
-    flat, words = _memory(reading if rows else reading.T)
-    if not flat.size:
-        return ""
-    if rows:
-        edges = kernels.row_edges(flat, words)
+    flags, along = bits.flags, code == "vesuvius"
+    if flags.c_contiguous:
+        mask, down = bits, not along
+    elif flags.f_contiguous:
+        mask, down = bits.T, along
     else:
-        edges = kernels.column_edges(flat, words, reading.shape[0])
-    letters = kernels.write(edges, code == "siim", len(str(bits.size)))
-    return str(letters[:-1].data, "ascii")
-
-
-def _memory(bits: NDArray[np.bool_]) -> tuple[NDArray[np.uint8], NDArray[np.uint64]]:
-    """Return the bytes of a mask in C order, and all whole words of the same memory.
-
-    Of an empty mask there are none.
-    """
-    flat = np.ascontiguousarray(bits).reshape(-1).view(np.uint8)
-    most = flat.max()
-    if not most:
-        return flat[:0], _words(flat[:0])
-    if most > 1:  # a bool that looks at bytes of 255, as cv2 writes them
-        flat = flat.clip(max=1)
-    words = _words(flat)
-    if not words.flags.aligned:
-        flat = flat.copy()
-        words = _words(flat)
-    return flat, words
-
-
-def _words(flat: NDArray[np.uint8]) -> NDArray[np.uint64]:
-    return flat[: flat.size // 8 * 8].view(np.uint64)
+        mask, down = np.ascontiguousarray(bits), not along
+    return str(kernels.text(mask, down, code == "siim").data, "ascii")
 
 
 def _write_small(bits: NDArray[np.bool_], code: Code) -> str:

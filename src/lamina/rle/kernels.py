@@ -5,7 +5,8 @@ end runs in turn. Read down the columns, the pixel before is (but for the first 
 the row above, so rows are compared with rows, eight pixels to a word, and the mask is never
 transposed: a counting sort brings the edges into column order.
 
-Masks are bytes of 0 and 1 in C order, passed with the same memory seen as little-endian words.
+Masks are bytes of 0 and 1 in C order; the same memory is seen as little-endian words. One call
+does all of a mask: handing arrays over costs more than the work on a small one.
 """
 
 from __future__ import annotations
@@ -94,7 +95,9 @@ def _column_edges(flat: Bytes, words: Words, width: int) -> Edges:
     """Return the edges of F order, the end of a last open run included."""
     height = flat.size // width
     rows, columns = split(changes(flat, words, width), width)
-    counts = np.bincount(columns, minlength=width)
+    counts = np.zeros(width, np.int64)
+    for c in columns:
+        counts[c] += 1
     tops = np.empty(width, np.uint8)  # whether a column begins with an edge:
     tops[0] = flat[0]
     for c in range(1, width):  # its first pixel follows the last one of the column before
@@ -191,6 +194,33 @@ def _paint(text: Bytes, relative: bool, out: Bytes) -> bool:
     return bool(start < 0)
 
 
+def _brightest(flat: Bytes) -> Any:
+    """Return all bytes or-ed: 0 where none is on, above 1 where one is neither 0 nor 1."""
+    seen = np.uint8(0)
+    for value in flat:
+        seen |= value
+    return seen
+
+
+def _text(mask: NDArray[np.bool_], down: bool, relative: bool) -> Bytes:
+    """Return the text of a mask (H, W) in C order, blanks between the numbers.
+
+    Every byte but 0 is on. ``down``: read down the columns, else along the rows.
+    """
+    flat = mask.reshape(-1).view(np.uint8)
+    most = brightest(flat)
+    if most == 0:
+        return np.empty(0, np.uint8)
+    if most > 1 or flat.ctypes.data % 8:  # bytes of 255, or words that begin within a word
+        flat = np.minimum(flat, np.uint8(1))
+    words = flat[: flat.size // 8 * 8].view(np.uint64)
+    edges = column_edges(flat, words, mask.shape[1]) if down else row_edges(flat, words)
+    digits = 1
+    while 10**digits <= flat.size:
+        digits += 1
+    return write(edges, relative, digits)[:-1]
+
+
 change_of = _compile(_change)
 differ = _compile(_differ)
 changes = _compile(_changes)
@@ -200,3 +230,5 @@ split = _compile(_split)
 column_edges = _compile(_column_edges)
 write = _compile(_write)
 paint = _compile(_paint)
+brightest = _compile(_brightest)
+text = _compile(_text)
