@@ -78,6 +78,14 @@ Spread = Annotated[
     ),
 ]
 Batch = Annotated[int | None, typer.Option("--batch", min=1, help="Tiles per forward pass.")]
+Gather = Annotated[
+    bool | None,
+    typer.Option(
+        "--gather/--no-gather",
+        help="Fill forward passes with tiles of several small images.",
+        show_default="on GPUs",
+    ),
+]
 Online = Annotated[
     bool,
     typer.Option("--online", help="Download published weights that this machine lacks."),

@@ -35,7 +35,7 @@ from lamina.prediction.streaming.units.of_case import thickness_of, units_of
 from lamina.prediction.streaming.units.unit import Units, finish
 from lamina.prediction.streaming.volume import activate_in_place
 from lamina.prediction.tiling.averaging import activate
-from lamina.prediction.tiling.in_memory import answer_image
+from lamina.prediction.tiling.in_memory import answer_gathered, answer_image
 from lamina.prediction.tiling.memory import LARGEST_BATCH
 from lamina.prediction.tiling.precision import same_arithmetic
 from lamina.prediction.tiling.tiled_inference import Member, TiledInference
@@ -56,6 +56,7 @@ __all__ = [
     "job_of",
     "plan_case",
     "predict_case",
+    "predict_gathered",
     "predict_image",
     "stream_case",
     "units_of",
@@ -152,6 +153,41 @@ def predict_case(
             tick()
             return answer
         return _slices(job, volume, out, tick)
+
+
+def predict_gathered(
+    cases: Sequence[Case],
+    members: Sequence[Member],
+    recipe: Recipe,
+    *,
+    device: torch.device,
+    batch: int,
+    precision: torch.dtype | None = None,
+) -> list[NDArray[np.float32]]:
+    """Return the mean answers of all members for images, whose tiles share forward passes.
+
+    That saves time on a GPU, which a few tiles do not fill. Each pass has ``batch`` tiles, so that
+    an answer does not depend on the other images; it is that of ``predict_case`` but for rounding.
+
+    Args:
+        cases: Images of any shapes, with their axes in one order.
+        members: As for ``predict_image``.
+        recipe: As for ``predict_case``.
+        device: Where the networks run.
+        batch: Tiles of every forward pass.
+        precision: Type for autocast, or None.
+
+    Returns:
+        (K, *S) float32 of each.
+
+    Raises:
+        DataError: an image cannot be read.
+        ResourceError: the batch does not fit the memory.
+    """
+    job = job_of(members, recipe, device, precision, batch, fixed=True)
+    areas = [_area(case, recipe) for case in cases]
+    with answering(job):
+        return answer_gathered(job, [case.image for case in cases], areas)
 
 
 def stream_case(

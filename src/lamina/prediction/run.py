@@ -18,6 +18,7 @@ from lamina.files import delete_partial_files, locked
 from lamina.folders import DATA_INDEX
 from lamina.log import keep_log
 from lamina.prediction.cases.opened import OpenedCases, open_cases
+from lamina.prediction.cases.together import gathered_batch
 from lamina.prediction.changes import (
     Thresholds,
     changed,
@@ -57,6 +58,7 @@ def predict(
     members: Literal["auto", "all"] = "auto",
     device: str = "auto",
     batch: int | None = None,
+    gather: bool | None = None,
     memory: int | None = None,
     workers: int | Literal["auto"] | None = None,
     devices: str | Sequence[str] | None = None,
@@ -87,6 +89,9 @@ def predict(
             not; ``all``: every member answers for every image.
         device: ``auto``, ``cpu``, ``cuda`` or ``mps``.
         batch: Tiles per forward pass; None: the recipe's, or as the memory allows, up to 8.
+        gather: Whether tiles of several small images fill forward passes together, which a GPU
+            needs to be busy; probabilities then differ by rounding from those of images by
+            themselves. None: on GPUs, but not where predictions were begun otherwise.
         memory: Bytes that each process may hold on a CPU; None: all of them half of what is free.
         workers: Processes of one thread each that predict, with the same bytes as one would;
             ``auto``: as many as cores and memory allow; None: this process, with all its threads.
@@ -175,7 +180,10 @@ def predict(
         volumes = [case.image for _, case, _ in opened.cases.values()]
         wanted = batch or (noted.batch if noted else bundles[0].recipe.predict.batch)
         size, slabs = sizes(loaded, volumes, processes, memory, wanted)
-        now = Arithmetic(batch=size, device=computing.kind, tf32=computing.tf32)
+        gather = _is_gathered(gather, before, computing) and not uncertainty
+        if gather and wanted is None:
+            size = gathered_batch(info.cases, info.recipe, size)
+        now = Arithmetic(batch=size, device=computing.kind, tf32=computing.tf32, gathered=gather)
         update = {"predict": options, "corrupted": corrupt, "uncertainty": uncertainty}
         update |= {"store": store and store.rstrip("/")}
         arithmetic = now if before is None else noted
@@ -190,7 +198,8 @@ def predict(
                     where_said = explain(
                         precision, torch.device(computing.device), tf32=computing.tf32
                     )
-                    say(f"{where_said}, {size} tiles per forward pass{processes.said}")
+                    several = " of several images" if gather else ""
+                    say(f"{where_said}, {size} tiles per forward pass{several}{processes.said}")
                     tell_if_unfinished(bundles, sources)
                     if said:
                         say(f"changed for this prediction: {', '.join(said)}")
@@ -243,6 +252,15 @@ def predict(
                 )
                 tell_result(result, progress=progress)
     return result
+
+
+def _is_gathered(gather: bool | None, before: Info | None, computing: Computing) -> bool:
+    """Return whether images share forward passes: as asked for, as begun, or on a GPU."""
+    if gather is not None:
+        return gather
+    if before is None:
+        return torch.device(computing.device).type == "cuda"
+    return before.arithmetic is not None and before.arithmetic.gathered
 
 
 def _info(

@@ -44,10 +44,15 @@ class Arithmetic(Spec):
     tf32: bool
     """Whether a GPU may round float32 to TF32 within convolutions and products."""
 
+    gathered: Annotated[bool, ADDED_LATER] = False
+    """Whether tiles of several images fill forward passes together, the last filled up with zeros;
+    else the tiles of each image have passes of their own."""
+
     def __str__(self) -> str:
         """Return it in words."""
         tf32 = " with TF32" if self.tf32 else ""
-        return f"{self.batch} tiles per forward pass on {self.device}{tf32}"
+        gathered = " of several images" if self.gathered else ""
+        return f"{self.batch} tiles per forward pass{gathered} on {self.device}{tf32}"
 
 
 class ClassOutlook(Spec):
@@ -329,6 +334,8 @@ def check_arithmetic(folder: Path, noted: Arithmetic | None, now: Arithmetic) ->
     if noted is None or noted == now:
         return
     remedy = f"pass --batch {noted.batch}" if noted.batch != now.batch else "go on where it began"
+    if noted.gathered != now.gathered:
+        remedy = "pass --gather" if noted.gathered else "pass --no-gather"
     raise RecipeError(
         f"{folder}: was begun with {noted}, and now it would be {now}; probabilities would differ "
         f"in their last digits: {remedy}, choose another --out or pass --overwrite"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 
 import numpy as np
 import torch
@@ -12,7 +13,6 @@ from torch import Tensor
 
 from lamina.data.views.resampling.resampled import Part, at_source
 from lamina.data.views.resized import resample
-from lamina.geometry.tiling.grid import TileGrid
 from lamina.prediction.tiling.averaging import (
     POWERS,
     activate,
@@ -30,6 +30,9 @@ from lamina.volume import Volume, read_all
 
 Room = Callable[[tuple[int, ...]], NDArray[np.float32]]
 """Returns a float32 array of a shape (t, K, *S): t images of sides S, K outputs."""
+
+_Place = Callable[[int, int], NDArray[np.float32]]
+"""Returns where the answer (K, *S) of the image with a number goes, told K."""
 
 
 def answer_image(
@@ -85,81 +88,152 @@ def answer_images(
     Raises:
         ResourceError: a single tile does not fit the memory.
     """
+    out = np.empty((0,), np.float32)
+
+    def place(index: int, outputs: int) -> NDArray[np.float32]:
+        nonlocal out
+        if index == 0:
+            out = room((len(images), outputs, *images[0].shape))
+        answer: NDArray[np.float32] = out[index]
+        return answer
+
+    every = [valid] * len(images)
     while True:
         try:
-            return _Together(job, images, room, valid).answered(of or len(images), tick)
+            _Together(job, images, every, place).answer(of or len(images), tick)
+            return out
         except (RuntimeError, MemoryError) as error:
             job.shrink(images[0].name, error)
 
 
+def answer_gathered(
+    job: TiledInference, images: Sequence[Volume], valid: Sequence[Volume | None]
+) -> list[NDArray[np.float32]]:
+    """Return the mean answers of images of any shapes, whose tiles fill forward passes together.
+
+    Every forward pass has ``job.batch`` tiles, the last filled up with zeros, so that the answer
+    of an image does not depend on those that are answered with it.
+
+    Args:
+        job: Who answers, and how; its batch shrinks (M05).
+        images: At least one, of as many axes as the frame sees, all in the same order.
+        valid: Answer an image only where its own is not 0; None: everywhere.
+
+    Returns:
+        (K, *S) float32 of each image, as ``answer_image`` but for rounding.
+
+    Raises:
+        ResourceError: a single tile does not fit the memory.
+    """
+    answers: list[NDArray[np.float32]] = []
+
+    def place(index: int, outputs: int) -> NDArray[np.float32]:
+        answers[index:] = [np.empty((outputs, *images[index].shape), np.float32)]
+        return answers[index]
+
+    while True:
+        try:
+            _Together(job, images, valid, place).answer(None, None)
+            break
+        except (RuntimeError, MemoryError) as error:
+            job.shrink(images[0].name, error)
+    for answer, counts in zip(answers, valid, strict=True):
+        if counts is not None:
+            answer[:, read_all(counts)[0] == 0] = 0
+    return answers
+
+
 class _Together:
-    """Images of one shape, answered by one member after another."""
+    """Images whose tiles share batches, answered by one member after another."""
 
     def __init__(
-        self, job: TiledInference, images: Sequence[Volume], room: Room, valid: Volume | None
+        self,
+        job: TiledInference,
+        images: Sequence[Volume],
+        valid: Sequence[Volume | None],
+        place: _Place,
     ) -> None:
-        self._job, self._images, self._room, self._valid = job, images, room, valid
-        self._separate = job.separate(images[0])
+        self._job, self._images, self._valid, self._place = job, images, valid, place
+        self._separate: list[bool] = []
         self._totals: list[Sum] = []
-        self._out = np.empty(0, np.float32)
 
-    def answered(self, of: int, tick: Callable[[], object] | None) -> NDArray[np.float32]:
-        """Return the answers, ``of`` that many images in all."""
+    def answer(self, of: int | None, tick: Callable[[], object] | None) -> None:
+        """Write the answers to their places.
+
+        Args:
+            of: Images in all, all of one shape, from which the batch follows; None: it is that of
+                the job, whatever the images.
+            tick: Called after each image.
+        """
         for member in self._job.members:
             for _ in self._add(member, of):
                 if tick is not None and member is self._job.members[-1]:
                     tick()
         if not self._totals:
             raise ValueError("an answer needs at least one member")
-        for total in self._totals:
-            close(self._job, total.values, separate=self._separate)
+        for total, separate in zip(self._totals, self._separate, strict=True):
+            close(self._job, total.values, separate=separate)
             total.result()
-        return self._out
 
-    def _add(self, member: Member, of: int) -> Iterator[int]:
+    def _add(self, member: Member, of: int | None) -> Iterator[int]:
         """Add the answers of a member; yield the number of each image when that is done."""
-        job, image = self._job, self._images[0]
-        shape = job.seen_shape(member, image)
-        stored = shape == tuple(image.shape)
-        numbers = tiles_inside(job.grid(member, shape, image.axes), self._valid if stored else None)
-        waiting: deque[tuple[int, MemberTiles, int]] = deque()
+        job = self._job
+        waiting: deque[tuple[int, MemberTiles, int, bool]] = deque()
+        images = self._tiles(member)
+        first = next(images)
+        size = job.batch if of is None else batch_size(of * len(first[2]), job.batch)
 
         def pairs() -> Iterator[tuple[MemberTiles, int]]:
-            tiles: MemberTiles | None = None
-            for index, image in enumerate(self._images):
-                if tiles is None or not stored:
-                    tiles = job.tiles(member, image)
-                else:
-                    tiles = job.alike(tiles, image)
+            for index, tiles, numbers in chain([first], images):
                 for number in numbers:
-                    waiting.append((index, tiles, number))
+                    waiting.append((index, tiles, number, number == numbers[-1]))
                     yield tiles, number
 
         own: Sum | None = None
-        for answer in stream_answers(job, pairs(), batch_size(of * len(numbers), job.batch)):
-            index, tiles, number = waiting.popleft()
-            last = number == numbers[-1]
-            if not self._separate:
-                self._total(index, tiles.grid, len(answer)).add(number, answer, tiles.share)
+        for answer in stream_answers(job, pairs(), size):
+            index, tiles, number, last = waiting.popleft()
+            total = self._total(index, member, tiles, len(answer))
+            if not self._separate[index]:
+                total.add(number, answer, tiles.share)
             else:
                 own = job.sum(tiles.grid, len(answer)) if own is None else own
                 own.add(number, answer)
                 if last:
-                    total = self._total(
-                        index, job.grid(member, tuple(image.shape), image.axes), len(answer)
-                    )
                     join(job, total.values, own.values, tiles.share, member.calibration)
                     own = None
             if last:
                 yield index
 
-    def _total(self, index: int, grid: TileGrid, outputs: int) -> Sum:
+    def _tiles(self, member: Member) -> Iterator[tuple[int, MemberTiles, list[int]]]:
+        """Yield each image with a member's tiles over it, and the numbers of those to answer."""
+        job = self._job
+        tiles: MemberTiles | None = None
+        numbers, area = list[int](), None
+        for index, (image, valid) in enumerate(zip(self._images, self._valid, strict=True)):
+            shape = job.seen_shape(member, image)
+            stored, before = shape == tuple(image.shape), tiles
+            if stored and before is not None and _are_alike(before.image, image):
+                tiles = job.alike(before, image)
+            else:
+                tiles = job.tiles(member, image)
+            if before is None or valid is not area or before.grid != tiles.grid:
+                numbers, area = tiles_inside(tiles.grid, valid if stored else None), valid
+            yield index, tiles, numbers
+
+    def _total(self, index: int, member: Member, tiles: MemberTiles, outputs: int) -> Sum:
         """Return the sum of an image; images come in order, and the network says K."""
-        if not self._totals:
-            self._out = self._room((len(self._images), outputs, *self._images[0].shape))
         if index == len(self._totals):
-            self._totals.append(self._job.sum(grid, outputs, self._out[index]))
+            job, image = self._job, self._images[index]
+            self._separate.append(job.separate(image))
+            grid = tiles.grid
+            if self._separate[index]:
+                grid = job.grid(member, tuple(image.shape), image.axes)
+            self._totals.append(job.sum(grid, outputs, self._place(index, outputs)))
         return self._totals[index]
+
+
+def _are_alike(before: Volume, image: Volume) -> bool:
+    return tuple(before.shape) == tuple(image.shape) and before.axes == image.axes
 
 
 def join(

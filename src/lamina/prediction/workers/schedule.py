@@ -16,6 +16,7 @@ from lamina.data.flatten import align
 from lamina.data.flatten.summary import CURVES
 from lamina.errors import LaminaError
 from lamina.prediction.cases.opened import OpenedCases
+from lamina.prediction.cases.together import Together
 from lamina.prediction.engine import plan_case, units_of
 from lamina.prediction.folder.manifest import Arithmetic, PredictedCase, check_arithmetic
 from lamina.prediction.members.loaded import LoadedMembers
@@ -66,6 +67,7 @@ class Schedule:
         self.outputs, self._opened, self.loaded, self._now = outputs, opened, loaded, now
         self._memory, self._workers, self._lines = memory, workers, lines
         self._plan = outputs.predictions.info.bytes_plan()
+        self._together = Together.of(outputs.predictions.info)
         self._ids = list(opened.cases)
         self._steps = {
             id: _steps(predicted, case.image, loaded)
@@ -183,20 +185,28 @@ class Schedule:
 
     def _group(self, number: int) -> int:
         """Return how many images from that number on are done together."""
-        if not self._workers or self._uncertain:
+        if self._uncertain or not (self._workers or self._together):
             return 1
-        fair = (len(self._ids) - number) // (4 * self._workers)
-        most = max(min(int(SECONDS / max(self._each, 1e-3)), MOST, fair), 1)
+        most = len(self._ids)  # what is answered together is the most for this process
+        if self._workers:
+            fair = (len(self._ids) - number) // (4 * self._workers)
+            most = max(min(int(SECONDS / max(self._each, 1e-3)), MOST, fair), 1)
         count = 1
         while count < most:
             after = next(self._left, None)
             if after is None:
                 break
-            if after != number + count or self._opened.cases[self._ids[after]][0].chunked:
+            if after != number + count or not self._joins(number, after):
                 self._held = after
                 break
             count += 1
         return count
+
+    def _joins(self, number: int, after: int) -> bool:
+        """Whether an image may be in the group that begins with another."""
+        if self._workers or self._together is None:
+            return not self._opened.cases[self._ids[after]][0].chunked
+        return self._together.joins(range(number, after), after)
 
     def _to_predict(self) -> Iterator[int]:
         """Yield the numbers of cases that are not finished; those that are get their files."""

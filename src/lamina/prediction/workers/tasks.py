@@ -7,7 +7,7 @@ the main process alone writes ``prediction.json``, ledgers and the metadata of s
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -124,6 +124,14 @@ class Outcome:
     def failed(cls, task: Task, error: Exception) -> Outcome:
         """Return the outcome of a task that fails as a whole."""
         return cls(failures={number: Failure(error) for number in task.cases})
+
+    @classmethod
+    def joined(cls, outcomes: Sequence[Outcome], failures: Mapping[int, Failure]) -> Outcome:
+        """Return what became of cases that were written apart, and of those not answered."""
+        rows = {number: rows for each in outcomes for number, rows in each.rows.items()}
+        bad = {number: why for each in outcomes for number, why in each.failures.items()}
+        nothing = {number: list[dict[str, Any]]() for number in failures}
+        return cls(nothing | rows, failures={**failures, **bad})
 
     def portable(self) -> Outcome:
         """Return what can pass to another process."""

@@ -6,10 +6,11 @@ import errno
 import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextvars import copy_context
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -20,13 +21,18 @@ from numpy.typing import NDArray
 import lamina
 from lamina.bundle import load_bundles, versions
 from lamina.data.case import Case
-from lamina.data.catalogs.inputs import Input
-from lamina.data.flatten import align
-from lamina.data.flatten.summary import CURVES
 from lamina.errors import BundleError, DataError, RecipeError
-from lamina.prediction.cases.opened import open_whole
+from lamina.prediction.cases.opener import CaseOpener
+from lamina.prediction.cases.together import Together
 from lamina.prediction.changes import changed, with_threshold
-from lamina.prediction.engine import answering, job_of, overlaps, predict_case, units_of
+from lamina.prediction.engine import (
+    answering,
+    job_of,
+    overlaps,
+    predict_case,
+    predict_gathered,
+    units_of,
+)
 from lamina.prediction.folder.ledger import CollectedLedger
 from lamina.prediction.folder.manifest import PredictedCase
 from lamina.prediction.folder.predictions import Predictions
@@ -85,6 +91,7 @@ class Worker:
         self._last: Sequence[Future[Any]] = ()
         self._name = f"{socket.gethostname()}:{os.getpid()}"
         self._current: tuple[tuple[int, tuple[int, ...]], Units, TiledInference] | None = None
+        self._together = Together.of(predictions.info)
 
     def do(self, task: Task) -> Outcome:
         """Do a task; what goes wrong with a case is in the outcome."""
@@ -101,10 +108,11 @@ class Worker:
         """
         if task.part != "cases":
             return task.part == "units" and overlaps(self._loaded.device)
-        if not self._ahead or task.count != 1 or self._predictions.info.uncertainty:
+        several = task.count != 1 and self._together is None
+        if not self._ahead or several or self._predictions.info.uncertainty:
             return False
-        *_, reader = view_chain(self._case_of(task.case).image)
-        return len(reader.axes) == 2
+        chains = [list(view_chain(self._case_of(number).image)) for number in task.cases]
+        return all(len(chain[-1].axes) == 2 for chain in chains)
 
     def begun(self, task: Task, after: Task | None = None) -> Callable[[], Outcome]:
         """Do a task but for the end of its writing; return what waits for that.
@@ -116,6 +124,8 @@ class Worker:
         begun, self._steps = time.monotonic(), 0
         if task.part == "units":
             ended = self._units(task, after)
+        elif task.part == "cases" and self._together is not None:
+            ended = self._gathered(task, self._together)
         else:
             ended = self._image(task.case) if self.overlaps(task) else self._cases(task)
         steps, seconds = self._steps, time.monotonic() - begun
@@ -130,19 +140,64 @@ class Worker:
             failures = {number: Failure.of(error)}
             return lambda: Outcome({number: []}, failures=failures)
         self._show(1)
-        wait(self._last)  # one is written at a time
-        write = self._writer.submit(copy_context().run, self._image_written, number, prob)
-        self._last = (write,)
-        return write.result
+        return self._written_behind({number: prob}).result
 
-    def _image_written(self, number: int, prob: NDArray[np.float32]) -> Outcome:
-        failures = {}
+    def _written_behind(self, answers: Mapping[int, NDArray[np.float32]]) -> Future[Outcome]:
+        """Write images in a thread, once those before are written."""
+        wait(self._last)
+        write = self._writer.submit(copy_context().run, self._images_written, answers)
+        self._last = (write,)
+        return write
+
+    def _images_written(self, answers: Mapping[int, NDArray[np.float32]]) -> Outcome:
+        rows, failures = {}, {}
+        for number, prob in answers.items():
+            try:
+                with system_said():
+                    patient(partial(self._write, number, prob))
+            except Exception as error:  # noqa: BLE001  # each case fails by itself
+                failures[number] = Failure.of(error)
+            rows[number] = self._ledger.taken()
+        return Outcome(rows, failures=failures)
+
+    def _gathered(self, task: Task, together: Together) -> Callable[[], Outcome]:
+        """Answer images together; they are written while those that follow are answered."""
+        behind, written, failures = self.overlaps(task), list[Future[Outcome]](), {}
+        for numbers in together.runs(task.cases):
+            answers, bad = self._answers(numbers)
+            failures.update(bad)
+            self._show(len(answers))
+            if behind:
+                written.append(self._written_behind(answers))
+            else:
+                written.append(Future())
+                written[-1].set_result(self._images_written(answers))
+        return lambda: Outcome.joined([write.result() for write in written], failures)
+
+    def _answers(
+        self, numbers: Sequence[int]
+    ) -> tuple[dict[int, NDArray[np.float32]], dict[int, Failure]]:
+        """Return the answers of images; where one is bad, each is answered by itself, alike."""
         try:
             with system_said():
-                patient(lambda: self._write(number, prob))
+                probs = patient(partial(self._probs, numbers))
         except Exception as error:  # noqa: BLE001  # each case fails by itself
-            failures[number] = Failure.of(error)
-        return Outcome({number: self._ledger.taken()}, failures=failures)
+            if len(numbers) == 1:
+                return {}, {numbers[0]: Failure.of(error)}
+            each = [self._answers([number]) for number in numbers]
+            answers = {number: prob for found, _ in each for number, prob in found.items()}
+            return answers, {number: bad for _, found in each for number, bad in found.items()}
+        return dict(zip(numbers, probs, strict=True)), {}
+
+    def _probs(self, numbers: Sequence[int]) -> list[NDArray[np.float32]]:
+        return predict_gathered(
+            [self._case_of(number) for number in numbers],
+            self._members(self._predictions.info.cases[numbers[0]]),
+            self._loaded.bundles[0].recipe,
+            device=self._loaded.device,
+            precision=self._loaded.precision,
+            batch=self._batch,
+        )
 
     def _cases(self, task: Task) -> Callable[[], Outcome]:
         rows, failures = {}, {}
@@ -339,39 +394,3 @@ def open_worker(setup: Setup) -> Worker:
     opener = CaseOpener(predictions, loaded, Path(setup.folder))
     outputs = Outputs(predictions, setup.kinds)
     return Worker(outputs, loaded, opener.open, batch=setup.batch, memory=setup.memory)
-
-
-class CaseOpener:
-    """Opens the cases of a folder of predictions from their sources; the last one is kept."""
-
-    def __init__(self, predictions: Predictions, loaded: LoadedMembers, folder: Path) -> None:
-        """Sources are named from ``folder``."""
-        self._predictions, self._loaded, self._folder = predictions, loaded, folder
-        self._last: tuple[int, Case] | None = None
-
-    def open(self, number: int) -> Case:
-        """Return the case with that number in ``prediction.json``.
-
-        Raises:
-            DataError: it cannot be read, or is of another shape now.
-        """
-        if self._last is None or self._last[0] != number:
-            self._last = (number, self._opened(number))
-        return self._last[1]
-
-    def _opened(self, number: int) -> Case:
-        info = self._predictions.info
-        predicted, recipe = info.cases[number], self._loaded.bundles[0].recipe
-        path = self._folder / predicted.source
-        for id in {predicted.id: 0, predicted.id.rpartition("/")[0]: 0}:  # a slice has its volume's
-            whole, _ = open_whole(Input(id, path), self._loaded.bundles, corrupt=info.corrupted)
-            for case in recipe.frame.chosen([whole], info.predict.slices):
-                if case.id == predicted.id:
-                    if tuple(case.image.shape) != predicted.shape:
-                        raise DataError(
-                            f"{path}: is {case.image.shape} now and was {predicted.shape}; run the "
-                            "same command again"
-                        )
-                    align([case], self._predictions.folder / CURVES, note=False)
-                    return case
-        raise DataError(f"{path}: does not hold the case '{predicted.id}'")
