@@ -50,6 +50,7 @@ from lamina.prediction.folder.manifest import (
     read_info,
     write_info,
 )
+from lamina.prediction.rounded import put_rounded
 from lamina.prediction.streaming.place import Place
 from lamina.public import StrPath, as_path
 from lamina.refusals import reading
@@ -284,7 +285,7 @@ class Predictions:
 
         def write(path: Path) -> None:
             stored = np.lib.format.open_memmap(path, mode="w+", dtype=self._kind, shape=prob.shape)
-            stored[...] = prob
+            put_rounded(prob, stored)
             stored.flush()
 
         self._note(case, write_with(self.prob_path(id), write))

@@ -24,7 +24,7 @@ from lamina.errors import DataError, RecipeError
 from lamina.geometry.region import Region
 from lamina.prediction.tiling.in_memory import answer_images
 from lamina.prediction.tiling.tiled_inference import TiledInference
-from lamina.volume import Plane, Volume, VolumeView, chunk_shape_of
+from lamina.volume import ArrayVolume, Plane, Volume, VolumeView, chunk_shape_of
 
 BUDGET = 128 * 2**20
 """Bytes of one slab, as it is stored and as it is answered."""
@@ -164,6 +164,15 @@ class LoadedBox(VolumeView):
         box = wide.within(Region.whole(volume.shape))
         return cls(volume, box, _slice_by_slice(volume.read(box), slab.at + 1))
 
+    def plane(self, slab: Slab, index: int, context: int) -> Volume:
+        """Return a slice of a slab as an image; without neighbours what is held of it, at once."""
+        plane = Plane(self, slab.axis, index, context)
+        if context:
+            return plane
+        at = (slice(None),) * (slab.at + 1)
+        pixels = self.pixels[(*at, index - self.box.start[slab.at])]
+        return ArrayVolume(pixels, plane.axes, plane.name)
+
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(channels, *region.shape)``: a view of what is held."""
         inside = region.shift(tuple(-a for a in self.box.start))
@@ -218,9 +227,7 @@ class Answers:
         if after is not None:
             read = self._reader.submit(LoadedBox.of, self._volume, after, self._context)
             self._ahead = after, read
-        planes = [
-            Plane(held, slab.axis, index, self._context) for index in range(slab.start, slab.stop)
-        ]
+        planes = [held.plane(slab, index, self._context) for index in range(slab.start, slab.stop)]
         return answer_images(job, planes, self._room, of=self._volume.shape[slab.at], tick=tick)
 
     def keep(self) -> None:

@@ -156,8 +156,7 @@ class VolumeSlabs:
         Raises:
             DataError: it holds NaN or infinity.
         """
-        values = _gathered(_cut_out(total, slab, box))
-        values *= self._share
+        values = _scaled(_cut_out(total, slab, box), self._share)
         if number:
             values += self._earlier(number, slab, box)
         check_answer(values, self._volume.name)
@@ -251,10 +250,10 @@ def _cut_out(total: NDArray[np.float32], slab: Slab, box: Region) -> NDArray[np.
     return view
 
 
-def _gathered(view: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return a copy of (K, *box) in C order; quickly too where slices lie along the last axis."""
+def _scaled(view: NDArray[np.float32], share: np.float32) -> NDArray[np.float32]:
+    """Return (K, *box) times ``share`` in C order; quick where slices lie along the last axis."""
     if view.strides[-1] <= max(view.strides[1:-1]):
-        return np.array(view, order="C")
-    lines = np.ascontiguousarray(np.moveaxis(view, -1, 0))
-    gathered: NDArray[Any] = np.asarray(cv2.transpose(lines.reshape(len(lines), -1)), np.float32)
-    return gathered.reshape(view.shape)
+        return np.multiply(view, share, order="C")
+    lines = np.multiply(np.moveaxis(view, -1, 0), share, order="C")
+    scaled: NDArray[Any] = np.asarray(cv2.transpose(lines.reshape(len(lines), -1)), np.float32)
+    return scaled.reshape(view.shape)

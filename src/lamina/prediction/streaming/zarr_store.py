@@ -27,6 +27,7 @@ from lamina.errors import DataError
 from lamina.files import fault, make_folder, replacing
 from lamina.folders import named, remote_url
 from lamina.geometry.region import Region
+from lamina.prediction.rounded import put_rounded
 from lamina.refusals import reading, writing
 
 if TYPE_CHECKING:
@@ -197,7 +198,7 @@ class Store:
             if box.shape != tuple(sides):
                 chunk.fill(self.array.fill_value)  # beyond the end
             for name, values in zip(self._names(box), part(box), strict=True):
-                chunk[tuple(slice(n) for n in box.shape)] = values
+                put_rounded(values, chunk[tuple(slice(n) for n in box.shape)])
                 packed = packer.encode(chunk)
                 whole.update(packed)
                 with replacing(self.path / name, flush=False) as stream:
