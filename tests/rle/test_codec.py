@@ -23,6 +23,7 @@ from lamina.rle.codec import Code, decode, encode
 Mask = NDArray[np.bool_]
 CODES: tuple[Code, ...] = ("severstal", "siim", "vesuvius")
 codes = st.sampled_from(CODES)
+FORMS = ("C", "F", "strided", "offset", "frozen")
 small_masks = arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, max_side=12))
 
 
@@ -96,7 +97,9 @@ def test_runs_that_end_at_the_very_last_pixel_are_kept(way: str, shape: tuple[in
 
 @pytest.mark.parametrize("mode", ["numpy", "compiled"])
 @settings(max_examples=100, deadline=None)
-@given(mask=small_masks, code=codes, form=st.sampled_from(["C", "F", "strided", "offset", "frozen"]))
+@given(
+    mask=small_masks, code=codes, form=st.sampled_from(["C", "F", "strided", "offset", "frozen"])
+)
 def test_small_masks_in_any_memory_agree_with_the_slow_twin(
     mode: str, mask: Mask, code: Code, form: str
 ) -> None:

@@ -37,6 +37,7 @@ from lamina.cli.options import (
     Batch,
     Changes,
     Cluster,
+    Corrupt,
     Data,
     DataIndex,
     Device,
@@ -51,6 +52,7 @@ from lamina.cli.options import (
     Online,
     Processes,
     RecipeName,
+    Replace,
     Run,
     SaveMinutes,
     SlicesAt,
@@ -317,10 +319,7 @@ def predict(
         ),
     ] = "labels",
     *,
-    corrupt: Annotated[
-        bool,
-        typer.Option("--corrupt", help="Add the recipe's noise to clean images first."),
-    ] = False,
+    corrupt: Corrupt = False,
     uncertainty: Annotated[
         bool,
         typer.Option(
@@ -328,9 +327,7 @@ def predict(
         ),
     ] = False,
     insecure_cluster: InsecureCluster = False,
-    overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Replace predictions by other members.")
-    ] = False,
+    overwrite: Replace = False,
     index: DataIndex = None,
     verify_data: VerifyData = False,
     json: Json = False,

@@ -86,6 +86,10 @@ Gather = Annotated[
         show_default="on GPUs",
     ),
 ]
+Replace = Annotated[bool, typer.Option("--overwrite", help="Replace predictions by other members.")]
+Corrupt = Annotated[
+    bool, typer.Option("--corrupt", help="Add the recipe's noise to clean images first.")
+]
 Online = Annotated[
     bool,
     typer.Option("--online", help="Download published weights that this machine lacks."),

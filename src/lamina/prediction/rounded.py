@@ -20,7 +20,7 @@ def put_rounded(values: NDArray[np.float32], out: NDArray[Any]) -> None:
         out: float16 or float32.
     """
     torch = sys.modules.get("torch")
-    half = (values.dtype, out.dtype) == (np.float32, np.float16)
+    half = values.dtype == np.float32 and out.dtype == np.float16
     plain = values.flags.writeable and min(values.strides, default=0) >= 0  # what torch takes
     if torch is None or not half or not plain:
         out[...] = values

@@ -104,10 +104,12 @@ def _is_compiled_faster(size: int, large: int, small: int) -> bool:
 
 
 def _write_large(bits: NDArray[np.bool_], code: Code) -> str:
-    kernels = sys.modules.get("lamina.rle.kernels")  # an import statement costs as much as a call
-    if kernels is None:
+    # Of a small mask an import statement costs as much as the call.
+    compiled: Any = sys.modules.get("lamina.rle.kernels")
+    if compiled is None:
         from lamina.rle import kernels
 
+        compiled = kernels
     flags, along = bits.flags, code == "vesuvius"
     if flags.c_contiguous:
         mask, down = bits, not along
@@ -115,7 +117,7 @@ def _write_large(bits: NDArray[np.bool_], code: Code) -> str:
         mask, down = bits.T, along
     else:
         mask, down = np.ascontiguousarray(bits), not along
-    return str(kernels.text(mask, down, code == "siim").data, "ascii")
+    return str(compiled.text(mask, down, code == "siim").data, "ascii")
 
 
 def _write_small(bits: NDArray[np.bool_], code: Code) -> str:

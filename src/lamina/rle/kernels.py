@@ -218,7 +218,8 @@ def _text(mask: NDArray[np.bool_], down: bool, relative: bool) -> Bytes:
     digits = 1
     while 10**digits <= flat.size:
         digits += 1
-    return write(edges, relative, digits)[:-1]
+    letters: Bytes = write(edges, relative, digits)
+    return letters[:-1]
 
 
 change_of = _compile(_change)

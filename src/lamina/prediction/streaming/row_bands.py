@@ -37,7 +37,7 @@ from lamina.prediction.streaming.row_cache import BUDGET, PIECE, RowCache
 from lamina.prediction.streaming.units.unit import Unit
 from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.in_memory import close, join
-from lamina.prediction.tiling.memory import batch_size
+from lamina.prediction.tiling.memory import batch_size, give_back
 from lamina.prediction.tiling.tiled_inference import MemberTiles, TiledInference
 from lamina.prediction.tiling.valid_tiles import AskedTile, batches_of, rows_of, tiles_inside
 from lamina.volume import Volume
@@ -192,6 +192,7 @@ class Bands:
     ) -> Callable[[], str]:
         """Answer a band; one that follows the band before takes no tile twice."""
         del after  # rows are read as tiles need them
+        give_back()
         answer = self._answer(job, self._band(unit), self._column(unit))
         tick(1)
         return partial(self._write, self._region(unit), answer)

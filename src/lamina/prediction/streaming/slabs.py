@@ -169,8 +169,8 @@ class LoadedBox(VolumeView):
         plane = Plane(self, slab.axis, index, context)
         if context:
             return plane
-        at = (slice(None),) * (slab.at + 1)
-        pixels = self.pixels[(*at, index - self.box.start[slab.at])]
+        at: tuple[Any, ...] = (*[slice(None)] * (slab.at + 1), index - self.box.start[slab.at])
+        pixels: NDArray[Any] = self.pixels[at]
         return ArrayVolume(pixels, plane.axes, plane.name)
 
     def read(self, region: Region) -> NDArray[Any]:

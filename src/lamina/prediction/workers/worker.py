@@ -40,7 +40,7 @@ from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.outputs.write import Outputs
 from lamina.prediction.streaming.slabs import is_cut
 from lamina.prediction.streaming.units.unit import Unit, Units
-from lamina.prediction.tiling.memory import give_back, keep_memory
+from lamina.prediction.tiling.memory import keep_memory
 from lamina.prediction.tiling.precision import PRECISIONS, choose_device, device_kind
 from lamina.prediction.tiling.tiled_inference import Member, TiledInference
 from lamina.prediction.uncertainty.predict import How, predict_uncertain
@@ -277,7 +277,6 @@ class Worker:
     def _answered(
         self, units: Units, job: TiledInference, unit: Unit, after: Unit | None
     ) -> Callable[[], str]:
-        give_back()
         return patient(lambda: units.answered(job, unit, self._show, after))
 
     def _outcome(

@@ -21,7 +21,6 @@ from lamina.files import fault
 from lamina.prediction.folder.digests import agrees
 from lamina.prediction.streaming.units.ledger import Ledger
 from lamina.prediction.streaming.units.write_behind import WriteBehind
-from lamina.prediction.tiling.memory import give_back
 from lamina.prediction.tiling.tiled_inference import TiledInference
 
 
@@ -130,6 +129,5 @@ def finish(
         with WriteBehind(job.overlapped) as behind:
             following = dict(pairwise(phase))
             for unit in list(phase):
-                give_back()
                 write = units.answered(job, unit, tick, following.get(unit))
                 behind.put(write, partial(remaining.note, unit))
