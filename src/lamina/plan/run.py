@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast, get_args
 
 from lamina import files
+from lamina.doctor.finding import counted
 from lamina.errors import DataError, RecipeError
 from lamina.plan.fingerprint.facts import Facts, Machine
 from lamina.plan.fingerprint.label_values import READINGS
@@ -129,7 +130,8 @@ def plan(
     match = chosen(tree, name)
     say(f"{root}: layout {match.choice}: {match.evidence}")
     facts = fingerprint(tree, match, Wishes(groups, steps, reading, said))
-    say(f"{facts.cases} cases in {facts.groups} groups; trying the recipe on {machine.device}")
+    what = f"{counted(facts.cases, 'case')} in {counted(facts.groups, 'group')}"
+    say(f"{what}; trying the recipe on {machine.device}")
     settings, fit = fitted(facts, machine, wanted, root)
     text = recipe_text(settings, header(facts, machine, wanted))
     if target is not None:

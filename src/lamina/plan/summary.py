@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from lamina.doctor.finding import counted
 from lamina.plan.fingerprint.facts import Facts, Machine
 from lamina.plan.rules import Wanted
 
@@ -16,13 +17,13 @@ _LONG = 60  # letters of a value in the table
 
 def header(facts: Facts, machine: Machine, wanted: Wanted) -> list[str]:
     """Return the lines that go before a planned recipe."""
-    kind = "volumes" if facts.deep else "images"
+    kind = "volume" if facts.deep else "image"
     size = " x ".join(map(str, facts.shape))
     read = "all pixels" if facts.read_share >= 1 else f"{facts.read_share:.1%} of the pixels"
     lines = [
         f"Planned by `lamina plan` for {wanted.minutes:g} minutes on {machine.device}.",
-        f"{facts.cases} {kind} in {facts.groups} groups, median {size} ({facts.axes}) "
-        f"{facts.dtype}; {read} of {facts.read_cases} were measured.",
+        f"{counted(facts.cases, kind)} in {counted(facts.groups, 'group')}, median {size} "
+        f"({facts.axes}) {facts.dtype}; {read} of {facts.read_cases} were measured.",
         f"Layout {facts.layout}: {facts.evidence}.",
     ]
     return [*lines, *(f"Note: {note}" for note in facts.notes[:8])]

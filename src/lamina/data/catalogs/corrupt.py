@@ -44,6 +44,10 @@ class Corrupt(Catalog):
     pattern: str = "*"
     """Which of its files are taken, by name, such as *.png."""
 
+    values: Annotated[str | None, ADDED_LATER] = None
+    """Which of them are taken, by their values: the type, and x and the channels where there are
+    several, such as uint8 and uint8x3; null: all."""
+
     axes: str | None = None
     """Names of the stored axes, first to last; null: as the files say, yx for images and zyx for
     stacks of pages and arrays of three axes."""
@@ -86,7 +90,12 @@ class Corrupt(Catalog):
         ]
         if not pairs:
             raise DataError(f"{folder}: no file is called '{self.pattern}'; set data.pattern")
-        cases, names = read_pairs(open_pairs(pairs, self._opened), task, Meaning())
+        opened = open_pairs(pairs, self._opened)
+        if self.values is not None:
+            opened = [one for one in opened if values_of(one.image) == self.values]
+            if not opened:
+                raise DataError(f"{folder}: no image holds {self.values}; set data.values")
+        cases, names = read_pairs(opened, task, Meaning())
         return Listing(tuple(self._corrupted(cases)), names)
 
     def images_in(self, folder: Path) -> Iterator[Input]:
@@ -119,3 +128,8 @@ class Corrupt(Catalog):
 
     def _corrupted(self, cases: Sequence[Case]) -> list[Case]:
         return [replace(case, image=self.corrupted(case.image, case.id)) for case in cases]
+
+
+def values_of(image: Volume) -> str:
+    """Return what ``data.values`` calls the values of an image, such as ``uint8x3``."""
+    return f"{image.dtype}x{image.channels}" if image.channels > 1 else str(image.dtype)

@@ -8,12 +8,17 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
+from pathlib import Path
 from typing import Any
 
+from lamina.data.case import Case
+from lamina.data.catalogs.corrupt import values_of
 from lamina.data.names import bare
 from lamina.data.readers import open_volume
 from lamina.data.targets.label_table import as_colour
 from lamina.data.targets.label_values import values_in
+from lamina.data.units import unit_of
+from lamina.doctor.finding import counted
 from lamina.errors import DataError, LayoutError
 from lamina.geometry.region import Region
 from lamina.plan.layouts import Match
@@ -70,6 +75,45 @@ def meaning_of(tree: Tree, match: Match, reading: str | None = None) -> LabelMea
     if task["kind"] == "binary" and (name := _name(match)):
         task = {**task, "names": [name]}
     return replace(found, task=task, said=found.said + said)
+
+
+def restored_names(root: Path, cases: Sequence[Case]) -> tuple[str, ...]:
+    """Return the names of the values that are restored: a name for each stored channel.
+
+    Args:
+        root: The data folder.
+        cases: Clean images or volumes as their own targets, or with others.
+
+    Raises:
+        LayoutError: images without labels are of several types, or grey and coloured; a command is
+            named for each kind.
+    """
+    targets = [case.target or case.image for case in cases]
+    kinds: dict[str, list[Volume]] = {}
+    for target in targets:
+        kinds.setdefault(values_of(target), []).append(target)
+    channels = {target.channels for target in targets}
+    if len(channels) > 1 or len({unit_of(target.dtype) for target in targets}) > 1:
+        command = f"lamina plan {shlex.quote(str(root))} -s"
+        rows = [
+            f"{command} {shlex.quote(f'data.values={kind}')}\n    "
+            f"{counted(len(some), 'image')}, such as {Path(some[0].name).name}"
+            for kind, some in sorted(kinds.items(), key=lambda item: (-len(item[1]), item[0]))
+        ]
+        raise LayoutError(
+            "\n  ".join(
+                [
+                    f"{root}: there are no labels, so noise would be added to images and taken out "
+                    f"again, and these hold {len(kinds)} kinds of values; a network restores one "
+                    "kind: choose it, or add labels:",
+                    *rows,
+                ]
+            )
+        )
+    (count,) = channels
+    if count == 3:
+        return ("red", "green", "blue")
+    return ("clean",) if count == 1 else tuple(f"clean_{k}" for k in range(count))
 
 
 def _name(match: Match) -> str:

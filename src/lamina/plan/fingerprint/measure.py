@@ -24,7 +24,7 @@ from lamina.doctor.examined import Examined
 from lamina.errors import DataError
 from lamina.plan.fingerprint.facts import Facts
 from lamina.plan.fingerprint.groups import Grouping, groups_of
-from lamina.plan.fingerprint.label_values import LabelMeaning, meaning_of
+from lamina.plan.fingerprint.label_values import LabelMeaning, meaning_of, restored_names
 from lamina.plan.fingerprint.options import catalog_of, laid_over
 from lamina.plan.fingerprint.pixels import MOST, cut_axis, pixels_of
 from lamina.plan.fingerprint.symmetry import symmetry_of
@@ -85,7 +85,7 @@ def fingerprint(tree: Tree, match: Match, wishes: Wishes) -> Facts:
         shape=tuple(int(n) for n in np.median(shapes, axis=0)),
         least=tuple(int(n) for n in shapes.min(0)),
         greatest=tuple(int(n) for n in shapes.max(0)),
-        channels=_channels(cases),
+        channels=_channels(cases, task),
         dtype=str(cases[0].image.dtype),
         spacing=None if spacings is None else tuple(np.median(spacings, axis=0).tolist()),
         spacing_spread=0.0 if spacings is None else _spread(spacings),
@@ -117,13 +117,17 @@ def _opened(root: Path, catalog: AnyCatalog, meaning: LabelMeaning) -> tuple[lis
         raise DataError(
             f"{root}: images have the axes {' and '.join(ranks)}; keep one kind, the others apart"
         )
-    clean = (replace(c, image=without_view(c.image, Corrupted)[0]) for c in listing.cases)
-    return sorted(clean, key=lambda case: case.id), task.found(listing.names)
+    clean = [replace(c, image=without_view(c.image, Corrupted)[0]) for c in listing.cases]
+    names = listing.names
+    if task.kind == "restore":
+        names = restored_names(root, clean)
+        task = task.model_copy(update={"names": names})
+    return sorted(clean, key=lambda case: case.id), task.found(names)
 
 
-def _channels(cases: Sequence[Case]) -> int:
+def _channels(cases: Sequence[Case], task: Task) -> int:
     most = max(case.image.channels for case in cases)
-    if most != 3 or len(cases[0].image.axes) > 2:
+    if most != 3 or len(cases[0].image.axes) > 2 or task.kind == "restore":
         return most
     steps = max(1, len(cases) // _GREY)
     coloured = [case for case in cases[::steps] if case.image.channels > 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from lamina.doctor.finding import counted
 from lamina.plan.fingerprint.facts import Facts
 from lamina.plan.rules.base import Setting, Situation
 
@@ -15,8 +16,8 @@ def data(now: Situation) -> list[Setting]:
     name = name if name and name[0].isalpha() else f"data-{name}".rstrip("-")
     names = list(facts.names)
     size = " x ".join(map(str, facts.shape))
-    kind = "volumes" if facts.deep else "images"
-    what = f"{facts.cases} {kind}, median {size} ({facts.axes}), {facts.dtype}"
+    kind = "volume" if facts.deep else "image"
+    what = f"{counted(facts.cases, kind)}, median {size} ({facts.axes}), {facts.dtype}"
     found = [
         Setting("name", name, what),
         Setting("task", {"kind": facts.task["kind"], "names": names}, facts.meaning),

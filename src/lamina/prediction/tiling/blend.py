@@ -13,7 +13,8 @@ from lamina.geometry.region import Region
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.geometry.tiling.window import Window, normalised
 
-_KEPT = 8  # windows of a tile's size
+KEPT = 8
+"""Windows of a tile's size that are held."""
 
 
 class Weights:
@@ -41,7 +42,7 @@ class Weights:
         name = (alike, share)
         tile_weights = self._windows.get(name)
         if tile_weights is None:
-            if len(self._windows) == _KEPT:
+            if len(self._windows) == KEPT:
                 self._windows.clear()
             first, *others = (axis[place] for axis, place in zip(self._axes, places, strict=True))
             tile_weights = first if share == 1 else first * share

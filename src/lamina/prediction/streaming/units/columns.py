@@ -26,6 +26,7 @@ from typing import NamedTuple
 from lamina.geometry.region import Region
 from lamina.prediction.streaming.row_bands import sums_bytes, thickness
 from lamina.prediction.streaming.row_cache import BUDGET, PIECE
+from lamina.prediction.tiling.blend import KEPT
 from lamina.volume import Volume
 
 
@@ -56,6 +57,7 @@ def column_bytes(volume: Volume, outputs: int, seen: Sequence[Seen], sides: Sequ
     deep = max(one.tile[0] for one in seen)
     held = min(line * deep, BUDGET) + min(line * PIECE, BUDGET)
     thick, area = thickness(volume.shape, outputs), prod(sides)
+    held += sum(4 * KEPT * prod(tile) for tile in {one.tile for one in seen})
     return held + sums_bytes(outputs, area, thick, [one.tile[0] for one in seen])
 
 
