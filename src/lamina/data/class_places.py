@@ -19,6 +19,8 @@ from lamina.volume import Volume
 MOST = 10_000
 """Places that are kept of each class."""
 
+_COUNTED = 1 << 20  # values that are counted, which takes eight bytes for each
+
 Places = NDArray[np.int64]
 
 
@@ -94,9 +96,16 @@ def masks_of(target: NDArray[Any]) -> Iterator[tuple[int, NDArray[np.bool_]]]:
     if len(target) > 1:
         yield from ((k, plane != 0) for k, plane in enumerate(target) if plane.any())
     elif target.dtype.kind in "iu":  # class ids, or 0 and 1
-        yield from ((int(value), target[0] == value) for value in np.unique(target) if value)
+        yield from ((value, target[0] == value) for value in _values_in(target) if value)
     elif target.any():  # truth values, or values to restore: no classes to tell apart
         yield 0, target[0] != 0
+
+
+def _values_in(target: NDArray[Any]) -> list[int]:
+    """Return the different values of whole numbers, ascending."""
+    if target.dtype == np.uint8 and target.size <= _COUNTED:  # ten times as fast as unique
+        return [int(value) for value in np.flatnonzero(np.bincount(target.reshape(-1)))]
+    return [int(value) for value in np.unique(target)]
 
 
 def _least(places: Places) -> Places:

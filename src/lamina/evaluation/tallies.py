@@ -18,7 +18,15 @@ from lamina.evaluation.verdict import INPUT, Verdict, verdict
 from lamina.geometry.region import Region
 from lamina.model.metrics import AnyMetric, CountMetric, DiceScore, Precision, Recall
 from lamina.model.metrics.counts import counts
-from lamina.result.search.histogram import CODES, VALUES, Counts, auc, code_of, count
+from lamina.result.search.histogram import (
+    CODES,
+    VALUES,
+    Counts,
+    auc,
+    code_of,
+    count,
+    highest,
+)
 from lamina.task import Task
 from lamina.volume import read_all
 
@@ -149,8 +157,8 @@ class MaskTallies:
         mine, metric = tally, self._metric
         if not isinstance(metric, CountMetric) or bool(metric.ignore_first) != self._task.exclusive:
             mine = metric.tally(prob if metric.soft else masks, target, valid)
-        foreground = prob[self._first :].max(axis=0)
-        per_class = prob.reshape(len(prob), -1).max(axis=1)
+        foreground = highest(prob[self._first :], 0)
+        per_class = highest(prob.reshape(len(prob), -1), 1)
         histogram = count(foreground, np.asarray(target[self._first :].any(axis=0)), valid)
         self._predicted[histogram.codes] += histogram.predicted
         self._hits[histogram.codes] += histogram.positives
@@ -159,7 +167,7 @@ class MaskTallies:
             tally,
             mine,
             metric.tally(nothing(target, self._task), target, valid),
-            np.append(per_class, foreground.max()).astype(np.float64),
+            np.append(per_class, per_class[self._first :].max()).astype(np.float64),
             self._shown(histogram),
         )
 

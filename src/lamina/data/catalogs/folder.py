@@ -220,7 +220,9 @@ class Folder(Catalog):
             Pair(id, path, _first(layout.masks.get(id, ()))) for id, path in layout.images.items()
         ]
         cases, names = read_pairs(open_pairs(pairs, opened), task, meaning)
-        return Listing(tuple(_with_all_masks(case, layout) for case in cases), names)
+        if classes:
+            cases = tuple(_with_all_masks(case, layout) for case in cases)
+        return Listing(cases, names)
 
     def images_in(self, folder: Path) -> Iterator[Input]:
         """Yield the images that ``images`` names, or all of a folder without one."""
@@ -373,7 +375,7 @@ class _Layout:
 def _with_all_masks(case: Case, layout: _Layout) -> Case:
     """Return a case that names the masks of all its classes, for digests."""
     files = tuple(str(path) for path in layout.masks.get(case.id, ()) if path is not None)
-    return replace(case, label_files=files) if layout.found.classes else case
+    return replace(case, label_files=files)
 
 
 def _first(files: Sequence[Path | None]) -> Path | None:

@@ -59,6 +59,8 @@ def test_without_masks(images: Iterable[str], masks: Container[str]) -> list[str
     """
     ids = list(images)
     tests = [folder for folder in own_split(ids) if folder.lower() in _TEST]
+    if not tests:
+        return []
     held = [id for id in ids if any(folder in id.split("/")[:-1] for folder in tests)]
     return [] if any(id in masks for id in held) else held
 

@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from lamina.geometry.components.labelling import drop_small, part_sizes
 from lamina.result.decisions.base import Decision, per_class
+from lamina.result.search.histogram import code_of, stored_codes
 
 
 class Threshold(Decision):  # STEEL-22
@@ -73,10 +74,14 @@ class Threshold(Decision):  # STEEL-22
         thresholds = per_class(self.threshold, classes, "threshold")
         areas = per_class(self.min_area, classes, "min_area")
         components = per_class(self.min_component, classes, "min_component")
-        masks = np.empty(prob.shape, np.bool_)
+        masks, codes = np.empty(prob.shape, np.bool_), stored_codes(prob)
         for k in range(classes):
             # a float32 threshold, else numpy would round it to the type of the map
-            np.greater(prob[k], np.float32(thresholds[k]), out=masks[k])
+            threshold = np.float32(thresholds[k])
+            if codes is None:
+                np.greater(prob[k], threshold, out=masks[k])
+            else:
+                np.greater(codes[k], code_of(float(threshold)), out=masks[k])
             if components[k] > 1:
                 masks[k] = drop_small(masks[k], components[k])
         if self.overlap == "largest":

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -111,18 +111,10 @@ def count(
         raise ValueError(f"prob {prob.shape}, target {target.shape} and valid must be equal")
     flat, truth = prob.reshape(-1), target.reshape(-1)
     counts = valid is not None and valid.reshape(-1)
-    area, predicted, positives = np.zeros((3, CODES), np.int64)
-    for start in range(0, flat.size, _CHUNK):
-        part = slice(start, start + _CHUNK)
-        codes = codes_of(flat[part])
-        area += np.bincount(codes, minlength=CODES)
-        hit = truth[part]
-        if counts is not False:
-            predicted += np.bincount(codes[counts[part]], minlength=CODES)
-            hit = hit & counts[part]
-        positives += np.bincount(codes[hit], minlength=CODES)
-    if counts is False:
-        predicted = area
+    area, predicted, positives = _counted(flat, truth, counts, slice(0, _CHUNK))
+    for start in range(_CHUNK, flat.size, _CHUNK):
+        more = _counted(flat, truth, counts, slice(start, start + _CHUNK))
+        area, predicted, positives = area + more[0], predicted + more[1], positives + more[2]
     found = np.flatnonzero(area[1:])[::-1] + 1
     lean = _lean(area[found])
     return Counts(
@@ -134,6 +126,21 @@ def count(
         pixels=flat.size,
         counted=flat.size if counts is False else int(np.count_nonzero(counts)),
     )
+
+
+def _counted(
+    prob: NDArray[Any],
+    truth: NDArray[np.bool_],
+    counts: NDArray[np.bool_] | Literal[False],
+    part: slice,
+) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
+    """Return all, valid and right pixels of a part of a flat map by their code, (CODES,) each."""
+    codes, hit = codes_of(prob[part]), truth[part]
+    area = predicted = np.bincount(codes, minlength=CODES)
+    if counts is not False:
+        predicted = np.bincount(codes[counts[part]], minlength=CODES)
+        hit = hit & counts[part]
+    return area, predicted, np.bincount(codes[hit], minlength=CODES)
 
 
 def merged(parts: Sequence[Counts]) -> Counts:
@@ -197,6 +204,26 @@ def codes_of(prob: NDArray[Any]) -> NDArray[np.uint16]:
         if codes.max() >= CODES:
             raise ValueError("probabilities must lie in 0..1")
     return codes
+
+
+def stored_codes(prob: NDArray[Any]) -> NDArray[np.uint16] | None:
+    """Return the codes of a map as a view of it; None where these are not its bytes.
+
+    That is of other types than float16, and where a value is not in 0..1 or is minus zero.
+    Whole numbers are compared many times as fast as float16, which is computed in float32.
+    """
+    if prob.dtype != np.float16 or not prob.flags.c_contiguous or not prob.size:
+        return None
+    codes = np.asarray(prob).view(np.uint16)
+    return None if codes.max() >= CODES else codes
+
+
+def highest(prob: NDArray[Any], axis: int) -> NDArray[Any]:
+    """Return ``prob.max(axis)``."""
+    codes = stored_codes(prob)
+    if codes is None:
+        return np.asarray(prob.max(axis=axis))
+    return np.asarray(codes.max(axis=axis)).view(np.float16)
 
 
 def _lean(counts: NDArray[np.int64]) -> NDArray[Any]:

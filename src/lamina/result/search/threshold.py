@@ -19,7 +19,16 @@ from numpy.typing import NDArray
 from lamina.result.search.case_sums import above, per_code, values
 from lamina.result.search.components.threshold import PartColumn
 from lamina.result.search.components.tree import Parts, find_parts
-from lamina.result.search.histogram import CODES, VALUES, Counts, auc, code_of, count, thin
+from lamina.result.search.histogram import (
+    CODES,
+    VALUES,
+    Counts,
+    auc,
+    code_of,
+    count,
+    highest,
+    thin,
+)
 from lamina.result.search.image_gate import Gates
 from lamina.result.search.kept_counts import KeptCounts
 from lamina.result.search.min_area import part, scan
@@ -91,9 +100,8 @@ class Tables:
             self._columns[-1].append(self._columns[self._background][-1])
         else:
             seen = slice(self._background, None)
-            highest = prob[seen].max(axis=0)
             shown = np.asarray(target[seen].any(axis=0))
-            self._columns[-1].append(count(highest, shown, valid))
+            self._columns[-1].append(count(highest(prob[seen], 0), shown, valid))
         self._folds.append(fold)
         self._thinned = []
 
