@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from lamina.data import class_places
-from lamina.data.class_places import find_places
+from lamina.data.class_places import find_places, masks_of
 from lamina.geometry.region import Region
 from lamina.volume import ArrayVolume
 
@@ -87,3 +87,14 @@ def test_at_another_size_places_are_the_pixels_that_their_centres_are_in() -> No
     found = find_places(ArrayVolume(target))
     assert [divmod(int(at), 12) for at in found.resized((8, 12)).flat[1]] == [(3, 5), (7, 11)]
     assert [divmod(int(at), 3) for at in found.resized((2, 3)).flat[1]] == [(0, 1), (1, 2)]
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.int8, np.uint16, np.int64])
+def test_masks_are_of_the_values_that_numpy_finds(kind: type[np.integer[Any]]) -> None:
+    target = np.where(CHANCE.random((1, 30, 40)) < 0.9, 0, CHANCE.integers(0, 120, (1, 30, 40)))
+    target = target.astype(kind)
+    found = list(masks_of(target))
+    assert [k for k, _ in found] == [value for value in np.unique(target).tolist() if value]
+    for k, mask in found:
+        np.testing.assert_array_equal(mask, target[0] == k)
+    assert list(masks_of(np.zeros_like(target))) == []

@@ -27,6 +27,19 @@ def test_a_threshold_between_two_float16_values_is_not_rounded_up_or_down() -> N
     assert Threshold(threshold=between)(prob).tolist() == [[[False, True]]]
 
 
+@pytest.mark.parametrize("threshold", [0, 1e-9, 0.1, 1 / 3, 0.5, 0.7, 0.99951, 1])
+def test_every_float16_value_is_compared_as_a_number(threshold: float) -> None:
+    prob = np.arange(15361, dtype=np.uint16).view(np.float16).reshape(1, 1, -1)
+    wanted = prob.astype(np.float64) > float(np.float32(threshold))
+    for stored in (prob, prob.astype(np.float32), np.append(prob, -prob, axis=1)[:, :1]):
+        np.testing.assert_array_equal(Threshold(threshold=threshold)(stored), wanted)
+
+
+def test_values_beyond_probabilities_are_compared_too() -> None:
+    prob = np.array([[[-0.0, -0.5, np.nan, 2.0, 0.75]]], np.float16)
+    assert Threshold(threshold=0)(prob).tolist() == [[[False, False, False, True, True]]]
+
+
 def test_each_class_has_its_own_numbers_and_one_is_never_predicted() -> None:
     prob = np.full((3, 2, 2), 0.6, np.float32)
     prob[2] = 1.0

@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
 from lamina.result.search import histogram as codes
-from lamina.result.search.histogram import CODES, VALUES, auc, code_of, count, merged
+from lamina.result.search.histogram import (
+    CODES,
+    VALUES,
+    auc,
+    code_of,
+    count,
+    highest,
+    merged,
+    stored_codes,
+)
 
 
 def test_every_value_in_order() -> None:
@@ -49,6 +58,40 @@ def test_a_map_is_counted_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = count(prob, truth)
     assert parts.positives.tolist() == whole.positives.tolist()
     assert parts.area.tolist() == whole.area.tolist()
+
+
+def test_codes_are_the_bytes_of_a_map() -> None:
+    prob = VALUES.astype(np.float16).reshape(1, -1)
+    found = stored_codes(prob)
+    assert found is not None
+    assert np.shares_memory(found, prob)
+    np.testing.assert_array_equal(found, np.arange(CODES).reshape(1, -1))
+
+
+ODD = [-0.0, -0.25, 1.5, np.nan, np.inf]
+
+
+@pytest.mark.parametrize("odd", ODD)
+def test_other_values_have_no_codes(odd: float) -> None:
+    assert stored_codes(np.array([0.5, odd], np.float16)) is None
+
+
+def test_other_arrays_have_no_codes() -> None:
+    prob = np.full((4, 4), 0.5, np.float16)
+    assert stored_codes(prob.astype(np.float32)) is None
+    assert stored_codes(prob[:, ::2]) is None
+    assert stored_codes(prob[:0]) is None
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32])
+@pytest.mark.parametrize("odd", [0.5, *ODD])
+@pytest.mark.parametrize("axis", [0, 1])
+def test_the_highest_is_that_of_numpy(kind: type[np.floating], odd: float, axis: int) -> None:
+    prob = np.random.default_rng(3).random((5, 40)).astype(kind)
+    prob[0, 3], prob[:, 7] = odd, 0
+    found = highest(prob, axis)
+    assert found.dtype == prob.dtype
+    np.testing.assert_array_equal(found, prob.max(axis=axis))
 
 
 @pytest.mark.parametrize("valid", [False, True])

@@ -95,9 +95,10 @@ def test_no_case_scores_one() -> None:
 
 
 @pytest.mark.parametrize("mixed", [0, 5, 400])
-def test_cases_that_grew_are_sorted_stably(mixed: int) -> None:
+@pytest.mark.parametrize("highest", [1, 60, 1600, 10_000_000])
+def test_cases_that_grew_are_sorted_stably(mixed: int, highest: int) -> None:
     random = rng(3, "grown")
-    area = np.sort(random.integers(0, 60, 400))[::-1].copy()
+    area = np.sort(random.integers(0, highest, 400))[::-1].copy()
     area[:mixed] = random.permutation(area[:mixed])
     cases, places = np.arange(400), np.arange(400) * 2
     sort_grown(cases, places, area)

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 
 from lamina.result.search.histogram import CODES
 
-_MOVES = 16  # for each case that is sorted, before all are sorted anew
+_MOVES = 4  # for each case that is sorted, before all are sorted anew
+_RANGE = 4  # areas for each case, up to which sorting anew counts them
 BETTER = 1e-9  # less is the rounding of a long sum, not a better score
 
 
@@ -85,9 +86,15 @@ def scan(
         cases_empty += cases
     best[CODES - 1] = plain[CODES - 1] = sum_empty / cases_empty if cases_empty else 1.0
 
-    order, active = np.empty(n, np.int64), 0  # cases with pixels, by area
+    # cases with pixels by area, their areas and gains: before a step, and after it
+    order, sizes, gains = (
+        np.empty((2, n), np.int64),
+        np.empty((2, n), np.int64),
+        np.empty((2, n, 2)),
+    )
+    now = active = 0
     has_grown = np.zeros(n, np.bool_)
-    others, old, grown, places, fresh = np.empty((5, n), np.int64)
+    grown, places, fresh = np.empty((3, n), np.int64)
     for t in range(CODES - 2, -1, -1):
         j, first[t + 1] = first[t + 1], -1
         if j < 0:  # no case has pixels of code t + 1
@@ -111,63 +118,58 @@ def scan(
             gain[j, 0] = value - none
             gain[j, 1] = cases - no_cases
             j = after
-        kept, many = divide(
-            order[:active], np.sort(fresh[:new]), has_grown, others, old, grown, places
+        many = take_out(
+            order[now, :active], sizes[now], np.sort(fresh[:new]), has_grown, grown, places
         )
         sort_grown(grown[:many], places[:many], pixels)
         best[t], plain[t], least[t] = merge_and_cut(
-            order,
-            others[:kept],
-            old[:kept],
+            order[now, :active],
+            sizes[now],
+            gains[now],
             grown[:many],
             places[:many],
             pixels,
             gain,
+            order[1 - now],
+            sizes[1 - now],
+            gains[1 - now],
             sum_empty,
             cases_empty,
         )
-        active = kept + many
+        now, active = 1 - now, active + new
     return best, plain, least
 
 
 @numba.njit(cache=True)
-def divide(
+def take_out(
     order: NDArray[np.int64],
+    sizes: NDArray[np.int64],
     fresh: NDArray[np.int64],
     has_grown: NDArray[np.bool_],
-    others: NDArray[np.int64],
-    old: NDArray[np.int64],
     grown: NDArray[np.int64],
     places: NDArray[np.int64],
-) -> tuple[int, int]:
-    """Divide cases into those that grew and the others, each in the order they were in.
+) -> int:
+    """Take the cases that grew out of the order; return how many they are.
 
     Args:
         order: Cases that had pixels, by area.
+        sizes: (N,) their areas in that order; -1 is written where a case grew.
         fresh: Those that had none; they come last.
         has_grown: (N,) which of them grew; set to False.
-        others: (N,) gets the cases that did not, and ``old`` their places in the order.
-        old: (N,) see there.
         grown: (N,) gets those that grew, and ``places`` their places in the order.
         places: (N,) see there.
-
-    Returns:
-        How many did not grow, and how many did.
     """
-    kept = many = 0
+    many = 0
     for place in range(order.size):
         case = order[place]
         if has_grown[case]:
             grown[many], places[many] = case, place
-            has_grown[case] = False
+            has_grown[case], sizes[place] = False, -1
             many += 1
-        else:
-            others[kept], old[kept] = case, place
-            kept += 1
     for k in range(fresh.size):
         grown[many], places[many] = fresh[k], order.size + k
         many += 1
-    return kept, many
+    return many
 
 
 @numba.njit(cache=True)
@@ -191,33 +193,65 @@ def sort_grown(
         cases[k + 1], places[k + 1] = case, place
         moves += j - 1 - k
         if moves > _MOVES * cases.size:  # of many cases it does, by their number squared
-            order = np.argsort(-area[cases], kind="mergesort")
-            cases[:], places[:] = cases[order], places[order]
+            _sort_anew(cases, places, area)
             return
+
+
+@numba.njit(cache=True)
+def _sort_anew(
+    cases: NDArray[np.int64], places: NDArray[np.int64], area: NDArray[np.int64]
+) -> None:
+    """Do as ``sort_grown``; of areas in a narrow range in steps by their number alone."""
+    low = high = area[cases[0]]
+    for case in cases:
+        low, high = min(low, area[case]), max(high, area[case])
+    if high - low > _RANGE * cases.size:
+        order = np.argsort(-area[cases], kind="mergesort")
+        cases[:], places[:] = cases[order], places[order]
+        return
+    before, places_before = cases.copy(), places.copy()
+    begins = np.zeros(high - low + 2, np.int64)  # of each area, the largest first
+    for case in before:
+        begins[high - area[case] + 1] += 1
+    for k in range(1, begins.size):
+        begins[k] += begins[k - 1]
+    for k in range(before.size):
+        at = begins[high - area[before[k]]]
+        begins[high - area[before[k]]] += 1
+        cases[at], places[at] = before[k], places_before[k]
 
 
 @numba.njit(cache=True)
 def merge_and_cut(
     order: NDArray[np.int64],
-    others: NDArray[np.int64],
-    old: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    gains: NDArray[np.float64],
     grown: NDArray[np.int64],
     places: NDArray[np.int64],
     area: NDArray[np.int64],
     gain: NDArray[np.float64],
+    new_order: NDArray[np.int64],
+    new_sizes: NDArray[np.int64],
+    new_gains: NDArray[np.float64],
     sum_empty: float,
     cases_empty: float,
 ) -> tuple[float, float, int]:
     """Merge the cases that grew into the order of areas and return the best minimum area.
 
+    What is read of the other cases lies in their order, so that a walk over 100,000 of them
+    jumps about in memory for those that grew alone.
+
     Args:
-        order: (N,) gets the cases with pixels by area, largest first, equals by their old places.
-        others: (k,) the other cases with pixels, by area.
-        old: (k,) their places before.
+        order: (k,) cases that had pixels by area, largest first, equals by their old places.
+        sizes: (N,) their areas in that order; -1: the case grew, and is among ``grown``.
+        gains: (N, 2) what each adds where it is kept, in that order.
         grown: (m,) cases that grew, by area.
         places: (m,) their places before; of those without pixels until now behind all others.
         area: (N,) pixels of each case.
         gain: (N, 2) what a case that is kept adds to the sum of values and to the number of cases.
+        new_order: (N,) gets the order of all, ``new_sizes`` and ``new_gains`` what belongs to it.
+        new_sizes: (N,) see there.
+        new_gains: (N, 2) see there.
         sum_empty: Sum of values where every case is emptied.
         cases_empty: Number of cases that count then.
 
@@ -228,31 +262,36 @@ def merge_and_cut(
     total, cases = sum_empty, cases_empty
     score = total / cases if cases else 1.0
     best, least = score, -1
-    a = b = 0
-    kept, count = others.size, others.size + grown.size
+    a = b = count = 0
     here = np.int64(0)  # area of the cases before
-    for j in range(count):
-        take = a == kept
+    while True:
+        while a < order.size and sizes[a] < 0:
+            a += 1
+        if a == order.size and b == grown.size:
+            break
+        take = a == order.size
         if not take and b < grown.size:
-            mine, other = area[grown[b]], area[others[a]]
-            take = mine > other or (mine == other and places[b] < old[a])
+            mine = area[grown[b]]
+            take = mine > sizes[a] or (mine == sizes[a] and places[b] < a)
         if take:
             case = grown[b]
+            below, more, counted = area[case], gain[case, 0], gain[case, 1]
             b += 1
         else:
-            case = others[a]
+            case, below, more, counted = order[a], sizes[a], gains[a, 0], gains[a, 1]
             a += 1
-        below = area[case]
-        if j > 0 and below != here:  # equal areas stay or go together
+        if count > 0 and below != here:  # equal areas stay or go together
             score = total / cases if cases else 1.0
             if score > best + BETTER:
                 best = score
                 # any area in (below, here] cuts here; the middle is farthest from both
                 least = (here + below + 1) // 2
-        order[j] = case
-        total += gain[case, 0]
-        cases += gain[case, 1]
+        new_order[count], new_sizes[count] = case, below
+        new_gains[count, 0], new_gains[count, 1] = more, counted
+        total += more
+        cases += counted
         here = below
+        count += 1
     if count > 0:
         score = total / cases if cases else 1.0
         if score > best + BETTER:
