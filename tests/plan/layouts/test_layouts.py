@@ -121,7 +121,7 @@ def test_the_first_of_several_frames_is_taken_of_images_without_labels(tmp_path:
     match = chosen(Tree.of(tmp_path), None)
     assert match.data == {"kind": "corrupt", "dicom": {"frame": 0}}
     assert match.notes == (
-        "stack.dcm holds 5 frames, of which the first is taken (data.dicom.frame)",
+        "stack.dcm holds 5 frames; data.dicom.frame says which of them is taken",
     )
     listing = (
         TypeAdapter(AnyCatalog)

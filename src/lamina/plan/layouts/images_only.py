@@ -34,7 +34,7 @@ class ImagesOnly(Layout):
             1.0,
             task={"kind": "restore", "names": ["clean"]},
             notes=tuple(
-                f"{name} holds {count} frames, of which the first is taken (data.dicom.frame)"
+                f"{name} holds {count} frames; data.dicom.frame says which of them is taken"
                 for name, count in several[:_NAMED]
             ),
         )
