@@ -50,15 +50,17 @@ def member(out: Path) -> dict[str, torch.Tensor]:
 def check_alike(one: Path, other: Path) -> None:
     """Check that members of two runs differ by rounding alone.
 
-    Weights within 1e-6. Running statistics within 1e-5 of the largest of them: rounding of weights
-    in the seventh digit changes activations of all layers, and so their variances, in the sixth.
+    Weights within 1e-6. Running statistics within 5e-5 of the largest of them: they are of
+    activations that all weights before them move. One process whose first weights differ in the
+    last bit is 3.5e-5 of statistics apart after twenty steps of batches of one; the statistics of
+    one rank alone would be so by up to a tenth.
     """
     weights = [member(out) for out in (one, other)]
     assert weights[0].keys() == weights[1].keys()
     for name, mine in weights[0].items():
-        size = float(mine.abs().max()) if "running" in name else 0.1
+        limit = 5e-5 * float(mine.abs().max()) if "running" in name else 1e-6
         found = float((mine.double() - weights[1][name].double()).abs().max())
-        assert found <= 1e-5 * size, name
+        assert found <= limit, name
 
 
 def rows_of(out: Path) -> list[dict[str, Any]]:
