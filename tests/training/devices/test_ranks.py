@@ -47,20 +47,31 @@ def member(out: Path) -> dict[str, torch.Tensor]:
     return load_file(out / "fold0" / row["member"])
 
 
-def check_alike(one: Path, other: Path) -> None:
+def check_alike(one: Path, other: Path, *, growth: float = 1.0) -> None:
     """Check that members of two runs differ by rounding alone.
 
-    Weights within 1e-6. Running statistics within 5e-5 of the largest of them: they are of
-    activations that all weights before them move. One process whose first weights differ in the
-    last bit is 3.5e-5 of statistics apart after twenty steps of batches of one; the statistics of
-    one rank alone would be so by up to a tenth.
+    Weights within 1e-6. Running statistics within 1e-5 of the largest of them: rounding of weights
+    in the seventh digit changes activations of all layers, and so their variances, in the sixth.
+
+    Args:
+        one: A run folder.
+        other: Another one.
+        growth: By how much steps have made rounding larger than that.
     """
     weights = [member(out) for out in (one, other)]
     assert weights[0].keys() == weights[1].keys()
     for name, mine in weights[0].items():
-        limit = 5e-5 * float(mine.abs().max()) if "running" in name else 1e-6
+        size = float(mine.abs().max()) if "running" in name else 0.1
         found = float((mine.double() - weights[1][name].double()).abs().max())
-        assert found <= limit, name
+        assert found <= 1e-5 * size * growth, name
+
+
+TWENTY = 10.0
+"""Growth over twenty steps of small batches with batch norm.
+
+One process whose first weights differ by 6e-8 of themselves, the last bit, is then 2.1e-6 of
+weights and 3.5e-5 of statistics apart; the statistics of one rank alone are off by up to a tenth.
+"""
 
 
 def rows_of(out: Path) -> list[dict[str, Any]]:
@@ -109,6 +120,8 @@ SLOW = pytest.mark.slow
     ("accumulate", "ranks", "more"),
     [
         (4, 2, FEW),  # of six batches: two steps of four and two
+        pytest.param(5, 2, FEW, marks=SLOW),
+        pytest.param(3, 3, FEW, marks=SLOW),
         pytest.param(4, 2, (), marks=SLOW),
         pytest.param(2, 2, (), marks=SLOW),
         pytest.param(3, 2, (), marks=SLOW),  # two batches and one
@@ -130,7 +143,7 @@ def test_batches_shared_by_ranks_come_to_the_weights_of_one_process(
     alone = fold_on(ALONE, work_of(recipe, tmp_path, tmp_path / "one"))
     work = work_of(recipe, tmp_path, tmp_path / "many")
     shared = on_ranks(ranks, tmp_path, fold_on, work)
-    check_alike(tmp_path / "one", tmp_path / "many")
+    check_alike(tmp_path / "one", tmp_path / "many", growth=1.0 if more == FEW else TWENTY)
     assert all(one.members == shared[0].members for one in shared)
     assert shared[0].out_of_fold == pytest.approx(alone.out_of_fold, abs=1e-3)
     for one, many in zip(rows_of(tmp_path / "one"), rows_of(tmp_path / "many"), strict=True):
@@ -239,7 +252,7 @@ def test_c10_stopped_under_some_ranks_it_goes_on_under_others(
     position = saved[0].position
     assert (position.epoch, position.batch) == (2, 3 if first == 1 else 6)  # of twelve
     on_ranks(then, tmp_path, fold_on, work)
-    check_alike(tmp_path / "one", tmp_path / "many")
+    check_alike(tmp_path / "one", tmp_path / "many", growth=TWENTY)
     if first == then == 1:
         weights = [member(tmp_path / name) for name in ("one", "many")]
         assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
