@@ -7,12 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
-from safetensors.torch import save
 from torch import Tensor
 
-from lamina import files
 from lamina.model.metrics.base import Metric
 from lamina.training.saving.state import KeptCheckpoint, Position
+from lamina.training.saving.tensor_file import write_tensors
 
 LAST = "last"
 """The file of the weights that a stage ended with, without its suffix."""
@@ -85,9 +84,8 @@ class Checkpoints:
         self, name: str, score: float | None, epoch: int, weights: Mapping[str, Tensor]
     ) -> KeptCheckpoint:
         """Write ``weights`` as the file ``name`` of the stage."""
-        tensors = {key: value.detach().cpu().contiguous() for key, value in weights.items()}
         path = self._folder / f"{name}.safetensors"
-        sha256 = files.write_bytes(path, save(tensors))
+        sha256 = write_tensors(path, weights)
         return KeptCheckpoint(score, epoch, path.name, sha256, self._stage)
 
 

@@ -20,6 +20,7 @@ from lamina import files
 from lamina.errors import BundleError, DataError
 from lamina.progress import say
 from lamina.refusals import reading
+from lamina.training.saving.tensor_file import write_tensors
 
 _KEPT_SAVES = 2
 _PARTS = ("tensors.safetensors", "position.json")
@@ -119,9 +120,8 @@ def save_state(folder: Path, state: TrainState, *, number: int) -> None:
     """Write save ``number`` below ``folder``, then drop the saves before the last two."""
     target = folder / f"{number:08d}"
     shutil.rmtree(target, ignore_errors=True)  # a part of it, left by a crash
-    tensors = {name: value.detach().cpu().contiguous() for name, value in state.tensors.items()}
     digests = {
-        "tensors.safetensors": files.write_bytes(target / "tensors.safetensors", save(tensors)),
+        "tensors.safetensors": write_tensors(target / "tensors.safetensors", state.tensors),
         "position.json": files.write_json(target / "position.json", asdict(state.position)),
     }
     files.fault("state.before_index")
