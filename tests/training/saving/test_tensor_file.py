@@ -13,7 +13,7 @@ from safetensors import SafetensorError
 from safetensors.torch import save
 
 from lamina.errors import ResourceError
-from lamina.training.saving.tensor_file import write_tensors
+from lamina.training.saving.tensor_file import save_tensors
 
 
 def test_a_file_holds_what_the_library_makes_of_the_tensors(tmp_path: Path) -> None:
@@ -26,7 +26,7 @@ def test_a_file_holds_what_the_library_makes_of_the_tensors(tmp_path: Path) -> N
         "learns": torch.randn(2, requires_grad=True),
     }
     path = tmp_path / "deep" / "x.safetensors"
-    sha256 = write_tensors(path, tensors)
+    sha256 = save_tensors(path, tensors)
     whole = save({name: value.detach().contiguous() for name, value in tensors.items()})
     assert path.read_bytes() == whole
     assert sha256 == hashlib.sha256(whole).hexdigest()
@@ -38,13 +38,13 @@ def test_tensors_are_not_copied(tmp_path: Path) -> None:
 import resource, sys
 from pathlib import Path
 import torch
-from lamina.training.saving.tensor_file import write_tensors
+from lamina.training.saving.tensor_file import save_tensors
 def most(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 place = Path(sys.argv[1])
-write_tensors(place / "small.safetensors", {"a": torch.zeros(1)})
+save_tensors(place / "small.safetensors", {"a": torch.zeros(1)})
 tensors = {str(n): torch.ones(2**20) for n in range(64)}
 before = most()
-write_tensors(place / "large.safetensors", tensors)
+save_tensors(place / "large.safetensors", tensors)
 print(most() - before)
 """
     command = [sys.executable, "-c", code, str(tmp_path)]
@@ -57,17 +57,17 @@ print(most() - before)
 @pytest.mark.skipif(sys.platform == "win32", reason="files have no limit of size there")
 def test_a_disk_that_takes_no_more_is_named_and_the_earlier_file_stays(tmp_path: Path) -> None:
     path = tmp_path / "x.safetensors"
-    write_tensors(path, {"a": torch.zeros(1)})
+    save_tensors(path, {"a": torch.zeros(1)})
     before = path.read_bytes()
     code = """
 import resource, sys
 from pathlib import Path
 import torch
 from lamina.errors import ResourceError
-from lamina.training.saving.tensor_file import write_tensors
+from lamina.training.saving.tensor_file import save_tensors
 resource.setrlimit(resource.RLIMIT_FSIZE, (2**20, 2**20))
 try:
-    write_tensors(Path(sys.argv[1]), {"a": torch.zeros(2**20)})
+    save_tensors(Path(sys.argv[1]), {"a": torch.zeros(2**20)})
 except ResourceError as error:
     print(error)
 """
@@ -86,11 +86,11 @@ def test_an_error_of_the_library_itself_is_not_taken_for_one_of_the_disk(
 
     monkeypatch.setattr("lamina.training.saving.tensor_file.save_file", refuse)
     with pytest.raises(SafetensorError, match=r"InvalidTensorView"):
-        write_tensors(tmp_path / "x.safetensors", {"a": torch.zeros(1)})
+        save_tensors(tmp_path / "x.safetensors", {"a": torch.zeros(1)})
 
     def full(*_: object) -> None:
         raise SafetensorError("Error: I/O error: No space left on device (os error 28)")
 
     monkeypatch.setattr("lamina.training.saving.tensor_file.save_file", full)
     with pytest.raises(ResourceError, match=r"x\.safetensors"):
-        write_tensors(tmp_path / "x.safetensors", {"a": torch.zeros(1)})
+        save_tensors(tmp_path / "x.safetensors", {"a": torch.zeros(1)})

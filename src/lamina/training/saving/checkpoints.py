@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lamina.model.metrics.base import Metric
 from lamina.training.saving.state import KeptCheckpoint, Position
-from lamina.training.saving.tensor_file import write_tensors
+from lamina.training.saving.tensor_file import save_tensors
 
 LAST = "last"
 """The file of the weights that a stage ended with, without its suffix."""
@@ -85,7 +85,7 @@ class Checkpoints:
     ) -> KeptCheckpoint:
         """Write ``weights`` as the file ``name`` of the stage."""
         path = self._folder / f"{name}.safetensors"
-        sha256 = write_tensors(path, weights)
+        sha256 = save_tensors(path, weights)
         return KeptCheckpoint(score, epoch, path.name, sha256, self._stage)
 
 

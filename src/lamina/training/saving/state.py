@@ -20,7 +20,7 @@ from lamina import files
 from lamina.errors import BundleError, DataError
 from lamina.progress import say
 from lamina.refusals import reading
-from lamina.training.saving.tensor_file import write_tensors
+from lamina.training.saving.tensor_file import save_tensors
 
 _KEPT_SAVES = 2
 _PARTS = ("tensors.safetensors", "position.json")
@@ -121,7 +121,7 @@ def save_state(folder: Path, state: TrainState, *, number: int) -> None:
     target = folder / f"{number:08d}"
     shutil.rmtree(target, ignore_errors=True)  # a part of it, left by a crash
     digests = {
-        "tensors.safetensors": write_tensors(target / "tensors.safetensors", state.tensors),
+        "tensors.safetensors": save_tensors(target / "tensors.safetensors", state.tensors),
         "position.json": files.write_json(target / "position.json", asdict(state.position)),
     }
     files.fault("state.before_index")

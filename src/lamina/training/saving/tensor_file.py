@@ -16,7 +16,7 @@ from lamina import files
 _SYSTEM = re.compile(r"\(os error (\d+)\)")
 
 
-def write_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
+def save_tensors(path: Path, tensors: Mapping[str, Tensor]) -> str:
     """Write tensors as safetensors to ``path`` and return the SHA-256 of the file.
 
     Those on the CPU are not copied: the state of a training takes three to four times the memory of
