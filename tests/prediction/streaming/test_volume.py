@@ -356,6 +356,21 @@ def test_N04_the_memory_changes_slabs_and_no_byte(tmp_path: Path) -> None:
     assert trees[0] == trees[1] == trees[2] == trees[3]
 
 
+def test_the_number_of_threads_changes_no_more_than_rounding(tmp_path: Path) -> None:
+    """Convolutions are not promised to be the same to the byte under another number of threads."""
+    rock, wanted = volume(11, 40, 37), recipe("zyx", names=3)
+    member = Member(nn.Sequential(conv(0, 16), nn.ReLU(), conv(1, 3, 16)), Fixed(scale=255))
+    before, found = torch.get_num_threads(), {}
+    try:
+        for count in (1, 2, 4):
+            torch.set_num_threads(count)
+            found[count] = streamed(tmp_path / str(count), rock, [member], wanted)
+    finally:
+        torch.set_num_threads(before)
+    for count in (2, 4):  # stored as float16, whose steps below 1 are 2^-11
+        np.testing.assert_allclose(found[count], found[1], rtol=0, atol=2**-11 + 1e-6)
+
+
 def test_what_was_begun_keeps_its_slabs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """B01."""
     monkeypatch.setattr(slabs, "BUDGET", 16_000)
