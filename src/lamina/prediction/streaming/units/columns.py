@@ -24,7 +24,7 @@ from math import prod
 from typing import NamedTuple
 
 from lamina.geometry.region import Region
-from lamina.prediction.streaming.row_bands import sums_bytes, thickness
+from lamina.prediction.streaming.row_bands import bands, sums_bytes, thickness
 from lamina.prediction.streaming.row_cache import BUDGET, PIECE
 from lamina.prediction.tiling.blend import KEPT
 from lamina.volume import Volume
@@ -128,4 +128,5 @@ def _chunk(volume: Volume, outputs: int) -> tuple[int, ...]:
     """Return the sides of a chunk of the stored answer along the axes after the first."""
     from lamina.prediction.streaming.zarr_store import chunk_sides  # only where columns are cut
 
-    return chunk_sides(tuple(volume.shape), {0: thickness(volume.shape, outputs)})[1:]
+    planes = len(bands(volume.shape, outputs)[0])  # fewer than the thickness where there are fewer
+    return chunk_sides(tuple(volume.shape), {0: planes})[1:]
