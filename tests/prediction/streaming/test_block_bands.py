@@ -19,11 +19,9 @@ from torch import nn
 from lamina.data.case import Case
 from lamina.data.network_input.normalise import Fixed, PerCase
 from lamina.data.prepare.spaced import Spaced
-from lamina.files import digest
 from lamina.geometry.region import Region
 from lamina.prediction.engine import (
     Member,
-    Place,
     answering,
     job_of,
     plan_case,
@@ -36,6 +34,7 @@ from lamina.prediction.streaming.row_bands import held_bytes, thickness
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.recipe.recipe import Recipe
 from lamina.volume import ArrayVolume
+from tests.factories.blocks import conv, place, recipe, scan, tree
 from tests.tolerance import FLOAT32, assert_rounded_once
 
 pytestmark = pytest.mark.usefixtures("one_thread")  # children are forked
@@ -46,38 +45,6 @@ CPU = torch.device("cpu")
 @pytest.fixture
 def thin(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bands, "_PLANES", 4)
-
-
-def conv(seed: int, outputs: int = 1) -> nn.Module:
-    torch.manual_seed(seed)
-    return nn.Conv3d(1, outputs, 3, padding=1)
-
-
-def recipe(*, names: int = 1, size: tuple[int, ...] = (4, 8, 8), **options: object) -> Recipe:
-    return Recipe.model_validate(
-        {
-            "name": "test",
-            "task": {
-                "kind": "multiclass" if names > 1 else "binary",
-                "names": [f"c{k}" for k in range(names)],
-            },
-            "data": {"kind": "volume_pairs"},
-            "network": {"kind": "resunet", "width": 2, "blocks": [1, 1]},
-            "loss": [{"kind": "cross_entropy" if names > 1 else "bce"}],
-            "stages": [{"epochs": 1}],
-            "frame": {"size": size},
-            "predict": {"views": "flips", **options},
-        }
-    )
-
-
-def scan(*shape: int, axes: str = "zyx") -> Case:
-    pixels = np.random.default_rng(0).integers(0, 256, (1, *shape)).astype(np.uint8)
-    return Case("a", "a", ArrayVolume(pixels, axes))
-
-
-def place(folder: Path, **more: Any) -> Place:
-    return Place(folder / "work", folder / "a.zarr", "plan", **more)
 
 
 def streamed(folder: Path, case: Case, members: list[Member], wanted: Recipe) -> NDArray[Any]:
@@ -215,10 +182,6 @@ def test_every_voxel_is_read_once(tmp_path: Path, thin: None) -> None:
     for region in reads:
         count[region.slices] += 1
     np.testing.assert_array_equal(count, 1)
-
-
-def tree(folder: Path) -> dict[str, str]:
-    return {str(p.relative_to(folder)): digest(p) for p in folder.rglob("*") if p.is_file()}
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ part therefore sees the same tiles in the same order, and blending adds no diffe
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
@@ -82,6 +82,20 @@ class TileGrid:
         places = self.places(number)
         start = tuple(axis[place] for axis, place in zip(self.starts, places, strict=True))
         return Region(start, tuple(a + t for a, t in zip(start, self.tile, strict=True)))
+
+
+def steps_of(tile: Sequence[int], overlaps: Sequence[float]) -> tuple[int, ...]:
+    """Return the pixels from one tile to the next along each axis, at least 1.
+
+    Args:
+        tile: Sides of a tile, in pixels.
+        overlaps: Shares of these sides that the next tile covers too, 0 to below 1.
+
+    Example:
+        >>> steps_of((32, 64), (0.5, 0.25))
+        (16, 48)
+    """
+    return tuple(max(1, round(n * (1 - part))) for n, part in zip(tile, overlaps, strict=True))
 
 
 def _starts(extent: int, tile: int, step: int, centred: bool) -> tuple[int, ...]:

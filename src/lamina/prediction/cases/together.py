@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from math import ceil, prod
+from math import prod
 
+from lamina.geometry.tiling.grid import TileGrid, steps_of
 from lamina.prediction.folder.manifest import Info, PredictedCase
 from lamina.prediction.tiling.memory import batch_size
 from lamina.recipe.recipe import Recipe
@@ -72,13 +73,10 @@ def gathered_batch(cases: Iterable[PredictedCase], recipe: Recipe, most: int) ->
 
 @lru_cache(maxsize=256)
 def _count(shape: tuple[int, ...], tile: tuple[int, ...], steps: tuple[int, ...]) -> int:
-    every = zip(shape, tile, steps, strict=True)
-    return prod(1 + max(ceil((whole - side) / step), 0) for whole, side, step in every)
+    return len(TileGrid(shape, tile, steps))
 
 
 def count_tiles(shape: tuple[int, ...], recipe: Recipe) -> int:
     """Return the tiles of an image as the first member sees it, (H, W) in pixels."""
     seen, tile = recipe.frame.resize or shape, recipe.tile
-    overlaps = recipe.predict.overlaps(len(tile))
-    steps = [max(1, round(n * (1 - part))) for n, part in zip(tile, overlaps, strict=True)]
-    return _count(tuple(seen), tuple(tile), tuple(steps))
+    return _count(tuple(seen), tuple(tile), steps_of(tile, recipe.predict.overlaps(len(tile))))

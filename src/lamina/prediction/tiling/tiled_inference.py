@@ -18,7 +18,7 @@ from lamina.data.views.resized import Resized
 from lamina.errors import ResourceError
 from lamina.geometry.region import Region
 from lamina.geometry.tiling.axis_order import seen_order, stored
-from lamina.geometry.tiling.grid import TileGrid
+from lamina.geometry.tiling.grid import TileGrid, steps_of
 from lamina.prediction.tiling.averaging import POWERS, Kind, is_calibrated
 from lamina.prediction.tiling.blend import Sum, Weights
 from lamina.prediction.tiling.memory import is_out_of_memory, release
@@ -142,7 +142,7 @@ class TiledInference:
         """
         tile = self.tile_of(member, axes)
         overlaps = stored(self.options.overlaps(len(tile)), seen_order(axes))
-        steps = tuple(max(1, round(n * (1 - part))) for n, part in zip(tile, overlaps, strict=True))
+        steps = steps_of(tile, overlaps)
         centred = (member.frame or self.frame).pad == "around"
         beyond = self.options.border_tiles == "beyond"
         return TileGrid(shape, tile, steps, centred, beyond)

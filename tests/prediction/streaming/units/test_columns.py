@@ -6,6 +6,7 @@ import json
 import multiprocessing
 import signal
 import tracemalloc
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,8 @@ from lamina.data.case import Case
 from lamina.data.network_input.normalise import Fixed, PerCase
 from lamina.data.prepare.spaced import Spaced
 from lamina.errors import ResourceError
-from lamina.files import digest
 from lamina.geometry.region import Region
-from lamina.prediction.engine import Member, Place, plan_case, predict_case, stream_case
+from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
 from lamina.prediction.members import loaded as members_module
 from lamina.prediction.members.loaded import LoadedMembers
 from lamina.prediction.run import predict
@@ -42,11 +42,15 @@ from lamina.prediction.streaming.units.of_case import in_a_row
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.recipe.recipe import Recipe
 from lamina.volume import ArrayVolume
+from tests.factories import blocks
+from tests.factories.blocks import conv, place, scan, tree
 from tests.prediction.workers.conftest import contents
 
 pytestmark = pytest.mark.usefixtures("one_thread")  # children are forked
 
 CPU = torch.device("cpu")
+
+recipe = partial(blocks.recipe, precision="float32", views="as_is")
 
 
 @pytest.fixture
@@ -56,46 +60,9 @@ def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(zarr_store, "_CHUNK", 256)
 
 
-def conv(seed: int, outputs: int = 1) -> nn.Module:
-    torch.manual_seed(seed)
-    return nn.Conv3d(1, outputs, 3, padding=1)
-
-
-def recipe(*, names: int = 1, size: tuple[int, ...] = (4, 8, 8), **options: object) -> Recipe:
-    return Recipe.model_validate(
-        {
-            "name": "test",
-            "precision": "float32",
-            "task": {
-                "kind": "multiclass" if names > 1 else "binary",
-                "names": [f"c{k}" for k in range(names)],
-            },
-            "data": {"kind": "volume_pairs"},
-            "network": {"kind": "resunet", "width": 2, "blocks": [1, 1]},
-            "loss": [{"kind": "cross_entropy" if names > 1 else "bce"}],
-            "stages": [{"epochs": 1}],
-            "frame": {"size": size},
-            "predict": {"views": "as_is", **options},
-        }
-    )
-
-
-def scan(*shape: int, axes: str = "zyx") -> Case:
-    pixels = np.random.default_rng(0).integers(0, 256, (1, *shape)).astype(np.uint8)
-    return Case("a", "a", ArrayVolume(pixels, axes))
-
-
-def place(folder: Path, **more: Any) -> Place:
-    return Place(folder / "work", folder / "a.zarr", "plan", **more)
-
-
 def rows_of(folder: Path) -> list[dict[str, Any]]:
     text = (folder / "work" / "slabs.jsonl").read_text()
     return [json.loads(line) for line in text.splitlines()]
-
-
-def tree(folder: Path) -> dict[str, str]:
-    return {str(p.relative_to(folder)): digest(p) for p in folder.rglob("*") if p.is_file()}
 
 
 def streamed(
