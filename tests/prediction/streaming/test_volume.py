@@ -26,6 +26,7 @@ from lamina.geometry.region import Region
 from lamina.prediction import engine
 from lamina.prediction.engine import Member, Place, predict_case, stream_case
 from lamina.prediction.streaming import slabs, zarr_store
+from lamina.prediction.streaming.units.checksum import checksum
 from lamina.prediction.streaming.units.ledger import LEDGER
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.recipe.recipe import Recipe
@@ -301,6 +302,55 @@ def test_what_is_done_is_not_done_again_and_what_is_damaged_is(tmp_path: Path) -
     rows = ledger.read_text().splitlines(keepends=True)
     ledger.write_text("".join(row for row in rows if '"axis": 2, "start": 0' not in row))
     assert again()[0] == 3 + 1 + 2
+
+
+class Stopped(Exception):
+    """What ends a run in the middle."""
+
+
+@pytest.mark.parametrize(
+    ("damage", "anew"), [("nothing", 0), ("older", 0), ("shorter", 1), ("changed", 1), ("gone", 1)]
+)
+def test_sums_are_used_again_only_as_they_were_noted(
+    tmp_path: Path, damage: str, anew: int
+) -> None:
+    """B03, B04: by CRC32C, and where an earlier version noted SHA-256 by that."""
+    rock, wanted, passes = volume(16, 6, 12), recipe("zy"), list[int]()
+
+    class Counted(nn.Module):
+        def forward(self, x: Tensor) -> Tensor:
+            passes.append(len(x))
+            if len(passes) == stop:
+                raise Stopped
+            return x
+
+    def again() -> NDArray[Any]:
+        passes.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(slabs, "THICKEST", 8)
+            return streamed(tmp_path, rock, [Member(Counted(), Fixed())], wanted)
+
+    stop = 5  # two slabs of one batch along z, looked at in two views
+    with pytest.raises(Stopped):
+        again()
+    sums, ledger = tmp_path / "work/0/000008.float32", tmp_path / "work" / LEDGER
+    content, rows = sums.read_bytes(), [json.loads(row) for row in ledger.read_text().splitlines()]
+    assert [row["sha256"] for row in rows[1:]] == [
+        checksum(file) for file in sorted((tmp_path / "work/0").iterdir())
+    ]
+    if damage == "older":
+        rows[2]["sha256"] = digest(sums)
+        ledger.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    elif damage == "gone":
+        sums.unlink()
+    elif damage != "nothing":
+        other = content[:-1] + bytes([content[-1] ^ 1])
+        sums.write_bytes(other if damage == "changed" else content[:-1])
+    stop = 0
+    found = again()
+    assert len(passes) == 2 * (anew + 1)
+    expected = predict_case(rock, [Member(nn.Identity(), Fixed())], wanted, device=CPU)
+    np.testing.assert_array_equal(found[:], expected.astype(np.float16))
 
 
 def test_slices_of_one_tile_share_batches_whatever_the_slabs(tmp_path: Path) -> None:

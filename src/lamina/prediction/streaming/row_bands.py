@@ -32,6 +32,7 @@ from lamina.data.views.resampling.resampled import Part, axis_weights
 from lamina.geometry.region import Region
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.prediction.check_answer import check_answer
+from lamina.prediction.folder.digests import agrees
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.row_cache import BUDGET, PIECE, RowCache
 from lamina.prediction.streaming.units.unit import Unit
@@ -179,9 +180,9 @@ class Bands:
             about={**self._place.about, "plan": self._place.plan},
         )
 
-    def digest(self, unit: Unit) -> str | None:
-        """Return the digest of the chunks that hold a band."""
-        return self._store.digest(self._region(unit))
+    def is_written(self, unit: Unit, noted: str) -> bool:
+        """Whether the chunks that hold a band are as noted."""
+        return agrees(noted, self._store.digest(self._region(unit)))
 
     def answered(
         self,

@@ -6,11 +6,11 @@ store. Nothing is ever added to in place: a slab that is done twice gives the sa
 no moment to be killed at can count an axis twice. The sums are those of ``predict_case``, in
 float32 and in the same order.
 
-    WORK/slabs.jsonl        the plan, then one line for each finished slab with its digest
+    WORK/slabs.jsonl        the plan, then one line for each finished slab with its checksum
     WORK/0/000064.float32   the slab of the first axis that begins at slice 64: for every slab of
                             the next axis in order, the box that both share, (K, *box)
 
-Only a slab whose file still has its digest is taken for done. Files of an axis go when the next
+Only a slab whose file still has its checksum is taken for done. Files of an axis go when the next
 axis is complete; should they be needed again, they are made again.
 
 Letters: K outputs, t slices of a slab, h and w rows and columns of a slice, S the volume's shape.
@@ -18,7 +18,6 @@ Letters: K outputs, t slices of a slab, h and w rows and columns of a slice, S t
 
 from __future__ import annotations
 
-import hashlib
 import shutil
 from collections.abc import Callable, Sequence
 from functools import cached_property, partial
@@ -36,8 +35,10 @@ from lamina.errors import DataError
 from lamina.files import digest, replacing
 from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
+from lamina.prediction.folder.digests import agrees
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.slabs import Answers, Slab, as_stored, cut, depth
+from lamina.prediction.streaming.units.checksum import CRC32C, Checksum, checksum
 from lamina.prediction.streaming.units.unit import Unit
 from lamina.prediction.tiling.averaging import Kind, activate
 from lamina.prediction.tiling.tiled_inference import TiledInference
@@ -93,13 +94,15 @@ class VolumeSlabs:
             about={**self._place.about, "plan": self._place.plan},
         )
 
-    def digest(self, unit: Unit) -> str | None:
-        """Return the digest of a file of sums, or of the chunks that hold a slab."""
+    def is_written(self, unit: Unit, noted: str) -> bool:
+        """Whether a file of sums, or the chunks that hold a slab, are as noted."""
         slab = self._slab(unit)
         if unit.phase == len(self._cuts) - 1:
-            return self._store.digest(slab.within(self._whole))
+            return agrees(noted, self._store.digest(slab.within(self._whole)))
         path = self._path(unit.phase, slab)
-        return digest(path) if path.is_file() else None
+        if not path.is_file():
+            return False
+        return noted == (checksum(path) if noted.startswith(CRC32C) else digest(path))
 
     def answered(
         self,
@@ -218,20 +221,20 @@ class VolumeSlabs:
         return out
 
     def _keep(self, number: int, slab: Slab, part: Part) -> str:
-        """Write a sum for the slabs of the next axis; return the file's digest.
+        """Write a sum for the slabs of the next axis; return the file's checksum.
 
         Raises:
             DataError: the work is gone, as where others finished it while this process slept.
         """
         if not self._place.work.is_dir():
             raise DataError(f"{self._place.work}: was finished or removed meanwhile; run it again")
-        sha256, region = hashlib.sha256(), slab.within(self._whole)
+        written, region = Checksum(), slab.within(self._whole)
         with replacing(self._path(number, slab), flush=False) as stream:
             for after in self._cuts[number + 1]:
                 values = np.ascontiguousarray(part(after.within(region)))
-                sha256.update(values.data)
+                written.update(values)
                 stream.write(values.data)
-        return sha256.hexdigest()
+        return written.text
 
     def _path(self, number: int, slab: Slab) -> Path:
         return self._place.work / str(number) / f"{slab.start:06d}.float32"

@@ -18,7 +18,6 @@ from itertools import pairwise
 from typing import Protocol
 
 from lamina.files import fault
-from lamina.prediction.folder.digests import agrees
 from lamina.prediction.streaming.units.ledger import Ledger
 from lamina.prediction.streaming.units.write_behind import WriteBehind
 from lamina.prediction.tiling.tiled_inference import TiledInference
@@ -53,8 +52,8 @@ class Units(Protocol):
         """Make the store, or go on with one that was begun with the same values."""
         ...
 
-    def digest(self, unit: Unit) -> str | None:
-        """Return the digest of what a unit wrote, read anew; None: it is not there as a whole."""
+    def is_written(self, unit: Unit, noted: str) -> bool:
+        """Whether what a unit wrote, read anew, still is what was noted of it."""
         ...
 
     def answered(
@@ -66,7 +65,7 @@ class Units(Protocol):
     ) -> Callable[[], str]:
         """Answer a unit; return what writes the answer and returns what is noted of it.
 
-        With that ``digest`` agrees then.
+        With that ``is_written`` agrees then.
 
         Where the job is ``overlapped`` another thread may write while the next unit is answered,
         but not the one after that: the memory of its answer is then taken anew.
@@ -98,7 +97,7 @@ class Remaining:
 
     def _done(self, unit: Unit) -> bool:
         noted = self._ledger.digest(unit.phase, unit.start, unit.across)
-        return noted is not None and agrees(noted, self._units.digest(unit))
+        return noted is not None and self._units.is_written(unit, noted)
 
     @property
     def steps_done(self) -> int:
