@@ -1,4 +1,4 @@
-"""All thresholds and minimum areas in one walk, and the order of cases on the way."""
+"""All thresholds and minimum areas in one walk, of all cases and without each fold."""
 
 from __future__ import annotations
 
@@ -9,23 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from lamina.result.search.components.min_size import cut
 from lamina.result.search.histogram import CODES
-from lamina.result.search.min_area import cut, part, scan, sort_by_area, sort_grown
+from lamina.result.search.min_area import part, scan
 from lamina.seeding import rng
-
-
-@pytest.mark.parametrize("swaps", [0, 3, 2000])
-def test_the_order_is_that_of_a_stable_sort(swaps: int) -> None:
-    random = rng(2, "areas")
-    counts = np.zeros((300, 3))
-    counts[:, 0] = random.integers(0, 60, 300)  # many are equal
-    order = np.argsort(-counts[:, 0], kind="stable")
-    for _ in range(swaps):
-        one, other = random.integers(0, 300, 2)
-        order[[one, other]] = order[[other, one]]
-    wanted = order[np.argsort(-counts[order, 0], kind="stable")]
-    sort_by_area(order, counts)
-    np.testing.assert_array_equal(order, wanted)
 
 
 def drawn(cases: int, codes: int, seed: int) -> dict[str, NDArray[Any]]:
@@ -74,33 +61,59 @@ def slow_scan(
     return best, plain, least
 
 
-@pytest.mark.parametrize("rule", [[0.5, 0.5, 1, 1], [1, 1, 0, 1], [0.8, 0.2, 0, 0]])
+def walked(
+    given: dict[str, NDArray[Any]],
+    use: NDArray[np.int64],
+    rule: NDArray[np.float64],
+    fold: NDArray[np.int64] | None = None,
+    **changes: int,
+) -> tuple[NDArray[Any], ...]:
+    columns = (given[name] for name in ("codes", "area", "predicted", "positives", "truth"))
+    folds = 0 if fold is None else int(fold.max()) + 1
+    fold = np.zeros(0, np.int64) if fold is None else fold
+    return scan(given["starts"], *columns, use, fold, folds, rule, **changes)
+
+
+RULES = [[0.5, 0.5, 1, 1], [1, 1, 0, 1], [0.8, 0.2, 0, 0]]
+
+
+@pytest.mark.parametrize("rule", RULES)
 def test_the_walk_is_that_of_sorting_all_cases_anew_bit_by_bit(rule: list[float]) -> None:
     """Decisions that were tuned before are found again, to the last digit of their scores."""
     given, weights = drawn(40, 25, 1), np.asarray(rule, np.float64)
     for use in (np.arange(40), rng(0, "use").permutation(40)[:23], np.array([7])):
-        columns = (given[name] for name in ("codes", "area", "predicted", "positives", "truth"))
-        found = scan(given["starts"], *columns, use, weights)
+        found = walked(given, use, weights)
         for one, wanted in zip(found, slow_scan(given, use, weights), strict=True):
-            np.testing.assert_array_equal(one, wanted)
+            assert one.shape == (1, CODES)
+            np.testing.assert_array_equal(one[0], wanted)
+
+
+@pytest.mark.parametrize("room", [1, 30, 1000])
+@pytest.mark.parametrize("rule", RULES)
+def test_each_fold_is_left_out_bit_by_bit(rule: list[float], room: int) -> None:
+    """However many entries are sorted at a time; one fold has no case, one has a single one."""
+    given, weights = drawn(40, 25, 4), np.asarray(rule, np.float64)
+    use = np.sort(rng(1, "use").permutation(40)[:33])
+    fold = rng(2, "folds").integers(0, 3, use.size)
+    fold[5] = 4
+    found = walked(given, use, weights, fold, room=room)
+    for row, left in enumerate([use, *(use[fold != k] for k in range(5))]):
+        for one, wanted in zip(found, slow_scan(given, left, weights), strict=True):
+            np.testing.assert_array_equal(one[row], wanted)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_single_fold_leaves_no_case(rule: list[float]) -> None:
+    given, use = drawn(12, 9, 5), np.arange(12)
+    best, plain, least = walked(given, use, np.asarray(rule), np.zeros(12, np.int64))
+    assert (best[1] == 1).all()
+    assert (plain[1] == 1).all()
+    assert (least[1] == -1).all()
+    np.testing.assert_array_equal(best[0], walked(given, use, np.asarray(rule))[0][0])
 
 
 def test_no_case_scores_one() -> None:
-    given, rule = drawn(3, 5, 2), np.array([0.5, 0.5, 1, 1])
-    columns = (given[name] for name in ("codes", "area", "predicted", "positives", "truth"))
-    best, plain, least = scan(given["starts"], *columns, np.arange(0), rule)
+    best, plain, least = walked(drawn(3, 5, 2), np.arange(0), np.array([0.5, 0.5, 1, 1]))
     assert (best == 1).all()
     assert (plain == 1).all()
     assert (least == -1).all()
-
-
-@pytest.mark.parametrize("mixed", [0, 5, 400])
-@pytest.mark.parametrize("highest", [1, 60, 1600, 10_000_000])
-def test_cases_that_grew_are_sorted_stably(mixed: int, highest: int) -> None:
-    random = rng(3, "grown")
-    area = np.sort(random.integers(0, highest, 400))[::-1].copy()
-    area[:mixed] = random.permutation(area[:mixed])
-    cases, places = np.arange(400), np.arange(400) * 2
-    sort_grown(cases, places, area)
-    np.testing.assert_array_equal(cases, np.argsort(-area, kind="stable"))
-    np.testing.assert_array_equal(places, cases * 2)

@@ -215,11 +215,35 @@ class SearchColumn:
 
     def curves(self, use: NDArray[np.int64]) -> Curves:
         """Judge all CODES thresholds on the cases ``use``."""
+        return self._scanned(use)[0] if self._by_case else self._pooled_curves(use)
+
+    def curves_by_fold(self, folds: NDArray[np.int64]) -> list[Curves]:
+        """Judge all CODES thresholds on all cases, and on all without each fold.
+
+        Args:
+            folds: (N,) the fold of each case, 0 to F - 1.
+
+        Returns:
+            1 + F curves, those of all cases first; the very numbers of ``curves``, in one walk.
+        """
+        everything, names = np.arange(folds.size), range(int(folds.max(initial=-1)) + 1)
         if self._by_case:
-            columns = (self._codes, self._area, self._predicted, self._positives, self._truth)
-            best, plain, least = scan(self._starts, *columns, use, self._rule)
-            # a minimum area belongs to one class, and the foreground is several
-            return (plain, plain, np.zeros_like(least)) if self._no_area else (best, plain, least)
+            return self._scanned(everything, folds, len(names))
+        rest = [np.flatnonzero(folds != name) for name in names]
+        return [self._pooled_curves(use) for use in (everything, *rest)]
+
+    def _scanned(
+        self, use: NDArray[np.int64], fold: NDArray[np.int64] | None = None, folds: int = 0
+    ) -> list[Curves]:
+        """Return the curves of ``use``, and of these without each fold (n,)."""
+        columns = (self._codes, self._area, self._predicted, self._positives, self._truth)
+        fold = np.zeros(0, np.int64) if fold is None else fold
+        found = scan(self._starts, *columns, use, fold, folds, self._rule)
+        if self._no_area:  # a minimum area belongs to one class, and the foreground is several
+            return [(plain, plain, np.zeros(CODES, np.int64)) for plain in found[1]]
+        return list(zip(*found, strict=True))
+
+    def _pooled_curves(self, use: NDArray[np.int64]) -> Curves:
         predicted, hits, truth = self._pooled(use)
         found, cases = values(predicted, hits, np.full(CODES, truth), self._rule)
         scores = np.where(cases > 0, found, 1.0)
@@ -279,9 +303,12 @@ def _best(
 ) -> ClassFound:
     column = SearchColumn(counts, aim, parts)
     everything = np.arange(len(counts))
-    curves = column.curves(everything)
+    names, fold = np.unique(folds, return_inverse=True)
+    curves, *without = (
+        column.curves_by_fold(fold) if names.size > 1 else [column.curves(everything)]
+    )
     choice = column.choose(everything, curves)
-    cross, by_fold = _cross(column, folds)
+    cross, by_fold = _cross(column, names, fold, without)
     present = [one.truth > 0 for one in counts]
     return ClassFound(
         threshold=float(VALUES[choice.code]),
@@ -313,18 +340,26 @@ def _choose(curves: Curves) -> Choice:
 
 
 def _cross(
-    column: SearchColumn, folds: NDArray[Any]
+    column: SearchColumn,
+    names: NDArray[Any],
+    fold: NDArray[np.int64],
+    without: Sequence[Curves],
 ) -> tuple[float | None, tuple[FoldNumbers, ...]]:
-    """Return the aim by numbers that are chosen on the other folds, and these numbers."""
-    names = np.unique(folds)
-    if names.size < 2:
+    """Return the aim by numbers that are chosen on the other folds, and these numbers.
+
+    Args:
+        column: Of all cases.
+        names: (F,) of the folds.
+        fold: (N,) 0 to F - 1, the fold of each case.
+        without: The curves of all cases without each fold; none of a single fold.
+    """
+    if not without:
         return None, ()
     choices, numbers = [], []
-    for name in names:
-        others = np.flatnonzero(folds != name)
-        curves = column.curves(others)
+    for number, (name, curves) in enumerate(zip(names, without, strict=True)):
+        others = np.flatnonzero(fold != number)
         choice = column.choose(others, curves)
-        choices.append((np.flatnonzero(folds == name), choice))
+        choices.append((np.flatnonzero(fold == number), choice))
         thin = _thin(curves)
         numbers.append(
             FoldNumbers(

@@ -10,8 +10,9 @@ import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from lamina.result.search.area_order import MOVES
 from lamina.result.search.components.tree import LEVELS
-from lamina.result.search.min_area import BETTER, cut, part, sort_by_area
+from lamina.result.search.min_area import BETTER, part
 
 
 @numba.njit(cache=True)
@@ -130,3 +131,63 @@ def _score(
     sort_by_area(order, counts)
     best, _, least = cut(order, counts, gain, nothing[0], nothing[1])
     return best, least
+
+
+@numba.njit(cache=True)
+def sort_by_area(order: NDArray[np.int64], counts: NDArray[np.float64]) -> None:
+    """Put cases in the order of their areas, ``counts`` (N, 3) column 0, largest first."""
+    moves = 0
+    for j in range(1, order.size):  # insertion sort: one step hardly changes the order
+        i = order[j]
+        k = j - 1
+        while k >= 0 and counts[order[k], 0] < counts[i, 0]:
+            order[k + 1] = order[k]
+            k -= 1
+        order[k + 1] = i
+        moves += j - 1 - k
+        if moves > MOVES * order.size:  # of many cases it does, by their number squared
+            areas = np.empty(order.size)
+            for place in range(order.size):
+                areas[place] = -counts[order[place], 0]
+            order[:] = order[np.argsort(areas, kind="mergesort")]
+            return
+
+
+@numba.njit(cache=True)
+def cut(
+    order: NDArray[np.int64],
+    counts: NDArray[np.float64],
+    gain: NDArray[np.float64],
+    sum_empty: float,
+    cases_empty: float,
+) -> tuple[float, float, int]:
+    """Return the best score over minimum areas, that without one, and the best minimum area.
+
+    Args:
+        order: (N,) cases by area, largest first.
+        counts: (N, 3) area, predicted, hits.
+        gain: (N, 2) what a case that is kept adds to the sum of values and to the number of cases.
+        sum_empty: Sum of values where every case is emptied.
+        cases_empty: Number of cases that count then.
+
+    Returns:
+        A minimum area of -1 says: better no case at all.
+    """
+    total, cases = sum_empty, cases_empty
+    score = total / cases if cases else 1.0
+    best, least = score, -1
+    for j in range(order.size):
+        here = counts[order[j], 0]
+        if here == 0:
+            break
+        total += gain[order[j], 0]
+        cases += gain[order[j], 1]
+        below = counts[order[j + 1], 0] if j + 1 < order.size else 0.0
+        if below == here:
+            continue  # equal areas stay or go together
+        score = total / cases if cases else 1.0
+        if score > best + BETTER:
+            best = score
+            # any area in (below, here] cuts here; the middle is farthest from both
+            least = int(below + here + 1) // 2 if below else 0
+    return best, score, least
