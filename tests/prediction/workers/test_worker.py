@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from lamina.bundle import load_bundles
 from lamina.errors import BundleError, DataError, LaminaError, RecipeError
 from lamina.prediction.run import predict
 from lamina.prediction.workers import worker
 from lamina.prediction.workers.pool_of import Processes
 from lamina.prediction.workers.schedule import Schedule
 from lamina.prediction.workers.tasks import Setup, Task
-from lamina.prediction.workers.worker import open_worker
+from lamina.prediction.workers.worker import PAUSES, Worker, open_worker
 from tests.prediction.workers.conftest import Inputs
 
 
@@ -48,6 +50,22 @@ def test_another_prediction_and_no_bundle_are_refused(
 ) -> None:
     with pytest.raises(kind, match=said):
         open_worker(replace(setup, **change))  # type: ignore[arg-type]
+
+
+def test_a_disk_that_is_busy_at_first_is_asked_again(
+    setup: Setup, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waits: list[float] = []
+
+    def busy(*arguments: Any, **options: Any) -> Any:
+        if not waits:
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return load_bundles(*arguments, **options)
+
+    monkeypatch.setattr(worker, "load_bundles", busy)
+    monkeypatch.setattr(worker.time, "sleep", waits.append)
+    assert isinstance(open_worker(setup), Worker)
+    assert waits == [PAUSES[0]]
 
 
 def test_another_bundle_by_now_is_refused(setup: Setup, make: Any, tmp_path: Path) -> None:

@@ -354,13 +354,17 @@ def patient(work: Callable[[], T]) -> T:
 
 
 def open_worker(setup: Setup) -> Worker:
-    """Return a worker for a process of its own.
+    """Return a worker for a process of its own; a disk that is busy is asked again.
 
     Raises:
         BundleError: the bundles are not those of the prediction.
         RecipeError: its device computes other bytes than that of the main process.
         DataError: the folder holds another prediction.
     """
+    return patient(lambda: _opened(setup))
+
+
+def _opened(setup: Setup) -> Worker:
     keep_memory()
     torch.set_num_threads(setup.threads)
     sources = [Path(source) for source in setup.sources]
