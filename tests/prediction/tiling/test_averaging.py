@@ -7,7 +7,13 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from lamina.prediction.tiling.averaging import calibrate, combine, is_calibrated
+from lamina.prediction.tiling.averaging import (
+    Kind,
+    activate,
+    calibrate,
+    combine,
+    is_calibrated,
+)
 from lamina.recipe.recipe import Pool
 from lamina.result.calibration import IDENTITY, Calibration, calibrated
 from lamina.result.search.histogram import VALUES
@@ -109,3 +115,30 @@ def test_exclusive_classes_still_sum_to_1() -> None:
     np.testing.assert_allclose(stored.sum(axis=0), 1, atol=1e-6)
     plain = np.stack([curve.table()[prob[k].view(np.uint16)] for k, curve in enumerate(curves)])
     np.testing.assert_allclose(stored, plain / plain.sum(axis=0), atol=1e-6)
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass", "restore"])
+def test_probabilities_follow_their_formulas(kind: Kind) -> None:
+    logits = torch.from_numpy(RNG.normal(0, 20, (2, 3, 5, 7))).float()
+    logits[0, 0, 0, 0], logits[0, 1, 0, 0] = 300, -300
+    wanted = {
+        "binary": torch.special.expit(logits.double()),
+        "multiclass": logits.double().softmax(1),
+        "restore": logits.double(),
+    }[kind]
+    kept = logits.clone()
+    torch.testing.assert_close(activate(kind, logits).double(), wanted, atol=3e-7, rtol=3e-7)
+    torch.testing.assert_close(logits, kept, atol=0, rtol=0)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_a_probability_does_not_depend_on_how_the_map_is_cut(
+    kind: Kind, layout: torch.memory_format
+) -> None:
+    logits = torch.from_numpy(RNG.normal(0, 4, (2, 3, 61, 47))).float()
+    whole = activate(kind, logits.contiguous(memory_format=layout))
+    for rows in (1, 3, 7, 16, 33):
+        for first in range(0, 61, rows):
+            band = logits[:, :, first : first + rows].contiguous(memory_format=layout)
+            assert torch.equal(activate(kind, band), whole[:, :, first : first + rows])

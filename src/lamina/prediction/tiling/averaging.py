@@ -30,10 +30,22 @@ _LEAST = 2.0**-12  # probabilities nearer to 0 or 1 are not told apart in float1
 
 
 def activate(kind: Kind, logits: Tensor) -> Tensor:
-    """Return probabilities of logits (B, K, H, W): sigmoid, softmax over K; values of restore."""
+    """Return probabilities of logits (B, K, *S): sigmoid, softmax over K; values of restore.
+
+    The kernels of torch for both compute the last few values of an array by other code than the
+    rest, so that digits of a pixel depended on how a map was cut. Exponentials, sums and quotients
+    of single values do not.
+    """
     if kind == "restore":
         return logits
-    return logits.softmax(1) if kind == "multiclass" else logits.sigmoid()
+    if kind != "multiclass":
+        return logits.neg().exp_().add_(1).reciprocal_()
+    logits = logits.contiguous()
+    powers = (logits - logits.amax(1, keepdim=True)).exp_()
+    total = powers[:, 0].clone()
+    for k in range(1, powers.shape[1]):
+        total += powers[:, k]
+    return powers.div_(total.unsqueeze(1))
 
 
 def power_mean(kind: Kind, total: Tensor, pool: Pool) -> Tensor:
