@@ -72,6 +72,15 @@ def test_values(tmp_path: Path, values: Any, task: Any, data: Any) -> None:
     assert found.said.startswith("labels hold 0")
 
 
+def test_a_background_that_is_rarer_than_a_class_is_noted(tmp_path: Path) -> None:
+    assert meaning(write(tmp_path / "a", 0, 0, 1)).notes == ()
+    assert meaning(write(tmp_path / "b", 0, 1, 2)).notes == ()
+    (note,) = meaning(write(tmp_path / "c", 0, 32, 255, 255, 255, 255)).notes
+    assert note.startswith("labels of 255 cover 66.7% of the pixels, and of 0, which is taken for")
+    assert "16.7%; if 255 is, change data.labels" in note
+    assert meaning(write(tmp_path / "d", 0, 1, 2, 255, 255, 255)).notes == ()  # 255 is ignored
+
+
 def test_negative_values_do_not_count(tmp_path: Path) -> None:
     found = meaning(write(tmp_path, -1, 0, 1, dtype=np.int16))
     assert (found.task, found.data) == ({"kind": "binary"}, {"ignore": -1})

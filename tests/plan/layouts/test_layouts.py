@@ -8,12 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 from pydantic import TypeAdapter
 
 from lamina.data.catalogs import AnyCatalog
 from lamina.errors import LayoutError
 from lamina.plan.layouts import LAYOUTS, chosen, matches_of
+from lamina.plan.layouts.contents import counted_values
 from lamina.plan.tree import Tree
 from lamina.task import Task
 from tests.factories import data_folders
@@ -229,6 +231,37 @@ def test_several_label_volumes_are_a_question(tmp_path: Path) -> None:
     data_folders.tiff_volume(tmp_path)
     shutil.copy(tmp_path / "rods.tif", tmp_path / "cells.tif")
     assert layouts(tmp_path) == ["volumes/cells.tif", "volumes/rods.tif"]
+
+
+def test_the_question_says_what_each_way_holds(tmp_path: Path) -> None:
+    data_folders.tiff_volume(tmp_path)
+    rods = tifffile.imread(tmp_path / "rods.tif")
+    many = (np.arange(rods.size) % 12).astype(np.uint8).reshape(rods.shape)
+    tifffile.imwrite(tmp_path / "cells.tif", many)
+    with pytest.raises(LayoutError, match="2 ways") as caught:
+        chosen(Tree.of(tmp_path), None)
+    lines = str(caught.value).splitlines()
+    share = (rods > 0).mean()
+    assert lines[4].endswith(f"raw.tif; it holds 0 ({1 - share:.2%}), 255 ({share:.2%})")
+    assert "it holds 12 values, most of all 0 (8.33%)" in lines[2]
+
+
+def test_the_question_names_the_classes_of_folders(tmp_path: Path) -> None:
+    data_folders.class_folders(tmp_path)
+    rows = ["ImageId, EncodedPixels", *(f"{k:02d}, 10 4 70 6" for k in range(6))]
+    (tmp_path / "rle.csv").write_text("\n".join(rows))
+    with pytest.raises(LayoutError, match=r"\{class\}/\{id\}.png; classes disc, ring"):
+        chosen(Tree.of(tmp_path), None)
+
+
+def test_a_part_of_labels_is_read_and_said(tmp_path: Path) -> None:
+    data_folders.tiff_volume(tmp_path)
+    match = chosen(Tree.of(tmp_path), None)
+    rods = tifffile.imread(tmp_path / "rods.tif")
+    counts, colours, share = counted_values(Tree.of(tmp_path), match, rods.size // 4)
+    middle = rods[7:12]
+    assert (colours, share) == (False, 0.25)
+    assert counts == {int(v): int((middle == v).sum()) for v in np.unique(middle)}
 
 
 def test_the_number_in_names_of_volumes_may_grow(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from lamina.plan.rules import Wanted
 from tests.factories.facts import IMAGES, VOLUME, classes, settled
 
 BOTH = {"kind": "binary", "names": ["left", "right"]}
@@ -45,6 +46,24 @@ def test_slices_that_are_even_in_plane_are_turned() -> None:
     assert found["predict.views"] == "dihedral"
     layered = settled(replace(VOLUME, shape=(20, 512, 512), roughness=(2.7, 2.0, 1.0)))
     assert layered["predict.views"] == "flips"
+
+
+def test_what_is_further_apart_along_one_axis_is_not_turned() -> None:
+    """Of slices the axes of the plane count, of blocks y and x."""
+    even = replace(VOLUME, shape=(20, 512, 512), least=(20, 512, 512))
+    across = replace(even, shape=(512, 20, 512), cut="y", roughness=(1, 2.7, 1))
+    for facts, dims, views in (
+        (replace(even, uneven=("zy", "zx")), "auto", "dihedral"),
+        (replace(even, uneven=("zy", "yx")), "auto", "flips"),
+        (replace(even, uneven=("zy", "zx")), "3d", "dihedral"),
+        (replace(even, uneven=("zy", "yx")), "3d", "flips_yx"),
+        (replace(across, uneven=("yx",)), "auto", "dihedral"),
+        (replace(across, uneven=("zx",)), "auto", "flips"),
+    ):
+        found = settled(facts, wanted=Wanted(dims=dims))
+        assert any(one["kind"] == "rot90" for one in found["transforms"]) == (views == "dihedral")
+        if dims == "auto":
+            assert found["predict.views"] == views
 
 
 def test_images_laid_out_alike_are_moved_less() -> None:

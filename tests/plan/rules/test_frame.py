@@ -92,3 +92,32 @@ def test_hounsfield_units_keep_their_scale() -> None:
     assert settled(replace(VOLUME, cases=9, groups=9, intensity=scan))["frame.normalise"] == {
         "kind": "dataset"
     }
+
+
+RESTORED: dict[str, Any] = {
+    "data": {"kind": "corrupt"},
+    "task": {"kind": "restore", "names": ["clean"]},
+    "classes": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("dtype", "low", "high", "within", "unit", "sigma"),
+    [
+        ("uint8", 3, 255, 52.0, None, 25),
+        ("uint16", 0, 40000, 9000.0, None, 4500),
+        ("uint16", 0, 425, 80.0, 425, 40),
+        ("int16", -1024, 900, 333.0, 1020, 170),
+        ("float32", 0, 0.9995, 0.25, 1, 0.12),
+    ],
+)
+def test_noise_and_unit_suit_the_values_that_are_there(
+    dtype: str, low: float, high: float, within: float, unit: float | None, sigma: float
+) -> None:
+    """The greatest value of a type says nothing of floats, and too much of 12 bits in 16."""
+    seen = Intensity(low=low, high=high, between=0.1, within=within)
+    found = settled(replace(IMAGES, dtype=dtype, intensity=seen, **RESTORED))
+    assert found["task"].get("unit") == unit
+    assert found["data.noise"] == [{"kind": "gaussian", "sigma": sigma}]
+    scale = unit or {"uint8": 255, "uint16": 65535}[dtype]
+    assert found["frame.normalise"] == {"kind": "fixed", "mean": 0, "std": 1, "scale": scale}

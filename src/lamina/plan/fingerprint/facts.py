@@ -152,6 +152,10 @@ class Facts(VerbResult):
     parts: Mapping[str, int] = field(default_factory=dict)
     """Folders such as train and val in which cases lie, with their number."""
 
+    uneven: tuple[str, ...] = ()
+    """Pairs of axes, such as ``yx``, along which pixels of some image lie differently far apart, as
+    far as files say."""
+
     options_set: tuple[str, ...] = ()
     """Options of the catalog that the command line set."""
 

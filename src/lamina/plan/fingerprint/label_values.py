@@ -5,25 +5,22 @@ from __future__ import annotations
 import re
 import shlex
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from pathlib import Path
 from typing import Any
 
 from lamina.data.case import Case
 from lamina.data.catalogs.corrupt import values_of
 from lamina.data.names import bare
-from lamina.data.readers import open_volume
 from lamina.data.targets.label_table import as_colour
-from lamina.data.targets.label_values import values_in
 from lamina.data.units import unit_of
 from lamina.doctor.finding import counted
 from lamina.errors import DataError, LayoutError
-from lamina.geometry.region import Region
 from lamina.plan.layouts import Match
+from lamina.plan.layouts.contents import counted_values
 from lamina.plan.tree import Tree
-from lamina.volume import Crop, Volume
+from lamina.volume import Volume
 
 MOST = 1 << 28
 """Label values that are read."""
@@ -44,6 +41,8 @@ class LabelMeaning:
     task: dict[str, Any]
     data: dict[str, Any]
     said: str
+    notes: tuple[str, ...] = ()
+    """What a person should look at, such as a background that is rarer than a class."""
 
 
 def meaning_of(tree: Tree, match: Match, reading: str | None = None) -> LabelMeaning:
@@ -59,8 +58,8 @@ def meaning_of(tree: Tree, match: Match, reading: str | None = None) -> LabelMea
         LayoutError: 255 may be a border or the class; both commands are named.
     """
     if not match.labels or (match.task and match.task["kind"] != "multilabel"):
-        return LabelMeaning(dict(match.task), {}, "as the files say")
-    counts, colours, share = _counted(tree, match)
+        return LabelMeaning(dict(match.task), {}, match.meaning)
+    counts, colours, share = counted_values(tree, match, MOST)
     if match.task:
         return _of_class_masks(tree, match, set(counts), colours=colours)
     ignored = match.data.get("ignore")
@@ -74,7 +73,8 @@ def meaning_of(tree: Tree, match: Match, reading: str | None = None) -> LabelMea
     task = found.task
     if task["kind"] == "binary" and (name := _name(match)):
         task = {**task, "names": [name]}
-    return replace(found, task=task, said=found.said + said)
+    notes = () if colours else _polarity(counts, found.data.get("ignore", ignored))
+    return replace(found, task=task, said=found.said + said, notes=notes)
 
 
 def restored_names(root: Path, cases: Sequence[Case]) -> tuple[str, ...]:
@@ -126,33 +126,17 @@ def _name(match: Match) -> str:
     return ""
 
 
-def _counted(tree: Tree, match: Match) -> tuple[Counter[int], bool, float]:
-    """Return stored values with their pixels, whether they are colours, and the share read."""
-    counts: Counter[int] = Counter()
-    colours, read, whole = False, 0, 0
-    steps = max(1, len(match.labels) // 512)
-    for name in match.labels[::steps]:
-        volume: Volume = open_volume(tree.root / name, dataset=match.dataset, target=True)
-        size = prod(volume.shape) * volume.channels
-        whole += size
-        if read >= MOST:
-            continue
-        if size > MOST:
-            thick = max(1, int(volume.shape[0] * MOST / size))
-            first = (volume.shape[0] - thick) // 2
-            start = (first, *[0] * (len(volume.shape) - 1))
-            volume = Crop(volume, Region(start, (first + thick, *volume.shape[1:])))
-        if not colours:
-            try:
-                counts.update(values_in(volume))
-            except DataError:
-                if volume.channels < 3:
-                    raise
-                colours, counts = True, Counter()
-        if colours:
-            counts.update(values_in(volume, colours=True))
-        read += prod(volume.shape) * volume.channels
-    return counts, colours, read / max(whole, 1) / steps
+def _polarity(counts: Mapping[int, int], ignored: object) -> tuple[str, ...]:
+    """Return a note where another value than 0, which is the background, covers most pixels."""
+    known = {value: count for value, count in counts.items() if value != ignored}
+    whole = sum(known.values())
+    most = max(known, key=lambda value: (known[value], -value))
+    if most == 0 or known[most] <= whole / 2:
+        return ()
+    return (
+        f"labels of {most} cover {known[most] / whole:.1%} of the pixels, and of 0, which is taken "
+        f"for the background, {known.get(0, 0) / whole:.1%}; if {most} is, change data.labels",
+    )
 
 
 def _of_class_masks(tree: Tree, match: Match, values: set[int], *, colours: bool) -> LabelMeaning:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import combinations
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -15,13 +16,15 @@ from lamina.data.catalogs import AnyCatalog
 from lamina.data.layouts.split_folders import own_split
 from lamina.data.network_input.normalise import is_grey
 from lamina.data.views.corrupted import Corrupted
+from lamina.data.views.resampling.spacing import differ
 from lamina.doctor.case_statistics import CaseStatistics, statistics_of
 from lamina.doctor.checks.exif import Exif
 from lamina.doctor.checks.flat import Flat
 from lamina.doctor.checks.nodata import NoData
 from lamina.doctor.checks.ranges import Ranges
 from lamina.doctor.examined import Examined
-from lamina.errors import DataError
+from lamina.errors import DataError, RecipeError
+from lamina.geometry.tiling.axis_order import seen_order
 from lamina.plan.fingerprint.facts import Facts
 from lamina.plan.fingerprint.groups import Grouping, groups_of
 from lamina.plan.fingerprint.label_values import LabelMeaning, meaning_of, restored_names
@@ -62,6 +65,10 @@ def fingerprint(tree: Tree, match: Match, wishes: Wishes) -> Facts:
     meaning = meaning_of(tree, match, wishes.reading)
     data = laid_over({**match.data, **meaning.data}, wishes.data)
     cases, task = _opened(tree.root, catalog_of(data, wishes.data), meaning)
+    steps = _steps_of(cases, data, wishes.spacing)
+    if steps is not None:
+        data["spacing"] = steps
+        cases, task = _opened(tree.root, catalog_of(data, wishes.data), meaning)
     looks = _looks(cases)
     grouping = groups_of(tree, cases, wishes.groups, looks)
     pixels = pixels_of(cases, task)
@@ -99,8 +106,9 @@ def fingerprint(tree: Tree, match: Match, wishes: Wishes) -> Facts:
         read_share=pixels.read_share,
         bytes=_size(cases),
         parts=own_split([case.id for case in cases]),
+        uneven=_uneven(cases[0].image.axes, spacings),
         options_set=tuple(sorted(wishes.data)),
-        notes=(*match.notes, *_notes(looks, grouping)),
+        notes=(*match.notes, *meaning.notes, *_notes(looks, grouping)),
     )
 
 
@@ -134,6 +142,24 @@ def _channels(cases: Sequence[Case], task: Task) -> int:
     return 1 if all(is_grey(case.image) for case in coloured) else most
 
 
+def _steps_of(
+    cases: Sequence[Case], data: Mapping[str, Any], wanted: tuple[float, ...] | None
+) -> list[float] | None:
+    """Return ``data.spacing`` (z, y, x) for what ``--spacing`` says; None: nothing is to be set.
+
+    Raises:
+        RecipeError: ``-s data.spacing`` says it, too.
+    """
+    axes = cases[0].image.axes
+    if wanted is None or len(wanted) != len(axes) or data["kind"] != "volume_pairs":
+        return None
+    if "spacing" in data:
+        raise RecipeError(
+            "--spacing and -s data.spacing both say how far voxels are apart; leave one out"
+        )
+    return [float(wanted[k]) for k in seen_order(axes)]
+
+
 def _spacings(cases: Sequence[Case], wanted: tuple[float, ...] | None) -> Any:
     axes = len(cases[0].image.axes)
     if wanted is not None:
@@ -147,6 +173,17 @@ def _spacings(cases: Sequence[Case], wanted: tuple[float, ...] | None) -> Any:
     if any(one is None or None in one or len(one) != axes for one in found):
         return None
     return np.abs(np.array(found, np.float64))
+
+
+def _uneven(axes: str, spacings: Any) -> tuple[str, ...]:
+    """Return the pairs of axes along which pixels of some case lie differently far apart."""
+    if spacings is None:
+        return ()
+    return tuple(
+        axes[a] + axes[b]
+        for a, b in combinations(range(len(axes)), 2)
+        if differ(spacings[:, a].tolist(), spacings[:, b].tolist())
+    )
 
 
 def _spread(spacings: Any) -> float:

@@ -14,12 +14,14 @@ from lamina.plan.layouts.base import ENOUGH as ENOUGH
 from lamina.plan.layouts.base import Layout as Layout
 from lamina.plan.layouts.base import Match as Match
 from lamina.plan.layouts.coco import CocoJson as CocoJson
+from lamina.plan.layouts.contents import contents_of
 from lamina.plan.layouts.dicom_series import DicomSeries as DicomSeries
 from lamina.plan.layouts.folder_pairs import FolderPairs as FolderPairs
 from lamina.plan.layouts.fragments import ScrollFragments as ScrollFragments
 from lamina.plan.layouts.images_only import ImagesOnly as ImagesOnly
 from lamina.plan.layouts.labelme import LabelmeJson as LabelmeJson
 from lamina.plan.layouts.nnunet import NnunetRaw as NnunetRaw
+from lamina.plan.layouts.repeats import without_repeats
 from lamina.plan.layouts.rle_tables import RleTable as RleTable
 from lamina.plan.layouts.voc import VocPalette as VocPalette
 from lamina.plan.layouts.volume_datasets import VolumeDatasets as VolumeDatasets
@@ -81,7 +83,8 @@ def chosen(tree: Tree, wanted: str | None) -> Match:
         return _one(tree, named)
     left = [one for one in found if not one.ruled_out] or found
     best = max(one.score for one in left)
-    match = _one(tree, [one for one in left if one.asked and one.score >= ENOUGH * best] or left)
+    asked = [one for one in left if one.asked and one.score >= ENOUGH * best] or left
+    match = _one(tree, without_repeats(tree, asked))
     others = [f"not read as {one.choice}: {one.ruled_out}" for one in found if one.ruled_out]
     return replace(match, notes=(*match.notes, *others))
 
@@ -90,7 +93,9 @@ def _one(tree: Tree, found: Sequence[Match]) -> Match:
     if len(found) > 1:
         command = f"lamina plan {shlex.quote(str(tree.root))} --layout"
         rows = [
-            f"{command} {shlex.quote(_shortest(one, found))}\n    {one.evidence}" for one in found
+            f"{command} {shlex.quote(_shortest(one, found))}\n    "
+            + "; ".join(filter(None, [one.evidence, contents_of(tree, one)]))
+            for one in found
         ]
         raise LayoutError(
             "\n  ".join([f"{tree.root}: can be read in {len(found)} ways; choose one:", *rows])

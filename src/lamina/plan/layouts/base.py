@@ -33,6 +33,9 @@ class Match:
     task: Mapping[str, Any] = field(default_factory=dict)
     """Options of the task; empty: the values of labels say them."""
 
+    meaning: str = "as the files say"
+    """Where the task is from, in words, if ``task`` says all of it."""
+
     labels: tuple[str, ...] = ()
     """Files of labels below the data folder, whose values are looked at; none: no need."""
 

@@ -50,6 +50,7 @@ class CocoJson(Layout):
             1.0,
             detail=detail,
             task={"kind": "multilabel"},
+            meaning=f"the categories of {table}",
             claims=frozenset(tables),
             problem=problem,
         )

@@ -34,5 +34,6 @@ class ScrollFragments(Layout):
             {"kind": "fragments"},
             1.0,
             task={"kind": "binary", "names": ["ink"]},
+            meaning=f"what {_INK} show",
             claims=frozenset(claims or tree.files),
         )

@@ -33,6 +33,7 @@ class ImagesOnly(Layout):
             data | ({"dicom": {"frame": 0}} if several else {}),
             1.0,
             task={"kind": "restore", "names": ["clean"]},
+            meaning="no labels: values are restored",
             notes=tuple(
                 f"{name} holds {count} frames; data.dicom.frame says which of them is taken"
                 for name, count in several[:_NAMED]

@@ -43,6 +43,7 @@ class LabelmeJson(Layout):
             data,
             min(share, 1.0),
             task={"kind": "multilabel"},
+            meaning="the labels of shapes",
             claims=frozenset(files),
             problem=_unlabelled(len(all_images) - len(stems)) if empty else "",
         )
@@ -54,6 +55,7 @@ class LabelmeJson(Layout):
                 min(share, 1.0),
                 detail="empty",
                 task={"kind": "multilabel"},
+                meaning="the labels of shapes",
                 claims=frozenset(files),
                 asked=share < ENOUGH,
             )

@@ -38,6 +38,7 @@ class NnunetRaw(Layout):
             {"kind": "nnunet"},
             1.0,
             task=task,
+            meaning=f"the labels of {FILE}",
             claims=frozenset(labels),
             split=_split(tree),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator, Sequence
 from pathlib import PurePosixPath
 from typing import ClassVar
@@ -10,6 +11,10 @@ from typing import ClassVar
 from lamina.plan.layouts.base import Layout, Match
 from lamina.plan.tree import Tree
 
+_GENERAL = re.compile(
+    "all|annotations?|codes?|csv|data|encoded|fold|labels?|list|masks?|pixels?|rles?|runs?|seg"
+    "|segmentation|siim|stage|submission|table|targets?|test|train|training|truth|val|valid"
+)
 _ROWS = 50  # that are looked at
 _LONG = 1 << 20  # bytes of a table that are looked at
 
@@ -50,10 +55,18 @@ class RleTable(Layout):
             f"{order} starts of runs",
             {"kind": "csv_rle", "dialect": dialect, "table": table, "images": folder},
             1.0,
-            task={"kind": task},
+            task={"kind": task, "names": [_name(table)]} if task == "binary" else {"kind": task},
+            meaning=f"the rows of {table}",
             claims=frozenset([table]),
             problem=_problem(table, dialect, order),
         )
+
+
+def _name(table: str) -> str:
+    """Return the one word of a table's name that is not of its format, or ``foreground``."""
+    words = re.findall(r"[A-Za-z]+", PurePosixPath(table).stem)
+    own = [word.lower() for word in words if not _GENERAL.fullmatch(word.lower())]
+    return own[0] if len(own) == 1 and len(own[0]) > 2 else "foreground"
 
 
 def _table(tree: Tree, name: str) -> tuple[list[str], list[list[str]]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from lamina.plan.rules.base import Setting, Situation
+from lamina.plan.rules.blocks import order_of
 
 _SIDES = re.compile(r"(^|[^a-z])(left|right|l|r|sinister|dexter)([^a-z]|$)", re.IGNORECASE)
 _ALIKE = 0.5  # correlation of thumbnails from which on images have a layout
@@ -21,6 +22,8 @@ def mirrors(now: Situation) -> tuple[str, str]:
     left = facts.classes.left if facts.classes is not None else ()
     if left and max(left) >= _APART and min(left) <= 1 - _APART:
         return "", "one class lies to the left, another to the right"
+    if facts.deep or not facts.alike:
+        return "yx", "nothing is known that a mirror would change: look at a few yourself"
     if facts.alike < _ALIKE:
         return "yx", f"images are not laid out alike (correlation {facts.alike:.2f})"
     up, across = facts.mirrored
@@ -38,17 +41,26 @@ def turns(now: Situation) -> bool:
     rows, columns = _rough(now)
     size = now.settled["frame.size"]
     return (
-        max(rows, columns) < 1.3 * min(rows, columns)
+        not any(set(pair) == set(_plane(now)) for pair in facts.uneven)
+        and max(rows, columns) < 1.3 * min(rows, columns)
         and size[-2] == size[-1]
         and (facts.deep or now.restores)
     )
 
 
+def _plane(now: Situation) -> tuple[str, str]:
+    """Return the axes that a quarter turn exchanges: rows and columns of images or of blocks."""
+    facts = now.facts
+    if now.blocks:
+        _, rows, columns = (facts.axes[k] for k in order_of(now))
+    else:
+        rows, columns = (name for name in facts.axes if name != facts.cut)
+    return rows, columns
+
+
 def _rough(now: Situation) -> tuple[float, float]:
     facts = now.facts
-    rows, columns = (
-        one for name, one in zip(facts.axes, facts.roughness, strict=True) if name != facts.cut
-    )
+    rows, columns = (facts.roughness[facts.axes.index(name)] for name in _plane(now))
     return rows, columns
 
 
@@ -77,6 +89,7 @@ def _laid_out(now: Situation) -> bool:
 
 
 def _affine(now: Situation) -> Setting:
+    facts = now.facts
     if _laid_out(now):
         value = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.7}
         return Setting("transforms[]", value, "as far as images that are laid out alike differ")
@@ -88,7 +101,9 @@ def _affine(now: Situation) -> Setting:
         "aspect": [0.8, 1.25],
         "p": 0.8,
     }
-    return Setting("transforms[]", value, "no layout that it would break")
+    known = facts.alike >= _ALIKE
+    why = "images look alike when mirrored, too" if known else "no layout that it would break"
+    return Setting("transforms[]", value, why)
 
 
 def _values(now: Situation) -> list[Setting]:
@@ -100,7 +115,9 @@ def _values(now: Situation) -> list[Setting]:
         ]
     if facts.deep or now.layered or _laid_out(now):
         value = {"kind": "brightness_contrast", "brightness": 0.2, "contrast": 0.2, "p": 0.5}
-        found = [Setting("transforms[]", value, "one kind of recording")]
+        said = f"means of images spread {facts.intensity.between:.2f}, laid out alike"
+        said = "one kind of recording" if facts.deep or now.layered else said
+        found = [Setting("transforms[]", value, said)]
         if now.layered:
             found.append(Setting("transforms[]", {"kind": "noise", "p": 0.3}, "few fragments"))
         return found

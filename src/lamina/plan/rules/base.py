@@ -9,6 +9,9 @@ from typing import Any, Literal
 from lamina.plan.fingerprint.facts import Facts, Machine
 from lamina.public import VerbResult
 
+ENOUGH_TO_CALIBRATE = 6
+"""Groups from which on probabilities are calibrated."""
+
 Dims = Literal["auto", "2d", "2.5d", "3d"]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.plan.rules.base import Setting, Situation
+from lamina.plan.rules.base import ENOUGH_TO_CALIBRATE, Setting, Situation
 
 
 def decision(now: Situation) -> list[Setting]:
@@ -19,14 +19,15 @@ def decision(now: Situation) -> list[Setting]:
         ]
     metric, why = _metric(now)
     monitor = {"kind": "dice", "over": "foreground"}
+    monitored = "finer than scores of single images"
     if now.layered:
-        monitor = metric
+        monitor, monitored = metric, "the metric, over all pixels together"
     found = [
-        Setting("monitor", monitor, "finer than scores of single images"),
+        Setting("monitor", monitor, monitored),
         Setting("metric", metric, why),
     ]
     oversampled = now.settled["train.sampler"]["kind"] == "balanced"
-    if oversampled and facts.groups >= 6:
+    if oversampled and facts.groups >= ENOUGH_TO_CALIBRATE:
         found.append(Setting("calibrate", "platt", "undoes the oversampling; kept if it helps"))
     if facts.task["kind"] == "multiclass":
         return [*found, Setting("decide", {"kind": "argmax"}, "classes exclude each other")]
@@ -44,10 +45,17 @@ def _metric(now: Situation) -> tuple[dict[str, Any], str]:
     classes = facts.classes
     empty = classes.empty if classes is not None else 0
     if facts.cases == 1 or facts.groups < 2:
-        return {"kind": "dice", "over": "pooled"}, "one case: all held-out pixels together"
+        one = "one case" if facts.cases == 1 else "one group"
+        return {"kind": "dice", "over": "pooled"}, f"{one}: all held-out pixels together"
     over = "image_class" if facts.task["kind"] != "binary" else "image"
     value: dict[str, Any] = {"kind": "dice", "over": over, "empty": "one"}
+    known = classes.known if classes is not None else 0
+    rarest = min(classes.cases, default=known) if classes is not None else known
+    if over == "image_class" and rarest < known:
+        return (
+            value,
+            f"a class that is nowhere counts 1: the rarest is in {rarest} of {known} cases",
+        )
     if not empty:
         return value, "every case shows something"
-    known = classes.known if classes is not None else 0
     return value, f"an empty mask counts 1 where nothing is: {empty} of {known} cases"

@@ -143,6 +143,10 @@ def _normalise(now: Situation) -> Setting:
 def _restored(now: Situation) -> tuple[dict[str, Any], str, str]:
     facts = now.facts
     scale = {"uint8": 255, "uint16": 65535}.get(facts.dtype)
+    if "unit" in now.settled["task"]:
+        scale = now.settled["task"]["unit"]
+        value = {"kind": "fixed", "mean": 0, "std": 1, "scale": scale}
+        return value, "shares of the greatest value, as answers are", ""
     if scale is None:
         said = f"{facts.dtype} from {facts.intensity.low:g} to {facts.intensity.high:g}"
         return {"kind": "dataset"}, said, ""
@@ -157,6 +161,8 @@ def _segmented(now: Situation) -> tuple[dict[str, Any], str, str]:
         said = f"values from {seen.low:g}: Hounsfield units mean the same in every scan"
         return {"kind": "dataset"}, said, "per case would lose the scale"
     spread = f"means of images spread {seen.between:.2f} times as far as pixels within them"
+    if facts.cases == 1:
+        spread = "one case: its own mean and spread"
     if seen.between > _EXPOSURE:
         return case, spread, "dataset: exposures differ too much"
     if facts.cases > 1 and facts.dtype.startswith("float"):

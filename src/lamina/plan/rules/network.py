@@ -44,7 +44,7 @@ def network(now: Situation) -> list[Setting]:
         said = f"objects are {width:.0f} pixels wide: half the resolution shows them at a quarter"
         found.append(Setting("network.shrink", shrink, f"{said} of the work"))
     if now.facts.task["kind"] == "multilabel":
-        found.append(Setting("network.dropout", 0.1, "several rare classes"))
+        found.append(Setting("network.dropout", 0.1, "several classes learnt from few cases"))
     return found
 
 

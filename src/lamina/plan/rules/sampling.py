@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from lamina.plan.rules.base import Setting, Situation
+from lamina.plan.rules.base import ENOUGH_TO_CALIBRATE, Setting, Situation
 
 _EMPTY = 0.4  # share of empty cases from which on cases with a class are drawn more often
 _RARE = 0.01  # share of pixels
@@ -37,7 +37,9 @@ def sampling(now: Situation) -> list[Setting]:
         kind = {"kind": "balanced", "positive_rate": 0.6 if whole else 0.75}
         if not whole:
             kind["focus"] = 0.8
-        why = f"{empty:.0%} of the cases are empty; calibration undoes the oversampling"
+        why = f"{empty:.0%} of the cases are empty"
+        if facts.groups >= ENOUGH_TO_CALIBRATE:
+            why += "; calibration undoes the oversampling"
         return [*found, Setting("train.sampler", kind, why, "as they are, most crops show nothing")]
     if focus:
         kind["focus"] = focus

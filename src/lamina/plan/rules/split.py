@@ -57,7 +57,9 @@ def _count_why(groups: int) -> str:
         return f"{groups} groups"
     if groups >= 6:
         return f"{groups} groups are too few for five folds"
-    return f"only {groups} groups: each fold holds few of them out"
+    if groups <= 4:
+        return f"only {groups} groups: each fold holds one of them out"
+    return f"only {groups} groups: each fold holds one or two of them out"
 
 
 def _sections(now: Situation) -> Setting:
