@@ -40,7 +40,7 @@ from numpy.typing import NDArray
 from lamina.bundle import Bundle, MemberWeights
 from lamina.files import write_json
 from lamina.prediction.folder.predictions import Predictions
-from lamina.prediction.streaming.row_bands import held_bytes
+from lamina.prediction.streaming.units.held_bytes import held_bytes
 from lamina.recipe.recipe import Recipe
 from lamina.synthetic.files.tiff import begin_grey16
 from lamina.volume import ArrayVolume

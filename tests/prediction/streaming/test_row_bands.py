@@ -24,7 +24,8 @@ from lamina.geometry.region import Region
 from lamina.prediction.engine import Member, Place, can_stream, predict_case, stream_case
 from lamina.prediction.streaming import row_bands as bands
 from lamina.prediction.streaming import row_cache as ahead
-from lamina.prediction.streaming.row_bands import held_bytes, is_large, thickness
+from lamina.prediction.streaming.row_bands import is_large, thickness
+from lamina.prediction.streaming.units.held_bytes import held_bytes
 from lamina.prediction.streaming.units.ledger import LEDGER
 from lamina.prediction.streaming.zarr_store import Store
 from lamina.recipe.recipe import Recipe

@@ -15,9 +15,9 @@ from lamina.geometry.tiling.axis_order import seen_order, stored
 from lamina.geometry.view import members as views_of
 from lamina.prediction.engine import Member, can_stream
 from lamina.prediction.members.out_of_fold import ChosenMembers
-from lamina.prediction.streaming.row_bands import held_bytes as band_bytes
 from lamina.prediction.streaming.slabs import least_held
 from lamina.prediction.streaming.units.columns import Seen, least_bytes
+from lamina.prediction.streaming.units.held_bytes import held_bytes as band_bytes
 from lamina.prediction.tiling.memory import (
     LARGEST_BATCH,
     LARGEST_BATCH_ON_GPU,

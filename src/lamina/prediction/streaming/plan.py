@@ -10,11 +10,12 @@ from math import prod
 from pathlib import Path
 
 from lamina.data.network_input.frame import Slices
+from lamina.data.views.resampling.resampled import source_region
 from lamina.errors import ResourceError
 from lamina.geometry.view import members as views_of
-from lamina.prediction.streaming.row_bands import held_bytes as band_bytes
 from lamina.prediction.streaming.slabs import held_bytes, slice_bytes
 from lamina.prediction.streaming.units.columns import Seen, column_bytes, columns_of
+from lamina.prediction.streaming.units.held_bytes import held_bytes as band_bytes
 from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.memory import batch_size
 from lamina.prediction.tiling.tiled_inference import TiledInference
@@ -120,7 +121,8 @@ def plan_blocks(job: TiledInference, volume: Volume, outputs: int, thick: Sequen
         each, count = time.perf_counter() - begun, len(grid)
         if len(columns) > 1:
             size, numbers = batch_size(count, job.batch), range(count)
-            count = sum(len(batches_of(grid, numbers, size, 0, one)) for one in columns)
+            across = [source_region(one, grid.shape[1:], volume.shape[1:]) for one in columns]
+            count = sum(len(batches_of(grid, numbers, size, 0, one)) for one in across)
         answered += count
         seconds += each * count
     whole = sum(map(len, grids))

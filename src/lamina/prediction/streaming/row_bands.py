@@ -28,13 +28,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lamina.data.views.resampling.resampled import Part, axis_weights
+from lamina.data.views.resampling.resampled import Part, seen_planes, source_region
 from lamina.geometry.region import Region
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.prediction.check_answer import check_answer
 from lamina.prediction.folder.digests import agrees
 from lamina.prediction.streaming.place import Place
-from lamina.prediction.streaming.row_cache import BUDGET, PIECE, RowCache
+from lamina.prediction.streaming.row_cache import RowCache
 from lamina.prediction.streaming.units.unit import Unit
 from lamina.prediction.tiling.forward import answers
 from lamina.prediction.tiling.in_memory import close, join
@@ -79,56 +79,6 @@ def bands(shape: Sequence[int], outputs: int) -> list[range]:
     """Return the rows of each band."""
     thick = thickness(shape, outputs)
     return [range(a, min(a + thick, shape[0])) for a in range(0, shape[0], thick)]
-
-
-def held_bytes(
-    volume: Volume,
-    outputs: int,
-    tiles: Sequence[int],
-    shapes: Sequence[tuple[int, ...]] | None = None,
-) -> int:
-    """Return an upper bound of the memory that bands take, beside networks and batches.
-
-    Args:
-        volume: The image, or a volume that is seen in blocks.
-        outputs: K of the answer.
-        tiles: Rows of the tiles of each member, or their planes along the first stored axis.
-        shapes: As each member sees it, its axes as they are stored; None: as it is.
-    """
-    own = tuple(volume.shape)
-    thick, width = thickness(own, outputs), prod(own[1:])
-    line = width * volume.channels * volume.dtype.itemsize
-    held = min(line * max(tiles), BUDGET) + min(line * PIECE, BUDGET)
-    each = list(zip(tiles, shapes or [own] * len(tiles), strict=True))
-    sums = sums_bytes(outputs, width, thick, [rows for rows, shape in each if shape == own])
-    for rows, shape in each:
-        if shape == own:
-            continue
-        planes, across = seen_planes(shape[0], own[0], thick), prod(shape[1:])
-        sums += 4 * outputs * across * (5 * planes + rows)  # with those held and joined
-        held += _resampling(volume, shape, rows)
-    return held + sums
-
-
-def sums_bytes(outputs: int, area: int, thick: int, tiles: Sequence[int]) -> int:
-    """Return the bytes of the sums of members over a band, and of what is taken out of them.
-
-    Args:
-        outputs: K of the answer.
-        area: Pixels of a row or a plane of the band.
-        thick: Rows or planes of the band.
-        tiles: Rows or planes of the tiles of each member.
-    """
-    sums = sum(4 * outputs * area * (2 * thick + rows) for rows in tiles)
-    return 14 * outputs * area * thick + sums
-
-
-def _resampling(volume: Volume, shape: tuple[int, ...], rows: int) -> int:
-    """Return the bytes of the planes that a member sees resampled, and of what they are made of."""
-    source = seen_planes(volume.shape[0], shape[0], PIECE)
-    line = 4 * volume.channels * prod(shape[1:])
-    read = volume.channels * volume.dtype.itemsize * prod(volume.shape[1:]) * source
-    return min(line * rows, BUDGET) + min(line * (source + PIECE) + read, 2 * BUDGET)
 
 
 class Bands:
@@ -255,9 +205,7 @@ class Bands:
                 seen = replace(tiles, image=cache)
                 lines = _Lines(job, seen, self._valid, self._outputs, row, thick, column)
             else:
-                seen = replace(tiles, image=RowCache(tiles.image))
-                stored = self._volume.shape[0]
-                lines = _SourceLines(job, seen, self._outputs, row, thick, stored)
+                lines = _SourceLines(job, tiles, self._outputs, row, thick, column, self._volume)
             self._lines.append(lines)
 
     def _joined(
@@ -340,22 +288,43 @@ class _SourceLines:
         outputs: int,
         plane: int,
         thick: int,
-        stored: int,
+        column: Region,
+        source: Volume,
     ) -> None:
-        """Begin so that planes of the source from ``plane`` on can be made, ``thick`` at a time."""
+        """Begin so that planes of the source from ``plane`` on can be made, ``thick`` at a time.
+
+        Args:
+            job: Who answers.
+            tiles: Of the member, over the resampled volume.
+            outputs: K of the answer.
+            plane: The first one of the source.
+            thick: Planes of a band.
+            column: What is wanted of the axes of the source after the first.
+            source: The volume as it is stored.
+        """
         self.share, self.curves = tiles.share, tiles.member.calibration
-        self._seen, self._stored, self._at = tiles.grid.shape[0], stored, plane
-        self._first = axis_weights(self._seen, stored, plane, plane + 1).start
-        planes = seen_planes(self._seen, stored, thick)
-        self._lines = _Lines(job, tiles, None, outputs, self._first, planes)
+        self._seen, self._stored = tuple(tiles.grid.shape), tuple(source.shape)
+        self._column, self._at = column, plane
+        across = source_region(column, self._seen[1:], self._stored[1:])
+        self._left = across.start
+        self._first = self._needed(plane, plane + 1).start
+        planes = seen_planes(self._seen[0], self._stored[0], thick)
+        halo = _with_halo(across, [tiles.grid], self._seen)
+        seen = replace(tiles, image=RowCache(tiles.image, halo))
+        self._lines = _Lines(job, seen, None, outputs, self._first, planes, across)
         self._held: Tensor | None = None
+
+    def _needed(self, start: int, stop: int) -> range:
+        """Return the planes of the resampled answer that make those of the source."""
+        planes = source_region(Region((start,), (stop,)), self._seen[:1], self._stored[:1])
+        return range(planes.start[0], planes.stop[0])
 
     def take(self, stop: int) -> tuple[Tensor, Part]:
         """Return planes of the resampled answer that make those of the source up to ``stop``.
 
         Those that the next planes need too are held.
         """
-        needed = axis_weights(self._seen, self._stored, self._at, stop)
+        needed = self._needed(self._at, stop)
         held = self._held
         there = self._first + (0 if held is None else held.shape[1])
         if held is None:
@@ -364,11 +333,7 @@ class _SourceLines:
             held = torch.cat([held, self._lines.take(needed.stop)[0]], 1)
         self._held = held[:, needed.start - self._first :]
         self._first = needed.start
-        part = Part(self._first, self._seen, range(self._at, stop), self._stored)
+        box = Region((self._at, *self._column.start), (stop, *self._column.stop))
+        part = Part(box, self._stored, (self._first, *self._left), self._seen)
         self._at = stop
         return self._held, part
-
-
-def seen_planes(seen: int, stored: int, thick: int) -> int:
-    """Return how many planes of ``seen`` at most make ``thick`` planes of ``stored``."""
-    return -(-thick * seen // stored) + 2

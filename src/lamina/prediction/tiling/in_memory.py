@@ -13,6 +13,7 @@ from torch import Tensor
 
 from lamina.data.views.resampling.resampled import Part, at_source
 from lamina.data.views.resized import resample
+from lamina.geometry.region import Region
 from lamina.prediction.tiling.averaging import (
     POWERS,
     activate,
@@ -248,11 +249,11 @@ def join(
 
     Args:
         job: Means and kind.
-        total: The sum, or some planes of it.
-        own: What is added; of a resampled volume what these planes need.
+        total: The sum, or a part of it.
+        own: What is added; of a resampled volume what this part needs.
         share: Its share in the mean over members.
         curves: What its probabilities go through first.
-        part: The planes of a resampled volume; None: all.
+        part: Which part, of a resampled volume; None: all.
     """
     mean = job.options.mean_of
     if mean.tiles == "logit" and mean.members != "logit":
@@ -285,7 +286,7 @@ def _at_shape(values: Tensor, shape: torch.Size, part: Part | None) -> Tensor:
     """Return a map (K, *s) at the shape of the image or the planes, linear; an equal one as it is.
 
     Args:
-        values: The map, or the planes of it that ``part`` says.
+        values: The map, or as much of it as ``part`` says.
         shape: What is wanted.
         part: Of a resampled volume; None: all.
     """
@@ -295,6 +296,6 @@ def _at_shape(values: Tensor, shape: torch.Size, part: Part | None) -> Tensor:
     if len(shape) == 2:
         there = resample(there, shape)
     else:
-        every = Part(0, there.shape[1], range(shape[0]), shape[0])
-        there = at_source(there, tuple(shape[1:]), part or every)
+        every = Part(Region.whole(shape), tuple(shape), (0, 0, 0), tuple(values.shape[1:]))
+        there = at_source(there, part or every)
     return torch.from_numpy(there).to(values.device)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import multiprocessing
+import shutil
 import signal
 import tracemalloc
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from lamina.bundle import Bundle, MemberWeights
 from lamina.data.case import Case
 from lamina.data.network_input.normalise import Fixed, PerCase
 from lamina.data.prepare.spaced import Spaced
+from lamina.data.views.resampling.spacing import shape_at
 from lamina.errors import ResourceError
 from lamina.geometry.region import Region
 from lamina.prediction.engine import Member, plan_case, predict_case, stream_case
@@ -31,7 +34,6 @@ from lamina.prediction.run import predict
 from lamina.prediction.streaming import row_bands, zarr_store
 from lamina.prediction.streaming.units.columns import (
     Seen,
-    can_be_cut,
     column_bytes,
     column_sides,
     columns_of,
@@ -209,11 +211,93 @@ def test_columns_are_the_fewest_that_fit_and_end_with_chunks(
             )
 
 
-def test_a_resampled_volume_is_not_cut(tmp_path: Path) -> None:
-    image = Spaced(scan(6, 20, 20).image, (2.0, 1.0, 1.0))
-    assert not can_be_cut(image, [Seen((4, 8, 8), (12, 20, 20))])
-    assert least_bytes(image, 1, [Seen((4, 8, 8), (12, 20, 20))]) is None
-    assert column_sides(image, 1, [Seen((4, 8, 8), (12, 20, 20))], 1) == (20, 20)
+def respaced(wanted: Recipe, spacing: tuple[float, ...] = (1.0, 1.0, 1.0)) -> Recipe:
+    """Return a recipe whose network sees voxels that far apart."""
+    frame = wanted.frame.model_copy(update={"spacing": spacing})
+    return wanted.model_copy(update={"frame": frame})
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.tuples(st.integers(1, 13), st.integers(1, 37), st.integers(1, 37)),
+    st.sampled_from([(2, 1, 1), (0.5, 1, 1), (0.3, 2, 0.7), (1, 1, 1.5), (1, 0.4, 3)]),
+    st.sampled_from([1, 4, 64]),
+    st.sampled_from([64, 256, 1024]),
+    st.sampled_from([0.0, 0.5, (0.5, 0.25, 0.7)]),
+    st.sampled_from(["zyx", "xyz"]),
+    st.sampled_from([1, 2]),
+)
+def test_a_resampled_volume_is_the_answer_in_memory_to_the_byte(
+    tmp_path_factory: pytest.TempPathFactory,
+    shape: tuple[int, int, int],
+    spacing: tuple[float, float, float],
+    planes: int,
+    chunk: int,
+    overlap: Any,
+    axes: str,
+    count: int,
+) -> None:
+    image = Spaced(scan(*shape, axes=axes).image, spacing)
+    wanted = respaced(recipe(names=2, overlap=overlap))
+    members = [Member(conv(n, 2), PerCase(how="standard")) for n in range(count)]
+    if count == 2:  # the other one sees the volume as it is stored
+        members[1] = replace(members[1], frame=recipe().frame)
+    case = Case("a", "a", image)
+    whole = predict_case(case, members, wanted, device=CPU, batch=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row_bands, "_PLANES", planes)
+        patch.setattr(zarr_store, "_CHUNK", chunk)
+        folder = tmp_path_factory.mktemp("s")
+        found = streamed(folder, case, members, wanted)
+    np.testing.assert_array_equal(found, whole)
+    sides = Store.open(folder / "a.zarr").array.chunks[1:]
+    columns = {tuple(row.get("across", ())) for row in rows_of(folder)[1:]}
+    assert len(columns) == -(-shape[1] // sides[1]) * -(-shape[2] // sides[2])
+
+
+@pytest.mark.usefixtures("small")
+def test_columns_of_a_resampled_volume_can_begin_anywhere(tmp_path: Path) -> None:
+    """B01: as a run that was killed goes on."""
+    image = Spaced(scan(14, 18, 20).image, (0.7, 1.6, 1))
+    wanted, case = respaced(recipe(overlap=0.5)), Case("a", "a", image)
+    members = [Member(conv(0), Fixed(scale=255))]
+    streamed(tmp_path / "whole", case, members, wanted)
+    head, *rows = rows_of(tmp_path / "whole")
+    where = place(tmp_path / "again", dtype=np.float32)
+    shutil.copytree(tmp_path / "whole", tmp_path / "again")
+    lines = [head, *(row for number, row in enumerate(rows) if number % 3)]
+    text = "".join(f"{json.dumps(row)}\n" for row in lines)
+    (where.work / "slabs.jsonl").write_text(text)
+    done = list[int]()
+    stream_case(
+        case, members, wanted, place=where, device=CPU, batch=3, memory=1, progress=done.append
+    )
+    assert len(rows_of(tmp_path / "again")) == len(rows) + 1
+    assert tree(where.store) == tree(tmp_path / "whole" / "a.zarr")
+
+
+@pytest.mark.parametrize("spacing", [(2, 1.5, 1), (0.5, 1, 0.7), (0.3, 0.5, 0.5)])
+def test_memory_of_columns_of_a_resampled_volume_is_within_what_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spacing: tuple[float, ...]
+) -> None:
+    monkeypatch.setattr(row_bands, "_PLANES", 8)
+    monkeypatch.setattr(zarr_store, "_CHUNK", 8 * 32 * 32)
+    wanted, peaks = respaced(recipe(size=(8, 16, 16), overlap=0)), []
+    for rows in (128, 256):
+        image = Spaced(scan(24, rows, 128).image, spacing)
+        shape = shape_at(image, (1, 1, 1))
+        seen = [Seen((8, 16, 16), shape)]
+        memory = column_bytes(image, 1, seen, (32, 128))
+        assert column_sides(image, 1, seen, memory) == (32, 128)
+        tracemalloc.start()
+        where = place(tmp_path / str(rows))
+        members = [Member(nn.Identity(), Fixed(scale=255))]
+        case = Case("a", "a", image)
+        stream_case(case, members, wanted, place=where, device=CPU, batch=1, memory=memory)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+        assert peaks[-1] < memory + 2**20 < column_bytes(image, 1, seen, (rows, 128))
+    assert peaks[1] < 1.1 * peaks[0]
 
 
 @pytest.mark.usefixtures("small")

@@ -10,6 +10,7 @@ that gets fewer they are means over what a new voxel covers. Each axis is resamp
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -17,35 +18,47 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lamina.data.case import Case
-from lamina.data.views.resized import resample
 from lamina.geometry.region import Region
 from lamina.volume import Placement, VolumeView, check_within, chunk_shape_of, placement_of
 
 
 class Weights(NamedTuple):
-    """How voxels ``start`` to ``stop`` of the source make some voxels of an axis."""
+    """How voxels ``start`` to ``stop`` of the source make n voxels of an axis."""
 
     start: int
     stop: int
-    matrix: NDArray[np.float32]
-    """(new voxels, stop - start); rows sum to 1."""
+    numbers: NDArray[np.int64]
+    """(t, n), of the voxels of the source that make each, counted from ``start``; as many for all,
+    the last one again where there are fewer. t is 1 where the axis keeps its voxels."""
+    shares: NDArray[np.float32]
+    """(t, n); those of a new voxel sum to 1, and are 0 where a number is there again."""
+
+    @property
+    def matrix(self) -> NDArray[np.float32]:
+        """(n, stop - start)."""
+        count = self.numbers.shape[1]
+        found = np.zeros((count, self.stop - self.start), np.float32)
+        np.add.at(found, (np.arange(count), self.numbers), self.shares)
+        return found
 
 
 class Part(NamedTuple):
-    """Some planes of a resampled answer, and the planes of the source that they decide."""
+    """A box of an answer on the grid of the source, and what is given of the resampled answer."""
 
-    first: int
-    """Number of the first plane that is given."""
-    seen: int
-    """Planes of the whole resampled answer."""
-    planes: range
+    box: Region
     """Of the source."""
-    stored: int
-    """Planes of the whole source."""
+    stored: tuple[int, ...]
+    """Sides of the whole source."""
+    first: tuple[int, ...]
+    """Where the values that are given begin in the resampled answer."""
+    seen: tuple[int, ...]
+    """Sides of the whole resampled answer."""
 
 
 def axis_weights(old: int, new: int, start: int, stop: int) -> Weights:
     """Return the weights that make the voxels ``start`` to ``stop`` of ``new`` from ``old``.
+
+    Those of a voxel are the same whatever others are asked for with it.
 
     Example:
         >>> axis_weights(4, 2, 0, 2).matrix.tolist()
@@ -57,12 +70,34 @@ def axis_weights(old: int, new: int, start: int, stop: int) -> Weights:
     else:
         centre = np.clip((numbers + 0.5) * step - 0.5, 0, old - 1)
         low, high = centre, centre + 1
-    first = int(low[0])
-    last = min(int(np.ceil(high[-1] - 1e-9)), old)
-    voxels = np.arange(first, last)
-    matrix = np.minimum(high[:, None], voxels + 1) - np.maximum(low[:, None], voxels)
-    matrix = matrix.clip(min=0) / matrix.clip(min=0).sum(1, keepdims=True)
-    return Weights(first, last, matrix.astype(np.float32))
+    first = low.astype(np.int64)
+    last = np.minimum(np.ceil(high - 1e-9).astype(np.int64), old) - 1
+    count = 1 if old == new else int(np.ceil(max(step, 1) - 1e-9)) + 1
+    voxels = first + np.arange(count)[:, None]
+    shares = (np.minimum(high, voxels + 1) - np.maximum(low, voxels)).clip(min=0)
+    shares[voxels > last] = 0
+    shares /= shares.sum(0)
+    begin = int(first[0])
+    numbers = np.minimum(voxels, last) - begin
+    return Weights(begin, int(last[-1]) + 1, numbers, shares.astype(np.float32))
+
+
+def source_region(region: Region, seen: Sequence[int], stored: Sequence[int]) -> Region:
+    """Return which voxels of a resampled answer make a region of the source.
+
+    Args:
+        region: Of some axes of the source.
+        seen: Sides of the whole resampled answer along these axes.
+        stored: Sides of the whole source.
+    """
+    sides = zip(seen, stored, region.start, region.stop, strict=True)
+    needed = [axis_weights(*side) for side in sides]
+    return Region(tuple(one.start for one in needed), tuple(one.stop for one in needed))
+
+
+def seen_planes(seen: int, stored: int, thick: int) -> int:
+    """Return how many planes of ``seen`` at most make ``thick`` planes of ``stored``."""
+    return -(-thick * seen // stored) + 2
 
 
 @dataclass(frozen=True)
@@ -111,17 +146,10 @@ class Resampled(VolumeView):
         check_within(self, region)
         if not self.smooth:
             return self._nearest(region)
-        axes = list(zip(self.source.shape, self.size, region.start, region.stop, strict=True))
-        z, y, x = (axis_weights(*axis) for axis in axes)
-        box = Region((z.start, y.start, x.start), (z.stop, y.stop, x.stop))
-        values = self.source.read(box)
-        count, planes = values.shape[:2]
-        flat = np.empty((count, planes, *region.shape[1:]), np.float32)
-        for channel, at in np.ndindex(count, planes):  # a plane at a time, to hold no more
-            rows = y.matrix @ values[channel, at].astype(np.float32)
-            np.matmul(rows, x.matrix.T, flat[channel, at])
-        found: NDArray[np.float32] = np.matmul(z.matrix, flat.reshape(count, planes, -1))
-        return found.reshape(count, *region.shape)
+        axes = zip(self.source.shape, self.size, region.start, region.stop, strict=True)
+        weights = [axis_weights(*axis) for axis in axes]
+        box = Region(tuple(one.start for one in weights), tuple(one.stop for one in weights))
+        return _resampled(self.source.read(box), weights)
 
     def _nearest(self, region: Region) -> NDArray[Any]:
         axes = zip(self.source.shape, self.size, region.start, region.stop, strict=True)
@@ -156,27 +184,59 @@ def resampled(case: Case, shape: tuple[int, ...]) -> Case:
     )
 
 
-def at_source(
-    values: NDArray[np.float32], sides: tuple[int, ...], part: Part
-) -> NDArray[np.float32]:
-    """Return some planes of an answer on the grid of the source.
+def at_source(values: NDArray[np.float32], part: Part) -> NDArray[np.float32]:
+    """Return a box of an answer on the grid of the source.
 
-    A plane is the same whatever others are asked for with it, to the byte.
+    A voxel is the same whatever others are asked for with it, to the byte.
 
     Args:
-        values: (K, n, h, w) float32, the planes of the resampled answer from ``part.first`` on.
-        sides: Of a plane of the source.
-        part: The planes given and those asked for.
+        values: (K, *s) float32, the resampled answer from ``part.first`` on.
+        part: The box.
 
     Returns:
-        (K, len(part.planes), *sides) float32.
+        (K, *part.box.shape) float32.
     """
-    found = np.empty((len(values), len(part.planes), *sides), np.float32)
-    for at, plane in enumerate(part.planes):
-        weights = axis_weights(part.seen, part.stored, plane, plane + 1)
-        held = values[:, weights.start - part.first : weights.stop - part.first]
-        mixed = held[:, 0] * weights.matrix[0, 0]
-        for number in range(1, held.shape[1]):
-            mixed += held[:, number] * weights.matrix[0, number]
-        found[:, at] = resample(mixed, sides)
+    axes = zip(part.seen, part.stored, part.box.start, part.box.stop, strict=True)
+    weights = [axis_weights(*axis) for axis in axes]
+    spans = [
+        slice(one.start - first, one.stop - first)
+        for one, first in zip(weights, part.first, strict=True)
+    ]
+    return _resampled(values[(slice(None), *spans)], weights)
+
+
+def _resampled(values: NDArray[Any], weights: Sequence[Weights]) -> NDArray[np.float32]:
+    """Return (C, *S) float32 of values (C, *s) along three axes.
+
+    Products are added one after another, as no library of matrices promises, so that a voxel does
+    not depend on the region that it is asked for with.
+    """
+    z, y, x = weights
+    sides, planes = [one.numbers.shape[1] for one in weights], values.shape[1]
+    found = np.empty((len(values), *sides), np.float32)
+    kept = len(z.numbers) == 1  # z keeps its voxels
+    flat = found[:0] if kept else np.empty((planes, *sides[1:]), np.float32)
+    for channel, out in zip(values, found, strict=True):
+        flat = out if kept else flat
+        for plane, place in zip(channel, flat, strict=True):
+            place[...] = _along(_along(plane.astype(np.float32), y).T, x).T
+        if kept:
+            continue
+        for place, numbers, shares in zip(out, z.numbers.T, z.shares.T, strict=True):
+            np.multiply(flat[numbers[0]], shares[0], out=place)
+            for number, share in zip(numbers[1:], shares[1:], strict=True):
+                place += flat[number] * share
+    return found
+
+
+def _along(values: NDArray[np.float32], weights: Weights) -> NDArray[np.float32]:
+    """Return (n, columns) of values (rows, columns)."""
+    if len(weights.numbers) == 1:
+        return values
+    found: NDArray[np.float32] | None = None
+    for numbers, shares in zip(weights.numbers, weights.shares[:, :, None], strict=True):
+        product = values[numbers]
+        product *= shares
+        found = product if found is None else np.add(found, product, out=found)
+    assert found is not None
     return found

@@ -24,8 +24,9 @@ from math import prod
 from typing import NamedTuple
 
 from lamina.geometry.region import Region
-from lamina.prediction.streaming.row_bands import bands, sums_bytes, thickness
+from lamina.prediction.streaming.row_bands import bands, thickness
 from lamina.prediction.streaming.row_cache import BUDGET, PIECE
+from lamina.prediction.streaming.units.held_bytes import resampled_bytes, sums_bytes
 from lamina.prediction.tiling.blend import KEPT
 from lamina.volume import Volume
 
@@ -49,16 +50,23 @@ def column_bytes(volume: Volume, outputs: int, seen: Sequence[Seen], sides: Sequ
         seen: By each member.
         sides: Of a column along the second and the third axis.
     """
-    halo = [
-        min(side + 2 * (max(one.tile[axis] for one in seen) - 1), volume.shape[axis])
-        for axis, side in enumerate(sides, start=1)
-    ]
-    line = prod(halo) * volume.channels * volume.dtype.itemsize
-    deep = max(one.tile[0] for one in seen)
-    held = min(line * deep, BUDGET) + min(line * PIECE, BUDGET)
-    thick, area = thickness(volume.shape, outputs), prod(sides)
-    held += sum(4 * KEPT * prod(tile) for tile in {one.tile for one in seen})
-    return held + sums_bytes(outputs, area, thick, [one.tile[0] for one in seen])
+    whole = tuple(volume.shape)
+    as_stored = [one for one in seen if one.shape == whole]
+    held = sum(4 * KEPT * prod(tile) for tile in {one.tile for one in seen})
+    held += sums_bytes(
+        outputs, prod(sides), thickness(whole, outputs), [one.tile[0] for one in as_stored]
+    )
+    if as_stored:
+        deep, *wide = map(max, zip(*(one.tile for one in as_stored), strict=True))
+        halo = zip(sides, wide, whole[1:], strict=True)
+        line = prod(min(side + 2 * (tile - 1), end) for side, tile, end in halo)
+        line *= volume.channels * volume.dtype.itemsize
+        held += min(line * deep, BUDGET) + min(line * PIECE, BUDGET)
+    return held + sum(
+        resampled_bytes(volume, outputs, one.shape, sides, one.tile)
+        for one in seen
+        if one.shape != whole
+    )
 
 
 def column_sides(
@@ -68,7 +76,6 @@ def column_sides(
 
     Whole planes where they fit, else the fewest columns of equal width along the second axis, and
     where not even the narrowest fit, along the third too; the least there are where nothing fits.
-    A volume that a member sees resampled is never cut.
 
     Args:
         volume: Three axes, seen in blocks.
@@ -77,7 +84,7 @@ def column_sides(
         memory: Bytes that bands may take; None: as many as they need.
     """
     whole = tuple(volume.shape)[1:]
-    if memory is None or not can_be_cut(volume, seen):
+    if memory is None or not can_be_cut(volume):
         return whole
     if column_bytes(volume, outputs, seen, whole) <= memory:
         return whole
@@ -95,15 +102,14 @@ def column_sides(
 
 def least_bytes(volume: Volume, outputs: int, seen: Sequence[Seen]) -> int | None:
     """Return the memory that the narrowest columns take; None: it cannot be cut."""
-    if not can_be_cut(volume, seen):
+    if not can_be_cut(volume):
         return None
     return column_bytes(volume, outputs, seen, column_sides(volume, outputs, seen, 0))
 
 
-def can_be_cut(volume: Volume, seen: Sequence[Seen]) -> bool:
-    """Whether a volume may be answered in columns: of three axes, by members that see it so."""
-    shape = tuple(volume.shape)
-    return len(shape) == 3 and prod(shape) > 0 and all(one.shape == shape for one in seen)
+def can_be_cut(volume: Volume) -> bool:
+    """Whether a volume that is seen in blocks may be answered in columns."""
+    return len(volume.shape) == 3 and prod(volume.shape) > 0
 
 
 def columns_of(shape: Sequence[int], sides: Sequence[int]) -> list[Region]:

@@ -112,7 +112,7 @@ def _of_blocks(
     noted = noted_thickness(place.work, place.plan)
     if noted is None or len(noted) not in (1, 3) or noted[0] != planes:
         return own
-    if memory is None or not can_be_cut(volume, seen) or not seen:
+    if memory is None or not seen or not can_be_cut(volume):
         return noted
     needs = column_bytes(volume, outputs, seen, noted[1:] or whole)
     if needs > max(memory, column_bytes(volume, outputs, seen, sides)):
