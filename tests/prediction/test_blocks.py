@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,16 +15,21 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lamina.data.network_input.frame import Frame
-from lamina.data.network_input.normalise import Fixed
+from lamina.data.network_input.normalise import Fixed, PerCase
+from lamina.data.readers import open_volume
 from lamina.errors import RecipeError
+from lamina.geometry.region import Region
 from lamina.geometry.tiling.grid import TileGrid
 from lamina.geometry.tiling.window import Window, normalised
 from lamina.model.networks import Resunet
-from lamina.prediction.engine import Member, predict_image
+from lamina.prediction.engine import Member, predict_case, predict_image, stream_case
+from lamina.prediction.streaming import row_bands, zarr_store
+from lamina.prediction.streaming.zarr_store import Store
 from lamina.prediction.tiling.blend import Sum
 from lamina.recipe.recipe import Predict
 from lamina.task import Task
 from lamina.volume import ArrayVolume
+from tests.factories.blocks import place, recipe
 
 CPU = torch.device("cpu")
 RESTORE = Task(kind="restore", names=("x",))
@@ -139,3 +146,69 @@ def test_images_are_refused_where_blocks_are_seen() -> None:
     with pytest.raises(RecipeError, match=r"has axes 'yx'.*give volumes of three axes"):
         is_cut(image, Frame(size=(8, 8, 8)))
     assert is_cut(ArrayVolume(np.zeros((1, 4, 8, 8), np.float32), "zyx"), Frame(size=(8, 8)))
+
+
+def slow(pixels: NDArray[np.float64], network: nn.Module, tile: Block, steps: Block) -> Array:
+    """One block, one of eight views at a time, in float64 and in the plainest words; z, y, x."""
+    grid = TileGrid(pixels.shape, tile, steps)
+    weights = normalised("gaussian", grid)
+    total = np.zeros((3, *pixels.shape))
+    for region in grid:
+        before = [max(-a, 0) for a in region.start]
+        after = [max(b - n, 0) for b, n in zip(region.stop, pixels.shape, strict=True)]
+        seen = np.pad(pixels, list(zip(before, after, strict=True)), mode="reflect")
+        start = [a + n for a, n in zip(region.start, before, strict=True)]
+        block = seen[tuple(slice(a, a + n) for a, n in zip(start, tile, strict=True))]
+        mean = np.zeros((3, *tile))
+        for flips in itertools.product((False, True), repeat=3):
+            axes = [axis for axis, flip in enumerate(flips) if flip]
+            image = torch.from_numpy(np.flip(block, axes).astype(np.float32))
+            with torch.inference_mode():
+                answer = network(image[None, None]).softmax(1)[0].double().numpy()
+            mean += np.flip(answer, [1 + axis for axis in axes]) / 8
+        z, y, x = (grid.starts[axis].index(region.start[axis]) for axis in range(3))
+        mean *= np.einsum("i,j,k->ijk", weights[0][z], weights[1][y], weights[2][x])
+        part = region.clip_to(Region.whole(pixels.shape))
+        inside = [slice(a, a + n) for a, n in zip(before, part.shape, strict=True)]
+        total[:, *part.slices] += mean[:, *inside]
+    return total.astype(np.float32)
+
+
+@pytest.mark.parametrize("shape", [(13, 19, 11), (3, 5, 2), (1, 30, 7), (9, 4, 16)])
+@pytest.mark.parametrize(
+    ("dtype", "axes"),
+    [
+        ("uint8", "zyx"),
+        ("<i2", "xyz"),
+        (">i2", "yxz"),
+        (">u2", "zyx"),
+        (">f4", "xyz"),
+        ("<f8", "yxz"),
+    ],
+)
+def test_classes_of_any_file_agree_with_brute_force(
+    tmp_path: Path, shape: Block, dtype: str, axes: str
+) -> None:
+    """Odd sides, sides smaller than a block, every order of bytes; in memory and in columns."""
+    order = ["zyx".index(axis) for axis in axes]
+    low, high = (0, 256) if dtype in ("uint8", ">u2") else (-900, 900)
+    values = np.random.default_rng(0).integers(low, high, shape).astype(dtype)
+    np.save(tmp_path / "v.npy", values.transpose(order))
+    volume = open_volume(tmp_path / "v.npy", axes=axes)
+    wanted = recipe(
+        names=3, size=(4, 8, 6), precision="float32", overlap=(0.5, 0.25, 0.4), window="gaussian"
+    )
+    torch.manual_seed(0)
+    network = nn.Sequential(nn.Conv3d(1, 4, 3, padding=1), nn.Tanh(), nn.Conv3d(4, 3, 1))
+    members, where = [Member(network, PerCase(how="standard"))], place(tmp_path, dtype=np.float32)
+    found = predict_case(volume, members, wanted, device=CPU, batch=3)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(row_bands, "_PLANES", 2)
+        patch.setattr(zarr_store, "_CHUNK", 32)
+        stream_case(volume, members, wanted, place=where, device=CPU, batch=3, memory=1)
+    np.testing.assert_array_equal(Store.open(where.store).read(), found)
+    exact = values.astype(np.float64)
+    exact = (exact - exact.mean()) / exact.std()
+    expected = slow(exact, network, (4, 8, 6), (2, 6, 4))
+    back = [0, *(1 + axis for axis in order)]
+    np.testing.assert_allclose(found, expected.transpose(back), atol=5e-6)
