@@ -119,7 +119,7 @@ def test_one_process_dask_workers_with_one_killed_and_two_halves_are_the_same_by
     wanted = contents(tmp_path / "alone")
     assert {"prediction.json", "probabilities", "masks", "rows"} <= wanted.keys()
 
-    cluster = Cluster(tmp_path)
+    cluster = Cluster(tmp_path, "300s")  # whose workers load torch beside others: not silence
     try:
         workers = [cluster.worker() for _ in range(4)]
         where = ("--cluster", cluster.address, "--insecure-cluster")

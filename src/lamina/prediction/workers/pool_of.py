@@ -157,15 +157,18 @@ def processes_for(asked: Asked, precision: str, out: Path) -> Iterator[Processes
     """
     asked.check()
     if asked.cluster is not None:
-        from lamina.prediction.workers.cluster.connect import check_installed, connected
+        from lamina.prediction.workers.cluster.connect import (
+            check_installed,
+            connected,
+            first_answer,
+        )
 
         with connected(asked.cluster, out, insecure=asked.insecure) as client:
             check_installed(client)
             told = client.submit(Computing.here, asked.device, precision, pure=False)
             if not client.nthreads():
                 say("--cluster: has no worker yet; waiting for the first one")
-            computing = told.result()
-            told.release()
+            computing: Computing = first_answer(told)
             yield Processes(computing, client=client)
         return
     if asked.devices is not None:

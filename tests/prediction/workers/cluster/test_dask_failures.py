@@ -30,18 +30,17 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:.*:RuntimeWarning"),
 ]
 
-SETTINGS = {
-    "OMP_NUM_THREADS": "1",
-    "DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": "20s",  # silence after which a worker is lost
-}
+SETTINGS = {"OMP_NUM_THREADS": "1"}
 
 
 class Cluster:
     """A scheduler and workers, each started as from a shell."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, silence: str = "20s", **more: str) -> None:
+        """Begin with a scheduler; a worker that is silent for that long is lost."""
         self.file = folder / "scheduler.json"
-        self.environment = os.environ | SETTINGS
+        lost = {"DASK_DISTRIBUTED__SCHEDULER__WORKER_TTL": silence}
+        self.environment = os.environ | SETTINGS | lost | more
         self.processes: list[subprocess.Popen[bytes]] = []
         self.scheduler = self.start(
             "scheduler", "--port", "0", "--host", "127.0.0.1", "--no-dashboard"
@@ -170,3 +169,18 @@ def test_a_worker_that_is_told_to_leave_does_so_and_another_goes_on(
     assert contents(tmp_path / "pred") == contents(alone)
     assert len(set(names)) == 2
     assert first.wait(60) == 0
+
+
+def test_workers_that_end_before_the_first_answer_are_named(inputs: Inputs, tmp_path: Path) -> None:
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "torch.py").write_text("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n")
+    path = os.pathsep.join([str(broken), *filter(None, [os.environ.get("PYTHONPATH")])])
+    cluster = Cluster(tmp_path, DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES="0")
+    cluster.environment["PYTHONPATH"] = path  # of the worker; the scheduler loads torch, too
+    try:
+        cluster.worker()
+        with pytest.raises(ResourceError, match=r"lost while they loaded torch.*worker-ttl"):
+            predict_on(cluster, inputs, tmp_path / "pred")
+    finally:
+        cluster.close()

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from pydantic import Field, field_validator
 
@@ -25,9 +25,11 @@ from lamina.spec import Spec
 
 if TYPE_CHECKING:
     from dask_jobqueue.slurm import SLURMCluster
-    from distributed import Client
+    from distributed import Client, Future
 
     Cluster = str | Path | Client
+
+Answer = TypeVar("Answer")
 
 _MARGIN, _STAGGER = 15 * 60, 5 * 60  # seconds before the walltime ends
 
@@ -200,6 +202,26 @@ def check_installed(client: Client) -> None:
     lacking = [name for name, spec in client.run(find_spec, "lamina").items() if spec is None]
     if lacking:
         raise RecipeError(f"--cluster: the worker {lacking[0]} lacks lamina; install it there")
+
+
+def first_answer(told: Future[Answer]) -> Answer:
+    """Wait for what a worker says first, which loads torch there, and let it go.
+
+    Raises:
+        ResourceError: workers were lost before they said it.
+    """
+    from distributed.scheduler import KilledWorker
+
+    try:
+        return told.result()
+    except KilledWorker as error:
+        raise ResourceError(
+            "--cluster: workers were lost while they loaded torch: they ended, or were silent for "
+            "longer than distributed.scheduler.worker-ttl; give them more memory or fewer "
+            "neighbours, or raise that time, and run the same command again"
+        ) from error
+    finally:
+        told.release()
 
 
 @contextmanager
