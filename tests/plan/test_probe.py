@@ -1,11 +1,11 @@
-"""What the trial says of memory and time, against a whole training of the same recipe."""
+"""What the trial says of memory and steps, against a whole training of the same recipe."""
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -25,13 +25,12 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
 @pytest.mark.slow
-def test_memory_and_time_are_as_said(tmp_path: Path) -> None:
-    """Memory within 15 %; time within 20 % on a machine that is otherwise at rest."""
+def test_memory_and_steps_are_as_said(tmp_path: Path) -> None:
+    """Memory within 15 %; how long the steps take is left to benchmarks/evidence."""
     discs(tmp_path / "data", 24, size=256)
-    found = plan(tmp_path / "data", minutes=1.5, out=tmp_path / "r.yaml")
+    found = plan(tmp_path / "data", minutes=0.4, out=tmp_path / "r.yaml")
     assert found.fit.schedule.folds == 1
     words = [str(tmp_path / "r.yaml"), str(tmp_path / "data"), str(tmp_path / "run")]
-    begun = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-c", _TRAIN, *words],
         capture_output=True,
@@ -39,10 +38,10 @@ def test_memory_and_time_are_as_said(tmp_path: Path) -> None:
         check=True,
         env=dict(os.environ),
     )
-    seconds = time.monotonic() - begun
-    said, took = found.fit.probed.memory, int(done.stdout.split()[-1])
-    assert said == pytest.approx(took, rel=0.15)
-    assert found.fit.schedule.seconds == pytest.approx(seconds, rel=0.2)
+    lines = (tmp_path / "run/fold0/metrics.jsonl").read_text(encoding="utf-8").splitlines()
+    assert json.loads(lines[-1])["step"] == found.fit.schedule.steps
+    took = int(done.stdout.split()[-1])
+    assert found.fit.probed.memory == pytest.approx(took, rel=0.15)
 
 
 def test_the_reason_of_a_recipe_that_is_not_valid_is_told(tmp_path: Path) -> None:
