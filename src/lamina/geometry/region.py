@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from operator import add, le, lt, sub
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +21,7 @@ class Region:
     def __post_init__(self) -> None:
         if len(self.start) != len(self.stop):
             raise ValueError(f"a region needs as many stops as starts: {self.start}, {self.stop}")
-        if any(b < a for a, b in zip(self.start, self.stop, strict=True)):
+        if any(map(lt, self.stop, self.start)):
             raise ValueError(f"a region cannot stop before it starts: {self.start}, {self.stop}")
 
     @classmethod
@@ -31,18 +32,17 @@ class Region:
     @property
     def shape(self) -> tuple[int, ...]:
         """Length along each axis, in pixels."""
-        return tuple(b - a for a, b in zip(self.start, self.stop, strict=True))
+        return tuple(map(sub, self.stop, self.start))
 
     @property
     def slices(self) -> tuple[slice, ...]:
         """The region as an index into an array; only right where it lies within."""
-        return tuple(slice(a, b) for a, b in zip(self.start, self.stop, strict=True))
+        return tuple(map(slice, self.start, self.stop))
 
     def within(self, shape: Sequence[int]) -> bool:
         """Whether no part of the region leaves a volume of ``shape``."""
-        return len(shape) == len(self.start) and all(
-            a >= 0 and b <= n for a, b, n in zip(self.start, self.stop, shape, strict=True)
-        )
+        same = len(shape) == len(self.start)
+        return same and min(self.start, default=0) >= 0 and all(map(le, self.stop, shape))
 
     def clip(self, shape: Sequence[int]) -> Region:
         """Return the part inside a volume of ``shape``; it may be empty."""
@@ -57,7 +57,6 @@ class Region:
 
     def shift(self, offset: Sequence[int]) -> Region:
         """Return the region moved by ``offset`` pixels along each axis."""
-        return Region(
-            tuple(a + d for a, d in zip(self.start, offset, strict=True)),
-            tuple(b + d for b, d in zip(self.stop, offset, strict=True)),
-        )
+        if len(offset) != len(self.start):
+            raise ValueError(f"offset {offset} needs a number for each axis of {self}")
+        return Region(tuple(map(add, self.start, offset)), tuple(map(add, self.stop, offset)))

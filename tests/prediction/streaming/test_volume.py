@@ -26,6 +26,7 @@ from lamina.geometry.region import Region
 from lamina.prediction import engine
 from lamina.prediction.engine import Member, Place, predict_case, stream_case
 from lamina.prediction.streaming import slabs, zarr_store
+from lamina.prediction.streaming import volume as streaming_volume
 from lamina.prediction.streaming.units.checksum import checksum
 from lamina.prediction.streaming.units.ledger import LEDGER
 from lamina.prediction.streaming.zarr_store import Store
@@ -235,6 +236,7 @@ def test_a_slab_is_read_ahead_and_written_behind(
 POINTS = [
     *[("slab.before_ledger", n) for n in (1, 3, 4, 5)],
     *[("slab.after_ledger", n) for n in (2, 3, 4, 5)],
+    *[("slab.after_release", n) for n in (3, 4)],
     *[("slab.after_removal", n) for n in (1, 2)],
     *[("store.after_chunk", n) for n in (1, 2)],
     *[(f"file.{name}", 2) for name in ("after_write", "before_rename", "after_rename")],
@@ -309,13 +311,14 @@ class Stopped(Exception):
 
 
 @pytest.mark.parametrize(
-    ("damage", "anew"), [("nothing", 0), ("older", 0), ("shorter", 1), ("changed", 1), ("gone", 1)]
+    ("damage", "passes_anew"),
+    [("nothing", 0), ("shorter", 1), ("changed", 1), ("gone", 1), ("older", 2), ("answer", 2 + 2)],
 )
 def test_sums_are_used_again_only_as_they_were_noted(
-    tmp_path: Path, damage: str, anew: int
+    tmp_path: Path, damage: str, passes_anew: int
 ) -> None:
-    """B03, B04: by CRC32C, and where an earlier version noted SHA-256 by that."""
-    rock, wanted, passes = volume(16, 6, 12), recipe("zy"), list[int]()
+    """B03, B04: stopped in the second slab along y, for which two slabs along z left files."""
+    rock, wanted, passes = volume(16, 12, 6), recipe("zy"), list[int]()
 
     class Counted(nn.Module):
         def forward(self, x: Tensor) -> Tensor:
@@ -330,27 +333,54 @@ def test_sums_are_used_again_only_as_they_were_noted(
             patch.setattr(slabs, "THICKEST", 8)
             return streamed(tmp_path, rock, [Member(Counted(), Fixed())], wanted)
 
-    stop = 5  # two slabs of one batch along z, looked at in two views
+    stop = 2 * (1 + 1 + 2 + 1)  # in two views; batches of 8 of 16 slices, and of 6 of 12 (8 and 4)
     with pytest.raises(Stopped):
         again()
-    sums, ledger = tmp_path / "work/0/000008.float32", tmp_path / "work" / LEDGER
-    content, rows = sums.read_bytes(), [json.loads(row) for row in ledger.read_text().splitlines()]
-    assert [row["sha256"] for row in rows[1:]] == [
-        checksum(file) for file in sorted((tmp_path / "work/0").iterdir())
-    ]
+    sums, ledger = tmp_path / "work/0", tmp_path / "work" / LEDGER
+    files = [sums / f"{start:06d}.01.float32" for start in (0, 8)]
+    assert sorted(sums.iterdir()) == files  # those for the first slab along y are removed
+    rows = [json.loads(row) for row in ledger.read_text().splitlines()]
+    noted = [row["sha256"].removeprefix("crc32c:").split(",") for row in rows[1:3]]
+    assert [each[1] for each in noted] == [checksum(file) for file in files]
+    content = files[1].read_bytes()
     if damage == "older":
-        rows[2]["sha256"] = digest(sums)
+        rows[1]["sha256"] = rows[2]["sha256"] = digest(files[1])
         ledger.write_text("".join(json.dumps(row) + "\n" for row in rows))
     elif damage == "gone":
-        sums.unlink()
+        files[1].unlink()
+    elif damage == "answer":
+        (tmp_path / "a.zarr/c/0/0/0/0").write_bytes(b"")
     elif damage != "nothing":
         other = content[:-1] + bytes([content[-1] ^ 1])
-        sums.write_bytes(other if damage == "changed" else content[:-1])
+        files[1].write_bytes(other if damage == "changed" else content[:-1])
     stop = 0
     found = again()
-    assert len(passes) == 2 * (anew + 1)
+    assert len(passes) == 2 * (1 + passes_anew)
+    assert not sums.exists()
     expected = predict_case(rock, [Member(nn.Identity(), Fixed())], wanted, device=CPU)
-    np.testing.assert_array_equal(found[:], expected.astype(np.float16))
+    np.testing.assert_array_equal(found, expected.astype(np.float16))
+
+
+@pytest.mark.parametrize("parts", [1, 2, 3])
+def test_slabs_that_share_files_give_the_same_bytes(
+    tmp_path: Path, parts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slabs, "THICKEST", 2)
+    monkeypatch.setattr(streaming_volume, "PARTS", parts)
+    rock, wanted, seen = volume(7, 11, 9), recipe("zyx"), list[set[str]]()
+    members = [Member(conv(0), Fixed())]
+
+    def look(_: int) -> None:
+        seen.append({file.name for file in (tmp_path / "work").glob("*/*.float32")})
+
+    stream_case(rock, members, wanted, place=place(tmp_path), device=CPU, progress=look)
+    found = Store.open(tmp_path / "a.zarr").read()
+    expected = predict_case(rock, members, wanted, device=CPU)
+    assert_rounded_once(found, expected)
+    assert {name.split(".")[1] for names in seen for name in names} == {
+        f"{part:02d}" for part in range(parts)
+    }
+    assert max(map(len, seen)) <= 6 * parts + 4  # of one axis, and a slab of the next
 
 
 def test_slices_of_one_tile_share_batches_whatever_the_slabs(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import prod
+from operator import add, getitem
 
 from lamina.geometry.region import Region
 
@@ -62,8 +63,13 @@ class TileGrid:
             for axis in zip(self.shape, self.tile, self.step, strict=True)
         )
 
+    @cached_property
+    def _counts(self) -> tuple[int, ...]:
+        """Tiles along each axis."""
+        return tuple(map(len, self.starts))
+
     def __len__(self) -> int:
-        return prod(map(len, self.starts))
+        return prod(self._counts)
 
     def __iter__(self) -> Iterator[Region]:
         for start in itertools.product(*self.starts):
@@ -72,16 +78,15 @@ class TileGrid:
     def places(self, number: int) -> tuple[int, ...]:
         """Return which tile along each axis that of a number in row-major order is."""
         places: list[int] = []
-        for starts in reversed(self.starts):
-            number, place = divmod(number, len(starts))
-            places.insert(0, place)
-        return tuple(places)
+        for count in reversed(self._counts):
+            number, place = divmod(number, count)
+            places.append(place)
+        return tuple(reversed(places))
 
     def region(self, number: int) -> Region:
         """Return the tile of that number in row-major order."""
-        places = self.places(number)
-        start = tuple(axis[place] for axis, place in zip(self.starts, places, strict=True))
-        return Region(start, tuple(a + t for a, t in zip(start, self.tile, strict=True)))
+        start = tuple(map(getitem, self.starts, self.places(number)))
+        return Region(start, tuple(map(add, start, self.tile)))
 
 
 def steps_of(tile: Sequence[int], overlaps: Sequence[float]) -> tuple[int, ...]:

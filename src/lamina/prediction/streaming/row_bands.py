@@ -130,8 +130,9 @@ class Bands:
             about={**self._place.about, "plan": self._place.plan},
         )
 
-    def is_written(self, unit: Unit, noted: str) -> bool:
+    def is_written(self, unit: Unit, noted: str, following: Sequence[Unit]) -> bool:
         """Whether the chunks that hold a band are as noted."""
+        del following  # there is one phase
         return agrees(noted, self._store.digest(self._region(unit)))
 
     def answered(
@@ -147,6 +148,9 @@ class Bands:
         answer = self._answer(job, self._band(unit), self._column(unit))
         tick(1)
         return partial(self._write, self._region(unit), answer)
+
+    def release(self, unit: Unit, missing: Sequence[Unit]) -> None:
+        """There is one phase."""
 
     def drop(self, phase: int) -> None:
         """There is one phase."""

@@ -166,12 +166,12 @@ class LoadedBox(VolumeView):
 
     def plane(self, slab: Slab, index: int, context: int) -> Volume:
         """Return a slice of a slab as an image; without neighbours what is held of it, at once."""
-        plane = Plane(self, slab.axis, index, context)
         if context:
-            return plane
+            return Plane(self, slab.axis, index, context)
         at: tuple[Any, ...] = (*[slice(None)] * (slab.at + 1), index - self.box.start[slab.at])
         pixels: NDArray[Any] = self.pixels[at]
-        return ArrayVolume(pixels, plane.axes, plane.name)
+        axes, name = self.axes.replace(slab.axis, ""), f"{self.name}[{slab.axis}={index}]"
+        return ArrayVolume(pixels, axes, name)
 
     def read(self, region: Region) -> NDArray[Any]:
         """Return ``(channels, *region.shape)``: a view of what is held."""

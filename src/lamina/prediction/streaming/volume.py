@@ -1,17 +1,20 @@
 """A volume predicted axis by axis and slab by slab into a store; killed, it goes on.
 
-The answers of the first axis are kept as files of float32, one for each slab. A slab of the next
-axis adds what it finds there to its own answers and writes new files; the last axis writes the
-store. Nothing is ever added to in place: a slab that is done twice gives the same bytes, so that
-no moment to be killed at can count an axis twice. The sums are those of ``predict_case``, in
-float32 and in the same order.
+The answers of the first axis are kept as files of float32. A slab of the next axis adds what it
+finds there to its own answers and writes new files; the last axis writes the store. Nothing is
+ever added to in place: a slab that is done twice gives the same bytes, so that no moment to be
+killed at can count an axis twice. The sums are those of ``predict_case``, in float32 and in the
+same order.
 
-    WORK/slabs.jsonl        the plan, then one line for each finished slab with its checksum
-    WORK/0/000064.float32   the slab of the first axis that begins at slice 64: for every slab of
-                            the next axis in order, the box that both share, (K, *box)
+    WORK/slabs.jsonl           the plan, then one line for each finished slab with its checksums
+    WORK/0/000064.03.float32   of the slab of the first axis that begins at slice 64, for the fourth
+                               part of the slabs of the next axis: for every slab in order, the box
+                               that both share, (K, *box)
 
-Only a slab whose file still has its checksum is taken for done. Files of an axis go when the next
-axis is complete; should they be needed again, they are made again.
+Only a slab whose files still have their checksums is taken for done, where they are needed. One
+process alone removes files as soon as the slabs that they are for are done, so that the disk and
+the cache hold the sums of one axis; several remove those of an axis when the next axis is complete.
+Should they be needed again, they are made again.
 
 Letters: K outputs, t slices of a slab, h and w rows and columns of a slice, S the volume's shape.
 """
@@ -32,13 +35,13 @@ from numpy.typing import NDArray
 
 from lamina.data.network_input.frame import Slices
 from lamina.errors import DataError
-from lamina.files import digest, replacing
+from lamina.files import replacing
 from lamina.geometry.region import Region
 from lamina.prediction.check_answer import check_answer
 from lamina.prediction.folder.digests import agrees
 from lamina.prediction.streaming.place import Place
 from lamina.prediction.streaming.slabs import Answers, Slab, as_stored, cut, depth
-from lamina.prediction.streaming.units.checksum import CRC32C, Checksum, checksum
+from lamina.prediction.streaming.units.checksum import Checksum, checksum
 from lamina.prediction.streaming.units.unit import Unit
 from lamina.prediction.tiling.averaging import Kind, activate
 from lamina.prediction.tiling.tiled_inference import TiledInference
@@ -46,6 +49,13 @@ from lamina.volume import Volume
 
 if TYPE_CHECKING:
     from lamina.prediction.streaming.zarr_store import Part, Store
+
+
+PARTS = 64
+"""Most files of sums of a slab."""
+
+CRC32C = "crc32c:"
+"""Before the checksums of files of sums, where digests stand otherwise."""
 
 
 class VolumeSlabs:
@@ -71,6 +81,7 @@ class VolumeSlabs:
         self._volume, self._slices, self._outputs = volume, slices, outputs
         self._whole = Region.whole(volume.shape)
         self._cuts = [cut(volume, a, t) for a, t in zip(slices.axes, thick, strict=True)]
+        self._parts = [_grouped(slabs) for slabs in self._cuts]
         self._share = np.float32(1 / len(self._cuts))
         self._place = place
         self._held: dict[tuple[int, ...], NDArray[np.float32]] = {}
@@ -94,15 +105,19 @@ class VolumeSlabs:
             about={**self._place.about, "plan": self._place.plan},
         )
 
-    def is_written(self, unit: Unit, noted: str) -> bool:
-        """Whether a file of sums, or the chunks that hold a slab, are as noted."""
+    def is_written(self, unit: Unit, noted: str, following: Sequence[Unit]) -> bool:
+        """Whether files of sums that are needed, or the chunks that hold a slab, are as noted."""
         slab = self._slab(unit)
         if unit.phase == len(self._cuts) - 1:
             return agrees(noted, self._store.digest(slab.within(self._whole)))
-        path = self._path(unit.phase, slab)
-        if not path.is_file():
-            return False
-        return noted == (checksum(path) if noted.startswith(CRC32C) else digest(path))
+        sums = noted.removeprefix(CRC32C).split(",")
+        if len(sums) != len(self._parts[unit.phase + 1]):
+            return False  # by another version
+        for part in sorted({self._part(after.phase, after.start) for after in following}):
+            path = self._path(unit.phase, slab, part)
+            if not path.is_file() or checksum(path) != sums[part]:
+                return False
+        return True
 
     def answered(
         self,
@@ -118,6 +133,14 @@ class VolumeSlabs:
         if job.overlapped:
             self._answers.keep()
         return partial(self._write, job, number, slab, answers)
+
+    def release(self, unit: Unit, missing: Sequence[Unit]) -> None:
+        """Remove the sums that only a slab needed, or the last of those that share files."""
+        part = self._part(unit.phase, unit.start)
+        if any(self._part(other.phase, other.start) == part for other in missing):
+            return
+        for before in self._cuts[unit.phase - 1] if unit.phase else ():
+            self._path(unit.phase - 1, before, part).unlink(missing_ok=True)
 
     def drop(self, phase: int) -> None:
         """Remove the sums of an axis."""
@@ -205,39 +228,60 @@ class VolumeSlabs:
         """Return rows along the first stored axis of what a slab and one before share, (K, *).
 
         Raises:
-            DataError: the file ends too early.
+            DataError: the file is gone, or ends too early.
         """
         box = slab.within(before.within(self._whole))
-        size = prod(box.shape)
-        begin = self._outputs * size // (slab.stop - slab.start) * slab.start
+        part, size = self._part(number, slab.start), prod(box.shape)
+        first = self._parts[number][part][0].start
+        begin = self._outputs * size // (slab.stop - slab.start) * (slab.start - first)
         begin += size // box.shape[0] * (rows.start - box.start[0])
         out = np.empty((self._outputs, len(rows), *box.shape[1:]), np.float32)
-        path = self._path(number - 1, before)
-        with path.open("rb", buffering=0) as stream:
-            for output, values in enumerate(out):
-                stream.seek(4 * (begin + output * size))
-                if stream.readinto(values.data.cast("B")) != values.nbytes:
-                    raise DataError(f"{path}: was cut off meanwhile; run it again")
+        path = self._path(number - 1, before, part)
+        try:
+            with path.open("rb", buffering=0) as stream:
+                for output, values in enumerate(out):
+                    stream.seek(4 * (begin + output * size))
+                    if stream.readinto(values.data.cast("B")) != values.nbytes:
+                        raise DataError(f"{path}: was cut off meanwhile; run it again")
+        except FileNotFoundError as error:
+            raise DataError(f"{path}: was removed meanwhile; run it again") from error
         return out
 
     def _keep(self, number: int, slab: Slab, part: Part) -> str:
-        """Write a sum for the slabs of the next axis; return the file's checksum.
+        """Write a sum for the slabs of the next axis; return the checksums of the files.
 
         Raises:
             DataError: the work is gone, as where others finished it while this process slept.
         """
         if not self._place.work.is_dir():
             raise DataError(f"{self._place.work}: was finished or removed meanwhile; run it again")
-        written, region = Checksum(), slab.within(self._whole)
-        with replacing(self._path(number, slab), flush=False) as stream:
-            for after in self._cuts[number + 1]:
-                values = np.ascontiguousarray(part(after.within(region)))
-                written.update(values)
-                stream.write(values.data)
-        return written.text
+        sums, region = list[str](), slab.within(self._whole)
+        for at, following in enumerate(self._parts[number + 1]):
+            written = Checksum()
+            with replacing(self._path(number, slab, at), flush=False) as stream:
+                for after in following:
+                    values = np.ascontiguousarray(part(after.within(region)))
+                    written.update(values)
+                    stream.write(values.data)
+            sums.append(written.digits)
+        return CRC32C + ",".join(sums)
 
-    def _path(self, number: int, slab: Slab) -> Path:
-        return self._place.work / str(number) / f"{slab.start:06d}.float32"
+    def _part(self, number: int, start: int) -> int:
+        """Return the part of the slabs of an axis that the one with this start belongs to."""
+        slabs = self._cuts[number]
+        return start // (slabs[0].stop - slabs[0].start) * len(self._parts[number]) // len(slabs)
+
+    def _path(self, number: int, slab: Slab, part: int) -> Path:
+        return self._place.work / str(number) / f"{slab.start:06d}.{part:02d}.float32"
+
+
+def _grouped(slabs: Sequence[Slab]) -> list[list[Slab]]:
+    """Return slabs in order, in so many parts that there are not too many files."""
+    count = min(len(slabs), PARTS)
+    parts: list[list[Slab]] = [[] for _ in range(count)]
+    for number, slab in enumerate(slabs):
+        parts[number * count // len(slabs)].append(slab)
+    return parts
 
 
 def activate_in_place(kind: Kind, logits: NDArray[np.float32]) -> None:

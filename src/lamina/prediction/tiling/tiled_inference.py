@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -128,9 +128,8 @@ class TiledInference:
 
     def alike(self, tiles: MemberTiles, image: Volume) -> MemberTiles:
         """Return ``tiles`` over another image of the same shape, seen as it is stored."""
-        return replace(
-            tiles, image=image, factors=tiles.frame.factors(image, tiles.member.normalise)
-        )
+        factors = tiles.frame.factors(image, tiles.member.normalise)
+        return MemberTiles(tiles.member, tiles.share, tiles.frame, image, tiles.grid, factors)
 
     def grid(self, member: Member, shape: tuple[int, ...], axes: str) -> TileGrid:
         """Return the lattice of a member's tiles over an image or a volume, as its axes are stored.
@@ -188,11 +187,11 @@ class TiledInference:
     ) -> Sum:
         """Return an empty sum over a lattice, or over some rows of it and a part of these."""
         window, device = self.options.window, self.device
-        if grid not in self.weights:
+        weights = self.weights.get(grid)
+        if weights is None:
             if len(self.weights) == _LATTICES:
                 self.weights.clear()
-            self.weights[grid] = Weights(grid, window, device)
-        weights = self.weights[grid]
+            weights = self.weights[grid] = Weights(grid, window, device)
         return Sum(
             grid,
             window,

@@ -9,6 +9,7 @@ resampled plane by plane.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
@@ -66,7 +67,10 @@ def look(
     return voxels((where.planes, where.rows, where.columns), centre)
 
 
+@lru_cache(maxsize=8)
 def _grid(size: tuple[int, ...]) -> Where:
-    """Return every pixel's own place; each axis broadcasts to the region."""
+    """Return every pixel's own place; each axis broadcasts to the region, and is read-only."""
     axes = np.ix_(*(np.arange(n, dtype=np.float32) - np.float32((n - 1) / 2) for n in size))
+    for axis in axes:
+        axis.flags.writeable = False
     return Where(axes[-2], axes[-1], axes[0] if len(size) == 3 else None)

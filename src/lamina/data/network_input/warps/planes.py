@@ -95,7 +95,7 @@ def run(places: Floats, centre: float) -> tuple[int, int, int] | None:
     """Return start, stop and direction of consecutive whole numbers, or None."""
     first, last = float(places[0]) + centre, float(places[-1]) + centre
     step = -1 if last < first else 1
-    if first != round(first) or (np.diff(places) != step).any():
+    if first != round(first) or (places[1:] - places[:-1] != step).any():
         return None
     return round(min(first, last)), round(max(first, last)) + 1, step
 

@@ -39,8 +39,10 @@ def shape_at(volume: Volume, spacing: Sequence[float] | None) -> tuple[int, ...]
         volume: Three axes.
         spacing: Along z, y and x, in the units of the file; None: its own.
     """
+    if spacing is None:
+        return tuple(volume.shape)
     own = spacing_of(volume)
-    if spacing is None or own is None or not differ(own, spacing):
+    if own is None or not differ(own, spacing):
         return tuple(volume.shape)
     order = seen_order(volume.axes)
     steps = zip(volume.shape, stored(own, order), stored(spacing, order), strict=True)

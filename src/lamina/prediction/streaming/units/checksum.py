@@ -12,9 +12,6 @@ import google_crc32c
 import numpy as np
 from numpy.typing import NDArray
 
-CRC32C = "crc32c:"
-"""Before a checksum, where digests stand otherwise."""
-
 _PIECE = 2**20  # bytes that are read at a time
 
 
@@ -30,13 +27,13 @@ class Checksum:
         self._value = google_crc32c.extend(self._value, values)
 
     @property
-    def text(self) -> str:
-        """``crc32c:`` and eight hexadecimal digits."""
-        return f"{CRC32C}{self._value:08x}"
+    def digits(self) -> str:
+        """Eight hexadecimal digits."""
+        return f"{self._value:08x}"
 
 
 def checksum(path: Path) -> str:
-    """Return the ``Checksum`` of a file.
+    """Return the eight digits of a file.
 
     Raises:
         OSError: it cannot be read.
@@ -45,4 +42,4 @@ def checksum(path: Path) -> str:
     with path.open("rb", buffering=0) as stream:
         while count := stream.readinto(piece.data):
             found.update(piece[:count])
-    return found.text
+    return found.digits

@@ -48,7 +48,7 @@ class Ledger:
         return self._done.get((axis, start, *across))
 
     def note(self, axis: int, start: int, sha256: str, across: Sequence[int] = ()) -> None:
-        """Note a part as done; of files of sums ``sha256`` is a ``Checksum``."""
+        """Note a part as done; of sums ``sha256`` is the checksums of files."""
         row = {"axis": axis, "start": start, "sha256": sha256}
         column = {"across": list(across)} if across else {}
         append_line(self._path, json.dumps(row | column))

@@ -52,8 +52,14 @@ class Units(Protocol):
         """Make the store, or go on with one that was begun with the same values."""
         ...
 
-    def is_written(self, unit: Unit, noted: str) -> bool:
-        """Whether what a unit wrote, read anew, still is what was noted of it."""
+    def is_written(self, unit: Unit, noted: str, following: Sequence[Unit]) -> bool:
+        """Whether what a unit wrote, read anew, still is what was noted of it.
+
+        Args:
+            unit: Of ``phases``.
+            noted: What its writing returned.
+            following: The units of the next phase that are missing; nobody else reads it.
+        """
         ...
 
     def answered(
@@ -78,6 +84,15 @@ class Units(Protocol):
         """
         ...
 
+    def release(self, unit: Unit, missing: Sequence[Unit]) -> None:
+        """Remove what only a unit that is noted needed; only where nobody else may do it again.
+
+        Args:
+            unit: Of ``phases``.
+            missing: The units of its phase that are not noted.
+        """
+        ...
+
     def drop(self, phase: int) -> None:
         """Remove what only the next phase needed of a phase."""
         ...
@@ -90,14 +105,17 @@ class Remaining:
         """Compare what is noted with what is there, from the last phase back."""
         self._units, self._ledger = units, ledger
         self.missing: list[list[Unit]] = [[] for _ in units.phases]
+        following: Sequence[Unit] = ()
         for phase in reversed(range(len(units.phases))):
-            self.missing[phase] = [unit for unit in units.phases[phase] if not self._done(unit)]
-            if not self.missing[phase]:
+            each = units.phases[phase]
+            self.missing[phase] = [unit for unit in each if not self._done(unit, following)]
+            following = self.missing[phase]
+            if not following:
                 break
 
-    def _done(self, unit: Unit) -> bool:
+    def _done(self, unit: Unit, following: Sequence[Unit]) -> bool:
         noted = self._ledger.digest(unit.phase, unit.start, unit.across)
-        return noted is not None and self._units.is_written(unit, noted)
+        return noted is not None and self._units.is_written(unit, noted, following)
 
     @property
     def steps_done(self) -> int:
@@ -123,10 +141,16 @@ def finish(
     """Do what is missing, in order; the store is complete afterwards."""
     units.begin()
     remaining = Remaining(units, ledger)
+
+    def note(unit: Unit, sha256: str) -> None:
+        remaining.note(unit, sha256)
+        units.release(unit, remaining.missing[unit.phase])
+        fault("slab.after_release")
+
     tick(remaining.steps_done)
     for phase in remaining.missing:
         with WriteBehind(job.overlapped) as behind:
             following = dict(pairwise(phase))
             for unit in list(phase):
                 write = units.answered(job, unit, tick, following.get(unit))
-                behind.put(write, partial(remaining.note, unit))
+                behind.put(write, partial(note, unit))
