@@ -14,7 +14,7 @@ from lamina.plan.rules import Wanted, settings_of
 from lamina.plan.run import complete
 from lamina.plan.tree import Tree
 from lamina.recipe.recipe import Recipe
-from tests.factories.data_folders import dicom, nifti, tiff_volume
+from tests.factories.data_folders import dicom, nifti, segy, tiff_volume
 from tests.factories.facts import CPU
 
 
@@ -29,6 +29,8 @@ def test_they_are_written_into_the_recipe_as_z_y_x(tmp_path: Path) -> None:
     assert (facts.axes, facts.spacing) == ("zyx", (50, 4.6, 4.6))
     assert facts.data["spacing"] == [50, 4.6, 4.6]
     assert facts.uneven == ("zy", "zx")
+    (why,) = (one.why for one in settings_of(facts, CPU, Wanted()) if one.key == "data.spacing")
+    assert why == "along z, y and x, as --spacing says"
     recipe = Recipe.model_validate(
         complete(settings_of(facts, CPU, Wanted())) | {"stages": [{"epochs": 1}]}
     )
@@ -50,6 +52,16 @@ def test_what_files_say_is_compared_for_turns(tmp_path: Path) -> None:
     facts = facts_of(tmp_path, Wishes())
     assert "spacing" not in facts.data
     assert len(facts.uneven) == 3  # 2.5 x 0.5 x 0.75
+
+
+def test_lines_and_milliseconds_are_not_compared(tmp_path: Path) -> None:
+    """Four milliseconds are not further apart than two lines are: no time slices are seen."""
+    segy(tmp_path)
+    facts = facts_of(tmp_path, Wishes())
+    assert (facts.axes, facts.spacing, facts.cut, facts.time) == ("zyx", None, "z", "x")
+    assert facts.uneven == ("zy", "zx", "yx")
+    said = facts_of(tmp_path, Wishes(spacing=(25, 12.5, 10)))
+    assert (said.spacing, said.data["spacing"], said.cut) == ((25, 12.5, 10), [25, 12.5, 10], "z")
 
 
 def test_they_are_said_once_and_for_each_axis(tmp_path: Path) -> None:

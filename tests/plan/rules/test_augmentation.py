@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from lamina.plan.rules import Wanted
+from lamina.plan.fingerprint.facts import Facts
+from lamina.plan.rules import Dims, Wanted
 from tests.factories.facts import IMAGES, VOLUME, classes, settled
 
 BOTH = {"kind": "binary", "names": ["left", "right"]}
@@ -52,18 +53,29 @@ def test_what_is_further_apart_along_one_axis_is_not_turned() -> None:
     """Of slices the axes of the plane count, of blocks y and x."""
     even = replace(VOLUME, shape=(20, 512, 512), least=(20, 512, 512))
     across = replace(even, shape=(512, 20, 512), cut="y", roughness=(1, 2.7, 1))
-    for facts, dims, views in (
+    tried: list[tuple[Facts, Dims, str]] = [
         (replace(even, uneven=("zy", "zx")), "auto", "dihedral"),
         (replace(even, uneven=("zy", "yx")), "auto", "flips"),
         (replace(even, uneven=("zy", "zx")), "3d", "dihedral"),
         (replace(even, uneven=("zy", "yx")), "3d", "flips_yx"),
         (replace(across, uneven=("yx",)), "auto", "dihedral"),
         (replace(across, uneven=("zx",)), "auto", "flips"),
-    ):
+    ]
+    for facts, dims, views in tried:
         found = settled(facts, wanted=Wanted(dims=dims))
         assert any(one["kind"] == "rot90" for one in found["transforms"]) == (views == "dihedral")
         if dims == "auto":
             assert found["predict.views"] == views
+
+
+@pytest.mark.parametrize(("dims", "axes"), [("2d", "y"), ("3d", "zy")])
+def test_time_is_not_turned_back(dims: Dims, axes: str) -> None:
+    survey = replace(VOLUME, shape=(90, 90, 90), least=(90, 90, 90), roughness=(1, 1, 1), time="x")
+    found = settled(survey, wanted=Wanted(dims=dims))
+    flips = [one["axes"] for one in found["transforms"] if one["kind"] == "flip"]
+    assert flips == [axes]
+    assert not any(one["kind"] == "rot90" for one in found["transforms"])
+    assert found["predict.views"] == "flip_y"
 
 
 def test_images_laid_out_alike_are_moved_less() -> None:

@@ -121,3 +121,10 @@ def test_noise_and_unit_suit_the_values_that_are_there(
     assert found["data.noise"] == [{"kind": "gaussian", "sigma": sigma}]
     scale = unit or {"uint8": 255, "uint16": 65535}[dtype]
     assert found["frame.normalise"] == {"kind": "fixed", "mean": 0, "std": 1, "scale": scale}
+
+
+def test_time_is_kept_in_view() -> None:
+    """Of an even volume slices are taken across the other two axes."""
+    even = replace(VOLUME, shape=(96,) * 3, least=(96,) * 3, roughness=(1.2, 1.1, 1.0), time="x")
+    assert settled(even)["frame.slices.axes"] == "zy"
+    assert settled(replace(even, time=""))["frame.slices.axes"] == "yx"

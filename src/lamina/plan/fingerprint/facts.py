@@ -119,7 +119,7 @@ class Facts(VerbResult):
     dtype: str
 
     spacing: tuple[float, ...] | None
-    """Median step along each axis; None: not every file says it."""
+    """Median step along each axis; None: not every file says it, or in units of several kinds."""
 
     spacing_spread: float
     """Greatest over least spacing of one axis between cases, less 1."""
@@ -155,6 +155,9 @@ class Facts(VerbResult):
     uneven: tuple[str, ...] = ()
     """Pairs of axes, such as ``yx``, along which pixels of some image lie differently far apart, as
     far as files say."""
+
+    time: str = ""
+    """Name of the axis that time runs along, as SEG-Y files say; empty: none is known."""
 
     options_set: tuple[str, ...] = ()
     """Options of the catalog that the command line set."""

@@ -34,8 +34,9 @@ from lamina.plan.fingerprint.symmetry import symmetry_of
 from lamina.plan.layouts import Match
 from lamina.plan.tree import Tree
 from lamina.task import Task
-from lamina.volume import placement_of, without_view
+from lamina.volume import Volume, placement_of, without_view
 
+_TIME = "ms"  # the unit of samples of SEG-Y
 _GREY = 16  # colour images that may be grey
 
 
@@ -106,7 +107,8 @@ def fingerprint(tree: Tree, match: Match, wishes: Wishes) -> Facts:
         read_share=pixels.read_share,
         bytes=_size(cases),
         parts=own_split([case.id for case in cases]),
-        uneven=_uneven(cases[0].image.axes, spacings),
+        uneven=_uneven(cases, wishes.spacing),
+        time=_time(cases[0].image),
         options_set=tuple(sorted(wishes.data)),
         notes=(*match.notes, *meaning.notes, *_notes(looks, grouping)),
     )
@@ -169,21 +171,37 @@ def _spacings(cases: Sequence[Case], wanted: tuple[float, ...] | None) -> Any:
                 f"{cases[0].image.axes}; give one for each"
             )
         return np.array([wanted])
-    found = [placement_of(case.image).spacing for case in cases]
-    if any(one is None or None in one or len(one) != axes for one in found):
+    placed = [placement_of(case.image) for case in cases]
+    if any(one.units is not None and len(set(one.units)) > 1 for one in placed):
+        return None  # such as lines and milliseconds
+    return _stacked([one.spacing for one in placed], axes)
+
+
+def _stacked(steps: Sequence[Sequence[float | None] | None], axes: int) -> Any:
+    """Return (cases, axes) steps; None: not all are known."""
+    if any(one is None or None in one or len(one) != axes for one in steps):
         return None
-    return np.abs(np.array(found, np.float64))
+    return np.abs(np.array(steps, np.float64))
 
 
-def _uneven(axes: str, spacings: Any) -> tuple[str, ...]:
+def _uneven(cases: Sequence[Case], wanted: tuple[float, ...] | None) -> tuple[str, ...]:
     """Return the pairs of axes along which pixels of some case lie differently far apart."""
-    if spacings is None:
-        return ()
+    axes = cases[0].image.axes
+    placed = [placement_of(case.image) for case in cases]
+    steps = _stacked([one.spacing for one in placed], len(axes))
+    steps = np.array([wanted]) if wanted is not None else steps
+    units = {one.units for one in placed if one.units is not None and len(one.units) == len(axes)}
     return tuple(
         axes[a] + axes[b]
         for a, b in combinations(range(len(axes)), 2)
-        if differ(spacings[:, a].tolist(), spacings[:, b].tolist())
+        if any(own[a] != own[b] for own in units)
+        or (steps is not None and differ(steps[:, a].tolist(), steps[:, b].tolist()))
     )
+
+
+def _time(image: Volume) -> str:
+    units = placement_of(image).units or ()
+    return next((name for name, unit in zip(image.axes, units, strict=False) if unit == _TIME), "")
 
 
 def _spread(spacings: Any) -> float:

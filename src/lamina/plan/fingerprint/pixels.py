@@ -156,7 +156,8 @@ def cut_axis(case: Case) -> int:
     image = case.image
     if len(image.axes) < 3:
         return 0
-    spacing = placement_of(image).spacing
+    placed = placement_of(image)
+    spacing = placed.spacing if len(set(placed.units or ())) < 2 else None
     if spacing is not None and None not in spacing:
         steps = [float(one or 0.0) for one in spacing]
         if max(steps) > 1.01 * min(steps):

@@ -15,6 +15,15 @@ _APART = 0.9
 
 def mirrors(now: Situation) -> tuple[str, str]:
     """Return the axes ``yx``, ``x``, ``y`` or ``""`` that images may be mirrored along, and why."""
+    axes, why = _mirrors(now)
+    time = now.facts.time
+    if not axes or time not in _plane(now):
+        return axes, why
+    letter = "yx"[_plane(now).index(time)]
+    return axes.replace(letter, ""), f"time runs along {time}, and never back"
+
+
+def _mirrors(now: Situation) -> tuple[str, str]:
     facts = now.facts
     sided = [name for name in facts.names if _SIDES.search(name)]
     if sided:
@@ -67,8 +76,8 @@ def _rough(now: Situation) -> tuple[float, float]:
 def augmentation(now: Situation) -> list[Setting]:
     """Return the transforms, what moves pixels first."""
     axes, why = mirrors(now)
-    if now.blocks and axes == "yx":
-        axes = "zyx"
+    if now.blocks and (axes == "yx" or (axes and now.facts.time)):
+        axes = f"z{axes}"
     found = [Setting("transforms[]", {"kind": "flip", "axes": axes, "p": 0.5}, why)] if axes else []
     if turns(now):
         value = {"kind": "rot90", "p": 0.75}

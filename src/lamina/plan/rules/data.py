@@ -74,6 +74,8 @@ def _noise(now: Situation) -> Setting:
 def _why(key: str, facts: Facts) -> str:
     if key in facts.options_set:
         return "as -s says"
+    if key == "spacing":
+        return "along z, y and x, as --spacing says"
     if key == "dicom":
         return "files of several frames: one of each"
     if key in ("labels", "ignore"):

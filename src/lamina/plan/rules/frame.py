@@ -76,7 +76,7 @@ def _axes(now: Situation) -> str:
     facts = now.facts
     if not is_even(now) or min(facts.shape) < _MULTIPLE:
         return facts.cut
-    order = sorted(range(3), key=lambda k: (facts.roughness[k], k))
+    order = sorted(range(3), key=lambda k: (facts.axes[k] == facts.time, facts.roughness[k], k))
     return "".join(facts.axes[k] for k in sorted(order[:2]))
 
 
@@ -90,7 +90,8 @@ def _axes_why(now: Situation) -> str:
             else (f"slices along {axes} differ {facts.neighbours:.1f} times as much as pixels")
         )
         return f"{steps}; {facts.slices} slices"
-    return f"even along all axes; slices along {' and '.join(axes)} keep the roughest axis in view"
+    kept = "time" if facts.time else "the roughest axis"
+    return f"even along all axes; slices along {' and '.join(axes)} keep {kept} in view"
 
 
 def _sizes(now: Situation) -> list[Setting]:
