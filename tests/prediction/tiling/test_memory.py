@@ -76,12 +76,12 @@ def test_memory_of_this_machine_is_told_in_bytes() -> None:
     assert 2**20 < used_memory() < 2**40
 
 
-def test_activations_are_the_sum_of_all_outputs() -> None:
+def test_activations_are_the_sum_of_all_outputs_and_of_three_answers() -> None:
     network = nn.Sequential(nn.Conv2d(1, 4, 3, padding=1), nn.ReLU(), nn.Conv2d(4, 2, 1))
     sample = torch.zeros(1, 1, 10, 10)
-    assert activations(network, sample, None) == 4 * 100 * (1 + 4 + 4 + 2)
+    assert activations(network, sample, None) == 4 * 100 * (1 + 4 + 4 + 2 + 3 * 2)
     half = activations(network, sample, torch.bfloat16)
-    assert half == 4 * 100 + 2 * 100 * (4 + 4 + 2)
+    assert half == 4 * 100 * (1 + 3 * 2) + 2 * 100 * (4 + 4 + 2)
 
 
 def test_the_peak_of_a_gpu_is_measured_once_the_network_has_run(
