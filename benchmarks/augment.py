@@ -240,6 +240,7 @@ def main() -> None:
         "opencv": cv2.__version__,
         "albumentations": A.__version__,
         "rounds": ROUNDS,
+        "load": [round(one, 1) for one in os.getloadavg()],
         "images_per_second": rows,
         "goals": {
             name: {
