@@ -52,8 +52,8 @@ COUNTS_CPU = (
 """Makes the time limit of a run one of CPU seconds."""
 
 SETTINGS: dict[str, tuple[str, tuple[str, ...]]] = {
-    "em/slices": ("volume-laptop", ()),
-    "em/neighbours": ("volume-laptop", ("frame.slices.context=1",)),
+    "em/slices": ("volume-laptop", ("frame.slices.context=0",)),
+    "em/neighbours": ("volume-laptop", ()),
     "em/blocks": ("volume3d-laptop", ()),
     "faults/slices": ("faults-laptop", ()),
     "faults/blocks": ("faults3d-laptop", ()),

@@ -20,7 +20,7 @@ def demo(
     ] = "steel",
     out: Annotated[Path, typer.Option("--out", help="Output folder.")] = Path("lamina-demo"),
     *,
-    quick: Annotated[bool, typer.Option("--quick", help="Smaller: under a minute.")] = False,
+    quick: Annotated[bool, typer.Option("--quick", help="Smaller: a minute or two.")] = False,
     json: Json = False,
 ) -> None:
     """Run every step on synthetic data.
