@@ -73,13 +73,15 @@ def test_N09_a_worker_that_dies_after_a_chunk_and_before_its_answer_changes_no_b
     monkeypatch.setattr(process_pool._Process, "lose", noted)
     monkeypatch.setattr(Processes, "pool", one_of_two)
     monkeypatch.setattr(process_pool, "LOSSES", 1)
-    found = predict(
-        inputs.run, inputs.images, tmp_path / "pool", device="cpu", workers=2, progress=False
-    )
-    assert found.predicted == 5
+    for attempt in range(5):  # on a busy machine it may begin when the other has done everything
+        out = tmp_path / f"pool{attempt}"
+        found = predict(inputs.run, inputs.images, out, device="cpu", workers=2, progress=False)
+        assert found.predicted == 5
+        assert contents(out) == contents(tmp_path / "alone")
+        if lost:
+            break
     assert lost
     assert all(tasks[0].part == "units" for tasks in lost)
-    assert contents(tmp_path / "pool") == contents(tmp_path / "alone")
 
 
 def _words(process: psutil.Process) -> str:
