@@ -86,6 +86,12 @@ def test_negative_values_do_not_count(tmp_path: Path) -> None:
     assert (found.task, found.data) == ({"kind": "binary"}, {"ignore": -1})
 
 
+@pytest.mark.parametrize(("values", "said"), [((-1,), "is -1 "), ((-1, 0), "is -1 or 0 ")])
+def test_labels_of_no_class_are_refused(tmp_path: Path, values: Any, said: str) -> None:
+    with pytest.raises(DataError, match=rf"every label that was read {said}.*check the masks"):
+        meaning(write(tmp_path, *values, dtype=np.int16))
+
+
 def test_numbers_of_objects_are_one_class(tmp_path: Path) -> None:
     found = meaning(write(tmp_path, *range(0, 700, 10), dtype=np.uint16))
     assert (found.task, found.data) == ({"kind": "binary"}, {"labels": {0: 0, "others": 1}})

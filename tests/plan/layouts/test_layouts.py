@@ -15,7 +15,7 @@ from pydantic import TypeAdapter
 from lamina.data.catalogs import AnyCatalog
 from lamina.errors import LayoutError
 from lamina.plan.layouts import LAYOUTS, chosen, matches_of
-from lamina.plan.layouts.contents import counted_values
+from lamina.plan.layouts.choice.contents import counted_values
 from lamina.plan.tree import Tree
 from lamina.task import Task
 from tests.factories import data_folders

@@ -18,7 +18,7 @@ from lamina.data.units import unit_of
 from lamina.doctor.finding import counted
 from lamina.errors import DataError, LayoutError
 from lamina.plan.layouts import Match
-from lamina.plan.layouts.contents import counted_values
+from lamina.plan.layouts.choice.contents import counted_values
 from lamina.plan.tree import Tree
 from lamina.volume import Volume
 
@@ -173,10 +173,11 @@ def _of_values(
     tree: Tree, match: Match, counts: Counter[int], reading: str | None, *, void: bool
 ) -> LabelMeaning:
     values = sorted(counts)
-    if not [value for value in values if value]:
+    if not set(values) - {0, -1}:
+        held = " or ".join(map(str, values)) or "ignored"
         raise DataError(
-            f"{tree.root}: every label that was read is 0 ({match.labels[0]} and others), so there "
-            "is nothing to learn; check the masks"
+            f"{tree.root}: every label that was read is {held} ({match.labels[0]} and others), so "
+            "there is nothing to learn; check the masks"
         )
     data: dict[str, Any] = {}
     if -1 in values:

@@ -13,15 +13,15 @@ from lamina.errors import LayoutError
 from lamina.plan.layouts.base import ENOUGH as ENOUGH
 from lamina.plan.layouts.base import Layout as Layout
 from lamina.plan.layouts.base import Match as Match
+from lamina.plan.layouts.choice.contents import contents_of
+from lamina.plan.layouts.choice.repeats import without_repeats
 from lamina.plan.layouts.coco import CocoJson as CocoJson
-from lamina.plan.layouts.contents import contents_of
 from lamina.plan.layouts.dicom_series import DicomSeries as DicomSeries
 from lamina.plan.layouts.folder_pairs import FolderPairs as FolderPairs
 from lamina.plan.layouts.fragments import ScrollFragments as ScrollFragments
 from lamina.plan.layouts.images_only import ImagesOnly as ImagesOnly
 from lamina.plan.layouts.labelme import LabelmeJson as LabelmeJson
 from lamina.plan.layouts.nnunet import NnunetRaw as NnunetRaw
-from lamina.plan.layouts.repeats import without_repeats
 from lamina.plan.layouts.rle_tables import RleTable as RleTable
 from lamina.plan.layouts.voc import VocPalette as VocPalette
 from lamina.plan.layouts.volume_datasets import VolumeDatasets as VolumeDatasets

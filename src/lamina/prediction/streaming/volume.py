@@ -82,6 +82,10 @@ class VolumeSlabs:
         self._whole = Region.whole(volume.shape)
         self._cuts = [cut(volume, a, t) for a, t in zip(slices.axes, thick, strict=True)]
         self._parts = [_grouped(slabs) for slabs in self._cuts]
+        self._part_of = [
+            {slab.start: at for at, part in enumerate(parts) for slab in part}
+            for parts in self._parts
+        ]
         self._share = np.float32(1 / len(self._cuts))
         self._place = place
         self._held: dict[tuple[int, ...], NDArray[np.float32]] = {}
@@ -113,7 +117,7 @@ class VolumeSlabs:
         sums = noted.removeprefix(CRC32C).split(",")
         if len(sums) != len(self._parts[unit.phase + 1]):
             return False  # by another version
-        for part in sorted({self._part(after.phase, after.start) for after in following}):
+        for part in sorted({self._part_of[after.phase][after.start] for after in following}):
             path = self._path(unit.phase, slab, part)
             if not path.is_file() or checksum(path) != sums[part]:
                 return False
@@ -136,8 +140,8 @@ class VolumeSlabs:
 
     def release(self, unit: Unit, missing: Sequence[Unit]) -> None:
         """Remove the sums that only a slab needed, or the last of those that share files."""
-        part = self._part(unit.phase, unit.start)
-        if any(self._part(other.phase, other.start) == part for other in missing):
+        part = self._part_of[unit.phase][unit.start]
+        if any(self._part_of[other.phase][other.start] == part for other in missing):
             return
         for before in self._cuts[unit.phase - 1] if unit.phase else ():
             self._path(unit.phase - 1, before, part).unlink(missing_ok=True)
@@ -231,7 +235,7 @@ class VolumeSlabs:
             DataError: the file is gone, or ends too early.
         """
         box = slab.within(before.within(self._whole))
-        part, size = self._part(number, slab.start), prod(box.shape)
+        part, size = self._part_of[number][slab.start], prod(box.shape)
         first = self._parts[number][part][0].start
         begin = self._outputs * size // (slab.stop - slab.start) * (slab.start - first)
         begin += size // box.shape[0] * (rows.start - box.start[0])
@@ -265,11 +269,6 @@ class VolumeSlabs:
                     stream.write(values.data)
             sums.append(written.digits)
         return CRC32C + ",".join(sums)
-
-    def _part(self, number: int, start: int) -> int:
-        """Return the part of the slabs of an axis that the one with this start belongs to."""
-        slabs = self._cuts[number]
-        return start // (slabs[0].stop - slabs[0].start) * len(self._parts[number]) // len(slabs)
 
     def _path(self, number: int, slab: Slab, part: int) -> Path:
         return self._place.work / str(number) / f"{slab.start:06d}.{part:02d}.float32"

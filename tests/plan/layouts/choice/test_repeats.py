@@ -12,7 +12,7 @@ from PIL import Image
 
 from lamina.errors import LayoutError
 from lamina.plan.layouts import chosen, matches_of
-from lamina.plan.layouts.repeats import without_repeats
+from lamina.plan.layouts.choice.repeats import without_repeats
 from lamina.plan.tree import Tree
 from lamina.rle.codec import Code, encode
 from tests.factories.data_folders import class_folders, folder, save

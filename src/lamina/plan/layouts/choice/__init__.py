@@ -1,0 +1,1 @@
+"""What a choice among fitting layouts rests on: contents of labels, and tables that repeat them."""
