@@ -19,7 +19,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import resource
 import subprocess
 import sys
@@ -35,6 +34,7 @@ import torch
 
 from lamina import predict, score, train
 from lamina.files import write_json
+from lamina.machine.cores import processor_name
 from lamina.recipe.load import load_recipe
 from lamina.recipe.recipe import Recipe
 from lamina.synthetic.seismic import write_faults
@@ -135,7 +135,7 @@ def cpu_seconds() -> float:
 
 
 def measured(wanted: Wanted, data: Path, sections: int) -> dict[str, Any]:
-    """Return the row of a process of its own, with the recipe's digest and the machine's load."""
+    """Return the row of a process of its own, with the recipe's digest, load and processor."""
     asked = {"wanted": asdict(wanted), "data": str(data), "sections": sections}
     done = subprocess.run(
         [sys.executable, "-c", COUNTS_CPU, str(HERE), "--worker", json.dumps(asked)],
@@ -148,10 +148,10 @@ def measured(wanted: Wanted, data: Path, sections: int) -> dict[str, Any]:
         raise SystemExit(f"{wanted}: {done.stderr}")
     row = json.loads(done.stdout.splitlines()[-1])
     digest = wanted.recipe(sections).digest()
-    load = round(os.getloadavg()[1], 1)
     return {**asdict(wanted), "recipe": SETTINGS[wanted.setting][0], **row} | {
         "digest": digest,
-        "load": load,
+        "load": round(os.getloadavg()[1], 1),
+        "processor": processor_name(),
     }
 
 
@@ -229,7 +229,6 @@ def main() -> None:
 
 def machine() -> dict[str, Any]:
     return {
-        "processor": platform.processor() or platform.machine(),
         "capability": torch.backends.cpu.get_cpu_capability(),
         "threads": 1,
         "torch": torch.__version__,

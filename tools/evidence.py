@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -46,7 +47,8 @@ the 2d configuration, or with one cut for a CPU (`benchmarks/evidence/nnunet_pro
 `lamina tune` would choose, fitted on the other test groups than those it decides; it is the same
 for every program, so that what training gains and what the decision gains are told apart.
 Differences have the 90 % interval of a paired bootstrap over groups; those whose interval excludes
-0 are bold. Means are over the seeds that were run, whose numbers stand in brackets.
+0 are bold. Means are over the seeds that were run, whose numbers stand in brackets. Where programs
+ran on different processors their seconds bought different work: such differences have a †.
 
 The rule of `lamina plan` that shrinks wide objects of volumes was found by these very EM sections:
 on them the planned recipe is favoured.
@@ -62,6 +64,7 @@ class Row:
     minutes: int
     seed: int
     title: str
+    machine: str
     seconds: dict[str, float]
     scores: dict[str, dict[str, Any]]
 
@@ -166,7 +169,16 @@ class Rows:
             return "-"
         value, low, high = difference(*pair)
         mark = "**" if low > 0 or high < 0 else ""
-        return f"{mark}{value:+.3f}{mark} ({low:+.3f} to {high:+.3f})"
+        processors = [
+            [self._rows[data, p, minutes, seed].machine for seed in seeds]
+            for p in ("planned", other)
+        ]
+        apart = "" if processors[0] == processors[1] else " †"
+        return f"{mark}{value:+.3f}{mark} ({low:+.3f} to {high:+.3f}){apart}"
+
+    def processors(self) -> dict[str, int]:
+        """Return how many rows ran on each processor."""
+        return dict(sorted(Counter(row.machine for row in self._rows.values()).items()))
 
 
 def page(rows: Sequence[Row]) -> str:
@@ -230,6 +242,8 @@ def _commands(known: Rows) -> list[str]:
         *table(["data", "minutes", "command"], body),
         "",
         *_missing(known),
+        "",
+        *table(["processor", "rows"], [[k, str(n)] for k, n in known.processors().items()]),
     ]
 
 

@@ -18,7 +18,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import shutil
 import subprocess
 import sys
@@ -29,6 +28,8 @@ from typing import Any
 
 from datasets import BY_NAME, DATASETS, prepare
 from judge import judged
+
+from lamina.machine.cores import processor_name
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[2] / "shared" / "data"
@@ -77,7 +78,7 @@ def run(row: Row, asked: argparse.Namespace) -> dict[str, Any] | None:
         "minutes": minutes,
         "seed": seed,
         "title": dataset.title,
-        "machine": f"{platform.system()} {platform.machine()}",
+        "machine": processor_name(),
         "seconds": {
             "planning": round(max(used["planned"] - used["begun"], 0.0), 1),
             "until_predicting": used["trained"],

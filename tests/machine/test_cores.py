@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 from pathlib import Path
 
 import pytest
 
 from lamina.machine import cores
-from lamina.machine.cores import Cores, allowed_cores
+from lamina.machine.cores import Cores, allowed_cores, processor_name
 
 
 @pytest.mark.parametrize(
@@ -34,3 +35,11 @@ def test_the_load_is_that_of_this_machine() -> None:
     assert found.load is not None
     assert found.load >= 0
     assert 1 <= found.allowed <= found.affinity <= found.machine
+
+
+def test_the_processor_is_called_as_it_calls_itself(tmp_path: Path) -> None:
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nmodel name\t: EPYC: 9B14 \nflags\t: fpu\n")
+    assert processor_name(tmp_path / "cpuinfo") == "EPYC: 9B14"
+    (tmp_path / "cpuinfo").write_text("processor\t: 0\nCPU part\t: 0xd0c\n")
+    assert platform.machine() in processor_name(tmp_path / "cpuinfo")
+    assert processor_name(tmp_path / "none") == processor_name(tmp_path / "cpuinfo")

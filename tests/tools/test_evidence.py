@@ -18,7 +18,7 @@ def scored(above: Any, below: Any, empty: float | None = 1.0) -> dict[str, Any]:
     return {"value": value, "above": one.tolist(), "below": two.tolist(), "empty": empty}
 
 
-def row(program: str, hits: float, seed: int = 0, data: str = "em") -> Row:
+def row(program: str, hits: float, seed: int = 0, data: str = "em", machine: str = "one") -> Row:
     sums = [[hits + 0.01 * group] for group in range(12)]
     scores = {
         "Dice, pooled": {
@@ -26,7 +26,7 @@ def row(program: str, hits: float, seed: int = 0, data: str = "em") -> Row:
             "nothing": scored(np.zeros((12, 1)), np.ones((12, 1))),
         }
     }
-    return Row(data, program, 6, seed, "EM mitochondria", {}, scores)
+    return Row(data, program, 6, seed, "EM mitochondria", machine, {}, scores)
 
 
 def test_a_score_is_the_mean_over_classes_and_knows_classes_without_a_pixel() -> None:
@@ -68,6 +68,13 @@ def test_the_page_has_means_differences_commands_and_what_is_missing() -> None:
     assert command in text
     assert "4 of 252 rows have been run." in text
     assert text.count("No row has been run.") == 2
+
+
+def test_differences_between_processors_are_marked() -> None:
+    rows = [row("planned", 0.5), row("hand", 0.4), row("plain", 0.3, machine="two")]
+    text = page(rows)
+    assert "| **+0.100** (+0.100 to +0.100) | **+0.200** (+0.200 to +0.200) † | - | - |" in text
+    assert "| one | 2 |\n| two | 1 |" in text
 
 
 def test_rows_are_read_from_their_files(tmp_path: Path) -> None:

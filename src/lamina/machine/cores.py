@@ -1,8 +1,9 @@
-"""How many cores this process may use, what says so, and the processes that suit them."""
+"""The processor, how many cores this process may use, and the processes that suit them."""
 
 from __future__ import annotations
 
 import os
+import platform
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +53,17 @@ class Cores:
 def allowed_cores(quota: Path = _QUOTA) -> int:
     """Return how many cores this process may use: by its affinity and its control group."""
     return Cores.here(quota).allowed
+
+
+def processor_name(cpuinfo: Path = Path("/proc/cpuinfo")) -> str:
+    """Return the model of the processor, such as "AMD EPYC 9B14"; its architecture if unknown."""
+    try:
+        lines = cpuinfo.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        lines = []
+    pairs = (line.partition(":") for line in lines)
+    names = (value.strip() for key, _, value in pairs if key.strip() == "model name")
+    return next(names, "") or platform.processor() or platform.machine()
 
 
 def workers_and_threads(cores: int, free: int, each: int = WORKER_BYTES) -> tuple[int, int]:

@@ -22,6 +22,7 @@ from lamina.data.orientation import is_turned
 from lamina.data.splits import write_folds
 from lamina.errors import DataError, RecipeError
 from lamina.folders import fold_folders, full_name
+from lamina.machine.cores import processor_name
 from lamina.recipe.load import resolved_text
 from lamina.recipe.recipe import Recipe
 from lamina.training.saving.finished import refuse_longer_folds
@@ -237,7 +238,7 @@ def environment(device: str, precision: str) -> dict[str, Any]:
     return {
         "python": platform.python_version(),
         "system": platform.platform(),
-        "processor": platform.machine(),
+        "processor": processor_name(),
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "device": device,
