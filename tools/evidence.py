@@ -39,9 +39,10 @@ What the planned recipe, a built-in recipe, a plain training loop and nnU-Net v2
 in the same CPU seconds of one thread. Seconds count from the start of each program: its imports,
 planning and preprocessing are included, prediction is not. Whole groups (patients, tiles, blocks
 of a section) are held out; all programs learn from the same images, and none of them holds any of
-these back. The plain loop is segmentation_models_pytorch as tutorials use it, with bfloat16
-(`benchmarks/evidence/plain_program.py`); of noise it is DnCNN. nnU-Net learns with its own plan of
-the 2d configuration, or with one cut for a CPU (`benchmarks/evidence/nnunet_program.py`).
+these back. The plain loop is segmentation_models_pytorch as tutorials use it, with bfloat16 where
+the processor is fast at it (`benchmarks/evidence/plain_program.py`); of noise it is DnCNN. nnU-Net
+learns with its own plan of the 2d configuration, or with one cut for a CPU
+(`benchmarks/evidence/nnunet_program.py`).
 
 *As they come* are masks at 0.5, or those of nnU-Net. *Decided* are masks by the decision that
 `lamina tune` would choose, fitted on the other test groups than those it decides; it is the same

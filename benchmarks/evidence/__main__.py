@@ -30,6 +30,7 @@ from datasets import BY_NAME, DATASETS, prepare
 from judge import judged
 
 from lamina.machine.cores import processor_name
+from lamina.prediction.tiling.precision import fast_on_cpu
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[2] / "shared" / "data"
@@ -63,6 +64,7 @@ def run(row: Row, asked: argparse.Namespace) -> dict[str, Any] | None:
     out.mkdir(parents=True)
     words = [str(asked.nnunet if nnunet else sys.executable), str(HERE / "run_row.py")]
     words += [data, program, str(folder), str(out), str(60 * minutes), str(seed)]
+    words += ["--bfloat16"] if fast_on_cpu() else []
     threads = dict.fromkeys(("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")
     with (out / "log").open("w") as log:
         done = subprocess.run(

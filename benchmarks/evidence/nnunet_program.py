@@ -1,8 +1,8 @@
 """nnU-Net v2 as a program of the evidence, in an environment of its own: `pip install nnunetv2`.
 
 nnunet       its own plan of the 2d configuration
-nnunet-cpu   the same with crops of at most 256, batches of 4, half the width and bfloat16, as a
-             person would cut it for a CPU
+nnunet-cpu   the same with crops of at most 256, batches of 4, half the width, and bfloat16 where
+             the processor is fast at it, as a person would cut it for a CPU
 
 Fold `all`: every case is learnt from. Steps are its trainer's own, with its augmentation, losses
 and rate of 0.01 along its polynomial, which here ends with the CPU seconds.
@@ -23,7 +23,9 @@ def spent() -> float:
     return sum(os.times()[:4])
 
 
-def run(folder: Path, program: str, seconds: float, seed: int, out: Path) -> dict[str, Any]:
+def run(
+    folder: Path, program: str, seconds: float, seed: int, out: Path, *, half: bool
+) -> dict[str, Any]:
     """Plan, preprocess and train within the CPU seconds, predict the test images into `out`."""
     for name in ("raw", "preprocessed", "results"):
         os.environ[f"nnUNet_{name}"] = str(out / name)
@@ -44,17 +46,16 @@ def run(folder: Path, program: str, seconds: float, seed: int, out: Path) -> dic
     plan_experiments([1])
     path = out / "preprocessed" / "Dataset001_x" / "nnUNetPlans.json"
     plans = json.loads(path.read_text(encoding="utf-8"))
-    small = program == "nnunet-cpu"
-    if small:
+    if program == "nnunet-cpu":
         sized(plans["configurations"]["2d"])
         path.write_text(json.dumps(plans), encoding="utf-8")
     preprocess([1], configurations=("2d",), num_processes=(1,), show_progress_bar=False)
     os.environ |= {"nnUNet_n_proc_DA": "0"}  # its planner takes no 0
     used: dict[str, Any] = {"begun": 0.0, "planned": round(spent() - begun, 1)}
     used["recipe"] = json.dumps(plans["configurations"]["2d"]["architecture"]["arch_kwargs"])
-    trainer, steps = trained(plans, out, seconds + begun, half=small)
+    trainer, steps = trained(plans, out, seconds + begun, half=half)
     used |= {"trained": round(spent() - begun, 1), "steps": steps}
-    predicted(trainer, folder, out, classes, half=small)
+    predicted(trainer, folder, out, classes, half=half)
     used["predicted"] = round(spent() - begun, 1)
     return used
 

@@ -2,8 +2,8 @@
 
 resnet18 U-Net from nothing, AdamW at 1e-3 along a cosine, cross-entropy and Dice, batches of 8
 random crops (or whole images, resized) that are mirrored and change in brightness and contrast;
-bfloat16 and channels_last, which a CPU with AMX or AVX512-BF16 gains from. Noise: DnCNN of 17
-layers with 64 channels (Zhang et al. 2017).
+channels_last, and bfloat16 where the processor is fast at it. Noise: DnCNN of 17 layers with 64
+channels (Zhang et al. 2017).
 """
 
 from __future__ import annotations
@@ -21,7 +21,10 @@ from lamina_program import save, spent
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from lamina.prediction.tiling.precision import fast_on_cpu
+
 CROP, PATCH, BATCH, RATE = 256, 64, 8, 1e-3
+HALF = fast_on_cpu() is not None
 
 
 def run(
@@ -42,7 +45,7 @@ def run(
         for group in optimizer.param_groups:
             group["lr"] = RATE * (1 + math.cos(math.pi * share)) / 2
         x, y = batch(dataset, cases, rng)
-        with torch.autocast("cpu", dtype=torch.bfloat16):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=HALF):
             answer = network(x.contiguous(memory_format=torch.channels_last))
         loss = loss_of(dataset, x, answer.float(), y)
         optimizer.zero_grad(set_to_none=True)
@@ -130,7 +133,7 @@ def answered(dataset: Dataset, network: nn.Module, image: NDArray[Any]) -> NDArr
         one = cv2.resize(one, (dataset.resize, dataset.resize), interpolation=cv2.INTER_AREA)
     pads = tuple((0, -n % 32) for n in one.shape)
     x = torch.from_numpy(np.pad(one, pads, "symmetric")[None, None])
-    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16):
+    with torch.inference_mode(), torch.autocast("cpu", dtype=torch.bfloat16, enabled=HALF):
         answer = network(x.contiguous(memory_format=torch.channels_last)).float()
     if dataset.restores:
         return ((x - answer)[0, :, :rows, :columns] * 255).numpy()

@@ -15,11 +15,15 @@ def main() -> None:
     parser.add_argument("out", type=Path)
     parser.add_argument("seconds", type=float)
     parser.add_argument("seed", type=int)
+    parser.add_argument("--bfloat16", action="store_true", help="it is fast here")
     asked = parser.parse_args()
     if asked.program.startswith("nnunet"):
         from nnunet_program import run as run_nnunet
 
-        used = run_nnunet(asked.folder, asked.program, asked.seconds, asked.seed, asked.out)
+        half = asked.bfloat16 and asked.program == "nnunet-cpu"
+        used = run_nnunet(
+            asked.folder, asked.program, asked.seconds, asked.seed, asked.out, half=half
+        )
     else:
         from datasets import BY_NAME
 

@@ -13,6 +13,7 @@ from lamina.errors import RecipeError
 from lamina.model.memory_layout import lay_out
 from lamina.model.networks import Smp
 from lamina.prediction.tiling.precision import (
+    bfloat16_instructions,
     cast_weights,
     choose,
     choose_device,
@@ -41,16 +42,28 @@ def test_what_is_asked_for_is_given() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "found"),
-    [("avx512f avx512_bf16", "avx512_bf16"), ("amx_bf16 avx512_bf16", "amx_bf16"), ("avx2", None)],
+    ("maker", "flags", "has", "fast"),
+    [
+        ("AuthenticAMD", "avx512f avx512_bf16", "avx512_bf16", "avx512_bf16"),
+        ("GenuineIntel", "amx_bf16 avx512_bf16", "amx_bf16", "amx_bf16"),
+        ("GenuineIntel", "avx512f avx512_bf16", "avx512_bf16", None),
+        ("AuthenticAMD", "avx2", None, None),
+    ],
 )
 def test_auto_follows_the_flags_of_the_processor(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: str, found: str | None
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    maker: str,
+    flags: str,
+    has: str | None,
+    fast: str | None,
 ) -> None:
-    (tmp_path / "cpuinfo").write_text(f"processor : 0\nflags\t\t: fpu {flags}\n")
+    (tmp_path / "cpuinfo").write_text(f"vendor_id\t: {maker}\nflags\t\t: fpu {flags}\n")
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
-    assert fast_on_cpu(tmp_path / "cpuinfo") == found
+    assert bfloat16_instructions(tmp_path / "cpuinfo") == has
+    assert fast_on_cpu(tmp_path / "cpuinfo") == fast
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
+    assert bfloat16_instructions(tmp_path / "cpuinfo") is None
     assert fast_on_cpu(tmp_path / "cpuinfo") is None
 
 
