@@ -13,6 +13,7 @@ from lamina.prediction.tiling.averaging import (
     calibrate,
     combine,
     is_calibrated,
+    power_mean,
 )
 from lamina.recipe.recipe import Pool
 from lamina.result.calibration import IDENTITY, Calibration, calibrated
@@ -142,3 +143,26 @@ def test_a_probability_does_not_depend_on_how_the_map_is_cut(
         for first in range(0, 61, rows):
             band = logits[:, :, first : first + rows].contiguous(memory_format=layout)
             assert torch.equal(activate(kind, band), whole[:, :, first : first + rows])
+
+
+@pytest.mark.parametrize("pool", ["root_mean_square", "cubic"])
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_a_mean_does_not_depend_on_how_the_map_is_cut(kind: Kind, pool: Pool) -> None:
+    total = torch.from_numpy(RNG.uniform(0, 1, (5, 61, 47))).float()
+    whole = power_mean(kind, total.clone(), pool)
+    for rows in (1, 3, 7, 16, 33):
+        for first in range(0, 61, rows):
+            band = total[:, first : first + rows].clone()
+            assert torch.equal(power_mean(kind, band, pool), whole[:, first : first + rows])
+
+
+@pytest.mark.parametrize("kind", ["binary", "multiclass"])
+def test_a_calibrated_probability_does_not_depend_on_how_the_map_is_cut(kind: Kind) -> None:
+    prob = torch.from_numpy(RNG.uniform(0, 1, (2, 61, 47))).float()
+    curves = [Calibration(slope=1.3, shift=-0.4), Calibration(slope=0.6, shift=0.2)]
+    whole = calibrate(kind, prob, curves, logits=False)
+    for rows in (1, 3, 7, 16, 33):
+        for first in range(0, 61, rows):
+            band = prob[:, first : first + rows].clone()
+            found = calibrate(kind, band, curves, logits=False)
+            assert torch.equal(found, whole[:, first : first + rows])

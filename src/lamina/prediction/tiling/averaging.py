@@ -32,9 +32,9 @@ _LEAST = 2.0**-12  # probabilities nearer to 0 or 1 are not told apart in float1
 def activate(kind: Kind, logits: Tensor) -> Tensor:
     """Return probabilities of logits (B, K, *S): sigmoid, softmax over K; values of restore.
 
-    The kernels of torch for both compute the last few values of an array by other code than the
-    rest, so that digits of a pixel depended on how a map was cut. Exponentials, sums and quotients
-    of single values do not.
+    The kernels of torch for both, and for powers that are no whole numbers, compute the last few
+    values of an array by other code than the rest, so that digits of a pixel depended on how a map
+    was cut. Exponentials, sums and quotients of single values do not.
     """
     if kind == "restore":
         return logits
@@ -42,10 +42,7 @@ def activate(kind: Kind, logits: Tensor) -> Tensor:
         return logits.neg().exp_().add_(1).reciprocal_()
     logits = logits.contiguous()
     powers = (logits - logits.amax(1, keepdim=True)).exp_()
-    total = powers[:, 0].clone()
-    for k in range(1, powers.shape[1]):
-        total += powers[:, k]
-    return powers.div_(total.unsqueeze(1))
+    return powers.div_(_over_classes(powers, 1))
 
 
 def power_mean(kind: Kind, total: Tensor, pool: Pool) -> Tensor:
@@ -53,10 +50,24 @@ def power_mean(kind: Kind, total: Tensor, pool: Pool) -> Tensor:
     power = POWERS[pool]
     if power == 1:
         return total
-    total.clamp_(min=0).pow_(1 / power)
+    total.clamp_(min=0)
+    if power == 3 and total.device.type == "cpu":
+        values = total.numpy()
+        np.cbrt(values, out=values)
+    else:
+        total.pow_(1 / power)
     if kind == "multiclass":
-        total.div_(total.sum(0, keepdim=True))
+        total.div_(_over_classes(total, 0))
     return total
+
+
+def _over_classes(values: Tensor, axis: int) -> Tensor:
+    """Return the sum over the axis of classes, which is kept: one class after another."""
+    first, *others = values.unbind(axis)
+    total = first.clone()
+    for other in others:
+        total += other
+    return total.unsqueeze(axis)
 
 
 def combine(
@@ -118,9 +129,9 @@ def calibrate(kind: Kind, values: Tensor, curves: Sequence[Calibration], *, logi
             prob[k] = _between(prob[k], curve.knots)
         elif not curve.is_identity:
             logit = prob[k].clamp(_LOW, _HIGH).logit()
-            prob[k] = torch.sigmoid(curve.slope * logit + curve.shift)
+            prob[k] = activate("binary", curve.slope * logit + curve.shift)
     if kind == "multiclass":
-        prob /= prob.sum(0, keepdim=True).clamp_(min=1e-30)
+        prob /= _over_classes(prob, 0).clamp_(min=1e-30)
     return to_logits(kind, prob) if logits else prob
 
 

@@ -172,6 +172,8 @@ class TiledInference:
             return True
         if len(self.members) == 1:
             return False
+        if len(image.shape) == 3:  # as bands of blocks join them, to the byte
+            return True
         mean = self.options.mean_of
         late = mean.tiles == "logit" and mean.members != "logit"
         tiles = {member.tile or self.tile for member in self.members}

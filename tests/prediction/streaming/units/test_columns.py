@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import nn
@@ -185,6 +185,7 @@ def test_what_was_begun_whole_is_refused_where_it_no_longer_fits(tmp_path: Path)
     st.tuples(st.integers(1, 9), st.integers(1, 90), st.integers(1, 90)),
     st.integers(0, 2**20),
 )
+@example((1, 33, 6), 36632)
 def test_columns_are_the_fewest_that_fit_and_end_with_chunks(
     shape: tuple[int, int, int], memory: int
 ) -> None:
@@ -195,20 +196,22 @@ def test_columns_are_the_fewest_that_fit_and_end_with_chunks(
         sides = column_sides(volume, 1, seen, memory)
         needs, least = column_bytes(volume, 1, seen, sides), least_bytes(volume, 1, seen)
         columns = columns_of(shape, sides)
+        chunk = zarr_store.chunk_sides(shape, {0: min(4, shape[0])})[1:]  # of thin volumes wider
         count = np.zeros(shape[1:], int)
         for one in columns:
             count[one.slices] += 1
             assert all(
-                start % 8 == 0 and (stop % 8 == 0 or stop == end)
-                for start, stop, end in zip(one.start, one.stop, shape[1:], strict=True)
+                start % side == 0 and (stop % side == 0 or stop == end)
+                for start, stop, end, side in zip(
+                    one.start, one.stop, shape[1:], chunk, strict=True
+                )
             )
         np.testing.assert_array_equal(count, 1)
         assert needs <= memory or needs == least
         if sides[1] == shape[2]:  # rows alone are cut: one column less would not fit
-            wider = [n * 8 for n in range(1, 13) if -(-shape[1] // (n * 8)) < len(columns)]
-            assert all(
-                column_bytes(volume, 1, seen, (min(n, shape[1]), shape[2])) > memory for n in wider
-            )
+            sizes = range(chunk[0], shape[1] + chunk[0], chunk[0])
+            wider = [min(n, shape[1]) for n in sizes if -(-shape[1] // n) < len(columns)]
+            assert all(column_bytes(volume, 1, seen, (n, shape[2])) > memory for n in wider)
 
 
 def respaced(wanted: Recipe, spacing: tuple[float, ...] = (1.0, 1.0, 1.0)) -> Recipe:
@@ -227,6 +230,7 @@ def respaced(wanted: Recipe, spacing: tuple[float, ...] = (1.0, 1.0, 1.0)) -> Re
     st.sampled_from(["zyx", "xyz"]),
     st.sampled_from([1, 2]),
 )
+@example((1, 1, 9), (0.5, 1, 1), 1, 64, 0.0, "zyx", 2)  # of so few planes it is as stored
 def test_a_resampled_volume_is_the_answer_in_memory_to_the_byte(
     tmp_path_factory: pytest.TempPathFactory,
     shape: tuple[int, int, int],
