@@ -101,12 +101,17 @@ def combine(
 
 
 def to_logits(kind: Kind, prob: Tensor) -> Tensor:
-    """Return logits of probabilities (K, *S), held 2^-12 away from 0 and 1, in place."""
+    """Return logits of probabilities (K, *S), held 2^-12 away from 0 and 1; those are changed."""
     if kind == "restore":
         return prob
     if kind == "multiclass":
         return prob.clamp_(min=_LEAST).log_()
-    return prob.clamp_(_LEAST, 1 - _LEAST).logit_()
+    return _logit(prob.clamp_(_LEAST, 1 - _LEAST))
+
+
+def _logit(prob: Tensor) -> Tensor:
+    """Return logits without the kernel of torch, whose last values are by other code."""
+    return (prob / (1 - prob)).log_()
 
 
 def is_calibrated(curves: Sequence[Calibration]) -> bool:
@@ -128,7 +133,7 @@ def calibrate(kind: Kind, values: Tensor, curves: Sequence[Calibration], *, logi
         if curve.knots:
             prob[k] = _between(prob[k], curve.knots)
         elif not curve.is_identity:
-            logit = prob[k].clamp(_LOW, _HIGH).logit()
+            logit = _logit(prob[k].clamp(_LOW, _HIGH))
             prob[k] = activate("binary", curve.slope * logit + curve.shift)
     if kind == "multiclass":
         prob /= _over_classes(prob, 0).clamp_(min=1e-30)
