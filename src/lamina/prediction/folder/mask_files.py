@@ -80,10 +80,6 @@ def write_slabs(
         values: Type of restored values.
     """
     layered = task.kind in ("multilabel", "restore")
-    size = shape if layered else shape[1:]
-    kind = values if task.kind == "restore" else np.bool_
-    nothing: NDArray[Any] = np.zeros((shape[0], 1, 1, 1), kind)
-    dtype = _pixels(nothing, task).dtype
 
     def pages() -> Iterator[NDArray[Any]]:
         for k in range(shape[0] if layered else 1):
@@ -91,19 +87,8 @@ def write_slabs(
                 pixels = _pixels(slab[k : k + 1] if layered else slab, task)
                 yield from pixels[0] if layered else pixels
 
-    def write(target: Path) -> None:
-        tifffile.imwrite(
-            target,
-            pages(),
-            shape=size,
-            dtype=dtype,
-            photometric="minisblack",
-            compression="zlib",
-            buffersize=_BUFFER,
-            bigtiff=math.prod(size) * dtype.itemsize > _TIFF,
-        )
-
-    return write_with(path, write)
+    dtype = _dtype(task, shape[0], values)
+    return _write_parts(path, pages(), shape if layered else shape[1:], dtype)
 
 
 def write_bands(
@@ -125,8 +110,7 @@ def write_bands(
         values: Type of restored values.
     """
     layered = task.kind in ("multilabel", "restore")
-    kind = values if task.kind == "restore" else np.bool_
-    dtype = _pixels(np.zeros((shape[0], 1, 1), kind), task).dtype
+    dtype = _dtype(task, shape[0], values)
 
     def tiles() -> Iterator[NDArray[Any]]:
         for k in range(shape[0] if layered else 1):
@@ -134,13 +118,33 @@ def write_bands(
             flat = (part[0] if part.ndim == 3 else part for part in parts)
             yield from _tiles(flat, shape[2], dtype)
 
+    size = shape if layered else shape[1:]
+    return _write_parts(path, tiles(), size, dtype, tile=(_SIDE, _SIDE))
+
+
+def _dtype(task: Task, outputs: int, values: type[np.generic]) -> np.dtype[Any]:
+    """Return the type of the pixels that masks, or restored values of a type, are written as."""
+    nothing: NDArray[Any] = np.zeros((outputs, 1, 1), values if task.kind == "restore" else bool)
+    return _pixels(nothing, task).dtype
+
+
+def _write_parts(
+    path: Path,
+    parts: Iterator[NDArray[Any]],
+    shape: tuple[int, ...],
+    dtype: np.dtype[Any],
+    *,
+    tile: tuple[int, int] | None = None,
+) -> str:
+    """Write pages, or tiles, as they come; return the file's SHA-256."""
+
     def write(target: Path) -> None:
         tifffile.imwrite(
             target,
-            tiles(),
-            shape=shape if layered else shape[1:],
+            parts,
+            shape=shape,
             dtype=dtype,
-            tile=(_SIDE, _SIDE),
+            tile=tile,
             photometric="minisblack",
             compression="zlib",
             buffersize=_BUFFER,
