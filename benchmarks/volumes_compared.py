@@ -118,10 +118,12 @@ def measure(wanted: Wanted, known: Path, held_out: Path, sections: int) -> dict[
         predicted = cpu_seconds()
         found = score(out, held_out)
         epochs = (run / "all" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
+        precision = json.loads((run / "env.json").read_text(encoding="utf-8"))["precision"]
     return {
         "dice": round(found.value, 4),
         "train_cpu_seconds": round(trained - begun, 1),
         "predict_cpu_seconds": round(predicted - trained, 1),
+        "precision": precision,
         "epochs": len(epochs),
         "last_loss": round(float(json.loads(epochs[-1])["loss"]), 4),
         "peak_mib": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
