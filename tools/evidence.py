@@ -223,8 +223,8 @@ def _minutes(known: Rows, minutes: int) -> list[str]:
 
 
 def _commands(known: Rows) -> list[str]:
-    """Return the command of each row, and what has not been run."""
-    body = []
+    """Return the command of each row, what has not been run, and the processors."""
+    body, processors = [], [[name, str(count)] for name, count in known.processors().items()]
     for data in DATA:
         for minutes in MINUTES:
             run = [program for program in PROGRAMS if known.seeds(data, program, minutes)]
@@ -244,7 +244,7 @@ def _commands(known: Rows) -> list[str]:
         "",
         *_missing(known),
         "",
-        *table(["processor", "rows"], [[k, str(n)] for k, n in known.processors().items()]),
+        *table(["processor, as recorded", "rows"], processors),
     ]
 
 

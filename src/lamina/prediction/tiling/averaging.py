@@ -46,7 +46,10 @@ def activate(kind: Kind, logits: Tensor) -> Tensor:
 
 
 def power_mean(kind: Kind, total: Tensor, pool: Pool) -> Tensor:
-    """Return the mean (K, *S) of a weighted sum of powers; ``total`` is changed in place."""
+    """Return the mean (K, *S) of a weighted sum of powers; ``total`` is changed in place.
+
+    The cubic root on a CPU is that of NumPy, see ``activate``.
+    """
     power = POWERS[pool]
     if power == 1:
         return total
@@ -110,7 +113,7 @@ def to_logits(kind: Kind, prob: Tensor) -> Tensor:
 
 
 def _logit(prob: Tensor) -> Tensor:
-    """Return logits without the kernel of torch, whose last values are by other code."""
+    """Return logits of probabilities of any shape, between 0 and 1, see ``activate``."""
     return (prob / (1 - prob)).log_()
 
 

@@ -75,7 +75,7 @@ def streamed(
     return Store.open(where.store).read()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.tuples(st.integers(1, 13), st.integers(1, 37), st.integers(1, 37)),
     st.sampled_from([1, 4, 64]),
@@ -220,7 +220,7 @@ def respaced(wanted: Recipe, spacing: tuple[float, ...] = (1.0, 1.0, 1.0)) -> Re
     return wanted.model_copy(update={"frame": frame})
 
 
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     st.tuples(st.integers(1, 13), st.integers(1, 37), st.integers(1, 37)),
     st.sampled_from([(2, 1, 1), (0.5, 1, 1), (0.3, 2, 0.7), (1, 1, 1.5), (1, 0.4, 3)]),
