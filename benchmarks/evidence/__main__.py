@@ -30,7 +30,7 @@ from datasets import BY_NAME, DATASETS, prepare
 from judge import judged
 
 from lamina.machine.cores import processor_name
-from lamina.prediction.tiling.precision import fast_on_cpu
+from lamina.prediction.tiling.precision import bfloat16_instructions, fast_on_cpu
 
 HERE = Path(__file__).resolve().parent
 SHARED = HERE.parents[2] / "shared" / "data"
@@ -80,7 +80,7 @@ def run(row: Row, asked: argparse.Namespace) -> dict[str, Any] | None:
         "minutes": minutes,
         "seed": seed,
         "title": dataset.title,
-        "machine": processor_name(),
+        "machine": f"{processor_name()}, {bfloat16_instructions() or 'without bfloat16'}",
         "seconds": {
             "planning": round(max(used["planned"] - used["begun"], 0.0), 1),
             "until_predicting": used["trained"],

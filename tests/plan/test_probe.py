@@ -8,12 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from lamina.errors import LaminaError
-from lamina.plan.probe import probe
+from lamina.plan.probe import _full_batches, probe
 from lamina.plan.run import plan
 from tests.factories.discs import discs
+from tests.factories.epochs import stage_data
 
 _TRAIN = """
 import resource, sys
@@ -49,3 +51,17 @@ def test_the_reason_of_a_recipe_that_is_not_valid_is_told(tmp_path: Path) -> Non
     values = {"name": "a", "data": {"kind": "folder"}, "network": {"kind": "unet"}, "loss": []}
     with pytest.raises(LaminaError, match=r"not valid: .*at least 1 item"):
         probe(values, tmp_path / "data", "cpu")
+
+
+def test_batches_are_full_though_the_cases_of_an_epoch_do_not_fill_one(tmp_path: Path) -> None:
+    """Three cases and batches of eight would otherwise be taken to cost what three samples do."""
+    data = stage_data(tmp_path)
+    stage = data.stage.model_copy(update={"batch": 2 * len(data.epoch(0)) + 1})
+    data.stage = stage
+    found = _full_batches(data)
+    first, second = next(found), next(found)
+    assert len(first.image) == len(second.image) == stage.batch
+    wanted = [data.epoch(number)[0].image for number in (0, 1, 2)]
+    each = (stage.batch - 1) // 2
+    for image, want in zip(first.image[::each], wanted, strict=True):
+        assert np.array_equal(image.numpy(), want)

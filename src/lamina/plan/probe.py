@@ -12,8 +12,9 @@ import statistics
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count, islice
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ from lamina.public import VerbResult
 if TYPE_CHECKING:
     from lamina.recipe.recipe import Recipe
     from lamina.training.dataset import OpenedData
+    from lamina.training.stage.loading.samples import Batch, StageData
 
 _WARM, _STEPS = 2, 3
 _CASES = 6  # to learn from
@@ -199,10 +201,10 @@ def _few(
 
 
 def _pixels(case: Case) -> int:
-    count = 1
+    pixels = 1
     for side in case.image.shape:
-        count *= side
-    return count
+        pixels *= side
+    return pixels
 
 
 def _cut(case: Case, recipe: Recipe) -> tuple[Case, float]:
@@ -232,8 +234,8 @@ def _steps(
 
     from lamina.model.deep_supervision import total_over_sizes
     from lamina.model.memory_layout import layout_of
-    from lamina.training.stage.loading.loader import batches, default_workers
-    from lamina.training.stage.loading.samples import epoch_of
+    from lamina.training.stage.loading.loader import default_workers
+    from lamina.training.stage.loading.samples import StageData
 
     stage = recipe.stages[-1]
     recipe = recipe.at(stage.name)
@@ -242,29 +244,38 @@ def _steps(
     workers = default_workers(where)
     drawn: list[float] = []
     times: list[float] = []
-    epoch = 0
-    while len(times) < _WARM + _STEPS:
-        samples = epoch_of(recipe, recipe.task, cases, normalise, stage, epoch)
-        groups = stage.sampler.groups(len(samples), stage.batch)[: _WARM + _STEPS - len(times)]
-        epoch += 1
+    full = _full_batches(StageData(recipe, recipe.task, cases, normalise, stage))
+    for _ in range(_WARM + _STEPS):
         at = time.perf_counter()
-        for batch in batches(samples, groups, workers=0):
-            drawn.append(time.perf_counter() - at)
-            begun = time.perf_counter()
-            there = batch.on(where, layout_of(network, batch.image.ndim))
-            with torch.autocast(where.type, dtype=precision, enabled=precision is not None):
-                logits = network(there.image)
-            exclusive = recipe.task.exclusive
-            loss, _ = total_over_sizes(
-                recipe.loss, logits, there.target, there.valid, exclusive=exclusive
-            )
-            torch.autograd.backward(loss)
-            torch.nn.utils.clip_grad_norm_(network.parameters(), stage.clip_norm or 1e9)
-            optimizer.step()
-            optimizer.zero_grad(set_to_none=True)
-            if where.type == "cuda":
-                torch.cuda.synchronize(where)
-            times.append(time.perf_counter() - begun)
-            at = time.perf_counter()
+        batch = next(full)
+        drawn.append(time.perf_counter() - at)
+        begun = time.perf_counter()
+        there = batch.on(where, layout_of(network, batch.image.ndim))
+        with torch.autocast(where.type, dtype=precision, enabled=precision is not None):
+            logits = network(there.image)
+        exclusive = recipe.task.exclusive
+        loss, _ = total_over_sizes(
+            recipe.loss, logits, there.target, there.valid, exclusive=exclusive
+        )
+        torch.autograd.backward(loss)
+        torch.nn.utils.clip_grad_norm_(network.parameters(), stage.clip_norm or 1e9)
+        optimizer.step()
+        optimizer.zero_grad(set_to_none=True)
+        if where.type == "cuda":
+            torch.cuda.synchronize(where)
+        times.append(time.perf_counter() - begun)
     step, sample = (statistics.median(one[_WARM:]) for one in (times, drawn))
     return step + sample if not workers else max(step, sample / workers)
+
+
+def _full_batches(data: StageData) -> Iterator[Batch]:
+    """Yield batches as large as the stage's, of as many epochs as that takes.
+
+    The few cases of a trial may not fill one in an epoch.
+    """
+    from lamina.training.stage.loading.samples import stacked
+
+    epochs = map(data.epoch, count())
+    samples = (epoch[number] for epoch in epochs for number in range(len(epoch)))
+    while True:
+        yield stacked([*islice(samples, data.stage.batch)])
