@@ -30,6 +30,7 @@ PROGRAMS = {
 DATA = ("em", "tiles", "lungs", "consolidation", "f3", "bsd68")
 MINUTES, SEEDS = (2, 6, 20), (0, 1, 2)
 DRAWS = 2000
+MARGIN = {"hand": 0.01}  # that the planned recipe may be below another program
 INTRODUCTION = """\
 # Evidence: equal CPU seconds
 
@@ -42,7 +43,7 @@ of a section) are held out; all programs learn from the same images, and none of
 these back. The plain loop is segmentation_models_pytorch as tutorials use it, with bfloat16 where
 the processor is fast at it (`benchmarks/evidence/plain_program.py`); of noise it is DnCNN. nnU-Net
 learns with its own plan of the 2d configuration, or with one cut for a CPU
-(`benchmarks/evidence/nnunet_program.py`).
+(`benchmarks/evidence/nnunet_program.py`); it restores no images.
 
 *As they come* are masks at 0.5, or those of nnU-Net. *Decided* are masks by the decision that
 `lamina tune` would choose, fitted on the other test groups than those it decides; it is the same
@@ -160,11 +161,7 @@ class Rows:
 
     def against(self, data: str, other: str, minutes: int, which: tuple[str, str]) -> str:
         """Return how far the planned recipe is above another program."""
-        seeds = [
-            seed
-            for seed in self.seeds(data, "planned", minutes)
-            if seed in self.seeds(data, other, minutes)
-        ]
+        seeds = self.common(data, other, minutes)
         pair = [self.scores(data, p, minutes, which, seeds) for p in ("planned", other)]
         if not seeds or not all(pair):
             return "-"
@@ -176,6 +173,21 @@ class Rows:
         ]
         apart = "" if processors[0] == processors[1] else " †"
         return f"{mark}{value:+.3f}{mark} ({low:+.3f} to {high:+.3f}){apart}"
+
+    def gain(self, data: str, other: str, minutes: int) -> float | None:
+        """Return the first score of the planned recipe above another program's; None: not run."""
+        row = self.any(data, minutes)
+        seeds = self.common(data, other, minutes)
+        if row is None or not seeds:
+            return None
+        which = (next(iter(row.scores)), "as they come")
+        pair = [self.scores(data, p, minutes, which, seeds) for p in ("planned", other)]
+        return difference(*pair)[0]
+
+    def common(self, data: str, other: str, minutes: int) -> list[int]:
+        """Return the seeds that both the planned recipe and another program were run with."""
+        theirs = self.seeds(data, other, minutes)
+        return [seed for seed in self.seeds(data, "planned", minutes) if seed in theirs]
 
     def processors(self) -> dict[str, int]:
         """Return how many rows ran on each processor."""
@@ -219,7 +231,40 @@ def _minutes(known: Rows, minutes: int) -> list[str]:
         f"{names[0]} above the others:",
         "",
         *table(["data, score", *(PROGRAMS[other] for other in others)], differences),
+        "",
+        "By the first score of each data set, as masks come:",
+        "",
+        *table(
+            [f"{names[0]} against", "at least as good", "below", "not run"], _won(known, minutes)
+        ),
     ]
+
+
+def _won(known: Rows, minutes: int) -> list[list[str]]:
+    """Return by program on which data sets the planned recipe reaches it, does not, or was not."""
+    body = []
+    for other in PROGRAMS:
+        if other == "planned":
+            continue
+        parts: dict[str, list[str]] = {"reached": [], "below": [], "missing": []}
+        for data in DATA:
+            gain = known.gain(data, other, minutes)
+            if gain is None:
+                if has_answer(data, other):
+                    parts["missing"].append(data)
+            elif gain >= -MARGIN.get(other, 0.0):
+                parts["reached"].append(data)
+            else:
+                parts["below"].append(f"{data} ({gain:+.3f})")
+        name = PROGRAMS[other] + (f", less {MARGIN[other]:g}" if other in MARGIN else "")
+        told = [f"{len(one)}: {', '.join(one)}" if one else "-" for one in parts.values()]
+        body.append([name, *told])
+    return body
+
+
+def has_answer(data: str, program: str) -> bool:
+    """Whether a program knows the task of a data set: nnU-Net restores no images."""
+    return not (data == "bsd68" and program.startswith("nnunet"))
 
 
 def _commands(known: Rows) -> list[str]:
@@ -254,7 +299,7 @@ def _missing(known: Rows) -> list[str]:
         for data in DATA
         for program in PROGRAMS
         for minutes in MINUTES
-        if not (data == "bsd68" and program.startswith("nnunet"))
+        if has_answer(data, program)
     ]
     count = sum(len(known.seeds(*one)) for one in wanted)
     return [f"{count} of {len(SEEDS) * len(wanted)} rows have been run."]

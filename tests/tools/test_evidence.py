@@ -77,6 +77,16 @@ def test_differences_between_processors_are_marked() -> None:
     assert "| one | 2 |\n| two | 1 |" in text
 
 
+def test_where_the_planned_recipe_is_below_is_told() -> None:
+    rows = [row("planned", 0.5), row("hand", 0.505), row("plain", 0.6), row("nnunet", 0.4)]
+    rows += [row("planned", 0.5, data="tiles"), row("hand", 0.52, data="tiles")]
+    text = page(rows)
+    missing = "4: lungs, consolidation, f3, bsd68"
+    assert f"| built-in recipe, less 0.01 | 1: em | 1: tiles (-0.020) | {missing} |" in text
+    assert "| plain loop | - | 1: em (-0.100) | 5: tiles, " in text
+    assert "| nnU-Net | 1: em | - | 4: tiles, lungs, consolidation, f3 |" in text
+
+
 def test_rows_are_read_from_their_files(tmp_path: Path) -> None:
     wanted = row("plain", 0.5)
     (tmp_path / "a.json").write_text(json.dumps(wanted.__dict__ | {"recipe": "x"}))
