@@ -68,6 +68,16 @@ def test_what_is_further_apart_along_one_axis_is_not_turned() -> None:
             assert found["predict.views"] == views
 
 
+def test_lines_are_neither_blurred_nor_made_much_smaller() -> None:
+    thin, wide = (
+        {one["kind"]: one for one in settled(classes(IMAGES, width=width))["transforms"]}
+        for width in (3.1, 4.0)
+    )
+    assert "blur" in wide
+    assert set(wide) - set(thin) == {"blur"}
+    assert thin["affine"]["scale"][0] * 3.1 > 2.5 > wide["affine"]["scale"][0] * 3.1
+
+
 @pytest.mark.parametrize(("dims", "axes"), [("2d", "y"), ("3d", "zy")])
 def test_time_is_not_turned_back(dims: Dims, axes: str) -> None:
     survey = replace(VOLUME, shape=(90, 90, 90), least=(90, 90, 90), roughness=(1, 1, 1), time="x")

@@ -31,6 +31,14 @@ def test_a_gpu_has_larger_crops() -> None:
     assert settled(replace(IMAGES, shape=(900, 900)), machine=CUDA)["frame.size"] == [512, 512]
 
 
+@pytest.mark.parametrize(("width", "size", "batch"), [(3.1, [96, 96], 16), (4.0, [256, 256], 8)])
+def test_lines_are_seen_in_small_crops(width: float, size: list[int], batch: int) -> None:
+    facts = classes(replace(IMAGES, shape=(462, 951)), width=width)
+    found = settled(facts)
+    assert (found["frame.size"], found["train.batch"]) == (size, batch)
+    assert settled(facts, machine=CUDA)["frame.size"] == [448, 512]
+
+
 def test_objects_as_large_as_the_image_are_seen_whole() -> None:
     large = classes(replace(IMAGES, shape=(582, 640)), extents=(0.8,))
     found = settled(large)

@@ -12,6 +12,8 @@ from lamina.public import VerbResult
 ENOUGH_TO_CALIBRATE = 6
 """Groups from which on probabilities are calibrated."""
 
+_LINE = 4.0  # pixels
+
 Dims = Literal["auto", "2d", "2.5d", "3d"]
 
 
@@ -58,6 +60,12 @@ class Situation:
     def layered(self) -> bool:
         """Whether channels are the layers of a fragment."""
         return bool(self.facts.data["kind"] == "fragments")
+
+    @property
+    def lines(self) -> bool:
+        """Whether classes are lines of a few pixels."""
+        classes = self.facts.classes
+        return classes is not None and 0 < classes.width < _LINE
 
     @property
     def blocks(self) -> bool:

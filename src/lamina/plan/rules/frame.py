@@ -9,6 +9,7 @@ from lamina.plan.rules.base import Setting, Situation
 from lamina.plan.rules.blocks import block_size, blocks_why, in_blocks, is_even, spacing_of
 
 _CROP, _GPU_CROP = 256, 512
+_LINES = 96
 _MULTIPLE = 32
 _WHOLE = 0.4  # of the image's side, from which on an object is seen as a whole only
 _EXPOSURE = 0.25  # spread of the means of images over that within images
@@ -111,10 +112,14 @@ def _sizes(now: Situation) -> list[Setting]:
         side = 64 if now.on_cpu else 128
     elif now.layered:
         side = 96 if now.on_cpu else 256
+    elif now.on_cpu and now.lines:
+        side = _LINES
     size = [min(side, max(_MULTIPLE, n // _MULTIPLE * _MULTIPLE)) for n in _planes(now)]
     said = f"median image {rows} x {columns}"
     if now.restores:
         said += "; noise is seen in small crops"
+    elif side == _LINES and now.lines:
+        said += "; lines are seen in small crops"
     return [Setting("frame.size", size, said, f"{2 * side} sees more, at a quarter of the steps")]
 
 
