@@ -59,12 +59,11 @@ def judged(dataset: Dataset, folder: Path, answers: Path, shared: Path) -> dict[
     """Return scores by metric: of the masks as they come, and of the decision chosen."""
     cases = cases_of(dataset, folder, answers, shared)
     if dataset.restores:
-        metric = Psnr(range=255)
-        values = [float(metric.score([metric.tally(p, t)]).value) for _, p, _, t in cases]
-        ones = np.ones((len(values), 1))
-        groups = np.arange(len(values))
-        parts = Parts(np.array(values)[:, None], ones)
-        return {title: {"as they come": by_group(parts, groups)} for title in dataset.metrics}
+        answers_of = {"as they come": [prob for _, prob, _, _ in cases]}
+        answers_of["nothing"] = [image[None] for _, image, _ in images(folder / "test")]
+        truths = [truth for *_, truth in cases]
+        found = {name: _psnr(values, truths) for name, values in answers_of.items()}
+        return dict.fromkeys(dataset.metrics, found)
     names = sorted({group for group, *_ in cases})
     groups = np.array([names.index(group) for group, *_ in cases], np.int64)
     probabilities, masks = Tables(len(dataset.classes)), Tables(len(dataset.classes))
@@ -75,6 +74,15 @@ def judged(dataset: Dataset, folder: Path, answers: Path, shared: Path) -> dict[
     for title, options in dataset.metrics.items():
         scores[title] = _scores(dataset, options, groups, probabilities, masks)
     return scores
+
+
+def _psnr(answers: Sequence[NDArray[Any]], truths: Sequence[NDArray[Any]]) -> dict[str, Any]:
+    """Return the mean over images; each is a group."""
+    metric = Psnr(peak=255)
+    pairs = zip(answers, truths, strict=True)
+    values = [float(metric.score([metric.tally(one, truth)]).value) for one, truth in pairs]
+    parts = Parts(np.array(values)[:, None], np.ones((len(values), 1)))
+    return by_group(parts, np.arange(len(values)))
 
 
 def _scores(

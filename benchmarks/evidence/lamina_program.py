@@ -100,6 +100,8 @@ def predicted(dataset: Dataset, folder: Path, out: Path) -> None:
     by_id = {Path(id).stem: id for id in found.ids}
     for number, (id, _, _) in enumerate(tests):
         prob = found.prob(found.ids[0])[:, number] if dataset.volume else found.prob(by_id[id])
+        if dataset.restores:
+            prob = found.in_stored_units(by_id[id], prob)
         save(out / f"{id}.npz", prob, prob > 0.5, restores=dataset.restores)
 
 
