@@ -86,34 +86,51 @@ def rows_of(folder: Path) -> list[Row]:
 
 
 def score(
-    above: NDArray[np.float64], below: NDArray[np.float64], empty: float | None
+    above: NDArray[np.float64],
+    below: NDArray[np.float64],
+    empty: float | None,
+    shown: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.float64]:
-    """Return the mean over classes of above / below, for sums (..., classes)."""
+    """Return the mean over classes of above / below, for sums (..., classes).
+
+    Args:
+        above: Above the line.
+        below: Below it.
+        empty: What a class counts that is neither there nor found; None: it does not count.
+        shown: Classes that count; none: all.
+    """
     nothing = np.nan if empty is None else empty
     ratios = np.divide(above, below, out=np.full(above.shape, nothing), where=below > 0)
-    defined = ~np.isnan(ratios)
+    defined = ~np.isnan(ratios) if shown is None else ~np.isnan(ratios) & shown
     count = defined.sum(-1)
     total = np.where(defined, ratios, 0.0).sum(-1)
     return np.asarray(np.divide(total, count, out=np.zeros_like(total), where=count > 0))
 
 
 def difference(
-    one: Sequence[dict[str, Any]], other: Sequence[dict[str, Any]]
+    one: Sequence[dict[str, Any]],
+    other: Sequence[dict[str, Any]],
+    nothing: dict[str, Any] | None = None,
 ) -> tuple[float, float, float]:
     """Return the difference of two programs' scores and its 90 % interval over groups.
+
+    A class that no drawn group has does not count in that draw: it would say 1 for a program that
+    finds nothing, and 0 for one that takes a pixel.
 
     Args:
         one: Score of each seed, with the sums of each group above and below the line.
         other: The same of the other program, of the same seeds.
+        nothing: Score of predicting nothing, whose sums below the line say what groups have.
     """
     groups = len(one[0]["above"])
     drawn = np.random.default_rng(0).integers(groups, size=(DRAWS, groups))
 
     def mean(scores: Sequence[dict[str, Any]], chosen: NDArray[np.int64]) -> NDArray[np.float64]:
         values = []
+        shown = None if nothing is None else np.asarray(nothing["below"])[chosen].sum(-2) > 0
         for each in scores:
             above, below = (np.asarray(each[key])[chosen].sum(-2) for key in ("above", "below"))
-            values.append(score(above, below, each["empty"]))
+            values.append(score(above, below, each["empty"], shown))
         return np.asarray(np.mean(values, axis=0))
 
     everything = np.arange(groups)
@@ -166,10 +183,11 @@ class Rows:
     def against(self, data: str, other: str, minutes: int, which: tuple[str, str]) -> str:
         """Return how far the planned recipe is above another program."""
         seeds = self.common(data, other, minutes)
-        pair = [self.scores(data, p, minutes, which, seeds) for p in ("planned", other)]
-        if not seeds or not all(pair):
+        ours, theirs = (self.scores(data, p, minutes, which, seeds) for p in ("planned", other))
+        if not ours or not theirs:
             return "-"
-        value, low, high = difference(*pair)
+        none = self._rows[data, "planned", minutes, seeds[0]].scores[which[0]].get("nothing")
+        value, low, high = difference(ours, theirs, none)
         mark = "**" if low > 0 or high < 0 else ""
         processors = [
             [self._rows[data, p, minutes, seed].machine for seed in seeds]
@@ -185,8 +203,8 @@ class Rows:
         if row is None or not seeds:
             return None
         which = (next(iter(row.scores)), "as they come")
-        pair = [self.scores(data, p, minutes, which, seeds) for p in ("planned", other)]
-        return difference(*pair)[0]
+        ours, theirs = (self.scores(data, p, minutes, which, seeds) for p in ("planned", other))
+        return difference(ours, theirs)[0]
 
     def common(self, data: str, other: str, minutes: int) -> list[int]:
         """Return the seeds that both the planned recipe and another program were run with."""

@@ -52,6 +52,19 @@ def test_a_difference_pairs_groups() -> None:
     assert high - low == pytest.approx(2 * 1.645 * error, rel=0.1)
 
 
+def test_a_class_that_no_drawn_group_has_does_not_count() -> None:
+    """One of four groups has the second class, so that 0.32 of the draws do not show it."""
+    has = np.array([[1.0, 0.0]] * 3 + [[1.0, 1.0]])
+    found, nothing = scored(has, has + 1), scored(has * 0, has)
+    value, low, _ = difference([found], [nothing])
+    assert value == pytest.approx((4 / 8 + 1 / 5) / 2)
+    assert low < 0  # nothing counts 1 where the class is not
+    value, low, high = difference([found], [nothing], nothing)
+    assert value == pytest.approx((4 / 8 + 1 / 5) / 2)
+    assert low > 0.3
+    assert high == pytest.approx(0.5)  # of the first class alone
+
+
 def test_a_difference_is_of_the_mean_over_seeds() -> None:
     ones = np.ones((4, 1))
     seeds = [scored(ones * value, ones) for value in (0.2, 0.4)]
