@@ -88,3 +88,11 @@ def test_a_metric_that_is_asked_for() -> None:
 )
 def test_the_name_is_that_of_the_folder(name: str, called: str) -> None:
     assert settled(replace(IMAGES, name=name))["name"] == called
+
+
+@pytest.mark.parametrize(("kind", "rate"), [("corrupt", 1.5e-3), ("folder", 1e-3)])
+def test_noise_that_is_drawn_anew_is_learnt_at_a_higher_rate(kind: str, rate: float) -> None:
+    task = {"kind": "restore", "names": ["clean"]}
+    found = settled(replace(IMAGES, data={"kind": kind}, task=task, classes=None))
+    assert found["train.optimizer"]["lr"] == rate
+    assert found["train.optimizer"]["weight_decay"] == 0
