@@ -131,11 +131,11 @@ def test_M05_a_batch_that_does_not_fit_is_an_error_that_names_one_that_may(
     assert (found.batch, found.predicted) == (2, 1)
 
 
-@pytest.mark.parametrize("passage", [3, 5, 8, 11])
+@pytest.mark.parametrize("passage", [3, 5, 8, 11, 15])
 def test_B01_killed_and_run_again_gives_the_same_bytes(
     saved: Path, images: Path, tmp_path: Path, passage: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """N09."""
+    """N09: what was noted is kept; the last image may be written and not yet noted."""
     predict([saved], [images], tmp_path / "whole", device="cpu", batch=2)
     monkeypatch.setenv("LAMINA_FAULT", f"file.before_rename:{passage}")
     child = multiprocessing.get_context("fork").Process(
@@ -148,7 +148,8 @@ def test_B01_killed_and_run_again_gives_the_same_bytes(
     assert child.exitcode == -signal.SIGKILL
     monkeypatch.delenv("LAMINA_FAULT")
     again = predict([saved], [images], tmp_path / "pred", device="cpu", batch=2)
-    assert again.kept + again.redecided >= (passage - 2) // 4  # answer, two masks, objects
+    written = (passage - 2) // 4  # answer, two masks, objects
+    assert again.kept + again.redecided >= written - 1
     assert again.kept + again.predicted + again.redecided == 4
     assert tree(tmp_path / "pred") == tree(tmp_path / "whole")
 
