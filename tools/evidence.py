@@ -59,6 +59,9 @@ with seed 0 and on the one section that is judged: the former recipe reached 0.4
 0.460 with the weaker transforms, 0.449 with crops of 96 as well; in 2 minutes, when steps are few,
 0.346 without the small crops and 0.387 with them.
 
+From 6 to 20 minutes planned recipes gained nothing (EM, lungs, F3), nnU-Net much, and on F3 it is
+ahead there. Whether its stronger augmentation does that has not been tried.
+
 On magnetic tiles the planned recipe and the built-in one differ in nothing that is learnt from but
 the prior (0.01 and 0.03): what lies between them is what two trainings of one recipe differ by.
 """
