@@ -1,7 +1,8 @@
 """lamina as a program of the evidence: `plan` and `train`, or `train` of a built-in recipe.
 
-Its clocks are set to the CPU seconds of this process and its children, so that the machine's other
-work changes neither the plan nor the schedule. Every case is learnt from: none is held out, as in
+The clock of training is set to the CPU seconds of this process and its children, so that the
+machine's other work does not change the schedule. The trial of a plan measures its steps by the
+wall clock of its own process, which settles how long an epoch is and nothing else here. Every case is learnt from: none is held out, as in
 the other programs, and epochs are as many as the seconds allow.
 """
 
@@ -18,7 +19,6 @@ import tifffile
 from datasets import Dataset, images
 from numpy.typing import NDArray
 
-import lamina.plan.probe
 import lamina.training.stage.time_limit as time_limit
 from lamina import load_recipe, predict, train
 from lamina.plan.run import complete, plan
@@ -34,7 +34,6 @@ def spent() -> float:
 
 
 CLOCK = SimpleNamespace(monotonic=spent, perf_counter=spent, time=time.time)
-lamina.plan.probe.time = CLOCK  # also in the trial's own process, which imports this module
 time_limit.time = CLOCK
 note_time = time_limit.Clock.__init__
 

@@ -15,6 +15,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count, islice
+from math import prod
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -201,10 +202,7 @@ def _few(
 
 
 def _pixels(case: Case) -> int:
-    pixels = 1
-    for side in case.image.shape:
-        pixels *= side
-    return pixels
+    return prod(case.image.shape)
 
 
 def _cut(case: Case, recipe: Recipe) -> tuple[Case, float]:

@@ -102,9 +102,10 @@ def _affine(now: Situation) -> Setting:
     if _laid_out(now):
         value = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.7}
         return Setting("transforms[]", value, "as far as images that are laid out alike differ")
-    if now.lines:
+    if now.lines and facts.classes is not None:
         value = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.5}
-        return Setting("transforms[]", value, f"{_thin(now)}: much smaller, they would break")
+        said = f"lines of {facts.classes.width:.0f} pixels: much smaller, they would break"
+        return Setting("transforms[]", value, said)
     value = {
         "kind": "affine",
         "rotate": 15,
@@ -134,18 +135,11 @@ def _values(now: Situation) -> list[Setting]:
             found.append(Setting("transforms[]", {"kind": "noise", "p": 0.3}, "few fragments"))
         return found
     strong = {"kind": "brightness_contrast", "brightness": 0.3, "contrast": 0.4, "p": 0.8}
+    blur = Setting("transforms[]", {"kind": "blur", "kernel": 5, "p": 0.2}, "focus may differ")
     noise = {"kind": "noise", "low": 0, "high": 0.04, "p": 0.3}
-    found = [
+    return [
         Setting("transforms[]", strong, f"means of images spread {facts.intensity.between:.2f}"),
         Setting("transforms[]", {"kind": "gamma", "low": 0.6, "high": 1.6, "p": 0.5}, "as above"),
-        Setting("transforms[]", {"kind": "blur", "kernel": 5, "p": 0.2}, "focus may differ"),
+        *([] if now.lines else [blur]),  # which would take them
         Setting("transforms[]", noise, "light may differ"),
     ]
-    if now.lines:  # a blur would take them
-        del found[2]
-    return found
-
-
-def _thin(now: Situation) -> str:
-    width = now.facts.classes.width if now.facts.classes is not None else 0.0
-    return f"lines of {width:.0f} pixels"

@@ -108,18 +108,16 @@ def _sizes(now: Situation) -> list[Setting]:
             Setting("frame.resize", size, said, "crops would not show a whole object"),
             Setting("frame.size", size, "whole images"),
         ]
+    said = f"median image {rows} x {columns}"
     if now.restores:
         side = 64 if now.on_cpu else 128
+        said += "; noise is seen in small crops"
     elif now.layered:
         side = 96 if now.on_cpu else 256
     elif now.on_cpu and now.lines:
         side = _LINES
-    size = [min(side, max(_MULTIPLE, n // _MULTIPLE * _MULTIPLE)) for n in _planes(now)]
-    said = f"median image {rows} x {columns}"
-    if now.restores:
-        said += "; noise is seen in small crops"
-    elif side == _LINES and now.lines:
         said += "; lines are seen in small crops"
+    size = [min(side, max(_MULTIPLE, n // _MULTIPLE * _MULTIPLE)) for n in _planes(now)]
     return [Setting("frame.size", size, said, f"{2 * side} sees more, at a quarter of the steps")]
 
 
