@@ -2,8 +2,9 @@
 
 The clock of training is set to the CPU seconds of this process and its children, so that the
 machine's other work does not change the schedule. The trial of a plan measures its steps by the
-wall clock of its own process, which settles how long an epoch is and nothing else here. Every case is learnt from: none is held out, as in
-the other programs, and epochs are as many as the seconds allow.
+wall clock of its own process, which settles how long an epoch is and nothing else here. Every case
+is learnt from: none is held out, as in the other programs, and epochs are as many as the seconds
+allow.
 """
 
 from __future__ import annotations
