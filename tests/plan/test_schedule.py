@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from lamina.errors import OptionError
 from lamina.plan.probe import Probed
 from lamina.plan.rules import Situation, Wanted
 from lamina.plan.schedule import schedule_of
+from lamina.recipe.stage import Stage
 from tests.factories.facts import CPU, IMAGES
 
 PROBED = Probed(
@@ -59,3 +61,13 @@ def test_dear_validations_are_fewer() -> None:
     cheap = schedule_of(situation(20), PROBED, 1)
     few = schedule_of(situation(20), dear, 1)
     assert few.validate_every > cheap.validate_every
+
+
+def test_months_of_tiny_epochs_stay_within_what_a_stage_may_have() -> None:
+    tiny = Probed(10**9, 0.2, 5, 2, 4, 2, 1)
+    balanced: dict[str, object] = {"kind": "balanced", "positive_rate": 0.5}
+    found = schedule_of(situation(100_000, balanced), tiny, 1)
+    assert found.epochs == 1_000_000
+    Stage(epochs=found.epochs, validate_every=found.validate_every)
+    with pytest.raises(OptionError, match=r"less than or equal to 1000000"):
+        Stage(epochs=found.epochs + 1)

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from lamina.plan.fingerprint.facts import Facts
+from lamina.plan.fingerprint.facts import Facts, Machine
 from lamina.plan.rules import Dims, Wanted
-from tests.factories.facts import IMAGES, VOLUME, classes, settled
+from tests.factories.facts import CPU, CUDA, IMAGES, VOLUME, classes, settled
 
 BOTH = {"kind": "binary", "names": ["left", "right"]}
 
@@ -76,6 +76,38 @@ def test_lines_are_neither_blurred_nor_made_much_smaller() -> None:
     assert "blur" in wide
     assert set(wide) - set(thin) == {"blur"}
     assert thin["affine"]["scale"][0] * 3.1 > 2.5 > wide["affine"]["scale"][0] * 3.1
+
+
+@pytest.mark.parametrize(
+    ("width", "minutes", "machine", "overfit"),
+    [
+        (3, 30, CPU, False),  # 7.8 for a million
+        (3, 31, CPU, True),  # 8.1
+        (4, 31, CPU, False),
+        (3, 31, CUDA, False),
+    ],
+)
+def test_lines_that_are_seen_often_are_kept_from_being_learnt_by_heart(
+    width: float, minutes: float, machine: Machine, overfit: bool
+) -> None:
+    """Forty images of 320 x 300 have 3.84 million pixels."""
+    found = settled(classes(IMAGES, width=width), machine=machine, wanted=Wanted(minutes=minutes))
+    transforms = {one["kind"]: one for one in found["transforms"]}
+    assert (transforms["affine"]["rotate"] == 30) == overfit
+    assert (transforms["noise"]["high"] > 0.04) == overfit
+    assert (found.get("network.dropout") is not None) == overfit
+    assert ("weight_decay" in found["train.optimizer"]) == overfit
+    assert ("blur" in transforms) == (width == 4)
+
+
+def test_one_volume_of_few_slices_counts_all_its_pixels() -> None:
+    """Twenty slices of 1024 x 576 have 11.8 million pixels."""
+    thin = classes(VOLUME, width=3)
+    for minutes, overfit in ((94, False), (95, True)):
+        found = settled(thin, wanted=Wanted(minutes=minutes))
+        assert ("network.dropout" in found) == overfit
+    blocks = settled(thin, wanted=Wanted(minutes=95, dims="3d"))
+    assert "weight_decay" not in blocks["train.optimizer"]
 
 
 @pytest.mark.parametrize(("dims", "axes"), [("2d", "y"), ("3d", "zy")])

@@ -102,7 +102,7 @@ def _affine(now: Situation) -> Setting:
     if _laid_out(now):
         value = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.7}
         return Setting("transforms[]", value, "as far as images that are laid out alike differ")
-    if now.lines and facts.classes is not None:
+    if now.lines and not now.overfits and facts.classes is not None:
         value = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.5}
         said = f"lines of {facts.classes.width:.0f} pixels: much smaller, they would break"
         return Setting("transforms[]", value, said)
@@ -114,6 +114,9 @@ def _affine(now: Situation) -> Setting:
         "aspect": [0.8, 1.25],
         "p": 0.8,
     }
+    if now.overfits:
+        said = f"{now.minutes_per_million:.0f} min for a million pixels, which lets lines overfit"
+        return Setting("transforms[]", value | {"rotate": 30}, said)
     known = facts.alike >= _ALIKE
     why = "images look alike when mirrored, too" if known else "no layout that it would break"
     return Setting("transforms[]", value, why)
@@ -136,7 +139,7 @@ def _values(now: Situation) -> list[Setting]:
         return found
     strong = {"kind": "brightness_contrast", "brightness": 0.3, "contrast": 0.4, "p": 0.8}
     blur = Setting("transforms[]", {"kind": "blur", "kernel": 5, "p": 0.2}, "focus may differ")
-    noise = {"kind": "noise", "low": 0, "high": 0.04, "p": 0.3}
+    noise = {"kind": "noise", "low": 0, "high": 0.1 if now.overfits else 0.04, "p": 0.3}
     return [
         Setting("transforms[]", strong, f"means of images spread {facts.intensity.between:.2f}"),
         Setting("transforms[]", {"kind": "gamma", "low": 0.6, "high": 1.6, "p": 0.5}, "as above"),

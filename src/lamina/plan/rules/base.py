@@ -13,6 +13,7 @@ ENOUGH_TO_CALIBRATE = 6
 """Groups from which on probabilities are calibrated."""
 
 _LINE = 4.0  # pixels
+_OVERFITS = 8.0  # minutes of a processor for a million pixels
 
 Dims = Literal["auto", "2d", "2.5d", "3d"]
 
@@ -66,6 +67,18 @@ class Situation:
         """Whether classes are lines of a few pixels."""
         classes = self.facts.classes
         return classes is not None and 0 < classes.width < _LINE
+
+    @property
+    def minutes_per_million(self) -> float:
+        """Minutes of training for each million pixels of the cases."""
+        rows, columns = self.facts.plane
+        return self.wanted.minutes * 1e6 / (self.facts.cases * self.facts.slices * rows * columns)
+
+    @property
+    def overfits(self) -> bool:
+        """Whether lines would be learnt by heart, since there is much time for few pixels."""
+        slow = self.on_cpu and not self.layered and not self.blocks
+        return self.lines and slow and self.minutes_per_million >= _OVERFITS
 
     @property
     def blocks(self) -> bool:

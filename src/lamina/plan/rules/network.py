@@ -45,6 +45,9 @@ def network(now: Situation) -> list[Setting]:
         found.append(Setting("network.shrink", shrink, f"{said} of the work"))
     if now.facts.task["kind"] == "multilabel":
         found.append(Setting("network.dropout", 0.1, "several classes learnt from few cases"))
+    elif now.overfits:
+        said = f"{now.minutes_per_million:.0f} min for a million pixels"
+        found.append(Setting("network.dropout", 0.2, f"{said}: lines would overfit"))
     return found
 
 
