@@ -99,6 +99,10 @@ def _laid_out(now: Situation) -> bool:
 
 def _affine(now: Situation) -> Setting:
     facts = now.facts
+    often = f"{now.minutes_per_million:.0f} min for a million pixels, which would overfit"
+    if _laid_out(now) and now.overfits:
+        value = {"kind": "affine", "rotate": 15, "scale": [0.75, 1.35], "shift": 0.1, "p": 0.8}
+        return Setting("transforms[]", value, often)
     if _laid_out(now):
         value = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.7}
         return Setting("transforms[]", value, "as far as images that are laid out alike differ")
@@ -115,8 +119,7 @@ def _affine(now: Situation) -> Setting:
         "p": 0.8,
     }
     if now.overfits:
-        said = f"{now.minutes_per_million:.0f} min for a million pixels, which lets lines overfit"
-        return Setting("transforms[]", value | {"rotate": 30}, said)
+        return Setting("transforms[]", value | {"rotate": 30}, often)
     known = facts.alike >= _ALIKE
     why = "images look alike when mirrored, too" if known else "no layout that it would break"
     return Setting("transforms[]", value, why)
@@ -129,7 +132,7 @@ def _values(now: Situation) -> list[Setting]:
             Setting("transforms[]", {"kind": "gamma", "p": 0.3}, "amplitudes without a scale"),
             Setting("transforms[]", {"kind": "noise", "p": 0.3}, "few volumes"),
         ]
-    if facts.deep or now.layered or _laid_out(now):
+    if facts.deep or now.layered or (_laid_out(now) and not now.overfits):
         value = {"kind": "brightness_contrast", "brightness": 0.2, "contrast": 0.2, "p": 0.5}
         said = f"means of images spread {facts.intensity.between:.2f}, laid out alike"
         said = "one kind of recording" if facts.deep or now.layered else said

@@ -70,15 +70,16 @@ class Situation:
 
     @property
     def minutes_per_million(self) -> float:
-        """Minutes of training for each million pixels of the cases."""
-        rows, columns = self.facts.plane
+        """Minutes of training for each million pixels of the cases, as the network sees them."""
+        rows, columns = self.settled.get("frame.resize", self.facts.plane)
         return self.wanted.minutes * 1e6 / (self.facts.cases * self.facts.slices * rows * columns)
 
     @property
     def overfits(self) -> bool:
-        """Whether lines would be learnt by heart, since there is much time for few pixels."""
-        slow = self.on_cpu and not self.layered and not self.blocks
-        return self.lines and slow and self.minutes_per_million >= _OVERFITS
+        """Whether there is the time to learn segmented images by heart."""
+        if self.restores or self.layered or self.blocks or not self.on_cpu:
+            return False
+        return self.minutes_per_million >= _OVERFITS
 
     @property
     def blocks(self) -> bool:

@@ -47,7 +47,7 @@ def network(now: Situation) -> list[Setting]:
         found.append(Setting("network.dropout", 0.1, "several classes learnt from few cases"))
     elif now.overfits:
         said = f"{now.minutes_per_million:.0f} min for a million pixels"
-        found.append(Setting("network.dropout", 0.2, f"{said}: lines would overfit"))
+        found.append(Setting("network.dropout", 0.2, f"{said}, which would overfit"))
     return found
 
 

@@ -42,7 +42,7 @@ def _optimizer(now: Situation) -> tuple[dict[str, Any], str]:
     rate = 2e-3 if batch >= 16 or now.layered else 1e-3
     if now.overfits:
         why = f"batches of {batch}; {now.minutes_per_million:.0f} min for a million pixels"
-        return {"kind": "adamw", "lr": rate, "weight_decay": 0.05}, f"{why}: lines would overfit"
+        return {"kind": "adamw", "lr": rate, "weight_decay": 0.05}, f"{why}, which would overfit"
     return {"kind": "adamw", "lr": rate}, f"batches of {batch}"
 
 
