@@ -83,11 +83,12 @@ def test_lines_are_neither_blurred_nor_made_much_smaller() -> None:
     [
         (3, 30, CPU, False),  # 7.8 for a million
         (3, 31, CPU, True),  # 8.1
-        (4, 31, CPU, False),
+        (4, 30, CPU, False),
+        (4, 31, CPU, True),
         (3, 31, CUDA, False),
     ],
 )
-def test_lines_that_are_seen_often_are_kept_from_being_learnt_by_heart(
+def test_pixels_that_are_seen_often_are_kept_from_being_learnt_by_heart(
     width: float, minutes: float, machine: Machine, overfit: bool
 ) -> None:
     """Forty images of 320 x 300 have 3.84 million pixels."""
@@ -98,6 +99,27 @@ def test_lines_that_are_seen_often_are_kept_from_being_learnt_by_heart(
     assert (found.get("network.dropout") is not None) == overfit
     assert ("weight_decay" in found["train.optimizer"]) == overfit
     assert ("blur" in transforms) == (width == 4)
+
+
+def test_whole_images_count_the_pixels_that_are_seen() -> None:
+    """Twenty-five images of 1024 x 1024, seen as 256 x 256, have 1.64 million pixels."""
+    chests = replace(
+        classes(IMAGES, extents=(0.6,), width=40),
+        cases=25,
+        shape=(1024, 1024),
+        alike=0.8,
+        mirrored=(0.2, 0.9),
+    )
+    short, long = (settled(chests, wanted=Wanted(minutes=minutes)) for minutes in (13, 13.2))
+    assert short["frame.resize"] == [256, 256]
+    assert "network.dropout" not in short
+    assert long["network.dropout"] > 0
+    far, near = (
+        next(one for one in found["transforms"] if one["kind"] == "affine")
+        for found in (long, short)
+    )
+    assert far["scale"][0] < near["scale"][0] < 1 < near["scale"][1] < far["scale"][1]
+    assert far["rotate"] < 30  # they are still laid out alike
 
 
 def test_one_volume_of_few_slices_counts_all_its_pixels() -> None:
