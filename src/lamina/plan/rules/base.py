@@ -71,7 +71,7 @@ class Situation:
     @property
     def minutes_per_million(self) -> float:
         """Minutes of training for each million pixels of the cases, as the network sees them."""
-        rows, columns = self.settled.get("frame.resize", self.facts.plane)
+        rows, columns = map(int, self.settled.get("frame.resize", self.facts.plane))
         return self.wanted.minutes * 1e6 / (self.facts.cases * self.facts.slices * rows * columns)
 
     @property
