@@ -13,6 +13,7 @@ ENOUGH_TO_CALIBRATE = 6
 """Groups from which on probabilities are calibrated."""
 
 _LINE = 4.0  # pixels
+_COARSE = 6.0  # width of objects in pixels from which on half the resolution shows them
 _OVERFITS = 8.0  # minutes of a processor for a million pixels
 
 Dims = Literal["auto", "2d", "2.5d", "3d"]
@@ -70,14 +71,27 @@ class Situation:
 
     @property
     def minutes_per_million(self) -> float:
-        """Minutes of training for each million pixels of the cases, as the network sees them."""
+        """Minutes of training for each million pixels of the images, as the network sees them."""
         rows, columns = map(int, self.settled.get("frame.resize", self.facts.plane))
-        return self.wanted.minutes * 1e6 / (self.facts.cases * self.facts.slices * rows * columns)
+        pixels = self.facts.cases * rows * columns / self.shrink**2
+        return self.wanted.minutes * 1e6 / pixels
+
+    @property
+    def shrink(self) -> int:
+        """Pixels along a side that the network sees as one."""
+        classes = self.facts.classes
+        if classes is None or not self.on_cpu or "frame.resize" in self.settled:
+            return 1
+        sides = self.settled["frame.size"]
+        return 2 if classes.width >= _COARSE and min(sides) >= 192 else 1
 
     @property
     def overfits(self) -> bool:
-        """Whether there is the time to learn segmented images by heart."""
-        if self.restores or self.layered or self.blocks or not self.on_cpu:
+        """Whether there is the time to learn segmented images by heart; of volumes: False.
+
+        Slices of EM lost nothing where images of as few pixels did (docs/evidence.md).
+        """
+        if self.restores or self.layered or self.facts.deep or not self.on_cpu:
             return False
         return self.minutes_per_million >= _OVERFITS
 

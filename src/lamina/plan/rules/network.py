@@ -10,7 +10,6 @@ from lamina.plan.rules.blocks import spacing_of
 
 _LEAST, _MOST = 0.01, 0.3  # of the prior
 _CPU_BLOCKS, _BLOCKS = (1, 1, 1, 1), (1, 3, 4, 6, 6, 6)  # residual blocks of each level
-_COARSE = 6.0  # width of objects in pixels from which on half the resolution shows them
 
 
 def network(now: Situation) -> list[Setting]:
@@ -27,7 +26,7 @@ def network(now: Situation) -> list[Setting]:
         said = "published weights need --online"
     encoder = "resnet18" if now.on_cpu else "resnet34"
     small = min(now.settled["frame.size"]) < 128
-    shrink = _shrink(now)
+    shrink = now.shrink
     channels = [128, 64, 32, 16] if small or shrink > 1 else [128, 64, 32, 16, 16]
     decoder: dict[str, Any] = {"decoder_channels": channels}
     if len(channels) < 5:
@@ -69,14 +68,6 @@ def _of_blocks(now: Situation) -> list[Setting]:
         Setting("network.supervision", True, "every level answers in training"),
         Setting("network.prior", _prior(now), _prior_why(now)),
     ]
-
-
-def _shrink(now: Situation) -> int:
-    facts = now.facts
-    if facts.classes is None or not now.on_cpu or "frame.resize" in now.settled:
-        return 1
-    sides = now.settled["frame.size"]
-    return 2 if facts.classes.width >= _COARSE and min(sides) >= 192 else 1
 
 
 def _prior(now: Situation) -> float:
