@@ -38,6 +38,7 @@ BALANCED = classes(IMAGES, empty=30, cases=(10,))
         (SEVERAL, "metric", "a class that is nowhere counts 1: the rarest is in 11 of 40 cases"),
         (SEVERAL, "train.optimizer", "the rarest of 2 classes is in 11 cases"),
         (IMAGES, "metric", "every case shows something"),
+        (replace(IMAGES, cases=4), "network.dropout", "52 min for a million pixels, which would"),
         (BALANCED, "train.sampler", "75% of the cases are empty; calibration undoes"),
         (replace(BALANCED, groups=3), "split.count", "each fold holds one of them out"),
         (replace(IMAGES, groups=1), "metric", "one group: all held-out pixels together"),

@@ -99,10 +99,9 @@ def _laid_out(now: Situation) -> bool:
 
 def _affine(now: Situation) -> Setting:
     facts = now.facts
-    often = f"{now.minutes_per_million:.0f} min for a million pixels, which would overfit"
     if _laid_out(now) and now.overfits:
         value = {"kind": "affine", "rotate": 15, "scale": [0.75, 1.35], "shift": 0.1, "p": 0.8}
-        return Setting("transforms[]", value, often)
+        return Setting("transforms[]", value, now.overfits_why)
     if _laid_out(now):
         value = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.7}
         return Setting("transforms[]", value, "as far as images that are laid out alike differ")
@@ -119,7 +118,7 @@ def _affine(now: Situation) -> Setting:
         "p": 0.8,
     }
     if now.overfits:
-        return Setting("transforms[]", value | {"rotate": 30}, often)
+        return Setting("transforms[]", value | {"rotate": 30}, now.overfits_why)
     known = facts.alike >= _ALIKE
     why = "images look alike when mirrored, too" if known else "no layout that it would break"
     return Setting("transforms[]", value, why)

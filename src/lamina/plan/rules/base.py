@@ -96,6 +96,11 @@ class Situation:
         return self.minutes_per_million >= _OVERFITS
 
     @property
+    def overfits_why(self) -> str:
+        """The fact behind ``overfits``, in words."""
+        return f"{self.minutes_per_million:.0f} min for a million pixels, which would overfit"
+
+    @property
     def blocks(self) -> bool:
         """Whether the frame, once settled, is of three axes."""
         return len(self.settled["frame.size"]) == 3

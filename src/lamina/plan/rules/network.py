@@ -45,8 +45,7 @@ def network(now: Situation) -> list[Setting]:
     if now.facts.task["kind"] == "multilabel":
         found.append(Setting("network.dropout", 0.1, "several classes learnt from few cases"))
     elif now.overfits:
-        said = f"{now.minutes_per_million:.0f} min for a million pixels"
-        found.append(Setting("network.dropout", 0.2, f"{said}, which would overfit"))
+        found.append(Setting("network.dropout", 0.2, now.overfits_why))
     return found
 
 

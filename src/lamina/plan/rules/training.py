@@ -41,8 +41,8 @@ def _optimizer(now: Situation) -> tuple[dict[str, Any], str]:
     batch = now.settled["train.batch"]
     rate = 2e-3 if batch >= 16 or now.layered else 1e-3
     if now.overfits:
-        why = f"batches of {batch}; {now.minutes_per_million:.0f} min for a million pixels"
-        return {"kind": "adamw", "lr": rate, "weight_decay": 0.05}, f"{why}, which would overfit"
+        why = f"batches of {batch}; {now.overfits_why}"
+        return {"kind": "adamw", "lr": rate, "weight_decay": 0.05}, why
     return {"kind": "adamw", "lr": rate}, f"batches of {batch}"
 
 
