@@ -25,9 +25,9 @@ from lamina import load_recipe, predict, train
 from lamina.plan.run import complete, plan
 from lamina.prediction.folder.predictions import Predictions
 from lamina.recipe.recipe import Recipe
+from lamina.recipe.stage import MOST_EPOCHS
 
 EPOCHS = 400  # times those of the recipe: the clock ends training before
-MOST = 1_000_000  # that a stage may have
 
 
 def spent() -> float:
@@ -77,7 +77,7 @@ def whole(values: dict[str, Any], dataset: Dataset, seed: int) -> Recipe:
     else:
         values["split"] = {"kind": "folds", "count": 1}
     for stage in values["stages"]:
-        stage["epochs"] = min(EPOCHS * stage["epochs"], MOST)
+        stage["epochs"] = min(EPOCHS * stage["epochs"], MOST_EPOCHS)
         stage |= {"member": "last", "validate_from": 0}
         if stage.get("start") == "best":
             stage["start"] = values["stages"][0]["name"]

@@ -8,7 +8,7 @@ from lamina.errors import OptionError
 from lamina.plan.probe import Probed
 from lamina.plan.rules import Situation, Wanted
 from lamina.plan.schedule import schedule_of
-from lamina.recipe.stage import Stage
+from lamina.recipe.stage import MOST_EPOCHS, Stage
 from tests.factories.facts import CPU, IMAGES
 
 PROBED = Probed(
@@ -67,7 +67,7 @@ def test_months_of_tiny_epochs_stay_within_what_a_stage_may_have() -> None:
     tiny = Probed(10**9, 0.2, 5, 2, 4, 2, 1)
     balanced: dict[str, object] = {"kind": "balanced", "positive_rate": 0.5}
     found = schedule_of(situation(100_000, balanced), tiny, 1)
-    assert found.epochs == 1_000_000
+    assert found.epochs == MOST_EPOCHS
     Stage(epochs=found.epochs, validate_every=found.validate_every)
     with pytest.raises(OptionError, match=r"less than or equal to 1000000"):
         Stage(epochs=found.epochs + 1)

@@ -10,10 +10,10 @@ from typing import Any
 from lamina.plan.probe import Probed
 from lamina.plan.rules import Setting, Situation
 from lamina.public import VerbResult
+from lamina.recipe.stage import MOST_EPOCHS
 
 _ENOUGH = 1500  # steps of a fold, from which on all folds are trained
 _EPOCHS = 40  # where the sampler may draw any number of crops
-_MOST = 1_000_000  # epochs of a stage
 _VALIDATIONS = (6, 4, 2, 1)
 _FOR_STEPS = 0.8
 _START = 8.0  # seconds until a process has imported everything
@@ -81,7 +81,7 @@ def _epochs(now: Situation, probed: Probed, steps: int) -> tuple[int, int | None
     batch = int(now.settled["train.batch"])
     sampler = now.settled["train.sampler"]
     if sampler["kind"] == "balanced":
-        return min(_MOST, max(1, round(steps / _per_epoch(now, probed, None)))), None
+        return min(MOST_EPOCHS, max(1, round(steps / _per_epoch(now, probed, None)))), None
     epochs = min(_EPOCHS, max(1, steps // 8))
     return epochs, batch * max(1, round(steps / epochs))
 

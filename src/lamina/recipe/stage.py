@@ -20,6 +20,10 @@ STARTS = ("best", "bundle")
 """Words that ``start`` understands besides the names of earlier stages."""
 
 
+MOST_EPOCHS = 1_000_000
+"""Of a stage."""
+
+
 class Ema(Spec):  # NOISE-13
     """An exponential moving average of the weights; validation and the member use it.
 
@@ -68,7 +72,7 @@ class Stage(Spec):
     """Rows and columns of a training sample in this stage, or z, y and x of a block as in
     frame.size; null: as the frame says."""
 
-    epochs: int = Field(ge=1, le=1_000_000)
+    epochs: int = Field(ge=1, le=MOST_EPOCHS)
     """Number of passes over the sampler's draws."""
 
     batch: int = Field(default=8, ge=1)

@@ -14,7 +14,7 @@ ENOUGH_TO_CALIBRATE = 6
 
 _LINE = 4.0  # pixels
 _COARSE = 6.0  # width of objects in pixels from which on half the resolution shows them
-_OVERFITS = 8.0  # minutes of a processor for a million pixels
+_OVERFITS = 8.0  # minutes of a processor for a million pixels, from which on training overfits
 
 Dims = Literal["auto", "2d", "2.5d", "3d"]
 
@@ -71,9 +71,9 @@ class Situation:
 
     @property
     def minutes_per_million(self) -> float:
-        """Minutes of training for each million pixels of the images, as the network sees them."""
+        """Minutes of training for each million pixels of the cases, as the network sees them."""
         rows, columns = map(int, self.settled.get("frame.resize", self.facts.plane))
-        pixels = self.facts.cases * rows * columns / self.shrink**2
+        pixels = self.facts.cases * self.facts.slices * rows * columns / self.shrink**2
         return self.wanted.minutes * 1e6 / pixels
 
     @property
@@ -87,9 +87,9 @@ class Situation:
 
     @property
     def overfits(self) -> bool:
-        """Whether there is the time to learn segmented images by heart; of volumes: False.
+        """Whether training has the time to overfit to segmented images; of volumes: False.
 
-        Slices of EM lost nothing where images of as few pixels did (docs/evidence.md).
+        Slices of EM lost nothing in 10 minutes for a million pixels (docs/evidence.md).
         """
         if self.restores or self.layered or self.facts.deep or not self.on_cpu:
             return False

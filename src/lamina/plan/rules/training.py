@@ -32,7 +32,7 @@ def _draws_noise(now: Situation) -> bool:
 def _optimizer(now: Situation) -> tuple[dict[str, Any], str]:
     if _draws_noise(now):
         value = {"kind": "adamw", "lr": 1.5e-3, "weight_decay": 0, "betas": [0.9, 0.99]}
-        return value, "noise is drawn anew, so that it cannot be learnt by heart"
+        return value, "noise is drawn anew, so that training cannot overfit to it"
     if now.restores:
         return {"kind": "adamw", "lr": 1e-3, "weight_decay": 0}, "the laptop recipes of denoising"
     if now.facts.task["kind"] == "multilabel":
