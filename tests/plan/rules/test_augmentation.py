@@ -101,6 +101,32 @@ def test_images_with_much_time_for_each_pixel_are_kept_from_overfitting(
     assert ("blur" in transforms) == (width == 4)
 
 
+@pytest.mark.parametrize(
+    ("minutes", "machine", "underfit"),
+    [(7.6, CPU, True), (7.7, CPU, False), (7.6, CUDA, False)],  # 1.98 and 2.01 for a million
+)
+def test_images_with_little_time_for_each_pixel_are_changed_less(
+    minutes: float, machine: Machine, underfit: bool
+) -> None:
+    """Forty images of 320 x 300 have 3.84 million pixels."""
+    found = settled(IMAGES, machine=machine, wanted=Wanted(minutes=minutes))
+    transforms = {one["kind"]: one for one in found["transforms"]}
+    assert (transforms["affine"]["scale"] == [0.85, 1.2]) == underfit
+    assert (transforms["brightness_contrast"]["contrast"] == 0.2) == underfit
+    assert ("blur" in transforms) != underfit
+    assert ("noise" in transforms) != underfit
+
+
+def test_lines_are_changed_no_more_for_want_of_time() -> None:
+    short, long = (
+        {one["kind"]: one for one in settled(classes(IMAGES, width=3), wanted=wanted)["transforms"]}
+        for wanted in (Wanted(minutes=7), Wanted(minutes=8))
+    )
+    assert short["affine"] == long["affine"]
+    assert "noise" not in short
+    assert "noise" in long
+
+
 def test_whole_images_count_the_pixels_that_are_seen() -> None:
     """Twenty-five images of 1024 x 1024, seen as 256 x 256, have 1.64 million pixels."""
     chests = replace(

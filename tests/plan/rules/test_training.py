@@ -50,6 +50,14 @@ def test_rare_pixels_are_looked_for(share: float, focus: float) -> None:
     assert settled(classes(IMAGES, shares=(share,)))["train.sampler"]["focus"] == focus
 
 
+@pytest.mark.parametrize(("minutes", "rate"), [(7.6, 1e-3), (7.7, 5e-4)])
+def test_several_classes_are_learnt_slowly_where_there_is_time(minutes: float, rate: float) -> None:
+    """Forty images of 320 x 300 have 3.84 million pixels: 1.98 and 2.01 minutes for each."""
+    found = settled(RARE, wanted=Wanted(minutes=minutes))
+    assert found["train.optimizer"]["lr"] == rate
+    assert found["train.optimizer"]["weight_decay"] == 0.05
+
+
 def test_thin_lines_share_one_ratio_of_overlap() -> None:
     assert settled(classes(IMAGES, width=3))["loss"][1] == {"kind": "dice", "over": "batch"}
     assert settled(classes(IMAGES, width=12))["loss"][1] == {"kind": "dice"}

@@ -102,13 +102,15 @@ def _affine(now: Situation) -> Setting:
     if _laid_out(now) and now.overfits:
         value = {"kind": "affine", "rotate": 15, "scale": [0.75, 1.35], "shift": 0.1, "p": 0.8}
         return Setting("transforms[]", value, now.overfits_why)
+    weak = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.7}
     if _laid_out(now):
-        value = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.7}
-        return Setting("transforms[]", value, "as far as images that are laid out alike differ")
+        return Setting("transforms[]", weak, "as far as images that are laid out alike differ")
     if now.lines and not now.overfits and facts.classes is not None:
         value = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.5}
         said = f"lines of {facts.classes.width:.0f} pixels: much smaller, they would break"
         return Setting("transforms[]", value, said)
+    if now.underfits:
+        return Setting("transforms[]", weak, now.underfits_why)
     value = {
         "kind": "affine",
         "rotate": 15,
@@ -131,10 +133,8 @@ def _values(now: Situation) -> list[Setting]:
             Setting("transforms[]", {"kind": "gamma", "p": 0.3}, "amplitudes without a scale"),
             Setting("transforms[]", {"kind": "noise", "p": 0.3}, "few volumes"),
         ]
-    if facts.deep or now.layered or (_laid_out(now) and not now.overfits):
+    if said := _weak_why(now):
         value = {"kind": "brightness_contrast", "brightness": 0.2, "contrast": 0.2, "p": 0.5}
-        said = f"means of images spread {facts.intensity.between:.2f}, laid out alike"
-        said = "one kind of recording" if facts.deep or now.layered else said
         found = [Setting("transforms[]", value, said)]
         if now.layered:
             found.append(Setting("transforms[]", {"kind": "noise", "p": 0.3}, "few fragments"))
@@ -148,3 +148,13 @@ def _values(now: Situation) -> list[Setting]:
         *([] if now.lines else [blur]),  # which would take them
         Setting("transforms[]", noise, "light may differ"),
     ]
+
+
+def _weak_why(now: Situation) -> str:
+    """Return why brightness and contrast are changed but little; empty: they are not."""
+    facts = now.facts
+    if facts.deep or now.layered:
+        return "one kind of recording"
+    if _laid_out(now) and not now.overfits:
+        return f"means of images spread {facts.intensity.between:.2f}, laid out alike"
+    return now.underfits_why if now.underfits else ""

@@ -14,7 +14,7 @@ ENOUGH_TO_CALIBRATE = 6
 
 _LINE = 4.0  # pixels
 _COARSE = 6.0  # width of objects in pixels from which on half the resolution shows them
-_OVERFITS = 8.0  # minutes of a processor for a million pixels, from which on training overfits
+_UNDERFITS, _OVERFITS = 2.0, 8.0  # minutes of a processor for a million pixels
 
 Dims = Literal["auto", "2d", "2.5d", "3d"]
 
@@ -86,14 +86,26 @@ class Situation:
         return 2 if classes.width >= _COARSE and min(sides) >= 192 else 1
 
     @property
+    def underfits(self) -> bool:
+        """Whether training ends before segmented images are learnt; of volumes: False."""
+        return self._counts_minutes and self.minutes_per_million < _UNDERFITS
+
+    @property
+    def underfits_why(self) -> str:
+        """The fact behind ``underfits``, in words."""
+        return f"{self.minutes_per_million:.1f} min for a million pixels, which would underfit"
+
+    @property
     def overfits(self) -> bool:
         """Whether training has the time to overfit to segmented images; of volumes: False.
 
         Slices of EM lost nothing in 10 minutes for a million pixels (docs/evidence.md).
         """
-        if self.restores or self.layered or self.facts.deep or not self.on_cpu:
-            return False
-        return self.minutes_per_million >= _OVERFITS
+        return self._counts_minutes and self.minutes_per_million >= _OVERFITS
+
+    @property
+    def _counts_minutes(self) -> bool:
+        return self.on_cpu and not (self.restores or self.layered or self.facts.deep)
 
     @property
     def overfits_why(self) -> str:

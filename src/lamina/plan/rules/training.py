@@ -36,6 +36,8 @@ def _optimizer(now: Situation) -> tuple[dict[str, Any], str]:
     if now.restores:
         return {"kind": "adamw", "lr": 1e-3, "weight_decay": 0}, "the laptop recipes of denoising"
     if now.facts.task["kind"] == "multilabel":
+        if now.underfits:
+            return {"kind": "adamw", "lr": 1e-3, "weight_decay": 0.05}, now.underfits_why
         why = f"{_rarest(now)}: it overfits at a higher rate"
         return {"kind": "adamw", "lr": 5e-4, "weight_decay": 0.05}, why
     batch = now.settled["train.batch"]
