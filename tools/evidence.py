@@ -48,8 +48,8 @@ learns with its own plan of the 2d configuration, or with one cut for a CPU
 *As they come* are masks at 0.5, or those of nnU-Net. *Decided* are masks by the decision that
 `lamina tune` would choose, fitted on the other test groups than those it decides; it is the same
 for every program, so that what training gains and what the decision gains are told apart.
-Calibration, which the planned recipes of tiles and consolidation ask for, needs images that are held
-out, and so is left out here: they draw images with a class more often, and show too much on others.
+Calibration, which planned recipes of tiles and consolidation ask for, needs images that are held
+out and so is left out here: they draw images with a class more often, and show too much on others.
 Differences have the 90 % interval of a paired bootstrap over groups; those whose interval excludes
 0 are bold. Means are over the seeds that were run, whose numbers stand in brackets. Where programs
 ran on different processors their seconds bought different work: such differences have a †.
