@@ -280,6 +280,22 @@ def test_columns_of_a_resampled_volume_can_begin_anywhere(tmp_path: Path) -> Non
     assert tree(where.store) == tree(tmp_path / "whole" / "a.zarr")
 
 
+def least_peak(case: Case, wanted: Recipe, memory: int, out: Path) -> int:
+    """Return the most bytes that Python and numpy held, in the lesser of two runs.
+
+    What the process does once, and threads of other tests, are counted, too.
+    """
+    peaks = []
+    for name in ("once", "again"):
+        tracemalloc.start()
+        members = [Member(nn.Identity(), Fixed(scale=255))]
+        where = place(out / name)
+        stream_case(case, members, wanted, place=where, device=CPU, batch=1, memory=memory)
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    return min(peaks)
+
+
 @pytest.mark.parametrize("spacing", [(2, 1.5, 1), (0.5, 1, 0.7), (0.3, 0.5, 0.5)])
 def test_memory_of_columns_of_a_resampled_volume_is_within_what_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, spacing: tuple[float, ...]
@@ -293,13 +309,7 @@ def test_memory_of_columns_of_a_resampled_volume_is_within_what_is_said(
         seen = [Seen((8, 16, 16), shape)]
         memory = column_bytes(image, 1, seen, (32, 128))
         assert column_sides(image, 1, seen, memory) == (32, 128)
-        tracemalloc.start()
-        where = place(tmp_path / str(rows))
-        members = [Member(nn.Identity(), Fixed(scale=255))]
-        case = Case("a", "a", image)
-        stream_case(case, members, wanted, place=where, device=CPU, batch=1, memory=memory)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
+        peaks.append(least_peak(Case("a", "a", image), wanted, memory, tmp_path / str(rows)))
         assert peaks[-1] < memory + 2**20 < column_bytes(image, 1, seen, (rows, 128))
     assert peaks[1] < 1.1 * peaks[0]
 
@@ -341,12 +351,7 @@ def test_memory_is_within_what_is_said_however_wide_the_volume(
         case, seen = scan(16, rows, 256), [Seen((8, 32, 32), (16, rows, 256))]
         memory = column_bytes(case.image, 1, seen, (64, 256))
         assert column_sides(case.image, 1, seen, memory) == (64, 256)
-        tracemalloc.start()
-        where = place(tmp_path / str(rows))
-        members = [Member(nn.Identity(), Fixed(scale=255))]
-        stream_case(case, members, wanted, place=where, device=CPU, batch=1, memory=memory)
-        peaks.append(tracemalloc.get_traced_memory()[1])
-        tracemalloc.stop()
+        peaks.append(least_peak(case, wanted, memory, tmp_path / str(rows)))
         assert peaks[-1] < memory + 2**21 < column_bytes(case.image, 1, seen, (rows, 256))
     assert peaks[1] < 1.1 * peaks[0]
 
