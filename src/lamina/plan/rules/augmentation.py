@@ -106,9 +106,8 @@ def _affine(now: Situation) -> Setting:
     if _laid_out(now):
         return Setting("transforms[]", weak, "as far as images that are laid out alike differ")
     if now.lines and not now.overfits and facts.classes is not None:
-        value = {"kind": "affine", "rotate": 10, "scale": [0.85, 1.2], "p": 0.5}
         said = f"lines of {facts.classes.width:.0f} pixels: much smaller, they would break"
-        return Setting("transforms[]", value, said)
+        return Setting("transforms[]", weak | {"p": 0.5}, said)
     if now.underfits:
         return Setting("transforms[]", weak, now.underfits_why)
     value = {
@@ -151,7 +150,7 @@ def _values(now: Situation) -> list[Setting]:
 
 
 def _weak_why(now: Situation) -> str:
-    """Return why brightness and contrast are changed but little; empty: they are not."""
+    """Return why grey values are changed but little; empty: nothing speaks for that."""
     facts = now.facts
     if facts.deep or now.layered:
         return "one kind of recording"

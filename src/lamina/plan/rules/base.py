@@ -14,7 +14,8 @@ ENOUGH_TO_CALIBRATE = 6
 
 _LINE = 4.0  # pixels
 _COARSE = 6.0  # width of objects in pixels from which on half the resolution shows them
-_UNDERFITS, _OVERFITS = 2.0, 8.0  # minutes of a processor for a million pixels
+_UNDERFITS = 2.0  # minutes of a processor for a million pixels, below which training underfits
+_OVERFITS = 8.0  # and from which on it overfits
 
 Dims = Literal["auto", "2d", "2.5d", "3d"]
 
@@ -86,6 +87,10 @@ class Situation:
         return 2 if classes.width >= _COARSE and min(sides) >= 192 else 1
 
     @property
+    def _counts_minutes(self) -> bool:
+        return self.on_cpu and not (self.restores or self.layered or self.facts.deep)
+
+    @property
     def underfits(self) -> bool:
         """Whether training ends before segmented images are learnt; of volumes: False."""
         return self._counts_minutes and self.minutes_per_million < _UNDERFITS
@@ -102,10 +107,6 @@ class Situation:
         Slices of EM lost nothing in 10 minutes for a million pixels (docs/evidence.md).
         """
         return self._counts_minutes and self.minutes_per_million >= _OVERFITS
-
-    @property
-    def _counts_minutes(self) -> bool:
-        return self.on_cpu and not (self.restores or self.layered or self.facts.deep)
 
     @property
     def overfits_why(self) -> str:
